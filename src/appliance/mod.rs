@@ -1,0 +1,1 @@
+//! Builds the box from its configuration and keeps it running.

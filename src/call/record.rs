@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::terms::{CallId, EndCause, LineId, PhoneNumber, Private};
+
+/// What is kept of a call: the noun that the store writes and the console shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallRecord {
+    pub id: CallId,
+    pub line: LineId,
+    /// The caller's number, if the line gave one.
+    pub from: Option<PhoneNumber>,
+    pub started_at: Timestamp,
+    /// From the offer to our answer; none if the call was never answered.
+    pub answered_after: Option<Duration>,
+    pub ended_at: Timestamp,
+    pub end_cause: EndCause,
+    pub outcome: Outcome,
+    pub turns: Vec<Turn>,
+    pub message: Option<Message>,
+    pub recording: Option<Recording>,
+    pub media: MediaFacts,
+}
+
+/// What the call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The caller's questions were answered or refused with a way on.
+    Answered,
+    /// The caller left a message.
+    Message,
+    /// The caller was handed to a person.
+    Transferred,
+    /// The caller hung up before anything was settled.
+    Abandoned,
+    /// The box failed the caller.
+    Failed,
+}
+
+impl Outcome {
+    /// The name in records and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Message => "message",
+            Self::Transferred => "transferred",
+            Self::Abandoned => "abandoned",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    Caller,
+    Box,
+    Staff,
+}
+
+impl Speaker {
+    /// The name in records and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Box => "box",
+            Self::Staff => "staff",
+        }
+    }
+}
+
+/// One turn: what one side said before the other did. Times are milliseconds
+/// after the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    pub who: Speaker,
+    /// What was said; of an interrupted turn of the box, what was really heard.
+    pub text: Private<String>,
+    pub started_ms: u64,
+    pub ended_ms: u64,
+    pub interrupted: bool,
+    pub engines: Engines,
+    pub latency: Latency,
+}
+
+/// Names of the engines that had a part in a turn (`whisper-onbox`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Engines {
+    pub transcriber: Option<String>,
+    pub responder: Option<String>,
+    pub synthesizer: Option<String>,
+}
+
+/// Where the time of a turn went, in milliseconds. Present on turns of the box
+/// that answer a turn of the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// From the caller's last sample of speech to the decision that the turn is over.
+    pub endpoint_ms: Option<u64>,
+    /// From that decision to the words (0 when they were already there).
+    pub transcribe_ms: Option<u64>,
+    /// From the words to the first sentence of the answer.
+    pub respond_first_ms: Option<u64>,
+    /// From that sentence to its first sample.
+    pub synthesize_first_ms: Option<u64>,
+    /// From the caller's last sample of speech to the first sample sent to the line.
+    pub voice_to_voice_ms: Option<u64>,
+}
+
+/// A message that a caller left for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    pub name: Option<Private<String>>,
+    pub callback: Option<PhoneNumber>,
+    /// What was understood of it; the sound is in the recording all the same.
+    pub text: Private<String>,
+    /// Where the spoken message lies in the recording, in milliseconds after the answer.
+    pub sound: Option<(u64, u64)>,
+}
+
+/// What is known of the kept sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// When keeping began, in milliseconds after the answer: not before the notice was played.
+    pub from_ms: u64,
+    pub duration_ms: u64,
+    pub gaps: Vec<Gap>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub from_ms: u64,
+    pub to_ms: u64,
+    pub reason: GapReason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// The process or the power ended before the sound was on the disk.
+    PowerCut,
+    /// The disk was full or failed.
+    DiskFault,
+    /// Sound came faster than the disk took it.
+    Overload,
+}
+
+impl GapReason {
+    /// The name in records and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PowerCut => "power-cut",
+            Self::DiskFault => "disk-fault",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// What the line measured of the call's media.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MediaFacts {
+    /// The payload name of RFC 3551: `PCMA`, `PCMU` or `G722`.
+    pub codec: Option<String>,
+    pub packets_lost: u64,
+    /// Interarrival jitter of RFC 3550 section 6.4.1, in milliseconds.
+    pub jitter_ms: f32,
+    /// Estimated listening quality, 1 to 4.5 (ITU-T G.107 E-model, simplified).
+    pub mos: Option<f32>,
+}

@@ -1,0 +1,1 @@
+//! What lines say and what we say back, as machines without sockets or ports.

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::media::Frame;
+use crate::terms::{Language, Moment, Private, RequestId};
+
+/// A maker of words from sound. One is shared by all calls.
+pub trait Transcriber: Send + Sync {
+    /// The name in records: `whisper-onbox`.
+    fn name(&self) -> &'static str;
+
+    /// Opens the ears for one call. Answers go to `answers` (bounded to 16: a
+    /// call has at most one decode and one judgement in flight).
+    fn open(&self, hints: Hints, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing>;
+}
+
+/// What helps the ears: known before the call.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    pub language: Language,
+    /// Words that callers of this business use: names, places, services.
+    pub words: Vec<String>,
+}
+
+/// One call's ears. No method waits: work goes to the engine's own pool.
+pub trait Hearing: Send {
+    /// The caller's sound, every 20 ms in order, at 16 kHz.
+    fn frame(&mut self, frame: &Frame, at: Moment);
+
+    /// A turn of the caller begins: sound older than `at` less a pre-roll may
+    /// be forgotten, and nothing later may be.
+    fn turn_began(&mut self, at: Moment);
+
+    /// Asks for the words of the turn so far. A newer request replaces an older
+    /// one that is not yet answered.
+    fn decode(&mut self, request: RequestId);
+
+    /// Asks how likely it is that the turn is over, from its sound.
+    fn judge(&mut self, request: RequestId);
+
+    /// Nothing that was asked is wanted any more.
+    fn abandon(&mut self);
+}
+
+/// What the ears answer.
+#[derive(Clone, Debug)]
+pub enum EarsEvent {
+    Heard(Heard),
+    /// 0 = the caller will go on, 1 = the turn is over.
+    TurnOver {
+        request: RequestId,
+        probability: f32,
+    },
+    Failed {
+        request: RequestId,
+        error: EarsError,
+    },
+}
+
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum EarsError {
+    #[error("transcribing a turn: every place in the engine's pool is taken")]
+    Overloaded,
+    #[error("transcribing a turn: the engine failed ({0})")]
+    Engine(&'static str),
+}
+
+/// The words of a turn, with what is known of how well they were heard.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub request: RequestId,
+    pub words: Private<String>,
+    pub confidence: Confidence,
+    /// From the request to the words.
+    pub took: Duration,
+    /// How much sound was decoded.
+    pub sound: Duration,
+}
+
+/// How far heard words may be trusted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Confidence {
+    /// Mean log-probability of the tokens (0 is certain; below -1 is guessing).
+    pub mean_log_probability: f32,
+    /// Probability that there was no speech at all.
+    pub no_speech: f32,
+    /// Bytes of the text over bytes of it compressed: above 2.4 it repeats itself.
+    pub compression: f32,
+    /// The same words several times in a row: the decoder was caught in a loop.
+    pub repeats: bool,
+}

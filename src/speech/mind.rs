@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::knowledge::Finding;
+use crate::terms::{Private, RequestId};
+
+/// A maker of answers. One is shared by all calls.
+pub trait Responder: Send + Sync {
+    /// The name in records: `knowledge-onbox`.
+    fn name(&self) -> &'static str;
+
+    /// Opens the mind for one call. Answers go to `answers` (bounded to 16).
+    fn open(&self, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking>;
+}
+
+/// One call's mind. It remembers what the call has been about, for follow-ups.
+pub trait Thinking: Send {
+    /// What does the caller want, and what is the answer? `now` is the time in
+    /// the business's time zone. A newer question replaces an older one.
+    fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime);
+
+    /// The question that was asked is not wanted any more; its answer, if it
+    /// comes, must not be remembered as said.
+    fn abandon(&mut self);
+}
+
+#[derive(Clone, Debug)]
+pub enum MindEvent {
+    Found { request: RequestId, finding: Finding, took: Duration },
+    Failed { request: RequestId },
+}

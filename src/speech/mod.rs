@@ -1,0 +1,12 @@
+//! Ears, mind and voice: the traits that every engine, on the box or in the
+//! cloud, is driven through. Engines answer over bounded channels and know
+//! nothing of lines, of the store or of what a call is.
+
+mod ears;
+mod mind;
+pub mod onbox;
+mod voice;
+
+pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, Transcriber};
+pub use mind::{MindEvent, Responder, Thinking};
+pub use voice::{SpeakRequest, Speaking, Synthesizer, VoiceError, VoiceEvent};

@@ -1,0 +1,1 @@
+//! The encrypted memory of the box; the only module that writes the disk.

@@ -1,0 +1,16 @@
+//! Floor 0: the nouns that everyone shares. Nothing here acts: no clock, no
+//! random source, no file, no socket; ids and times are handed in.
+
+mod cause;
+mod id;
+mod language;
+mod moment;
+mod phone;
+mod private;
+
+pub use cause::EndCause;
+pub use id::{CallId, InvalidId, LineId, RequestId, TurnId, UtteranceId};
+pub use language::Language;
+pub use moment::Moment;
+pub use phone::{InvalidPhoneNumber, PhoneNumber};
+pub use private::Private;
