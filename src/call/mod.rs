@@ -1,9 +1,23 @@
 //! One call from offer to record: the only module that knows what a call is.
-//! Pure: time, ids and everything that engines and lines answer come in as
-//! inputs, and all that is wanted of the world goes out as outputs.
+//! Pure: time, ids and all that engines and lines answer come in as [`Input`]s,
+//! and all that is wanted of the world goes out as [`Output`]s. No callback and
+//! no awaiting: every request carries an id, and a late answer to a dead id is
+//! dropped in one place.
 
+mod input;
+mod machine;
+mod message;
+mod output;
+pub mod phrases;
 mod record;
+mod saying;
+mod timers;
+mod trust;
 
+pub use input::Input;
+pub use machine::{Call, CallFacts, Ears};
+pub use trust::Confidence;
+pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
     CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn,
 };

@@ -139,6 +139,16 @@ pub struct Mouth {
     pub(crate) paused: Arc<std::sync::atomic::AtomicBool>,
 }
 
+/// A view of the mouth's epoch, for whoever fills its queue.
+#[derive(Clone, Debug)]
+pub struct MouthEpoch(Arc<AtomicU32>);
+
+impl MouthEpoch {
+    pub fn now(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// One frame of the box's voice on its way to the line.
 #[derive(Clone, Copy, Debug)]
 pub struct MouthFrame {
@@ -157,6 +167,11 @@ impl Mouth {
     /// The epoch that frames queued now must carry to be played.
     pub fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The epoch for whoever fills the queue from elsewhere.
+    pub fn epoch_view(&self) -> MouthEpoch {
+        MouthEpoch(self.epoch.clone())
     }
 
     /// Throws away what is queued and goes silent at the next tick.

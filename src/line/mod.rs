@@ -5,5 +5,5 @@
 mod leg;
 
 pub use leg::{
-    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEvent, MouthFrame, Offer,
+    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent, MouthFrame, Offer,
 };

@@ -3,6 +3,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+pub use crate::call::Confidence;
 use crate::media::Frame;
 use crate::terms::{Language, Moment, Private, RequestId};
 
@@ -77,17 +78,4 @@ pub struct Heard {
     pub took: Duration,
     /// How much sound was decoded.
     pub sound: Duration,
-}
-
-/// How far heard words may be trusted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Confidence {
-    /// Mean log-probability of the tokens (0 is certain; below -1 is guessing).
-    pub mean_log_probability: f32,
-    /// Probability that there was no speech at all.
-    pub no_speech: f32,
-    /// Bytes of the text over bytes of it compressed: above 2.4 it repeats itself.
-    pub compression: f32,
-    /// The same words several times in a row: the decoder was caught in a loop.
-    pub repeats: bool,
 }

@@ -1,0 +1,319 @@
+//! The configuration file `milu.toml`: text turned into what each part needs,
+//! all of it before a port is opened. Secrets are never in it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::terms::LineId;
+
+/// A configuration file is a few kilobytes; a megabyte is a mistake.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The whole configuration, checked, with paths made absolute.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub name: String,
+    pub data_dir: PathBuf,
+    pub models_dir: PathBuf,
+    pub models_manifest: PathBuf,
+    pub key_file: PathBuf,
+    pub knowledge: PathBuf,
+    pub control_socket: PathBuf,
+    /// How long callers may finish after the box is told to stop.
+    pub grace_period_s: u32,
+    pub speech: SpeechConfig,
+    pub recording: RecordingConfig,
+    pub sip_lines: Vec<SipLineConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpeechConfig {
+    /// `tiny`, `base`, `small`, or the path of a GGML file of the owner's.
+    pub whisper: String,
+    /// Threads of the pool in which ears, mind and voice compute.
+    pub threads: u32,
+    /// How many calls are listened to at once; the next call gets the keypad.
+    pub calls_heard_max: u32,
+}
+
+impl Default for SpeechConfig {
+    fn default() -> Self {
+        // Two threads and two calls: what two cores carry (measured by `make bench`).
+        Self { whisper: "base".to_owned(), threads: 2, calls_heard_max: 2 }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingConfig {
+    pub enabled: bool,
+}
+
+impl Default for RecordingConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct SipLineConfig {
+    pub id: LineId,
+    pub bind: SocketAddr,
+    pub advertise: Option<IpAddr>,
+    pub rtp_ports: (u16, u16),
+    pub calls_max: u32,
+    pub rtp_timeout_ms: u32,
+    pub country_code: String,
+}
+
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("reading the configuration {path}: {source}. Give its path with --config")]
+    Read { path: String, source: std::io::Error },
+    #[error("reading the configuration {path}: it has more than 1 MiB, which no configuration needs")]
+    TooLarge { path: String },
+    #[error("reading the configuration {path}, row {row}, column {column}: {what}")]
+    Syntax { path: String, row: usize, column: usize, what: String },
+    #[error("reading the configuration {path}: {key}: {what}")]
+    Value { path: String, key: &'static str, what: String },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    #[serde(rename = "box")]
+    the_box: BoxText,
+    #[serde(default)]
+    speech: SpeechConfig,
+    #[serde(default)]
+    recording: RecordingConfig,
+    #[serde(default)]
+    sip_line: Vec<SipLineText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BoxText {
+    name: String,
+    knowledge: PathBuf,
+    #[serde(default = "default_data_dir")]
+    data_dir: PathBuf,
+    models_dir: Option<PathBuf>,
+    models_manifest: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    #[serde(default = "default_control_socket")]
+    control_socket: PathBuf,
+    #[serde(default = "default_grace")]
+    grace_period_s: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SipLineText {
+    id: String,
+    #[serde(default = "default_bind")]
+    bind: SocketAddr,
+    advertise: Option<IpAddr>,
+    #[serde(default = "default_rtp_ports")]
+    rtp_ports: (u16, u16),
+    #[serde(default = "default_calls_max")]
+    calls_max: u32,
+    #[serde(default = "default_rtp_timeout")]
+    rtp_timeout_ms: u32,
+    #[serde(default = "default_country")]
+    country_code: String,
+}
+
+fn default_data_dir() -> PathBuf {
+    "/var/lib/milu".into()
+}
+
+fn default_control_socket() -> PathBuf {
+    "/run/milu/control.sock".into()
+}
+
+/// Half a minute lets a caller hear one answer to its end.
+const fn default_grace() -> u32 {
+    30
+}
+
+fn default_bind() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 5060))
+}
+
+/// A thousand ports: far above what two cores can answer at once.
+const fn default_rtp_ports() -> (u16, u16) {
+    (40_000, 40_999)
+}
+
+/// What the telephony half of a small box carries with room to spare.
+const fn default_calls_max() -> u32 {
+    20
+}
+
+/// 30 s: shorter than a trunk's own clean-up, longer than any pause of a caller
+/// whose telephone stops sending in silence.
+const fn default_rtp_timeout() -> u32 {
+    30_000
+}
+
+fn default_country() -> String {
+    "234".to_owned()
+}
+
+impl Config {
+    /// Reads and checks the file; relative paths in it are relative to it.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display().to_string();
+        let read_error = |source| ConfigError::Read { path: shown.clone(), source };
+        if std::fs::metadata(path).map_err(read_error)?.len() > MAX_BYTES {
+            return Err(ConfigError::TooLarge { path: shown });
+        }
+        let text = std::fs::read_to_string(path).map_err(read_error)?;
+        let absolute = std::path::absolute(path).map_err(read_error)?;
+        let base = absolute.parent().unwrap_or(Path::new("/"));
+        Self::parse(&text, &shown, base)
+    }
+
+    fn parse(text: &str, path: &str, base: &Path) -> Result<Self, ConfigError> {
+        let parsed: Text = toml::from_str(text).map_err(|e| syntax(text, path, &e))?;
+        let Text { the_box, speech, recording, sip_line } = parsed;
+        let data_dir = base.join(&the_box.data_dir);
+        let value = |key, what: String| ConfigError::Value { path: path.to_owned(), key, what };
+        if speech.threads == 0 || speech.threads > 64 {
+            return Err(value("speech.threads", "it is 1 to 64; 2 suits a box of two cores".into()));
+        }
+        let mut lines: Vec<SipLineConfig> = Vec::with_capacity(sip_line.len());
+        for line in sip_line {
+            let line = checked_line(line).map_err(|(key, what)| value(key, what))?;
+            if lines.iter().any(|other| other.id == line.id) {
+                return Err(value("sip_line.id", format!("two lines are named {}; each needs its own name", line.id)));
+            }
+            lines.push(line);
+        }
+        if lines.is_empty() {
+            return Err(value("sip_line", "there is no telephone line; add a [[sip_line]] with an id".into()));
+        }
+        Ok(Self {
+            name: the_box.name,
+            models_dir: the_box.models_dir.map_or_else(|| data_dir.join("models"), |p| base.join(p)),
+            models_manifest: the_box
+                .models_manifest
+                .map_or_else(|| PathBuf::from("/usr/share/milu/models.toml"), |p| base.join(p)),
+            key_file: the_box.key_file.map_or_else(|| data_dir.join("keys/master.key"), |p| base.join(p)),
+            knowledge: base.join(&the_box.knowledge),
+            control_socket: base.join(&the_box.control_socket),
+            grace_period_s: the_box.grace_period_s,
+            data_dir,
+            speech,
+            recording,
+            sip_lines: lines,
+        })
+    }
+}
+
+fn checked_line(line: SipLineText) -> Result<SipLineConfig, (&'static str, String)> {
+    let id = LineId::parse(&line.id).map_err(|e| ("sip_line.id", e.to_string()))?;
+    let (first, last) = line.rtp_ports;
+    if first < 1024 || last <= first {
+        return Err(("sip_line.rtp_ports", "it is two ports, the first 1024 or more and below the second".into()));
+    }
+    if line.country_code.is_empty() || !line.country_code.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(("sip_line.country_code", "it is the digits after '+', such as \"234\" for Nigeria".into()));
+    }
+    Ok(SipLineConfig {
+        id,
+        bind: line.bind,
+        advertise: line.advertise,
+        rtp_ports: line.rtp_ports,
+        calls_max: line.calls_max,
+        rtp_timeout_ms: line.rtp_timeout_ms,
+        country_code: line.country_code,
+    })
+}
+
+fn syntax(text: &str, path: &str, error: &toml::de::Error) -> ConfigError {
+    let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = &text[..offset];
+    let row = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |r| r.chars().count()) + 1;
+    ConfigError::Syntax { path: path.to_owned(), row, column, what: with_nearest(error.message()) }
+}
+
+/// Serde lists the keys that it knows; people want the one that they meant.
+fn with_nearest(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (true, Some(unknown)) = (message.starts_with("unknown field"), quoted.next()) else {
+        return message.to_owned();
+    };
+    let nearest = quoted.min_by_key(|known| edit_distance(unknown, known));
+    match nearest {
+        Some(known) => format!("there is no key `{unknown}` here; the nearest is `{known}`"),
+        None => format!("there is no key `{unknown}` here"),
+    }
+}
+
+/// Levenshtein's distance, in characters.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = "[box]\nname = \"shop\"\nknowledge = \"shop.toml\"\n[[sip_line]]\nid = \"front-desk\"\n";
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, "milu.toml", Path::new("/etc/milu"))
+    }
+
+    #[test]
+    fn the_smallest_configuration_is_a_name_a_knowledge_file_and_a_line() {
+        let config = parse(SMALLEST).unwrap();
+        assert_eq!(config.knowledge, Path::new("/etc/milu/shop.toml"));
+        assert_eq!(config.sip_lines[0].bind.port(), 5060);
+        assert!(config.recording.enabled);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
+        let text = SMALLEST.replace("knowledge", "knowlege");
+        let ConfigError::Syntax { row, what, .. } = parse(&text).unwrap_err() else { panic!("a syntax error") };
+        assert_eq!(row, 3);
+        assert!(what.contains("`knowledge`"), "{what}");
+    }
+
+    #[test]
+    fn a_box_without_a_line_is_refused() {
+        let text = SMALLEST.split("[[sip_line]]").next().unwrap();
+        assert!(matches!(parse(text), Err(ConfigError::Value { key: "sip_line", .. })));
+    }
+
+    #[test]
+    fn two_lines_of_one_name_are_refused() {
+        let text = format!("{SMALLEST}[[sip_line]]\nid = \"front-desk\"\nbind = \"0.0.0.0:5070\"\n");
+        assert!(matches!(parse(&text), Err(ConfigError::Value { key: "sip_line.id", .. })));
+    }
+
+    #[test]
+    fn ports_the_wrong_way_round_are_refused() {
+        let text = format!("{SMALLEST}rtp_ports = [41000, 40000]\n");
+        assert!(matches!(parse(&text), Err(ConfigError::Value { key: "sip_line.rtp_ports", .. })));
+    }
+}

@@ -1,0 +1,220 @@
+//! The control socket: JSON over HTTP on a Unix socket, for the command line.
+//! Only the daemon opens the store, so everything about calls is asked here.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path as UrlPath, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokio::net::UnixListener;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::line::{LineHealth, LineState};
+use crate::ops::{Health, Stop};
+use crate::store::{Leg, ShowError, Vault};
+use crate::terms::CallId;
+
+use super::record_json::CallJson;
+use super::watch::{Watch, WatchEvent};
+
+/// The owner and the group may use the socket.
+const SOCKET_MODE: u32 = 0o660;
+
+/// `milu calls` shows at most this many calls: what a person pages through.
+const LIST_MAX: u32 = 500;
+
+#[derive(Debug, Error)]
+pub enum ControlError {
+    #[error("opening the control socket {path}: another daemon answers on it")]
+    InUse { path: PathBuf },
+    #[error("opening the control socket {path}: {source}")]
+    Bind { path: PathBuf, source: std::io::Error },
+    #[error("serving the control socket: {0}")]
+    Serve(std::io::Error),
+}
+
+/// What the socket shows.
+#[derive(Clone)]
+pub struct Control {
+    pub vault: Arc<Vault>,
+    pub watch: Watch,
+    pub health: Health,
+    pub lines: Vec<LineView>,
+}
+
+/// A view of a line's health that stays valid while the line is served.
+pub type LineView = Arc<dyn Fn() -> LineHealth + Send + Sync>;
+
+/// Opens the socket. A socket file that a killed daemon left is replaced; one
+/// that answers is not.
+pub fn bind(path: &Path) -> Result<UnixListener, ControlError> {
+    let bind_error = |source| ControlError::Bind { path: path.to_owned(), source };
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(ControlError::InUse { path: path.to_owned() });
+    }
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(bind_error(e)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(bind_error)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(bind_error)?;
+    Ok(listener)
+}
+
+impl Control {
+    pub async fn serve(self, listener: UnixListener, stop: Stop) -> Result<(), ControlError> {
+        let router = Router::new()
+            .route("/v1/calls", get(list))
+            .route("/v1/calls/{id}", get(show))
+            .route("/v1/calls/{id}/sound", get(sound))
+            .route("/v1/watch", get(watch))
+            .route("/v1/lines", get(lines))
+            .route("/v1/doctor", get(doctor))
+            .with_state(self);
+        let ended = async move { stop.ended().await };
+        axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)
+    }
+}
+
+/// An answer that is not a success: one sentence.
+struct Refusal(StatusCode, String);
+
+#[derive(Serialize)]
+struct RefusalJson {
+    error: String,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, axum::Json(RefusalJson { error: self.1 })).into_response()
+    }
+}
+
+impl From<ShowError> for Refusal {
+    fn from(error: ShowError) -> Self {
+        let status = if error.is_unknown_call() { StatusCode::NOT_FOUND } else { StatusCode::INTERNAL_SERVER_ERROR };
+        Self(status, error.to_string())
+    }
+}
+
+fn call_id(text: &str) -> Result<CallId, Refusal> {
+    CallId::parse(text).map_err(|e| Refusal(StatusCode::BAD_REQUEST, format!("reading the call's id: {e}")))
+}
+
+#[derive(Deserialize)]
+struct Since {
+    since: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct ListJson {
+    calls: Vec<CallJson>,
+}
+
+async fn list(
+    State(control): State<Control>,
+    Query(Since { since }): Query<Since>,
+) -> Result<axum::Json<ListJson>, Refusal> {
+    let records = control.vault.list(since, LIST_MAX).await?;
+    Ok(axum::Json(ListJson { calls: records.iter().map(CallJson::from).collect() }))
+}
+
+async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> Result<axum::Json<CallJson>, Refusal> {
+    let record = control.vault.show(call_id(&id)?).await?;
+    Ok(axum::Json(CallJson::from(&record)))
+}
+
+#[derive(Deserialize)]
+struct WhichLeg {
+    leg: Option<String>,
+}
+
+async fn sound(
+    State(control): State<Control>,
+    UrlPath(id): UrlPath<String>,
+    Query(WhichLeg { leg }): Query<WhichLeg>,
+) -> Result<Response, Refusal> {
+    let id = call_id(&id)?;
+    let wav = match leg.as_deref() {
+        None => control.vault.play(id).await?,
+        Some("caller") => control.vault.play_leg(id, Leg::Caller).await?,
+        Some("box") => control.vault.play_leg(id, Leg::Box).await?,
+        Some(_) => return Err(Refusal(StatusCode::BAD_REQUEST, "a leg is `caller` or `box`".to_owned())),
+    };
+    Ok(([(header::CONTENT_TYPE, "audio/wav")], Bytes::from(wav)).into_response())
+}
+
+async fn watch(State(control): State<Control>) -> Response {
+    let events = control.watch.listen();
+    let rows = futures_util::stream::unfold(events, |mut events| async move {
+        let row = match events.recv().await {
+            Ok(row) => row.to_string(),
+            Err(RecvError::Lagged(missed)) => serde_json::to_string(&WatchEvent::Missed { events: missed }).ok()?,
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(row + "\n")), events))
+    });
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(rows)).into_response()
+}
+
+#[derive(Serialize)]
+struct LinesJson {
+    lines: Vec<LineJson>,
+}
+
+#[derive(Serialize)]
+struct LineJson {
+    id: String,
+    kind: &'static str,
+    state: &'static str,
+    address: String,
+    calls: u32,
+    trouble: Option<String>,
+}
+
+async fn lines(State(control): State<Control>) -> axum::Json<LinesJson> {
+    let lines = control.lines.iter().map(|view| {
+        let health = view();
+        LineJson {
+            id: health.id.to_string(),
+            kind: health.kind,
+            state: match health.state {
+                LineState::Ready => "ready",
+                LineState::Degraded => "degraded",
+                LineState::Down => "down",
+            },
+            address: health.address,
+            calls: health.calls,
+            trouble: health.trouble,
+        }
+    });
+    axum::Json(LinesJson { lines: lines.collect() })
+}
+
+#[derive(Serialize)]
+struct DoctorJson {
+    state: &'static str,
+    facts: Vec<FactJson>,
+}
+
+#[derive(Serialize)]
+struct FactJson {
+    name: String,
+    state: &'static str,
+    sentence: String,
+}
+
+async fn doctor(State(control): State<Control>) -> axum::Json<DoctorJson> {
+    let facts = control.health.facts();
+    let facts =
+        facts.into_iter().map(|f| FactJson { name: f.name, state: f.state.name(), sentence: f.sentence }).collect();
+    axum::Json(DoctorJson { state: control.health.worst().name(), facts })
+}

@@ -1,0 +1,163 @@
+//! A call's record as the outside sees it: the JSON of `milu calls show`.
+//! Fields may be added, never renamed or dropped.
+
+use serde::Serialize;
+
+use crate::call::{CallRecord, Engines, Gap, Latency, Message, Recording, Turn};
+
+#[derive(Serialize)]
+pub struct CallJson {
+    id: String,
+    line: String,
+    direction: &'static str,
+    from: Option<String>,
+    started_at: String,
+    answered_after_ms: Option<u64>,
+    ended_at: String,
+    end_cause: EndCauseJson,
+    outcome: &'static str,
+    turns: Vec<TurnJson>,
+    message: Option<MessageJson>,
+    recording: Option<RecordingJson>,
+    /// What left the box because of this call. Engines on the box send nothing.
+    egress: [(); 0],
+    media: MediaJson,
+}
+
+#[derive(Serialize)]
+struct EndCauseJson {
+    name: &'static str,
+    q850: u8,
+}
+
+#[derive(Serialize)]
+pub struct TurnJson {
+    who: &'static str,
+    text: String,
+    started_ms: u64,
+    ended_ms: u64,
+    interrupted: bool,
+    engines: EnginesJson,
+    latency: LatencyJson,
+}
+
+#[derive(Serialize)]
+struct EnginesJson {
+    transcriber: Option<String>,
+    responder: Option<String>,
+    synthesizer: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LatencyJson {
+    endpoint_ms: Option<u64>,
+    transcribe_ms: Option<u64>,
+    respond_first_ms: Option<u64>,
+    synthesize_first_ms: Option<u64>,
+    voice_to_voice_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct MessageJson {
+    name: Option<String>,
+    callback: Option<String>,
+    text: String,
+    sound_from_ms: Option<u64>,
+    sound_to_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct RecordingJson {
+    legs: [&'static str; 2],
+    from_ms: u64,
+    duration_ms: u64,
+    gaps: Vec<GapJson>,
+}
+
+#[derive(Serialize)]
+struct GapJson {
+    from_ms: u64,
+    to_ms: u64,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct MediaJson {
+    codec: Option<String>,
+    packets_lost: u64,
+    jitter_ms: f32,
+    mos: Option<f32>,
+}
+
+impl From<&CallRecord> for CallJson {
+    fn from(record: &CallRecord) -> Self {
+        Self {
+            id: record.id.to_string(),
+            line: record.line.to_string(),
+            direction: "inbound",
+            from: record.from.as_ref().map(|n| n.expose().to_owned()),
+            started_at: record.started_at.to_string(),
+            answered_after_ms: record.answered_after.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            ended_at: record.ended_at.to_string(),
+            end_cause: EndCauseJson { name: record.end_cause.name(), q850: record.end_cause.q850() },
+            outcome: record.outcome.name(),
+            turns: record.turns.iter().map(TurnJson::from).collect(),
+            message: record.message.as_ref().map(MessageJson::from),
+            recording: record.recording.as_ref().map(RecordingJson::from),
+            egress: [],
+            media: MediaJson {
+                codec: record.media.codec.clone(),
+                packets_lost: record.media.packets_lost,
+                jitter_ms: record.media.jitter_ms,
+                mos: record.media.mos,
+            },
+        }
+    }
+}
+
+impl From<&Turn> for TurnJson {
+    fn from(turn: &Turn) -> Self {
+        let Engines { transcriber, responder, synthesizer } = turn.engines.clone();
+        let Latency { endpoint_ms, transcribe_ms, respond_first_ms, synthesize_first_ms, voice_to_voice_ms } =
+            turn.latency;
+        Self {
+            who: turn.who.name(),
+            text: turn.text.expose().clone(),
+            started_ms: turn.started_ms,
+            ended_ms: turn.ended_ms,
+            interrupted: turn.interrupted,
+            engines: EnginesJson { transcriber, responder, synthesizer },
+            latency: LatencyJson {
+                endpoint_ms,
+                transcribe_ms,
+                respond_first_ms,
+                synthesize_first_ms,
+                voice_to_voice_ms,
+            },
+        }
+    }
+}
+
+impl From<&Message> for MessageJson {
+    fn from(message: &Message) -> Self {
+        Self {
+            name: message.name.as_ref().map(|n| n.expose().clone()),
+            callback: message.callback.as_ref().map(|n| n.expose().to_owned()),
+            text: message.text.expose().clone(),
+            sound_from_ms: message.sound.map(|(from, _)| from),
+            sound_to_ms: message.sound.map(|(_, to)| to),
+        }
+    }
+}
+
+impl From<&Recording> for RecordingJson {
+    fn from(recording: &Recording) -> Self {
+        let gap = |gap: &Gap| GapJson { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: gap.reason.name() };
+        Self {
+            legs: ["caller", "box"],
+            from_ms: recording.from_ms,
+            duration_ms: recording.duration_ms,
+            gaps: recording.gaps.iter().map(gap).collect(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One call's voice: sentences in, frames on the mouth's queue out, one after
+//! the other. It waits where the queue is full, so that the call's own loop
+//! never has to.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::call::Speech;
+use crate::line::{MouthEpoch, MouthFrame};
+use crate::media::{FRAME_MS, Frame, SampleRate};
+use crate::speech::{SpeakRequest, Synthesizer, VoiceEvent};
+use crate::terms::UtteranceId;
+
+use super::renderings::Renderings;
+
+/// A synthesizer's slices of about half a second wait here while the mouth's
+/// queue is full; four keep the engine busy without piling sound up.
+const SLICES: usize = 4;
+
+/// Sentences wait here; the call itself never queues more than eight.
+pub const SENTENCES: usize = 16;
+
+/// A sentence that was handed to the lane in a given epoch of the mouth. When
+/// the mouth is silenced its epoch moves on, and older sentences are dropped.
+#[derive(Debug)]
+pub struct Sentence {
+    pub utterance: UtteranceId,
+    pub speech: Speech,
+    pub epoch: u32,
+}
+
+/// What the lane tells the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneEvent {
+    Length { utterance: UtteranceId, total_ms: u32 },
+    Failed { utterance: UtteranceId },
+}
+
+pub struct VoiceLane {
+    pub rate: SampleRate,
+    pub synthesizer: Arc<dyn Synthesizer>,
+    pub renderings: Arc<Renderings>,
+    pub queue: mpsc::Sender<MouthFrame>,
+    pub epoch: MouthEpoch,
+    pub events: mpsc::Sender<LaneEvent>,
+}
+
+impl VoiceLane {
+    /// Speaks until the call drops its end.
+    pub async fn run(self, mut sentences: mpsc::Receiver<Sentence>) {
+        while let Some(sentence) = sentences.recv().await {
+            if sentence.epoch == self.epoch.now() && self.speak(&sentence).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// None when the call is gone.
+    async fn speak(&self, sentence: &Sentence) -> Option<()> {
+        if let Some(samples) = self.renderings.find(&sentence.speech, self.rate) {
+            self.tell_length(sentence.utterance, samples.len()).await?;
+            let mut frames = FrameCutter::new(self.rate);
+            frames.push(&samples);
+            self.queue_frames(sentence, &mut frames, End::Here).await?;
+            return Some(());
+        }
+        self.synthesize(sentence).await
+    }
+
+    async fn synthesize(&self, sentence: &Sentence) -> Option<()> {
+        let (sound, mut slices) = mpsc::channel(SLICES);
+        let request = SpeakRequest {
+            utterance: sentence.utterance,
+            text: sentence.speech.text.clone(),
+            rate: self.rate,
+            pace: sentence.speech.pace,
+        };
+        let speaking = self.synthesizer.speak(request, sound);
+        let mut frames = FrameCutter::new(self.rate);
+        let mut total = 0;
+        while let Some(event) = slices.recv().await {
+            if sentence.epoch != self.epoch.now() {
+                drop(speaking);
+                return Some(());
+            }
+            match event {
+                VoiceEvent::Sound { samples, .. } => {
+                    total += samples.len();
+                    frames.push(&samples);
+                    self.queue_frames(sentence, &mut frames, End::Later).await?;
+                }
+                VoiceEvent::Done { .. } => {
+                    self.tell_length(sentence.utterance, total).await?;
+                    self.queue_frames(sentence, &mut frames, End::Here).await?;
+                    return Some(());
+                }
+                VoiceEvent::Failed { .. } => return self.failed(sentence.utterance).await,
+            }
+        }
+        self.failed(sentence.utterance).await
+    }
+
+    async fn queue_frames(&self, sentence: &Sentence, frames: &mut FrameCutter, end: End) -> Option<()> {
+        while let Some((frame, last)) = frames.next(end) {
+            if sentence.epoch != self.epoch.now() {
+                return Some(());
+            }
+            let frame = MouthFrame { epoch: sentence.epoch, utterance: sentence.utterance, frame, last };
+            self.queue.send(frame).await.ok()?;
+        }
+        Some(())
+    }
+
+    async fn tell_length(&self, utterance: UtteranceId, samples: usize) -> Option<()> {
+        let frames = samples.div_ceil(self.rate.frame_len()).max(1);
+        let total_ms = u32::try_from(frames).unwrap_or(u32::MAX).saturating_mul(FRAME_MS);
+        self.events.send(LaneEvent::Length { utterance, total_ms }).await.ok()
+    }
+
+    async fn failed(&self, utterance: UtteranceId) -> Option<()> {
+        self.events.send(LaneEvent::Failed { utterance }).await.ok()
+    }
+}
+
+/// Is the end of the sentence among the samples?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Here,
+    Later,
+}
+
+/// Cuts a stream of samples into frames. The last frame is kept back until it
+/// is known to be the last, because it must say so.
+struct FrameCutter {
+    rate: SampleRate,
+    samples: Vec<i16>,
+    at: usize,
+}
+
+impl FrameCutter {
+    fn new(rate: SampleRate) -> Self {
+        Self { rate, samples: Vec::new(), at: 0 }
+    }
+
+    fn push(&mut self, samples: &[i16]) {
+        self.samples.drain(..self.at);
+        self.at = 0;
+        self.samples.extend_from_slice(samples);
+    }
+
+    fn next(&mut self, end: End) -> Option<(Frame, bool)> {
+        let len = self.rate.frame_len();
+        let left = self.samples.len() - self.at;
+        let (ready, last) = match end {
+            End::Later => (left > len, false),
+            End::Here => (left > 0, left <= len),
+        };
+        if !ready {
+            return None;
+        }
+        let upto = (self.at + len).min(self.samples.len());
+        let frame = Frame::from_samples(self.rate, &self.samples[self.at..upto]);
+        self.at = upto;
+        Some((frame, last))
+    }
+}
+
+impl std::fmt::Debug for VoiceLane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VoiceLane").field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_last_frame_of_a_sentence_says_so_however_the_sound_comes() {
+        for slice in [1, 79, 160, 161, 1000] {
+            let sound: Vec<i16> = (0..1000).collect();
+            let mut cutter = FrameCutter::new(SampleRate::Hz8000);
+            let mut frames = Vec::new();
+            for part in sound.chunks(slice) {
+                cutter.push(part);
+                while let Some(frame) = cutter.next(End::Later) {
+                    frames.push(frame);
+                }
+            }
+            while let Some(frame) = cutter.next(End::Here) {
+                frames.push(frame);
+            }
+            let lasts: Vec<usize> = frames.iter().enumerate().filter(|(_, (_, last))| *last).map(|(i, _)| i).collect();
+            assert_eq!(lasts, [frames.len() - 1], "slices of {slice}");
+            let played: Vec<i16> = frames.iter().flat_map(|(f, _)| f.samples().to_vec()).take(1000).collect();
+            assert_eq!(played, sound, "slices of {slice}");
+        }
+    }
+}

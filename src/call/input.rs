@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use crate::conversation::Overlap;
+use crate::knowledge::Finding;
+use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
+
+use super::{Confidence, MediaFacts};
+
+/// A fact that reaches the call. `at` is when it became true, which may be
+/// earlier than when it is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The line says that media flows.
+    Answered { at: Moment },
+    /// The caller keyed a digit (0-9, '*', '#', A-D).
+    Digit { at: Moment, digit: char },
+    /// The far side put us on hold.
+    Held { at: Moment },
+    Resumed { at: Moment },
+    /// No media has come for the line's silence time-out.
+    MediaLost { at: Moment },
+    /// The line is gone. The last input that changes anything.
+    Ended { at: Moment, cause: EndCause, media: MediaFacts },
+
+    /// The caller's first voiced sample.
+    SpeechStarted { at: Moment },
+    /// The caller's last voiced sample, told once the silence after it is sure.
+    SpeechPaused { at: Moment },
+    /// The caller's sound beside the box's own voice, while both sound.
+    Overlap(Overlap),
+    Heard { request: RequestId, words: Private<String>, confidence: Confidence, took: Duration },
+    /// How likely the sound says that the turn is over, 0 to 1.
+    TurnOver { request: RequestId, probability: f32 },
+    EarsFailed { request: RequestId },
+    Found { request: RequestId, finding: Finding, took: Duration },
+    MindFailed { request: RequestId },
+
+    /// The first frame of an utterance went to the line.
+    UtteranceStarted { utterance: UtteranceId, at: Moment },
+    UtteranceProgress { utterance: UtteranceId, played_ms: u32, at: Moment },
+    UtteranceFinished { utterance: UtteranceId, played_ms: u32, at: Moment },
+    /// The utterance was cut off after `played_ms`.
+    UtteranceCut { utterance: UtteranceId, played_ms: u32, at: Moment },
+    /// How long the utterance is, once the voice knows.
+    UtteranceLength { utterance: UtteranceId, total_ms: u32 },
+    VoiceFailed { utterance: UtteranceId },
+
+    /// The box is stopping: let the caller finish the sentence, then say goodbye.
+    BoxStopping,
+}

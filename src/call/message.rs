@@ -1,0 +1,237 @@
+//! Taking a message: name, number, message. A machine of its own inside the
+//! call; it says which sentence comes next and what it waits for.
+
+use crate::conversation::Expectation;
+use crate::knowledge::{self, Finding};
+use crate::terms::{PhoneNumber, Private};
+
+use super::record::Message;
+use super::trust::Trust;
+use super::{phrases, record};
+
+/// A caller keys at most this many digits of a number (E.164 with "00" before).
+const NUMBER_DIGITS_MAX: usize = 17;
+
+/// A number is asked for at most this often; then the message is taken anyway,
+/// because its sound is kept and a person can listen.
+const NUMBER_TRIES_MAX: u32 = 3;
+
+/// What is being waited for.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Name { retried: bool },
+    /// "Shall we ring you on the number that you are calling from?"
+    ConfirmLineNumber,
+    Number,
+    /// A number was understood and is read back.
+    ConfirmNumber { number: PhoneNumber },
+    Body { retried: bool },
+}
+
+/// What comes after an input.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Next {
+    /// Say this and wait on.
+    Say(String),
+    /// Nothing to say yet; more digits are coming.
+    Wait,
+    /// The message is complete.
+    Taken { message: Message, closing: &'static str },
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct MessageTaking {
+    step: Step,
+    message: Message,
+    line_number: Option<PhoneNumber>,
+    country_code: String,
+    keyed: String,
+    number_tries: u32,
+}
+
+impl MessageTaking {
+    pub(super) fn new(line_number: Option<PhoneNumber>, country_code: String) -> (Self, String) {
+        let taking = Self {
+            step: Step::Name { retried: false },
+            message: Message::default(),
+            line_number,
+            country_code,
+            keyed: String::new(),
+            number_tries: 0,
+        };
+        (taking, phrases::ASK_NAME.to_owned())
+    }
+
+    pub(super) fn expectation(&self) -> Expectation {
+        match self.step {
+            Step::Name { .. } => Expectation::Name,
+            Step::ConfirmLineNumber | Step::ConfirmNumber { .. } => Expectation::YesNo,
+            Step::Number => Expectation::Digits,
+            Step::Body { .. } => Expectation::Message,
+        }
+    }
+
+    /// What there is of the message so far, for a caller who hangs up midway.
+    pub(super) fn so_far(&self) -> Option<Message> {
+        let known = self.message.name.is_some() || self.message.callback.is_some();
+        known.then(|| self.message.clone())
+    }
+
+    /// Words of the caller; `sound` is where they lie in the recording.
+    pub(super) fn heard(&mut self, words: &str, trust: Trust, intent: &Finding, sound: (u64, u64)) -> Next {
+        match self.step.clone() {
+            Step::Name { retried } => self.name_heard(words, trust, retried),
+            Step::ConfirmLineNumber => match intent {
+                Finding::Yes => {
+                    self.message.callback = self.line_number.clone();
+                    self.ask_body("")
+                }
+                Finding::No => self.ask_number(phrases::ASK_NUMBER),
+                _ => match self.number_in(words) {
+                    Some(number) => self.confirm(number),
+                    None => self.again_or_body(),
+                },
+            },
+            Step::Number => match self.number_in(words) {
+                Some(number) => self.confirm(number),
+                None => self.again_or_body(),
+            },
+            Step::ConfirmNumber { number } => match intent {
+                Finding::Yes => {
+                    self.message.callback = Some(number);
+                    self.ask_body("")
+                }
+                _ => self.again_or_body(),
+            },
+            Step::Body { retried } => self.body_heard(words, trust, retried, sound),
+        }
+    }
+
+    /// A key that the caller pressed.
+    pub(super) fn keyed(&mut self, digit: char) -> Next {
+        match (&self.step, digit) {
+            (Step::Number | Step::ConfirmLineNumber | Step::ConfirmNumber { .. }, '0'..='9') => {
+                self.step = Step::Number;
+                if self.keyed.len() < NUMBER_DIGITS_MAX {
+                    self.keyed.push(digit);
+                }
+                Next::Wait
+            }
+            (Step::Number, '#') => {
+                let keyed = std::mem::take(&mut self.keyed);
+                match PhoneNumber::parse(&keyed, &self.country_code) {
+                    Ok(number) => self.confirm(number),
+                    Err(_) => self.again_or_body(),
+                }
+            }
+            (Step::Name { .. }, '#') => self.ask_callback(String::new()),
+            (Step::ConfirmNumber { number }, '#') => {
+                self.message.callback = Some(number.clone());
+                self.ask_body("")
+            }
+            _ => Next::Wait,
+        }
+    }
+
+    fn name_heard(&mut self, words: &str, trust: Trust, retried: bool) -> Next {
+        let name = match trust {
+            Trust::Unheard => None,
+            Trust::Doubtful | Trust::Good => knowledge::name_in(words),
+        };
+        match name {
+            Some(name) => {
+                let thanks = phrases::thanks_for_name(&name);
+                self.message.name = Some(Private::new(name));
+                self.ask_callback(thanks)
+            }
+            None if retried => self.ask_callback(String::new()),
+            None => {
+                self.step = Step::Name { retried: true };
+                Next::Say(phrases::SAY_AGAIN.to_owned())
+            }
+        }
+    }
+
+    fn ask_callback(&mut self, before: String) -> Next {
+        let question = match &self.line_number {
+            Some(number) => {
+                self.step = Step::ConfirmLineNumber;
+                phrases::confirm_caller_number(&knowledge::last_digits_spoken(number.expose()))
+            }
+            None => {
+                self.step = Step::Number;
+                phrases::ASK_NUMBER.to_owned()
+            }
+        };
+        Next::Say(join(&before, &question))
+    }
+
+    fn number_in(&self, words: &str) -> Option<PhoneNumber> {
+        let digits = knowledge::digits_in(words);
+        // A call-back number has at least seven digits anywhere that the box is sold.
+        (digits.len() >= 7).then(|| PhoneNumber::parse(&digits, &self.country_code).ok())?
+    }
+
+    fn confirm(&mut self, number: PhoneNumber) -> Next {
+        let spoken = knowledge::phone_number_spoken(number.expose());
+        self.step = Step::ConfirmNumber { number };
+        Next::Say(phrases::confirm_number(&spoken))
+    }
+
+    fn ask_number(&mut self, sentence: &str) -> Next {
+        self.step = Step::Number;
+        self.keyed.clear();
+        Next::Say(sentence.to_owned())
+    }
+
+    fn again_or_body(&mut self) -> Next {
+        self.number_tries += 1;
+        if self.number_tries >= NUMBER_TRIES_MAX {
+            self.message.callback = self.line_number.clone();
+            return self.ask_body("");
+        }
+        self.ask_number(phrases::ASK_NUMBER_KEYS)
+    }
+
+    fn ask_body(&mut self, before: &str) -> Next {
+        self.step = Step::Body { retried: false };
+        Next::Say(join(before, phrases::ASK_MESSAGE))
+    }
+
+    fn body_heard(&mut self, words: &str, trust: Trust, retried: bool, sound: (u64, u64)) -> Next {
+        let silent = words.trim().is_empty();
+        if silent && !retried {
+            self.step = Step::Body { retried: true };
+            return Next::Say(phrases::ASK_MESSAGE_AGAIN.to_owned());
+        }
+        self.message.text = Private::new(match trust {
+            Trust::Unheard => String::new(),
+            Trust::Doubtful | Trust::Good => words.trim().to_owned(),
+        });
+        self.message.sound = Some(sound);
+        let closing = if silent { phrases::MESSAGE_NOT_HEARD } else { phrases::MESSAGE_KEPT };
+        Next::Taken { message: self.message.clone(), closing }
+    }
+
+    /// The caller said nothing when a message was due.
+    pub(super) fn nothing_heard(&mut self) -> Next {
+        match self.step {
+            Step::Body { .. } => {
+                Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_NOT_HEARD }
+            }
+            Step::Name { .. } => self.ask_callback(String::new()),
+            Step::ConfirmLineNumber | Step::Number | Step::ConfirmNumber { .. } => self.again_or_body(),
+        }
+    }
+}
+
+fn join(before: &str, after: &str) -> String {
+    if before.is_empty() { after.to_owned() } else { format!("{before} {after}") }
+}
+
+impl record::Message {
+    /// Is there anything in it that a person could act on?
+    pub fn is_useful(&self) -> bool {
+        self.callback.is_some() || self.sound.is_some() || self.name.is_some()
+    }
+}

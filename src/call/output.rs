@@ -1,0 +1,60 @@
+use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
+
+use super::CallRecord;
+
+/// What the call wants of the world. Drain [`super::Call::poll`] after every
+/// input: a journal entry comes out before the effect that it describes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    Journal(JournalEntry),
+    /// Answer the offered call.
+    Answer,
+    HangUp(EndCause),
+    /// Keep both legs' sound from here on.
+    StartRecording,
+
+    /// A turn of the caller began: the ears must keep its sound from `at` on.
+    TurnBegan { at: Moment },
+    Decode { request: RequestId },
+    Judge { request: RequestId },
+    /// What was asked of the ears is not wanted any more.
+    AbandonDecode,
+    Ask { request: RequestId, words: Private<String> },
+    AbandonAsk,
+
+    Say { utterance: UtteranceId, speech: Speech },
+    PauseMouth,
+    ResumeMouth,
+    /// Stop speaking and forget what is queued.
+    SilenceMouth,
+
+    /// A turn is complete; for those who watch the call.
+    TurnDone(super::Turn),
+    /// The last output of a call.
+    Finished(Box<CallRecord>),
+}
+
+/// Words for the voice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speech {
+    pub text: Private<String>,
+    /// 1.0 is the voice's own pace.
+    pub pace: f32,
+}
+
+/// What the box has promised, written before it is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalEntry {
+    pub at: Moment,
+    pub kind: JournalKind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum JournalKind {
+    Answered,
+    NoticePlayed,
+    RecordingStarted,
+    /// The caller left a message; it must survive a power cut.
+    MessageTaken(super::Message),
+    Ended(EndCause),
+}

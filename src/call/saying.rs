@@ -1,0 +1,125 @@
+//! What the box is saying and is about to say, and how a turn's time was spent.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::conversation::{Played, heard_text};
+use crate::terms::{Moment, Private, UtteranceId};
+
+use super::record::Latency;
+
+/// At most this many sentences wait behind the one that plays: a notice, a
+/// greeting, an answer and a question.
+const QUEUE_MAX: usize = 8;
+
+/// When the steps of answering a turn happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct TurnTimes {
+    /// The caller's last voiced sample.
+    pub(super) speech_ended: Moment,
+    pub(super) decided: Moment,
+    pub(super) words: Option<Moment>,
+    pub(super) found: Option<Moment>,
+}
+
+impl TurnTimes {
+    pub(super) fn latency(&self, first_sample: Moment) -> Latency {
+        let words = self.words.map(|at| at.max(self.decided));
+        let found = self.found.map(|at| at.max(words.unwrap_or(self.decided)));
+        Latency {
+            endpoint_ms: Some(self.decided.ms_since(self.speech_ended)),
+            transcribe_ms: words.map(|at| at.ms_since(self.decided)),
+            respond_first_ms: found.zip(words).map(|(found, words)| found.ms_since(words)),
+            synthesize_first_ms: found.map(|found| first_sample.ms_since(found)),
+            voice_to_voice_ms: Some(first_sample.ms_since(self.speech_ended)),
+        }
+    }
+}
+
+/// One sentence on its way to the caller.
+#[derive(Clone, Debug)]
+pub(super) struct Saying {
+    pub(super) utterance: UtteranceId,
+    pub(super) text: String,
+    pub(super) started: Option<Moment>,
+    pub(super) played_ms: u32,
+    pub(super) total_ms: Option<u32>,
+    /// The turn of the caller that this answers.
+    pub(super) answers: Option<TurnTimes>,
+    pub(super) what: What,
+}
+
+/// What a sentence is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum What {
+    /// Played in full before anything is kept.
+    Notice,
+    /// "Sorry to interrupt you": said over a caller who never stops.
+    BreakingIn,
+    /// "One moment, please": does not count as the answer.
+    Filler,
+    Answer,
+    /// The last thing that is said.
+    Farewell,
+}
+
+/// How a sentence ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    Whole,
+    Cut,
+}
+
+impl Saying {
+    /// What the caller really heard of it.
+    pub(super) fn heard(&self, ending: Ending) -> Private<String> {
+        let text = match ending {
+            Ending::Whole => self.text.as_str(),
+            Ending::Cut => {
+                let ms = |ms: u32| Duration::from_millis(u64::from(ms));
+                heard_text(&self.text, &[], Played { heard: ms(self.played_ms), total: self.total_ms.map(ms) })
+            }
+        };
+        Private::new(text.to_owned())
+    }
+}
+
+/// Sentences in the order in which they are said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SayQueue(VecDeque<Saying>);
+
+impl SayQueue {
+    /// Is there room for one more? When there is none, what is new is dropped:
+    /// the caller has not yet heard what is queued.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.len() < QUEUE_MAX
+    }
+
+    pub(super) fn push(&mut self, saying: Saying) {
+        self.0.push_back(saying);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn get_mut(&mut self, utterance: UtteranceId) -> Option<&mut Saying> {
+        self.0.iter_mut().find(|s| s.utterance == utterance)
+    }
+
+    /// Takes the sentence out.
+    pub(super) fn take(&mut self, utterance: UtteranceId) -> Option<Saying> {
+        let at = self.0.iter().position(|s| s.utterance == utterance)?;
+        self.0.remove(at)
+    }
+
+    /// The sentence that sounds or will sound next.
+    pub(super) fn current(&self) -> Option<&Saying> {
+        self.0.front()
+    }
+
+    /// Takes everything out: the sentence that sounded, if one did, first.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Saying> + '_ {
+        self.0.drain(..)
+    }
+}

@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use crate::terms::Moment;
+
+/// What a call may be waiting for. Every stage has a deadline, so that a caller
+/// never hears dead air.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Timer {
+    /// When the line must have answered after we asked it to.
+    LineAnswer,
+    /// When the wait for an answer is going to be felt, and "one moment" is due.
+    Filler,
+    /// When the words of an ended turn must have come.
+    Words,
+    /// When the mind must have found an answer.
+    Finding,
+    /// When a sentence must have begun to sound.
+    Voice,
+    /// When a sentence must have been played to its end.
+    Playing,
+    /// When a call is too long for one caller.
+    LongestCall,
+    /// When the line must have confirmed that it hung up.
+    LineEnd,
+    /// When a caller on hold is given up.
+    LongestHold,
+}
+
+impl Timer {
+    const COUNT: usize = 9;
+
+    const ALL: [Self; Self::COUNT] = [
+        Self::LineAnswer,
+        Self::Filler,
+        Self::Words,
+        Self::Finding,
+        Self::Voice,
+        Self::Playing,
+        Self::LongestCall,
+        Self::LineEnd,
+        Self::LongestHold,
+    ];
+
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::LineAnswer => "the line must answer",
+            Self::Filler => "the wait is going to be felt",
+            Self::Words => "the ears must give words",
+            Self::Finding => "the mind must find an answer",
+            Self::Voice => "the sentence must begin to sound",
+            Self::Playing => "the sentence must end",
+            Self::LongestCall => "the call is too long",
+            Self::LineEnd => "the line must confirm the end",
+            Self::LongestHold => "the caller has been on hold too long",
+        }
+    }
+
+    /// How long the wait is.
+    pub(super) const fn patience(self) -> Duration {
+        Duration::from_millis(match self {
+            // A trunk's ACK takes at most 32 s (RFC 3261, timer H).
+            Self::LineAnswer => 35_000,
+            // Callers begin to wonder after about 1.5 s of silence; the turn has
+            // already been silent for some 0.3 s when this timer starts.
+            Self::Filler => 1_400,
+            // Whisper base on one busy core needs up to 4 s for a long turn.
+            Self::Words => 8_000,
+            Self::Finding => 3_000,
+            Self::Voice => 4_000,
+            // The longest sentence that the voice takes is about 20 s.
+            Self::Playing => 60_000,
+            // Half an hour: no question about opening hours takes longer.
+            Self::LongestCall => 1_800_000,
+            Self::LineEnd => 5_000,
+            Self::LongestHold => 600_000,
+        })
+    }
+}
+
+/// The timers of one call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TimerTable([Option<Moment>; Timer::COUNT]);
+
+impl TimerTable {
+    pub(super) fn start(&mut self, timer: Timer, now: Moment) {
+        self.0[timer as usize] = Some(now + timer.patience());
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
+    }
+
+    pub(super) fn stop_all(&mut self) {
+        self.0 = [None; Timer::COUNT];
+    }
+
+    /// The earliest deadline and why.
+    pub(super) fn next(&self) -> Option<(Moment, &'static str)> {
+        Timer::ALL
+            .into_iter()
+            .filter_map(|t| self.0[t as usize].map(|at| (at, t.reason())))
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// Takes one timer that is due at `now`, the earliest first.
+    pub(super) fn take_due(&mut self, now: Moment) -> Option<Timer> {
+        let due = Timer::ALL
+            .into_iter()
+            .filter(|t| self.0[*t as usize].is_some_and(|at| at <= now))
+            .min_by_key(|t| self.0[*t as usize])?;
+        self.stop(due);
+        Some(due)
+    }
+}
