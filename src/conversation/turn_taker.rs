@@ -1,0 +1,728 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::terms::{Moment, RequestId, UtteranceId};
+
+use super::endpointer::{Endpointer, Floor, Pause};
+use super::silence::SilencePolicy;
+use super::timer::{Timer, TimerTable};
+use super::utterance::{Utterance, Voice};
+use super::{Directive, Expectation, Fact, Gist, Manners, NoTurn, Overlap, Resumption, SilenceNth, Trust};
+
+/// How long after the last voiced sample a pause is reported. The voice
+/// activity detector must keep to it: "no pause was reported" proves voice only
+/// up to this long ago.
+pub const PAUSE_REPORTED_AFTER: Duration = Duration::from_millis(200);
+
+/// A sound over the box's voice that is this long pauses it. With the next tick
+/// of the media clock (20 ms) and a packet's way, silence reaches the caller
+/// within 200 ms of the first voiced sample.
+const INTERRUPTS_AFTER: Duration = Duration::from_millis(120);
+
+/// After so many false interruptions of one utterance the line is noisy, and
+/// only a longer sound pauses it: a sentence in pieces is no answer.
+const FALSE_INTERRUPTIONS_BORNE: u8 = 3;
+const INTERRUPTS_AFTER_WHEN_NOISY: Duration = Duration::from_millis(500);
+
+/// No word is shorter; a sound that is, is a cough, a click or a door.
+const SHORTEST_WORD: Duration = Duration::from_millis(200);
+
+/// A sound below this is a cough or "mm-hm" unless its words say otherwise.
+const COUGH_MAX: Duration = Duration::from_millis(400);
+
+/// A sound from this length on is an interruption, whatever its words.
+const INTERRUPTION_FROM: Duration = Duration::from_millis(500);
+
+/// The words of a short sound over the box's voice are waited for this long
+/// from the report of its end: on-box ears take about 450 ms for a second of
+/// sound, and a longer hole in the box's sentence is worse than a wrong guess.
+const OVERLAP_WORDS_WITHIN: Duration = Duration::from_millis(700);
+
+/// How long after the box's last sample its echo may still come back.
+const ECHO_TAIL: Duration = Duration::from_millis(300);
+
+/// A caller who speaks on this soon after the turn was taken for over, before
+/// any answer sounded, has not begun a new turn. Answers sound within it.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(2);
+
+/// People breathe: a voice without a pause of 200 ms for so long is asked for
+/// its words, because it may be a television or an engine.
+const UNBROKEN_VOICE_MAX: Duration = Duration::from_secs(10);
+
+/// After so many turns without a word, one after the other, the line is noisy.
+const WORDLESS_TURNS_MAX: u8 = 3;
+
+/// A turn may last this long before the box breaks in. The ears' window is 30
+/// seconds, and what is beyond it is not heard.
+const TURN_MAX: Duration = Duration::from_secs(25);
+
+/// A message is kept as sound, so it may be longer than the ears' window.
+const MESSAGE_MAX: Duration = Duration::from_secs(90);
+
+/// Between two attempts to break in, and how many there are: then the call ends.
+const BREAK_IN_EVERY: Duration = Duration::from_secs(15);
+const BREAK_INS_MAX: u8 = 3;
+
+/// After the last key, a number counts as complete: people look up from a card
+/// between groups, and take up to two seconds for it.
+const KEYS_OVER_AFTER: Duration = Duration::from_secs(3);
+
+/// The caller's sound.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+enum Sound {
+    #[default]
+    None,
+    /// There is a sound over the box's voice; it is not known whether it is the caller.
+    Unconfirmed { began: Moment },
+    /// The caller speaks, and the turn is the endpointer's.
+    Voice,
+    /// A sound that does not count until it has paused.
+    Ignored,
+}
+
+/// Facts of the turn under way that the endpointer does not need.
+#[derive(Clone, Copy, Debug, Default)]
+struct TurnSoFar {
+    /// It had been taken for over once, so its words are real.
+    reopened: bool,
+    /// It began over an utterance that does not give way: only words make it a turn.
+    over_the_box: bool,
+    break_ins: u8,
+}
+
+/// A turn that was taken for over and not yet answered.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    pause: Pause,
+    decided_at: Moment,
+}
+
+/// Decides whose turn it is.
+///
+/// The protocol of use: give it every fact with [`handle`](Self::handle) as it
+/// becomes known, and wake it with [`handle_timeout`](Self::handle_timeout) at
+/// [`deadline`](Self::deadline); after each of the two, drain
+/// [`poll`](Self::poll) until it is empty. Time may stand still between calls
+/// and never runs backwards: an earlier `now` counts as the latest one.
+///
+/// Between a [`Directive::TurnBegan`] or [`Directive::TurnGoesOn`] and the next
+/// stands exactly one [`Directive::EndOfTurn`] or [`Directive::TurnDropped`];
+/// each [`Directive::PauseSpeech`] is followed by exactly one
+/// [`Directive::ResumeSpeech`] or [`Directive::StopSpeech`]. No turn ends while
+/// the caller speaks.
+///
+/// The floor is the box's at first: no silence is counted before the box has
+/// finished an utterance, or the call has said what it expects.
+#[derive(Debug)]
+pub struct TurnTaker {
+    now: Moment,
+    endpointer: Endpointer,
+    voice: Voice,
+    sound: Sound,
+    turn: TurnSoFar,
+    /// The latest measurement over the box's voice, and when it came.
+    overlap: Option<(Moment, Overlap)>,
+    ended: Option<Ended>,
+    /// Whose words are still to be counted as words or as none.
+    uncounted: Option<RequestId>,
+    /// The request that asks an unbroken voice for its words.
+    probe: Option<RequestId>,
+    wordless_turns: u8,
+    silence: SilencePolicy,
+    /// Whether the caller is to speak next; otherwise the box owes something.
+    callers_floor: bool,
+    held: bool,
+    last_key_at: Moment,
+    false_interruptions: u32,
+    next_request: RequestId,
+    timers: TimerTable,
+    /// Drained after every fact, none of which makes more than eight.
+    directives: VecDeque<Directive>,
+}
+
+impl Default for TurnTaker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TurnTaker {
+    /// For a call that has just been answered. Requests count from 0.
+    pub fn new() -> Self {
+        Self {
+            now: Moment::START,
+            endpointer: Endpointer::default(),
+            voice: Voice::Silent,
+            sound: Sound::None,
+            turn: TurnSoFar::default(),
+            overlap: None,
+            ended: None,
+            uncounted: None,
+            probe: None,
+            wordless_turns: 0,
+            silence: SilencePolicy::new(),
+            callers_floor: false,
+            held: false,
+            last_key_at: Moment::START,
+            false_interruptions: 0,
+            next_request: RequestId::default(),
+            timers: TimerTable::default(),
+            directives: VecDeque::new(),
+        }
+    }
+
+    /// Whether the caller speaks, has paused within a turn, or neither.
+    pub const fn floor(&self) -> Floor {
+        self.endpointer.floor()
+    }
+
+    pub const fn expectation(&self) -> Expectation {
+        self.endpointer.expectation()
+    }
+
+    /// How often the box paused for a sound that was no interruption.
+    pub const fn false_interruptions(&self) -> u32 {
+        self.false_interruptions
+    }
+
+    /// Takes a fact that became known at `now`.
+    pub fn handle(&mut self, fact: Fact, now: Moment) {
+        self.now = self.now.max(now);
+        match fact {
+            Fact::SpeechStarted { at } => self.speech_started(at.min(self.now)),
+            Fact::SpeechPaused { at } => self.speech_paused(at.min(self.now)),
+            Fact::Overlap(overlap) => self.measured(overlap),
+            Fact::BoxSpeaking { utterance, at, manners } => {
+                self.box_speaking(Utterance::new(utterance, at.min(self.now), manners));
+            }
+            Fact::BoxProgress { utterance, played, total } => self.box_progress(utterance, played, total),
+            Fact::BoxFinished { utterance, at: _, played } => self.box_finished(utterance, played),
+            Fact::TurnOver { request, probability } => {
+                self.endpointer.judged(request, probability);
+                self.time_the_end();
+            }
+            Fact::Heard { request, gist, trust } => self.heard(request, gist, trust),
+            Fact::Digit { at } => self.digit(at.min(self.now)),
+            Fact::Expecting(expectation) => self.expecting(expectation),
+            Fact::Held => self.hold(),
+            Fact::Resumed => {
+                self.held = false;
+                self.time_the_silence();
+            }
+        }
+    }
+
+    /// Serves every timer that has run out by `now`, each at most once.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.now = self.now.max(now);
+        for timer in Timer::ALL {
+            if !self.timers.take_expired(timer, self.now) {
+                continue;
+            }
+            match timer {
+                Timer::Confirm => self.confirm_due(),
+                Timer::OverlapLasts => self.stop_speech(),
+                Timer::OverlapWords => self.overlap_words_due(),
+                Timer::EndOfTurn => self.end_of_turn_due(),
+                Timer::Probe => self.probe_due(),
+                Timer::TooLong => self.too_long_due(),
+                Timer::Silence => self.silence_due(),
+                Timer::KeysOver => {
+                    self.directives.push_back(Directive::KeysOver { last_key_at: self.last_key_at });
+                    self.time_the_silence();
+                }
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted, and why.
+    pub fn deadline(&self) -> Option<(Moment, &'static str)> {
+        self.timers.next().map(|(due, timer)| (due, timer.reason()))
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll(&mut self) -> Option<Directive> {
+        self.directives.pop_front()
+    }
+
+    // The caller's sound.
+
+    fn speech_started(&mut self, at: Moment) {
+        if self.held || self.sound != Sound::None {
+            return;
+        }
+        match self.voice {
+            // Within a turn of the caller, sound is the caller's.
+            Voice::Speaking(utterance) if self.endpointer.floor() == Floor::Quiet => {
+                self.sound = Sound::Unconfirmed { began: at };
+                let noisy = utterance.false_interruptions >= FALSE_INTERRUPTIONS_BORNE;
+                let after = if noisy { INTERRUPTS_AFTER_WHEN_NOISY } else { INTERRUPTS_AFTER };
+                self.timers.set(Timer::Confirm, at + after);
+            }
+            Voice::Silent | Voice::Speaking(_) | Voice::Paused(_) => self.voice_began(at),
+        }
+    }
+
+    fn confirm_due(&mut self) {
+        let Sound::Unconfirmed { began } = self.sound else { return };
+        if self.may_be_the_caller(began) {
+            self.voice_began(began);
+        }
+    }
+
+    /// Whether nothing speaks for an echo or for somebody else in the room.
+    fn may_be_the_caller(&self, began: Moment) -> bool {
+        match (self.voice, self.overlap) {
+            (Voice::Speaking(utterance) | Voice::Paused(utterance), Some((measured_at, overlap))) => {
+                measured_at < began || utterance.lets_through(began, overlap)
+            }
+            (Voice::Silent, _) | (_, None) => true,
+        }
+    }
+
+    fn measured(&mut self, overlap: Overlap) {
+        self.overlap = Some((self.now, overlap));
+        match (self.sound, self.voice) {
+            // The time to confirm has passed while it looked like an echo.
+            (Sound::Unconfirmed { .. }, _) if !self.timers.is_running(Timer::Confirm) => self.confirm_due(),
+            (Sound::Voice, Voice::Paused(utterance)) if !self.turn.reopened => {
+                let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
+                if !utterance.lets_through(since, overlap) {
+                    self.resume_speech(NoTurn::Echo);
+                    self.sound = Sound::Unconfirmed { began: since };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The sound is the caller's: a turn begins or goes on.
+    fn voice_began(&mut self, at: Moment) {
+        self.sound = Sound::Voice;
+        for timer in [Timer::Confirm, Timer::OverlapWords, Timer::EndOfTurn, Timer::Silence] {
+            self.timers.stop(timer);
+        }
+        match (self.endpointer.floor(), self.ended.take()) {
+            (Floor::Quiet, Some(ended)) if self.was_not_over(ended) => self.turn_goes_on(ended, at),
+            (Floor::Quiet, _) => self.turn_began(at),
+            (Floor::Speaking { .. } | Floor::Pausing(_), _) => {
+                if let Some(request) = self.endpointer.speech_started(at) {
+                    self.directives.push_back(Directive::Abandon { request });
+                }
+            }
+        }
+        self.time_the_talk();
+        match self.voice {
+            Voice::Speaking(utterance) => self.pause_speech(utterance),
+            Voice::Paused(_) => self.time_the_overlap(),
+            Voice::Silent => {}
+        }
+    }
+
+    fn was_not_over(&self, ended: Ended) -> bool {
+        self.voice == Voice::Silent && self.now <= ended.decided_at + GOES_ON_WITHIN
+    }
+
+    fn turn_goes_on(&mut self, ended: Ended, at: Moment) {
+        self.endpointer.goes_on(ended.pause, at);
+        self.turn = TurnSoFar { reopened: true, ..TurnSoFar::default() };
+        self.uncounted = None;
+        self.directives.push_back(Directive::TurnGoesOn { request: ended.pause.request });
+    }
+
+    fn turn_began(&mut self, at: Moment) {
+        // A first turn never abandons anything.
+        let earlier = self.endpointer.speech_started(at);
+        debug_assert!(earlier.is_none());
+        let over_the_box = matches!(self.voice, Voice::Speaking(u) if u.manners == Manners::Insists);
+        self.turn = TurnSoFar { over_the_box, ..TurnSoFar::default() };
+        self.directives.push_back(Directive::TurnBegan { at });
+    }
+
+    fn speech_paused(&mut self, at: Moment) {
+        match self.sound {
+            Sound::None => return,
+            Sound::Ignored => {
+                self.sound = Sound::None;
+                self.time_the_silence();
+                return;
+            }
+            Sound::Unconfirmed { began } => {
+                let late = at.since(began) >= INTERRUPTS_AFTER && self.timers.is_running(Timer::Confirm);
+                self.timers.stop(Timer::Confirm);
+                self.sound = Sound::None;
+                // The timer is late, not the caller.
+                if !late || !self.may_be_the_caller(began) {
+                    return;
+                }
+                self.voice_began(began);
+            }
+            Sound::Voice => {}
+        }
+        self.sound = Sound::None;
+        for timer in [Timer::OverlapLasts, Timer::Probe, Timer::TooLong] {
+            self.timers.stop(timer);
+        }
+        self.probe = None;
+        self.pause_began(at);
+    }
+
+    fn pause_began(&mut self, at: Moment) {
+        let request = self.take_request();
+        let Some(pause) = self.endpointer.speech_paused(at, request) else { return };
+        if matches!(self.voice, Voice::Paused(_)) && !self.turn.reopened {
+            if pause.voiced < SHORTEST_WORD {
+                return self.resume_speech(NoTurn::NoWords);
+            }
+            self.timers.set(Timer::OverlapWords, self.now + OVERLAP_WORDS_WITHIN);
+        }
+        self.directives.push_back(Directive::Decode { request });
+        self.directives.push_back(Directive::Judge { request });
+        if pause.voiced >= INTERRUPTION_FROM || self.turn.reopened {
+            self.stop_speech();
+        }
+        self.time_the_end();
+    }
+
+    fn take_request(&mut self) -> RequestId {
+        let request = self.next_request;
+        self.next_request = request.next();
+        request
+    }
+
+    // What the ears and the judge answer.
+
+    fn heard(&mut self, request: RequestId, gist: Gist, trust: Trust) {
+        if self.uncounted == Some(request) {
+            self.uncounted = None;
+            self.count_words(gist);
+        }
+        if self.probe == Some(request) {
+            self.probe = None;
+            if gist == Gist::Nothing {
+                self.noise();
+            }
+            return;
+        }
+        self.endpointer.heard(request, gist);
+        match self.endpointer.floor() {
+            Floor::Pausing(pause) if pause.request == request => {
+                if matches!(self.voice, Voice::Paused(_)) {
+                    self.settle_overlap(pause, gist, trust);
+                } else {
+                    self.time_the_end();
+                }
+            }
+            Floor::Quiet | Floor::Speaking { .. } | Floor::Pausing(_) => {}
+        }
+    }
+
+    /// The words of a short sound over the box's voice have come.
+    fn settle_overlap(&mut self, pause: Pause, gist: Gist, trust: Trust) {
+        match self.no_turn(gist) {
+            Some(why) => self.resume_speech(why),
+            None if trust == Trust::Doubtful && pause.voiced < COUGH_MAX => self.resume_speech(NoTurn::NoWords),
+            None => self.stop_speech(),
+        }
+    }
+
+    /// Why words spoken over the box are no turn, if they are none.
+    fn no_turn(&self, gist: Gist) -> Option<NoTurn> {
+        match gist {
+            Gist::Nothing => Some(NoTurn::NoWords),
+            Gist::Backchannel => Some(NoTurn::Backchannel),
+            Gist::Yes => (self.expectation() != Expectation::YesNo).then_some(NoTurn::Backchannel),
+            Gist::No | Gist::Dangling | Gist::Words => None,
+        }
+    }
+
+    fn overlap_words_due(&mut self) {
+        let (Voice::Paused(_), Floor::Pausing(pause)) = (self.voice, self.endpointer.floor()) else { return };
+        if pause.voiced < COUGH_MAX { self.resume_speech(NoTurn::NoWords) } else { self.stop_speech() }
+    }
+
+    fn count_words(&mut self, gist: Gist) {
+        if gist == Gist::Nothing {
+            self.wordless_turns += 1;
+            if self.wordless_turns >= WORDLESS_TURNS_MAX {
+                self.wordless_turns = 0;
+                self.directives.push_back(Directive::Noise);
+            }
+        } else {
+            self.wordless_turns = 0;
+            self.silence = SilencePolicy::new();
+        }
+    }
+
+    fn noise(&mut self) {
+        self.drop_turn(NoTurn::Noise);
+        self.sound = Sound::Ignored;
+        self.directives.push_back(Directive::Noise);
+        self.time_the_silence();
+    }
+
+    // The end of a turn.
+
+    /// Sets the timer for the end of the turn by what is known now.
+    fn time_the_end(&mut self) {
+        let (Some(ends_at), Floor::Pausing(pause)) = (self.endpointer.ends_at(), self.endpointer.floor()) else {
+            return;
+        };
+        if matches!(self.voice, Voice::Paused(_)) {
+            // First it must be settled whether this is a turn at all.
+            self.timers.stop(Timer::EndOfTurn);
+            return;
+        }
+        let words_by = pause.ended + PAUSE_REPORTED_AFTER + OVERLAP_WORDS_WITHIN;
+        let wait_for_words = self.turn.over_the_box && pause.gist().is_none();
+        self.timers.set(Timer::EndOfTurn, if wait_for_words { ends_at.max(words_by) } else { ends_at });
+    }
+
+    fn end_of_turn_due(&mut self) {
+        let Floor::Pausing(pause) = self.endpointer.floor() else { return };
+        let gist = pause.gist();
+        if let Some(why) = self.was_none(pause) {
+            if gist == Some(Gist::Nothing) {
+                self.count_words(Gist::Nothing);
+            }
+            self.drop_turn(why);
+            return self.time_the_silence();
+        }
+        self.forget_turn();
+        self.callers_floor = false;
+        self.ended = Some(Ended { pause, decided_at: self.now });
+        self.directives.push_back(Directive::EndOfTurn {
+            request: pause.request,
+            speech_began: pause.began,
+            speech_ended: pause.ended,
+            decided_at: self.now,
+        });
+        match gist {
+            Some(gist) => self.count_words(gist),
+            None => self.uncounted = Some(pause.request),
+        }
+    }
+
+    /// Why a turn that has come to its end was none, if it was none.
+    fn was_none(&self, pause: Pause) -> Option<NoTurn> {
+        if self.turn.reopened {
+            return None;
+        }
+        let short = pause.voiced < COUGH_MAX;
+        match pause.gist() {
+            Some(Gist::Nothing) if short => Some(NoTurn::NoWords),
+            Some(gist) if self.turn.over_the_box => self.no_turn(gist),
+            None if self.turn.over_the_box && short => Some(NoTurn::NoWords),
+            Some(_) | None => None,
+        }
+    }
+
+    fn drop_turn(&mut self, why: NoTurn) {
+        let speech_began = match self.endpointer.floor() {
+            Floor::Quiet => return,
+            Floor::Speaking { began, .. } => began,
+            Floor::Pausing(pause) => {
+                self.directives.push_back(Directive::Abandon { request: pause.request });
+                pause.began
+            }
+        };
+        self.forget_turn();
+        self.directives.push_back(Directive::TurnDropped { speech_began, why });
+    }
+
+    fn forget_turn(&mut self) {
+        // Whoever calls has looked at the floor already.
+        let _: Option<Pause> = self.endpointer.finish();
+        self.turn = TurnSoFar::default();
+        self.probe = None;
+        for timer in [Timer::EndOfTurn, Timer::OverlapLasts, Timer::OverlapWords, Timer::Probe, Timer::TooLong] {
+            self.timers.stop(timer);
+        }
+    }
+
+    // A caller who does not stop.
+
+    fn time_the_talk(&mut self) {
+        let Floor::Speaking { began, since, .. } = self.endpointer.floor() else { return };
+        self.timers.set(Timer::Probe, since + UNBROKEN_VOICE_MAX);
+        if self.turn.break_ins == 0 {
+            let message = self.expectation() == Expectation::Message;
+            self.timers.set(Timer::TooLong, began + if message { MESSAGE_MAX } else { TURN_MAX });
+        } else if self.turn.break_ins < BREAK_INS_MAX {
+            self.timers.set(Timer::TooLong, self.now + BREAK_IN_EVERY);
+        }
+    }
+
+    fn probe_due(&mut self) {
+        let request = self.take_request();
+        self.probe = Some(request);
+        self.directives.push_back(Directive::Decode { request });
+    }
+
+    fn too_long_due(&mut self) {
+        let Floor::Speaking { began, .. } = self.endpointer.floor() else { return };
+        self.turn.break_ins += 1;
+        self.directives.push_back(Directive::TooLong { speech_began: began, nth: self.turn.break_ins });
+        if self.turn.break_ins < BREAK_INS_MAX {
+            self.timers.set(Timer::TooLong, self.now + BREAK_IN_EVERY);
+        }
+    }
+
+    // The box's voice.
+
+    fn box_speaking(&mut self, utterance: Utterance) {
+        if self.voice.id() == Some(utterance.id) {
+            return;
+        }
+        self.lift_pause();
+        self.voice = Voice::Speaking(utterance);
+        // An answer sounds: what the caller says now is about it.
+        self.ended = None;
+        self.timers.stop(Timer::Silence);
+        if self.sound == Sound::Voice {
+            self.pause_speech(utterance);
+        }
+    }
+
+    fn box_progress(&mut self, utterance: UtteranceId, played: Duration, total: Option<Duration>) {
+        let now = self.now;
+        if let Some(speaking) = self.voice.utterance_mut().filter(|u| u.id == utterance) {
+            speaking.played = speaking.played.max(played);
+            speaking.total = total.or(speaking.total);
+            speaking.reported_at = now;
+        }
+    }
+
+    fn box_finished(&mut self, utterance: UtteranceId, played: Duration) {
+        if self.voice.id() != Some(utterance) {
+            return;
+        }
+        self.box_progress(utterance, played, None);
+        self.lift_pause();
+        let unconfirmed = match self.sound {
+            Sound::Unconfirmed { began } => Some((began, self.may_be_the_caller(began))),
+            Sound::None | Sound::Voice | Sound::Ignored => None,
+        };
+        self.voice = Voice::Silent;
+        self.callers_floor = true;
+        match unconfirmed {
+            Some((began, true)) => self.voice_began(began),
+            Some((_, false)) => {
+                // What still sounds when the echo has died away is the caller.
+                let clear = self.now + ECHO_TAIL;
+                self.sound = Sound::Unconfirmed { began: clear };
+                self.timers.set(Timer::Confirm, clear);
+            }
+            None => {}
+        }
+        self.time_the_end();
+        self.time_the_silence();
+    }
+
+    /// The utterance is over although it was to be paused: only the pause is
+    /// lifted, and what the caller says is a turn like any other.
+    fn lift_pause(&mut self) {
+        let Voice::Paused(utterance) = self.voice else { return };
+        self.voice = Voice::Silent;
+        self.timers.stop(Timer::OverlapLasts);
+        self.timers.stop(Timer::OverlapWords);
+        self.directives.push_back(Directive::ResumeSpeech { utterance: utterance.id, why: Resumption::AlreadyOver });
+        self.time_the_end();
+    }
+
+    fn pause_speech(&mut self, utterance: Utterance) {
+        if utterance.manners == Manners::Insists || utterance.is_ending(self.now) {
+            return;
+        }
+        self.voice = Voice::Paused(utterance);
+        self.directives.push_back(Directive::PauseSpeech { utterance: utterance.id });
+        self.time_the_overlap();
+    }
+
+    /// A pause of the caller would have been reported by then.
+    fn time_the_overlap(&mut self) {
+        let Floor::Speaking { since, voiced, .. } = self.endpointer.floor() else { return };
+        let wanting = INTERRUPTION_FROM.saturating_sub(voiced);
+        self.timers.set(Timer::OverlapLasts, since + wanting + PAUSE_REPORTED_AFTER);
+    }
+
+    /// The sound was no interruption.
+    fn resume_speech(&mut self, why: NoTurn) {
+        let Voice::Paused(mut utterance) = self.voice else { return };
+        if self.turn.reopened {
+            return self.stop_speech();
+        }
+        self.drop_turn(why);
+        utterance.false_interruptions = utterance.false_interruptions.saturating_add(1);
+        utterance.reported_at = self.now;
+        self.voice = Voice::Speaking(utterance);
+        self.false_interruptions = self.false_interruptions.saturating_add(1);
+        self.directives
+            .push_back(Directive::ResumeSpeech { utterance: utterance.id, why: Resumption::FalseInterruption });
+    }
+
+    /// The caller has the floor.
+    fn stop_speech(&mut self) {
+        let Voice::Paused(utterance) = self.voice else { return };
+        self.voice = Voice::Silent;
+        self.timers.stop(Timer::OverlapLasts);
+        self.timers.stop(Timer::OverlapWords);
+        self.directives.push_back(Directive::StopSpeech { utterance: utterance.id, heard: utterance.played });
+        self.time_the_end();
+    }
+
+    // Silence, keys and hold.
+
+    fn expecting(&mut self, expectation: Expectation) {
+        self.endpointer.expect(expectation);
+        self.callers_floor = true;
+        self.time_the_end();
+        self.time_the_silence();
+    }
+
+    /// Counts silence from now on, if both are silent and it is the caller's turn.
+    fn time_the_silence(&mut self) {
+        let both_silent = self.voice == Voice::Silent
+            && self.endpointer.floor() == Floor::Quiet
+            && matches!(self.sound, Sound::None | Sound::Ignored);
+        let keying = self.timers.is_running(Timer::KeysOver);
+        match self.silence.patience(self.expectation()) {
+            Some(patience) if both_silent && self.callers_floor && !self.held && !keying => {
+                self.timers.set(Timer::Silence, self.now + patience);
+            }
+            Some(_) | None => self.timers.stop(Timer::Silence),
+        }
+    }
+
+    fn silence_due(&mut self) {
+        let Some(nth) = self.silence.take() else { return };
+        self.directives.push_back(Directive::Silence { nth });
+        if nth != SilenceNth::Goodbye {
+            self.time_the_silence();
+        }
+    }
+
+    fn digit(&mut self, at: Moment) {
+        self.last_key_at = at;
+        self.silence = SilencePolicy::new();
+        self.wordless_turns = 0;
+        self.timers.stop(Timer::Silence);
+        self.timers.set(Timer::KeysOver, self.now + KEYS_OVER_AFTER);
+        // A key is never an echo, so nothing need be waited for.
+        if let Voice::Speaking(utterance) = self.voice {
+            self.pause_speech(utterance);
+        }
+        self.stop_speech();
+    }
+
+    fn hold(&mut self) {
+        self.held = true;
+        self.stop_speech();
+        self.drop_turn(NoTurn::Hold);
+        self.sound = Sound::None;
+        self.ended = None;
+        for timer in [Timer::Confirm, Timer::Silence] {
+            self.timers.stop(timer);
+        }
+    }
+}
