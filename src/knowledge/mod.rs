@@ -5,3 +5,4 @@
 mod finding;
 
 pub use finding::{Finding, Spoken};
+mod temp; pub use temp::*;

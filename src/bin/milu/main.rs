@@ -1,1 +1,103 @@
-fn main() {}
+//! The command line of the box. It parses what was typed, calls the library or
+//! asks the running daemon, and prints; nothing is decided here.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks on its streams")]
+
+mod call;
+mod calls;
+mod client;
+mod doctor;
+mod keys;
+mod knowledge;
+mod lines;
+mod models;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The command ran, and the answer is no.
+pub const ANSWER_NO: u8 = 1;
+/// Wrong usage or configuration.
+pub const USAGE: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "milu", version, about = "An AI telephone gateway that stands at your business and keeps its calls private")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// The control socket of the running box.
+    #[arg(long, global = true, env = "MILU_CONTROL", default_value = "/run/milu/control.sock", value_name = "PATH")]
+    control: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the box
+    #[command(after_help = "Example:\n  milu run --config /etc/milu/milu.toml")]
+    Run(run::RunArgs),
+    /// Read everything that a start would read; opens no port
+    #[command(after_help = "Example:\n  milu check --config /etc/milu/milu.toml")]
+    Check(run::CheckArgs),
+    /// What is wrong with this box and what to do
+    #[command(after_help = "Example:\n  milu doctor")]
+    Doctor(doctor::DoctorArgs),
+    /// Ring a box as a caller would, speak, and show what comes back
+    #[command(after_help = "Example:\n  milu call sip:127.0.0.1:5060 --say \"When do you open on Saturday?\" --save call.wav")]
+    Call(call::CallArgs),
+    /// The calls that the box has kept
+    #[command(after_help = "Examples:\n  milu calls\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav")]
+    Calls(calls::CallsArgs),
+    /// State and health of each telephone line
+    #[command(after_help = "Example:\n  milu lines --json")]
+    Lines(lines::LinesArgs),
+    /// Check a knowledge file, or ask it a question
+    #[command(after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml")]
+    Knowledge(knowledge::KnowledgeArgs),
+    /// Fetch, verify and list the speech models
+    #[command(after_help = "Example:\n  milu models fetch --dir /var/lib/milu/models")]
+    Models(models::ModelsArgs),
+    /// The keys under which calls are kept
+    #[command(after_help = "Example:\n  milu keys status --key-file /var/lib/milu/keys/master.key")]
+    Keys(keys::KeysArgs),
+}
+
+/// What a command came to, when it did not succeed: the exit code and one
+/// sentence for the person who typed it.
+pub struct Failure {
+    code: u8,
+    sentence: String,
+}
+
+impl Failure {
+    pub fn no(sentence: impl ToString) -> Self {
+        Self { code: ANSWER_NO, sentence: sentence.to_string() }
+    }
+
+    pub fn usage(sentence: impl ToString) -> Self {
+        Self { code: USAGE, sentence: sentence.to_string() }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => run::check(&args),
+        Command::Doctor(args) => doctor::doctor(&args, &cli.control),
+        Command::Call(args) => call::call(&args),
+        Command::Calls(args) => calls::calls(&args, &cli.control),
+        Command::Lines(args) => lines::lines(&args, &cli.control),
+        Command::Knowledge(args) => knowledge::knowledge(&args),
+        Command::Models(args) => models::models(&args),
+        Command::Keys(args) => keys::keys(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, sentence }) => {
+            eprintln!("milu: {sentence}");
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The only loop of a call: wait for one thing, tell the call, do what the call
+//! wants, sleep until its deadline. It is dull on purpose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
+use crate::line::{Leg, LegCommand, LegEvent, MouthEvent};
+use crate::media::SampleRate;
+use crate::ops::{Stop, Supervisor, SystemClock};
+use crate::speech::{EarsEvent, Hearing, MindEvent, Responder, Synthesizer, Thinking};
+use crate::store::CallMemory;
+use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
+
+use super::ear_path::EarPath;
+use super::renderings::Renderings;
+use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
+use super::watch::Watch;
+
+/// Answers of the lane waiting to be told; it sends two for each sentence.
+const LANE_EVENTS: usize = 32;
+
+/// What a call is made of.
+pub struct CallTask {
+    pub id: CallId,
+    pub call: Call,
+    pub leg: Leg,
+    pub hearing: Option<Box<dyn Hearing>>,
+    pub ears_events: mpsc::Receiver<EarsEvent>,
+    pub thinking: Box<dyn Thinking>,
+    pub mind_events: mpsc::Receiver<MindEvent>,
+    pub synthesizer: Arc<dyn Synthesizer>,
+    pub renderings: Arc<Renderings>,
+    pub memory: CallMemory,
+    pub time_zone: jiff::tz::TimeZone,
+    pub watch: Watch,
+    pub clock: SystemClock,
+    pub stop: Stop,
+    pub supervisor: Supervisor,
+}
+
+/// What the loop waited for.
+enum Wake {
+    Tell(Input),
+    Answered { at: Moment, rate: SampleRate },
+    EarFrame(crate::line::EarFrame),
+    Sent(crate::media::Frame),
+    Mouth(MouthEvent),
+    Deadline,
+    LegGone,
+}
+
+/// The parts that exist once media flows.
+struct Flowing {
+    ears: EarPath,
+    lane: mpsc::Sender<Sentence>,
+}
+
+struct Running {
+    task: CallTask,
+    flowing: Option<Flowing>,
+    lane_events: mpsc::Receiver<LaneEvent>,
+    lane_events_in: mpsc::Sender<LaneEvent>,
+    keeping: bool,
+    told_to_stop: bool,
+    leg_gone: bool,
+    ears_gone: bool,
+    mouth_gone: bool,
+    sent_gone: bool,
+}
+
+impl CallTask {
+    /// Runs the call to its record.
+    pub async fn run(self) -> Option<CallRecord> {
+        let (lane_events_in, lane_events) = mpsc::channel(LANE_EVENTS);
+        let running = Running {
+            task: self,
+            flowing: None,
+            lane_events,
+            lane_events_in,
+            keeping: false,
+            told_to_stop: false,
+            leg_gone: false,
+            ears_gone: false,
+            mouth_gone: false,
+            sent_gone: false,
+        };
+        running.run().await
+    }
+}
+
+impl Running {
+    async fn run(mut self) -> Option<CallRecord> {
+        let now = self.task.clock.now();
+        self.task.call.accept(now);
+        loop {
+            if let Some(record) = self.carry_out().await {
+                return Some(record);
+            }
+            match self.wait().await {
+                Wake::Tell(input) => self.tell(input),
+                Wake::Answered { at, rate } => {
+                    self.start_media(rate);
+                    self.tell(Input::Answered { at });
+                }
+                Wake::EarFrame(frame) => self.hear(&frame),
+                Wake::Sent(frame) => self.sent(&frame),
+                Wake::Mouth(event) => self.mouth(event),
+                Wake::Deadline => {
+                    let now = self.task.clock.now();
+                    self.task.call.handle_deadline(now);
+                }
+                Wake::LegGone => {
+                    let at = self.task.clock.now();
+                    let cause = EndCause::NetworkOutOfOrder;
+                    self.tell(Input::Ended { at, cause, media: Default::default() });
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let now = self.task.clock.now();
+        self.task.call.handle(input, now);
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let clock = self.task.clock;
+        let deadline = self.task.call.deadline().map(|(at, _)| at);
+        let sleep = async {
+            match deadline {
+                Some(at) => clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let task = &mut self.task;
+        tokio::select! {
+            event = task.leg.events.recv(), if !self.leg_gone => match event {
+                Some(event) => leg_wake(event),
+                None => { self.leg_gone = true; Wake::LegGone }
+            },
+            frame = task.leg.ears.recv(), if !self.ears_gone => match frame {
+                Some(frame) => Wake::EarFrame(frame),
+                None => { self.ears_gone = true; Wake::Deadline }
+            },
+            frame = task.leg.mouth.sent.recv(), if !self.sent_gone => match frame {
+                Some(frame) => Wake::Sent(frame),
+                None => { self.sent_gone = true; Wake::Deadline }
+            },
+            event = task.leg.mouth.events.recv(), if !self.mouth_gone => match event {
+                Some(event) => Wake::Mouth(event),
+                None => { self.mouth_gone = true; Wake::Deadline }
+            },
+            Some(event) = task.ears_events.recv() => ears_wake(event),
+            Some(event) = task.mind_events.recv() => mind_wake(event),
+            Some(event) = self.lane_events.recv() => lane_wake(event),
+            () = task.stop.asked(), if !self.told_to_stop => {
+                self.told_to_stop = true;
+                Wake::Tell(Input::BoxStopping)
+            }
+            () = sleep => Wake::Deadline,
+        }
+    }
+
+    // ---- sound -----------------------------------------------------------
+
+    fn start_media(&mut self, rate: SampleRate) {
+        if self.flowing.is_some() {
+            return;
+        }
+        let (lane, sentences) = mpsc::channel(SENTENCES);
+        let voice = VoiceLane {
+            rate,
+            synthesizer: self.task.synthesizer.clone(),
+            renderings: self.task.renderings.clone(),
+            queue: self.task.leg.mouth.queue.clone(),
+            epoch: self.task.leg.mouth.epoch_view(),
+            events: self.lane_events_in.clone(),
+        };
+        drop(self.task.supervisor.spawn("voice-lane", voice.run(sentences)));
+        self.flowing = Some(Flowing { ears: EarPath::new(rate), lane });
+    }
+
+    fn hear(&mut self, ear: &crate::line::EarFrame) {
+        let Some(flowing) = &mut self.flowing else { return };
+        if self.keeping {
+            self.task.memory.sound(crate::store::Leg::Caller, ear.frame.samples());
+        }
+        let Some(hearing) = &mut self.task.hearing else { return };
+        let heard = flowing.ears.hear(ear, hearing.as_mut());
+        for input in heard.into_iter().flatten() {
+            self.tell(input);
+        }
+    }
+
+    fn sent(&mut self, frame: &crate::media::Frame) {
+        if self.keeping {
+            self.task.memory.sound(crate::store::Leg::Box, frame.samples());
+        }
+        if let Some(flowing) = &mut self.flowing {
+            flowing.ears.sent(frame);
+        }
+    }
+
+    fn mouth(&mut self, event: MouthEvent) {
+        self.tell(match event {
+            MouthEvent::Started { utterance, at } => Input::UtteranceStarted { utterance, at },
+            MouthEvent::Progress { utterance, played_ms, at } => {
+                Input::UtteranceProgress { utterance, played_ms, at }
+            }
+            MouthEvent::Finished { utterance, played_ms, at } => {
+                Input::UtteranceFinished { utterance, played_ms, at }
+            }
+            MouthEvent::Cut { utterance, played_ms, at } => Input::UtteranceCut { utterance, played_ms, at },
+        });
+    }
+
+    // ---- what the call wants ---------------------------------------------
+
+    async fn carry_out(&mut self) -> Option<CallRecord> {
+        while let Some(output) = self.task.call.poll() {
+            match output {
+                Output::Finished(record) => return Some(self.finish(*record).await),
+                Output::Journal(entry) => self.journal(entry.kind, entry.at).await,
+                other => self.effect(other),
+            }
+        }
+        None
+    }
+
+    fn effect(&mut self, output: Output) {
+        match output {
+            Output::Answer => self.command(LegCommand::Answer),
+            Output::HangUp(cause) => self.command(LegCommand::HangUp(cause)),
+            Output::StartRecording => self.start_recording(),
+            Output::TurnBegan { at } => self.ears(|h| h.turn_began(at)),
+            Output::Decode { request } => self.ears(|h| h.decode(request)),
+            Output::Judge { request } => self.ears(|h| h.judge(request)),
+            Output::AbandonDecode => self.ears(Hearing::abandon),
+            Output::Ask { request, words } => self.ask(request, &words),
+            Output::AbandonAsk => self.task.thinking.abandon(),
+            Output::Say { utterance, speech } => self.say(utterance, speech),
+            Output::PauseMouth => self.task.leg.mouth.pause(),
+            Output::ResumeMouth => self.task.leg.mouth.resume(),
+            Output::SilenceMouth => self.task.leg.mouth.silence(),
+            Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
+            Output::Journal(_) | Output::Finished(_) => unreachable!("taken by carry_out"),
+        }
+    }
+
+    fn command(&mut self, command: LegCommand) {
+        // A leg that takes no more commands is gone, and says so by its events' end.
+        if self.task.leg.commands.try_send(command).is_err() {
+            tracing::warn!(call = %self.task.id, "the line took no command");
+        }
+    }
+
+    fn ears(&mut self, act: impl FnOnce(&mut (dyn Hearing + 'static))) {
+        if let Some(hearing) = &mut self.task.hearing {
+            act(hearing.as_mut());
+        }
+    }
+
+    fn ask(&mut self, request: RequestId, words: &Private<String>) {
+        let now = self.task.clock.wall().to_zoned_datetime(self.task.time_zone.clone());
+        self.task.thinking.ask(request, words, &now);
+    }
+
+    fn say(&mut self, utterance: UtteranceId, speech: Speech) {
+        let sentence = Sentence { utterance, speech, epoch: self.task.leg.mouth.epoch() };
+        let taken = self.flowing.as_ref().is_some_and(|f| f.lane.try_send(sentence).is_ok());
+        if !taken {
+            self.tell(Input::VoiceFailed { utterance });
+        }
+    }
+
+    fn start_recording(&mut self) {
+        let rate = self.flowing.as_ref().map_or(SampleRate::Hz8000, |f| f.ears.rate());
+        match self.task.memory.start_recording(rate) {
+            Ok(()) => self.keeping = true,
+            Err(error) => tracing::error!(call = %self.task.id, %error, "the recording could not begin"),
+        }
+    }
+
+    async fn journal(&mut self, kind: JournalKind, at: Moment) {
+        if let Err(error) = self.task.memory.journal(&kind, at).await {
+            tracing::error!(call = %self.task.id, %error, "the journal could not be written");
+        }
+    }
+
+    async fn finish(&mut self, record: CallRecord) -> CallRecord {
+        self.keeping = false;
+        self.flowing = None;
+        match self.task.memory.finish(record.clone()).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(call = %self.task.id, %error, "the record could not be kept");
+                record
+            }
+        }
+    }
+}
+
+fn leg_wake(event: LegEvent) -> Wake {
+    Wake::Tell(match event {
+        LegEvent::Answered { at, rate, .. } => return Wake::Answered { at, rate },
+        LegEvent::Digit { at, digit } => Input::Digit { at, digit },
+        LegEvent::Held { at } => Input::Held { at },
+        LegEvent::Resumed { at } => Input::Resumed { at },
+        LegEvent::MediaLost { at } => Input::MediaLost { at },
+        LegEvent::Ended { at, cause, media } => Input::Ended { at, cause, media },
+    })
+}
+
+fn ears_wake(event: EarsEvent) -> Wake {
+    Wake::Tell(match event {
+        EarsEvent::Heard(heard) => Input::Heard {
+            request: heard.request,
+            words: heard.words,
+            confidence: heard.confidence,
+            took: heard.took,
+        },
+        EarsEvent::TurnOver { request, probability } => Input::TurnOver { request, probability },
+        EarsEvent::Failed { request, error } => {
+            tracing::warn!(%error, "the ears failed");
+            Input::EarsFailed { request }
+        }
+    })
+}
+
+fn mind_wake(event: MindEvent) -> Wake {
+    Wake::Tell(match event {
+        MindEvent::Found { request, finding, took } => Input::Found { request, finding, took },
+        MindEvent::Failed { request } => Input::MindFailed { request },
+    })
+}
+
+fn lane_wake(event: LaneEvent) -> Wake {
+    Wake::Tell(match event {
+        LaneEvent::Length { utterance, total_ms } => Input::UtteranceLength { utterance, total_ms },
+        LaneEvent::Failed { utterance } => Input::VoiceFailed { utterance },
+    })
+}
+

@@ -1,0 +1,195 @@
+//! The desk takes offered calls from the lines and gives each a task of its
+//! own. What one call does wrong costs that call alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::mpsc;
+
+use crate::call::phrases::Recorded;
+use crate::call::{Call, CallFacts, Ears, Engines};
+use crate::knowledge::MenuItem;
+use crate::line::{LegCommand, Offer};
+use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
+use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
+use crate::store::{CallHeader, CallMemory, Vault};
+use crate::terms::{CallId, EndCause};
+
+use super::call_task::CallTask;
+use super::renderings::Renderings;
+use super::watch::Watch;
+
+/// Offers waiting for the desk; a line refuses what does not fit.
+pub const OFFERS: usize = 16;
+
+/// Answers of one call's engines that wait to be read: the call has at most one
+/// decode, one judgement and one question in flight.
+const ENGINE_ANSWERS: usize = 16;
+
+/// What every call on this box shares.
+pub struct Desk {
+    pub business: Business,
+    pub transcriber: Arc<dyn Transcriber>,
+    pub responder: Arc<dyn Responder>,
+    pub synthesizer: Arc<dyn Synthesizer>,
+    pub renderings: Arc<Renderings>,
+    pub vault: Arc<Vault>,
+    pub watch: Watch,
+    pub clock: SystemClock,
+    pub stop: Stop,
+    pub supervisor: Supervisor,
+    pub random: SystemRandom,
+    /// How many calls may be listened to at once, and how many are.
+    pub heard_max: u32,
+    pub heard_now: Arc<AtomicU32>,
+}
+
+/// What calls say of the business.
+#[derive(Clone, Debug)]
+pub struct Business {
+    pub name: String,
+    pub greeting: String,
+    pub country_code: String,
+    pub time_zone: jiff::tz::TimeZone,
+    pub recorded: Recorded,
+    pub menu: Vec<MenuItem>,
+    pub hints: Hints,
+}
+
+/// A place at the ears, given back when the call is over.
+struct EarsPlace(Arc<AtomicU32>);
+
+impl Drop for EarsPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Desk {
+    /// Takes calls until the box is told to stop and the lines are gone.
+    pub async fn serve(self: Arc<Self>, mut offers: mpsc::Receiver<Offer>) {
+        while let Some(offer) = offers.recv().await {
+            match self.stop.admit() {
+                Ok(admitted) => self.take(offer, admitted).await,
+                Err(_) => refuse(&offer, EndCause::TemporaryFailure),
+            }
+        }
+    }
+
+    async fn take(self: &Arc<Self>, offer: Offer, admitted: Admitted) {
+        let Some(id) = self.new_id() else {
+            tracing::error!("the system gave no random bytes; a call is refused");
+            return refuse(&offer, EndCause::TemporaryFailure);
+        };
+        let place = self.ears_place();
+        let facts = self.facts(id, &offer, place.is_some());
+        let header = CallHeader {
+            id,
+            line: offer.line.clone(),
+            from: offer.from.clone(),
+            started_at: facts.started_at,
+        };
+        let memory = match self.vault.begin_call(header).await {
+            Ok(memory) => memory,
+            Err(error) => {
+                // A full or broken disk must not leave callers unanswered.
+                tracing::error!(call = %id, %error, "nothing of this call can be kept");
+                self.vault.forgetful_call(id)
+            }
+        };
+        self.watch.offered(id, &offer.line);
+        let task = self.task(offer, facts, memory, place.is_some());
+        let desk = self.clone();
+        drop(self.supervisor.spawn("call", async move {
+            desk.see_through(id, task).await;
+            drop((place, admitted));
+        }));
+    }
+
+    /// Runs the call; a fault of ours in it ends that call alone.
+    async fn see_through(&self, id: CallId, task: CallTask) {
+        let watch = self.watch.clone();
+        let (done, mut record) = mpsc::channel(1);
+        let call = self.supervisor.spawn("call-task", async move {
+            if let Some(record) = task.run().await {
+                // The desk waits for it; nobody else can have closed the channel.
+                done.send(record).await.unwrap_or_default();
+            }
+        });
+        let ended = call.ended().await;
+        match record.recv().await {
+            Some(record) => watch.ended(&record),
+            None => {
+                tracing::error!(call = %id, fault = matches!(ended, Ended::Panicked), "a call broke off");
+                if let Err(error) = self.vault.close_broken(id).await {
+                    tracing::error!(call = %id, %error, "the broken call could not be closed");
+                }
+            }
+        }
+    }
+
+    fn new_id(&self) -> Option<CallId> {
+        let mut random = [0; 10];
+        self.random.fill(&mut random).ok()?;
+        let ms = self.clock.wall().as_millisecond();
+        Some(CallId::from_parts(u64::try_from(ms).unwrap_or(0), random))
+    }
+
+    fn ears_place(&self) -> Option<EarsPlace> {
+        let taken = self.heard_now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+            (now < self.heard_max).then_some(now + 1)
+        });
+        taken.ok().map(|_| EarsPlace(self.heard_now.clone()))
+    }
+
+    fn facts(&self, id: CallId, offer: &Offer, heard: bool) -> CallFacts {
+        CallFacts {
+            id,
+            line: offer.line.clone(),
+            from: offer.from.clone(),
+            offered_at: self.clock.now(),
+            started_at: self.clock.wall(),
+            business: self.business.name.clone(),
+            greeting: self.business.greeting.clone(),
+            country_code: self.business.country_code.clone(),
+            recorded: self.business.recorded,
+            ears: if heard { Ears::Listening } else { Ears::KeypadOnly },
+            engines: Engines {
+                transcriber: Some(self.transcriber.name().to_owned()),
+                responder: Some(self.responder.name().to_owned()),
+                synthesizer: Some(self.synthesizer.name().to_owned()),
+            },
+            menu: self.business.menu.clone(),
+        }
+    }
+
+    fn task(&self, offer: Offer, facts: CallFacts, memory: CallMemory, heard: bool) -> CallTask {
+        let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
+        let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
+        let hearing = heard.then(|| self.transcriber.open(self.business.hints.clone(), ears_in));
+        CallTask {
+            id: facts.id,
+            call: Call::new(facts),
+            leg: offer.leg,
+            hearing,
+            ears_events,
+            thinking: self.responder.open(mind_in),
+            mind_events,
+            synthesizer: self.synthesizer.clone(),
+            renderings: self.renderings.clone(),
+            memory,
+            time_zone: self.business.time_zone.clone(),
+            watch: self.watch.clone(),
+            clock: self.clock,
+            stop: self.stop.clone(),
+            supervisor: self.supervisor.clone(),
+        }
+    }
+}
+
+fn refuse(offer: &Offer, cause: EndCause) {
+    if offer.leg.commands.try_send(LegCommand::Reject(cause)).is_err() {
+        tracing::warn!("a refused call's line was already gone");
+    }
+}

@@ -1,0 +1,194 @@
+//! `milu calls`: list, show, play, export, watch.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::{Failure, client};
+
+#[derive(Args)]
+pub struct CallsArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Args)]
+struct ListArgs {
+    /// Only calls that began at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    since: Option<jiff::Timestamp>,
+    /// One JSON document instead of rows
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The calls, newest first
+    List(ListArgs),
+    /// One call: who said what, how fast the answers came, what was kept
+    Show {
+        id: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the call's sound as WAV to standard output (left: caller, right: box)
+    Play { id: String },
+    /// Write the record and the sound of a call into a directory
+    Export {
+        id: String,
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Show calls while they happen
+    Watch {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn calls(args: &CallsArgs, control: &Path) -> Result<(), Failure> {
+    match &args.what {
+        None => list(&args.list, control),
+        Some(What::List(list_args)) => list(list_args, control),
+        Some(What::Show { id, json }) => show(id, *json, control),
+        Some(What::Play { id }) => play(id, control),
+        Some(What::Export { id, to }) => export(id, to, control),
+        Some(What::Watch { json }) => watch(*json, control),
+    }
+}
+
+fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
+    let url = match args.since {
+        Some(since) => format!("/v1/calls?since={since}"),
+        None => "/v1/calls".to_owned(),
+    };
+    let answer: Value = client::fetch_json(control, &url)?;
+    if args.json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let none = Vec::new();
+    let calls = answer["calls"].as_array().unwrap_or(&none);
+    if calls.is_empty() {
+        println!("No calls yet.");
+    }
+    for call in calls {
+        println!(
+            "{}  {}  {:<14}  {:<10}  {} turns",
+            text(&call["id"]),
+            text(&call["started_at"]).get(..19).unwrap_or_default(),
+            call["from"].as_str().unwrap_or("no number"),
+            text(&call["outcome"]),
+            call["turns"].as_array().map_or(0, Vec::len),
+        );
+    }
+    Ok(())
+}
+
+fn show(id: &str, json: bool, control: &Path) -> Result<(), Failure> {
+    let call: Value = client::fetch_json(control, &format!("/v1/calls/{id}"))?;
+    if json {
+        println!("{call}");
+    } else {
+        print_call(&call);
+    }
+    Ok(())
+}
+
+/// A call for a person to read.
+pub fn print_call(call: &Value) {
+    println!("Call {}", text(&call["id"]));
+    println!("  line {}, from {}", text(&call["line"]), call["from"].as_str().unwrap_or("no number"));
+    println!("  began {}, ended {}", text(&call["started_at"]), text(&call["ended_at"]));
+    println!(
+        "  outcome {}, ended by {} (Q.850 {})",
+        text(&call["outcome"]),
+        text(&call["end_cause"]["name"]),
+        call["end_cause"]["q850"]
+    );
+    for turn in call["turns"].as_array().into_iter().flatten() {
+        print_turn(turn);
+    }
+    if let Some(message) = call["message"].as_object() {
+        println!("  message from {}:", message["name"].as_str().unwrap_or("a caller who gave no name"));
+        println!("    call back on {}", message["callback"].as_str().unwrap_or("no number"));
+        println!("    \"{}\"", text(&message["text"]));
+    }
+    match call["recording"].as_object() {
+        Some(recording) => {
+            let seconds = recording["duration_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
+            let gaps = recording["gaps"].as_array().map_or(0, Vec::len);
+            println!("  recorded: {seconds:.1} s of both legs, encrypted, {gaps} gaps");
+        }
+        None => println!("  nothing was recorded"),
+    }
+    let media = &call["media"];
+    println!("  line quality: {}, {} packets lost, MOS {}", text(&media["codec"]), media["packets_lost"], media["mos"]);
+}
+
+fn print_turn(turn: &Value) {
+    let seconds = turn["started_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
+    let cut = if turn["interrupted"].as_bool() == Some(true) { " [cut off]" } else { "" };
+    let took = match turn["latency"]["voice_to_voice_ms"].as_u64() {
+        Some(ms) => format!("  ({:.2} s after the caller)", ms as f64 / 1000.0),
+        None => String::new(),
+    };
+    println!("  {seconds:7.2}  {:<6}  {}{cut}{took}", text(&turn["who"]), text(&turn["text"]));
+}
+
+fn play(id: &str, control: &Path) -> Result<(), Failure> {
+    let wav = client::fetch(control, &format!("/v1/calls/{id}/sound"))?;
+    std::io::stdout()
+        .lock()
+        .write_all(&wav)
+        .map_err(|e| Failure::no(format!("writing the sound to standard output: {e}")))
+}
+
+fn export(id: &str, to: &Path, control: &Path) -> Result<(), Failure> {
+    let write_error = |e: std::io::Error| Failure::no(format!("writing the export into {}: {e}", to.display()));
+    let record: Value = client::fetch_json(control, &format!("/v1/calls/{id}"))?;
+    std::fs::create_dir_all(to).map_err(write_error)?;
+    let pretty = serde_json::to_vec_pretty(&record).map_err(|e| Failure::no(format!("writing the record: {e}")))?;
+    std::fs::write(to.join(format!("{id}.json")), pretty).map_err(write_error)?;
+    if !record["recording"].is_null() {
+        for (name, query) in [("both", ""), ("caller", "?leg=caller"), ("box", "?leg=box")] {
+            let wav = client::fetch(control, &format!("/v1/calls/{id}/sound{query}"))?;
+            std::fs::write(to.join(format!("{id}-{name}.wav")), wav).map_err(write_error)?;
+        }
+    }
+    println!("The call was written to {}. These files are not encrypted.", to.display());
+    Ok(())
+}
+
+fn watch(json: bool, control: &Path) -> Result<(), Failure> {
+    client::follow(control, "/v1/watch", |row| {
+        if json {
+            println!("{row}");
+            return true;
+        }
+        match serde_json::from_str::<Value>(row) {
+            Ok(event) => print_event(&event),
+            Err(_) => println!("{row}"),
+        }
+        true
+    })?;
+    Ok(())
+}
+
+fn print_event(event: &Value) {
+    match event["event"].as_str() {
+        Some("offered") => println!("Call {} rings on {}", text(&event["id"]), text(&event["line"])),
+        Some("turn") => print_turn(&event["turn"]),
+        Some("ended") => println!("Call {} ended: {}", text(&event["id"]), text(&event["record"]["outcome"])),
+        _ => println!("{event}"),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
