@@ -1,2 +1,6 @@
 //! Engines that run on the box itself, below the priority of the media clock.
 //! Nothing here opens a network connection at run time.
+
+mod pool;
+
+pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
