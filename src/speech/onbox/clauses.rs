@@ -239,7 +239,10 @@ mod tests {
 
     #[test]
     fn brackets_and_dashes_are_spoken_as_commas_and_a_stop_wins_over_them() {
-        assert_eq!(spoken("Come by bus (number two) – or walk (slowly)."), ["Come by bus, number two, or walk, slowly."]);
+        assert_eq!(
+            spoken("Come by bus (number two) – or walk (slowly)."),
+            ["Come by bus, number two, or walk, slowly."]
+        );
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Engines that run on the box itself, below the priority of the media clock.
 //! Nothing here opens a network connection at run time.
 
+pub mod clauses;
 pub mod models;
+mod phonemes;
+mod piper;
 mod pool;
 
+pub use phonemes::{PhonemeError, Phonemizer, Respellings};
+pub use piper::{LoadVoice, PiperVoice, RunVoice};
 pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
