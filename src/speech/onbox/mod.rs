@@ -6,7 +6,12 @@ pub mod models;
 mod phonemes;
 mod piper;
 mod pool;
+mod smart_turn;
+mod turn_sound;
+mod whisper;
 
 pub use phonemes::{PhonemeError, Phonemizer, Respellings};
 pub use piper::{LoadVoice, PiperVoice, RunVoice};
 pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
+pub use smart_turn::{JudgeTurn, LoadTurn, SmartTurn};
+pub use whisper::{LoadEars, MomentSource, WhisperEars};

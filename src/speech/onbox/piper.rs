@@ -8,6 +8,7 @@ mod rate;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +36,9 @@ const TEXT_MAX: usize = 4000;
 
 /// Slices on the way to a caller of [`PiperVoice::render`].
 const RENDER_QUEUE: usize = 8;
+
+/// Silence after an utterance: what is still in the filter comes out with it.
+const ENDING: Duration = Duration::from_millis(10);
 
 /// A pace outside these is no speech.
 const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
@@ -233,7 +237,9 @@ impl Making {
         let raw = self.parts.graph.decode(&present.latent, present.next..to, &rten_companion())?;
         let mut sound = self.finish.slice(&raw);
         if to == present.latent.frames() {
-            sound.extend(self.finish.end_clause(present.clause.pause()));
+            // After the last words nothing need be waited for.
+            let pause = if self.clauses.len() == 0 { ENDING } else { present.clause.pause() };
+            sound.extend(self.finish.end_clause(pause));
         } else {
             present.next = to;
             self.present = Some(present);
