@@ -1,7 +1,11 @@
 //! Engines that run on the box itself, below the priority of the media clock.
 //! Nothing here opens a network connection at run time.
 
+mod embedder;
 pub mod models;
 mod pool;
+mod word_pieces;
 
+pub use embedder::{EMBEDDING_WIDTH, EmbedError, Embedder, LoadEmbedder};
 pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
+pub use word_pieces::ReadWordPieces;
