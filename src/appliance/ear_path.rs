@@ -28,7 +28,7 @@ pub struct EarPath {
 impl EarPath {
     pub fn new(rate: SampleRate) -> Self {
         let widen = match rate {
-            SampleRate::Hz8000 => Some(Resampler::new(Conversion::Hz8000To16000)),
+            SampleRate::Hz8000 => Some(Resampler::new(Conversion::Hz8000ToHz16000)),
             SampleRate::Hz16000 => None,
         };
         Self {

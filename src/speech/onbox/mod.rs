@@ -2,6 +2,7 @@
 //! Nothing here opens a network connection at run time.
 
 pub mod clauses;
+mod embedder;
 pub mod models;
 mod phonemes;
 mod piper;
@@ -9,9 +10,12 @@ mod pool;
 mod smart_turn;
 mod turn_sound;
 mod whisper;
+mod word_pieces;
 
+pub use embedder::{EMBEDDING_WIDTH, EmbedError, Embedder, LoadEmbedder};
 pub use phonemes::{PhonemeError, Phonemizer, Respellings};
 pub use piper::{LoadVoice, PiperVoice, RunVoice};
 pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
 pub use smart_turn::{JudgeTurn, LoadTurn, SmartTurn};
 pub use whisper::{LoadEars, MomentSource, WhisperEars};
+pub use word_pieces::ReadWordPieces;

@@ -4,10 +4,14 @@
 
 mod ct2;
 mod mel;
+mod minilm;
+mod onnx;
 mod whisper;
 
 use thiserror::Error;
 
+pub use minilm::minilm_onnx;
+pub(crate) use minilm::{INPUT as MINILM_INPUT, OUTPUT as MINILM_OUTPUT, WIDTH as MINILM_WIDTH};
 pub use whisper::whisper_ggml;
 
 /// Why weights could not be converted. The input was damaged, or is of a kind
@@ -26,6 +30,8 @@ pub enum ConvertError {
     Missing(String),
     #[error("reading the weights: the tensor {0} has another shape or number type than the model's design")]
     Unexpected(String),
+    #[error("reading the weights: the list of tensors at the head of the file is damaged")]
+    Safetensors(#[source] safetensors::SafeTensorError),
     #[error("reading the tokenizer: it is not the JSON that was expected")]
     Tokenizer(#[source] serde_json::Error),
     #[error("reading the tokenizer: token {0} is missing or not written in byte-level characters")]

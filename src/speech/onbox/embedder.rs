@@ -1,0 +1,107 @@
+//! Questions as vectors: all-MiniLM-L6-v2 on rten, shared by all calls. Two
+//! texts that mean the same lie close together (their dot product is near 1).
+//! It computes in the thread that asks; give it to the engines' pool.
+
+use std::path::{Path, PathBuf};
+
+use rten::{Model, RunOptions};
+use rten_tensor::NdTensor;
+use rten_tensor::prelude::*;
+use thiserror::Error;
+
+use super::models::convert::{MINILM_INPUT, MINILM_OUTPUT, MINILM_WIDTH};
+use super::rten_companion;
+use super::word_pieces::{ReadWordPieces, WordPieces};
+
+/// The files in the models' directory, by their names in the manifest.
+const MODEL_FILE: &str = "all-MiniLM-L6-v2.onnx";
+const TOKENIZER_FILE: &str = "all-MiniLM-L6-v2.tokenizer.json";
+
+/// Numbers in a vector.
+pub const EMBEDDING_WIDTH: usize = MINILM_WIDTH;
+
+/// The model was trained on texts of up to so many tokens, the two marks at
+/// the ends included (its `max_seq_length`); the rest of a longer text is cut.
+const MAX_TOKENS: usize = 256;
+
+#[derive(Debug, Error)]
+pub enum LoadEmbedder {
+    #[error("loading the model of meaning from {path}: it is damaged or not the model that the box was built for")]
+    Model {
+        path: PathBuf,
+        #[source]
+        source: rten::LoadError,
+    },
+    #[error("loading the model of meaning from {path}: it has no input or output by the expected name")]
+    Shape { path: PathBuf },
+    #[error("loading the tokenizer from {path}: {source}")]
+    Tokenizer {
+        path: PathBuf,
+        #[source]
+        source: ReadWordPieces,
+    },
+    #[error("loading the tokenizer from {path}: the file cannot be read")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A text could not be turned into a vector. It says nothing of the text.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum EmbedError {
+    #[error("finding the meaning of a text: the tokenizer failed")]
+    Tokenize,
+    #[error("finding the meaning of a text: the model failed")]
+    Run,
+}
+
+/// The model and its tokenizer, ready to work.
+pub struct Embedder {
+    model: Model,
+    input: rten::NodeId,
+    output: rten::NodeId,
+    tokenizer: WordPieces,
+}
+
+impl Embedder {
+    /// Loads both files from the models' directory.
+    pub fn load(dir: &Path) -> Result<Self, LoadEmbedder> {
+        let path = dir.join(MODEL_FILE);
+        let model = match Model::load_file(&path) {
+            Ok(model) => model,
+            Err(source) => return Err(LoadEmbedder::Model { path, source }),
+        };
+        let (Ok(input), Ok(output)) = (model.node_id(MINILM_INPUT), model.node_id(MINILM_OUTPUT)) else {
+            return Err(LoadEmbedder::Shape { path });
+        };
+        let path = dir.join(TOKENIZER_FILE);
+        let json = match std::fs::read(&path) {
+            Ok(json) => json,
+            Err(source) => return Err(LoadEmbedder::Read { path, source }),
+        };
+        let tokenizer = match WordPieces::from_json(&json) {
+            Ok(tokenizer) => tokenizer,
+            Err(source) => return Err(LoadEmbedder::Tokenizer { path, source }),
+        };
+        Ok(Self { model, input, output, tokenizer })
+    }
+
+    /// The meaning of `text`: [`EMBEDDING_WIDTH`] numbers, of length one.
+    pub fn embed(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        let ids = self.tokens(text)?;
+        let ids = NdTensor::from_data([ids.len()], ids);
+        let options = RunOptions::default().with_thread_pool(Some(rten_companion()));
+        let inputs = vec![(self.input, ids.view().into())];
+        let outputs = self.model.run(inputs, &[self.output], Some(options)).map_err(|_| EmbedError::Run)?;
+        let vector: NdTensor<f32, 1> =
+            outputs.into_iter().next().ok_or(EmbedError::Run)?.try_into().map_err(|_| EmbedError::Run)?;
+        if vector.len() == EMBEDDING_WIDTH { Ok(vector.to_vec()) } else { Err(EmbedError::Run) }
+    }
+
+    pub fn tokens(&self, text: &str) -> Result<Vec<i32>, EmbedError> {
+        let ids = self.tokenizer.ids(text, MAX_TOKENS).map_err(|_| EmbedError::Tokenize)?;
+        ids.into_iter().map(|id| i32::try_from(id).map_err(|_| EmbedError::Tokenize)).collect()
+    }
+}
