@@ -1,1 +1,3 @@
 //! What lines say and what we say back, as machines without sockets or ports.
+
+pub mod sip;
