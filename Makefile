@@ -1,6 +1,9 @@
 # Each target first sets up what is missing, and only that.
 .PHONY: demo run test bench check fuzz clean-demo
 
+# $(call if-there,TOOL,COMMAND): runs it when `cargo TOOL` is installed, and says so when not.
+if-there = if cargo $(1) --version >/dev/null 2>&1; then $(2); else echo "cargo $(1) is not installed: left out."; fi
+
 # Rings an example business over real SIP and RTP and shows the call and its record.
 demo:
 	@packaging/setup run
@@ -16,10 +19,11 @@ run:
 # All tests, in one profile, so that everything is built once.
 test:
 	@packaging/setup test
-	@cargo fmt --check
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked --all-targets; fi
+	@$(call if-there,fmt,cargo fmt --check)
+	@$(call if-there,clippy,cargo clippy --locked --all-targets -- -D warnings)
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked --lib --bins --tests; fi
 	@cargo test --locked --doc
-	@echo "make test: formatting, tests and documentation examples are in order."
+	@echo "make test: formatting, lints, tests and documentation examples are in order."
 
 # Tables on the screen, JSON in target/bench.
 bench:
@@ -29,9 +33,9 @@ bench:
 # What a reviewer would otherwise have to say.
 check:
 	@packaging/setup build
-	@cargo fmt --check
-	@cargo clippy --locked --all-targets -- -D warnings
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo "make check: cargo-deny is not installed; licences and bans were not checked."; fi
+	@$(call if-there,fmt,cargo fmt --check)
+	@$(call if-there,clippy,cargo clippy --locked --all-targets -- -D warnings)
+	@$(call if-there,deny,cargo deny check)
 
 # One minute for each target; FUZZ_SECONDS sets another time. Needs cargo-fuzz and a nightly Rust.
 FUZZ_SECONDS ?= 60

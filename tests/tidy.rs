@@ -167,13 +167,17 @@ fn a_clock_or_a_spawn_outside_its_owner_is_found() {
 fn a_swallowed_result_is_found() {
     assert!(complains(rules::swallowed_results, "src/line/sip.rs", "socket.send(b).ok();"));
     assert!(complains(rules::swallowed_results, "src/line/sip.rs", "let _ = socket.send(b);"));
-    assert!(!complains(rules::swallowed_results, "src/line/sip.rs", "let len = socket.send(b).ok()?;"));
+    assert!(complains(rules::swallowed_results, "src/line/sip.rs", "a();\nsocket\n    .send(b)\n    .ok();"));
+    for text in ["let len = socket.send(b).ok()?;", "let day = d.yesterday().ok();", "return n.try_into().ok();"] {
+        assert!(!complains(rules::swallowed_results, "src/line/sip.rs", text), "{text}");
+    }
 }
 
 #[test]
 fn a_string_as_an_error_is_found() {
     assert!(complains(rules::strings_as_errors, "src/line/sip.rs", "fn f() -> Result<(), String> {"));
     assert!(complains(rules::strings_as_errors, "src/line/sip.rs", "use anyhow::Context;"));
+    assert!(complains(rules::strings_as_errors, "src/line/sip.rs", "pub fn f() -> Result<u8, &'static str> {"));
     assert!(!complains(rules::strings_as_errors, "src/line/sip.rs", "fn f() -> Result<String, ReadError> {"));
     assert!(!complains(rules::strings_as_errors, "src/line/sip.rs", "fn f() -> Result<Map<String, String>, E> {"));
 }

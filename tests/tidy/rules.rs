@@ -237,18 +237,28 @@ pub fn owned_calls(source: &Source) -> Vec<String> {
 }
 
 pub fn swallowed_results(source: &Source) -> Vec<String> {
-    let at = source.shipped.match_indices(".ok();").chain(source.shipped.match_indices("let _ ="));
-    at.map(|(at, _)| breach(source, Source::row_of(&source.shipped, at), "a result is swallowed: handle it or say it"))
+    let code = &source.shipped;
+    let dropped = code.match_indices(".ok();").filter(|(at, _)| is_dropped(code, *at));
+    dropped
+        .chain(code.match_indices("let _ ="))
+        .map(|(at, _)| breach(source, Source::row_of(code, at), "a result is swallowed: handle it or say it"))
         .collect()
+}
+
+/// Whether nobody takes the value of the statement that `at` stands in.
+fn is_dropped(code: &str, at: usize) -> bool {
+    let from = code[..at].rfind([';', '{', '}']).map_or(0, |end| end + 1);
+    let statement = &code[from..at];
+    !matches!(first_word(statement), "let" | "return") && !statement.contains(" = ")
 }
 
 pub fn strings_as_errors(source: &Source) -> Vec<String> {
     let is_one = |row: &str| {
-        let row = row.trim_end();
-        let string_error = [", String> {", ", String>;", ", &'static str> {", ", String>", ", &'static str>;"]
-            .iter()
-            .any(|end| row.ends_with(end));
-        (row.contains("Result<") && string_error) || row.contains("anyhow") || row.contains("Box<dyn Error")
+        let row = row.trim_end().trim_end_matches([' ', '{', ';']);
+        let string_error = row.contains("Result<") && row.ends_with(", String>");
+        // Within a module a fixed reason may travel to the enum that carries it.
+        let reason = row.contains("pub fn") && row.contains("Result<") && row.ends_with(", &'static str>");
+        string_error || reason || row.contains("anyhow") || row.contains("Box<dyn Error")
     };
     let rows = source.shipped.lines().enumerate().filter(|(_, row)| is_one(row));
     rows.map(|(n, _)| breach(source, n + 1, "a string is no error: name what was attempted in an enum")).collect()

@@ -148,10 +148,9 @@ fn without_comments_and_literals(text: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let len = comment_len(rest).or_else(|| literal_len(rest, &code));
         let (taken, shown) = rest.split_at(len.unwrap_or(c.len_utf8()));
-        if len.is_some() {
-            code.extend(taken.chars().map(blanked))
-        } else {
-            code.push_str(taken)
+        match len {
+            Some(_) => code.extend(taken.chars().map(blanked)),
+            None => code.push_str(taken),
         }
         rest = shown;
     }
