@@ -201,11 +201,8 @@ impl Endpointer {
         Some(pause.ended + pause_that_ends(self.expectation, pause.judgement, pause.gist))
     }
 
-    /// The turn is over, or was none. Returns it if it was pausing.
-    pub fn finish(&mut self) -> Option<Pause> {
-        match std::mem::take(&mut self.floor) {
-            Floor::Pausing(pause) => Some(pause),
-            Floor::Quiet | Floor::Speaking { .. } => None,
-        }
+    /// The turn is over, or was none.
+    pub const fn finish(&mut self) {
+        self.floor = Floor::Quiet;
     }
 }

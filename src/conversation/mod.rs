@@ -6,6 +6,7 @@
 mod endpointer;
 mod fact;
 mod gist;
+mod pace;
 mod silence;
 mod timer;
 mod transcript;
@@ -15,6 +16,7 @@ mod utterance;
 pub use endpointer::{Endpointer, Floor, PATIENCE_MAX, Pause, pause_that_ends};
 pub use fact::{Directive, Expectation, Fact, Manners, NoTurn, Overlap, Resumption, SilenceNth, Trust};
 pub use gist::Gist;
+pub use pace::PAUSE_REPORTED_AFTER;
 pub use transcript::{Played, Transcript, WordEnd, heard_text};
-pub use turn_taker::{PAUSE_REPORTED_AFTER, TurnTaker};
+pub use turn_taker::TurnTaker;
 pub use utterance::Utterance;

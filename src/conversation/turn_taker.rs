@@ -4,76 +4,20 @@ use std::time::Duration;
 use crate::terms::{Moment, RequestId, UtteranceId};
 
 use super::endpointer::{Endpointer, Floor, Pause};
+use super::pace;
 use super::silence::SilencePolicy;
 use super::timer::{Timer, TimerTable};
 use super::utterance::{Utterance, Voice};
 use super::{Directive, Expectation, Fact, Gist, Manners, NoTurn, Overlap, Resumption, SilenceNth, Trust};
-
-/// How long after the last voiced sample a pause is reported. The voice
-/// activity detector must keep to it: "no pause was reported" proves voice only
-/// up to this long ago.
-pub const PAUSE_REPORTED_AFTER: Duration = Duration::from_millis(200);
-
-/// A sound over the box's voice that is this long pauses it. With the next tick
-/// of the media clock (20 ms) and a packet's way, silence reaches the caller
-/// within 200 ms of the first voiced sample.
-const INTERRUPTS_AFTER: Duration = Duration::from_millis(120);
-
-/// After so many false interruptions of one utterance the line is noisy, and
-/// only a longer sound pauses it: a sentence in pieces is no answer.
-const FALSE_INTERRUPTIONS_BORNE: u8 = 3;
-const INTERRUPTS_AFTER_WHEN_NOISY: Duration = Duration::from_millis(500);
-
-/// No word is shorter; a sound that is, is a cough, a click or a door.
-const SHORTEST_WORD: Duration = Duration::from_millis(200);
-
-/// A sound below this is a cough or "mm-hm" unless its words say otherwise.
-const COUGH_MAX: Duration = Duration::from_millis(400);
-
-/// A sound from this length on is an interruption, whatever its words.
-const INTERRUPTION_FROM: Duration = Duration::from_millis(500);
-
-/// The words of a short sound over the box's voice are waited for this long
-/// from the report of its end: on-box ears take about 450 ms for a second of
-/// sound, and a longer hole in the box's sentence is worse than a wrong guess.
-const OVERLAP_WORDS_WITHIN: Duration = Duration::from_millis(700);
-
-/// How long after the box's last sample its echo may still come back.
-const ECHO_TAIL: Duration = Duration::from_millis(300);
-
-/// A caller who speaks on this soon after the turn was taken for over, before
-/// any answer sounded, has not begun a new turn. Answers sound within it.
-const GOES_ON_WITHIN: Duration = Duration::from_secs(2);
-
-/// People breathe: a voice without a pause of 200 ms for so long is asked for
-/// its words, because it may be a television or an engine.
-const UNBROKEN_VOICE_MAX: Duration = Duration::from_secs(10);
-
-/// After so many turns without a word, one after the other, the line is noisy.
-const WORDLESS_TURNS_MAX: u8 = 3;
-
-/// A turn may last this long before the box breaks in. The ears' window is 30
-/// seconds, and what is beyond it is not heard.
-const TURN_MAX: Duration = Duration::from_secs(25);
-
-/// A message is kept as sound, so it may be longer than the ears' window.
-const MESSAGE_MAX: Duration = Duration::from_secs(90);
-
-/// Between two attempts to break in, and how many there are: then the call ends.
-const BREAK_IN_EVERY: Duration = Duration::from_secs(15);
-const BREAK_INS_MAX: u8 = 3;
-
-/// After the last key, a number counts as complete: people look up from a card
-/// between groups, and take up to two seconds for it.
-const KEYS_OVER_AFTER: Duration = Duration::from_secs(3);
 
 /// The caller's sound.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 enum Sound {
     #[default]
     None,
-    /// There is a sound over the box's voice; it is not known whether it is the caller.
-    Unconfirmed { began: Moment },
+    /// There is a sound over the box's voice; it is not known whether it is the
+    /// caller. It is long enough for an interruption from `counts_from` on.
+    Unconfirmed { began: Moment, counts_from: Moment },
     /// The caller speaks, and the turn is the endpointer's.
     Voice,
     /// A sound that does not count until it has paused.
@@ -254,9 +198,9 @@ impl TurnTaker {
         match self.voice {
             // Within a turn of the caller, sound is the caller's.
             Voice::Speaking(utterance) if self.endpointer.floor() == Floor::Quiet => {
-                self.sound = Sound::Unconfirmed { began: at };
-                let noisy = utterance.false_interruptions >= FALSE_INTERRUPTIONS_BORNE;
-                let after = if noisy { INTERRUPTS_AFTER_WHEN_NOISY } else { INTERRUPTS_AFTER };
+                let noisy = utterance.false_interruptions >= pace::FALSE_INTERRUPTIONS_BORNE;
+                let after = if noisy { pace::INTERRUPTS_AFTER_WHEN_NOISY } else { pace::INTERRUPTS_AFTER };
+                self.sound = Sound::Unconfirmed { began: at, counts_from: at + after };
                 self.timers.set(Timer::Confirm, at + after);
             }
             Voice::Silent | Voice::Speaking(_) | Voice::Paused(_) => self.voice_began(at),
@@ -264,8 +208,11 @@ impl TurnTaker {
     }
 
     fn confirm_due(&mut self) {
-        let Sound::Unconfirmed { began } = self.sound else { return };
-        if self.may_be_the_caller(began) {
+        let Sound::Unconfirmed { began, .. } = self.sound else { return };
+        if self.voice == Voice::Silent {
+            // The box's last echo has died away: from now on it is the caller.
+            self.voice_began(self.now);
+        } else if self.may_be_the_caller(began) {
             self.voice_began(began);
         }
     }
@@ -274,22 +221,30 @@ impl TurnTaker {
     fn may_be_the_caller(&self, began: Moment) -> bool {
         match (self.voice, self.overlap) {
             (Voice::Speaking(utterance) | Voice::Paused(utterance), Some((measured_at, overlap))) => {
-                measured_at < began || utterance.lets_through(began, overlap)
+                measured_at < began || utterance.lets_through(began, measured_at, overlap)
             }
             (Voice::Silent, _) | (_, None) => true,
         }
     }
 
     fn measured(&mut self, overlap: Overlap) {
+        if overlap.level_dbfs.is_nan() || overlap.echo_likelihood.is_nan() {
+            return;
+        }
         self.overlap = Some((self.now, overlap));
         match (self.sound, self.voice) {
-            // The time to confirm has passed while it looked like an echo.
-            (Sound::Unconfirmed { .. }, _) if !self.timers.is_running(Timer::Confirm) => self.confirm_due(),
+            (Sound::Unconfirmed { began, .. }, _) if !self.timers.is_running(Timer::Confirm) => {
+                // The time to confirm passed while it looked like an echo: what
+                // sounded until now was one.
+                if self.may_be_the_caller(began) {
+                    self.voice_began(began.max(self.now - pace::INTERRUPTS_AFTER));
+                }
+            }
             (Sound::Voice, Voice::Paused(utterance)) if !self.turn.reopened => {
                 let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
-                if !utterance.lets_through(since, overlap) {
+                if !utterance.lets_through(since, self.now, overlap) {
                     self.resume_speech(NoTurn::Echo);
-                    self.sound = Sound::Unconfirmed { began: since };
+                    self.sound = Sound::Unconfirmed { began: since, counts_from: since + pace::INTERRUPTS_AFTER };
                 }
             }
             _ => {}
@@ -320,7 +275,7 @@ impl TurnTaker {
     }
 
     fn was_not_over(&self, ended: Ended) -> bool {
-        self.voice == Voice::Silent && self.now <= ended.decided_at + GOES_ON_WITHIN
+        self.voice == Voice::Silent && self.now <= ended.decided_at + pace::GOES_ON_WITHIN
     }
 
     fn turn_goes_on(&mut self, ended: Ended, at: Moment) {
@@ -347,8 +302,8 @@ impl TurnTaker {
                 self.time_the_silence();
                 return;
             }
-            Sound::Unconfirmed { began } => {
-                let late = at.since(began) >= INTERRUPTS_AFTER && self.timers.is_running(Timer::Confirm);
+            Sound::Unconfirmed { began, counts_from } => {
+                let late = at >= counts_from && self.timers.is_running(Timer::Confirm);
                 self.timers.stop(Timer::Confirm);
                 self.sound = Sound::None;
                 // The timer is late, not the caller.
@@ -371,14 +326,14 @@ impl TurnTaker {
         let request = self.take_request();
         let Some(pause) = self.endpointer.speech_paused(at, request) else { return };
         if matches!(self.voice, Voice::Paused(_)) && !self.turn.reopened {
-            if pause.voiced < SHORTEST_WORD {
+            if pause.voiced < pace::SHORTEST_WORD {
                 return self.resume_speech(NoTurn::NoWords);
             }
-            self.timers.set(Timer::OverlapWords, self.now + OVERLAP_WORDS_WITHIN);
+            self.timers.set(Timer::OverlapWords, self.now + pace::OVERLAP_WORDS_WITHIN);
         }
         self.directives.push_back(Directive::Decode { request });
         self.directives.push_back(Directive::Judge { request });
-        if pause.voiced >= INTERRUPTION_FROM || self.turn.reopened {
+        if pause.voiced >= pace::INTERRUPTION_FROM || self.turn.reopened {
             self.stop_speech();
         }
         self.time_the_end();
@@ -421,7 +376,7 @@ impl TurnTaker {
     fn settle_overlap(&mut self, pause: Pause, gist: Gist, trust: Trust) {
         match self.no_turn(gist) {
             Some(why) => self.resume_speech(why),
-            None if trust == Trust::Doubtful && pause.voiced < COUGH_MAX => self.resume_speech(NoTurn::NoWords),
+            None if trust == Trust::Doubtful && pause.voiced < pace::COUGH_MAX => self.resume_speech(NoTurn::NoWords),
             None => self.stop_speech(),
         }
     }
@@ -438,13 +393,13 @@ impl TurnTaker {
 
     fn overlap_words_due(&mut self) {
         let (Voice::Paused(_), Floor::Pausing(pause)) = (self.voice, self.endpointer.floor()) else { return };
-        if pause.voiced < COUGH_MAX { self.resume_speech(NoTurn::NoWords) } else { self.stop_speech() }
+        if pause.voiced < pace::COUGH_MAX { self.resume_speech(NoTurn::NoWords) } else { self.stop_speech() }
     }
 
     fn count_words(&mut self, gist: Gist) {
         if gist == Gist::Nothing {
             self.wordless_turns += 1;
-            if self.wordless_turns >= WORDLESS_TURNS_MAX {
+            if self.wordless_turns >= pace::WORDLESS_TURNS_MAX {
                 self.wordless_turns = 0;
                 self.directives.push_back(Directive::Noise);
             }
@@ -473,7 +428,7 @@ impl TurnTaker {
             self.timers.stop(Timer::EndOfTurn);
             return;
         }
-        let words_by = pause.ended + PAUSE_REPORTED_AFTER + OVERLAP_WORDS_WITHIN;
+        let words_by = pause.ended + pace::PAUSE_REPORTED_AFTER + pace::OVERLAP_WORDS_WITHIN;
         let wait_for_words = self.turn.over_the_box && pause.gist().is_none();
         self.timers.set(Timer::EndOfTurn, if wait_for_words { ends_at.max(words_by) } else { ends_at });
     }
@@ -508,7 +463,7 @@ impl TurnTaker {
         if self.turn.reopened {
             return None;
         }
-        let short = pause.voiced < COUGH_MAX;
+        let short = pause.voiced < pace::COUGH_MAX;
         match pause.gist() {
             Some(Gist::Nothing) if short => Some(NoTurn::NoWords),
             Some(gist) if self.turn.over_the_box => self.no_turn(gist),
@@ -531,8 +486,7 @@ impl TurnTaker {
     }
 
     fn forget_turn(&mut self) {
-        // Whoever calls has looked at the floor already.
-        let _: Option<Pause> = self.endpointer.finish();
+        self.endpointer.finish();
         self.turn = TurnSoFar::default();
         self.probe = None;
         for timer in [Timer::EndOfTurn, Timer::OverlapLasts, Timer::OverlapWords, Timer::Probe, Timer::TooLong] {
@@ -544,12 +498,12 @@ impl TurnTaker {
 
     fn time_the_talk(&mut self) {
         let Floor::Speaking { began, since, .. } = self.endpointer.floor() else { return };
-        self.timers.set(Timer::Probe, since + UNBROKEN_VOICE_MAX);
+        self.timers.set(Timer::Probe, since + pace::UNBROKEN_VOICE_MAX);
         if self.turn.break_ins == 0 {
             let message = self.expectation() == Expectation::Message;
-            self.timers.set(Timer::TooLong, began + if message { MESSAGE_MAX } else { TURN_MAX });
-        } else if self.turn.break_ins < BREAK_INS_MAX {
-            self.timers.set(Timer::TooLong, self.now + BREAK_IN_EVERY);
+            self.timers.set(Timer::TooLong, began + if message { pace::MESSAGE_MAX } else { pace::TURN_MAX });
+        } else if self.turn.break_ins < pace::BREAK_INS_MAX {
+            self.timers.set(Timer::TooLong, self.now + pace::BREAK_IN_EVERY);
         }
     }
 
@@ -563,8 +517,8 @@ impl TurnTaker {
         let Floor::Speaking { began, .. } = self.endpointer.floor() else { return };
         self.turn.break_ins += 1;
         self.directives.push_back(Directive::TooLong { speech_began: began, nth: self.turn.break_ins });
-        if self.turn.break_ins < BREAK_INS_MAX {
-            self.timers.set(Timer::TooLong, self.now + BREAK_IN_EVERY);
+        if self.turn.break_ins < pace::BREAK_INS_MAX {
+            self.timers.set(Timer::TooLong, self.now + pace::BREAK_IN_EVERY);
         }
     }
 
@@ -600,18 +554,18 @@ impl TurnTaker {
         self.box_progress(utterance, played, None);
         self.lift_pause();
         let unconfirmed = match self.sound {
-            Sound::Unconfirmed { began } => Some((began, self.may_be_the_caller(began))),
+            Sound::Unconfirmed { began, .. } => Some((began, self.may_be_the_caller(began))),
             Sound::None | Sound::Voice | Sound::Ignored => None,
         };
         self.voice = Voice::Silent;
         self.callers_floor = true;
         match unconfirmed {
             Some((began, true)) => self.voice_began(began),
-            Some((_, false)) => {
-                // What still sounds when the echo has died away is the caller.
-                let clear = self.now + ECHO_TAIL;
-                self.sound = Sound::Unconfirmed { began: clear };
-                self.timers.set(Timer::Confirm, clear);
+            // What still sounds when the echo has died away is the caller.
+            Some((began, false)) => {
+                let counts_from = self.now + pace::ECHO_TAIL;
+                self.sound = Sound::Unconfirmed { began, counts_from };
+                self.timers.set(Timer::Confirm, counts_from);
             }
             None => {}
         }
@@ -642,8 +596,8 @@ impl TurnTaker {
     /// A pause of the caller would have been reported by then.
     fn time_the_overlap(&mut self) {
         let Floor::Speaking { since, voiced, .. } = self.endpointer.floor() else { return };
-        let wanting = INTERRUPTION_FROM.saturating_sub(voiced);
-        self.timers.set(Timer::OverlapLasts, since + wanting + PAUSE_REPORTED_AFTER);
+        let wanting = pace::INTERRUPTION_FROM.saturating_sub(voiced);
+        self.timers.set(Timer::OverlapLasts, since + wanting + pace::PAUSE_REPORTED_AFTER);
     }
 
     /// The sound was no interruption.
@@ -707,7 +661,7 @@ impl TurnTaker {
         self.silence = SilencePolicy::new();
         self.wordless_turns = 0;
         self.timers.stop(Timer::Silence);
-        self.timers.set(Timer::KeysOver, self.now + KEYS_OVER_AFTER);
+        self.timers.set(Timer::KeysOver, self.now + pace::KEYS_OVER_AFTER);
         // A key is never an echo, so nothing need be waited for.
         if let Voice::Speaking(utterance) = self.voice {
             self.pause_speech(utterance);

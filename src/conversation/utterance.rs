@@ -19,6 +19,10 @@ const ECHO_FROM_AT_FIRST: f32 = 0.3;
 /// echo path of a telephone network and the time to measure it.
 const AT_FIRST: Duration = Duration::from_millis(250);
 
+/// A sound that began with the box's voice and still sounds after this long is
+/// judged like any other: by then the line's echo is known.
+const LEARNT_AFTER: Duration = Duration::from_millis(500);
+
 /// A sound below this is from elsewhere in the caller's room, in dBFS:
 /// telephone speech lies 20 to 30 dB above it.
 const FAINT_DBFS: f32 = -50.0;
@@ -53,9 +57,10 @@ impl Utterance {
         self.total.is_some_and(|total| total.saturating_sub(played) <= TAIL)
     }
 
-    /// Whether a sound that began at `sound_began` and measures so may be the caller.
-    pub(crate) fn lets_through(&self, sound_began: Moment, overlap: Overlap) -> bool {
-        let at_first = sound_began <= self.began + AT_FIRST;
+    /// Whether a sound that began at `sound_began` and measured so at
+    /// `measured_at` may be the caller.
+    pub(crate) fn lets_through(&self, sound_began: Moment, measured_at: Moment, overlap: Overlap) -> bool {
+        let at_first = sound_began <= self.began + AT_FIRST && measured_at <= sound_began + LEARNT_AFTER;
         let echo_from = if at_first { ECHO_FROM_AT_FIRST } else { ECHO_FROM };
         overlap.echo_likelihood < echo_from && overlap.level_dbfs >= FAINT_DBFS
     }
