@@ -12,7 +12,7 @@ const DIR_MODE: u32 = 0o700;
 pub(super) const FILE_MODE: u32 = 0o600;
 
 /// Where sound files are made.
-pub(super) trait Disk: Send {
+pub(super) trait Disk: Send + Sync {
     /// Makes a new file, reserves `expected` bytes for it and makes its name durable.
     fn create(&self, path: &Path, expected: u64) -> io::Result<Box<dyn DiskFile>>;
 

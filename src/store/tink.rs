@@ -167,6 +167,8 @@ pub(super) enum StreamEnd {
 pub(super) struct StreamContent {
     pub(super) content: Vec<u8>,
     pub(super) end: StreamEnd,
+    /// Bytes of the stream whose segments were proved, the header included.
+    pub(super) proven_bytes: usize,
 }
 
 /// Reads any segment of a stream held in memory.
@@ -225,18 +227,16 @@ impl<'a> SegmentReader<'a> {
     /// All content up to the end, or up to the first segment that cannot be proved.
     pub(super) fn read(&self) -> StreamContent {
         let mut content = Vec::with_capacity(self.bytes.len());
+        let mut proven_bytes = 0;
         for number in 0..self.segments() {
-            match self.segment(number) {
-                Ok((part, end)) => {
-                    content.extend_from_slice(&part);
-                    if end == StreamEnd::Whole {
-                        return StreamContent { content, end };
-                    }
-                }
-                Err(_) => break,
+            let Ok((part, end)) = self.segment(number) else { break };
+            content.extend_from_slice(&part);
+            if end == StreamEnd::Whole {
+                return StreamContent { content, end, proven_bytes: self.bytes.len() };
             }
+            proven_bytes += self.size.ciphertext_bytes();
         }
-        StreamContent { content, end: StreamEnd::Cut }
+        StreamContent { content, end: StreamEnd::Cut, proven_bytes }
     }
 }
 
@@ -304,8 +304,9 @@ mod tests {
     proptest! {
         #[test]
         fn content_of_any_length_comes_back(content in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let back = read(&sealed(&content)).unwrap();
-            prop_assert_eq!(back, StreamContent { content, end: StreamEnd::Whole });
+            let bytes = sealed(&content);
+            let back = read(&bytes).unwrap();
+            prop_assert_eq!(back, StreamContent { content, end: StreamEnd::Whole, proven_bytes: bytes.len() });
         }
 
         #[test]
