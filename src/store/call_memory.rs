@@ -1,0 +1,99 @@
+//! What is being kept of one call while it lasts.
+
+use std::sync::Arc;
+
+use super::disk;
+use super::journal::Entry;
+use super::keyring::CallKey;
+use super::leg_writer::{LegEnd, LegWriter};
+use super::recorder::SoundTap;
+use super::records;
+use super::sound::{self, Leg};
+use super::vault::{KeepError, Rooms};
+use crate::call::{CallRecord, Gap, Recording};
+use crate::media::SampleRate;
+use crate::terms::CallId;
+
+/// The memory of one call, from its offer to its record. If it is dropped
+/// before [`CallMemory::finish`], the next start of the vault finishes the
+/// record from the journal, as after a crash.
+pub struct CallMemory {
+    rooms: Arc<Rooms>,
+    call: CallId,
+    key: CallKey,
+    recording: Option<OpenRecording>,
+}
+
+struct OpenRecording {
+    tap: SoundTap,
+    rate: SampleRate,
+    from_ms: u64,
+}
+
+impl std::fmt::Debug for CallMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallMemory").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+impl CallMemory {
+    pub(super) const fn new(rooms: Arc<Rooms>, call: CallId, key: CallKey) -> Self {
+        Self { rooms, call, key, recording: None }
+    }
+
+    pub const fn call(&self) -> CallId {
+        self.call
+    }
+
+    /// Writes down what is about to be done. When this returns it is safe on the
+    /// disk, and the effect may follow.
+    pub async fn journal(&self, entry: &Entry) -> Result<(), KeepError> {
+        Ok(records::add_entry(&self.rooms.index, self.call, &self.key.words, entry).await?)
+    }
+
+    /// Starts to keep the sound of both legs, `from_ms` milliseconds after the
+    /// answer. The tap takes sound from any thread.
+    pub async fn start_recording(&mut self, rate: SampleRate, from_ms: u64) -> Result<SoundTap, KeepError> {
+        if self.recording.is_some() {
+            return Err(KeepError::AlreadyRecording(self.call));
+        }
+        let dir = sound::call_dir(&self.rooms.recordings, self.call);
+        disk::private_dir(&dir).map_err(|source| KeepError::Directory { call: self.call, source })?;
+        records::begin_recording(&self.rooms.index, self.call, rate, from_ms).await?;
+        let leg = |leg| {
+            let place = self.rooms.place(self.call, leg);
+            LegWriter::new(place, self.key.sound.clone(), rate, self.rooms.disk.clone())
+        };
+        let tap = self.rooms.recorder.begin(Leg::BOTH.map(leg)).await?;
+        self.recording = Some(OpenRecording { tap: tap.clone(), rate, from_ms });
+        Ok(tap)
+    }
+
+    /// Hands over the next samples of a leg; see [`SoundTap::sound`]. Before
+    /// [`CallMemory::start_recording`] nothing is kept.
+    pub fn sound(&self, leg: Leg, samples: &[i16]) {
+        if let Some(recording) = &self.recording {
+            recording.tap.sound(leg, samples);
+        }
+    }
+
+    /// Ends the recording and writes the record. Returns the record as it was
+    /// kept: what is said of the recording comes from the recorder.
+    pub async fn finish(mut self, mut record: CallRecord) -> Result<CallRecord, KeepError> {
+        record.recording = None;
+        if let Some(OpenRecording { tap, rate, from_ms }) = self.recording.take() {
+            let legs = self.rooms.recorder.end(tap).await?;
+            record.recording = Some(summary(&legs, rate, from_ms));
+        }
+        records::finish(&self.rooms.index, &self.key.words, &record).await?;
+        Ok(record)
+    }
+}
+
+fn summary(legs: &[LegEnd; 2], rate: SampleRate, from_ms: u64) -> Recording {
+    let samples = legs.iter().map(|leg| leg.samples).max().unwrap_or(0);
+    let mut gaps: Vec<Gap> = legs.iter().flat_map(|leg| leg.gaps_ms(rate, from_ms)).collect();
+    gaps.sort_by_key(|gap| (gap.from_ms, gap.to_ms));
+    gaps.dedup();
+    Recording { from_ms, duration_ms: sound::ms(samples, rate), gaps }
+}

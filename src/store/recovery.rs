@@ -1,0 +1,172 @@
+//! After a crash: calls that have no end get one, from what the journal
+//! promised and from the sound that is on the disk. Nothing is invented: what
+//! is not known to have been kept is a gap.
+
+use std::time::Duration;
+
+use super::index::Index;
+use super::journal::{Entry, Kind};
+use super::keyring::{CallKey, Keyring};
+use super::playback::{self, LegSound};
+use super::recorder::LOSS_MAX_MS;
+use super::records::{self, CallHeader, KeptRecording, ReadRowError, RowError};
+use super::sound::{self, Leg, Place};
+use crate::call::{
+    CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn,
+};
+use crate::terms::{CallId, EndCause, Private};
+
+/// Finishing the calls of a process that ended too early failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    #[error("finishing calls that a crash cut off: {0}")]
+    Read(#[from] ReadRowError),
+    #[error("finishing calls that a crash cut off: {0}")]
+    Write(#[from] RowError),
+}
+
+/// Finishes every call without an end, and says which.
+pub(super) async fn run(
+    index: &Index,
+    keyring: &Keyring,
+    recordings: &std::path::Path,
+) -> Result<Vec<CallId>, RecoveryError> {
+    let mut finished = Vec::new();
+    for call in records::unfinished(index).await? {
+        let Some(keyed) = records::keyed_header(index, call).await? else { continue };
+        let Ok(key) = keyring.open_call_key(call, keyed.epoch, &keyed.wrapped) else {
+            // One call whose key is lost must not keep the box from answering.
+            tracing::error!(%call, "the key of a cut-off call does not open; it stays as it is");
+            continue;
+        };
+        let journal = records::journal(index, call, &key.words).await?;
+        let recording = match records::recording(index, call).await? {
+            Some(kept) => Some(cut_recording(index, keyring, recordings, &key, call, &kept, &journal).await?),
+            None => None,
+        };
+        let record = cut_record(keyed.header, &journal, recording);
+        records::finish(index, &key.words, &record).await?;
+        tracing::warn!(%call, "a call was cut off by a crash or a power cut; its record is finished");
+        finished.push(call);
+    }
+    Ok(finished)
+}
+
+async fn cut_recording(
+    index: &Index,
+    keyring: &Keyring,
+    recordings: &std::path::Path,
+    key: &CallKey,
+    call: CallId,
+    kept: &KeptRecording,
+    journal: &[Entry],
+) -> Result<Recording, RecoveryError> {
+    let marks = records::marks(index, call).await?;
+    let from_ms = kept.recording.from_ms;
+    let mut ends = [from_ms; 2];
+    for leg in Leg::BOTH {
+        let place =
+            Place { dir: sound::call_dir(recordings, call), owner: keyring.id().to_owned(), call, leg };
+        match playback::read_leg(&place, &key.sound, &marks) {
+            Ok(LegSound { samples, tampered, .. }) => {
+                ends[leg.index()] = from_ms + sound::ms(samples.len() as u64, kept.rate);
+                if tampered.is_some() {
+                    tracing::error!(%call, leg = leg.name(), "sound that was safe on the disk is missing");
+                }
+            }
+            Err(error) => tracing::error!(%call, %error, "the sound of a cut-off call cannot be read"),
+        }
+    }
+    Ok(with_gap(from_ms, ends, last_ms_after_answer(journal)))
+}
+
+/// The gap begins where the shorter leg ends, and reaches to the last moment
+/// at which the call is known, or may have been, alive.
+fn with_gap(from_ms: u64, ends: [u64; 2], alive_ms: u64) -> Recording {
+    let cut = ends[0].min(ends[1]);
+    let to_ms = (cut + LOSS_MAX_MS).max(ends[0]).max(ends[1]).max(alive_ms);
+    let gap = Gap { from_ms: cut, to_ms, reason: GapReason::PowerCut };
+    Recording { from_ms, duration_ms: ends[0].max(ends[1]) - from_ms, gaps: vec![gap] }
+}
+
+fn answered_ms(journal: &[Entry]) -> Option<u64> {
+    journal.iter().find(|entry| entry.kind == Kind::Answered).map(|entry| entry.at_ms)
+}
+
+fn last_ms_after_answer(journal: &[Entry]) -> u64 {
+    let last = journal.last().map_or(0, |entry| entry.at_ms);
+    last.saturating_sub(answered_ms(journal).unwrap_or(last))
+}
+
+fn cut_record(header: CallHeader, journal: &[Entry], recording: Option<Recording>) -> CallRecord {
+    let answered = answered_ms(journal);
+    let sound_end = recording.as_ref().map_or(0, |kept| answered.unwrap_or(0) + kept.from_ms + kept.duration_ms);
+    let last = journal.last().map_or(0, |entry| entry.at_ms).max(sound_end);
+    let has = |kind| journal.iter().any(|entry| entry.kind == kind);
+    let outcome = match (has(Kind::MessageTaken), has(Kind::Transferred)) {
+        (true, _) => Outcome::Message,
+        (false, true) => Outcome::Transferred,
+        (false, false) => Outcome::Failed,
+    };
+    CallRecord {
+        id: header.id,
+        line: header.line,
+        from: header.from,
+        started_at: header.started_at,
+        answered_after: answered.map(Duration::from_millis),
+        ended_at: records::after(header.started_at, last),
+        end_cause: EndCause::TemporaryFailure,
+        outcome,
+        turns: journal.iter().filter_map(|entry| turn(entry, answered.unwrap_or(0))).collect(),
+        message: journal.iter().rev().find(|entry| entry.kind == Kind::MessageTaken).map(message),
+        recording,
+        media: MediaFacts::default(),
+    }
+}
+
+/// What the journal knows of a turn: who, what and when it was written down.
+fn turn(entry: &Entry, answered_ms: u64) -> Option<Turn> {
+    let who = match entry.kind {
+        Kind::Heard => Speaker::Caller,
+        Kind::Said => Speaker::Box,
+        Kind::Offered
+        | Kind::Answered
+        | Kind::NoticePlayed
+        | Kind::RecordingStarted
+        | Kind::MessageTaken
+        | Kind::Transferred
+        | Kind::Ended => return None,
+    };
+    let at = entry.at_ms.saturating_sub(answered_ms);
+    Some(Turn {
+        who,
+        text: entry.words.clone()?,
+        started_ms: at,
+        ended_ms: at,
+        interrupted: false,
+        engines: Engines::default(),
+        latency: Latency::default(),
+    })
+}
+
+fn message(entry: &Entry) -> Message {
+    let text = entry.words.clone().unwrap_or_else(|| Private::new(String::new()));
+    Message { name: None, callback: None, text, sound: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_of_a_cut_recording_begins_where_the_shorter_leg_ends() {
+        let recording = with_gap(500, [3_500, 3_400], 0);
+        assert_eq!(recording.duration_ms, 3_000);
+        assert_eq!(recording.gaps, [Gap { from_ms: 3_400, to_ms: 3_650, reason: GapReason::PowerCut }]);
+    }
+
+    #[test]
+    fn the_gap_reaches_to_the_last_promise_in_the_journal() {
+        assert_eq!(with_gap(0, [0, 0], 9_000).gaps[0].to_ms, 9_000);
+    }
+}
