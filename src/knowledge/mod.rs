@@ -3,5 +3,9 @@
 //! it says stands in the business's own file or is computed from its hours.
 
 mod finding;
+pub mod hours;
+pub mod numbers;
+pub mod when;
+mod words;
 
 pub use finding::{Finding, Spoken};
