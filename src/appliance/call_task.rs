@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
-use crate::line::{Leg, LegCommand, LegEvent, MouthEvent};
-use crate::media::SampleRate;
+use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
+use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
 use crate::speech::{EarsEvent, Hearing, MindEvent, Responder, Synthesizer, Thinking};
-use crate::store::CallMemory;
+use crate::store::journal::{Entry, Kind};
+use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
 
 use super::ear_path::EarPath;
@@ -26,14 +27,16 @@ const LANE_EVENTS: usize = 32;
 pub struct CallTask {
     pub id: CallId,
     pub call: Call,
-    pub leg: Leg,
+    pub leg: line::Leg,
     pub hearing: Option<Box<dyn Hearing>>,
     pub ears_events: mpsc::Receiver<EarsEvent>,
     pub thinking: Box<dyn Thinking>,
     pub mind_events: mpsc::Receiver<MindEvent>,
     pub synthesizer: Arc<dyn Synthesizer>,
     pub renderings: Arc<Renderings>,
-    pub memory: CallMemory,
+    /// None when nothing of the call can be kept: the disk is full or broken.
+    pub memory: Option<CallMemory>,
+    pub offered_at: Moment,
     pub time_zone: jiff::tz::TimeZone,
     pub watch: Watch,
     pub clock: SystemClock,
@@ -45,8 +48,8 @@ pub struct CallTask {
 enum Wake {
     Tell(Input),
     Answered { at: Moment, rate: SampleRate },
-    EarFrame(crate::line::EarFrame),
-    Sent(crate::media::Frame),
+    EarFrame(EarFrame),
+    Sent(Frame),
     Mouth(MouthEvent),
     Deadline,
     LegGone,
@@ -183,11 +186,17 @@ impl Running {
         self.flowing = Some(Flowing { ears: EarPath::new(rate), lane });
     }
 
-    fn hear(&mut self, ear: &crate::line::EarFrame) {
-        let Some(flowing) = &mut self.flowing else { return };
-        if self.keeping {
-            self.task.memory.sound(crate::store::Leg::Caller, ear.frame.samples());
+    fn keep(&self, leg: Leg, frame: &Frame) {
+        if let Some(memory) = &self.task.memory {
+            memory.sound(leg, frame.samples());
         }
+    }
+
+    fn hear(&mut self, ear: &EarFrame) {
+        if self.keeping {
+            self.keep(Leg::Caller, &ear.frame);
+        }
+        let Some(flowing) = &mut self.flowing else { return };
         let Some(hearing) = &mut self.task.hearing else { return };
         let heard = flowing.ears.hear(ear, hearing.as_mut());
         for input in heard.into_iter().flatten() {
@@ -195,9 +204,9 @@ impl Running {
         }
     }
 
-    fn sent(&mut self, frame: &crate::media::Frame) {
+    fn sent(&mut self, frame: &Frame) {
         if self.keeping {
-            self.task.memory.sound(crate::store::Leg::Box, frame.samples());
+            self.keep(Leg::Box, frame);
         }
         if let Some(flowing) = &mut self.flowing {
             flowing.ears.sent(frame);
@@ -223,7 +232,8 @@ impl Running {
         while let Some(output) = self.task.call.poll() {
             match output {
                 Output::Finished(record) => return Some(self.finish(*record).await),
-                Output::Journal(entry) => self.journal(entry.kind, entry.at).await,
+                Output::Journal(entry) => self.journal(&entry.kind, entry.at).await,
+                Output::StartRecording { from_ms } => self.start_recording(from_ms).await,
                 other => self.effect(other),
             }
         }
@@ -234,7 +244,6 @@ impl Running {
         match output {
             Output::Answer => self.command(LegCommand::Answer),
             Output::HangUp(cause) => self.command(LegCommand::HangUp(cause)),
-            Output::StartRecording => self.start_recording(),
             Output::TurnBegan { at } => self.ears(|h| h.turn_began(at)),
             Output::Decode { request } => self.ears(|h| h.decode(request)),
             Output::Judge { request } => self.ears(|h| h.judge(request)),
@@ -246,7 +255,7 @@ impl Running {
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
             Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
-            Output::Journal(_) | Output::Finished(_) => unreachable!("taken by carry_out"),
+            Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => unreachable!("taken by carry_out"),
         }
     }
 
@@ -276,16 +285,18 @@ impl Running {
         }
     }
 
-    fn start_recording(&mut self) {
-        let rate = self.flowing.as_ref().map_or(SampleRate::Hz8000, |f| f.ears.rate());
-        match self.task.memory.start_recording(rate) {
-            Ok(()) => self.keeping = true,
+    async fn start_recording(&mut self, from_ms: u64) {
+        let (Some(memory), Some(flowing)) = (&mut self.task.memory, &self.flowing) else { return };
+        match memory.start_recording(flowing.ears.rate(), from_ms).await {
+            Ok(_) => self.keeping = true,
             Err(error) => tracing::error!(call = %self.task.id, %error, "the recording could not begin"),
         }
     }
 
-    async fn journal(&mut self, kind: JournalKind, at: Moment) {
-        if let Err(error) = self.task.memory.journal(&kind, at).await {
+    async fn journal(&mut self, kind: &JournalKind, at: Moment) {
+        let Some(memory) = &self.task.memory else { return };
+        let entry = journal_entry(kind, at.ms_since(self.task.offered_at));
+        if let Err(error) = memory.journal(&entry).await {
             tracing::error!(call = %self.task.id, %error, "the journal could not be written");
         }
     }
@@ -293,13 +304,26 @@ impl Running {
     async fn finish(&mut self, record: CallRecord) -> CallRecord {
         self.keeping = false;
         self.flowing = None;
-        match self.task.memory.finish(record.clone()).await {
+        let Some(memory) = self.task.memory.take() else { return record };
+        match memory.finish(record.clone()).await {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::error!(call = %self.task.id, %error, "the record could not be kept");
                 record
             }
         }
+    }
+}
+
+fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {
+    match kind {
+        JournalKind::Answered => Entry::plain(at_ms, Kind::Answered),
+        JournalKind::NoticePlayed => Entry::plain(at_ms, Kind::NoticePlayed),
+        JournalKind::RecordingStarted => Entry::plain(at_ms, Kind::RecordingStarted),
+        JournalKind::MessageTaken(message) => {
+            Entry { at_ms, kind: Kind::MessageTaken, words: Some(message.text.clone()) }
+        }
+        JournalKind::Ended(_) => Entry::plain(at_ms, Kind::Ended),
     }
 }
 

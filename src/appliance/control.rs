@@ -19,7 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, Stop};
-use crate::store::{Leg, ShowError, Vault};
+use crate::store::{CallSummary, Leg, ReadError, Vault};
 use crate::terms::CallId;
 
 use super::record_json::CallJson;
@@ -44,7 +44,7 @@ pub enum ControlError {
 /// What the socket shows.
 #[derive(Clone)]
 pub struct Control {
-    pub vault: Arc<Vault>,
+    pub vault: Vault,
     pub watch: Watch,
     pub health: Health,
     pub lines: Vec<LineView>,
@@ -98,9 +98,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl From<ShowError> for Refusal {
-    fn from(error: ShowError) -> Self {
-        let status = if error.is_unknown_call() { StatusCode::NOT_FOUND } else { StatusCode::INTERNAL_SERVER_ERROR };
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        let status = match error {
+            ReadError::Unknown(_) | ReadError::NotRecorded(_) => StatusCode::NOT_FOUND,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
         Self(status, error.to_string())
     }
 }
@@ -116,7 +119,34 @@ struct Since {
 
 #[derive(Serialize)]
 struct ListJson {
-    calls: Vec<CallJson>,
+    calls: Vec<SummaryJson>,
+}
+
+#[derive(Serialize)]
+struct SummaryJson {
+    id: String,
+    line: String,
+    direction: &'static str,
+    from: Option<String>,
+    started_at: String,
+    ended_at: String,
+    outcome: &'static str,
+    end_cause: &'static str,
+}
+
+impl From<&CallSummary> for SummaryJson {
+    fn from(call: &CallSummary) -> Self {
+        Self {
+            id: call.id.to_string(),
+            line: call.line.to_string(),
+            direction: "inbound",
+            from: call.from.as_ref().map(|n| n.expose().to_owned()),
+            started_at: call.started_at.to_string(),
+            ended_at: call.ended_at.to_string(),
+            outcome: call.outcome.name(),
+            end_cause: call.end_cause.name(),
+        }
+    }
 }
 
 async fn list(
@@ -124,7 +154,7 @@ async fn list(
     Query(Since { since }): Query<Since>,
 ) -> Result<axum::Json<ListJson>, Refusal> {
     let records = control.vault.list(since, LIST_MAX).await?;
-    Ok(axum::Json(ListJson { calls: records.iter().map(CallJson::from).collect() }))
+    Ok(axum::Json(ListJson { calls: records.iter().map(SummaryJson::from).collect() }))
 }
 
 async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> Result<axum::Json<CallJson>, Refusal> {

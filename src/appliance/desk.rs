@@ -34,7 +34,7 @@ pub struct Desk {
     pub responder: Arc<dyn Responder>,
     pub synthesizer: Arc<dyn Synthesizer>,
     pub renderings: Arc<Renderings>,
-    pub vault: Arc<Vault>,
+    pub vault: Vault,
     pub watch: Watch,
     pub clock: SystemClock,
     pub stop: Stop,
@@ -90,12 +90,12 @@ impl Desk {
             from: offer.from.clone(),
             started_at: facts.started_at,
         };
-        let memory = match self.vault.begin_call(header).await {
-            Ok(memory) => memory,
+        let memory = match self.vault.begin_call(&header).await {
+            Ok(memory) => Some(memory),
             Err(error) => {
                 // A full or broken disk must not leave callers unanswered.
                 tracing::error!(call = %id, %error, "nothing of this call can be kept");
-                self.vault.forgetful_call(id)
+                None
             }
         };
         self.watch.offered(id, &offer.line);
@@ -122,9 +122,6 @@ impl Desk {
             Some(record) => watch.ended(&record),
             None => {
                 tracing::error!(call = %id, fault = matches!(ended, Ended::Panicked), "a call broke off");
-                if let Err(error) = self.vault.close_broken(id).await {
-                    tracing::error!(call = %id, %error, "the broken call could not be closed");
-                }
             }
         }
     }
@@ -164,9 +161,10 @@ impl Desk {
         }
     }
 
-    fn task(&self, offer: Offer, facts: CallFacts, memory: CallMemory, heard: bool) -> CallTask {
+    fn task(&self, offer: Offer, facts: CallFacts, memory: Option<CallMemory>, heard: bool) -> CallTask {
         let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
         let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
+        let offered_at = facts.offered_at;
         let hearing = heard.then(|| self.transcriber.open(self.business.hints.clone(), ears_in));
         CallTask {
             id: facts.id,
@@ -179,6 +177,7 @@ impl Desk {
             synthesizer: self.synthesizer.clone(),
             renderings: self.renderings.clone(),
             memory,
+            offered_at,
             time_zone: self.business.time_zone.clone(),
             watch: self.watch.clone(),
             clock: self.clock,

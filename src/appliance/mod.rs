@@ -1,1 +1,22 @@
-//! Builds the box from its configuration and keeps it running.
+//! Builds the box from its configuration and keeps it running: the desk, one
+//! task for each call, the control socket. It never meets the fleet's side.
+
+mod call_task;
+mod check;
+mod config;
+mod control;
+mod desk;
+mod ear_path;
+mod engines;
+mod record_json;
+mod renderings;
+mod start;
+mod voice_lane;
+mod warm_up;
+mod watch;
+
+pub use check::{CheckFinding, check};
+pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConfig};
+pub use control::ControlError;
+pub use engines::{EngineError, Engines};
+pub use start::{Appliance, StartError};

@@ -307,7 +307,7 @@ impl Call {
         if self.facts.recorded == Recorded::Yes && self.recording_from.is_none() {
             self.recording_from = Some(at);
             self.journal(JournalKind::RecordingStarted, at);
-            self.out.push_back(Output::StartRecording);
+            self.out.push_back(Output::StartRecording { from_ms: self.ms(at) });
         }
     }
 

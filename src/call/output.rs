@@ -10,8 +10,8 @@ pub enum Output {
     /// Answer the offered call.
     Answer,
     HangUp(EndCause),
-    /// Keep both legs' sound from here on.
-    StartRecording,
+    /// Keep both legs' sound from here on, `from_ms` milliseconds after the answer.
+    StartRecording { from_ms: u64 },
 
     /// A turn of the caller began: the ears must keep its sound from `at` on.
     TurnBegan { at: Moment },

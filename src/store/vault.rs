@@ -216,6 +216,16 @@ impl Vault {
         Ok(playback::wav(rate, &[&caller, &boxed]))
     }
 
+    /// One leg of the recording as a WAV file.
+    pub async fn play_leg(&self, call: CallId, leg: Leg) -> Result<Vec<u8>, ReadError> {
+        let (rate, [caller, boxed]) = self.legs(call).await?;
+        let sound = match leg {
+            Leg::Caller => caller,
+            Leg::Box => boxed,
+        };
+        Ok(playback::wav(rate, &[&sound]))
+    }
+
     /// Writes a call for people outside into `dir`, which is made: `call.wav`
     /// (both legs), `caller.wav`, `box.wav` and the record as given. Those files
     /// are not encrypted; they are for the owner alone to read.

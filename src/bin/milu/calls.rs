@@ -79,12 +79,11 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
     }
     for call in calls {
         println!(
-            "{}  {}  {:<14}  {:<10}  {} turns",
+            "{}  {}  {:<14}  {}",
             text(&call["id"]),
             text(&call["started_at"]).get(..19).unwrap_or_default(),
             call["from"].as_str().unwrap_or("no number"),
             text(&call["outcome"]),
-            call["turns"].as_array().map_or(0, Vec::len),
         );
     }
     Ok(())
