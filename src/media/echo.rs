@@ -22,6 +22,10 @@ const LAGS: usize = 51;
 /// Loudness is counted from here; below lies the codec's own noise.
 const FLOOR_DB: f32 = -66.0;
 
+/// A weak echo shows only the peaks of what was sent; so correlation is kept twice, once
+/// with all of it and once with what stands this many dB above the floor.
+const SENT_FLOORS_DB: [f32; 2] = [0.0, 24.0];
+
 /// Weight of one hop in the running correlation: a memory of 0.4 s, about two syllables.
 const MEMORY: f32 = 0.025;
 
@@ -143,6 +147,26 @@ struct Lag {
     covariance: f32,
 }
 
+impl Lag {
+    /// Takes what was sent this long ago, and how far what is heard now is off its mean.
+    fn learn(&mut self, sent: &[f32; BANDS], heard_off: &[f32; BANDS]) {
+        let (mut spread, mut product) = (0.0, 0.0);
+        for ((mean, sent), heard_off) in self.mean.iter_mut().zip(sent).zip(heard_off) {
+            let off = sent - *mean;
+            *mean += MEMORY * off;
+            spread += off * off;
+            product += off * heard_off;
+        }
+        self.variance = (1.0 - MEMORY) * (self.variance + MEMORY * spread);
+        self.covariance = (1.0 - MEMORY) * (self.covariance + MEMORY * product);
+    }
+
+    fn likeness(&self, heard_variance: f32) -> f32 {
+        // A variance of a few dB² is the codec's noise, not a voice.
+        self.covariance / ((self.variance + 4.0) * (heard_variance + 4.0)).sqrt()
+    }
+}
+
 /// An echo that has been seen for long enough to be counted on.
 #[derive(Clone, Copy)]
 struct Path {
@@ -151,7 +175,7 @@ struct Path {
     gain_db: f32,
 }
 
-/// Watches one call for the box's own voice. About 3 kB; a frame costs some ten
+/// Watches one call for the box's own voice. About 5 kB; a frame costs some ten
 /// microseconds.
 pub struct EchoGuard {
     sent: Listener,
@@ -159,7 +183,7 @@ pub struct EchoGuard {
     /// What was sent, newest first at `newest`, going back.
     past: [Loudness; LAGS + 2],
     newest: usize,
-    lags: [Lag; LAGS],
+    lags: [[Lag; LAGS]; SENT_FLOORS_DB.len()],
     heard_mean: [f32; BANDS],
     heard_variance: f32,
     candidate: usize,
@@ -181,7 +205,7 @@ impl EchoGuard {
             heard: Listener::new(),
             past: [Loudness::default(); LAGS + 2],
             newest: 0,
-            lags: [Lag::default(); LAGS],
+            lags: [[Lag::default(); LAGS]; SENT_FLOORS_DB.len()],
             heard_mean: [0.0; BANDS],
             heard_variance: 0.0,
             candidate: 0,
@@ -240,26 +264,18 @@ impl EchoGuard {
             spread += *off * *off;
         }
         self.heard_variance = (1.0 - MEMORY) * (self.heard_variance + MEMORY * spread);
-        for hops in 0..LAGS {
-            let sent = self.past[(self.newest + hops) % self.past.len()];
-            let lag = &mut self.lags[hops];
-            let (mut spread, mut product) = (0.0, 0.0);
-            for (i, off) in off.iter().enumerate() {
-                let sent_off = sent.bands[i] - lag.mean[i];
-                lag.mean[i] += MEMORY * sent_off;
-                spread += sent_off * sent_off;
-                product += sent_off * off;
+        for (floor, lags) in SENT_FLOORS_DB.into_iter().zip(&mut self.lags) {
+            for (hops, lag) in lags.iter_mut().enumerate() {
+                let sent = &self.past[(self.newest + hops) % self.past.len()];
+                lag.learn(&sent.bands.map(|db| (db - floor).max(0.0)), &off);
             }
-            lag.variance = (1.0 - MEMORY) * (lag.variance + MEMORY * spread);
-            lag.covariance = (1.0 - MEMORY) * (lag.covariance + MEMORY * product);
         }
     }
 
     /// How alike the two directions are at a delay, -1 to 1.
     fn likeness(&self, hops: usize) -> f32 {
-        let lag = &self.lags[hops];
-        // A variance of a few dB² is the codec's noise, not a voice.
-        lag.covariance / ((lag.variance + 4.0) * (self.heard_variance + 4.0)).sqrt()
+        let likenesses = self.lags.iter().map(|lags| lags[hops].likeness(self.heard_variance));
+        likenesses.fold(-1.0, f32::max)
     }
 
     fn best_lag(&self) -> usize {

@@ -13,6 +13,7 @@ mod packet;
 mod playout;
 mod quality;
 mod resample;
+pub mod rtcp;
 mod tone;
 mod voice_activity;
 
@@ -21,7 +22,7 @@ pub use conceal::Concealer;
 pub use dtmf::{Digit, DigitQueueFull, DigitReceiver, DigitSender, EventPacket, ParseEventError, TelephoneEvent};
 pub use echo::EchoGuard;
 pub use frame::{FRAME_MS, Frame, SampleRate};
-pub use jitter::{Activity, Inserted, JitterBuffer, JitterStats, Pulled};
+pub use jitter::{Activity, Inserted, JitterBuffer, JitterStats, Pulled, Reception};
 pub use level::{Fade, Level, SILENCE_DBFS, VolumeControl};
 pub use packet::{MAX_PACKET, ParseRtpError, RtpPacket, RtpStart, RtpStream};
 pub use playout::{Due, PlayoutClock};
