@@ -1,0 +1,165 @@
+//! What a start would read, read without opening a port: one finding a part.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::knowledge::KnowledgeBase;
+use crate::speech::onbox::models::{Choice, FileState, Manifest, list};
+use crate::store::Keyring;
+
+use super::config::Config;
+use super::engines::whisper_file;
+
+/// What was found of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckFinding {
+    pub part: &'static str,
+    /// What is fine about it.
+    pub fine: String,
+    /// What is wrong and what to do.
+    pub trouble: Option<String>,
+}
+
+impl CheckFinding {
+    fn fine(part: &'static str, fine: String) -> Self {
+        Self { part, fine, trouble: None }
+    }
+
+    fn wrong(part: &'static str, trouble: String) -> Self {
+        Self { part, fine: String::new(), trouble: Some(trouble) }
+    }
+
+    /// The one sentence to show.
+    pub fn sentence(&self) -> &str {
+        self.trouble.as_deref().unwrap_or(&self.fine)
+    }
+}
+
+/// Reads everything that a start of the box would read.
+pub fn check(config: &Config) -> Vec<CheckFinding> {
+    vec![
+        check_knowledge(&config.knowledge),
+        check_models(config),
+        check_ears(config),
+        check_phonemizer(),
+        check_processor(),
+        check_key(&config.key_file),
+        check_data_dir(&config.data_dir),
+        check_lines(config),
+    ]
+}
+
+fn check_knowledge(path: &Path) -> CheckFinding {
+    match read_knowledge(path) {
+        Ok(base) => CheckFinding::fine(
+            "knowledge",
+            format!("{} answers for {}, from {}", base.entries.len(), base.name, path.display()),
+        ),
+        Err(trouble) => CheckFinding::wrong("knowledge", trouble),
+    }
+}
+
+/// The knowledge file, or what is wrong with it in rows for its owner.
+pub(super) fn read_knowledge(path: &Path) -> Result<KnowledgeBase, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| format!("reading the knowledge file {}: {e}", path.display()))?;
+    KnowledgeBase::parse(&path.display().to_string(), &text).map_err(|mistakes| mistakes.to_string())
+}
+
+fn check_models(config: &Config) -> CheckFinding {
+    let manifest = match Manifest::read(&config.models_manifest) {
+        Ok(manifest) => manifest,
+        Err(error) => return CheckFinding::wrong("models", error.to_string()),
+    };
+    let needed = manifest.choose(Choice::Needed).map(|m| m.len()).unwrap_or_default();
+    let lacking: Vec<String> = list(&manifest, &config.models_dir)
+        .into_iter()
+        .filter(|model| model.needed)
+        .flat_map(|model| model.files)
+        .filter(|file| !matches!(file.state, FileState::Verified | FileState::Present))
+        .map(|file| file.name)
+        .collect();
+    if lacking.is_empty() {
+        return CheckFinding::fine("models", format!("all {needed} are in {}", config.models_dir.display()));
+    }
+    CheckFinding::wrong(
+        "models",
+        format!(
+            "missing or damaged in {}: {}. `milu models fetch --dir {}` brings them",
+            config.models_dir.display(),
+            lacking.join(", "),
+            config.models_dir.display()
+        ),
+    )
+}
+
+fn check_ears(config: &Config) -> CheckFinding {
+    let file = whisper_file(&config.speech, &config.models_dir);
+    if file.is_file() {
+        CheckFinding::fine("ears", file.display().to_string())
+    } else {
+        CheckFinding::wrong(
+            "ears",
+            format!(
+                "speech.whisper = \"{}\" means {}, which is not there; use `base`, `tiny`, or the path of a GGML file",
+                config.speech.whisper,
+                file.display()
+            ),
+        )
+    }
+}
+
+fn check_phonemizer() -> CheckFinding {
+    let ran = Command::new("espeak-ng").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match ran {
+        Ok(status) if status.success() => CheckFinding::fine("espeak-ng", "it runs".to_owned()),
+        _ => CheckFinding::wrong("espeak-ng", "it does not run; `apt-get install espeak-ng` brings it".to_owned()),
+    }
+}
+
+/// The ears are compiled for x86-64-v3; an older processor would stop at the
+/// first decode.
+#[cfg(target_arch = "x86_64")]
+fn check_processor() -> CheckFinding {
+    let has = std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("f16c")
+        && std::arch::is_x86_feature_detected!("bmi2");
+    if has {
+        CheckFinding::fine("processor", "it has the instructions that the ears need".to_owned())
+    } else {
+        let trouble = "it lacks AVX2, FMA, F16C or BMI2 (x86-64-v3, 2013 and later), which the ears need";
+        CheckFinding::wrong("processor", trouble.to_owned())
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn check_processor() -> CheckFinding {
+    CheckFinding::fine("processor", "the ears are compiled for its base instructions".to_owned())
+}
+
+fn check_key(path: &Path) -> CheckFinding {
+    if !path.exists() {
+        return CheckFinding::fine("keys", format!("{} will be made at the first start", path.display()));
+    }
+    match Keyring::open(path) {
+        Ok(keyring) => CheckFinding::fine("keys", format!("{} opens, epoch {}", path.display(), keyring.status().epoch)),
+        Err(error) => CheckFinding::wrong("keys", error.to_string()),
+    }
+}
+
+fn check_data_dir(dir: &Path) -> CheckFinding {
+    let existing = dir.ancestors().find(|d| d.exists()).unwrap_or(dir);
+    match rustix::fs::access(existing, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => CheckFinding::fine("data", format!("{} can be written", dir.display())),
+        Err(error) => CheckFinding::wrong(
+            "data",
+            format!("{} cannot be written ({error}); box.data_dir names the directory of the calls", existing.display()),
+        ),
+    }
+}
+
+fn check_lines(config: &Config) -> CheckFinding {
+    let lines: Vec<String> = config.sip_lines.iter().map(|l| format!("{} on {}", l.id, l.bind)).collect();
+    CheckFinding::fine("lines", lines.join(", "))
+}

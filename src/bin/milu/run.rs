@@ -1,0 +1,61 @@
+//! `milu run` and `milu check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use milu::appliance::{Appliance, Config, check as check_box};
+use milu::ops::{LogShape, start_logs};
+
+use crate::Failure;
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// One JSON document instead of sentences
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    start_logs(LogShape::suited()).map_err(Failure::usage)?;
+    let config = Config::read(&args.config).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::no(format!("starting the box: its threads could not be started ({e})")))?;
+    runtime.block_on(async {
+        let appliance = Appliance::start(config).await.map_err(Failure::usage)?;
+        appliance.run().await.map_err(Failure::no)
+    })
+}
+
+pub fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let config = Config::read(&args.config).map_err(Failure::usage)?;
+    let findings = check_box(&config);
+    let wrong = findings.iter().filter(|f| f.trouble.is_some()).count();
+    if args.json {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|f| serde_json::json!({ "part": f.part, "fine": f.trouble.is_none(), "sentence": f.sentence() }))
+            .collect();
+        println!("{}", serde_json::json!({ "fine": wrong == 0, "findings": rows }));
+    } else {
+        for finding in &findings {
+            println!("{:<9} {}: {}", if finding.trouble.is_some() { "wrong" } else { "fine" }, finding.part, finding.sentence());
+        }
+    }
+    if wrong == 0 {
+        Ok(())
+    } else {
+        Err(Failure::usage(format!("{wrong} of {} parts would keep the box from starting", findings.len())))
+    }
+}
