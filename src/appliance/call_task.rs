@@ -10,7 +10,7 @@ use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
-use crate::speech::{EarsEvent, Hearing, MindEvent, Responder, Synthesizer, Thinking};
+use crate::speech::{EarsEvent, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
@@ -22,6 +22,10 @@ use super::watch::Watch;
 
 /// Answers of the lane waiting to be told; it sends two for each sentence.
 const LANE_EVENTS: usize = 32;
+
+/// The end of the grace period in which the box says goodbye: the sentence takes
+/// five seconds, and the line's end one.
+const LEAVE_TAKING: Duration = Duration::from_secs(8);
 
 /// What a call is made of.
 pub struct CallTask {
@@ -41,6 +45,8 @@ pub struct CallTask {
     pub watch: Watch,
     pub clock: SystemClock,
     pub stop: Stop,
+    /// How long the caller may go on after the box was asked to stop.
+    pub grace: Duration,
     pub supervisor: Supervisor,
 }
 
@@ -52,6 +58,7 @@ enum Wake {
     Sent(Frame),
     Mouth(MouthEvent),
     Deadline,
+    StopAsked,
     LegGone,
 }
 
@@ -67,7 +74,9 @@ struct Running {
     lane_events: mpsc::Receiver<LaneEvent>,
     lane_events_in: mpsc::Sender<LaneEvent>,
     keeping: bool,
-    told_to_stop: bool,
+    stop_asked: bool,
+    /// When to take leave, once the box has been asked to stop.
+    leave_at: Option<Moment>,
     leg_gone: bool,
     ears_gone: bool,
     mouth_gone: bool,
@@ -84,7 +93,8 @@ impl CallTask {
             lane_events,
             lane_events_in,
             keeping: false,
-            told_to_stop: false,
+            stop_asked: false,
+            leave_at: None,
             leg_gone: false,
             ears_gone: false,
             mouth_gone: false,
@@ -111,9 +121,10 @@ impl Running {
                 Wake::EarFrame(frame) => self.hear(&frame),
                 Wake::Sent(frame) => self.sent(&frame),
                 Wake::Mouth(event) => self.mouth(event),
-                Wake::Deadline => {
-                    let now = self.task.clock.now();
-                    self.task.call.handle_deadline(now);
+                Wake::Deadline => self.deadline(),
+                Wake::StopAsked => {
+                    self.stop_asked = true;
+                    self.leave_at = Some(self.task.clock.now() + self.task.grace.saturating_sub(LEAVE_TAKING));
                 }
                 Wake::LegGone => {
                     let at = self.task.clock.now();
@@ -129,9 +140,17 @@ impl Running {
         self.task.call.handle(input, now);
     }
 
+    fn deadline(&mut self) {
+        let now = self.task.clock.now();
+        self.task.call.handle_deadline(now);
+        if self.leave_at.take_if(|at| *at <= now).is_some() {
+            self.tell(Input::BoxStopping);
+        }
+    }
+
     async fn wait(&mut self) -> Wake {
         let clock = self.task.clock;
-        let deadline = self.task.call.deadline().map(|(at, _)| at);
+        let deadline = self.task.call.deadline().map(|(at, _)| at).into_iter().chain(self.leave_at).min();
         let sleep = async {
             match deadline {
                 Some(at) => clock.sleep_until(at).await,
@@ -159,10 +178,7 @@ impl Running {
             Some(event) = task.ears_events.recv() => ears_wake(event),
             Some(event) = task.mind_events.recv() => mind_wake(event),
             Some(event) = self.lane_events.recv() => lane_wake(event),
-            () = task.stop.asked(), if !self.told_to_stop => {
-                self.told_to_stop = true;
-                Wake::Tell(Input::BoxStopping)
-            }
+            () = task.stop.asked(), if !self.stop_asked => Wake::StopAsked,
             () = sleep => Wake::Deadline,
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::mpsc;
@@ -38,6 +39,7 @@ pub struct Desk {
     pub watch: Watch,
     pub clock: SystemClock,
     pub stop: Stop,
+    pub grace: Duration,
     pub supervisor: Supervisor,
     pub random: SystemRandom,
     /// How many calls may be listened to at once, and how many are.
@@ -182,6 +184,7 @@ impl Desk {
             watch: self.watch.clone(),
             clock: self.clock,
             stop: self.stop.clone(),
+            grace: self.grace,
             supervisor: self.supervisor.clone(),
         }
     }
