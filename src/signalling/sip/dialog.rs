@@ -187,6 +187,11 @@ impl Dialog {
         self.timers.next()
     }
 
+    /// What was last agreed on, once anything was.
+    pub const fn agreed(&self) -> Option<Agreed> {
+        self.agreed
+    }
+
     pub const fn is_over(&self) -> bool {
         matches!(self.state, State::Nothing)
     }

@@ -1,0 +1,358 @@
+//! A SIP line: it takes calls in, up to its cap, and offers them to the desk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rsipstack::sip::{Header, Method};
+use rsipstack::transaction::make_tag;
+use rsipstack::transaction::transaction::Transaction;
+use rsipstack::transport::SipConnection;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadClock, leg};
+use crate::signalling::sip::{Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
+use crate::terms::{EndCause, LineId, Moment};
+
+use super::call_task::{CallTask, Media};
+use super::exchange::{Carried, FromPeer, INBOX, Responder, Tasks, body_of, header, to_tag};
+use super::identity::caller_number;
+use super::peer::{Peer, carries_sdp, with_tag};
+use super::rtp_port::{PortParts, RtpPort};
+use super::stack::{BindError, Sockets, Stack, Transports};
+use super::wire::{Ports, random_rtp_start, random_session};
+
+/// How long calls may take to say goodbye when the line stops: a BYE and its
+/// response on a slow mobile link.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug)]
+pub struct SipLineConfig {
+    pub id: LineId,
+    /// Where SIP is taken, over UDP and TCP.
+    pub bind: SocketAddr,
+    /// The address that the far side is told, where it is not the one we send from.
+    pub advertise: Option<IpAddr>,
+    /// Even ports of it carry RTP.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// Calls beyond this are refused with 503.
+    pub max_calls: usize,
+    /// Without a packet for this long, the desk is told that the media is lost.
+    pub rtp_timeout_ms: u64,
+    /// Completes national numbers: digits without '+'.
+    pub country_code: String,
+    /// Best first.
+    pub codecs: Vec<Encoding>,
+}
+
+/// A line whose sockets are open. Served through [`Line`].
+pub struct SipLine {
+    config: SipLineConfig,
+    sockets: Sockets,
+    clock: ReadClock,
+    media_clock: MediaClock,
+    calls: Arc<Calls>,
+}
+
+/// The calls of the line by Call-ID and our tag.
+#[derive(Default)]
+pub(super) struct Calls {
+    live: Mutex<HashMap<DialogKey, mpsc::Sender<FromPeer>>>,
+    state: AtomicU8,
+}
+
+type DialogKey = (String, String);
+
+impl Calls {
+    fn with<T>(&self, f: impl FnOnce(&mut HashMap<DialogKey, mpsc::Sender<FromPeer>>) -> T) -> T {
+        // Nothing that could fail half way is done under the lock.
+        f(&mut self.live.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn len(&self) -> usize {
+        self.with(|live| live.len())
+    }
+
+    /// Room for a new call, or a call that is already here.
+    fn has_room(&self, max_calls: usize, call_id: &str) -> bool {
+        self.with(|live| live.len() < max_calls || live.keys().any(|(id, _)| id == call_id))
+    }
+}
+
+const DOWN: u8 = 0;
+const READY: u8 = 1;
+
+impl SipLine {
+    /// Opens the line's sockets.
+    pub fn bind(config: SipLineConfig, clock: ReadClock, media_clock: MediaClock) -> Result<Self, BindError> {
+        let sockets = Sockets::open(config.bind, Transports::UdpAndTcp)?;
+        Ok(Self { config, sockets, clock, media_clock, calls: Arc::default() })
+    }
+
+    /// The address that was bound; its port is the system's choice when the configured one is 0.
+    pub fn local_address(&self) -> SocketAddr {
+        self.sockets.address
+    }
+
+    async fn run(self, offers: mpsc::Sender<Offer>, stop: CancellationToken) {
+        // The stack outlives `stop` by the goodbyes of the calls.
+        let stack_stop = CancellationToken::new();
+        let (calls, max_calls) = (self.calls.clone(), self.config.max_calls);
+        let has_room = Arc::new(move |call_id: &str| calls.has_room(max_calls, call_id));
+        let (stack, mut incoming) = match Stack::start(self.sockets, has_room, stack_stop.clone()).await {
+            Ok(started) => started,
+            Err(error) => return tracing::error!(%error, "a SIP line did not start"),
+        };
+        let tasks = Tasks { tracker: TaskTracker::new(), stop: stack_stop.clone() };
+        tasks.tracker.spawn(stack.serve());
+        self.calls.state.store(READY, Ordering::Relaxed);
+        let ports = Ports::new(self.config.rtp_ports.clone());
+        let mut desk = Reception {
+            config: self.config,
+            clock: self.clock,
+            media_clock: self.media_clock,
+            calls: self.calls.clone(),
+            stack,
+            tasks: tasks.clone(),
+            call_tasks: TaskTracker::new(),
+            ports,
+            offers,
+            hang_up: stop.clone(),
+        };
+        while let Some(Some(transaction)) = stop.run_until_cancelled(incoming.recv()).await {
+            desk.take(transaction);
+        }
+        self.calls.state.store(DOWN, Ordering::Relaxed);
+        desk.call_tasks.close();
+        if tokio::time::timeout(GOODBYE, desk.goodbye(&mut incoming)).await.is_err() {
+            tracing::warn!("a far side did not answer our goodbye in time");
+        }
+        stack_stop.cancel();
+        tasks.tracker.close();
+        tasks.tracker.wait().await;
+    }
+}
+
+impl Line for SipLine {
+    fn id(&self) -> &LineId {
+        &self.config.id
+    }
+
+    fn serve(
+        self: Box<Self>,
+        offers: mpsc::Sender<Offer>,
+        stop: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.run(offers, stop))
+    }
+
+    fn health(&self) -> Arc<dyn Fn() -> LineHealth + Send + Sync> {
+        let (id, address, calls) = (self.config.id.clone(), self.sockets.address, self.calls.clone());
+        let max_calls = self.config.max_calls;
+        Arc::new(move || {
+            let live = calls.len();
+            let up = calls.state.load(Ordering::Relaxed) == READY;
+            let full = live >= max_calls;
+            let (state, trouble) = match (up, full) {
+                (false, _) => (LineState::Down, Some("The line is not being served.".to_owned())),
+                (true, true) => (LineState::Degraded, Some(format!("All {max_calls} places for calls are taken."))),
+                (true, false) => (LineState::Ready, None),
+            };
+            LineHealth {
+                id: id.clone(),
+                kind: "sip",
+                state,
+                address: format!("udp and tcp {address}"),
+                calls: u32::try_from(live).unwrap_or(u32::MAX),
+                trouble,
+            }
+        })
+    }
+}
+
+/// Takes requests in and sets calls up.
+struct Reception {
+    config: SipLineConfig,
+    clock: ReadClock,
+    media_clock: MediaClock,
+    calls: Arc<Calls>,
+    stack: Stack,
+    tasks: Tasks,
+    call_tasks: TaskTracker,
+    ports: Ports,
+    offers: mpsc::Sender<Offer>,
+    hang_up: CancellationToken,
+}
+
+impl Reception {
+    fn take(&mut self, transaction: Transaction) {
+        let tag = to_tag(&transaction.original);
+        match (transaction.original.method, tag) {
+            (Method::Options, None) => self.refuse(transaction, 200),
+            (Method::Invite, None) => self.take_ring(transaction),
+            (_, Some(tag)) => self.take_within_call(transaction, tag),
+            (Method::Bye | Method::Info, None) => self.refuse(transaction, 481),
+            (_, None) => self.refuse(transaction, 405),
+        }
+    }
+
+    /// Answers a request that begins or belongs to no call.
+    fn refuse(&self, mut transaction: Transaction, status: u16) {
+        if to_tag(&transaction.original).is_none() && tag_ours(&mut transaction).is_none() {
+            return;
+        }
+        Responder::adopt(&self.tasks, transaction, String::new(), None).respond(status, Carried::Nothing);
+    }
+
+    fn take_within_call(&self, transaction: Transaction, tag: String) {
+        let call_id = header(&transaction.original, "call-id").unwrap_or_default();
+        let inbox = self.calls.with(|live| live.get(&(call_id, tag)).cloned());
+        let Some(inbox) = inbox else { return self.refuse(transaction, 481) };
+        if inbox.try_send(FromPeer::Request(Box::new(transaction))).is_err() {
+            tracing::warn!("a call is behind with its requests; one was left for the far side to repeat");
+        }
+    }
+
+    fn take_ring(&mut self, mut transaction: Transaction) {
+        let call_id = header(&transaction.original, "call-id").unwrap_or_default();
+        if self.calls.len() >= self.config.max_calls {
+            return self.refuse(transaction, 503);
+        }
+        let body = body_of(&transaction.original);
+        if header(&transaction.original, "require").is_some_and(|tags| !tags.is_empty()) {
+            return self.refuse(transaction, 420);
+        }
+        if body.is_some() && !carries_sdp(&transaction.original) {
+            return self.refuse(transaction, 415);
+        }
+        let Some(tag) = tag_ours(&mut transaction) else { return };
+        match self.set_up(&transaction, body.as_deref()) {
+            Err(status) => self.refuse(transaction, status),
+            Ok(call) => self.begin(transaction, (call_id, tag), call),
+        }
+    }
+
+    /// Everything that a call needs, or the status with which it is refused.
+    fn set_up(&mut self, transaction: &Transaction, body: Option<&[u8]>) -> Result<NewCall, u16> {
+        let congestion = status_of_cause(EndCause::SwitchingCongestion);
+        let source = source_of(transaction).ok_or(congestion)?;
+        let own = self.stack.address_towards(source).map_err(|error| {
+            tracing::error!(%error, "a call was refused");
+            congestion
+        })?;
+        let shown = self.config.advertise.unwrap_or(own);
+        let socket = self.ports.open(own).map_err(|error| {
+            tracing::error!(%error, "a call was refused");
+            congestion
+        })?;
+        let port = socket.local_addr().map_err(|_| congestion)?.port();
+        let local = LocalAudio {
+            address: SocketAddr::new(shown, port),
+            encodings: self.config.codecs.clone(),
+            session: random_session(),
+        };
+        let now = (self.clock)();
+        let dialog = Dialog::rung(ExchangeId(0), body, local, now).map_err(|refusal| refusal.status)?;
+        Ok(NewCall { dialog, socket, signalling: SocketAddr::new(shown, self.stack.address.port()) })
+    }
+
+    fn begin(&mut self, transaction: Transaction, key: DialogKey, call: NewCall) {
+        let reliable = transaction.connection.as_ref().is_some_and(SipConnection::is_reliable);
+        let suffix = if reliable { ";transport=tcp" } else { "" };
+        let contact = format!("<sip:{}{suffix}>", call.signalling);
+        let peer = Peer::of_ring(&transaction, call.signalling, contact.clone());
+        let from = caller_number(&transaction.original, &self.config.country_code);
+        let (leg, LegEnd { commands, events, ears, mouth }) = leg();
+        let patience = Duration::from_millis(self.config.rtp_timeout_ms);
+        let parts = PortParts { socket: call.socket, ears, mouth, start: random_rtp_start(), patience };
+        let (port, handle) = RtpPort::new(parts);
+        let (to_self, inbox) = mpsc::channel(INBOX);
+        self.calls.with(|live| live.insert(key.clone(), to_self.clone()));
+        let responder = Responder::adopt(&self.tasks, transaction, contact, Some(to_self.clone()));
+        let mut task = CallTask {
+            dialog: call.dialog,
+            peer,
+            media: Media::Waiting(Box::new(port), handle),
+            clock: self.clock.clone(),
+            media_clock: self.media_clock.clone(),
+            tasks: self.tasks.clone(),
+            endpoint: self.stack.inner().clone(),
+            inbox,
+            to_self,
+            commands,
+            events,
+            exchanges: BTreeMap::from([(ExchangeId(0), responder)]),
+            next_exchange: 1,
+            branch: String::new(),
+            hang_up: self.hang_up.clone(),
+        };
+        if self.offers.try_send(Offer { line: self.config.id.clone(), from, leg }).is_err() {
+            tracing::warn!("the desk takes no more calls: one was refused");
+            task.dialog.reject(EndCause::SwitchingCongestion);
+        }
+        let calls = self.calls.clone();
+        self.call_tasks.spawn(async move {
+            task.run().await;
+            calls.with(|live| live.remove(&key));
+        });
+    }
+
+    /// Lets the calls end, and takes what their far sides still say.
+    async fn goodbye(&mut self, incoming: &mut rsipstack::transaction::TransactionReceiver) {
+        let ended = self.call_tasks.clone();
+        loop {
+            tokio::select! {
+                () = ended.wait() => return,
+                Some(transaction) = incoming.recv() => {
+                    match to_tag(&transaction.original) {
+                        Some(tag) => self.take_within_call(transaction, tag),
+                        None => self.refuse(transaction, 503),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A call between its INVITE and its first word.
+struct NewCall {
+    dialog: Dialog,
+    socket: std::net::UdpSocket,
+    /// Where the far side reaches our signalling.
+    signalling: SocketAddr,
+}
+
+fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
+    transaction.connection.as_ref()?.get_remote_addr()?.get_socketaddr().ok()
+}
+
+/// Puts our tag on the To of a request, so that all its responses carry it.
+/// None for a To that the guard of UDP would have refused: over TCP there is none.
+fn tag_ours(transaction: &mut Transaction) -> Option<String> {
+    let tag = make_tag().to_string();
+    let to = header(&transaction.original, "to")?;
+    transaction.original.headers.unique_push(Header::To(with_tag(&to, &tag).into()));
+    (to_tag(&transaction.original).as_deref() == Some(tag.as_str())).then_some(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_line_has_room_for_the_retransmissions_of_its_own_calls() {
+        let calls = Calls::default();
+        let (inbox, _receiver) = mpsc::channel(1);
+        assert!(calls.has_room(1, "a"));
+        calls.with(|live| live.insert(("a".to_owned(), "1".to_owned()), inbox));
+        assert!(calls.has_room(1, "a"));
+        assert!(!calls.has_room(1, "b"));
+        assert!(Moment::START == Moment::default());
+    }
+}

@@ -1,0 +1,355 @@
+//! The media of one call: its RTP socket, served by the media clock's thread.
+//! It learns from the call's task what was agreed, and tells it of digits and
+//! of silence on the wire. It never blocks and, once it flows, never allocates.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::call::MediaFacts;
+use crate::line::{EarFrame, FrameOrigin, MediaPort, MouthEnd, Speech, Stay};
+use crate::media::{
+    Activity, Codec, Decoder, Digit, DigitReceiver, DigitSender, Encoder, FRAME_OCTETS, Frame, JitterBuffer, Level,
+    MAX_PACKET, Pulled, RtpPacket, RtpStart, RtpStream,
+};
+use crate::signalling::sip::{Agreed, Direction, Encoding};
+use crate::terms::Moment;
+
+/// Packets read in one turn: five are due at most after a stall that is made
+/// up; more is a flood, which waits in the socket's buffer and is lost there.
+const PACKETS_A_TURN: usize = 32;
+
+/// Controls outstanding: an agreement, a stop and a number's digits.
+const CONTROLS: usize = 64;
+
+/// Notices outstanding: digits come at 10 a second and the task reads at once.
+const NOTICES: usize = 64;
+
+/// A new source is believed after this many packets in a row, once the old one
+/// has been silent for `SOURCE_SILENCE`: a NAT that gave the far side another port.
+const NEW_SOURCE_PACKETS: u32 = 3;
+const SOURCE_SILENCE: Duration = Duration::from_millis(500);
+
+/// Below this a frame is a pause between words, in which time may be won back.
+const QUIET_DBFS: f32 = -50.0;
+
+/// RFC 3389 comfort noise, which is not sound.
+const COMFORT_NOISE: u8 = 13;
+
+/// What the call's task tells its media.
+pub(super) enum Control {
+    Agree(Agreed),
+    SendDigit(Digit),
+    Stop,
+}
+
+/// What the media tells the call's task.
+pub(super) enum PortNotice {
+    Digit {
+        at: Moment,
+        digit: char,
+    },
+    Lost {
+        at: Moment,
+    },
+    /// The last notice.
+    Stopped(MediaFacts),
+}
+
+/// The call task's end.
+pub(super) struct PortHandle {
+    pub(super) controls: SyncSender<Control>,
+    pub(super) notices: mpsc::Receiver<PortNotice>,
+}
+
+/// What a port is made of.
+pub(super) struct PortParts {
+    pub(super) socket: UdpSocket,
+    pub(super) ears: mpsc::Sender<EarFrame>,
+    pub(super) mouth: MouthEnd,
+    pub(super) start: RtpStart,
+    /// Silence on the wire for this long is told.
+    pub(super) patience: Duration,
+}
+
+pub(super) struct RtpPort {
+    socket: UdpSocket,
+    ears: mpsc::Sender<EarFrame>,
+    mouth: MouthEnd,
+    controls: Receiver<Control>,
+    notices: mpsc::Sender<PortNotice>,
+    patience: Duration,
+    stream: RtpStream,
+    source: Source,
+    jitter: JitterBuffer,
+    keys_in: DigitReceiver,
+    keys_out: DigitSender,
+    flow: Option<Flow>,
+    last_heard: Option<Moment>,
+    told_lost: bool,
+    lost_ears: u64,
+}
+
+/// How sound flows under the present agreement.
+struct Flow {
+    agreed: Agreed,
+    codec: Codec,
+    encoder: Encoder,
+    decoder: Decoder,
+}
+
+/// Where the far side's packets come from (symmetric RTP, RFC 4961): the first
+/// valid packet decides, whatever the description said.
+#[derive(Default)]
+struct Source {
+    latched: Option<SocketAddr>,
+    last: Option<Moment>,
+    candidate: Option<(SocketAddr, u32)>,
+}
+
+impl Source {
+    /// Whether a valid packet from `from` belongs to the call.
+    fn accept(&mut self, from: SocketAddr, now: Moment) -> bool {
+        let silent = self.last.is_none_or(|last| now.since(last) >= SOURCE_SILENCE);
+        match self.latched {
+            Some(latched) if latched == from => {}
+            Some(_) if !silent => return false,
+            Some(_) => {
+                let seen = self.candidate.filter(|(address, _)| *address == from).map_or(1, |(_, n)| n + 1);
+                self.candidate = Some((from, seen));
+                if seen < NEW_SOURCE_PACKETS {
+                    return false;
+                }
+            }
+            None => {}
+        }
+        self.latched = Some(from);
+        self.candidate = None;
+        self.last = Some(now);
+        true
+    }
+}
+
+pub(super) const fn codec_of(encoding: Encoding) -> Codec {
+    match encoding {
+        Encoding::Pcma => Codec::Pcma,
+        Encoding::Pcmu => Codec::Pcmu,
+        Encoding::G722 => Codec::G722,
+    }
+}
+
+impl RtpPort {
+    pub(super) fn new(parts: PortParts) -> (Self, PortHandle) {
+        let (controls, control_receiver) = sync_channel(CONTROLS);
+        let (notice_sender, notices) = mpsc::channel(NOTICES);
+        let port = Self {
+            socket: parts.socket,
+            ears: parts.ears,
+            mouth: parts.mouth,
+            controls: control_receiver,
+            notices: notice_sender,
+            patience: parts.patience,
+            stream: RtpStream::new(parts.start),
+            source: Source::default(),
+            jitter: JitterBuffer::new(),
+            keys_in: DigitReceiver::new(),
+            keys_out: DigitSender::new(),
+            flow: None,
+            last_heard: None,
+            told_lost: false,
+            lost_ears: 0,
+        };
+        (port, PortHandle { controls, notices })
+    }
+
+    /// Does what the call's task asked for; false when it is over.
+    fn obey(&mut self, now: Moment) -> bool {
+        loop {
+            match self.controls.try_recv() {
+                Ok(Control::Agree(agreed)) => self.agree(agreed, now),
+                Ok(Control::SendDigit(digit)) => {
+                    if self.keys_out.push(digit).is_err() {
+                        tracing::warn!("a digit was not sent: too many wait");
+                    }
+                }
+                Ok(Control::Stop) => {
+                    self.tell(PortNotice::Stopped(self.facts()));
+                    return false;
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn agree(&mut self, agreed: Agreed, now: Moment) {
+        let codec = codec_of(agreed.encoding);
+        self.last_heard = Some(now);
+        match self.flow.as_mut().filter(|flow| flow.codec == codec) {
+            Some(flow) => flow.agreed = agreed,
+            None => {
+                self.flow = Some(Flow { agreed, codec, encoder: Encoder::new(codec), decoder: Decoder::new(codec) });
+            }
+        }
+    }
+
+    fn facts(&self) -> MediaFacts {
+        let stats = self.jitter.stats();
+        let missed = self.lost_ears + self.mouth.missed();
+        if missed > 0 {
+            tracing::warn!(frames = missed, "a call did not take its sound in time");
+        }
+        MediaFacts {
+            codec: self.flow.as_ref().map(|flow| flow.codec.name().to_owned()),
+            packets_lost: stats.lost,
+            jitter_ms: stats.jitter_ms,
+            mos: None,
+        }
+    }
+
+    fn tell(&self, notice: PortNotice) {
+        if self.notices.try_send(notice).is_err() {
+            tracing::debug!("a call's task did not take a notice of its media");
+        }
+    }
+
+    fn take_packets(&mut self, now: Moment) {
+        // Longer than any packet that a codec of ours could mean.
+        let mut datagram = [0; 2048];
+        for _ in 0..PACKETS_A_TURN {
+            match self.socket.recv_from(&mut datagram) {
+                Ok((len, from)) => self.take_packet(&datagram[..len], from, now),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                // The far side's port is closed (ICMP); it may open again.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn take_packet(&mut self, datagram: &[u8], from: SocketAddr, now: Moment) {
+        let Some(flow) = &self.flow else { return };
+        let Ok(packet) = RtpPacket::parse(datagram) else { return };
+        let is_sound = packet.payload_type == flow.agreed.payload;
+        let is_event = Some(packet.payload_type) == flow.agreed.events;
+        let is_noise = packet.payload_type == COMFORT_NOISE;
+        if !(is_sound || is_event || is_noise) || !self.source.accept(from, now) {
+            return;
+        }
+        self.last_heard = Some(now);
+        self.told_lost = false;
+        if is_sound {
+            self.jitter.insert(&packet, now);
+            return;
+        }
+        // They share the stream's sequence numbers and must not count as lost.
+        self.jitter.insert(&RtpPacket { payload: &[], ..packet }, now);
+        if is_event && let Ok(Some(digit)) = self.keys_in.receive(&packet) {
+            self.tell(PortNotice::Digit { at: now, digit: digit.as_char() });
+        }
+    }
+
+    fn hear(&mut self, now: Moment) {
+        let Some(flow) = &mut self.flow else { return };
+        let (frame, origin) = next_heard(flow, &mut self.jitter);
+        let quiet = Level::of(frame.samples()).rms_dbfs < QUIET_DBFS;
+        self.jitter.note_activity(if quiet { Activity::Silence } else { Activity::Speech });
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.ears.try_send(EarFrame { at: now, frame, origin }) {
+            self.lost_ears += 1;
+        }
+    }
+
+    fn speak(&mut self, now: Moment) {
+        let Some(flow) = &mut self.flow else { return };
+        let rate = flow.codec.sample_rate();
+        if !matches!(flow.agreed.direction, Direction::SendRecv | Direction::SendOnly) {
+            // On hold: what is queued waits, and the recording has silence.
+            self.mouth.tap(Frame::silence(rate));
+            self.stream.pass(160);
+            return;
+        }
+        let Some(to) = self.source.latched.or(flow.agreed.remote) else { return };
+        let mut datagram = [0; MAX_PACKET];
+        if self.keys_out.is_busy()
+            && let Some(events) = flow.agreed.events
+        {
+            let len = self.keys_out.tick(self.stream.timestamp()).map(|event| {
+                let packet = self.stream.at(event.timestamp, events, &event.payload);
+                RtpPacket { marker: event.marker, ..packet }.write(&mut datagram)
+            });
+            self.stream.pass(160);
+            self.mouth.tap(Frame::silence(rate));
+            if let Some(len) = len {
+                send(&self.socket, &datagram[..len], to);
+            }
+            return;
+        }
+        let frame = match self.mouth.tick(rate, now) {
+            Speech::Frame(frame) => frame,
+            // Packets of silence keep the path through NATs and the far side's
+            // own time-out open.
+            Speech::Silence => Frame::silence(rate),
+        };
+        let mut payload = [0; FRAME_OCTETS];
+        flow.encoder.encode(&frame, &mut payload);
+        let len = self.stream.sound(flow.agreed.payload, &payload).write(&mut datagram);
+        self.mouth.tap(frame);
+        send(&self.socket, &datagram[..len], to);
+    }
+
+    fn watch(&mut self, now: Moment) {
+        let expects = self
+            .flow
+            .as_ref()
+            .is_some_and(|flow| matches!(flow.agreed.direction, Direction::SendRecv | Direction::RecvOnly));
+        let silent = self.last_heard.is_some_and(|last| now.since(last) >= self.patience);
+        if expects && silent && !self.told_lost {
+            self.told_lost = true;
+            self.tell(PortNotice::Lost { at: now });
+        }
+    }
+}
+
+fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
+    // A packet that cannot be sent now is late: it is lost, as on the wire.
+    if let Err(error) = socket.send_to(datagram, to)
+        && error.kind() != std::io::ErrorKind::WouldBlock
+    {
+        tracing::trace!(%error, "an RTP packet was not sent");
+    }
+}
+
+/// The next 20 ms of the far side.
+fn next_heard(flow: &mut Flow, jitter: &mut JitterBuffer) -> (Frame, FrameOrigin) {
+    let rate = flow.codec.sample_rate();
+    // Two packets of 10 ms make a frame; a third pull means that one was empty.
+    for _ in 0..4 {
+        if let Some(frame) = flow.decoder.take() {
+            return (frame, FrameOrigin::Received);
+        }
+        match jitter.pull() {
+            Pulled::Packet(payload) => {
+                if let Err(error) = flow.decoder.push(payload) {
+                    tracing::debug!(%error, "a payload was left out");
+                }
+            }
+            Pulled::Missing => return (Frame::silence(rate), FrameOrigin::Concealed),
+            Pulled::Silent => return (Frame::silence(rate), FrameOrigin::Silent),
+        }
+    }
+    (Frame::silence(rate), FrameOrigin::Silent)
+}
+
+impl MediaPort for RtpPort {
+    fn tick(&mut self, now: Moment) -> Stay {
+        if !self.obey(now) {
+            return Stay::Leave;
+        }
+        self.take_packets(now);
+        self.hear(now);
+        self.speak(now);
+        self.watch(now);
+        Stay::Yes
+    }
+}
