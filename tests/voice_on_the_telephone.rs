@@ -244,3 +244,23 @@ fn a_fifth_of_a_second_of_pause_is_reported_no_later_than_that() {
     let noticed = noticed.expect("the caller stops speaking");
     assert!(noticed <= Duration::from_millis(240), "{noticed:?}");
 }
+
+#[test]
+fn echo_is_known_within_half_a_second_of_its_first_sound() {
+    let sent = [silence(300), speech("en-gb+f3", GREETING)].concat();
+    for (delay_ms, loss_db) in [(20, 10.0), (133, 20.0), (250, 15.0), (400, 25.0)] {
+        let heard = echo_of(&sent, delay_ms, loss_db);
+        let mut guard = EchoGuard::new();
+        let mut first = None;
+        let mut known = None;
+        for (n, (sent, heard)) in over_the_line(&sent).iter().zip(&over_the_line(&heard)).enumerate() {
+            guard.hear(sent, heard);
+            let is_active = Level::of(heard.samples()).rms_dbfs > -20.0 - loss_db - 20.0;
+            first = first.or(is_active.then_some(n));
+            known = known.or(guard.is_echo().then_some(n));
+        }
+        let late_ms = known.zip(first).map(|(k, f)| k.saturating_sub(f) * 20);
+        println!("echo after {delay_ms} ms at {loss_db} dB is known {late_ms:?} ms after its first sound");
+        assert!(late_ms.is_some_and(|ms| ms <= 500), "{delay_ms} ms, {loss_db} dB: {late_ms:?}");
+    }
+}
