@@ -73,13 +73,17 @@ fn true_edges(samples: &[i16]) -> (i64, i64) {
     (loud[0] as i64 * 10, loud[loud.len() - 1] as i64 * 10 + 10)
 }
 
+fn ms_of(fact: &VoiceFact) -> i64 {
+    match fact {
+        VoiceFact::Started { at } | VoiceFact::Paused { at } => at.as_micros() as i64 / 1000,
+    }
+}
+
 fn check_edges(found: &[VoiceFact], edges: (i64, i64), late_ms: i64) {
-    let (Some(VoiceFact::Started { at: start }), Some(VoiceFact::Paused { at: end })) = (found.first(), found.last())
-    else {
-        panic!("speech starts and pauses: {found:?}");
-    };
-    let start_off = start.as_micros() as i64 / 1000 - edges.0;
-    let end_off = end.as_micros() as i64 / 1000 - edges.1;
+    let starts = matches!(found.first(), Some(VoiceFact::Started { .. }));
+    assert!(starts && matches!(found.last(), Some(VoiceFact::Paused { .. })), "speech starts and pauses: {found:?}");
+    let start_off = ms_of(&found[0]) - edges.0;
+    let end_off = ms_of(&found[found.len() - 1]) - edges.1;
     assert!((-60..=late_ms).contains(&start_off), "start off by {start_off} ms: {found:?}");
     assert!((-late_ms..=120).contains(&end_off), "end off by {end_off} ms: {found:?}");
 }
@@ -91,6 +95,24 @@ fn a_question_starts_and_pauses_where_it_does() {
         let found = facts(&spoken);
         check_edges(&found, true_edges(&spoken), 100);
         assert!(found.len() <= 8, "{voice}: one sentence has few pauses: {found:?}");
+    }
+}
+
+#[test]
+fn a_caller_who_speaks_from_the_first_sample_is_noticed() {
+    for voice in ["en-gb", "en-gb+f3"] {
+        let spoken = [speech(voice, QUESTION), silence(900)].concat();
+        check_edges(&facts(&spoken), true_edges(&spoken), 300);
+    }
+}
+
+#[test]
+fn quiet_callers_are_noticed_as_well() {
+    for loss_db in [10.0, 20.0] {
+        let clean = [silence(700), speech("en-gb", QUESTION), silence(900)].concat();
+        let gain = 10.0_f32.powf(-loss_db / 20.0);
+        let quiet: Vec<i16> = clean.iter().map(|&s| (f32::from(s) * gain) as i16).collect();
+        check_edges(&facts(&quiet), true_edges(&clean), 250);
     }
 }
 
@@ -113,12 +135,7 @@ fn a_question_in_noise_starts_and_pauses_near_where_it_does() {
 fn facts_alternate_and_go_forward_in_time() {
     let text = "My number is zero eight zero three, one two three, four five six seven. I said. Well. Call me.";
     let found = facts(&[silence(300), speech("en-gb+f3", text), silence(600)].concat());
-    let times: Vec<u64> = found
-        .iter()
-        .map(|f| match f {
-            VoiceFact::Started { at } | VoiceFact::Paused { at } => at.as_micros(),
-        })
-        .collect();
+    let times: Vec<i64> = found.iter().map(ms_of).collect();
     assert!(times.is_sorted(), "{found:?}");
     assert!(found.chunks(2).all(|c| matches!(c, [VoiceFact::Started { .. }, VoiceFact::Paused { .. }])), "{found:?}");
 }
@@ -243,4 +260,24 @@ fn a_fifth_of_a_second_of_pause_is_reported_no_later_than_that() {
     }
     let noticed = noticed.expect("the caller stops speaking");
     assert!(noticed <= Duration::from_millis(240), "{noticed:?}");
+}
+
+#[test]
+fn echo_is_known_within_half_a_second_of_its_first_sound() {
+    let sent = [silence(300), speech("en-gb+f3", GREETING)].concat();
+    for (delay_ms, loss_db) in [(20, 10.0), (133, 20.0), (250, 15.0), (400, 25.0)] {
+        let heard = echo_of(&sent, delay_ms, loss_db);
+        let mut guard = EchoGuard::new();
+        let mut first = None;
+        let mut known = None;
+        for (n, (sent, heard)) in over_the_line(&sent).iter().zip(&over_the_line(&heard)).enumerate() {
+            guard.hear(sent, heard);
+            let is_active = Level::of(heard.samples()).rms_dbfs > -20.0 - loss_db - 20.0;
+            first = first.or(is_active.then_some(n));
+            known = known.or(guard.is_echo().then_some(n));
+        }
+        let late_ms = known.zip(first).map(|(k, f)| k.saturating_sub(f) * 20);
+        println!("echo after {delay_ms} ms at {loss_db} dB is known {late_ms:?} ms after its first sound");
+        assert!(late_ms.is_some_and(|ms| ms <= 500), "{delay_ms} ms, {loss_db} dB: {late_ms:?}");
+    }
 }

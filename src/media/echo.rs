@@ -124,10 +124,12 @@ impl Listener {
                     *sum += y * y;
                 }
             }
-            for i in 0..BANDS {
-                hop.bands[i] = over_floor(energy[i] + self.before[i]);
+            let mut whole = 0.0;
+            for ((loudness, now), before) in hop.bands.iter_mut().zip(energy).zip(self.before) {
+                *loudness = over_floor(now + before);
+                whole += now + before;
             }
-            hop.whole = over_floor((0..BANDS).map(|i| energy[i] + self.before[i]).sum());
+            hop.whole = over_floor(whole);
             self.before = energy;
         }
         hops

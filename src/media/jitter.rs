@@ -439,7 +439,9 @@ impl JitterBuffer {
     fn target(&self) -> i64 {
         #[expect(clippy::cast_possible_truncation, reason = "the jitter stays below the jump that resets it")]
         let deviations = (DEVIATIONS * self.jitter) as i64;
-        (self.packet_ticks + deviations).clamp(MIN_DEPTH.max(self.packet_ticks), MAX_DEPTH)
+        // Whole frames: packets of 30 ms come just too late for every second frame otherwise.
+        let least = (self.packet_ticks + STEP - 1) / STEP * STEP;
+        (least + deviations).clamp(MIN_DEPTH, MAX_DEPTH)
     }
 
     fn depth(&self) -> i64 {
