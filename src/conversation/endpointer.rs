@@ -165,6 +165,15 @@ impl Endpointer {
         self.floor = Floor::Speaking { began: earlier.began, since: at, voiced: earlier.voiced };
     }
 
+    /// How much voice the turn has if the caller stopped at `at`, its pauses left out.
+    pub fn voiced_until(&self, at: Moment) -> Duration {
+        match self.floor {
+            Floor::Quiet => Duration::ZERO,
+            Floor::Speaking { since, voiced, .. } => voiced + at.since(since),
+            Floor::Pausing(pause) => pause.voiced,
+        }
+    }
+
     /// The caller's voice stopped at `at`; words and judgement are asked for
     /// under `request`. None if the caller was not speaking.
     pub fn speech_paused(&mut self, at: Moment, request: RequestId) -> Option<Pause> {

@@ -15,9 +15,10 @@ pub const PAUSE_REPORTED_AFTER: Duration = Duration::from_millis(200);
 pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(120);
 
 /// After so many false interruptions of one utterance the line is noisy, and
-/// only a longer sound pauses it: a sentence in pieces is no answer.
+/// only a longer sound pauses it: a sentence in pieces is no answer. The end of
+/// a cough is reported 200 ms after it, so this is a cough's length and that.
 pub(crate) const FALSE_INTERRUPTIONS_BORNE: u8 = 3;
-pub(crate) const INTERRUPTS_AFTER_WHEN_NOISY: Duration = Duration::from_millis(500);
+pub(crate) const INTERRUPTS_AFTER_WHEN_NOISY: Duration = Duration::from_millis(600);
 
 /// No word is shorter; a sound that is, is a cough, a click or a door.
 pub(crate) const SHORTEST_WORD: Duration = Duration::from_millis(200);

@@ -323,12 +323,13 @@ impl TurnTaker {
     }
 
     fn pause_began(&mut self, at: Moment) {
+        let over_the_box = matches!(self.voice, Voice::Paused(_)) && !self.turn.reopened;
+        if over_the_box && self.endpointer.voiced_until(at) < pace::SHORTEST_WORD {
+            return self.resume_speech(NoTurn::NoWords);
+        }
         let request = self.take_request();
         let Some(pause) = self.endpointer.speech_paused(at, request) else { return };
-        if matches!(self.voice, Voice::Paused(_)) && !self.turn.reopened {
-            if pause.voiced < pace::SHORTEST_WORD {
-                return self.resume_speech(NoTurn::NoWords);
-            }
+        if over_the_box {
             self.timers.set(Timer::OverlapWords, self.now + pace::OVERLAP_WORDS_WITHIN);
         }
         self.directives.push_back(Directive::Decode { request });
