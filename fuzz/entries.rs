@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use milu::knowledge::{KnowledgeBase, MAX_MISTAKES};
 use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_PAYLOAD, Pulled, RtpPacket};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
 use milu::terms::Moment;
@@ -99,5 +100,22 @@ pub fn sip(bytes: &[u8]) {
     }
     if let Some(reply) = refuse(&passed, FAR_SIDE, 5) {
         assert!(reply.starts_with(b"SIP/2.0 503"), "a full box says 503");
+    }
+}
+
+/// A knowledge file, read as TOML and as Markdown. Each mistake has its place in
+/// the file, and there is always one when the file is refused.
+pub fn knowledge_file(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for name in ["facts.toml", "facts.md"] {
+        let Err(mistakes) = KnowledgeBase::parse(name, &text) else { continue };
+        assert!((1..=MAX_MISTAKES).contains(&mistakes.list.len()), "{} mistakes", mistakes.list.len());
+        // A mistake at the end of the text stands in the row after its last break.
+        let rows = text.matches('\n').count() + 1;
+        for mistake in &mistakes.list {
+            let place = mistake.place;
+            assert!((1..=rows).contains(&place.row) && place.column >= 1, "{place:?} of {rows} rows");
+        }
+        assert!(mistakes.to_string().starts_with(name), "a mistake names its file");
     }
 }

@@ -55,3 +55,8 @@ fn no_session_description_gets_an_answer_that_cannot_be_read() {
 fn no_datagram_passes_the_guard_unsettled() {
     replay("sip", entries::sip);
 }
+
+#[test]
+fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
+    replay("knowledge_file", entries::knowledge_file);
+}
