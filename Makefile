@@ -41,7 +41,7 @@ check:
 FUZZ_SECONDS ?= 60
 fuzz:
 	@packaging/setup build
-	@for target in rtp sdp knowledge_file; do \
+	@for target in rtp sdp sip knowledge_file; do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 

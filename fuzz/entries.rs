@@ -1,0 +1,121 @@
+//! What the fuzzer feeds to each parser, and what must hold whatever it feeds.
+//! `tests/fuzz_corpora.rs` sends the committed corpora through the same
+//! functions, so that a fault that was found once stays fixed.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use milu::knowledge::{KnowledgeBase, MAX_MISTAKES};
+use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_PAYLOAD, Pulled, RtpPacket};
+use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
+use milu::terms::Moment;
+
+/// The payload type that stands for telephone events here.
+const EVENTS: u8 = 101;
+
+/// The far side, from the addresses kept for examples (RFC 5737).
+const FAR_SIDE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 5060);
+
+/// A stream of datagrams, each behind its length (two octets, the high one
+/// first) and 20 ms after the one before. A packet that is read and written
+/// again is the same; nothing that a stream does ends the receiving side.
+pub fn rtp(bytes: &[u8]) {
+    let mut jitter = JitterBuffer::new();
+    let mut digits = DigitReceiver::new();
+    let mut decoders = [Codec::Pcma, Codec::Pcmu, Codec::G722].map(Decoder::new);
+    let mut now = Moment::START;
+    for datagram in datagrams(bytes) {
+        now = now + Duration::from_millis(20);
+        if let Ok(packet) = RtpPacket::parse(datagram) {
+            assert_same_when_written(&packet);
+            if packet.payload_type == EVENTS {
+                let pressed = digits.receive(&packet).ok().flatten();
+                assert!(pressed.is_none_or(|digit| digit.event() < 16), "a digit is one of sixteen keys");
+            } else {
+                jitter.insert(&packet, now);
+            }
+        }
+        play(&mut jitter, &mut decoders);
+    }
+}
+
+fn datagrams(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first_chunk::<2>()?;
+        let (datagram, rest) = rest.split_at(rest.len().min(usize::from(u16::from_be_bytes(*length))));
+        bytes = rest;
+        Some(datagram)
+    })
+}
+
+fn assert_same_when_written(packet: &RtpPacket<'_>) {
+    if packet.payload.len() > MAX_PAYLOAD {
+        return;
+    }
+    let mut out = [0; MAX_PACKET];
+    let len = packet.write(&mut out);
+    assert_eq!(RtpPacket::parse(&out[..len]).as_ref(), Ok(packet), "a packet is the same when written again");
+}
+
+fn play(jitter: &mut JitterBuffer, decoders: &mut [Decoder]) {
+    if let Pulled::Packet(payload) = jitter.pull() {
+        for decoder in decoders {
+            assert!(payload.len() <= MAX_PAYLOAD, "the buffer keeps 60 ms at most");
+            assert_eq!(decoder.push(payload), Ok(()), "there is room when all whole frames were taken");
+            while decoder.has_frame() {
+                assert!(decoder.take().is_some(), "a frame that is there can be taken");
+            }
+        }
+    }
+}
+
+/// A session description. Our answer to it is one that we can read ourselves,
+/// with a row for each of its streams (RFC 3264 section 6).
+pub fn sdp(bytes: &[u8]) {
+    let Ok(offer) = AudioOffer::parse(bytes) else { return };
+    let local = LocalAudio {
+        address: SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), 40_000),
+        encodings: vec![Encoding::G722, Encoding::Pcma, Encoding::Pcmu],
+        session: 1,
+    };
+    let Ok((answer, agreed)) = offer.answer(&local, 1) else { return };
+    let streams = |text: &str| text.lines().filter(|row| row.starts_with("m=")).count();
+    assert_eq!(streams(&answer), streams(&String::from_utf8_lossy(bytes)), "a row for each stream");
+    if !offer.off {
+        let read = AudioOffer::parse(answer.as_bytes()).expect("our own answer can be read");
+        let theirs = read.agree(&local.encodings).expect("our own answer names a codec of ours");
+        assert_eq!((theirs.encoding, theirs.payload), (agreed.encoding, agreed.payload), "both sides agree");
+    }
+}
+
+/// A datagram to the guard in front of the SIP stack. What passed once passes
+/// again, as the same message.
+pub fn sip(bytes: &[u8]) {
+    let Guarded::Pass(passed) = inspect(bytes, FAR_SIDE) else { return };
+    match inspect(&passed.bytes, FAR_SIDE) {
+        Guarded::Pass(again) => {
+            assert_eq!((&again.call_id, again.rings), (&passed.call_id, passed.rings), "it is the same message");
+        }
+        other => panic!("what passed once did not pass again: {other:?}"),
+    }
+    if let Some(reply) = refuse(&passed, FAR_SIDE, 5) {
+        assert!(reply.starts_with(b"SIP/2.0 503"), "a full box says 503");
+    }
+}
+
+/// A knowledge file, read as TOML and as Markdown. Each mistake has its place in
+/// the file, and there is always one when the file is refused.
+pub fn knowledge_file(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for name in ["facts.toml", "facts.md"] {
+        let Err(mistakes) = KnowledgeBase::parse(name, &text) else { continue };
+        assert!((1..=MAX_MISTAKES).contains(&mistakes.list.len()), "{} mistakes", mistakes.list.len());
+        // A mistake at the end of the text stands in the row after its last break.
+        let rows = text.matches('\n').count() + 1;
+        for mistake in &mistakes.list {
+            let place = mistake.place;
+            assert!((1..=rows).contains(&place.row) && place.column >= 1, "{place:?} of {rows} rows");
+        }
+        assert!(mistakes.to_string().starts_with(name), "a mistake names its file");
+    }
+}
