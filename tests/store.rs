@@ -131,3 +131,252 @@ async fn a_call_comes_back_as_it_was_kept() {
     assert_eq!(vault.show(call(1)).await.unwrap(), kept);
     assert_eq!(legs_of(vault.play(call(1)).await.unwrap()), sound);
 }
+
+#[tokio::test]
+async fn calls_are_listed_newest_first_and_an_unfinished_one_is_not_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    for n in 1..=3 {
+        vault.begin_call(&header(n)).await.unwrap().finish(record(n)).await.unwrap();
+    }
+    let _unfinished = vault.begin_call(&header(4)).await.unwrap();
+    let ids = async |since, limit| -> Vec<CallId> {
+        vault.list(since, limit).await.unwrap().into_iter().map(|call| call.id).collect()
+    };
+    assert_eq!(ids(None, 10).await, [call(3), call(2), call(1)]);
+    assert_eq!(ids(None, 1).await, [call(3)]);
+    assert_eq!(ids(Some(at(2)), 10).await, [call(3), call(2)]);
+    assert!(matches!(vault.show(call(4)).await, Err(ReadError::Unknown(_))));
+    assert!(matches!(vault.play(call(1)).await, Err(ReadError::NotRecorded(_))));
+}
+
+#[tokio::test]
+async fn no_word_or_number_of_a_caller_can_be_read_in_any_file_of_the_vault() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    let said = Entry { at_ms: 900, kind: Kind::Heard, words: Some(Private::new(CANARY.to_owned())) };
+    memory.journal(&said).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    // The canary as sound: kept bit for bit, so it would be found.
+    let spoken: Vec<i16> = CANARY.as_bytes().chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+    (0..2_000).for_each(|_| memory.sound(Leg::Caller, &spoken));
+    let key = RenderingKey::of(&Rendition {
+        text: Private::new(CANARY.to_owned()),
+        voice: "ada".to_owned(),
+        rate: SampleRate::Hz16000,
+        pace: 1.0,
+    });
+    vault.keep_rendering(&key, &spoken).await.unwrap();
+    assert_eq!(vault.rendering(&key).await.unwrap(), Some(spoken));
+    memory.finish(record(1)).await.unwrap();
+
+    // Looked at while the write-ahead log is still there, too.
+    let files = files_below(&dir.path().join("vault"));
+    assert!(files.iter().any(|path| path.to_string_lossy().ends_with("-wal")), "{files:?}");
+    for path in files {
+        let bytes = fs::read(&path).unwrap();
+        for secret in [CANARY, NUMBER, "Adaeze", "whisper-onbox", "CREATE TABLE"] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} stands in {}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_in_the_vault_is_for_its_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.start_recording(SampleRate::Hz8000, 0).await.unwrap();
+    memory.sound(Leg::Caller, &tone(Leg::Caller, 0, 8_000));
+    memory.finish(record(1)).await.unwrap();
+    let export = dir.path().join("out");
+    let exported = vault.export(call(1), &export, b"{}").await.unwrap();
+    assert_eq!(exported.len(), 4);
+    let root = dir.path().join("vault");
+    for path in files_below(&root).iter().chain(&exported) {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+    for path in [&root, &root.join("recordings"), &root.join("recordings").join(call(1).as_str()), &export] {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_vault_does_not_open_with_the_keyring_of_another_box() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    open(dir.path()).await.close().await;
+    let refused = Vault::open(&dir.path().join("vault"), keyring(other.path()), clock()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::OtherKeyring { .. }), "{refused}");
+    // Without the note of whose it is, the index itself refuses the key.
+    fs::remove_file(dir.path().join("vault/keyring")).unwrap();
+    let refused = Vault::open(&dir.path().join("vault"), keyring(other.path()), clock()).await.unwrap_err();
+    assert!(refused.to_string().contains("another key"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_damaged_or_unencrypted_index_is_refused_with_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).await.close().await;
+    let index = dir.path().join("vault/index.db");
+    let good = fs::read(&index).unwrap();
+    let mut damaged = good.clone();
+    damaged[20..400].fill(0x55);
+    fs::write(&index, damaged).unwrap();
+    let refused = Vault::open(&dir.path().join("vault"), keyring(dir.path()), clock()).await.unwrap_err();
+    assert!(refused.to_string().contains("damaged"), "{refused}");
+    let mut plain = good;
+    plain[..16].copy_from_slice(b"SQLite format 3\0");
+    fs::write(&index, plain).unwrap();
+    let refused = Vault::open(&dir.path().join("vault"), keyring(dir.path()), clock()).await.unwrap_err();
+    assert!(refused.to_string().contains("not encrypted"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let lock = dir.path().join("vault/lock");
+    let other = |lock: &Path| Command::new("flock").arg("-n").arg(lock).arg("true").status().unwrap();
+    assert!(!other(&lock).success());
+    vault.close().await;
+    drop(vault);
+    let mut holder = Command::new("flock")
+        .arg(&lock)
+        .args(["sh", "-c", "echo held; read _"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let refused = Vault::open(&dir.path().join("vault"), keyring(dir.path()), clock()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::InUse(_)), "{refused}");
+    holder.stdin.take().unwrap().write_all(b"\n").unwrap();
+    holder.wait().unwrap();
+    open(dir.path()).await.close().await;
+}
+
+#[tokio::test]
+async fn a_call_cut_off_by_a_crash_gets_its_end_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    let words = |at_ms, kind| Entry { at_ms, kind, words: Some(Private::new(CANARY.to_owned())) };
+    for entry in [
+        Entry::plain(0, Kind::Offered),
+        Entry::plain(400, Kind::Answered),
+        words(900, Kind::Said),
+        Entry::plain(1_000, Kind::RecordingStarted),
+        words(4_400, Kind::Heard),
+        words(9_400, Kind::MessageTaken),
+    ] {
+        memory.journal(&entry).await.unwrap();
+    }
+    memory.start_recording(SampleRate::Hz8000, 600).await.unwrap();
+    memory.sound(Leg::Caller, &tone(Leg::Caller, 0, 32_000));
+    vault.close().await;
+    drop((memory, vault));
+
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.recovered(), [call(1)]);
+    let record = vault.show(call(1)).await.unwrap();
+    assert_eq!((record.end_cause, record.outcome), (EndCause::TemporaryFailure, Outcome::Message));
+    assert_eq!(record.answered_after, Some(Duration::from_millis(400)));
+    assert_eq!(record.turns.iter().map(|turn| turn.who).collect::<Vec<_>>(), [Speaker::Box, Speaker::Caller]);
+    assert_eq!(record.turns[1].text.expose(), CANARY);
+    assert_eq!(record.message.unwrap().text.expose(), CANARY);
+    let recording = record.recording.unwrap();
+    // The box's leg never had a sample, so the gap begins with the recording.
+    assert_eq!(recording.gaps, [Gap { from_ms: 600, to_ms: 9_000, reason: GapReason::PowerCut }]);
+    vault.close().await;
+    drop(vault);
+    assert_eq!(open(dir.path()).await.recovered(), []);
+}
+
+const CHILD: &str = "MILU_STORE_TEST_CHILD";
+
+/// The process to be killed: feeds both legs at the pace of a call and says how far it is.
+async fn feed_until_killed(dir: &Path) {
+    let vault = open(dir).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.start_recording(SampleRate::Hz8000, 0).await.unwrap();
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    for frame in 0.. {
+        pace.tick().await;
+        for leg in Leg::BOTH {
+            memory.sound(leg, &tone(leg, frame * 160, 160));
+        }
+        println!("fed {}", (frame + 1) * 20);
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_at_most_250_ms_of_sound_and_invents_none() {
+    if let Some(dir) = std::env::var_os(CHILD) {
+        feed_until_killed(Path::new(&dir)).await;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_killed_process_loses_at_most_250_ms_of_sound_and_invents_none", "--nocapture"])
+        .env(CHILD, dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let fed = |line: Result<String, _>| line.unwrap().split("fed ").nth(1).and_then(|ms| ms.parse::<u64>().ok());
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let reached = lines.by_ref().filter_map(fed).find(|ms| *ms >= 2_500).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let vault = open(dir.path()).await;
+    let recording = vault.show(call(1)).await.unwrap().recording.unwrap();
+    assert_eq!(recording.gaps.len(), 1);
+    let gap = &recording.gaps[0];
+    assert!(gap.from_ms + 250 >= reached, "fed {reached} ms, kept {} ms", gap.from_ms);
+    let legs = legs_of(vault.play(call(1)).await.unwrap());
+    for (leg, kept) in Leg::BOTH.into_iter().zip(legs) {
+        assert!(kept.len() as u64 / 8 >= gap.from_ms);
+        let whole = usize::try_from(gap.from_ms).unwrap() * 8;
+        for (kept, sent) in kept[..whole].iter().zip(tone(leg, 0, whole)) {
+            // A-law's steps are 1/32 of the value.
+            assert!((i32::from(*kept) - i32::from(sent)).abs() <= 16 + i32::from(sent).abs() / 32);
+        }
+    }
+}
+
+/// A vault with one finished call of two seconds, and the caller's only sound file.
+async fn with_one_recording(dir: &Path) -> PathBuf {
+    let vault = open(dir).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    for leg in Leg::BOTH {
+        memory.sound(leg, &tone(leg, 0, 32_000));
+    }
+    memory.finish(record(1)).await.unwrap();
+    let files = vault.sound_files(call(1)).await.unwrap();
+    vault.close().await;
+    files[0].path.clone()
+}
+
+#[tokio::test]
+async fn sound_taken_away_or_changed_after_it_was_safe_is_tampering() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_one_recording(dir.path()).await;
+    let good = fs::read(&path).unwrap();
+    let mut flipped = good.clone();
+    flipped[5_000] ^= 1;
+    for bad in [Some(&flipped[..]), Some(&good[..512 * 7]), Some(&good[..good.len() - 1]), None] {
+        match bad {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let vault = open(dir.path()).await;
+        let refused = vault.play(call(1)).await.unwrap_err();
+        assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
+        vault.close().await;
+    }
+    fs::write(&path, &good).unwrap();
+    assert!(open(dir.path()).await.play(call(1)).await.is_ok());
+}
