@@ -2,6 +2,18 @@
 //! time and the embeddings of questions are handed in. It never invents: what
 //! it says stands in the business's own file or is computed from its hours.
 
+mod file;
 mod finding;
+pub mod hours;
+mod mistake;
+pub mod numbers;
+pub mod say;
+mod spoken;
+pub mod when;
+mod words;
 
+pub use file::{Entry, KnowledgeBase, MAX_FILE_BYTES, Person, Pronunciation, RingTimes};
 pub use finding::{Finding, Spoken};
+pub use hours::{Holiday, HolidayDate, OpenSpan, OpeningHours};
+pub use spoken::as_spoken;
+pub use mistake::{MAX_MISTAKES, Mistake, Mistakes, Place, Wrong};
