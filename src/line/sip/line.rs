@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadClock, leg};
 use crate::signalling::sip::{Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
-use crate::terms::{EndCause, LineId, Moment};
+use crate::terms::{EndCause, LineId};
 
 use super::call_task::{CallTask, Media};
 use super::exchange::{Carried, FromPeer, INBOX, Responder, Tasks, body_of, header, to_tag};

@@ -1,0 +1,317 @@
+//! From a configuration to a running box, and from a running box to a clean end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::rand::SystemRandom;
+use thiserror::Error;
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::call::phrases::Recorded;
+use crate::knowledge::KnowledgeBase;
+use crate::line::sip::{BindError, SipLine};
+use crate::line::{Line, MediaClock};
+use crate::media::SampleRate;
+use crate::ops::{
+    Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
+};
+use crate::signalling::sip::Encoding;
+use crate::speech::Hints;
+use crate::speech::onbox::KnowledgeMind;
+use crate::store::{Keyring, KeyringError, OpenError, Vault};
+use crate::terms::Language;
+
+use super::check::read_knowledge;
+use super::config::{Config, SipLineConfig};
+use super::control::{self, Control, ControlError, LineView};
+use super::desk::{Business, Desk, OFFERS};
+use super::engines::{EngineError, Engines};
+use super::renderings::Renderings;
+use super::warm_up::{self, WarmUp};
+use super::watch::Watch;
+
+/// After the grace period, tasks have this long to write their last rows.
+const WIND_UP: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("starting the box: the knowledge file has mistakes.\n{0}")]
+    Knowledge(String),
+    #[error("starting the box: {0}")]
+    Engines(#[from] EngineError),
+    #[error("starting the box: {0}")]
+    Keys(#[from] KeyringError),
+    #[error("starting the box: {0}")]
+    Vault(#[from] OpenError),
+    #[error("starting the box: opening line {line}: {source}")]
+    Line { line: String, source: BindError },
+    #[error("starting the box: {0}")]
+    Control(#[from] ControlError),
+    #[error("starting the box: preparing {path}: {source}")]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error("starting the box: the thread of the media clock: {0}")]
+    MediaClock(std::io::Error),
+    #[error("starting the box: listening for signals: {0}")]
+    Signals(#[from] SignalError),
+    #[error("starting the box: {0}")]
+    Systemd(#[from] NotifyError),
+    #[error("starting the box: a loader broke one of its own rules")]
+    Panicked,
+}
+
+/// A box that answers calls.
+pub struct Appliance {
+    stop: Stop,
+    supervisor: Supervisor,
+    vault: Vault,
+    tasks: TaskTracker,
+}
+
+/// The parts that are loaded before a port is opened.
+struct Loaded {
+    base: KnowledgeBase,
+    engines: Engines,
+    vault: Vault,
+    tasks: TaskTracker,
+}
+
+impl Appliance {
+    /// Reads everything, opens the lines and the control socket, and answers
+    /// from the moment at which this returns.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let clock = SystemClock::new();
+        let grace = Duration::from_secs(u64::from(config.grace_period_s));
+        let stop = Stop::new(grace);
+        let supervisor = Supervisor::new(clock, stop.clone());
+        let loaded = load(&config, clock).await?;
+        let Loaded { base, engines, vault, tasks } = loaded;
+        let business = business(&config, &base);
+        let renderings = Arc::new(Renderings::default());
+        let warm_up = WarmUp {
+            voice: engines.voice.clone(),
+            renderings: renderings.clone(),
+            vault: vault.clone(),
+            stop: stop.clone(),
+        };
+        warm_up.hold_all(&warm_up::opening(&business), SampleRate::Hz8000).await;
+        let sentences = warm_up::rest(&base);
+        let mind = KnowledgeMind::new(base, engines.embedder.clone(), engines.pool.clone(), clock.as_fn());
+        let health = Health::new();
+        let desk = Desk {
+            business,
+            transcriber: engines.ears,
+            responder: Arc::new(mind),
+            synthesizer: engines.voice,
+            renderings,
+            vault: vault.clone(),
+            watch: Watch::new(),
+            clock,
+            stop: stop.clone(),
+            grace,
+            supervisor: supervisor.clone(),
+            random: SystemRandom::new(),
+            heard_max: config.speech.calls_heard_max,
+            heard_now: Arc::default(),
+        };
+        let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
+        let (offers_in, offers) = mpsc::channel(OFFERS);
+        let lines = open_lines(&config, clock, &media_clock, &supervisor, &offers_in, &stop)?;
+        let socket = open_socket(&config)?;
+        let control = Control { vault: vault.clone(), watch: desk.watch.clone(), health: health.clone(), lines };
+        drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
+        serve_control(&supervisor, control, socket, stop.clone());
+        drop(supervisor.spawn("warm-up", async move {
+            warm_up.hold_quietly(sentences, SampleRate::Hz8000).await;
+        }));
+        tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
+        report_health(&supervisor, &health, &vault, &config);
+        Ok(Self { stop, supervisor, vault, tasks })
+    }
+
+    /// Runs until it is told to stop, lets callers finish, and winds up.
+    pub async fn run(self) -> Result<(), StartError> {
+        let signals = self.stop.listen_for_signals()?;
+        let obey = self.supervisor.spawn("signals", signals);
+        let ending = self.stop.carry_out().await;
+        if let Err(error) = Systemd.stopping() {
+            tracing::warn!(%error, "the service manager was not told of the stop");
+        }
+        if ending != StopEnding::CallersFinished {
+            tracing::warn!("some callers were cut off at the end of the grace period");
+        }
+        obey.abort();
+        for name in self.supervisor.join(WIND_UP).await {
+            tracing::warn!(task = %name, "a task did not end in time");
+        }
+        self.tasks.close();
+        self.vault.close().await;
+        tracing::info!("the box has stopped");
+        Ok(())
+    }
+
+    /// Asks for the stop, as a signal does.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+}
+
+impl std::fmt::Debug for Appliance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Appliance").finish_non_exhaustive()
+    }
+}
+
+async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError> {
+    let base = read_knowledge(&config.knowledge).map_err(StartError::Knowledge)?;
+    let tasks = TaskTracker::new();
+    let runtime = tokio::runtime::Handle::current();
+    let (speech, models_dir) = (config.speech.clone(), config.models_dir.clone());
+    let (for_engines, engine_tasks) = (base.clone(), tasks.clone());
+    let engines = tokio::task::spawn_blocking(move || {
+        Engines::load(&speech, &models_dir, &for_engines, clock, engine_tasks, runtime)
+    });
+    make_dir(&config.data_dir)?;
+    if let Some(dir) = config.key_file.parent() {
+        make_dir(dir)?;
+    }
+    let keyring = Keyring::open_or_create(&config.key_file, clock.wall())?;
+    let vault = Vault::open(&config.data_dir.join("vault"), keyring, clock.as_fn()).await?;
+    for call in vault.recovered() {
+        tracing::warn!(%call, "a call that was cut off by a power cut or a crash was closed");
+    }
+    let engines = engines.await.map_err(|_| StartError::Panicked)??;
+    Ok(Loaded { base, engines, vault, tasks })
+}
+
+/// Makes a directory for the box alone.
+fn make_dir(path: &std::path::Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StartError::Directory { path: path.to_owned(), source })
+}
+
+fn business(config: &Config, base: &KnowledgeBase) -> Business {
+    Business {
+        name: base.name.clone(),
+        greeting: base.greeting.clone().unwrap_or_else(|| format!("Thank you for calling {}.", base.name)),
+        country_code: config.sip_lines.first().map_or_else(String::new, |line| line.country_code.clone()),
+        time_zone: base.hours.time_zone().clone(),
+        recorded: if config.recording.enabled { Recorded::Yes } else { Recorded::No },
+        menu: base.menu(),
+        hints: Hints { language: Language::English, words: base.hint_words() },
+    }
+}
+
+fn open_lines(
+    config: &Config,
+    clock: SystemClock,
+    media_clock: &MediaClock,
+    supervisor: &Supervisor,
+    offers: &mpsc::Sender<crate::line::Offer>,
+    stop: &Stop,
+) -> Result<Vec<LineView>, StartError> {
+    let mut views: Vec<LineView> = Vec::with_capacity(config.sip_lines.len());
+    for line in &config.sip_lines {
+        let sip = SipLine::bind(sip_config(line), clock.as_fn(), media_clock.clone())
+            .map_err(|source| StartError::Line { line: line.id.to_string(), source })?;
+        tracing::info!(line = %line.id, address = %sip.local_address(), "the line takes calls");
+        views.push(sip.health());
+        let (offers, ended) = (offers.clone(), stop.ended_token());
+        drop(supervisor.spawn(format!("line {}", line.id), Box::new(sip).serve(offers, ended)));
+    }
+    Ok(views)
+}
+
+fn sip_config(line: &SipLineConfig) -> crate::line::sip::SipLineConfig {
+    crate::line::sip::SipLineConfig {
+        id: line.id.clone(),
+        bind: line.bind,
+        advertise: line.advertise,
+        rtp_ports: line.rtp_ports.0..=line.rtp_ports.1,
+        max_calls: usize::try_from(line.calls_max).unwrap_or(usize::MAX),
+        rtp_timeout_ms: u64::from(line.rtp_timeout_ms),
+        country_code: line.country_code.clone(),
+        codecs: Encoding::ALL.to_vec(),
+    }
+}
+
+fn open_socket(config: &Config) -> Result<UnixListener, StartError> {
+    if let Some(dir) = config.control_socket.parent()
+        && !dir.exists()
+    {
+        make_dir(dir)?;
+    }
+    Ok(control::bind(&config.control_socket)?)
+}
+
+fn serve_control(supervisor: &Supervisor, control: Control, socket: UnixListener, stop: Stop) {
+    drop(supervisor.spawn("control", async move {
+        if let Err(error) = control.serve(socket, stop).await {
+            tracing::error!(%error, "the control socket failed");
+        }
+    }));
+}
+
+fn tell_service_manager(
+    supervisor: &Supervisor,
+    clock: SystemClock,
+    media_clock: MediaClock,
+    stop: Stop,
+) -> Result<(), StartError> {
+    match Systemd.watchdog() {
+        Ok(Some(interval)) => {
+            let age = move || clock.now().since(media_clock.last_tick());
+            drop(supervisor.spawn("watchdog", Systemd.feed_watchdog(interval, age, stop)));
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "the watchdog is not fed"),
+    }
+    Systemd.ready()?;
+    Ok(())
+}
+
+/// Less free disk than this (an hour of both legs, several times over) is said.
+const FREE_BYTES_MIN: u64 = 1 << 30;
+
+/// Health changes slowly; a technician looks once in a while.
+const HEALTH_EVERY: Duration = Duration::from_secs(10);
+
+fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config: &Config) {
+    let (health, vault) = (health.clone(), vault.clone());
+    let data_dir = config.data_dir.display().to_string();
+    let own = supervisor.clone();
+    drop(supervisor.spawn("health", async move {
+        loop {
+            health.state(disk_fact(&vault, &data_dir));
+            health.state(tasks_fact(&own));
+            tokio::time::sleep(HEALTH_EVERY).await;
+        }
+    }));
+}
+
+fn disk_fact(vault: &Vault, data_dir: &str) -> HealthFact {
+    let (state, sentence) = match vault.free_bytes() {
+        Ok(free) if free < FREE_BYTES_MIN => (
+            HealthState::Impaired,
+            format!("{} MB are free for {data_dir}; make room, or calls will not be recorded.", free >> 20),
+        ),
+        Ok(free) => (HealthState::Well, format!("{} GB are free for {data_dir}.", free >> 30)),
+        Err(error) => (HealthState::Failed, format!("{data_dir} cannot be looked at ({error}); check the disk.")),
+    };
+    HealthFact { name: "disk".to_owned(), state, sentence }
+}
+
+fn tasks_fact(supervisor: &Supervisor) -> HealthFact {
+    let panics = supervisor.panics();
+    let (state, sentence) = match panics {
+        0 => (HealthState::Well, "no part has failed since the start.".to_owned()),
+        n => (HealthState::Impaired, format!("{n} parts have failed since the start; the log says which. Please report it.")),
+    };
+    HealthFact { name: "program".to_owned(), state, sentence }
+}

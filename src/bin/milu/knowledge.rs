@@ -1,0 +1,3 @@
+#[derive(clap::Args)]
+pub struct KnowledgeArgs {}
+pub fn knowledge(_args: &KnowledgeArgs) -> Result<(), crate::Failure> { Err(crate::Failure::no("x")) }
