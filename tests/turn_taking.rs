@@ -122,8 +122,9 @@ impl Scene {
 
     fn tell(&mut self, fact: Fact) {
         if let Fact::BoxProgress { utterance, total: Some(total), played } = fact {
-            let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap();
-            self.playing = Some(Playing { id: utterance, played: ms(played), total: ms(total), paused: false });
+            assert!(played.is_zero(), "an utterance is announced from its beginning");
+            let total = u64::try_from(total.as_millis()).expect("an utterance lasts no age of the world");
+            self.playing = Some(Playing { id: utterance, played: 0, total, paused: false });
         }
         self.taker.handle(fact, at(self.clock));
         self.drain();
@@ -570,6 +571,21 @@ fn an_unbroken_sound_without_words_is_noise_and_no_turn() {
     assert_eq!(scene.count(|d| matches!(d, Directive::Noise)), 1);
     assert_eq!(scene.count(|d| matches!(d, Directive::TooLong { .. })), 0);
     assert_eq!(scene.turn_ended(), None);
+}
+
+#[test]
+fn a_box_that_paused_for_what_turns_out_to_be_noise_at_that_moment_speaks_on_over_it() {
+    let mut scene = Scene::new();
+    scene.words = None;
+    let mut scene = scene.caller(1000, 60_000).until(11_400);
+    let asked = scene.said.iter().find_map(|(_, d)| match d {
+        Directive::Decode { request } => Some(*request),
+        _ => None,
+    });
+    let request = asked.expect("an unbroken sound is asked for its words after ten seconds");
+    scene.tell(Fact::BoxSpeaking { utterance: UtteranceId(0), at: at(11_400), manners: Manners::GivesWay });
+    scene.tell(Fact::Heard { request, gist: Gist::Nothing, trust: Trust::Sure });
+    assert_eq!((scene.paused(), scene.resumed(), scene.stopped()), (Some(11_400), Some(11_400), None));
 }
 
 #[test]

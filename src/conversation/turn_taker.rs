@@ -233,12 +233,12 @@ impl TurnTaker {
         }
         self.overlap = Some((self.now, overlap));
         match (self.sound, self.voice) {
-            (Sound::Unconfirmed { began, .. }, _) if !self.timers.is_running(Timer::Confirm) => {
-                // The time to confirm passed while it looked like an echo: what
-                // sounded until now was one.
-                if self.may_be_the_caller(began) {
-                    self.voice_began(began.max(self.now - pace::INTERRUPTS_AFTER));
-                }
+            // The time to confirm passed while it looked like an echo: what
+            // sounded until now was one.
+            (Sound::Unconfirmed { began, .. }, _)
+                if !self.timers.is_running(Timer::Confirm) && self.may_be_the_caller(began) =>
+            {
+                self.voice_began(began.max(self.now - pace::INTERRUPTS_AFTER));
             }
             (Sound::Voice, Voice::Paused(utterance)) if !self.turn.reopened => {
                 let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
@@ -411,6 +411,8 @@ impl TurnTaker {
     }
 
     fn noise(&mut self) {
+        // If the box had paused for it, the box speaks on over it.
+        self.resume_speech(NoTurn::Noise);
         self.drop_turn(NoTurn::Noise);
         self.sound = Sound::Ignored;
         self.directives.push_back(Directive::Noise);
