@@ -516,6 +516,15 @@ fn a_key_stops_the_box_at_once() {
     assert_eq!(scene.first(|d| matches!(d, Directive::KeysOver { .. })), Some(5000));
 }
 
+#[test]
+fn a_caller_who_stops_the_answer_with_a_key_and_does_no_more_is_prompted() {
+    let mut scene = Scene::new().caller(1000, 2000).box_speaks(3000, 8000, Manners::GivesWay);
+    scene.know(5000, Fact::Digit { at: at(5000) });
+    let scene = scene.until(20_000);
+    // Three seconds for further keys, then six of silence.
+    assert_eq!(scene.first(|d| matches!(d, Directive::Silence { .. })), Some(14_000));
+}
+
 // Silence, noise, endless talk and hold.
 
 #[test]

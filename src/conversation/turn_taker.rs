@@ -624,6 +624,7 @@ impl TurnTaker {
         self.voice = Voice::Silent;
         self.timers.stop(Timer::OverlapLasts);
         self.timers.stop(Timer::OverlapWords);
+        self.callers_floor = true;
         self.directives.push_back(Directive::StopSpeech { utterance: utterance.id, heard: utterance.played });
         self.time_the_end();
     }
