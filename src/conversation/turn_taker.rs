@@ -227,9 +227,16 @@ impl TurnTaker {
         }
     }
 
-    fn measured(&mut self, overlap: Overlap) {
+    fn measured(&mut self, mut overlap: Overlap) {
         if overlap.level_dbfs.is_nan() || overlap.echo_likelihood.is_nan() {
             return;
+        }
+        overlap.echo_likelihood = overlap.echo_likelihood.clamp(0.0, 1.0);
+        if let Some((measured_at, before)) = self.overlap
+            && self.now.since(measured_at) <= pace::ECHO_REMEMBERED
+        {
+            let step = overlap.echo_likelihood - before.echo_likelihood;
+            overlap.echo_likelihood = before.echo_likelihood + step * pace::ECHO_WEIGHT;
         }
         self.overlap = Some((self.now, overlap));
         match (self.sound, self.voice) {
