@@ -215,3 +215,86 @@ impl Endpointer {
         self.floor = Floor::Quiet;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVERY_EXPECTATION: [Expectation; 7] = [
+        Expectation::Anything,
+        Expectation::YesNo,
+        Expectation::Digits,
+        Expectation::Name,
+        Expectation::Email,
+        Expectation::Message,
+        Expectation::Return,
+    ];
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_micros(ms * 1000)
+    }
+
+    #[test]
+    fn a_turn_has_no_end_while_the_caller_speaks() {
+        let mut endpointer = Endpointer::default();
+        assert_eq!(endpointer.ends_at(), None);
+        endpointer.speech_started(at(100));
+        assert_eq!(endpointer.ends_at(), None);
+        endpointer.speech_paused(at(900), RequestId(0));
+        assert!(endpointer.ends_at() > Some(at(900)));
+        assert_eq!(endpointer.speech_started(at(1300)), Some(RequestId(0)));
+        assert_eq!(endpointer.ends_at(), None);
+    }
+
+    #[test]
+    fn a_turn_counts_its_voice_without_its_pauses() {
+        let mut endpointer = Endpointer::default();
+        endpointer.speech_started(at(100));
+        endpointer.speech_paused(at(400), RequestId(0));
+        endpointer.speech_started(at(1000));
+        let pause = endpointer.speech_paused(at(1200), RequestId(1));
+        assert_eq!(pause.map(|p| (p.began, p.ended, p.voiced)), Some((at(100), at(1200), Duration::from_millis(500))));
+    }
+
+    #[test]
+    fn a_judgement_of_an_earlier_pause_is_dropped() {
+        let mut endpointer = Endpointer::default();
+        endpointer.speech_started(at(100));
+        endpointer.speech_paused(at(900), RequestId(0));
+        endpointer.speech_started(at(1300));
+        endpointer.speech_paused(at(2000), RequestId(1));
+        let unjudged = endpointer.ends_at();
+        endpointer.judged(RequestId(0), 1.0);
+        assert_eq!(endpointer.ends_at(), unjudged);
+        endpointer.judged(RequestId(1), 1.0);
+        assert!(endpointer.ends_at() < unjudged);
+    }
+
+    #[test]
+    fn no_expectation_is_judged_faster_by_silence_than_by_a_judge_who_says_over() {
+        for expectation in EVERY_EXPECTATION {
+            let judged = |p| pause_that_ends(expectation, p, None);
+            assert!(judged(Some(1.0)) < judged(None) && judged(None) < judged(Some(0.0)), "{expectation:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_likelier_the_end_the_shorter_the_pause(
+            which in 0_usize..EVERY_EXPECTATION.len(), a in 0.0_f32..=1.0, b in 0.0_f32..=1.0,
+        ) {
+            let pause = |p| pause_that_ends(EVERY_EXPECTATION[which], Some(p), None);
+            prop_assert!(pause(a.min(b)) >= pause(a.max(b)));
+        }
+
+        #[test]
+        fn no_pause_is_waited_for_beyond_the_bound(which in 0_usize..EVERY_EXPECTATION.len(), p in any::<f32>()) {
+            for gist in [None, Some(Gist::Dangling), Some(Gist::Words), Some(Gist::Nothing)] {
+                let pause = pause_that_ends(EVERY_EXPECTATION[which], Some(p), gist);
+                prop_assert!((Duration::from_millis(200)..=PATIENCE_MAX).contains(&pause));
+            }
+        }
+    }
+}

@@ -107,7 +107,8 @@ pub enum Directive {
     /// Speak on from where the speech paused.
     ResumeSpeech { utterance: UtteranceId, why: Resumption },
     /// Throw away what is queued: the caller has the floor. The caller heard
-    /// `heard` of the utterance.
+    /// `heard` of the utterance, by the last report; what the line says when it
+    /// has cut the utterance is exact.
     StopSpeech { utterance: UtteranceId, heard: Duration },
     /// Nobody has said anything for a while; `nth` counts from 1.
     Silence { nth: SilenceNth },

@@ -62,3 +62,11 @@ pub(crate) const BREAK_INS_MAX: u8 = 3;
 /// After the last key, a number counts as complete: people look up from a card
 /// between groups, and take up to two seconds for it.
 pub(crate) const KEYS_OVER_AFTER: Duration = Duration::from_secs(3);
+
+/// A frame of 20 ms says little about echo, so a measurement that follows
+/// another at once moves the likelihood by a quarter of the way: five frames,
+/// less than what it takes to interrupt, turn a sure echo into a sure caller.
+pub(crate) const ECHO_WEIGHT: f32 = 0.25;
+
+/// A measurement older than this has nothing to do with the sound of now.
+pub(crate) const ECHO_REMEMBERED: Duration = Duration::from_millis(100);

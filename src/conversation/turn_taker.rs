@@ -227,18 +227,25 @@ impl TurnTaker {
         }
     }
 
-    fn measured(&mut self, overlap: Overlap) {
+    fn measured(&mut self, mut overlap: Overlap) {
         if overlap.level_dbfs.is_nan() || overlap.echo_likelihood.is_nan() {
             return;
         }
+        overlap.echo_likelihood = overlap.echo_likelihood.clamp(0.0, 1.0);
+        if let Some((measured_at, before)) = self.overlap
+            && self.now.since(measured_at) <= pace::ECHO_REMEMBERED
+        {
+            let step = overlap.echo_likelihood - before.echo_likelihood;
+            overlap.echo_likelihood = before.echo_likelihood + step * pace::ECHO_WEIGHT;
+        }
         self.overlap = Some((self.now, overlap));
         match (self.sound, self.voice) {
-            (Sound::Unconfirmed { began, .. }, _) if !self.timers.is_running(Timer::Confirm) => {
-                // The time to confirm passed while it looked like an echo: what
-                // sounded until now was one.
-                if self.may_be_the_caller(began) {
-                    self.voice_began(began.max(self.now - pace::INTERRUPTS_AFTER));
-                }
+            // The time to confirm passed while it looked like an echo: what
+            // sounded until now was one.
+            (Sound::Unconfirmed { began, .. }, _)
+                if !self.timers.is_running(Timer::Confirm) && self.may_be_the_caller(began) =>
+            {
+                self.voice_began(began.max(self.now - pace::INTERRUPTS_AFTER));
             }
             (Sound::Voice, Voice::Paused(utterance)) if !self.turn.reopened => {
                 let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
@@ -411,6 +418,8 @@ impl TurnTaker {
     }
 
     fn noise(&mut self) {
+        // If the box had paused for it, the box speaks on over it.
+        self.resume_speech(NoTurn::Noise);
         self.drop_turn(NoTurn::Noise);
         self.sound = Sound::Ignored;
         self.directives.push_back(Directive::Noise);
@@ -622,6 +631,7 @@ impl TurnTaker {
         self.voice = Voice::Silent;
         self.timers.stop(Timer::OverlapLasts);
         self.timers.stop(Timer::OverlapWords);
+        self.callers_floor = true;
         self.directives.push_back(Directive::StopSpeech { utterance: utterance.id, heard: utterance.played });
         self.time_the_end();
     }
