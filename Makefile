@@ -35,12 +35,13 @@ check:
 	@packaging/setup build
 	@$(call if-there,fmt,cargo fmt --check)
 	@$(call if-there,clippy,cargo clippy --locked --all-targets -- -D warnings)
-	@$(call if-there,deny,cargo deny check)
+	@$(call if-there,deny,cargo deny check licenses bans sources)
 
 # One minute for each target; FUZZ_SECONDS sets another time. Needs cargo-fuzz and a nightly Rust.
 FUZZ_SECONDS ?= 60
 fuzz:
 	@packaging/setup build
+	@cargo +nightly fuzz --version >/dev/null || { echo "fuzzing needs: rustup toolchain install nightly && cargo install cargo-fuzz"; exit 1; }
 	@for target in rtp sdp sip knowledge_file; do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done

@@ -209,4 +209,29 @@ mod tests {
         let error = capturing_dispatch("milu=loud").expect_err("no such level");
         assert!(error.to_string().contains("milu::line=trace"), "{error}");
     }
+
+    /// The panic hook is the process's, so a child plays the program.
+    const CHILD: &str = "ops::logging::tests::the_program_that_panics_with_a_callers_words";
+
+    #[test]
+    #[ignore = "the other half of a_panic_tells_its_place_and_not_its_words"]
+    fn the_program_that_panics_with_a_callers_words() {
+        start_logs(LogShape::Json).expect("the first log of this process");
+        let words = "Adaèze lives in Surulere";
+        let broken = std::thread::Builder::new().name("call".to_owned()).spawn(move || words[..4].len());
+        assert!(broken.expect("a thread").join().is_err(), "the cut is within a letter");
+    }
+
+    #[test]
+    fn a_panic_tells_its_place_and_not_its_words() {
+        let child = std::process::Command::new(std::env::current_exe().expect("our own path"))
+            .args(["--exact", CHILD, "--ignored", "--nocapture"])
+            .env_remove(VARIABLE)
+            .output()
+            .expect("the program runs");
+        let told = format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+        assert!(child.status.success(), "{told}");
+        assert!(told.contains("logging.rs:") && told.contains("\"thread\":\"call\""), "{told}");
+        assert!(!told.contains("lives in") && !told.contains("Surulere"), "{told}");
+    }
 }
