@@ -1,5 +1,5 @@
 //! Digits as telephone events (RFC 4733), sent and received. Tones within the sound
-//! are another file's subject (`ToneDetector`).
+//! are another file's subject ([`super::ToneDetector`]).
 
 use std::collections::VecDeque;
 

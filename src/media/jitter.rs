@@ -98,6 +98,20 @@ pub struct JitterStats {
     pub target_ms: u32,
 }
 
+/// What a receiver report says of the source that is heard now (RFC 3550 appendix A.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reception {
+    pub ssrc: u32,
+    /// Its highest sequence number with the wraparounds above it.
+    pub highest_sequence: u32,
+    /// Packets that its numbers promise so far.
+    pub expected: u64,
+    /// Packets of it that came, each once, late ones included.
+    pub received: u64,
+    /// Interarrival jitter in ticks of the RTP clock.
+    pub jitter: u32,
+}
+
 #[derive(Clone, Copy)]
 struct Slot {
     sequence: i64,
@@ -238,6 +252,16 @@ impl JitterBuffer {
         stats.jitter_ms = self.jitter / 8.0;
         stats.target_ms = u32::try_from(self.target() / 8).unwrap_or(0);
         stats
+    }
+
+    /// The present source, if there is one.
+    pub fn reception(&self) -> Option<Reception> {
+        let source = self.source?;
+        let expected = source.highest_sequence - source.first_sequence + 1;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both fields have 32 bits")]
+        let (highest_sequence, jitter) = (source.highest_sequence as u32, self.jitter as u32);
+        let expected = u64::try_from(expected).unwrap_or(0);
+        Some(Reception { ssrc: source.ssrc, highest_sequence, expected, received: source.received, jitter })
     }
 
     /// Starts over with a new source; the counts go on.
@@ -415,7 +439,9 @@ impl JitterBuffer {
     fn target(&self) -> i64 {
         #[expect(clippy::cast_possible_truncation, reason = "the jitter stays below the jump that resets it")]
         let deviations = (DEVIATIONS * self.jitter) as i64;
-        (self.packet_ticks + deviations).clamp(MIN_DEPTH.max(self.packet_ticks), MAX_DEPTH)
+        // Whole frames: packets of 30 ms come just too late for every second frame otherwise.
+        let least = (self.packet_ticks + STEP - 1) / STEP * STEP;
+        (least + deviations).clamp(MIN_DEPTH, MAX_DEPTH)
     }
 
     fn depth(&self) -> i64 {
@@ -505,6 +531,9 @@ mod tests {
         let stats = buffer.stats();
         assert_eq!((stats.received, stats.lost, stats.late, stats.resyncs), (1_000, 0, 0, 0));
         assert!(stats.jitter_ms < 0.1 && stats.target_ms == 20, "{stats:?}");
+        let reception = buffer.reception().unwrap();
+        assert_eq!((reception.expected, reception.received), (1_000, 1_000));
+        assert_eq!(reception.highest_sequence, 65_500 + 999);
     }
 
     #[test]
