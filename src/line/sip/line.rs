@@ -1,15 +1,14 @@
 //! A SIP line: it takes calls in, up to its cap, and offers them to the desk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rsipstack::sip::{Header, Method};
-use rsipstack::transaction::make_tag;
+use rsipstack::sip::Method;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipConnection;
 use tokio::sync::mpsc;
@@ -21,9 +20,10 @@ use crate::signalling::sip::{Dialog, Encoding, ExchangeId, LocalAudio, status_of
 use crate::terms::{EndCause, LineId};
 
 use super::call_task::{CallTask, Media};
-use super::exchange::{Carried, FromPeer, INBOX, Responder, Tasks, body_of, header, to_tag};
+use super::calls::{Calls, DialogKey, put_our_tag, refuse};
+use super::exchange::{INBOX, Responder, Tasks, body_of, header, to_tag};
 use super::identity::caller_number;
-use super::peer::{Peer, carries_sdp, with_tag};
+use super::peer::{Peer, carries_sdp};
 use super::rtp_port::{PortParts, RtpPort};
 use super::stack::{BindError, Sockets, Stack, Transports};
 use super::wire::{Ports, random_rtp_start, random_session};
@@ -31,6 +31,10 @@ use super::wire::{Ports, random_rtp_start, random_session};
 /// How long calls may take to say goodbye when the line stops: a BYE and its
 /// response on a slow mobile link.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// The stack sends responses from tasks of its own and does not say when: this
+/// lets the last one out.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub struct SipLineConfig {
@@ -58,41 +62,14 @@ pub struct SipLine {
     clock: ReadClock,
     media_clock: MediaClock,
     calls: Arc<Calls>,
+    served: Arc<AtomicBool>,
 }
-
-/// The calls of the line by Call-ID and our tag.
-#[derive(Default)]
-pub(super) struct Calls {
-    live: Mutex<HashMap<DialogKey, mpsc::Sender<FromPeer>>>,
-    state: AtomicU8,
-}
-
-type DialogKey = (String, String);
-
-impl Calls {
-    fn with<T>(&self, f: impl FnOnce(&mut HashMap<DialogKey, mpsc::Sender<FromPeer>>) -> T) -> T {
-        // Nothing that could fail half way is done under the lock.
-        f(&mut self.live.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn len(&self) -> usize {
-        self.with(|live| live.len())
-    }
-
-    /// Room for a new call, or a call that is already here.
-    fn has_room(&self, max_calls: usize, call_id: &str) -> bool {
-        self.with(|live| live.len() < max_calls || live.keys().any(|(id, _)| id == call_id))
-    }
-}
-
-const DOWN: u8 = 0;
-const READY: u8 = 1;
 
 impl SipLine {
     /// Opens the line's sockets.
     pub fn bind(config: SipLineConfig, clock: ReadClock, media_clock: MediaClock) -> Result<Self, BindError> {
         let sockets = Sockets::open(config.bind, Transports::UdpAndTcp)?;
-        Ok(Self { config, sockets, clock, media_clock, calls: Arc::default() })
+        Ok(Self { config, sockets, clock, media_clock, calls: Arc::default(), served: Arc::default() })
     }
 
     /// The address that was bound; its port is the system's choice when the configured one is 0.
@@ -111,7 +88,7 @@ impl SipLine {
         };
         let tasks = Tasks { tracker: TaskTracker::new(), stop: stack_stop.clone() };
         tasks.tracker.spawn(stack.serve());
-        self.calls.state.store(READY, Ordering::Relaxed);
+        self.served.store(true, Ordering::Relaxed);
         let ports = Ports::new(self.config.rtp_ports.clone());
         let mut desk = Reception {
             config: self.config,
@@ -128,11 +105,12 @@ impl SipLine {
         while let Some(Some(transaction)) = stop.run_until_cancelled(incoming.recv()).await {
             desk.take(transaction);
         }
-        self.calls.state.store(DOWN, Ordering::Relaxed);
+        self.served.store(false, Ordering::Relaxed);
         desk.call_tasks.close();
         if tokio::time::timeout(GOODBYE, desk.goodbye(&mut incoming)).await.is_err() {
             tracing::warn!("a far side did not answer our goodbye in time");
         }
+        tokio::time::sleep(LAST_WORD).await;
         stack_stop.cancel();
         tasks.tracker.close();
         tasks.tracker.wait().await;
@@ -154,10 +132,10 @@ impl Line for SipLine {
 
     fn health(&self) -> Arc<dyn Fn() -> LineHealth + Send + Sync> {
         let (id, address, calls) = (self.config.id.clone(), self.sockets.address, self.calls.clone());
-        let max_calls = self.config.max_calls;
+        let (max_calls, served) = (self.config.max_calls, self.served.clone());
         Arc::new(move || {
             let live = calls.len();
-            let up = calls.state.load(Ordering::Relaxed) == READY;
+            let up = served.load(Ordering::Relaxed);
             let full = live >= max_calls;
             let (state, trouble) = match (up, full) {
                 (false, _) => (LineState::Down, Some("The line is not being served.".to_owned())),
@@ -196,27 +174,14 @@ impl Reception {
         match (transaction.original.method, tag) {
             (Method::Options, None) => self.refuse(transaction, 200),
             (Method::Invite, None) => self.take_ring(transaction),
-            (_, Some(tag)) => self.take_within_call(transaction, tag),
+            (_, Some(tag)) => self.calls.deliver(&self.tasks, transaction, tag),
             (Method::Bye | Method::Info, None) => self.refuse(transaction, 481),
             (_, None) => self.refuse(transaction, 405),
         }
     }
 
-    /// Answers a request that begins or belongs to no call.
-    fn refuse(&self, mut transaction: Transaction, status: u16) {
-        if to_tag(&transaction.original).is_none() && tag_ours(&mut transaction).is_none() {
-            return;
-        }
-        Responder::adopt(&self.tasks, transaction, String::new(), None).respond(status, Carried::Nothing);
-    }
-
-    fn take_within_call(&self, transaction: Transaction, tag: String) {
-        let call_id = header(&transaction.original, "call-id").unwrap_or_default();
-        let inbox = self.calls.with(|live| live.get(&(call_id, tag)).cloned());
-        let Some(inbox) = inbox else { return self.refuse(transaction, 481) };
-        if inbox.try_send(FromPeer::Request(Box::new(transaction))).is_err() {
-            tracing::warn!("a call is behind with its requests; one was left for the far side to repeat");
-        }
+    fn refuse(&self, transaction: Transaction, status: u16) {
+        refuse(&self.tasks, transaction, status);
     }
 
     fn take_ring(&mut self, mut transaction: Transaction) {
@@ -231,10 +196,10 @@ impl Reception {
         if body.is_some() && !carries_sdp(&transaction.original) {
             return self.refuse(transaction, 415);
         }
-        let Some(tag) = tag_ours(&mut transaction) else { return };
+        let Some(tag) = put_our_tag(&mut transaction) else { return };
         match self.set_up(&transaction, body.as_deref()) {
             Err(status) => self.refuse(transaction, status),
-            Ok(call) => self.begin(transaction, (call_id, tag), call),
+            Ok(call) => self.begin(transaction, DialogKey { call_id, our_tag: tag }, call),
         }
     }
 
@@ -273,7 +238,7 @@ impl Reception {
         let parts = PortParts { socket: call.socket, ears, mouth, start: random_rtp_start(), patience };
         let (port, handle) = RtpPort::new(parts);
         let (to_self, inbox) = mpsc::channel(INBOX);
-        self.calls.with(|live| live.insert(key.clone(), to_self.clone()));
+        self.calls.insert(key.clone(), to_self.clone());
         let responder = Responder::adopt(&self.tasks, transaction, contact, Some(to_self.clone()));
         let mut task = CallTask {
             dialog: call.dialog,
@@ -299,7 +264,7 @@ impl Reception {
         let calls = self.calls.clone();
         self.call_tasks.spawn(async move {
             task.run().await;
-            calls.with(|live| live.remove(&key));
+            calls.remove(&key);
         });
     }
 
@@ -311,7 +276,7 @@ impl Reception {
                 () = ended.wait() => return,
                 Some(transaction) = incoming.recv() => {
                     match to_tag(&transaction.original) {
-                        Some(tag) => self.take_within_call(transaction, tag),
+                        Some(tag) => self.calls.deliver(&self.tasks, transaction, tag),
                         None => self.refuse(transaction, 503),
                     }
                 }
@@ -330,29 +295,4 @@ struct NewCall {
 
 fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
     transaction.connection.as_ref()?.get_remote_addr()?.get_socketaddr().ok()
-}
-
-/// Puts our tag on the To of a request, so that all its responses carry it.
-/// None for a To that the guard of UDP would have refused: over TCP there is none.
-fn tag_ours(transaction: &mut Transaction) -> Option<String> {
-    let tag = make_tag().to_string();
-    let to = header(&transaction.original, "to")?;
-    transaction.original.headers.unique_push(Header::To(with_tag(&to, &tag).into()));
-    (to_tag(&transaction.original).as_deref() == Some(tag.as_str())).then_some(tag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_line_has_room_for_the_retransmissions_of_its_own_calls() {
-        let calls = Calls::default();
-        let (inbox, _receiver) = mpsc::channel(1);
-        assert!(calls.has_room(1, "a"));
-        calls.with(|live| live.insert(("a".to_owned(), "1".to_owned()), inbox));
-        assert!(calls.has_room(1, "a"));
-        assert!(!calls.has_room(1, "b"));
-        assert!(Moment::START == Moment::default());
-    }
 }

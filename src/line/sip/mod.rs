@@ -5,7 +5,8 @@
 //! sound flows in the media clock's thread. What is here carries between them.
 
 mod call_task;
-//mod caller;
+mod caller;
+mod calls;
 mod exchange;
 mod identity;
 mod line;
@@ -15,6 +16,6 @@ mod socket;
 mod stack;
 mod wire;
 
-//pub use caller::{RingError, RingOptions, SipCaller};
+pub use caller::{RingError, RingOptions, SipCaller};
 pub use line::{SipLine, SipLineConfig};
 pub use stack::BindError;
