@@ -86,9 +86,16 @@ struct Slice {
 
 #[expect(clippy::large_enum_variant, reason = "slices are nearly all there is, and are not to be allocated")]
 enum Work {
-    Begin { recording: u64, legs: Box<[LegWriter; 2]>, positions: Arc<Positions> },
+    Begin {
+        recording: u64,
+        legs: Box<[LegWriter; 2]>,
+        positions: Arc<Positions>,
+    },
     Sound(Slice),
-    End { recording: u64, reply: oneshot::Sender<[LegEnd; 2]> },
+    End {
+        recording: u64,
+        reply: oneshot::Sender<[LegEnd; 2]>,
+    },
     /// Commit everything and end the thread.
     Stop,
 }
@@ -150,7 +157,8 @@ impl Recorder {
         lock: Arc<File>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE);
-        let desk = Desk { _lock: lock, clock, marks, faults: faults.clone(), open: Vec::new(), commits: 0, faults_before: 0 };
+        let desk =
+            Desk { _lock: lock, clock, marks, faults: faults.clone(), open: Vec::new(), commits: 0, faults_before: 0 };
         let thread = Builder::new().name("milu-recorder".to_owned()).spawn(move || desk.run(&work))?;
         Ok((Self { queue, faults, next: Arc::new(AtomicU64::new(0)) }, thread))
     }

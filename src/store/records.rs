@@ -271,11 +271,12 @@ pub(super) async fn unfinished(index: &Index) -> Result<Vec<CallId>, ReadRowErro
 }
 
 pub(super) async fn keyed_header(index: &Index, call: CallId) -> Result<Option<KeyedHeader>, ReadRowError> {
-    let row = sqlx::query("SELECT id, line, from_number, started_at_ns, key_epoch, wrapped_key FROM calls WHERE id = ?")
-        .bind(call.as_str())
-        .fetch_optional(&index.read)
-        .await
-        .map_err(IndexError::sql("reading a call"))?;
+    let row =
+        sqlx::query("SELECT id, line, from_number, started_at_ns, key_epoch, wrapped_key FROM calls WHERE id = ?")
+            .bind(call.as_str())
+            .fetch_optional(&index.read)
+            .await
+            .map_err(IndexError::sql("reading a call"))?;
     row.map(|row| keyed(&row).ok_or(damaged(call, "header"))).transpose()
 }
 
@@ -339,11 +340,7 @@ fn summary(row: &SqliteRow) -> Option<CallSummary> {
 }
 
 /// The record of a call, or none if the call has not ended.
-pub(super) async fn record(
-    index: &Index,
-    header: CallHeader,
-    key: &Key,
-) -> Result<Option<CallRecord>, ReadRowError> {
+pub(super) async fn record(index: &Index, header: CallHeader, key: &Key) -> Result<Option<CallRecord>, ReadRowError> {
     let call = header.id;
     let row = sqlx::query(
         "SELECT ended_at_ns, answered_after_ns, end_cause, outcome, media FROM calls
