@@ -26,7 +26,7 @@ const RESTARTS_MAX: u32 = 3;
 const GAPS_MAX: usize = 64;
 
 /// Silence written at once for lost sound: a second at the higher rate.
-const SILENCE: [i16; 16_000] = [0; 16_000];
+static SILENCE: [i16; 16_000] = [0; 16_000];
 
 struct OpenFile {
     stream: SegmentWriter,

@@ -27,6 +27,9 @@ pub(super) const LOSS_MAX_MS: u64 = 250;
 /// wait for theirs, a power cut costs at most 232 ms and the time of one sync.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(150);
 
+/// With nothing to commit the thread sleeps until there is work.
+const IDLE_WAIT: Duration = Duration::from_secs(3600);
+
 /// Commits between two high-water marks: about a second.
 const COMMITS_PER_MARK: u32 = 7;
 
@@ -219,7 +222,8 @@ impl Desk {
     fn run(mut self, work: &Receiver<Work>) {
         let mut committed = (self.clock)();
         loop {
-            let wait = COMMIT_INTERVAL.saturating_sub((self.clock)().since(committed));
+            let since = (self.clock)().since(committed);
+            let wait = if self.open.is_empty() { IDLE_WAIT } else { COMMIT_INTERVAL.saturating_sub(since) };
             let mut due = false;
             match work.recv_timeout(wait) {
                 Ok(first) => {
