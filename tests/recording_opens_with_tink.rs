@@ -1,6 +1,8 @@
 //! Google's Tink is the judge of our sound files: it opens one with the call's
 //! key and refuses it damaged, cut, with swapped segments or in another place.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,6 +1,8 @@
 //! The vault from outside: what is kept comes back, what is written is
 //! unreadable without the key, and a crash loses little and invents nothing.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -379,4 +381,24 @@ async fn sound_taken_away_or_changed_after_it_was_safe_is_tampering() {
     }
     fs::write(&path, &good).unwrap();
     assert!(open(dir.path()).await.play(call(1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_crash_does_not_excuse_sound_that_is_missing_below_the_high_water_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    for leg in Leg::BOTH {
+        memory.sound(leg, &tone(leg, 0, 32_000));
+    }
+    vault.close().await;
+    drop((memory, vault));
+    let vault = open(dir.path()).await;
+    let file = vault.sound_files(call(1)).await.unwrap().remove(0);
+    assert!(vault.play(call(1)).await.is_ok());
+    let bytes = fs::read(&file.path).unwrap();
+    fs::write(&file.path, &bytes[..bytes.len() - file.segment_bytes]).unwrap();
+    let refused = vault.play(call(1)).await.unwrap_err();
+    assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
 }

@@ -21,6 +21,8 @@ const PLAIN_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const NOT_A_DATABASE: &str = "26";
 /// Writers queue for one connection; this long for a disk that stalls, then an error.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A page of the index, in bytes: what flash writes at once.
+const PAGE_BYTES: &str = "4096";
 /// Readers beside the writer: the console and the recovery rarely ask at once.
 const READERS: u32 = 2;
 
@@ -91,6 +93,11 @@ fn options(path: &Path, key: &Key) -> SqliteConnectOptions {
         .filename(path)
         // The raw form: no password derivation of 256,000 rounds per connection.
         .pragma("key", format!("\"x'{}'\"", hex(key.bytes())))
+        // The page format of SQLCipher 3 (AES-256-CBC, HMAC-SHA1), which the
+        // program that Debian ships still opens; with pages that fit flash.
+        // Words of callers are sealed by AES-256-GCM inside it all the same.
+        .pragma("cipher_compatibility", "3")
+        .pragma("cipher_page_size", PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         // NORMAL may lose the last commits when the power fails.
         .synchronous(SqliteSynchronous::Full)
@@ -105,6 +112,9 @@ fn options(path: &Path, key: &Key) -> SqliteConnectOptions {
 async fn prove_cipher() -> Result<(), IndexError> {
     let doing = "asking the database library whether it encrypts";
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.map_err(IndexError::sql(doing))?;
+    // For the whole process: SQLCipher's own log goes to standard error, and what
+    // it reports comes back as an error anyway.
+    sqlx::query("PRAGMA cipher_log_level = NONE").execute(&mut connection).await.map_err(IndexError::sql(doing))?;
     let version: Option<String> = sqlx::query_scalar("PRAGMA cipher_version")
         .fetch_optional(&mut connection)
         .await
@@ -134,5 +144,67 @@ fn refine(path: &Path, source: sqlx::Error) -> IndexError {
         IndexError::WrongKeyOrDamaged(path.to_owned())
     } else {
         IndexError::Sql { doing: "opening the index", source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Output, Stdio};
+
+    use super::*;
+    use crate::store::Keyring;
+
+    /// Debian's own program on our file.
+    fn sqlcipher(path: &Path, statements: &str) -> Output {
+        let mut program = Command::new("sqlcipher")
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("Debian's package sqlcipher is needed for this test");
+        program.stdin.take().unwrap().write_all(statements.as_bytes()).unwrap();
+        program.wait_with_output().unwrap()
+    }
+
+    #[tokio::test]
+    async fn another_program_reads_the_index_with_the_key_and_not_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let path = dir.path().join("index.db");
+        let index = Index::open(&path, keyring.index_key()).await.unwrap();
+        sqlx::query(
+            "INSERT INTO calls (id, line, started_at_ns, key_epoch, wrapped_key) VALUES ('one', 'desk', 0, 1, x'00')",
+        )
+        .execute(&index.write)
+        .await
+        .unwrap();
+        index.close().await;
+
+        let question = "SELECT id || '/' || line FROM calls;\n";
+        let key = hex(keyring.index_key().bytes());
+        let with_key = sqlcipher(
+            &path,
+            &format!("PRAGMA key = \"x'{key}'\";\nPRAGMA cipher_page_size = {PAGE_BYTES};\n{question}"),
+        );
+        assert!(String::from_utf8_lossy(&with_key.stdout).contains("one/desk"), "{with_key:?}");
+        let without = sqlcipher(&path, question);
+        assert!(!String::from_utf8_lossy(&without.stdout).contains("desk"), "{without:?}");
+        assert!(String::from_utf8_lossy(&without.stderr).contains("is not a database"), "{without:?}");
+    }
+
+    #[tokio::test]
+    async fn commits_survive_a_power_cut_and_deleted_rows_are_wiped() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
+        for pool in [&index.write, &index.read] {
+            // FULL is 2; the journal is a write-ahead log.
+            assert_eq!(sqlx::query_scalar::<_, i64>("PRAGMA synchronous").fetch_one(pool).await.unwrap(), 2);
+            assert_eq!(sqlx::query_scalar::<_, i64>("PRAGMA secure_delete").fetch_one(pool).await.unwrap(), 1);
+            assert_eq!(sqlx::query_scalar::<_, i64>("PRAGMA foreign_keys").fetch_one(pool).await.unwrap(), 1);
+            assert_eq!(sqlx::query_scalar::<_, String>("PRAGMA journal_mode").fetch_one(pool).await.unwrap(), "wal");
+        }
     }
 }

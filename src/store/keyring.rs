@@ -354,6 +354,8 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 mod tests {
     use std::fs;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn call(n: u8) -> CallId {
@@ -438,5 +440,28 @@ mod tests {
         let bytes = [0, 15, 16, 255];
         assert_eq!(unhex::<4>(&hex(&bytes)), Some(bytes));
         assert_eq!(unhex::<1>("g0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_reads_as_a_key_file_or_names_the_row_that_is_wrong(text in "(milu-key-1\n)?[0-9a-f\n]{0,120}") {
+            if let Err(row) = Parsed::read(&text).map(drop) {
+                prop_assert!((1..=5).contains(&row));
+            } else {
+                prop_assert!(text.starts_with(FILE_MARK) && text.lines().count() >= 5);
+            }
+        }
+
+        #[test]
+        fn what_was_sealed_opens_in_its_place_only(content: Vec<u8>, flip in any::<prop::sample::Index>()) {
+            let key = Key::random(&SystemRandom::new()).unwrap();
+            let mut sealed = key.seal(&content, b"here").unwrap();
+            let opened = key.open(&sealed, b"here").unwrap();
+            prop_assert_eq!(opened.as_slice(), content.as_slice());
+            prop_assert!(key.open(&sealed, b"there").is_err());
+            let at = flip.index(sealed.len());
+            sealed[at] ^= 1;
+            prop_assert!(key.open(&sealed, b"here").is_err());
+        }
     }
 }

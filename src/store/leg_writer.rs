@@ -26,7 +26,7 @@ const RESTARTS_MAX: u32 = 3;
 const GAPS_MAX: usize = 64;
 
 /// Silence written at once for lost sound: a second at the higher rate.
-const SILENCE: [i16; 16_000] = [0; 16_000];
+static SILENCE: [i16; 16_000] = [0; 16_000];
 
 struct OpenFile {
     stream: SegmentWriter,
@@ -209,7 +209,10 @@ impl LegWriter {
     fn open_file(&mut self, start: u64) -> io::Result<()> {
         let mut seed = StreamSeed { salt: [0; 32], prefix: [0; 7] };
         let random = SystemRandom::new();
-        random.fill(&mut seed.salt).and_then(|()| random.fill(&mut seed.prefix)).map_err(|_| io::Error::other(RandomFailed))?;
+        random
+            .fill(&mut seed.salt)
+            .and_then(|()| random.fill(&mut seed.prefix))
+            .map_err(|_| io::Error::other(RandomFailed))?;
         let associated_data = self.place.associated_data(self.number);
         let key = StreamKey { key: self.key.bytes(), associated_data: &associated_data, size: SEGMENT };
         let mut beginning = Vec::with_capacity(SEGMENT.ciphertext_bytes());
@@ -338,3 +341,6 @@ enum MarkEnd {
     Growing,
     Complete,
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,9 @@ pub(super) const LOSS_MAX_MS: u64 = 250;
 /// wait for theirs, a power cut costs at most 232 ms and the time of one sync.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(150);
 
+/// With nothing to commit the thread sleeps until there is work.
+const IDLE_WAIT: Duration = Duration::from_secs(3600);
+
 /// Commits between two high-water marks: about a second.
 const COMMITS_PER_MARK: u32 = 7;
 
@@ -86,9 +89,16 @@ struct Slice {
 
 #[expect(clippy::large_enum_variant, reason = "slices are nearly all there is, and are not to be allocated")]
 enum Work {
-    Begin { recording: u64, legs: Box<[LegWriter; 2]>, positions: Arc<Positions> },
+    Begin {
+        recording: u64,
+        legs: Box<[LegWriter; 2]>,
+        positions: Arc<Positions>,
+    },
     Sound(Slice),
-    End { recording: u64, reply: oneshot::Sender<[LegEnd; 2]> },
+    End {
+        recording: u64,
+        reply: oneshot::Sender<[LegEnd; 2]>,
+    },
     /// Commit everything and end the thread.
     Stop,
 }
@@ -150,7 +160,8 @@ impl Recorder {
         lock: Arc<File>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (queue, work) = sync_channel(QUEUE);
-        let desk = Desk { _lock: lock, clock, marks, faults: faults.clone(), open: Vec::new(), commits: 0, faults_before: 0 };
+        let desk =
+            Desk { _lock: lock, clock, marks, faults: faults.clone(), open: Vec::new(), commits: 0, faults_before: 0 };
         let thread = Builder::new().name("milu-recorder".to_owned()).spawn(move || desk.run(&work))?;
         Ok((Self { queue, faults, next: Arc::new(AtomicU64::new(0)) }, thread))
     }
@@ -211,7 +222,8 @@ impl Desk {
     fn run(mut self, work: &Receiver<Work>) {
         let mut committed = (self.clock)();
         loop {
-            let wait = COMMIT_INTERVAL.saturating_sub((self.clock)().since(committed));
+            let since = (self.clock)().since(committed);
+            let wait = if self.open.is_empty() { IDLE_WAIT } else { COMMIT_INTERVAL.saturating_sub(since) };
             let mut due = false;
             match work.recv_timeout(wait) {
                 Ok(first) => {

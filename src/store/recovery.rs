@@ -65,8 +65,7 @@ async fn cut_recording(
     let from_ms = kept.recording.from_ms;
     let mut ends = [from_ms; 2];
     for leg in Leg::BOTH {
-        let place =
-            Place { dir: sound::call_dir(recordings, call), owner: keyring.id().to_owned(), call, leg };
+        let place = Place { dir: sound::call_dir(recordings, call), owner: keyring.id().to_owned(), call, leg };
         match playback::read_leg(&place, &key.sound, &marks) {
             Ok(LegSound { samples, tampered, .. }) => {
                 ends[leg.index()] = from_ms + sound::ms(samples.len() as u64, kept.rate);

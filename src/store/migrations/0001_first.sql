@@ -1,6 +1,7 @@
 -- Version 1 of the index. Closed: change nothing here, add a new file.
 -- Times of day are nanoseconds since 1970 in UTC; times within a call are
--- milliseconds. A column named sealed is AES-256-GCM under the call's words key.
+-- milliseconds. No STRICT tables: Debian's sqlcipher, which must be able to read
+-- this, is of 2016 and does not know them. A column named sealed is AES-256-GCM under the call's words key.
 
 CREATE TABLE calls (
     id TEXT PRIMARY KEY NOT NULL,
@@ -15,7 +16,7 @@ CREATE TABLE calls (
     end_cause TEXT,
     outcome TEXT,
     media TEXT
-) STRICT;
+);
 CREATE INDEX calls_by_start ON calls (started_at_ns);
 
 CREATE TABLE turns (
@@ -28,12 +29,12 @@ CREATE TABLE turns (
     facts TEXT NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (call, number)
-) STRICT;
+);
 
 CREATE TABLE messages (
     call TEXT PRIMARY KEY NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
     sealed BLOB NOT NULL
-) STRICT;
+);
 
 CREATE TABLE recordings (
     call TEXT PRIMARY KEY NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
@@ -42,7 +43,7 @@ CREATE TABLE recordings (
     -- Null until the recording has ended.
     duration_ms INTEGER,
     gaps TEXT NOT NULL
-) STRICT;
+);
 
 -- How much of each sound file was safe on the disk: less than this is tampering.
 CREATE TABLE sound_files (
@@ -52,7 +53,7 @@ CREATE TABLE sound_files (
     safe_bytes INTEGER NOT NULL,
     complete INTEGER NOT NULL,
     PRIMARY KEY (call, leg, number)
-) STRICT;
+);
 
 CREATE TABLE journal (
     number INTEGER PRIMARY KEY NOT NULL,
@@ -60,12 +61,12 @@ CREATE TABLE journal (
     at_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
     sealed BLOB
-) STRICT;
+);
 CREATE INDEX journal_by_call ON journal (call, number);
 
 CREATE TABLE renderings (
     key BLOB PRIMARY KEY NOT NULL,
     samples BLOB NOT NULL,
     used INTEGER NOT NULL
-) STRICT;
+);
 CREATE INDEX renderings_by_use ON renderings (used);
