@@ -4,7 +4,6 @@
 
 mod finish;
 mod graph;
-mod rate;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +27,11 @@ use crate::terms::{Private, UtteranceId};
 /// Frames (11.6 ms each) of an utterance's slices. The first is small, because
 /// the caller waits for it; while one is played the next must be made, which
 /// takes about a fifth of its own length and that of its surroundings.
-const SLICES: [usize; 3] = [16, 24, 48];
+const LIVE: &[usize] = &[16, 24, 48];
+
+/// For sound that is kept, nobody waits. The slices are still bounded, since
+/// other calls wait for the pool: 2.2 s of sound are some 0.4 s of computing.
+const KEPT: &[usize] = &[192];
 
 /// Characters of one utterance: about four minutes of speech. A business's
 /// longest answer has a few hundred.
@@ -36,9 +39,6 @@ const TEXT_MAX: usize = 4000;
 
 /// Slices on the way to a caller of [`PiperVoice::render`].
 const RENDER_QUEUE: usize = 8;
-
-/// Silence after an utterance: what is still in the filter comes out with it.
-const ENDING: Duration = Duration::from_millis(10);
 
 /// A pace outside these is no speech.
 const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
@@ -74,7 +74,7 @@ impl PiperVoice {
     pub async fn render(&self, text: Private<String>, rate: SampleRate) -> Result<Vec<i16>, VoiceError> {
         let (sound, mut made) = mpsc::channel(RENDER_QUEUE);
         let request = SpeakRequest { utterance: UtteranceId(0), text, rate, pace: 1.0 };
-        let _speaking = self.speak(request, sound);
+        let _speaking = self.start(request, sound, KEPT);
         let mut all = Vec::new();
         while let Some(event) = made.recv().await {
             match event {
@@ -93,6 +93,12 @@ impl Synthesizer for PiperVoice {
     }
 
     fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+        self.start(request, sound, LIVE)
+    }
+}
+
+impl PiperVoice {
+    fn start(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>, plan: &'static [usize]) -> Speaking {
         let cancel = CancellationToken::new();
         let driver =
             Driver { pool: Arc::clone(&self.pool), cancel: cancel.clone(), utterance: request.utterance, sound };
@@ -101,7 +107,7 @@ impl Synthesizer for PiperVoice {
             let cancelled = driver.cancel.clone();
             tokio::select! {
                 () = cancelled.cancelled() => {}
-                () = driver.drive(parts, request) => {}
+                () = driver.drive(parts, request, plan) => {}
             }
         };
         self.tasks.spawn_on(work, &self.runtime);
@@ -119,16 +125,16 @@ struct Driver {
 }
 
 impl Driver {
-    async fn drive(&self, parts: Arc<Parts>, request: SpeakRequest) {
+    async fn drive(&self, parts: Arc<Parts>, request: SpeakRequest, plan: &'static [usize]) {
         let utterance = self.utterance;
-        let event = match self.speak(parts, request).await {
+        let event = match self.speak(parts, request, plan).await {
             Ok(()) => VoiceEvent::Done { utterance },
             Err(error) => VoiceEvent::Failed { utterance, error },
         };
         self.deliver(event).await;
     }
 
-    async fn speak(&self, parts: Arc<Parts>, request: SpeakRequest) -> Result<(), VoiceError> {
+    async fn speak(&self, parts: Arc<Parts>, request: SpeakRequest, plan: &'static [usize]) -> Result<(), VoiceError> {
         let text = request.text.expose();
         if text.chars().count() > TEXT_MAX {
             return Err(VoiceError::Engine("the text is longer than four minutes of speech"));
@@ -137,11 +143,12 @@ impl Driver {
             return Err(VoiceError::Engine("the pace is not between 0.5 and 2"));
         }
         let mut making = Box::new(Making {
-            finish: Finish::new(parts.graph.sample_rate(), request.rate),
+            finish: Finish::new(request.rate),
             parts,
             pace: request.pace,
             clauses: clauses(text).into_iter(),
             present: None,
+            plan,
             slices: 0,
         });
         loop {
@@ -186,6 +193,8 @@ struct Making {
     pace: f32,
     clauses: std::vec::IntoIter<Clause>,
     present: Option<Present>,
+    /// How many frames each slice has; the last holds for all that follow.
+    plan: &'static [usize],
     /// Slices made so far.
     slices: usize,
 }
@@ -231,15 +240,19 @@ impl Making {
                 None => return Ok(Slice::End),
             },
         };
-        let len = SLICES[self.slices.min(SLICES.len() - 1)];
+        let len = self.plan[self.slices.min(self.plan.len() - 1)];
         self.slices += 1;
         let to = (present.next + len).min(present.latent.frames());
         let raw = self.parts.graph.decode(&present.latent, present.next..to, &rten_companion())?;
         let mut sound = self.finish.slice(&raw);
         if to == present.latent.frames() {
             // After the last words nothing need be waited for.
-            let pause = if self.clauses.len() == 0 { ENDING } else { present.clause.pause() };
+            let last = self.clauses.len() == 0;
+            let pause = if last { Duration::ZERO } else { present.clause.pause() };
             sound.extend(self.finish.end_clause(pause));
+            if last {
+                sound.extend(self.finish.end());
+            }
         } else {
             present.next = to;
             self.present = Some(present);
