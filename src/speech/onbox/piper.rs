@@ -26,8 +26,9 @@ use crate::terms::{Private, UtteranceId};
 
 /// Frames (11.6 ms each) of an utterance's slices. The first is small, because
 /// the caller waits for it; while one is played the next must be made, which
-/// takes about a fifth of its own length and that of its surroundings.
-const LIVE: &[usize] = &[16, 24, 48];
+/// takes about a fifth of its own length and that of its surroundings (24
+/// frames). Later ones are longer, because their surroundings are made twice.
+const LIVE: &[usize] = &[16, 24, 48, 96];
 
 /// For sound that is kept, nobody waits. The slices are still bounded, since
 /// other calls wait for the pool: 2.2 s of sound are some 0.4 s of computing.
@@ -67,6 +68,7 @@ impl PiperVoice {
         runtime: Handle,
     ) -> Result<Self, LoadVoice> {
         let parts = Arc::new(Parts { graph: Graph::load(path)?, phonemes });
+        warm(&parts, &pool);
         Ok(Self { parts, pool, tasks, runtime })
     }
 
@@ -84,6 +86,21 @@ impl PiperVoice {
             }
         }
         Err(VoiceError::Engine("it stopped in the middle of a sentence"))
+    }
+}
+
+/// Speaks a word to nobody. The first run of everything takes twice as long
+/// (memory not yet touched, espeak-ng not yet started), and the first caller's
+/// greeting should not pay for it.
+fn warm(parts: &Arc<Parts>, pool: &Pool) {
+    let mut making = Making::new(Arc::clone(parts), clauses("Hello."), SampleRate::Hz8000, 1.0, LIVE);
+    let job = move || {
+        if let Err(error) = making.slice() {
+            tracing::warn!(%error, "the voice cannot speak");
+        }
+    };
+    if let Err(error) = pool.submit(Priority::Voice, job) {
+        tracing::debug!(%error, "the voice starts cold");
     }
 }
 
@@ -142,15 +159,7 @@ impl Driver {
         if !PACES.contains(&request.pace) {
             return Err(VoiceError::Engine("the pace is not between 0.5 and 2"));
         }
-        let mut making = Box::new(Making {
-            finish: Finish::new(request.rate),
-            parts,
-            pace: request.pace,
-            clauses: clauses(text).into_iter(),
-            present: None,
-            plan,
-            slices: 0,
-        });
+        let mut making = Box::new(Making::new(parts, clauses(text), request.rate, request.pace, plan));
         loop {
             let (back, slice) = self.in_pool(making).await?;
             match slice? {
@@ -232,6 +241,11 @@ impl From<MakeSlice> for VoiceError {
 }
 
 impl Making {
+    fn new(parts: Arc<Parts>, clauses: Vec<Clause>, rate: SampleRate, pace: f32, plan: &'static [usize]) -> Self {
+        let finish = Finish::new(rate);
+        Self { parts, finish, pace, clauses: clauses.into_iter(), present: None, plan, slices: 0 }
+    }
+
     fn slice(&mut self) -> Result<Slice, MakeSlice> {
         let mut present = match self.present.take() {
             Some(present) => present,
