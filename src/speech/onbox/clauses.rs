@@ -84,7 +84,7 @@ impl Clause {
 
 /// The clauses of `text` in order. Text without a letter or digit has none.
 pub fn clauses(text: &str) -> Vec<Clause> {
-    breaths(pieces(text).into_iter().flat_map(shortened))
+    breaths(pieces(text).iter().flat_map(shortened))
 }
 
 fn breaths(pieces: impl Iterator<Item = Piece>) -> Vec<Clause> {
@@ -177,7 +177,7 @@ fn is_abbreviation(chars: &[char], at: usize) -> bool {
 
 /// A piece too long for one breath, cut between words; a word too long for a
 /// breath (no language has one) is cut anywhere.
-fn shortened(piece: Piece) -> Vec<Piece> {
+fn shortened(piece: &Piece) -> Vec<Piece> {
     let mut rest: Vec<char> = piece.words.chars().collect();
     let mut cut = Vec::new();
     while rest.len() > PIECE_MAX {

@@ -4,7 +4,6 @@
 
 mod finish;
 mod graph;
-mod rate;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,8 +26,13 @@ use crate::terms::{Private, UtteranceId};
 
 /// Frames (11.6 ms each) of an utterance's slices. The first is small, because
 /// the caller waits for it; while one is played the next must be made, which
-/// takes about a fifth of its own length and that of its surroundings.
-const SLICES: [usize; 3] = [16, 24, 48];
+/// takes about a fifth of its own length and that of its surroundings (24
+/// frames). Later ones are longer, because their surroundings are made twice.
+const LIVE: &[usize] = &[16, 24, 48, 96];
+
+/// For sound that is kept, nobody waits. The slices are still bounded, since
+/// other calls wait for the pool: 2.2 s of sound are some 0.4 s of computing.
+const KEPT: &[usize] = &[192];
 
 /// Characters of one utterance: about four minutes of speech. A business's
 /// longest answer has a few hundred.
@@ -36,9 +40,6 @@ const TEXT_MAX: usize = 4000;
 
 /// Slices on the way to a caller of [`PiperVoice::render`].
 const RENDER_QUEUE: usize = 8;
-
-/// Silence after an utterance: what is still in the filter comes out with it.
-const ENDING: Duration = Duration::from_millis(10);
 
 /// A pace outside these is no speech.
 const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
@@ -67,6 +68,7 @@ impl PiperVoice {
         runtime: Handle,
     ) -> Result<Self, LoadVoice> {
         let parts = Arc::new(Parts { graph: Graph::load(path)?, phonemes });
+        warm(&parts, &pool);
         Ok(Self { parts, pool, tasks, runtime })
     }
 
@@ -74,7 +76,7 @@ impl PiperVoice {
     pub async fn render(&self, text: Private<String>, rate: SampleRate) -> Result<Vec<i16>, VoiceError> {
         let (sound, mut made) = mpsc::channel(RENDER_QUEUE);
         let request = SpeakRequest { utterance: UtteranceId(0), text, rate, pace: 1.0 };
-        let _speaking = self.speak(request, sound);
+        let _speaking = self.start(request, sound, KEPT);
         let mut all = Vec::new();
         while let Some(event) = made.recv().await {
             match event {
@@ -87,12 +89,33 @@ impl PiperVoice {
     }
 }
 
+/// Speaks a word to nobody. The first run of everything takes twice as long
+/// (memory not yet touched, espeak-ng not yet started), and the first caller's
+/// greeting should not pay for it.
+fn warm(parts: &Arc<Parts>, pool: &Pool) {
+    let mut making = Making::new(Arc::clone(parts), clauses("Hello."), SampleRate::Hz8000, 1.0, LIVE);
+    let job = move || {
+        if let Err(error) = making.slice() {
+            tracing::warn!(%error, "the voice cannot speak");
+        }
+    };
+    if let Err(error) = pool.submit(Priority::Voice, job) {
+        tracing::debug!(%error, "the voice starts cold");
+    }
+}
+
 impl Synthesizer for PiperVoice {
     fn name(&self) -> &'static str {
         "piper-onbox"
     }
 
     fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+        self.start(request, sound, LIVE)
+    }
+}
+
+impl PiperVoice {
+    fn start(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>, plan: &'static [usize]) -> Speaking {
         let cancel = CancellationToken::new();
         let driver =
             Driver { pool: Arc::clone(&self.pool), cancel: cancel.clone(), utterance: request.utterance, sound };
@@ -101,7 +124,7 @@ impl Synthesizer for PiperVoice {
             let cancelled = driver.cancel.clone();
             tokio::select! {
                 () = cancelled.cancelled() => {}
-                () = driver.drive(parts, request) => {}
+                () = driver.drive(parts, request, plan) => {}
             }
         };
         self.tasks.spawn_on(work, &self.runtime);
@@ -119,16 +142,16 @@ struct Driver {
 }
 
 impl Driver {
-    async fn drive(&self, parts: Arc<Parts>, request: SpeakRequest) {
+    async fn drive(&self, parts: Arc<Parts>, request: SpeakRequest, plan: &'static [usize]) {
         let utterance = self.utterance;
-        let event = match self.speak(parts, request).await {
+        let event = match self.speak(parts, request, plan).await {
             Ok(()) => VoiceEvent::Done { utterance },
             Err(error) => VoiceEvent::Failed { utterance, error },
         };
         self.deliver(event).await;
     }
 
-    async fn speak(&self, parts: Arc<Parts>, request: SpeakRequest) -> Result<(), VoiceError> {
+    async fn speak(&self, parts: Arc<Parts>, request: SpeakRequest, plan: &'static [usize]) -> Result<(), VoiceError> {
         let text = request.text.expose();
         if text.chars().count() > TEXT_MAX {
             return Err(VoiceError::Engine("the text is longer than four minutes of speech"));
@@ -136,14 +159,7 @@ impl Driver {
         if !PACES.contains(&request.pace) {
             return Err(VoiceError::Engine("the pace is not between 0.5 and 2"));
         }
-        let mut making = Box::new(Making {
-            finish: Finish::new(parts.graph.sample_rate(), request.rate),
-            parts,
-            pace: request.pace,
-            clauses: clauses(text).into_iter(),
-            present: None,
-            slices: 0,
-        });
+        let mut making = Box::new(Making::new(parts, clauses(text), request.rate, request.pace, plan));
         loop {
             let (back, slice) = self.in_pool(making).await?;
             match slice? {
@@ -186,6 +202,8 @@ struct Making {
     pace: f32,
     clauses: std::vec::IntoIter<Clause>,
     present: Option<Present>,
+    /// How many frames each slice has; the last holds for all that follow.
+    plan: &'static [usize],
     /// Slices made so far.
     slices: usize,
 }
@@ -223,6 +241,11 @@ impl From<MakeSlice> for VoiceError {
 }
 
 impl Making {
+    fn new(parts: Arc<Parts>, clauses: Vec<Clause>, rate: SampleRate, pace: f32, plan: &'static [usize]) -> Self {
+        let finish = Finish::new(rate);
+        Self { parts, finish, pace, clauses: clauses.into_iter(), present: None, plan, slices: 0 }
+    }
+
     fn slice(&mut self) -> Result<Slice, MakeSlice> {
         let mut present = match self.present.take() {
             Some(present) => present,
@@ -231,15 +254,19 @@ impl Making {
                 None => return Ok(Slice::End),
             },
         };
-        let len = SLICES[self.slices.min(SLICES.len() - 1)];
+        let len = self.plan[self.slices.min(self.plan.len() - 1)];
         self.slices += 1;
         let to = (present.next + len).min(present.latent.frames());
         let raw = self.parts.graph.decode(&present.latent, present.next..to, &rten_companion())?;
         let mut sound = self.finish.slice(&raw);
         if to == present.latent.frames() {
             // After the last words nothing need be waited for.
-            let pause = if self.clauses.len() == 0 { ENDING } else { present.clause.pause() };
+            let last = self.clauses.len() == 0;
+            let pause = if last { Duration::ZERO } else { present.clause.pause() };
             sound.extend(self.finish.end_clause(pause));
+            if last {
+                sound.extend(self.finish.end());
+            }
         } else {
             present.next = to;
             self.present = Some(present);

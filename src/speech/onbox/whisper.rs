@@ -5,6 +5,7 @@
 mod model;
 mod words;
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::pool::{Pool, PoolFull, Priority, rten_companion};
 use super::smart_turn::{SmartTurn, WINDOW};
 use super::turn_sound::TurnSound;
 use crate::media::Frame;
-use crate::speech::{EarsError, EarsEvent, Heard, Hearing, Hints, Transcriber};
+use crate::speech::{Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, Transcriber};
 use crate::terms::{Moment, Private, RequestId};
 
 /// Where the ears read the time: for how long a decode took, and nothing else.
@@ -47,10 +48,18 @@ struct Engines {
 }
 
 impl WhisperEars {
-    /// Loads the GGML file at `whisper` (0.1 to 0.3 s). One thread is used for
-    /// each decode, because calls share the cores.
-    pub fn load(whisper: &Path, smart_turn: SmartTurn, pool: Arc<Pool>, now: MomentSource) -> Result<Self, LoadEars> {
-        let engines = Engines { whisper: Model::load(whisper, 1)?, smart_turn };
+    /// Loads the GGML file at `whisper` (0.1 to 0.3 s). `threads` compute each
+    /// decode: one where several calls share the cores, because whisper.cpp's
+    /// threads spin while they wait for each other; two halve the time of a
+    /// single call on two idle cores.
+    pub fn load(
+        whisper: &Path,
+        smart_turn: SmartTurn,
+        threads: NonZero<usize>,
+        pool: Arc<Pool>,
+        now: MomentSource,
+    ) -> Result<Self, LoadEars> {
+        let engines = Engines { whisper: Model::load(whisper, threads)?, smart_turn };
         Ok(Self { engines: Arc::new(engines), pool, now })
     }
 }
@@ -177,18 +186,13 @@ fn answer(answers: &mpsc::Sender<EarsEvent>, event: EarsEvent) {
 }
 
 /// Decodes sound, unless nobody speaks in it: Whisper hears words in silence.
-fn hear(
-    whisper: &Model,
-    sound: &[i16],
-    prompt: &Prompt,
-    unwanted: &Unwanted,
-) -> Result<(String, crate::speech::Confidence), Decode> {
+fn hear(whisper: &Model, sound: &[i16], prompt: &Prompt, unwanted: &Unwanted) -> Result<(String, Confidence), Decode> {
     if !has_voice(sound) {
         return Ok((String::new(), model::NOTHING));
     }
     let (words, confidence) = whisper.decode(sound, prompt, unwanted)?;
     if is_phantom(&words, confidence.mean_log_probability) {
-        return Ok((String::new(), crate::speech::Confidence { no_speech: 1.0, ..confidence }));
+        return Ok((String::new(), Confidence { no_speech: 1.0, ..confidence }));
     }
     Ok((words, confidence))
 }

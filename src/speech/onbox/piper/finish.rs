@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::rate::Resampler;
-use crate::media::SampleRate;
+use crate::media::{Conversion, Resampler, SampleRate};
+
+/// The rate of Piper's voices of medium and high quality.
+pub(super) const HZ: usize = 22_050;
 
 /// Below this (-48 dBFS, where the voice itself has -24 dBFS) the voice is silent.
 const QUIET: f32 = 0.004;
@@ -29,7 +31,7 @@ const GAIN_MAX: f32 = 4.0;
 
 /// Loudness is looked at in blocks of 20 ms, and goes a fiftieth of the way
 /// in each: half in 0.7 s, too slow to be heard as pumping.
-const BLOCKS_PER_SECOND: usize = 50;
+const BLOCK: usize = HZ / 50;
 const GAIN_STEP: f32 = 0.02;
 
 /// A block below this is a pause, and says nothing of the voice's loudness.
@@ -45,14 +47,15 @@ pub(super) struct Finish {
     edges: Edges,
     loudness: Loudness,
     resampler: Resampler,
-    /// The voice's rate.
-    hz: usize,
 }
 
 impl Finish {
-    pub(super) fn new(voice_hz: u32, line: SampleRate) -> Self {
-        let hz = voice_hz as usize;
-        Self { edges: Edges::new(hz), loudness: Loudness::new(hz), resampler: Resampler::new(voice_hz, line.hz()), hz }
+    pub(super) fn new(line: SampleRate) -> Self {
+        let conversion = match line {
+            SampleRate::Hz8000 => Conversion::Hz22050ToHz8000,
+            SampleRate::Hz16000 => Conversion::Hz22050ToHz16000,
+        };
+        Self { edges: Edges::new(), loudness: Loudness::new(), resampler: Resampler::new(conversion) }
     }
 
     /// Samples of the line for a slice of the voice's. May be none.
@@ -66,21 +69,29 @@ impl Finish {
     pub(super) fn end_clause(&mut self, pause: Duration) -> Vec<i16> {
         let mut sound = self.edges.end();
         self.loudness.apply(&mut sound);
-        sound.resize(sound.len() + samples_in(pause, self.hz), 0.0);
+        sound.resize(sound.len() + samples_in(pause), 0.0);
         self.resampled(&sound)
+    }
+
+    /// What is still in the filter, at the very end.
+    pub(super) fn end(&mut self) -> Vec<i16> {
+        let mut out = Vec::new();
+        self.resampler.finish(&mut out);
+        out
     }
 
     fn resampled(&mut self, sound: &[f32]) -> Vec<i16> {
         let mut out = Vec::new();
-        self.resampler.push(sound, &mut out);
-        out.into_iter().map(to_sample).collect()
+        let sound: Vec<i16> = sound.iter().copied().map(to_sample).collect();
+        self.resampler.push(&sound, &mut out);
+        out
     }
 }
 
-/// How many samples last as long as `time`, at `hz`.
-const fn samples_in(time: Duration, hz: usize) -> usize {
+/// How many of the voice's samples last as long as `time`.
+const fn samples_in(time: Duration) -> usize {
     // Milliseconds here are below a second: no loss.
-    time.subsec_millis() as usize * hz / 1000
+    time.subsec_millis() as usize * HZ / 1000
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "float casts saturate, which is what is wanted")]
@@ -91,15 +102,14 @@ fn to_sample(value: f32) -> i16 {
 /// Cuts the silence that the voice makes around a clause: the pauses are ours
 /// to choose, and silence before the first word is time that the caller waits.
 struct Edges {
-    hz: usize,
     began: bool,
     /// Silence that is kept only if sound follows.
     quiet: Vec<f32>,
 }
 
 impl Edges {
-    const fn new(hz: usize) -> Self {
-        Self { hz, began: false, quiet: Vec::new() }
+    const fn new() -> Self {
+        Self { began: false, quiet: Vec::new() }
     }
 
     fn slice(&mut self, raw: &[f32]) -> Vec<f32> {
@@ -107,7 +117,7 @@ impl Edges {
         let Some(last) = self.quiet.iter().rposition(|s| s.abs() > QUIET) else {
             if !self.began {
                 // Only the lead can still be wanted.
-                let surplus = self.quiet.len().saturating_sub(samples_in(LEAD, self.hz));
+                let surplus = self.quiet.len().saturating_sub(samples_in(LEAD));
                 self.quiet.drain(..surplus);
             }
             return Vec::new();
@@ -117,19 +127,19 @@ impl Edges {
         if !self.began {
             self.began = true;
             let first = sound.iter().position(|s| s.abs() > QUIET).unwrap_or(0);
-            sound.drain(..first.saturating_sub(samples_in(LEAD, self.hz)));
-            fade(&mut sound, samples_in(FADE, self.hz), |way| way);
+            sound.drain(..first.saturating_sub(samples_in(LEAD)));
+            fade(&mut sound, samples_in(FADE), |way| way);
         }
         sound
     }
 
     fn end(&mut self) -> Vec<f32> {
         let mut tail = std::mem::take(&mut self.quiet);
-        tail.truncate(samples_in(TAIL, self.hz));
+        tail.truncate(samples_in(TAIL));
         if !std::mem::take(&mut self.began) {
             return Vec::new();
         }
-        let start = tail.len().saturating_sub(samples_in(FADE, self.hz));
+        let start = tail.len().saturating_sub(samples_in(FADE));
         let len = tail.len() - start;
         fade(&mut tail[start..], len, |way| 1.0 - way);
         tail
@@ -148,14 +158,13 @@ fn fade(sound: &mut [f32], len: usize, curve: impl Fn(f32) -> f32) {
 /// look ahead, so that the first slice need not wait.
 struct Loudness {
     gain: f32,
-    block: usize,
     energy: f32,
     seen: usize,
 }
 
 impl Loudness {
-    const fn new(hz: usize) -> Self {
-        Self { gain: FIRST_GAIN, block: hz / BLOCKS_PER_SECOND, energy: 0.0, seen: 0 }
+    const fn new() -> Self {
+        Self { gain: FIRST_GAIN, energy: 0.0, seen: 0 }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a block has some hundred samples")]
@@ -164,8 +173,8 @@ impl Loudness {
             self.energy += *sample * *sample;
             self.seen += 1;
             *sample = bent(*sample * self.gain);
-            if self.seen == self.block {
-                let rms = (self.energy / self.block as f32).sqrt();
+            if self.seen == BLOCK {
+                let rms = (self.energy / BLOCK as f32).sqrt();
                 if rms > ACTIVE_RMS {
                     let wanted = (TARGET_RMS / rms).clamp(GAIN_MIN, GAIN_MAX);
                     self.gain *= (wanted / self.gain).powf(GAIN_STEP);
@@ -190,8 +199,6 @@ fn bent(sample: f32) -> f32 {
 mod tests {
     use super::*;
 
-    const HZ: usize = 22_050;
-
     /// A tone between two silences, in samples of the voice.
     fn tone(before: usize, len: usize, after: usize, amplitude: f32) -> Vec<f32> {
         let mut sound = vec![0.0; before];
@@ -203,10 +210,10 @@ mod tests {
     #[test]
     fn silence_around_a_clause_becomes_the_pause_that_was_asked_for() {
         let raw = tone(HZ / 2, HZ, HZ / 2, 0.2);
-        let mut edges = Edges::new(HZ);
+        let mut edges = Edges::new();
         let mut kept: usize = raw.chunks(1000).map(|slice| edges.slice(slice).len()).sum();
         kept += edges.end().len();
-        let expected = HZ + samples_in(LEAD, HZ) + samples_in(TAIL, HZ);
+        let expected = HZ + samples_in(LEAD) + samples_in(TAIL);
         assert!(kept.abs_diff(expected) < 60, "{kept} of {expected}");
     }
 
@@ -214,7 +221,7 @@ mod tests {
     fn silence_within_a_clause_is_kept() {
         let mut raw = tone(0, HZ / 4, HZ / 4, 0.2);
         raw.extend(tone(0, HZ / 4, 0, 0.2));
-        let mut edges = Edges::new(HZ);
+        let mut edges = Edges::new();
         let mut kept: Vec<f32> = raw.chunks(700).flat_map(|slice| edges.slice(slice)).collect();
         kept.extend(edges.end());
         assert!(kept.len().abs_diff(raw.len()) < 60);
@@ -224,7 +231,7 @@ mod tests {
     fn slices_of_any_size_give_the_same_sound() {
         let raw = tone(500, HZ, 900, 0.3);
         let made = |size: usize| {
-            let mut finish = Finish::new(22_050, SampleRate::Hz8000);
+            let mut finish = Finish::new(SampleRate::Hz8000);
             let mut sound: Vec<i16> = raw.chunks(size).flat_map(|slice| finish.slice(slice)).collect();
             sound.extend(finish.end_clause(Duration::from_millis(350)));
             sound
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn quiet_and_loud_voices_come_out_at_the_same_level_and_no_peak_is_above_the_ceiling() {
         for amplitude in [0.08, 0.15, 0.9] {
-            let mut loudness = Loudness::new(HZ);
+            let mut loudness = Loudness::new();
             let mut sound = tone(0, 4 * HZ, 0, amplitude);
             loudness.apply(&mut sound);
             let last = &sound[3 * HZ..];
@@ -247,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_clause_begins_and_ends_without_a_click() {
-        let mut edges = Edges::new(HZ);
+        let mut edges = Edges::new();
         let mut sound = edges.slice(&tone(0, HZ / 4, 0, 0.5));
         sound.extend(edges.slice(&[0.003; 2000]));
         sound.extend(edges.end());

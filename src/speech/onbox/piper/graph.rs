@@ -12,6 +12,8 @@ use rten_tensor::{NdTensor, NdTensorView};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::finish::HZ;
+
 /// Samples that the decoder makes of one frame of the latent sound.
 pub(super) const FRAME_SAMPLES: usize = 256;
 
@@ -47,6 +49,8 @@ pub enum LoadVoice {
     Unknown { path: String, name: &'static str },
     #[error("loading the voice {path}: it has {speakers} speakers, and only voices of one are spoken")]
     Speakers { path: String, speakers: u32 },
+    #[error("loading the voice {path}: it speaks at {hz} Hz, and only voices of {HZ} Hz are spoken")]
+    Rate { path: String, hz: u32 },
 }
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -89,7 +93,6 @@ pub(super) struct Graph {
     model: Model,
     nodes: Nodes,
     inference: Inference,
-    sample_rate: u32,
     symbols: HashMap<char, i32>,
     edges: Edges,
 }
@@ -136,6 +139,9 @@ impl Graph {
         if description.num_speakers > 1 {
             return Err(LoadVoice::Speakers { path: described, speakers: description.num_speakers });
         }
+        if description.audio.sample_rate as usize != HZ {
+            return Err(LoadVoice::Rate { path: described, hz: description.audio.sample_rate });
+        }
         let model = Model::load_file(path)
             .map_err(|source| LoadVoice::Graph { path: shown.clone(), source: Box::new(source) })?;
         let nodes = Nodes::find(&model).map_err(|name| LoadVoice::Unknown { path: shown, name })?;
@@ -144,18 +150,7 @@ impl Graph {
             symbols.get(&symbol).copied().ok_or_else(|| LoadVoice::Unknown { path: described.clone(), name })
         };
         let edges = Edges { begin: edge('^', "^")?, pad: edge('_', "_")?, end: edge('$', "$")? };
-        Ok(Self {
-            model,
-            nodes,
-            inference: description.inference,
-            sample_rate: description.audio.sample_rate,
-            symbols,
-            edges,
-        })
-    }
-
-    pub(super) const fn sample_rate(&self) -> u32 {
-        self.sample_rate
+        Ok(Self { model, nodes, inference: description.inference, symbols, edges })
     }
 
     /// The symbols of a clause, as Piper was trained: begin, then each sound

@@ -1,6 +1,7 @@
 //! Whisper through whisper.cpp: sound in, words and how sure it is of them out.
 //! It knows nothing of calls, turns or channels.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,14 +94,13 @@ struct Place {
 pub(super) struct Prompt(Vec<i32>);
 
 impl Model {
-    /// `threads` for each decode: one, where several calls share two cores.
-    pub(super) fn load(path: &Path, threads: usize) -> Result<Self, LoadEars> {
+    pub(super) fn load(path: &Path, threads: NonZero<usize>) -> Result<Self, LoadEars> {
         // Without a logging feature the hooks drop every row: whisper.cpp's debug
         // rows quote the words that it hears.
         whisper_rs::install_logging_hooks();
         let weights = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|source| LoadEars::Model { path: path.display().to_string(), source })?;
-        let model = Self { weights, idle: Mutex::default(), threads: i32::try_from(threads).unwrap_or(1).max(1) };
+        let model = Self { weights, idle: Mutex::default(), threads: small(threads.get()) };
         // The first call should not wait for it, and a box without the memory
         // should not start.
         let first = model.place().map_err(LoadEars::State)?;
