@@ -17,4 +17,3 @@ pub use finding::{Finding, Spoken};
 pub use hours::{Holiday, HolidayDate, OpenSpan, OpeningHours};
 pub use spoken::as_spoken;
 pub use mistake::{MAX_MISTAKES, Mistake, Mistakes, Place, Wrong};
-mod temp; pub use temp::*;

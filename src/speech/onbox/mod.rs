@@ -19,4 +19,3 @@ pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
 pub use smart_turn::{JudgeTurn, LoadTurn, SmartTurn};
 pub use whisper::{LoadEars, MomentSource, WhisperEars};
 pub use word_pieces::ReadWordPieces;
-mod mind_temp; pub use mind_temp::KnowledgeMind;
