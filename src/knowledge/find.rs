@@ -119,6 +119,12 @@ impl KnowledgeIndex {
             .unwrap_or_else(|| self.retrieve(&question, question_vector, memory, now))
     }
 
+    /// The answer to a topic that was chosen without words.
+    pub(super) fn answer_topic(&self, topic: Topic, memory: &Recollection, now: &ZonedDateTime) -> Found {
+        let now = self.base.hours.local(now);
+        self.answer(topic, &Question::new(Vec::new(), now, &self.base), memory, now, 1.0)
+    }
+
     /// Questions that the calendar alone answers, with nothing else in them.
     fn calendar(&self, question: &Question, memory: &Recollection, now: DateTime) -> Option<Found> {
         if !self.base.hours.are_stated() {
