@@ -196,7 +196,8 @@ fn push_part(said: &mut String, part: &str) {
     if part.is_empty() {
         return;
     }
-    let spelled = part.len() <= 3 && !part.chars().any(|c| "aeiouAEIOU".contains(c)) || part == "www";
+    let letters = part.chars().all(char::is_alphabetic);
+    let spelled = letters && part.len() <= 3 && !part.chars().any(|c| "aeiouAEIOU".contains(c));
     if part.chars().all(|c| c.is_ascii_digit()) {
         push_piece(said, &digits(part));
     } else if spelled {

@@ -287,7 +287,7 @@ fn entry_id(written: Option<At<String>>, first: Option<&String>, wrong: &mut Col
 }
 
 /// Ids of what every file has without writing it.
-pub(in super::super) const BUILT_IN_IDS: [&str; 5] = ["hours", "address", "directions", "person", "message"];
+const BUILT_IN_IDS: [&str; 5] = ["hours", "address", "directions", "person", "message"];
 
 fn people(written: Vec<DraftPerson>, country_code: &str, wrong: &mut Collector<'_>) -> Vec<Person> {
     too_many("people", MAX_PEOPLE, written.iter().map(|p| p.at.clone()), wrong);

@@ -12,7 +12,6 @@ use jiff::civil::DateTime;
 use super::hours::{OpenSpan, OpeningHours};
 use super::mistake::{Collector, Mistakes, Wrong};
 use crate::terms::PhoneNumber;
-pub(super) use draft::BUILT_IN_IDS;
 pub use draft::{
     MAX_ANSWER_CHARS, MAX_ENTRIES, MAX_HOLIDAYS, MAX_PEOPLE, MAX_PRONUNCIATIONS, MAX_QUESTION_CHARS, MAX_WAYS,
 };

@@ -1,0 +1,433 @@
+//! From a caller's words to what there is to say. Meaning (embeddings, made
+//! elsewhere) and words (BM25) are weighed together; what is not near enough is
+//! asked back or refused, because a wrong answer costs more than none.
+
+use jiff::ZonedDateTime;
+use jiff::civil::DateTime;
+
+use super::bm25::Lexicon;
+use super::file::KnowledgeBase;
+use super::finding::{Finding, Spoken};
+use super::intent::{self, Intent};
+use super::say::{HoursQuestion, say_hours};
+use super::spoken::as_spoken;
+use super::topic::{Topic, sentences};
+use super::when::{Understood, When, understand};
+use super::words::{content_stems, is_stop_word, stem, tokens};
+
+/// What a call has been about, for "and on Sunday?" and "how much is it?".
+///
+/// [`KnowledgeIndex::find`] never changes it: it hands back the new one, to be
+/// kept when the answer was really said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recollection {
+    topic: Option<Topic>,
+    hours: Option<HoursQuestion>,
+    when: Option<When>,
+}
+
+/// A finding, and what is to be remembered once it was said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    pub finding: Finding,
+    pub memory: Recollection,
+    /// How near the nearest topic was; for judging, never for the caller.
+    pub score: f32,
+}
+
+/// How near is near enough. The numbers are measured: see `judge`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bands {
+    /// From here on the answer is said.
+    answer: f32,
+    /// From here on it is asked whether this is meant.
+    maybe: f32,
+    /// An answer must be nearer than the next topic by this much.
+    margin: f32,
+}
+
+/// With embeddings: cosine of the best passage plus a share of lexical coverage.
+const WITH_VECTORS: Bands = Bands { answer: 0.62, maybe: 0.46, margin: 0.05 };
+/// Lexical coverage alone, which knows less and must be surer.
+const WORDS_ALONE: Bands = Bands { answer: 0.60, maybe: 0.34, margin: 0.12 };
+/// What full lexical coverage adds to a cosine.
+const LEXICAL_SHARE: f32 = 0.25;
+
+/// Passages of different topics may not be this alike: nothing is nearer.
+const NO_MATCH: f32 = -1.0;
+
+/// A knowledge base made ready to be asked.
+pub struct KnowledgeIndex {
+    base: KnowledgeBase,
+    topics: Vec<Topic>,
+    lexicon: Lexicon,
+    /// For each passage, the index of its topic, and its embedding.
+    vectors: Option<Vec<(usize, Vec<f32>)>>,
+}
+
+/// How near each topic is to a question.
+struct Ranking {
+    /// Indices of topics with their scores, the best first.
+    ranked: Vec<(usize, f32)>,
+    bands: Bands,
+}
+
+/// A question with its times read and its courtesies off.
+struct Question {
+    words: Vec<String>,
+    understood: Understood,
+    /// Stems that carry the subject; words of times are not among them.
+    content: Vec<String>,
+}
+
+impl KnowledgeIndex {
+    /// `vectors` are the unit-length embeddings of [`KnowledgeBase::passages`],
+    /// in that order; without them, or if their number does not fit, words
+    /// alone decide.
+    pub fn new(base: KnowledgeBase, vectors: Option<Vec<Vec<f32>>>) -> Self {
+        let topics = base.topics();
+        let lexicon = Lexicon::new(&base.documents());
+        let passages = base.passages();
+        let vectors = vectors.filter(|v| v.len() == passages.len()).map(|vectors| {
+            let owner = |topic| topics.iter().position(|t| *t == topic).unwrap_or(0);
+            passages.iter().zip(vectors).map(|(p, v)| (owner(p.topic), v)).collect()
+        });
+        Self { base, topics, lexicon, vectors }
+    }
+
+    pub const fn base(&self) -> &KnowledgeBase {
+        &self.base
+    }
+
+    /// What do these words ask for, and what is there to say? `question_vector`
+    /// is the unit-length embedding of `words`.
+    pub fn find(
+        &self,
+        words: &str,
+        question_vector: Option<&[f32]>,
+        memory: &Recollection,
+        now: &ZonedDateTime,
+    ) -> Found {
+        let now = self.base.hours.local(now);
+        let all = tokens(words);
+        let question = match intent::read(&all, &self.base) {
+            Intent::Settled(finding) => return Found { finding, memory: memory.clone(), score: 1.0 },
+            Intent::Question(words) => Question::new(words, now, &self.base),
+        };
+        self.calendar(&question, memory, now)
+            .or_else(|| self.follow_up(&question, memory, now))
+            .unwrap_or_else(|| self.retrieve(&question, question_vector, memory, now))
+    }
+
+    /// The answer to a topic that was chosen without words.
+    pub(super) fn answer_topic(&self, topic: Topic, memory: &Recollection, now: &ZonedDateTime) -> Found {
+        let now = self.base.hours.local(now);
+        self.answer(topic, &Question::new(Vec::new(), now, &self.base), memory, now, 1.0)
+    }
+
+    /// Questions that the calendar alone answers, with nothing else in them.
+    fn calendar(&self, question: &Question, memory: &Recollection, now: DateTime) -> Option<Found> {
+        if !self.base.hours.are_stated() {
+            return None;
+        }
+        let kind = hours_question(&question.words);
+        let rest: Vec<&String> = question.content.iter().filter(|s| !is_hours_stem(s)).collect();
+        let when = question.understood.when;
+        match kind {
+            Some(kind) if rest.is_empty() => Some(self.hours_answer(kind, when, now)),
+            // "And on Sunday?", "tomorrow at six?": what was asked last, at another time.
+            None if rest.is_empty() && when.is_some() && question.is_bare_time() => {
+                let kind = match memory.hours {
+                    Some(kind @ (HoursQuestion::Opens | HoursQuestion::Closes)) => kind,
+                    _ => HoursQuestion::Open,
+                };
+                let merged = when.map(|w| When { day: w.day.or(memory.when.and_then(|m| m.day)), time: w.time });
+                Some(self.hours_answer(kind, merged, now))
+            }
+            _ => None,
+        }
+    }
+
+    fn hours_answer(&self, kind: HoursQuestion, when: Option<When>, now: DateTime) -> Found {
+        let finding = Finding::Answer(self.spoken(Topic::Hours, &say_hours(&self.base.hours, kind, when, now)));
+        let memory = Recollection { topic: Some(Topic::Hours), hours: Some(kind), when };
+        Found { finding, memory, score: 1.0 }
+    }
+
+    /// "How much is it?", "where is that?", after something was said.
+    fn follow_up(&self, question: &Question, memory: &Recollection, now: DateTime) -> Option<Found> {
+        let asks = |words: &[&str]| question.words.iter().any(|w| words.contains(&w.as_str()));
+        let price = asks(&PRICE_WORDS) && (asks(&["much", "cost", "price", "charge", "fee", "pay"]));
+        let bare = question.content.iter().all(|s| PRICE_WORDS.iter().any(|w| stem(w) == *s));
+        if bare && price {
+            return Some(self.price_of(memory.topic).map_or_else(
+                || Found { finding: Finding::Unknown, memory: memory.clone(), score: 0.0 },
+                |spoken| Found { finding: Finding::Answer(spoken), memory: memory.clone(), score: 1.0 },
+            ));
+        }
+        if question.content.is_empty() && asks(&["where"]) && question.words.len() <= 6 {
+            let topic = if self.base.address.is_some() { Topic::Address } else { Topic::Directions };
+            return self.topics.contains(&topic).then(|| self.answer(topic, question, memory, now, 1.0));
+        }
+        None
+    }
+
+    /// The sentences of the last answer that name a price.
+    fn price_of(&self, topic: Option<Topic>) -> Option<Spoken> {
+        let answer = self.base.written_answer(topic?)?;
+        let priced: Vec<&str> = sentences(answer)
+            .into_iter()
+            .filter(|s| s.contains('₦') || s.contains("naira") || s.contains("NGN") || s.contains("free"))
+            .collect();
+        (!priced.is_empty()).then(|| self.spoken(topic.unwrap_or(Topic::Hours), &priced.join(" ")))
+    }
+
+    fn retrieve(
+        &self,
+        question: &Question,
+        vector: Option<&[f32]>,
+        memory: &Recollection,
+        now: DateTime,
+    ) -> Found {
+        let ranking = self.rank(question, vector);
+        let unknown = Found { finding: Finding::Unknown, memory: memory.clone(), score: 0.0 };
+        let Some(&(best, score)) = ranking.ranked.first() else { return unknown };
+        let topic = self.topics[best];
+        let second = ranking.ranked.get(1).map_or(NO_MATCH, |r| r.1);
+        let sure = score >= ranking.bands.answer && score - second >= ranking.bands.margin;
+        let fits = self.speaks_of(question, topic);
+        if sure && fits {
+            return self.answer(topic, question, memory, now, score);
+        }
+        let near = score >= ranking.bands.maybe && !question.content.is_empty();
+        if near && !matches!(topic, Topic::Person | Topic::Message) {
+            return self.maybe(topic, question, memory, now, score);
+        }
+        Found { score, ..unknown }
+    }
+
+    /// Hours may only be told outright when nothing else was asked about: "is
+    /// the swimming pool open?" is not answered with the clinic's hours.
+    fn speaks_of(&self, question: &Question, topic: Topic) -> bool {
+        let hours = |s: &String| is_hours_stem(s);
+        match topic {
+            Topic::Hours => question.content.iter().all(hours),
+            _ => question.content.is_empty() || question.content.iter().any(|s| self.lexicon.knows(s)) || self.vectors.is_some(),
+        }
+    }
+
+    fn rank(&self, question: &Question, vector: Option<&[f32]>) -> Ranking {
+        let lexical = self.lexicon.coverage(&question.content);
+        let semantic = vector.and_then(|v| self.similarities(v));
+        let (scores, bands): (Vec<f32>, Bands) = match semantic {
+            Some(semantic) => {
+                let fused = semantic.iter().zip(&lexical).map(|(s, l)| s + LEXICAL_SHARE * l).collect();
+                (fused, WITH_VECTORS)
+            }
+            None => (lexical, WORDS_ALONE),
+        };
+        let mut ranked: Vec<(usize, f32)> = scores.into_iter().enumerate().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ranking { ranked, bands }
+    }
+
+    /// For each topic the cosine of its nearest passage; none without vectors
+    /// or with one of another length.
+    fn similarities(&self, question: &[f32]) -> Option<Vec<f32>> {
+        let vectors = self.vectors.as_ref()?;
+        let mut best = vec![NO_MATCH; self.topics.len()];
+        for (topic, vector) in vectors {
+            if vector.len() != question.len() {
+                return None;
+            }
+            let cosine: f32 = vector.iter().zip(question).map(|(a, b)| a * b).sum();
+            best[*topic] = best[*topic].max(cosine);
+        }
+        Some(best)
+    }
+
+    fn answer(&self, topic: Topic, question: &Question, memory: &Recollection, now: DateTime, score: f32) -> Found {
+        let finding = match topic {
+            Topic::Hours => {
+                let kind = hours_question(&question.words).unwrap_or(HoursQuestion::Week);
+                return Found { score, ..self.hours_answer(kind, question.understood.when, now) };
+            }
+            Topic::Person => Finding::Person { name: None },
+            Topic::Message => Finding::LeaveMessage,
+            _ => Finding::Answer(self.said(topic)),
+        };
+        Found { finding, memory: remember(topic, memory), score }
+    }
+
+    fn maybe(&self, topic: Topic, question: &Question, memory: &Recollection, now: DateTime, score: f32) -> Found {
+        let (asked, answer) = match topic {
+            Topic::Hours => {
+                let kind = hours_question(&question.words).unwrap_or(HoursQuestion::Week);
+                let answer = self.spoken(topic, &say_hours(&self.base.hours, kind, question.understood.when, now));
+                ("Do you want to know when we are open?".to_owned(), answer)
+            }
+            Topic::Address => ("Do you want to know our address?".to_owned(), self.said(topic)),
+            Topic::Directions => ("Do you want to know how to get here?".to_owned(), self.said(topic)),
+            _ => {
+                let ways = self.base.ways_to_ask(topic);
+                let first = ways.first().map_or("", |w| w.trim_end_matches(['?', '.', '!', ' ']));
+                (format!("Did you mean to ask: {first}?"), self.said(topic))
+            }
+        };
+        let finding = Finding::Maybe { question: self.spoken(topic, &asked), answer };
+        Found { finding, memory: remember(topic, memory), score }
+    }
+
+    fn said(&self, topic: Topic) -> Spoken {
+        self.spoken(topic, self.base.written_answer(topic).unwrap_or_default())
+    }
+
+    fn spoken(&self, topic: Topic, text: &str) -> Spoken {
+        Spoken { text: as_spoken(text).into(), entry: Some(self.base.topic_id(topic).to_owned()) }
+    }
+}
+
+fn remember(topic: Topic, memory: &Recollection) -> Recollection {
+    Recollection { topic: Some(topic), hours: None, when: memory.when }
+}
+
+const PRICE_WORDS: [&str; 8] = ["much", "cost", "price", "charge", "fee", "pay", "amount", "money"];
+
+impl Question {
+    fn new(words: Vec<String>, now: DateTime, base: &KnowledgeBase) -> Self {
+        let understood = understand(&words, now, &base.hours);
+        let name: Vec<String> = tokens(&base.name).iter().map(|w| stem(w)).collect();
+        let free: Vec<String> =
+            words.iter().zip(&understood.used).filter(|(_, used)| !**used).map(|(w, _)| w.clone()).collect();
+        let content = content_stems(&free).into_iter().filter(|s| !name.contains(s)).collect();
+        Self { words, understood, content }
+    }
+
+    /// Nothing but a time and words without content.
+    fn is_bare_time(&self) -> bool {
+        let others = self.words.iter().zip(&self.understood.used).filter(|(_, used)| !**used).map(|(w, _)| w.as_str());
+        let mut free: Vec<&str> = others.collect();
+        free.retain(|w| !matches!(*w, "and" | "what" | "about" | "how" | "on" | "then" | "for" | "is" | "of" | "or" | "but" | "if" | "it" | "come" | "can" | "i" | "we" | "una" | "you" | "dey" | "there" | "be"));
+        free.is_empty()
+    }
+}
+
+/// What the words want of the hours, if they name opening or closing.
+fn hours_question(words: &[String]) -> Option<HoursQuestion> {
+    let has = |set: &[&str]| words.iter().any(|w| set.contains(&w.as_str()));
+    let when = has(&["when", "time", "hour", "hours"]);
+    // "How do I open a file?" and "open an account" are not about the door.
+    let opens_something = words.windows(2).any(|w| w[0] == "open" && matches!(w[1].as_str(), "a" | "an" | "my" | "new"));
+    if opens_something {
+        return None;
+    }
+    let holidays = has(&["holiday", "holidays"]);
+    if holidays && has(&["open", "opened", "work", "public", "close", "closed", "dey", "operate"]) {
+        return Some(HoursQuestion::Holidays);
+    }
+    let opens = has(&["open", "opens", "opening", "opened"]);
+    let closes = has(&["close", "closes", "closing", "closed", "shut", "lock"]);
+    let hours = has(&["hours", "schedule"]) && (opens || has(&["working", "work", "business", "operating", "visiting", "office"]));
+    let days = has(&["days", "day"]) && opens && has(&["what", "which"]);
+    match (opens, closes) {
+        _ if hours || days => Some(HoursQuestion::Week),
+        (_, true) if when || has(&["till", "until", "late"]) => Some(HoursQuestion::Closes),
+        (true, _) if has(&["till", "until", "late"]) => Some(HoursQuestion::Closes),
+        (true, false) if when && !has(&["any"]) => Some(HoursQuestion::Opens),
+        (true, _) | (_, true) => Some(HoursQuestion::Open),
+        _ if has(&["work", "working", "operate", "available"]) && words.len() <= 8 => Some(HoursQuestion::Open),
+        _ => None,
+    }
+}
+
+/// Whether a stem belongs to asking for the hours, so that nothing else is asked.
+fn is_hours_stem(word: &str) -> bool {
+    const WORDS: [&str; 32] = [
+        "open", "opening", "close", "hour", "time", "work", "shut", "lock", "schedule", "day", "week", "still", "today",
+        "holiday", "public", "business", "office", "operate", "usual", "normal", "exact", "until", "till", "late", "early",
+        "place", "always", "start", "finish", "available", "through", "everyday",
+    ];
+    is_stop_word(word) || WORDS.iter().any(|w| stem(w) == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::datetime;
+    use jiff::tz::TimeZone;
+
+    fn index() -> KnowledgeIndex {
+        let text = include_str!("../../firmware-config/knowledge/clinic.toml");
+        KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", text).unwrap(), None)
+    }
+
+    /// Monday, 23 November 2026, ten in the morning in Lagos (UTC+1).
+    fn now() -> ZonedDateTime {
+        datetime(2026, 11, 23, 9, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).unwrap()
+    }
+
+    fn ask(words: &str, memory: &Recollection) -> Found {
+        index().find(words, None, memory, &now())
+    }
+
+    fn text(found: &Found) -> String {
+        match &found.finding {
+            Finding::Answer(spoken) => spoken.text.expose().clone(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_question_in_the_files_own_words_is_answered_without_vectors() {
+        let found = ask("How much is a malaria test?", &Recollection::default());
+        assert!(text(&found).contains("three thousand, five hundred naira"), "{}", text(&found));
+    }
+
+    #[test]
+    fn what_the_file_does_not_know_is_not_answered() {
+        for words in ["Who won the football match yesterday?", "Do you sell cars?", "What is the capital of Ghana?"] {
+            let found = ask(words, &Recollection::default());
+            assert!(!matches!(found.finding, Finding::Answer(_)), "{words}");
+        }
+    }
+
+    #[test]
+    fn opening_questions_are_answered_from_the_calendar() {
+        let none = Recollection::default();
+        assert_eq!(text(&ask("Are you open now?", &none)), "Yes, we are open now, until six in the evening.");
+        assert!(text(&ask("Una dey open on Sunday?", &none)).starts_with("No, we are closed on Sundays"));
+        assert_eq!(text(&ask("What time do you close today?", &none)), "Today we close at six in the evening.");
+        assert!(text(&ask("Will you be open on Christmas day?", &none)).contains("for Christmas Day"));
+        assert!(text(&ask("What are your opening hours?", &none)).starts_with("We are open from Monday to Friday"));
+    }
+
+    #[test]
+    fn a_follow_up_keeps_what_was_asked() {
+        let first = ask("What time do you close on Friday?", &Recollection::default());
+        let second = ask("And on Saturday?", &first.memory);
+        assert_eq!(text(&second), "On Saturday we close at two in the afternoon.");
+        let scan = ask("Do you do ultrasound?", &Recollection::default());
+        assert_eq!(text(&ask("How much is it?", &scan.memory)), "Yes, we do ultrasound scans for ten thousand naira.");
+    }
+
+    #[test]
+    fn a_price_of_nothing_is_unknown() {
+        assert_eq!(ask("How much is it?", &Recollection::default()).finding, Finding::Unknown);
+    }
+
+    #[test]
+    fn a_finding_that_was_not_said_leaves_no_trace() {
+        let memory = Recollection::default();
+        let found = ask("Do you do ultrasound?", &memory);
+        assert_ne!(found.memory, memory);
+        assert_eq!(memory, Recollection::default());
+    }
+
+    #[test]
+    fn vectors_of_the_wrong_number_are_not_used() {
+        let base = index().base().clone();
+        let broken = KnowledgeIndex::new(base, Some(vec![vec![1.0; 4]]));
+        let found = broken.find("Do you have parking?", Some(&[1.0; 4]), &Recollection::default(), &now());
+        assert!(matches!(found.finding, Finding::Answer(_)));
+    }
+}

@@ -1,0 +1,379 @@
+//! What a caller's words ask for besides facts: a person, a message, a repeat,
+//! a goodbye, a courtesy, in Nigerian English and Pidgin. Deterministic, and
+//! shy of false hits: a "no" inside a longer question is part of the question.
+
+use super::file::{KnowledgeBase, Person};
+use super::finding::{Finding, Spoken};
+
+/// What became of the words.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Intent {
+    Settled(Finding),
+    /// None of these: the words that are the question, courtesies taken off.
+    Question(Vec<String>),
+}
+
+/// Words that politeness and hesitation put anywhere.
+const FILLERS: &[&str] = &[
+    "please", "pls", "sir", "ma", "madam", "abeg", "o", "oo", "ooo", "jare", "sha", "um", "uh", "er", "erm", "ah", "oh",
+    "well", "just", "kindly", "dear", "boss", "oga", "biko", "ejoo", "joor", "actually",
+];
+
+const YES: &[&str] = &[
+    "yes", "yeah", "yep", "yea", "yes yes", "correct", "that is correct", "that is right", "sure", "of course", "exactly",
+    "true", "na so", "oya", "yes i do", "i do", "go ahead", "yes that is it", "that is it", "yes correct", "yes thank you",
+    "yes thanks", "yes i would", "i would", "it is", "yes it is", "yes that is right", "na him", "okay yes", "very correct",
+    "absolutely", "beeni", "ehen yes",
+];
+const NO: &[&str] = &[
+    "no", "nope", "nah", "no no", "no thanks", "no thank you", "no thank you very much", "that is all", "no that is all",
+    "that will be all", "no that will be all", "nothing", "nothing else", "no nothing", "no nothing else", "not really",
+    "no i am fine", "i am fine", "no need", "no i am okay", "i am okay", "no i do not", "no i dont", "i dont", "not at all",
+    "it is not", "no it is not", "no it isnt", "that is wrong", "no that is wrong", "no be so", "no be dat", "mba", "rara",
+    "no be that one", "none", "no more", "no more questions", "that is not it", "no that is not it",
+];
+const GOODBYE: &[&str] = &[
+    "bye", "goodbye", "good bye", "bye bye", "bye now", "see you", "see you later", "talk to you later", "later",
+    "have a nice day", "have a good day", "have a great day", "good night", "goodnight", "take care", "o dabo", "odabo",
+    "ka chi fo", "sai anjima", "i will call back", "i will call you back later", "we go see", "we go talk later", "i dey go",
+    "that is all bye", "make i dey go", "enjoy your day", "stay blessed", "god bless you",
+];
+const WAIT: &[&str] = &[
+    "wait", "hold on", "one moment", "a moment", "one second", "one minute", "a minute", "a second", "hold", "hold the line",
+    "wait a minute", "wait a moment", "give me a second", "give me a minute", "give me one minute", "hang on", "one sec",
+    "let me check", "let me see", "make i check", "small time", "wait small", "hold on a second", "i am coming", "i dey come",
+];
+const BACKCHANNEL: &[&str] = &[
+    "mm", "mhm", "mm hm", "mmhm", "mm hmm", "hmm", "uh huh", "aha", "okay", "ok", "okay okay", "alright", "all right",
+    "i see", "right", "ehn", "ehen", "ehn ehn", "i understand", "understood", "got it", "okay i see", "fine", "good", "cool",
+    "no wahala", "no problem", "i hear you", "okay then", "great", "nice", "so", "and", "but",
+];
+const THANKS: &[&str] = &[
+    "thank you", "thanks", "thank you very much", "thank you so much", "thanks a lot", "many thanks", "thanks very much",
+    "e se", "ese", "ese gan", "daalu", "nagode", "imela", "you have tried", "you do well", "well done", "i appreciate",
+    "i appreciate it", "god bless", "i am grateful", "thank you thank you",
+];
+const GREETING: &[&str] = &[
+    "hello", "hi", "hey", "good day", "good morning", "good afternoon", "good evening", "morning", "afternoon", "evening",
+    "e kaaro", "ekaaro", "e kaasan", "sannu", "ndewo", "hello hello", "greetings", "happy new month", "happy sunday",
+];
+const HOW_ARE_YOU: &[&str] = &[
+    "how are you", "how are you doing", "how are you today", "how far", "how far na", "how now", "how body", "how you dey",
+    "how una dey", "wetin dey happen", "wetin dey", "what is up", "whats up", "how is it going", "how is everything",
+    "how is work", "how family", "hope you are fine", "hope you are well", "i hope you are well", "how do you do", "how is your day",
+];
+const HEAR_ME: &[&str] = &[
+    "can you hear me", "are you there", "is anyone there", "is anybody there", "do you hear me", "you dey hear me",
+    "you dey there", "are you hearing me", "can you hear me now", "is someone there", "hello are you there", "you there",
+];
+const WHO: &[&str] = &[
+    "who are you", "who is this", "who am i speaking with", "who am i speaking to", "who am i talking to", "are you a robot",
+    "are you a machine", "are you a computer", "are you human", "are you a human", "are you a human being", "are you real",
+    "are you a real person", "is this a robot", "is this a machine", "is this a recording", "am i talking to a robot",
+    "am i talking to a machine", "am i speaking to a robot", "am i talking to a person", "am i speaking to a machine",
+    "am i speaking to a person", "am i talking to a human", "what is your name", "na who be this", "who dey talk", "na robot be this",
+    "na machine be this", "are you an ai", "is this an ai", "who is speaking", "who is on the line",
+];
+const HELP: &[&str] = &[
+    "i have a question", "can i ask a question", "can i ask you a question", "i want to ask a question", "i want to ask something",
+    "i want to make an enquiry", "i want to make enquiries", "i need help", "can you help me", "help me", "help",
+    "i need some information", "i wan ask something", "i wan ask question", "i would like to ask a question",
+    "may i ask a question", "i want to ask you something", "i have some questions", "make i ask you something",
+    "i am calling to make an enquiry", "i am calling to ask a question", "i would like to make an enquiry",
+];
+const REPEAT: &[&str] = &[
+    "repeat", "again", "come again", "pardon", "pardon me", "sorry", "i am sorry", "excuse me", "what", "say again", "what is that", "one more time", "once more",
+    "can you repeat", "could you repeat", "sorry what", "eh", "huh", "wetin", "can you come again", "say that one again", "what was that",
+];
+/// Said anywhere in a short sentence, these ask for the last answer again.
+const REPEAT_INSIDE: &[&str] = &[
+    "repeat that", "repeat it", "repeat yourself", "repeat what you", "say that again", "say it again", "did not hear",
+    "didnt hear", "no hear", "cant hear", "cannot hear", "did not catch", "didnt catch", "didnt get that", "did not get that",
+    "what did you say", "wetin you talk", "wetin you say", "talk am again", "say am again", "did not understand",
+    "didnt understand", "dont understand", "do not understand", "no understand", "repeat the last", "hear you well", "repeat the answer",
+];
+const SLOWER: &[&str] = &["slowly", "slower", "slow down", "too fast", "small small", "take it easy", "softly softly"];
+const MESSAGE: &[&str] = &[
+    "leave a message", "leave message", "leave my message", "take a message", "drop a message", "drop message", "leave a note",
+    "take my message", "pass a message", "pass a message", "give a message", "call me back", "ring me back", "phone me back",
+    "return my call", "call me later", "give me a call", "get back to me", "have someone call", "someone to call me",
+    "somebody to call me", "ask her to call", "ask him to call", "ask them to call", "tell her to call", "tell him to call",
+    "tell them to call", "let her call me", "let him call me", "make una call me", "make dem call me", "request a callback",
+    "request a call back", "a callback", "leave my number", "drop my number", "leave my name", "take my number",
+];
+/// Verbs that, with "to", "with" or a name after them, ask to be put through.
+const PUT_THROUGH: &[&str] = &[
+    "speak to", "speak with", "talk to", "talk with", "speaking to", "speaking with", "connect me to", "connect me with",
+    "connect me", "transfer me to", "transfer me", "transfer my call", "put me through to", "put me through", "reach",
+    "get me", "give me", "can i get", "can i have", "yarn with", "let me speak", "let me talk", "pass me to", "switch me to", "call me",
+];
+/// People by no name of their own.
+const ANYONE: &[&str] = &[
+    "someone", "somebody", "person", "human", "human being", "agent", "operator", "representative", "attendant", "staff",
+    "manager", "customer care", "customer service", "anyone", "anybody", "real person", "a person", "one of you", "owner",
+    "the person in charge", "your boss", "live person", "living person", "secretary", "supervisor", "somebody else", "people there",
+];
+
+/// A longer sentence than this is not just a request to repeat.
+const SHORT: usize = 10;
+
+pub(super) fn read(words: &[String], base: &KnowledgeBase) -> Intent {
+    let core: Vec<&str> = words.iter().map(String::as_str).filter(|w| !FILLERS.contains(w)).collect();
+    // "Please?" alone asks to hear it again in Nigerian English.
+    if core.is_empty() {
+        let asked = words.iter().any(|w| matches!(w.as_str(), "please" | "ma" | "sir"));
+        return Intent::Settled(if asked { Finding::Repeat { slower: false } } else { Finding::Backchannel });
+    }
+    let mut rest: &[&str] = &core;
+    let mut last = None;
+    while !rest.is_empty() {
+        if let Some(finding) = whole(rest, base) {
+            // "No, that is all, thank you": the thanks do not undo the no.
+            let thanked = matches!(finding, Finding::Courtesy(_)) && THANKS.contains(&rest.join(" ").as_str());
+            return Intent::Settled(if last == Some(Finding::No) && thanked { Finding::No } else { finding });
+        }
+        let Some((finding, taken)) = opener(rest, base) else { break };
+        last = Some(finding);
+        rest = &rest[taken..];
+    }
+    match last {
+        Some(finding) if rest.is_empty() => Intent::Settled(finding),
+        _ => Intent::Question(rest.iter().map(|w| (*w).to_owned()).collect()),
+    }
+}
+
+/// The words as one saying, all of them.
+fn whole(words: &[&str], base: &KnowledgeBase) -> Option<Finding> {
+    let said = words.join(" ");
+    let is = |table: &[&str]| table.contains(&said.as_str());
+    let has = |table: &[&str]| table.iter().any(|phrase| contains_words(&said, phrase));
+    if words.len() <= SHORT && has(SLOWER) {
+        return Some(Finding::Repeat { slower: true });
+    }
+    let exact = [
+        (YES, Finding::Yes),
+        (NO, Finding::No),
+        (GOODBYE, Finding::Goodbye),
+        (WAIT, Finding::Wait),
+        (BACKCHANNEL, Finding::Backchannel),
+        (REPEAT, Finding::Repeat { slower: false }),
+    ];
+    if let Some((_, finding)) = exact.into_iter().find(|(table, _)| is(table)) {
+        return Some(finding);
+    }
+    if let Some(reply) = courtesy(&said, base) {
+        return Some(Finding::Courtesy(reply));
+    }
+    if words.len() <= SHORT && has(REPEAT_INSIDE) {
+        return Some(Finding::Repeat { slower: false });
+    }
+    if has(MESSAGE) {
+        return Some(Finding::LeaveMessage);
+    }
+    person(&said, words, base)
+}
+
+/// A courtesy or a bare word with which a longer turn begins.
+fn opener(words: &[&str], base: &KnowledgeBase) -> Option<(Finding, usize)> {
+    /// The longest saying that opens a turn has this many words.
+    const LONGEST: usize = 8;
+    (1..=words.len().min(LONGEST)).rev().find_map(|n| {
+        let said = words[..n].join(" ");
+        let is = |table: &[&str]| table.contains(&said.as_str());
+        let finding = if is(YES) && !is(&["it is", "i do", "i would", "that is it"]) {
+            Finding::Yes
+        } else if n > 1 && is(NO) && n < words.len() {
+            Finding::No
+        } else if is(&["no", "nope", "nah", "no thanks", "no thank you"]) {
+            // "No parking?" is a question; "no, I want …" is not.
+            let sentence = words.get(n).is_some_and(|w| NO_GOES_ON.contains(w));
+            sentence.then_some(Finding::No)?
+        } else if is(BACKCHANNEL) {
+            Finding::Backchannel
+        } else if is(WAIT) && n > 1 {
+            Finding::Wait
+        } else {
+            Finding::Courtesy(courtesy(&said, base)?)
+        };
+        Some((finding, n))
+    })
+}
+
+/// After "no", these begin what the caller really wants.
+const NO_GOES_ON: &[&str] = &[
+    "i", "what", "when", "where", "how", "who", "is", "are", "do", "does", "can", "could", "thank", "thanks", "bye", "goodbye",
+    "but", "and", "my", "we", "please", "that", "it", "not", "tell", "let", "wetin", "una", "you", "will", "have", "okay",
+];
+
+fn contains_words(said: &str, phrase: &str) -> bool {
+    said.match_indices(phrase).any(|(at, _)| {
+        let end = at + phrase.len();
+        (at == 0 || said.as_bytes()[at - 1] == b' ') && (end == said.len() || said.as_bytes()[end] == b' ')
+    })
+}
+
+fn courtesy(said: &str, base: &KnowledgeBase) -> Option<Spoken> {
+    let is = |table: &[&str]| table.contains(&said);
+    let reply = if is(THANKS) {
+        "You are welcome. Is there anything else?".to_owned()
+    } else if matches!(said, "good morning" | "good afternoon" | "good evening" | "good day") {
+        format!("{}{}. How may I help you?", said[..1].to_uppercase(), &said[1..])
+    } else if is(GREETING) {
+        "Hello. How may I help you?".to_owned()
+    } else if matches!(said, "how far" | "how far na" | "how now" | "how body" | "how you dey" | "how una dey" | "wetin dey happen" | "wetin dey") {
+        "I dey o, thank you. How may I help you?".to_owned()
+    } else if is(HOW_ARE_YOU) {
+        "I am fine, thank you. How may I help you?".to_owned()
+    } else if is(HEAR_ME) {
+        "Yes, I can hear you. How may I help you?".to_owned()
+    } else if is(HELP) {
+        "Of course. What would you like to know?".to_owned()
+    } else if is(WHO) {
+        format!(
+            "I am the telephone assistant of {}, a computer. I can answer questions, take a message, or ask for a person for you.",
+            base.name
+        )
+    } else {
+        return None;
+    };
+    Some(Spoken { text: super::as_spoken(&reply).into(), entry: None })
+}
+
+fn person(said: &str, words: &[&str], base: &KnowledgeBase) -> Option<Finding> {
+    let through = PUT_THROUGH.iter().filter_map(|p| said.match_indices(p).next().map(|(at, _)| at + p.len())).max();
+    if let Some(end) = through {
+        let wanted = said[end..].trim();
+        if let Some(found) = base.person(wanted) {
+            return Some(Finding::Person { name: Some(found.name.clone()) });
+        }
+        let asked = ANYONE.iter().any(|a| contains_words(wanted, a));
+        let plain = ["speak", "talk", "transfer", "put", "connect"].iter().any(|v| said.contains(v));
+        if asked && (plain || words.len() <= SHORT) || wanted.is_empty() && said.contains("put me through") {
+            return Some(Finding::Person { name: None });
+        }
+    }
+    let short = words.len() <= 4;
+    if short && ["customer care", "real person", "human being", "operator", "an operator", "agent", "receptionist", "human"].iter().any(|p| contains_words(said, p)) {
+        return Some(Finding::Person { name: base.person(said).map(|p| p.name.clone()) });
+    }
+    // "Is Dr Amina around?"
+    let around = ["around", "available", "there", "in", "on seat", "dey around", "dey"].iter().any(|w| contains_words(said, w));
+    if around && words.len() <= 6
+        && let Some(found) = base.people.iter().find(|p| named(p, said))
+    {
+        return Some(Finding::Person { name: Some(found.name.clone()) });
+    }
+    None
+}
+
+impl KnowledgeBase {
+    /// The person whom a caller calls by a name, a role or a department.
+    pub fn person(&self, wanted: &str) -> Option<&Person> {
+        let wanted = super::words::tokens(wanted).join(" ");
+        self.people.iter().find(|p| named(p, &wanted)).or_else(|| {
+            self.people.iter().find(|p| {
+                p.role.iter().chain(&p.also).any(|role| contains_words(&wanted, &super::words::tokens(role).join(" ")))
+            })
+        })
+    }
+}
+
+/// Whether words have one of the person's names in them; titles are not names.
+fn named(person: &Person, said: &str) -> bool {
+    const TITLES: [&str; 14] = [
+        "dr", "doctor", "mr", "mrs", "miss", "ms", "mister", "nurse", "pastor", "chief", "engineer", "prof", "alhaji", "alhaja",
+    ];
+    // A name that is also a day is not a name when the day may be meant.
+    super::words::tokens(&person.name)
+        .iter()
+        .filter(|n| !TITLES.contains(&n.as_str()) && n.len() > 2 && super::when::weekday_named(n).is_none())
+        .any(|n| contains_words(said, n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::tokens;
+    use super::*;
+
+    fn base() -> KnowledgeBase {
+        KnowledgeBase::parse("clinic.toml", include_str!("../../firmware-config/knowledge/clinic.toml")).unwrap()
+    }
+
+    fn settled(text: &str) -> Option<Finding> {
+        match read(&tokens(text), &base()) {
+            Intent::Settled(finding) => Some(finding),
+            Intent::Question(_) => None,
+        }
+    }
+
+    fn question(text: &str) -> String {
+        match read(&tokens(text), &base()) {
+            Intent::Question(words) => words.join(" "),
+            Intent::Settled(finding) => format!("{finding:?}"),
+        }
+    }
+
+    #[test]
+    fn bare_answers_are_bare_answers() {
+        for text in ["Yes.", "Yes, please.", "yeah", "Na so.", "That's right, sir."] {
+            assert_eq!(settled(text), Some(Finding::Yes), "{text}");
+        }
+        for text in ["No.", "No, thank you.", "That's all.", "No, that will be all, thanks."] {
+            let found = settled(text);
+            assert!(found == Some(Finding::No) || matches!(found, Some(Finding::Courtesy(_))), "{text}: {found:?}");
+        }
+        for text in ["Okay.", "Mm-hm.", "Ehen"] {
+            assert_eq!(settled(text), Some(Finding::Backchannel), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_question_behind_a_courtesy_is_the_question() {
+        assert_eq!(question("Yes, and are you open Sunday?"), "are you open sunday");
+        assert_eq!(question("Good morning, how much is a malaria test?"), "how much is a malaria test");
+        assert_eq!(question("Thank you. Do you have parking?"), "do you have parking");
+        assert_eq!(question("Is there no parking?"), "is there no parking");
+        assert_eq!(question("No parking there?"), "no parking there");
+    }
+
+    #[test]
+    fn goodbyes_waits_and_repeats_are_known() {
+        for text in ["Okay, thank you, bye.", "Bye bye", "Thanks, have a nice day!", "No thank you, bye"] {
+            assert_eq!(settled(text), Some(Finding::Goodbye), "{text}");
+        }
+        for text in ["Hold on please", "one moment", "wait small"] {
+            assert_eq!(settled(text), Some(Finding::Wait), "{text}");
+        }
+        for text in ["Pardon?", "Abeg, wetin you talk?", "Sorry, I didn't hear that", "Could you say that again please"] {
+            assert_eq!(settled(text), Some(Finding::Repeat { slower: false }), "{text}");
+        }
+        assert_eq!(settled("Please speak more slowly"), Some(Finding::Repeat { slower: true }));
+    }
+
+    #[test]
+    fn people_are_asked_for_by_name_by_role_or_just_so() {
+        assert_eq!(settled("I want to speak to a person"), Some(Finding::Person { name: None }));
+        assert_eq!(settled("Abeg I wan talk to somebody"), Some(Finding::Person { name: None }));
+        let amina = Some(Finding::Person { name: Some("Dr Amina Bello".to_owned()) });
+        assert_eq!(settled("Can I speak with Dr. Amina please?"), amina);
+        assert_eq!(settled("Is Dr Amina around?"), amina);
+        let accounts = Some(Finding::Person { name: Some("Chinedu Eze".to_owned()) });
+        assert_eq!(settled("Put me through to accounts"), accounts);
+    }
+
+    #[test]
+    fn messages_and_calls_back_are_known() {
+        for text in ["I'd like to leave a message", "Can somebody call me back?", "make una call me"] {
+            assert_eq!(settled(text), Some(Finding::LeaveMessage), "{text}");
+        }
+    }
+
+    #[test]
+    fn pidgin_greetings_get_a_fitting_reply() {
+        for text in ["How far?", "Good morning o", "Thank you sir", "Are you a robot?"] {
+            assert!(matches!(settled(text), Some(Finding::Courtesy(_))), "{text}");
+        }
+        let Some(Finding::Courtesy(reply)) = settled("how far") else { panic!("no reply") };
+        assert!(reply.text.expose().starts_with("I dey"));
+    }
+}

@@ -1,0 +1,101 @@
+//! The keypad menu that a caller is offered when the ears cannot follow:
+//! "press 1 for opening hours". It is derived from the file.
+
+use super::find::Found;
+use super::topic::Topic;
+use super::{KnowledgeIndex, Recollection, Spoken, as_spoken};
+
+/// Keys for facts. People remember about as many choices as this, and 9 and 0
+/// are a message and a person besides.
+const FACT_KEYS: usize = 4;
+
+/// What a key of the telephone asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MenuChoice {
+    /// An answer: see [`KnowledgeIndex::answer_key`].
+    Topic(Topic),
+    Message,
+    Person,
+}
+
+/// The menu: what each key does, and the sentence that says so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeypadMenu {
+    pub keys: Vec<(char, MenuChoice)>,
+    pub spoken: Spoken,
+}
+
+impl KeypadMenu {
+    pub fn choice(&self, key: char) -> Option<MenuChoice> {
+        self.keys.iter().find(|(k, _)| *k == key).map(|(_, choice)| *choice)
+    }
+}
+
+impl KnowledgeIndex {
+    /// Opening hours, the entries that the file marks for the menu, and the
+    /// address; then 9 for a message, and 0 for a person if the file has one
+    /// who can be rung.
+    pub fn menu(&self) -> KeypadMenu {
+        let base = self.base();
+        let mut facts: Vec<(Topic, String)> = Vec::new();
+        if base.hours.are_stated() {
+            facts.push((Topic::Hours, "our opening hours".to_owned()));
+        }
+        let address = base.address.is_some();
+        let entries_fit = FACT_KEYS - facts.len() - usize::from(address);
+        let marked = base.entries.iter().enumerate().filter_map(|(i, e)| Some((Topic::Entry(i), e.menu.clone()?)));
+        facts.extend(marked.take(entries_fit));
+        if address {
+            facts.push((Topic::Address, "our address".to_owned()));
+        }
+        let mut keys: Vec<(char, MenuChoice)> = Vec::new();
+        let mut parts: Vec<String> = Vec::new();
+        for (key, (topic, label)) in ('1'..='4').zip(facts) {
+            keys.push((key, MenuChoice::Topic(topic)));
+            parts.push(format!("For {label}, press {key}."));
+        }
+        keys.push(('9', MenuChoice::Message));
+        parts.push("To leave a message, press 9.".to_owned());
+        if base.people.iter().any(|p| p.number.is_some()) {
+            keys.push(('0', MenuChoice::Person));
+            parts.push("To speak to a person, press 0.".to_owned());
+        }
+        KeypadMenu { keys, spoken: Spoken { text: as_spoken(&parts.join(" ")).into(), entry: None } }
+    }
+
+    /// The answer behind a key, as if it had been asked for.
+    pub fn answer_key(&self, topic: Topic, memory: &Recollection, now: &jiff::ZonedDateTime) -> Found {
+        self.answer_topic(topic, memory, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::{Finding, KnowledgeBase};
+
+    fn index(text: &str) -> KnowledgeIndex {
+        KnowledgeIndex::new(KnowledgeBase::parse("a.toml", text).unwrap(), None)
+    }
+
+    #[test]
+    fn the_clinics_menu_has_hours_marked_entries_address_message_and_person() {
+        let index = index(include_str!("../../firmware-config/knowledge/clinic.toml"));
+        let menu = index.menu();
+        let keys: String = menu.keys.iter().map(|(k, _)| *k).collect();
+        assert_eq!(keys, "123490");
+        assert!(menu.spoken.text.expose().starts_with("For our opening hours, press one."));
+        let Some(MenuChoice::Topic(prices)) = menu.choice('2') else { panic!("no fact behind 2") };
+        let now = jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+        let found = index.answer_key(prices, &Recollection::default(), &now);
+        let Finding::Answer(spoken) = found.finding else { panic!("no answer") };
+        assert_eq!(spoken.entry.as_deref(), Some("consultation-fee"));
+    }
+
+    #[test]
+    fn a_business_with_nothing_but_a_name_takes_messages() {
+        let menu = index("business = \"A\"\n").menu();
+        assert_eq!(menu.keys, [('9', MenuChoice::Message)]);
+        assert_eq!(menu.choice('1'), None);
+    }
+}
