@@ -76,6 +76,24 @@ fn a_text_longer_than_the_model_reads_is_cut_and_not_refused() {
 }
 
 #[test]
+fn many_texts_together_get_the_vectors_that_each_gets_alone() {
+    // More of one length than go through the model at once, and other lengths between.
+    let texts: Vec<String> = (0..40)
+        .map(
+            |n| if n % 4 == 0 { "Where are you?".to_owned() } else { format!("What is the price of test number {n}?") },
+        )
+        .collect();
+    let together = EMBEDDER.embed_all(&texts).unwrap();
+    assert_eq!(together.len(), texts.len());
+    for (text, vector) in texts.iter().zip(&together) {
+        let alone = EMBEDDER.embed(text).unwrap();
+        let worst = alone.iter().zip(vector).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{text}: {worst}");
+    }
+    assert!(EMBEDDER.embed_all(&[]).unwrap().is_empty());
+}
+
+#[test]
 fn two_calls_may_ask_at_once_and_get_the_same_as_one() {
     let alone = EMBEDDER.embed("Do you take HMO?").unwrap();
     std::thread::scope(|scope| {

