@@ -265,6 +265,10 @@ impl Running {
             Output::Judge { request } => self.ears(|h| h.judge(request)),
             Output::AbandonDecode => self.ears(Hearing::abandon),
             Output::Ask { request, words } => self.ask(request, &words),
+            Output::AskTopic { request, topic } => {
+                let now = self.local_time();
+                self.task.thinking.ask_topic(request, topic, &now);
+            }
             Output::AbandonAsk => self.task.thinking.abandon(),
             Output::Say { utterance, speech } => self.say(utterance, speech),
             Output::PauseMouth => self.task.leg.mouth.pause(),
@@ -289,8 +293,13 @@ impl Running {
     }
 
     fn ask(&mut self, request: RequestId, words: &Private<String>) {
-        let now = self.task.clock.wall().to_zoned_datetime(self.task.time_zone.clone());
+        let now = self.local_time();
         self.task.thinking.ask(request, words, &now);
+    }
+
+    /// The time at the business.
+    fn local_time(&self) -> jiff::ZonedDateTime {
+        self.task.clock.wall().to_zoned_datetime(self.task.time_zone.clone())
     }
 
     fn say(&mut self, utterance: UtteranceId, speech: Speech) {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::call::phrases::Recorded;
 use crate::call::{Call, CallFacts, Ears, Engines};
-use crate::knowledge::MenuItem;
+use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
 use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
@@ -55,7 +55,7 @@ pub struct Business {
     pub country_code: String,
     pub time_zone: jiff::tz::TimeZone,
     pub recorded: Recorded,
-    pub menu: Vec<MenuItem>,
+    pub menu: KeypadMenu,
     pub hints: Hints,
 }
 

@@ -1,5 +1,6 @@
 //! The engines that the configuration names, loaded from the models' directory.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::knowledge::KnowledgeBase;
 use crate::ops::SystemClock;
 use crate::speech::onbox::{
-    Embedder, LoadEars, LoadEmbedder, LoadTurn, LoadVoice, Phonemizer, PiperVoice, Pool, PoolSize, SmartTurn,
+    Embedder, LoadEars, LoadEmbedder, LoadTurn, LoadVoice, Phonemizer, PiperVoice, Pool, PoolSize, Respellings, SmartTurn,
     StartPool, WhisperEars,
 };
 
@@ -72,12 +73,15 @@ impl Engines {
     ) -> Result<Self, EngineError> {
         let threads = usize::try_from(speech.threads).unwrap_or(1);
         let pool = Pool::new("think", PoolSize { threads, queue: POOL_QUEUE })?;
-        let phonemizer = Phonemizer::new(PHONEMIZER, &base.respellings());
+        let respellings: Respellings =
+            base.pronunciations.iter().map(|p| (p.word.clone(), p.respelling.clone())).collect();
+        let phonemizer = Phonemizer::new(PHONEMIZER, &respellings);
+        let decode_threads = NonZero::<usize>::MIN;
         std::thread::scope(|scope| {
             let ears = scope.spawn(|| {
                 let turn = SmartTurn::load(&models_dir.join(TURN_FILE))?;
                 let file = whisper_file(speech, models_dir);
-                Ok::<_, EngineError>(WhisperEars::load(&file, turn, pool.clone(), clock.as_fn())?)
+                Ok::<_, EngineError>(WhisperEars::load(&file, turn, decode_threads, pool.clone(), clock.as_fn())?)
             });
             let voice =
                 PiperVoice::load(&models_dir.join(VOICE_FILE), phonemizer, pool.clone(), tasks, runtime)?;

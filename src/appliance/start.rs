@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::call::phrases::Recorded;
-use crate::knowledge::KnowledgeBase;
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{Line, MediaClock};
 use crate::media::SampleRate;
@@ -20,7 +19,7 @@ use crate::ops::{
 };
 use crate::signalling::sip::Encoding;
 use crate::speech::Hints;
-use crate::speech::onbox::KnowledgeMind;
+use crate::speech::onbox::{BuildMind, KnowledgeMind};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
 use crate::terms::Language;
 
@@ -42,6 +41,8 @@ pub enum StartError {
     Knowledge(String),
     #[error("starting the box: {0}")]
     Engines(#[from] EngineError),
+    #[error("starting the box: {0}")]
+    Mind(#[from] BuildMind),
     #[error("starting the box: {0}")]
     Keys(#[from] KeyringError),
     #[error("starting the box: {0}")]
@@ -72,7 +73,7 @@ pub struct Appliance {
 
 /// The parts that are loaded before a port is opened.
 struct Loaded {
-    base: KnowledgeBase,
+    mind: KnowledgeMind,
     engines: Engines,
     vault: Vault,
     tasks: TaskTracker,
@@ -87,8 +88,8 @@ impl Appliance {
         let stop = Stop::new(grace);
         let supervisor = Supervisor::new(clock, stop.clone());
         let loaded = load(&config, clock).await?;
-        let Loaded { base, engines, vault, tasks } = loaded;
-        let business = business(&config, &base);
+        let Loaded { mind, engines, vault, tasks } = loaded;
+        let business = business(&config, &mind);
         let renderings = Arc::new(Renderings::default());
         let warm_up = WarmUp {
             voice: engines.voice.clone(),
@@ -97,8 +98,7 @@ impl Appliance {
             stop: stop.clone(),
         };
         warm_up.hold_all(&warm_up::opening(&business), SampleRate::Hz8000).await;
-        let sentences = warm_up::rest(&base);
-        let mind = KnowledgeMind::new(base, engines.embedder.clone(), engines.pool.clone(), clock.as_fn());
+        let sentences = warm_up::rest(mind.index().base());
         let health = Health::new();
         let desk = Desk {
             business,
@@ -183,7 +183,12 @@ async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError>
         tracing::warn!(%call, "a call that was cut off by a power cut or a crash was closed");
     }
     let engines = engines.await.map_err(|_| StartError::Panicked)??;
-    Ok(Loaded { base, engines, vault, tasks })
+    let (embedder, pool) = (engines.embedder.clone(), engines.pool.clone());
+    let threads = usize::try_from(config.speech.threads).unwrap_or(1);
+    let mind =
+        tokio::task::spawn_blocking(move || KnowledgeMind::build(base, embedder, threads, pool, clock.as_fn()));
+    let mind = mind.await.map_err(|_| StartError::Panicked)??;
+    Ok(Loaded { mind, engines, vault, tasks })
 }
 
 /// Makes a directory for the box alone.
@@ -196,14 +201,15 @@ fn make_dir(path: &std::path::Path) -> Result<(), StartError> {
         .map_err(|source| StartError::Directory { path: path.to_owned(), source })
 }
 
-fn business(config: &Config, base: &KnowledgeBase) -> Business {
+fn business(config: &Config, mind: &KnowledgeMind) -> Business {
+    let base = mind.index().base();
     Business {
         name: base.name.clone(),
         greeting: base.greeting.clone().unwrap_or_else(|| format!("Thank you for calling {}.", base.name)),
         country_code: config.sip_lines.first().map_or_else(String::new, |line| line.country_code.clone()),
         time_zone: base.hours.time_zone().clone(),
         recorded: if config.recording.enabled { Recorded::Yes } else { Recorded::No },
-        menu: base.menu(),
+        menu: mind.index().menu(),
         hints: Hints { language: Language::English, words: base.hint_words() },
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::conversation::{Directive, Expectation, Fact, Gist, Manners, SilenceNth, TurnTaker};
-use crate::knowledge::{Finding, MenuItem, Spoken};
+use crate::knowledge::{Finding, KeypadMenu, MenuChoice, Spoken};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
 use super::input::Input;
@@ -35,7 +35,7 @@ pub struct CallFacts {
     pub recorded: Recorded,
     pub ears: Ears,
     pub engines: Engines,
-    pub menu: Vec<MenuItem>,
+    pub menu: KeypadMenu,
 }
 
 /// May this call be listened to?
@@ -127,8 +127,8 @@ pub struct Call {
     next_utterance: UtteranceId,
     pending: Option<PendingTurn>,
     heard: Option<HeardWords>,
-    /// A menu key whose question is with the mind.
-    keyed_request: Option<RequestId>,
+    /// A question of our own that is with the mind.
+    own_request: Option<RequestId>,
     last_answer: Option<String>,
     counts: Counts,
     /// What to go back to if the caller was not done after all.
@@ -162,7 +162,7 @@ impl Call {
             next_utterance: UtteranceId::default(),
             pending: None,
             heard: None,
-            keyed_request: None,
+            own_request: None,
             last_answer: None,
             counts: Counts::default(),
             before_answer: None,
@@ -378,7 +378,7 @@ impl Call {
             self.out.push_back(Output::SilenceMouth);
             self.out.push_back(Output::AbandonAsk);
             self.says.drain().for_each(drop);
-            self.keyed_request = None;
+            self.own_request = None;
             self.unspoken_turn = None;
             self.stage = before.stage;
             self.counts = before.counts;
@@ -575,8 +575,8 @@ impl Call {
     // ---- mind ------------------------------------------------------------
 
     fn found(&mut self, request: RequestId, finding: Finding, now: Moment) {
-        if self.keyed_request == Some(request) {
-            self.keyed_request = None;
+        if self.own_request == Some(request) {
+            self.own_request = None;
             self.timers.stop(Timer::Finding);
             self.act_on(finding, now);
         } else if let Some(heard) = &mut self.heard
@@ -589,7 +589,7 @@ impl Call {
     }
 
     fn mind_failed(&mut self, request: RequestId, now: Moment) {
-        let awaited = self.keyed_request == Some(request)
+        let awaited = self.own_request == Some(request)
             || self.pending.as_ref().is_some_and(|p| p.request == request);
         if awaited {
             self.own_fault(now);
@@ -598,7 +598,7 @@ impl Call {
 
     fn own_fault(&mut self, now: Moment) {
         self.failed = true;
-        self.keyed_request = None;
+        self.own_request = None;
         self.timers.stop(Timer::Finding);
         self.timers.stop(Timer::Filler);
         if let (Some(pending), Some(heard)) = (self.pending.take(), self.heard.take()) {
@@ -635,6 +635,7 @@ impl Call {
             Finding::Goodbye => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
             Finding::Wait => {
                 self.set_topic(topic);
+                self.tell(Fact::Expecting(Expectation::Return), now);
                 self.say(phrases::GO_ON, What::Answer, now);
             }
             Finding::Backchannel => self.backchannel(topic, now),
@@ -693,10 +694,15 @@ impl Call {
         }
     }
 
-    /// Puts a question of our own to the mind: a menu key, or words confirmed.
-    fn ask(&mut self, words: &Private<String>, now: Moment) {
-        self.keyed_request = Some(OWN_REQUEST);
+    /// A question that is not a turn's goes to the mind: a menu key, or words
+    /// that the caller confirmed.
+    fn own_question(&mut self, now: Moment) {
+        self.own_request = Some(OWN_REQUEST);
         self.timers.start(Timer::Finding, now);
+    }
+
+    fn ask(&mut self, words: &Private<String>, now: Moment) {
+        self.own_question(now);
         self.out.push_back(Output::Ask { request: OWN_REQUEST, words: words.clone() });
     }
 
@@ -716,11 +722,13 @@ impl Call {
             self.message_next(next, now);
             return;
         }
-        let chosen = self.facts.menu.iter().find(|item| item.key == digit).map(|item| item.question.clone());
-        match (digit, chosen) {
-            (_, Some(question)) => self.ask(&Private::new(question), now),
-            ('0', None) => self.act_on(Finding::Person { name: None }, now),
-            ('9', None) => self.act_on(Finding::LeaveMessage, now),
+        match (digit, self.facts.menu.choice(digit)) {
+            (_, Some(MenuChoice::Topic(topic))) => {
+                self.own_question(now);
+                self.out.push_back(Output::AskTopic { request: OWN_REQUEST, topic });
+            }
+            ('0', _) | (_, Some(MenuChoice::Person)) => self.act_on(Finding::Person { name: None }, now),
+            (_, Some(MenuChoice::Message)) => self.act_on(Finding::LeaveMessage, now),
             ('*', None) => self.act_on(Finding::Repeat { slower: false }, now),
             _ => {
                 let menu = self.menu_sentence();
@@ -738,12 +746,7 @@ impl Call {
     }
 
     fn menu_sentence(&self) -> String {
-        let mut sentence = String::new();
-        for item in &self.facts.menu {
-            sentence.push_str(&format!("Press {} for {}. ", item.key, item.label));
-        }
-        sentence.push_str("Press 9 to leave a message.");
-        sentence
+        self.facts.menu.spoken.text.expose().clone()
     }
 
     fn take_message(&mut self, now: Moment) {

@@ -2,7 +2,7 @@
 //! call; it says which sentence comes next and what it waits for.
 
 use crate::conversation::Expectation;
-use crate::knowledge::{self, Finding};
+use crate::knowledge::{Finding, readback};
 use crate::terms::{PhoneNumber, Private};
 
 use super::record::Message;
@@ -136,7 +136,7 @@ impl MessageTaking {
     fn name_heard(&mut self, words: &str, trust: Trust, retried: bool) -> Next {
         let name = match trust {
             Trust::Unheard => None,
-            Trust::Doubtful | Trust::Good => knowledge::name_in(words),
+            Trust::Doubtful | Trust::Good => readback::name_said(words),
         };
         match name {
             Some(name) => {
@@ -156,7 +156,7 @@ impl MessageTaking {
         let question = match &self.line_number {
             Some(number) => {
                 self.step = Step::ConfirmLineNumber;
-                phrases::confirm_caller_number(&knowledge::last_digits_spoken(number.expose()))
+                phrases::confirm_caller_number(&last_digits_spoken(number.expose()))
             }
             None => {
                 self.step = Step::Number;
@@ -167,13 +167,13 @@ impl MessageTaking {
     }
 
     fn number_in(&self, words: &str) -> Option<PhoneNumber> {
-        let digits = knowledge::digits_in(words);
+        let digits = readback::digits_said(words)?;
         // A call-back number has at least seven digits anywhere that the box is sold.
         (digits.len() >= 7).then(|| PhoneNumber::parse(&digits, &self.country_code).ok())?
     }
 
     fn confirm(&mut self, number: PhoneNumber) -> Next {
-        let spoken = knowledge::phone_number_spoken(number.expose());
+        let spoken = readback::number_back(number.expose());
         self.step = Step::ConfirmNumber { number };
         Next::Say(phrases::confirm_number(&spoken))
     }
@@ -223,6 +223,12 @@ impl MessageTaking {
             Step::ConfirmLineNumber | Step::Number | Step::ConfirmNumber { .. } => self.again_or_body(),
         }
     }
+}
+
+/// Enough of a number for its owner to know it, and for nobody else.
+fn last_digits_spoken(number: &str) -> String {
+    let start = number.len().saturating_sub(4);
+    readback::number_back(number.get(start..).unwrap_or(number))
 }
 
 fn join(before: &str, after: &str) -> String {

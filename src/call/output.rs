@@ -1,3 +1,4 @@
+use crate::knowledge::Topic;
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
 use super::CallRecord;
@@ -20,6 +21,8 @@ pub enum Output {
     /// What was asked of the ears is not wanted any more.
     AbandonDecode,
     Ask { request: RequestId, words: Private<String> },
+    /// The answer behind a key of the menu.
+    AskTopic { request: RequestId, topic: Topic },
     AbandonAsk,
 
     Say { utterance: UtteranceId, speech: Speech },

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::knowledge::Finding;
+use crate::knowledge::{Finding, Topic};
 use crate::terms::{Private, RequestId};
 
 /// A maker of answers. One is shared by all calls.
@@ -19,6 +19,9 @@ pub trait Thinking: Send {
     /// What does the caller want, and what is the answer? `now` is the time in
     /// the business's time zone. A newer question replaces an older one.
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime);
+
+    /// The answer behind a key of the menu, as if it had been asked for.
+    fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &jiff::ZonedDateTime);
 
     /// The question that was asked is not wanted any more; its answer, if it
     /// comes, must not be remembered as said.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::embedder::{EmbedError, Embedder};
 use super::pool::{Pool, Priority};
-use crate::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection};
+use crate::knowledge::{Found, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use crate::speech::{MindEvent, Responder, Thinking};
 use crate::terms::{Moment, Private, RequestId};
 
@@ -177,15 +177,8 @@ fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
 
 impl Thinking for CallMind {
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime) {
-        let remembered = lock(&self.memory).ask(request);
-        let mut question =
-            Question { request, memory: Arc::clone(&self.memory), answers: self.answers.clone(), open: true };
-        let (engines, clock, asked) = (Arc::clone(&self.engines), Arc::clone(&self.now), (self.now)());
         let (words, now) = (words.clone(), now.clone());
-        let think = move || {
-            if !question.is_wanted() {
-                return;
-            }
+        self.think(request, move |engines, remembered| {
             let vector = match (engines.meaning)(words.expose()) {
                 Ok(vector) => Some(vector),
                 Err(error) => {
@@ -193,18 +186,42 @@ impl Thinking for CallMind {
                     None
                 }
             };
-            let found = engines.index.find(words.expose(), vector.as_deref(), &remembered, &now);
-            let finding = found.finding;
-            question.answer(MindEvent::Found { request, finding, took: clock().since(asked) }, found.memory);
+            engines.index.find(words.expose(), vector.as_deref(), remembered, &now)
+        });
+    }
+
+    fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &jiff::ZonedDateTime) {
+        let now = now.clone();
+        self.think(request, move |engines, remembered| engines.index.answer_key(topic, remembered, &now));
+    }
+
+    fn abandon(&mut self) {
+        lock(&self.memory).abandon();
+    }
+}
+
+impl CallMind {
+    fn think(
+        &self,
+        request: RequestId,
+        find: impl FnOnce(&Engines, &Recollection) -> Found + Send + 'static,
+    ) {
+        let remembered = lock(&self.memory).ask(request);
+        let mut question =
+            Question { request, memory: Arc::clone(&self.memory), answers: self.answers.clone(), open: true };
+        let (engines, clock, asked) = (Arc::clone(&self.engines), Arc::clone(&self.now), (self.now)());
+        let think = move || {
+            if !question.is_wanted() {
+                return;
+            }
+            let found = find(&engines, &remembered);
+            let took = clock().since(asked);
+            question.answer(MindEvent::Found { request, finding: found.finding, took }, found.memory);
         };
         if let Err(error) = self.pool.submit(Priority::Mind, think) {
             // The job was dropped, and with it the question, which says so.
             tracing::warn!(%error, "a question could not be thought about");
         }
-    }
-
-    fn abandon(&mut self) {
-        lock(&self.memory).abandon();
     }
 }
 
