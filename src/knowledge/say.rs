@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, DateTime};
 
-use super::hours::{DAY_MINUTES, OpenSpan, Openness, OpeningHours, time_of};
+use super::hours::{DAY_MINUTES, OpenSpan, OpeningHours, Openness, time_of};
 use super::numbers::{clock, day_and_month, weekday_name};
 use super::when::{AskedTime, Day, HalfOfDay, When};
 
@@ -53,7 +53,9 @@ fn open_now(hours: &OpeningHours, now: DateTime) -> String {
         Openness::ClosedDay => {
             format!("No, we are closed on {}s{}.", weekday_name(now.date().weekday()), again(hours, now, now))
         }
-        Openness::Holiday(holiday) => format!("No, we are closed today for {}{}.", holiday.name, again(hours, now, now)),
+        Openness::Holiday(holiday) => {
+            format!("No, we are closed today for {}{}.", holiday.name, again(hours, now, now))
+        }
         Openness::OutsideHours => format!("No, we are closed at the moment{}.", again(hours, now, now)),
     }
 }
@@ -146,9 +148,9 @@ fn opening(hours: &OpeningHours, day: Option<Day>, now: DateTime) -> String {
             None => closed_on(hours, date, now),
         },
         None | Some(Day::Now) => {
-            let next = hours.next_opening(now).map(|next| {
-                format!("{} at {}", day_label(next.date(), now.date()), clock(next.time()))
-            });
+            let next = hours
+                .next_opening(now)
+                .map(|next| format!("{} at {}", day_label(next.date(), now.date()), clock(next.time())));
             match (hours.at(now), next) {
                 (Openness::Open { until }, Some(next)) => {
                     format!("We are open now, until {}; after that we open {next}.", closing_words(until, now))
@@ -302,7 +304,10 @@ mod tests {
 
     #[test]
     fn open_now_is_told_with_its_end_and_closed_with_the_next_opening() {
-        assert_eq!(answer(HoursQuestion::Open, "now", monday_ten()), "Yes, we are open now, until one in the afternoon.");
+        assert_eq!(
+            answer(HoursQuestion::Open, "now", monday_ten()),
+            "Yes, we are open now, until one in the afternoon."
+        );
         let sunday = datetime(2026, 11, 29, 10, 0, 0, 0);
         assert_eq!(
             answer(HoursQuestion::Open, "", sunday),
@@ -330,7 +335,10 @@ mod tests {
     #[test]
     fn a_holiday_is_named() {
         let told = answer(HoursQuestion::Open, "on 25th December", monday_ten());
-        assert!(told.starts_with("No, we are closed on Friday the twenty-fifth of December for Christmas Day;"), "{told}");
+        assert!(
+            told.starts_with("No, we are closed on Friday the twenty-fifth of December for Christmas Day;"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -352,7 +360,12 @@ mod tests {
     #[test]
     fn the_week_puts_equal_days_together() {
         let told = answer(HoursQuestion::Week, "", monday_ten());
-        assert!(told.contains("from Monday to Friday") && told.contains("on Saturday") && told.ends_with("We are closed on Sunday."), "{told}");
+        assert!(
+            told.contains("from Monday to Friday")
+                && told.contains("on Saturday")
+                && told.ends_with("We are closed on Sunday."),
+            "{told}"
+        );
     }
 
     #[test]
