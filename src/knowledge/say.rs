@@ -102,7 +102,7 @@ fn weekend(hours: &OpeningHours, saturday: Date, now: DateTime) -> String {
     if hours.spans_on(saturday).is_empty() && hours.spans_on(sunday).is_empty() {
         return format!("No, we are closed at the weekend{}.", again(hours, now.max(saturday.at(0, 0, 0, 0)), now));
     }
-    capitalised(format!("{}, and {}.", part(saturday, "Saturday"), part(sunday, "Sunday")))
+    capitalised(&format!("{}, and {}.", part(saturday, "Saturday"), part(sunday, "Sunday")))
 }
 
 fn open_at(hours: &OpeningHours, date: Date, asked: AskedTime, now: DateTime) -> String {
@@ -143,7 +143,7 @@ fn opening(hours: &OpeningHours, day: Option<Day>, now: DateTime) -> String {
         Some(Day::Weekend(saturday)) => weekend(hours, saturday, now),
         Some(Day::On(date)) => match hours.spans_on(date).first() {
             Some(span) => {
-                capitalised(format!("{} we open at {}.", day_label(date, now.date()), clock(time_of(span.opens))))
+                capitalised(&format!("{} we open at {}.", day_label(date, now.date()), clock(time_of(span.opens))))
             }
             None => closed_on(hours, date, now),
         },
@@ -180,7 +180,7 @@ fn closing(hours: &OpeningHours, day: Day, now: DateTime) -> String {
             }
         }
         Some(last) => {
-            capitalised(format!("{} we close at {}.", day_label(date, now.date()), clock_of_closing(last.closes)))
+            capitalised(&format!("{} we close at {}.", day_label(date, now.date()), clock_of_closing(last.closes)))
         }
         None => closed_on(hours, date, now),
     }
@@ -207,7 +207,7 @@ fn week(hours: &OpeningHours) -> String {
     };
     let (open, closed): (Vec<_>, Vec<_>) = groups.iter().partition(|(_, _, spans)| !spans.is_empty());
     let open: Vec<String> = open.iter().map(|g| format!("{} {}", name(g), spans_words(g.2))).collect();
-    let closed: Vec<String> = closed.iter().map(|g| name(g)).collect();
+    let closed: Vec<String> = closed.iter().map(name).collect();
     match (open.is_empty(), closed.is_empty()) {
         (true, _) => "We are closed for the time being.".to_owned(),
         (false, true) => format!("We are open {}.", open.join(", and ")),
@@ -280,7 +280,7 @@ fn closing_words(until: DateTime, now: DateTime) -> String {
     clock(until.time())
 }
 
-fn capitalised(text: String) -> String {
+fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
