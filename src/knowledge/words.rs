@@ -41,7 +41,7 @@ fn push_word(raw: &str, found: &mut Vec<String>) {
     }
     match word.split_once('\'') {
         None => {
-            found.extend(word.split('.').flat_map(|part| part.split(',')).filter(|p| !p.is_empty()).map(str::to_owned))
+            found.extend(word.split('.').flat_map(|part| part.split(',')).filter(|p| !p.is_empty()).map(str::to_owned));
         }
         Some((head, tail)) => push_contraction(head, tail, found),
     }
