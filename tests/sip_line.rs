@@ -382,14 +382,29 @@ async fn no_form_of_to_ends_the_line_over_udp() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_form_of_to_ends_the_line_over_tcp() {
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut line = Served::start(|_| {});
     for to in FAULTS {
-        for method in ["OPTIONS", "INVITE", "BYE", "MILK"] {
-            let mut stream = tokio::net::TcpStream::connect(line.address).await.expect("a connection");
-            stream.write_all(faulty(method, to, "TCP").as_bytes()).await.expect("sent");
-            stream.shutdown().await.expect("closed");
+        let mut stream = tokio::net::TcpStream::connect(line.address).await.expect("a connection");
+        let mut reply = [0; 12];
+        for (method, status) in [("OPTIONS", "400"), ("INVITE", "400"), ("BYE", "400")] {
+            // A name in Latin-1 before the fault: it must not cut the rows after it off.
+            let mut request = faulty(method, to, "TCP").into_bytes();
+            let at = request.windows(5).position(|w| w == b"From:").expect("a From row");
+            request.splice(at..at, b"Subject: \xe9\r\n".iter().copied());
+            stream.write_all(&request).await.expect("sent");
+            stream.read_exact(&mut reply).await.expect("a reply");
+            assert_eq!(reply, *format!("SIP/2.0 {status} ").as_bytes(), "{method} {to}");
+            let mut rest = Vec::new();
+            while !rest.ends_with(b"\r\n\r\n") {
+                rest.push(stream.read_u8().await.expect("the rest of the reply"));
+            }
         }
+        stream
+            .write_all(faulty("INVITE", to, "TCP").replace("Length: 0", "Length: -5").as_bytes())
+            .await
+            .expect("sent");
+        stream.read_to_end(&mut Vec::new()).await.expect("a connection that cannot be cut into messages is closed");
     }
     the_next_call_is_answered(&mut line).await;
     line.stop().await;

@@ -110,14 +110,13 @@ impl SipCaller {
         let any = any.parse().unwrap_or(target.address.ip());
         let own = own_address(any, target.address).map_err(bind_error)?;
         let sockets = Sockets::open(SocketAddr::new(own, 0), Transports::Udp).map_err(bind_error)?;
-        let stop = CancellationToken::new();
         // Nobody rings a caller: an INVITE that comes is refused by the guard.
         let no_room = Arc::new(|_: &str| false);
-        let (stack, incoming) = Stack::start(sockets, no_room, stop.clone()).await.map_err(bind_error)?;
+        let tasks = Tasks { tracker: self.tracker.clone(), stop: CancellationToken::new() };
+        let (stack, incoming) = Stack::start(sockets, no_room, &tasks).await.map_err(bind_error)?;
         let rtp_error = |source: OpenRtpError| RingError::Rtp { uri: uri.to_owned(), source: Box::new(source) };
         let socket = Ports::new(options.rtp_ports.clone()).open(own).map_err(rtp_error)?;
         let rtp_port = socket.local_addr().map_err(|source| rtp_error(source.into()))?.port();
-        let tasks = Tasks { tracker: self.tracker.clone(), stop };
         let local = LocalAudio {
             address: SocketAddr::new(own, rtp_port),
             encodings: options.codecs.clone(),
