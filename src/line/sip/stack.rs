@@ -106,6 +106,7 @@ pub(super) async fn unlogged<T>(part: impl Future<Output = T>) -> T {
 pub(super) struct Stack {
     endpoint: Endpoint,
     pub(super) address: SocketAddr,
+    pub(super) intake: Intake,
 }
 
 impl Stack {
@@ -134,8 +135,8 @@ impl Stack {
             let listener = TcpListener::from_std(tcp).map_err(|source| BindError::Tcp { address, source })?;
             tasks.tracker.spawn(accept(listener, intake.clone()));
         }
-        tasks.tracker.spawn(read(socket, udp, intake));
-        Ok((Self { endpoint, address }, incoming))
+        tasks.tracker.spawn(read(socket, udp, intake.clone()));
+        Ok((Self { endpoint, address, intake }, incoming))
     }
 
     /// Runs the stack until its token is cancelled.

@@ -28,6 +28,10 @@ const IDLE: Duration = Duration::from_secs(1800);
 /// After a failed accept (no file descriptors left) the next one waits.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A host that answers takes a connection within a round trip; one that does
+/// not is as good as absent (timer F of SIP is no longer).
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Accepts connections until the stack stops.
 pub(super) async fn accept(listener: TcpListener, intake: Intake) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -48,17 +52,38 @@ pub(super) async fn accept(listener: TcpListener, intake: Intake) {
         let (one, stop) = (intake.clone(), stop.clone());
         intake.tasks.tracker.spawn(async move {
             let _place = place;
-            if let Some(Err(error)) = stop.run_until_cancelled(serve(stream, source, &one)).await {
+            let served = async {
+                let connection = connection_of(stream, &one)?;
+                serve(&connection, source, &one).await
+            };
+            if let Some(Err(error)) = stop.run_until_cancelled(served).await {
                 tracing::debug!(%error, "a connection for SIP ended");
             }
         });
     }
 }
 
-/// Reads one connection until its far side closes it or sends what cannot be cut into messages.
-async fn serve(stream: TcpStream, source: SocketAddr, intake: &Intake) -> Result<(), rsipstack::Error> {
+/// Opens a connection of ours, which is read like one that came in.
+pub(super) async fn connect(address: SocketAddr, intake: &Intake) -> Result<TcpConnection, rsipstack::Error> {
+    let stream = tokio::time::timeout(CONNECT_PATIENCE, TcpStream::connect(address)).await;
+    let stream = stream.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+    let connection = connection_of(stream, intake)?;
+    let (reading, one, stop) = (connection.clone(), intake.clone(), intake.tasks.stop.clone());
+    intake.tasks.tracker.spawn(async move {
+        if let Some(Err(error)) = stop.run_until_cancelled(serve(&reading, address, &one)).await {
+            tracing::debug!(%error, "a connection for SIP ended");
+        }
+    });
+    Ok(connection)
+}
+
+fn connection_of(stream: TcpStream, intake: &Intake) -> Result<TcpConnection, rsipstack::Error> {
     let local = sip_address(Transport::Tcp, stream.local_addr()?);
-    let connection = TcpConnection::from_stream(stream, local, Some(intake.tasks.stop.child_token()))?;
+    TcpConnection::from_stream(stream, local, Some(intake.tasks.stop.child_token()))
+}
+
+/// Reads one connection until its far side closes it or sends what cannot be cut into messages.
+async fn serve(connection: &TcpConnection, source: SocketAddr, intake: &Intake) -> Result<(), rsipstack::Error> {
     let Some(mut reader) = connection.inner.read_half.lock().await.take() else { return Ok(()) };
     let mut buffer = Vec::with_capacity(MAX_MESSAGE);
     loop {
@@ -80,7 +105,7 @@ async fn serve(stream: TcpStream, source: SocketAddr, intake: &Intake) -> Result
                 Delimited::Message { start, end } => {
                     let message = buffer[start..end].to_vec();
                     buffer.drain(..end);
-                    take(&message, source, &connection, intake).await?;
+                    take(&message, source, connection, intake).await?;
                 }
                 Delimited::Incomplete => break,
                 Delimited::Broken { reply_to } => {
