@@ -9,11 +9,13 @@ mod caller;
 mod calls;
 mod exchange;
 mod identity;
+mod key_tones;
 mod line;
 mod peer;
 mod rtp_port;
 mod socket;
 mod stack;
+mod tcp;
 mod wire;
 
 pub use caller::{RingError, RingOptions, SipCaller};

@@ -9,5 +9,5 @@ mod sdp;
 
 pub use cause::{cause_of_status, status_of_cause};
 pub use dialog::{Dialog, ExchangeId, Notice, Output, Refusal, Timer};
-pub use guard::{ALLOW, Dropped, Guarded, MAX_MESSAGE, Passed, inspect, refuse};
+pub use guard::{ALLOW, Delimited, Dropped, Guarded, MAX_MESSAGE, Passed, delimit, inspect, refuse};
 pub use sdp::{Agreed, AudioOffer, Direction, Encoding, LocalAudio, NoCommonCodec, SdpError};
