@@ -1,0 +1,264 @@
+//! From the voice's raw sound to a telephone's: clean edges, one loudness, the
+//! line's rate. Sound comes and goes in slices; the seams are not heard.
+
+use std::time::Duration;
+
+use crate::media::{Conversion, Resampler, SampleRate};
+
+/// The rate of Piper's voices of medium and high quality.
+pub(super) const HZ: usize = 22_050;
+
+/// Below this (-48 dBFS, where the voice itself has -24 dBFS) the voice is silent.
+const QUIET: f32 = 0.004;
+
+/// Kept before the first sound and after the last one, so that an `h` or the
+/// end of a `t` is not bitten off.
+const LEAD: Duration = Duration::from_millis(12);
+const TAIL: Duration = Duration::from_millis(40);
+
+/// Ramps at either end of a clause, against clicks.
+const FADE: Duration = Duration::from_millis(6);
+
+/// The level of active speech that a telephone carries well: -18 dBFS.
+const TARGET_RMS: f32 = 0.126;
+
+/// Where the loudness starts for a voice of Piper's, which has about -24 dBFS.
+const FIRST_GAIN: f32 = 2.0;
+
+/// The gain stays within these, so that a breath is never made a shout.
+const GAIN_MIN: f32 = 0.7;
+const GAIN_MAX: f32 = 4.0;
+
+/// Loudness is looked at in blocks of 20 ms, and goes a fiftieth of the way
+/// in each: half in 0.7 s, too slow to be heard as pumping.
+const BLOCK: usize = HZ / 50;
+const GAIN_STEP: f32 = 0.02;
+
+/// A block below this is a pause, and says nothing of the voice's loudness.
+const ACTIVE_RMS: f32 = 0.02;
+
+/// Peaks are bent from -8 dBFS on, and stay below -4 dBFS: the filter after
+/// this rings by up to 1 dB, and -3 dBFS is what a telephone's peer expects.
+const KNEE: f32 = 0.398;
+const CEILING: f32 = 0.631;
+
+/// What finishes one utterance.
+pub(super) struct Finish {
+    edges: Edges,
+    loudness: Loudness,
+    resampler: Resampler,
+}
+
+impl Finish {
+    pub(super) fn new(line: SampleRate) -> Self {
+        let conversion = match line {
+            SampleRate::Hz8000 => Conversion::Hz22050ToHz8000,
+            SampleRate::Hz16000 => Conversion::Hz22050ToHz16000,
+        };
+        Self { edges: Edges::new(), loudness: Loudness::new(), resampler: Resampler::new(conversion) }
+    }
+
+    /// Samples of the line for a slice of the voice's. May be none.
+    pub(super) fn slice(&mut self, raw: &[f32]) -> Vec<i16> {
+        let mut sound = self.edges.slice(raw);
+        self.loudness.apply(&mut sound);
+        self.resampled(&sound)
+    }
+
+    /// The end of a clause, and the pause after it.
+    pub(super) fn end_clause(&mut self, pause: Duration) -> Vec<i16> {
+        let mut sound = self.edges.end();
+        self.loudness.apply(&mut sound);
+        sound.resize(sound.len() + samples_in(pause), 0.0);
+        self.resampled(&sound)
+    }
+
+    /// What is still in the filter, at the very end.
+    pub(super) fn end(&mut self) -> Vec<i16> {
+        let mut out = Vec::new();
+        self.resampler.finish(&mut out);
+        out
+    }
+
+    fn resampled(&mut self, sound: &[f32]) -> Vec<i16> {
+        let mut out = Vec::new();
+        let sound: Vec<i16> = sound.iter().copied().map(to_sample).collect();
+        self.resampler.push(&sound, &mut out);
+        out
+    }
+}
+
+/// How many of the voice's samples last as long as `time`.
+const fn samples_in(time: Duration) -> usize {
+    // Milliseconds here are below a second: no loss.
+    time.subsec_millis() as usize * HZ / 1000
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "float casts saturate, which is what is wanted")]
+fn to_sample(value: f32) -> i16 {
+    (value * 32_768.0).round() as i16
+}
+
+/// Cuts the silence that the voice makes around a clause: the pauses are ours
+/// to choose, and silence before the first word is time that the caller waits.
+struct Edges {
+    began: bool,
+    /// Silence that is kept only if sound follows.
+    quiet: Vec<f32>,
+}
+
+impl Edges {
+    const fn new() -> Self {
+        Self { began: false, quiet: Vec::new() }
+    }
+
+    fn slice(&mut self, raw: &[f32]) -> Vec<f32> {
+        self.quiet.extend_from_slice(raw);
+        let Some(last) = self.quiet.iter().rposition(|s| s.abs() > QUIET) else {
+            if !self.began {
+                // Only the lead can still be wanted.
+                let surplus = self.quiet.len().saturating_sub(samples_in(LEAD));
+                self.quiet.drain(..surplus);
+            }
+            return Vec::new();
+        };
+        let rest = self.quiet.split_off(last + 1);
+        let mut sound = std::mem::replace(&mut self.quiet, rest);
+        if !self.began {
+            self.began = true;
+            let first = sound.iter().position(|s| s.abs() > QUIET).unwrap_or(0);
+            sound.drain(..first.saturating_sub(samples_in(LEAD)));
+            fade(&mut sound, samples_in(FADE), |way| way);
+        }
+        sound
+    }
+
+    fn end(&mut self) -> Vec<f32> {
+        let mut tail = std::mem::take(&mut self.quiet);
+        tail.truncate(samples_in(TAIL));
+        if !std::mem::take(&mut self.began) {
+            return Vec::new();
+        }
+        let start = tail.len().saturating_sub(samples_in(FADE));
+        let len = tail.len() - start;
+        fade(&mut tail[start..], len, |way| 1.0 - way);
+        tail
+    }
+}
+
+/// Ramps the first `len` samples by a curve over 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "a fade has some hundred samples")]
+fn fade(sound: &mut [f32], len: usize, curve: impl Fn(f32) -> f32) {
+    for (i, sample) in sound.iter_mut().take(len).enumerate() {
+        *sample *= curve((i as f32 + 0.5) / len as f32);
+    }
+}
+
+/// Brings speech to the telephone's level. The gain drifts slowly and does not
+/// look ahead, so that the first slice need not wait.
+struct Loudness {
+    gain: f32,
+    energy: f32,
+    seen: usize,
+}
+
+impl Loudness {
+    const fn new() -> Self {
+        Self { gain: FIRST_GAIN, energy: 0.0, seen: 0 }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a block has some hundred samples")]
+    fn apply(&mut self, sound: &mut [f32]) {
+        for sample in sound {
+            self.energy += *sample * *sample;
+            self.seen += 1;
+            *sample = bent(*sample * self.gain);
+            if self.seen == BLOCK {
+                let rms = (self.energy / BLOCK as f32).sqrt();
+                if rms > ACTIVE_RMS {
+                    let wanted = (TARGET_RMS / rms).clamp(GAIN_MIN, GAIN_MAX);
+                    self.gain *= (wanted / self.gain).powf(GAIN_STEP);
+                }
+                (self.energy, self.seen) = (0.0, 0);
+            }
+        }
+    }
+}
+
+/// Straight up to the knee, then bent towards the ceiling.
+fn bent(sample: f32) -> f32 {
+    let over = sample.abs() - KNEE;
+    if over <= 0.0 {
+        return sample;
+    }
+    let room = CEILING - KNEE;
+    (KNEE + room * (over / room).tanh()).copysign(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tone between two silences, in samples of the voice.
+    fn tone(before: usize, len: usize, after: usize, amplitude: f32) -> Vec<f32> {
+        let mut sound = vec![0.0; before];
+        sound.extend((0..len).map(|i| amplitude * (i as f32 * 0.15).sin()));
+        sound.resize(before + len + after, 0.0);
+        sound
+    }
+
+    #[test]
+    fn silence_around_a_clause_becomes_the_pause_that_was_asked_for() {
+        let raw = tone(HZ / 2, HZ, HZ / 2, 0.2);
+        let mut edges = Edges::new();
+        let mut kept: usize = raw.chunks(1000).map(|slice| edges.slice(slice).len()).sum();
+        kept += edges.end().len();
+        let expected = HZ + samples_in(LEAD) + samples_in(TAIL);
+        assert!(kept.abs_diff(expected) < 60, "{kept} of {expected}");
+    }
+
+    #[test]
+    fn silence_within_a_clause_is_kept() {
+        let mut raw = tone(0, HZ / 4, HZ / 4, 0.2);
+        raw.extend(tone(0, HZ / 4, 0, 0.2));
+        let mut edges = Edges::new();
+        let mut kept: Vec<f32> = raw.chunks(700).flat_map(|slice| edges.slice(slice)).collect();
+        kept.extend(edges.end());
+        assert!(kept.len().abs_diff(raw.len()) < 60);
+    }
+
+    #[test]
+    fn slices_of_any_size_give_the_same_sound() {
+        let raw = tone(500, HZ, 900, 0.3);
+        let made = |size: usize| {
+            let mut finish = Finish::new(SampleRate::Hz8000);
+            let mut sound: Vec<i16> = raw.chunks(size).flat_map(|slice| finish.slice(slice)).collect();
+            sound.extend(finish.end_clause(Duration::from_millis(350)));
+            sound
+        };
+        assert_eq!(made(333), made(4096));
+    }
+
+    #[test]
+    fn quiet_and_loud_voices_come_out_at_the_same_level_and_no_peak_is_above_the_ceiling() {
+        for amplitude in [0.08, 0.15, 0.9] {
+            let mut loudness = Loudness::new();
+            let mut sound = tone(0, 4 * HZ, 0, amplitude);
+            loudness.apply(&mut sound);
+            let last = &sound[3 * HZ..];
+            let rms = (last.iter().map(|s| s * s).sum::<f32>() / HZ as f32).sqrt();
+            assert!(rms > TARGET_RMS * 0.8 && rms < TARGET_RMS * 3.6, "{amplitude}: {rms}");
+            assert!(sound.iter().all(|s| s.abs() <= CEILING));
+        }
+    }
+
+    #[test]
+    fn a_clause_begins_and_ends_without_a_click() {
+        let mut edges = Edges::new();
+        let mut sound = edges.slice(&tone(0, HZ / 4, 0, 0.5));
+        sound.extend(edges.slice(&[0.003; 2000]));
+        sound.extend(edges.end());
+        assert!(sound[0].abs() < 0.01);
+        assert!(sound[sound.len() - 1].abs() < 0.001);
+    }
+}

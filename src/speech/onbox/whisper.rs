@@ -1,0 +1,211 @@
+//! The box's own ears: Whisper for the words, smart-turn for whether the
+//! caller is done. All computing happens in the engines' pool; what is heard
+//! goes to who asked, and to nobody else: no log, no disk.
+
+mod model;
+mod words;
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+pub use self::model::LoadEars;
+use self::model::{Decode, HZ, Model, Prompt, Unwanted};
+use self::words::is_phantom;
+use super::pool::{Pool, PoolFull, Priority, rten_companion};
+use super::smart_turn::{SmartTurn, WINDOW};
+use super::turn_sound::TurnSound;
+use crate::media::Frame;
+use crate::speech::{Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, Transcriber};
+use crate::terms::{Moment, Private, RequestId};
+
+/// Where the ears read the time: for how long a decode took, and nothing else.
+pub type MomentSource = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// A block of 20 ms below this (-55 dBFS) holds nobody's voice: line noise on
+/// a quiet trunk is at -65, a whisper into a telephone at -45.
+const VOICE_RMS: f32 = 58.0;
+
+/// Samples of such a block.
+const BLOCK: usize = HZ / 50;
+
+/// Blocks of voice that make words: a `no` has some eight.
+const VOICE_BLOCKS: usize = 3;
+
+/// The ears. Cheap to share; they serve all calls.
+pub struct WhisperEars {
+    engines: Arc<Engines>,
+    pool: Arc<Pool>,
+    now: MomentSource,
+}
+
+struct Engines {
+    whisper: Model,
+    smart_turn: SmartTurn,
+}
+
+impl WhisperEars {
+    /// Loads the GGML file at `whisper` (0.1 to 0.3 s). `threads` compute each
+    /// decode: one where several calls share the cores, because whisper.cpp's
+    /// threads spin while they wait for each other; two halve the time of a
+    /// single call on two idle cores.
+    pub fn load(
+        whisper: &Path,
+        smart_turn: SmartTurn,
+        threads: NonZero<usize>,
+        pool: Arc<Pool>,
+        now: MomentSource,
+    ) -> Result<Self, LoadEars> {
+        let engines = Engines { whisper: Model::load(whisper, threads)?, smart_turn };
+        Ok(Self { engines: Arc::new(engines), pool, now })
+    }
+}
+
+impl Transcriber for WhisperEars {
+    fn name(&self) -> &'static str {
+        "whisper-onbox"
+    }
+
+    fn open(&self, hints: Hints, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        Box::new(WhisperHearing {
+            prompt: self.engines.whisper.prompt(&hints.words),
+            engines: Arc::clone(&self.engines),
+            pool: Arc::clone(&self.pool),
+            now: Arc::clone(&self.now),
+            sound: TurnSound::default(),
+            answers,
+            decode: Unwanted::default(),
+            judgement: Unwanted::default(),
+        })
+    }
+}
+
+/// One call's ears.
+struct WhisperHearing {
+    engines: Arc<Engines>,
+    pool: Arc<Pool>,
+    now: MomentSource,
+    prompt: Prompt,
+    sound: TurnSound,
+    answers: mpsc::Sender<EarsEvent>,
+    /// For the decode and the judgement that were asked for last.
+    decode: Unwanted,
+    judgement: Unwanted,
+}
+
+impl Hearing for WhisperHearing {
+    fn frame(&mut self, frame: &Frame, at: Moment) {
+        self.sound.push(frame, at);
+    }
+
+    fn turn_began(&mut self, at: Moment) {
+        self.sound.began(at);
+    }
+
+    fn decode(&mut self, request: RequestId) {
+        self.decode.set();
+        self.decode = Unwanted::default();
+        let (engines, answers) = (Arc::clone(&self.engines), self.answers.clone());
+        let (unwanted, prompt) = (self.decode.clone(), self.prompt.clone());
+        let (now, asked) = (Arc::clone(&self.now), (self.now)());
+        let sound = self.sound.all();
+        let job = move || {
+            let heard = match hear(&engines.whisper, &sound, &prompt, &unwanted) {
+                Err(Decode::Cancelled) => return,
+                Err(error @ Decode::Engine(_)) => {
+                    tracing::warn!(%error, "a turn could not be decoded");
+                    EarsEvent::Failed { request, error: EarsError::Engine("whisper.cpp failed") }
+                }
+                Ok((words, confidence)) => EarsEvent::Heard(Heard {
+                    request,
+                    words: Private::new(words),
+                    confidence,
+                    took: now().since(asked),
+                    sound: length(&sound),
+                }),
+            };
+            answer(&answers, heard);
+        };
+        self.submitted(request, self.pool.submit(Priority::Ears, job));
+    }
+
+    fn judge(&mut self, request: RequestId) {
+        self.judgement.set();
+        self.judgement = Unwanted::default();
+        let (engines, answers) = (Arc::clone(&self.engines), self.answers.clone());
+        let unwanted = self.judgement.clone();
+        let sound = self.sound.last(WINDOW);
+        let job = move || {
+            if unwanted.is_set() {
+                return;
+            }
+            let event = match engines.smart_turn.turn_over(&sound, &rten_companion()) {
+                Ok(probability) => EarsEvent::TurnOver { request, probability },
+                Err(error) => {
+                    tracing::warn!(%error, "the end of a turn could not be judged");
+                    EarsEvent::Failed { request, error: EarsError::Engine("smart-turn failed") }
+                }
+            };
+            if !unwanted.is_set() {
+                answer(&answers, event);
+            }
+        };
+        self.submitted(request, self.pool.submit(Priority::Turn, job));
+    }
+
+    fn abandon(&mut self) {
+        self.decode.set();
+        self.judgement.set();
+    }
+}
+
+impl WhisperHearing {
+    fn submitted(&self, request: RequestId, taken: Result<(), PoolFull>) {
+        if taken.is_err() {
+            answer(&self.answers, EarsEvent::Failed { request, error: EarsError::Overloaded });
+        }
+    }
+}
+
+impl Drop for WhisperHearing {
+    /// A call that is over wants no more words.
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+/// A call that does not take its answers is over or stuck; a worker of the
+/// pool must not wait for it.
+fn answer(answers: &mpsc::Sender<EarsEvent>, event: EarsEvent) {
+    if answers.try_send(event).is_err() {
+        tracing::debug!("an answer of the ears was not taken");
+    }
+}
+
+/// Decodes sound, unless nobody speaks in it: Whisper hears words in silence.
+fn hear(whisper: &Model, sound: &[i16], prompt: &Prompt, unwanted: &Unwanted) -> Result<(String, Confidence), Decode> {
+    if !has_voice(sound) {
+        return Ok((String::new(), model::NOTHING));
+    }
+    let (words, confidence) = whisper.decode(sound, prompt, unwanted)?;
+    if is_phantom(&words, confidence.mean_log_probability) {
+        return Ok((String::new(), Confidence { no_speech: 1.0, ..confidence }));
+    }
+    Ok((words, confidence))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a block has 320 samples")]
+fn has_voice(sound: &[i16]) -> bool {
+    let loud = |block: &&[i16]| {
+        let energy: f32 = block.iter().map(|s| f32::from(*s).powi(2)).sum();
+        (energy / block.len() as f32).sqrt() > VOICE_RMS
+    };
+    sound.chunks(BLOCK).filter(loud).count() >= VOICE_BLOCKS
+}
+
+fn length(sound: &[i16]) -> Duration {
+    Duration::from_millis(sound.len() as u64 * 1000 / HZ as u64)
+}

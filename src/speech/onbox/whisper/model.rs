@@ -1,0 +1,244 @@
+//! Whisper through whisper.cpp: sound in, words and how sure it is of them out.
+//! It knows nothing of calls, turns or channels.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
+
+use super::words::{cleaned, compression, repeats};
+use crate::speech::Confidence;
+use crate::terms::Language;
+
+/// The rate that Whisper hears at.
+pub(super) const HZ: usize = 16_000;
+
+/// whisper.cpp refuses less than a second; shorter sound gets silence after it.
+const SHORTEST: usize = HZ + HZ / 10;
+
+/// Encoder positions: 50 in a second, 1500 in Whisper's half minute.
+const POSITIONS_PER_SECOND: usize = 50;
+const POSITIONS_MAX: usize = 1500;
+
+/// Fewer, and Whisper repeats itself: cut to the sound's length it said the
+/// same words ten times over. 448 positions are nine seconds.
+const POSITIONS_MIN: usize = 448;
+
+/// Positions after the sound's end, so that its last word has room.
+const POSITIONS_AFTER: usize = 64;
+
+/// Speech has at most some five tokens in a second; what goes on longer is a
+/// loop. Six more are the end and a short word's punctuation.
+const TOKENS_PER_SECOND: usize = 5;
+const TOKENS_MORE: usize = 6;
+
+/// Tokens of the business's words before the sound. Whisper takes 223; each
+/// costs time in every decode (about 1 ms), and the first are the likeliest.
+const PROMPT_TOKENS: usize = 96;
+
+/// What a turn without any token is given: surely nothing.
+pub(super) const NOTHING: Confidence =
+    Confidence { mean_log_probability: -10.0, no_speech: 1.0, compression: 1.0, repeats: false };
+
+#[derive(Debug, Error)]
+pub enum LoadEars {
+    #[error("loading the ears {path}: it is missing, or no GGML file of Whisper")]
+    Model { path: String, source: whisper_rs::WhisperError },
+    #[error("loading the ears: their memory could not be had")]
+    State(#[source] whisper_rs::WhisperError),
+}
+
+#[derive(Debug, Error)]
+pub enum Decode {
+    #[error("decoding a turn: it is not wanted any more")]
+    Cancelled,
+    #[error("decoding a turn: whisper.cpp failed")]
+    Engine(#[source] whisper_rs::WhisperError),
+}
+
+/// Says to a decode that it is not wanted any more. Looked at before the
+/// encoder, after it, and before each token: whisper.cpp does not look within.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unwanted(Arc<AtomicBool>);
+
+impl Unwanted {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The weights, shared by all calls, and the working memory of those who decode.
+pub(super) struct Model {
+    weights: WhisperContext,
+    idle: Mutex<Vec<Place>>,
+    threads: i32,
+}
+
+/// Working memory for one decode at a time (some 100 MB). It is kept, because
+/// making it takes longer than a short decode.
+struct Place {
+    state: WhisperState,
+    params: FullParams<'static, 'static>,
+    unwanted: Arc<Mutex<Unwanted>>,
+}
+
+/// Tokens of the business's words, made once for a call.
+#[derive(Clone, Default)]
+pub(super) struct Prompt(Vec<i32>);
+
+impl Model {
+    pub(super) fn load(path: &Path, threads: NonZero<usize>) -> Result<Self, LoadEars> {
+        // Without a logging feature the hooks drop every row: whisper.cpp's debug
+        // rows quote the words that it hears.
+        whisper_rs::install_logging_hooks();
+        let weights = WhisperContext::new_with_params(path, WhisperContextParameters::default())
+            .map_err(|source| LoadEars::Model { path: path.display().to_string(), source })?;
+        let model = Self { weights, idle: Mutex::default(), threads: small(threads.get()) };
+        // The first call should not wait for it, and a box without the memory
+        // should not start.
+        let first = model.place().map_err(LoadEars::State)?;
+        model.lock().push(first);
+        Ok(model)
+    }
+
+    /// The business's words in the manner of a transcript, which is what
+    /// Whisper takes for the text before the sound.
+    pub(super) fn prompt(&self, words: &[String]) -> Prompt {
+        let mut prompt = Vec::new();
+        if words.is_empty() {
+            return Prompt(prompt);
+        }
+        // What fits, from the first word on: half a name would mislead.
+        for text in std::iter::once(" A telephone call:".to_owned()).chain(words.iter().map(|word| format!(" {word},")))
+        {
+            match self.weights.tokenize(&text.replace('\0', ""), PROMPT_TOKENS) {
+                Ok(tokens) if prompt.len() + tokens.len() <= PROMPT_TOKENS => prompt.extend(tokens),
+                Ok(_) => break,
+                // Too many for the room that it was given.
+                Err(_) => {}
+            }
+        }
+        Prompt(prompt)
+    }
+
+    /// The words of `sound` (16 kHz, at most half a minute).
+    pub(super) fn decode(
+        &self,
+        sound: &[i16],
+        prompt: &Prompt,
+        unwanted: &Unwanted,
+    ) -> Result<(String, Confidence), Decode> {
+        if unwanted.is_set() {
+            return Err(Decode::Cancelled);
+        }
+        let idle = self.lock().pop();
+        let mut place = match idle {
+            Some(place) => place,
+            None => self.place().map_err(Decode::Engine)?,
+        };
+        let heard = place.decode(sound, prompt, unwanted);
+        // As many are kept as ever worked at once, which the pool bounds.
+        self.lock().push(place);
+        heard
+    }
+
+    fn place(&self) -> Result<Place, whisper_rs::WhisperError> {
+        let unwanted = Arc::new(Mutex::new(Unwanted::default()));
+        let state = self.weights.create_state()?;
+        Ok(Place { state, params: parameters(self.threads, &unwanted), unwanted })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The parameters that stay the same. They are made once for each place and
+/// then copied, because the bindings never free the language's name and the
+/// callback.
+fn parameters(threads: i32, unwanted: &Arc<Mutex<Unwanted>>) -> FullParams<'static, 'static> {
+    let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+    params.set_n_threads(threads);
+    params.set_language(Some(Language::English.iso_639_1()));
+    params.set_translate(false);
+    params.set_no_context(true);
+    params.set_no_timestamps(true);
+    params.set_single_segment(true);
+    params.set_suppress_blank(true);
+    params.set_suppress_nst(true);
+    params.set_temperature(0.0);
+    // No second and third try at a higher temperature: they take as long again
+    // and make words up. The conversation asks again instead.
+    params.set_temperature_inc(0.0);
+    // Nothing is dropped here for its probabilities: that is for who asked.
+    params.set_no_speech_thold(1.0);
+    params.set_print_special(false);
+    params.set_print_progress(false);
+    params.set_print_realtime(false);
+    params.set_print_timestamps(false);
+    let unwanted = Arc::clone(unwanted);
+    // Boxed here on purpose: the bindings (0.16) hand whisper.cpp a pointer to
+    // a boxed `dyn FnMut` but read it back as the closure's own type. The two
+    // are the same only when that type is a boxed `dyn FnMut` itself.
+    let callback: Box<dyn FnMut() -> bool> =
+        Box::new(move || unwanted.lock().unwrap_or_else(PoisonError::into_inner).is_set());
+    params.set_abort_callback_safe::<_, Box<dyn FnMut() -> bool>>(callback);
+    params
+}
+
+impl Place {
+    fn decode(&mut self, sound: &[i16], prompt: &Prompt, unwanted: &Unwanted) -> Result<(String, Confidence), Decode> {
+        let mut samples: Vec<f32> = sound.iter().map(|s| f32::from(*s) / 32_768.0).collect();
+        samples.resize(samples.len().max(SHORTEST), 0.0);
+        let mut params: FullParams<'_, '_> = self.params.clone();
+        let positions = (sound.len() * POSITIONS_PER_SECOND).div_ceil(HZ) + POSITIONS_AFTER;
+        params.set_audio_ctx(small(positions.clamp(POSITIONS_MIN, POSITIONS_MAX)));
+        params.set_max_tokens(small((sound.len() * TOKENS_PER_SECOND).div_ceil(HZ) + TOKENS_MORE));
+        if !prompt.0.is_empty() {
+            params.set_tokens(&prompt.0);
+        }
+        *self.unwanted.lock().unwrap_or_else(PoisonError::into_inner) = unwanted.clone();
+        let decoded = self.state.full(params, &samples);
+        if unwanted.is_set() {
+            return Err(Decode::Cancelled);
+        }
+        decoded.map_err(Decode::Engine)?;
+        Ok(self.heard())
+    }
+
+    fn heard(&self) -> (String, Confidence) {
+        let mut text = String::new();
+        let (mut sum, mut tokens, mut no_speech) = (0.0, 0.0_f32, 0.0_f32);
+        for segment in self.state.as_iter() {
+            text.push_str(&segment.to_str_lossy().unwrap_or_default());
+            no_speech = no_speech.max(segment.no_speech_probability());
+            for token in (0..segment.n_tokens()).filter_map(|at| segment.get_token(at)) {
+                sum += token.token_data().plog;
+                tokens += 1.0;
+            }
+        }
+        let words = cleaned(&text);
+        if words.is_empty() {
+            return (words, Confidence { no_speech: no_speech.max(NOTHING.no_speech), ..NOTHING });
+        }
+        let confidence = Confidence {
+            mean_log_probability: if tokens > 0.0 { sum / tokens } else { NOTHING.mean_log_probability },
+            no_speech,
+            compression: compression(&words),
+            repeats: repeats(&words),
+        };
+        (words, confidence)
+    }
+}
+
+/// Counts here are below a few thousand.
+fn small(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
