@@ -10,7 +10,8 @@ pub mod simulated;
 pub mod sip;
 
 pub use leg::{
-    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent, MouthFrame, Offer,
+    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent,
+    MouthFrame, Offer,
 };
 pub use leg_end::{EventEnd, LegEnd, leg};
 pub use media_clock::{ClockGone, MediaClock, MediaPort, ReadClock, Stay};

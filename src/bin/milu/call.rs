@@ -1,3 +1,5 @@
 #[derive(clap::Args)]
 pub struct CallArgs {}
-pub fn call(_args: &CallArgs) -> Result<(), crate::Failure> { Err(crate::Failure::no("x")) }
+pub fn call(_args: &CallArgs) -> Result<(), crate::Failure> {
+    Err(crate::Failure::no("x"))
+}

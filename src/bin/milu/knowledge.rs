@@ -52,8 +52,8 @@ pub fn knowledge(args: &KnowledgeArgs) -> Result<(), Failure> {
 
 fn read(file: &Path) -> Result<KnowledgeBase, Failure> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|e| Failure::usage(format!("reading the knowledge file {name}: {e}")))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|e| Failure::usage(format!("reading the knowledge file {name}: {e}")))?;
     KnowledgeBase::parse(&name, &text).map_err(Failure::usage)
 }
 

@@ -199,11 +199,7 @@ impl Thinking for CallMind {
 }
 
 impl CallMind {
-    fn think(
-        &self,
-        request: RequestId,
-        find: impl FnOnce(&Engines, &Recollection) -> Found + Send + 'static,
-    ) {
+    fn think(&self, request: RequestId, find: impl FnOnce(&Engines, &Recollection) -> Found + Send + 'static) {
         let remembered = lock(&self.memory).ask(request);
         let mut question =
             Question { request, memory: Arc::clone(&self.memory), answers: self.answers.clone(), open: true };
