@@ -1,6 +1,8 @@
 //! A SIP line against SIPp, a client that is not ours: calls over UDP and TCP
 //! with sound, and the faults that end other gateways.
 
+#![expect(clippy::panic, reason = "a test panics to fail")]
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
 use std::sync::Arc;
