@@ -15,4 +15,4 @@ pub use leg::{
 };
 pub use leg_end::{EventEnd, LegEnd, leg};
 pub use media_clock::{ClockGone, MediaClock, MediaPort, ReadClock, Stay};
-pub use mouth_end::{MouthEnd, Speech};
+pub use mouth_end::MouthEnd;

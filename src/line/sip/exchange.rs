@@ -173,8 +173,8 @@ pub(super) fn send(
     sending: Sending,
     inbox: mpsc::Sender<FromPeer>,
     told: fn(rsipstack::sip::Response) -> Option<FromPeer>,
-) -> Result<(), rsipstack::Error> {
-    let key = TransactionKey::from_request(&sending.request, TransactionRole::Client)?;
+) -> Result<(), Box<rsipstack::Error>> {
+    let key = TransactionKey::from_request(&sending.request, TransactionRole::Client).map_err(Box::new)?;
     let mut transaction = Transaction::new_client(key, sending.request, endpoint.clone(), sending.connection);
     transaction.destination = sending.destination;
     let stop = tasks.stop.clone();

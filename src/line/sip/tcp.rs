@@ -77,6 +77,7 @@ pub(super) async fn connect(address: SocketAddr, intake: &Intake) -> Result<TcpC
     Ok(connection)
 }
 
+#[expect(clippy::result_large_err, reason = "the error is the stack's own")]
 fn connection_of(stream: TcpStream, intake: &Intake) -> Result<TcpConnection, rsipstack::Error> {
     let local = sip_address(Transport::Tcp, stream.local_addr()?);
     TcpConnection::from_stream(stream, local, Some(intake.tasks.stop.child_token()))

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use rsipstack::sip::{HasHeaders, HeadersExt as _, SipMessage};
 
 use super::*;
+use crate::signalling::sip::{Delimited, delimit};
 
 fn source() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 7], 5062))
