@@ -20,6 +20,10 @@ use super::tcp::accept;
 /// What we call ourselves in `User-Agent`.
 const USER_AGENT: &str = concat!("milu/", env!("CARGO_PKG_VERSION"));
 
+/// Ports tried where the system chooses: even with half of all ports in use
+/// over TCP, eight tries fail once in 256.
+const CHOICES: u32 = 8;
+
 #[derive(Debug, Error)]
 pub enum BindError {
     #[error("opening {address} for SIP over UDP")]
@@ -47,7 +51,19 @@ pub(super) enum Transports {
 }
 
 impl Sockets {
+    /// With port 0 the system chooses one, which has to be free for both transports.
     pub(super) fn open(address: SocketAddr, transports: Transports) -> Result<Self, BindError> {
+        let mut opened = Self::try_open(address, transports);
+        for _ in 1..CHOICES {
+            if address.port() != 0 || !matches!(opened, Err(BindError::Tcp { .. })) {
+                break;
+            }
+            opened = Self::try_open(address, transports);
+        }
+        opened
+    }
+
+    fn try_open(address: SocketAddr, transports: Transports) -> Result<Self, BindError> {
         let udp_error = |source| BindError::Udp { address, source };
         let udp = std::net::UdpSocket::bind(address).map_err(udp_error)?;
         udp.set_nonblocking(true).map_err(udp_error)?;
