@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use milu::line::sip::{SipLine, SipLineConfig};
-use milu::line::{EarFrame, FrameOrigin, LegCommand, LegEvent, Line, MediaClock, MouthFrame, Offer};
+use milu::line::sip::{RingOptions, SipCaller, SipLine, SipLineConfig};
+use milu::line::{EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineState, MediaClock, MouthFrame, Offer};
 use milu::media::{Level, SampleRate};
 use milu::signalling::sip::Encoding;
 use milu::terms::{EndCause, LineId, Moment, UtteranceId};
@@ -29,6 +29,7 @@ struct Served {
     offers: mpsc::Receiver<Offer>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
+    health: Arc<dyn Fn() -> milu::line::LineHealth + Send + Sync>,
 }
 
 impl Served {
@@ -50,9 +51,10 @@ impl Served {
         let address = line.local_address();
         let (sender, offers) = mpsc::channel(8);
         let stop = CancellationToken::new();
+        let health = line.health();
         let served = Box::new(line).serve(sender, stop.clone());
         let running = tokio::runtime::Handle::current().spawn(served);
-        Self { address, offers, stop, running }
+        Self { address, offers, stop, running, health }
     }
 
     async fn offer(&mut self) -> Offer {
@@ -174,6 +176,34 @@ fn end_of(events: &[LegEvent]) -> EndCause {
     }
 }
 
+/// The events of a leg up to and with its end.
+async fn events_of(leg: &mut Leg) -> Vec<LegEvent> {
+    let mut events = Vec::new();
+    while let Some(event) = tokio::time::timeout(PATIENCE, leg.events.recv()).await.expect("in time") {
+        events.push(event);
+    }
+    events
+}
+
+/// A desk that answers and waits for the end.
+async fn answered(mut offer: Offer) -> Vec<LegEvent> {
+    offer.leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+    events_of(&mut offer.leg).await
+}
+
+fn has(events: &[LegEvent], wanted: impl Fn(&LegEvent) -> bool) -> bool {
+    events.iter().any(wanted)
+}
+
+/// The ordinary call, which shows that the line still lives.
+async fn the_next_call_is_answered(line: &mut Served) {
+    let telephone = Telephone::new();
+    let sipp = Sipp::start("no_content_length", line.address, telephone.port(), &[]);
+    let events = answered(line.offer().await).await;
+    assert_eq!(end_of(&events), EndCause::NormalClearing);
+    sipp.succeeds().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_is_answered_and_both_sides_hear() {
     let mut line = Served::start(|_| {});
@@ -186,5 +216,245 @@ async fn a_call_is_answered_and_both_sides_hear() {
     assert!(matches!(events[0], LegEvent::Answered { rate: SampleRate::Hz8000, codec: "PCMA", .. }));
     assert_eq!(end_of(&events), EndCause::NormalClearing);
     assert!(received > 0);
+    let Some(LegEvent::Ended { media, .. }) = events.last() else { panic!("an end") };
+    assert_eq!((media.codec.as_deref(), media.packets_lost), (Some("PCMA"), 0));
+    assert!(media.mos.is_some_and(|mos| mos > 4.0), "{media:?}");
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_over_tcp_is_answered_and_both_sides_hear() {
+    let mut line = Served::start(|_| {});
+    let telephone = Telephone::new();
+    let sipp = Sipp::start("normal", line.address, telephone.port(), &["-t", "t1"]);
+    let desk = echo(line.offer().await);
+    let ((events, _), (), ()) = tokio::join!(desk, telephone.hears_itself(), sipp.succeeds());
+    assert_eq!(end_of(&events), EndCause::NormalClearing);
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invite_without_content_length_is_a_call_with_sound() {
+    let mut line = Served::start(|_| {});
+    the_next_call_is_answered(&mut line).await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invite_without_offer_is_a_call_with_sound() {
+    let mut line = Served::start(|_| {});
+    let telephone = Telephone::new();
+    let sipp = Sipp::start("delayed_offer", line.address, telephone.port(), &[]);
+    let desk = echo(line.offer().await);
+    let ((events, _), (), ()) = tokio::join!(desk, telephone.hears_itself(), sipp.succeeds());
+    assert!(matches!(events[0], LegEvent::Answered { codec: "PCMA", .. }));
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_hangs_up_while_it_rings_ends_the_offer() {
+    let mut line = Served::start(|_| {});
+    let sipp = Sipp::start("early_cancel", line.address, 40_000, &[]);
+    let mut offer = line.offer().await;
+    let events = events_of(&mut offer.leg).await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(end_of(&events), EndCause::NormalClearing);
+    sipp.succeeds().await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_in_latin_1_does_not_keep_a_caller_out() {
+    let mut line = Served::start(|_| {});
+    let sipp = Sipp::start("latin1_name", line.address, 40_000, &[]);
+    let offer = line.offer().await;
+    assert_eq!(offer.from.as_ref().map(|n| n.expose()), Some("+2348031234567"));
+    assert_eq!(end_of(&answered(offer).await), EndCause::NormalClearing);
+    sipp.succeeds().await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_codec_that_the_line_does_not_speak_is_488_and_no_offer() {
+    let mut line = Served::start(|_| {});
+    Sipp::start("unknown_codec", line.address, 40_000, &[]).succeeds().await;
+    assert!(line.offers.try_recv().is_err());
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hold_and_resume_are_told_and_answered() {
+    let mut line = Served::start(|_| {});
+    let sipp = Sipp::start("hold", line.address, 40_000, &[]);
+    let events = answered(line.offer().await).await;
+    sipp.succeeds().await;
+    let kinds: Vec<&str> = events
+        .iter()
+        .map(|event| match event {
+            LegEvent::Answered { .. } => "answered",
+            LegEvent::Held { .. } => "held",
+            LegEvent::Resumed { .. } => "resumed",
+            LegEvent::Ended { .. } => "ended",
+            LegEvent::Digit { .. } | LegEvent::MediaLost { .. } => "other",
+        })
+        .collect();
+    assert_eq!(kinds, ["answered", "held", "resumed", "ended"]);
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_that_asks_whether_we_are_there_is_answered() {
+    for transport in ["u1", "t1"] {
+        let line = Served::start(|_| {});
+        Sipp::start("options", line.address, 40_000, &["-t", transport]).succeeds().await;
+        line.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_call_beyond_the_cap_is_503_with_retry_after_and_the_first_goes_on() {
+    for transport in ["u1", "t1"] {
+        let mut line = Served::start(|config| config.max_calls = 1);
+        let first = Sipp::start("box_hangs_up", line.address, 40_000, &[]);
+        let mut offer = line.offer().await;
+        Sipp::start("no_room", line.address, 40_000, &["-t", transport]).succeeds().await;
+        offer.leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+        let answered = offer.leg.events.recv().await;
+        assert!(matches!(answered, Some(LegEvent::Answered { .. })));
+        offer.leg.commands.send(LegCommand::HangUp(EndCause::NormalClearing)).await.expect("the line listens");
+        assert_eq!(end_of(&events_of(&mut offer.leg).await), EndCause::NormalClearing);
+        first.succeeds().await;
+        line.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_that_drops_the_leg_hangs_up() {
+    let mut line = Served::start(|_| {});
+    let sipp = Sipp::start("box_hangs_up", line.address, 40_000, &[]);
+    let mut offer = line.offer().await;
+    offer.leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+    assert!(matches!(offer.leg.events.recv().await, Some(LegEvent::Answered { .. })));
+    drop(offer);
+    sipp.succeeds().await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_stops_hangs_up_its_calls() {
+    let mut line = Served::start(|_| {});
+    let health = line.health.clone();
+    let sipp = Sipp::start("box_hangs_up", line.address, 40_000, &[]);
+    let mut offer = line.offer().await;
+    offer.leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+    assert!(matches!(offer.leg.events.recv().await, Some(LegEvent::Answered { .. })));
+    assert_eq!((health().state, health().calls), (LineState::Ready, 1));
+    tokio::join!(line.stop(), sipp.succeeds());
+    assert_eq!((health().state, health().calls), (LineState::Down, 0));
+}
+
+/// Requests that end, silence or confuse other gateways.
+const FAULTS: [&str; 5] = ["", "To: <<<>>>\"\r\n", "To: ;tag=\r\n", "To: \r\n", "To: <sip:>\r\n"];
+
+fn faulty(method: &str, to: &str, transport: &str) -> String {
+    format!(
+        "{method} sip:clinic@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:5099;branch=z9hG4bKx;rport\r\n\
+         From: <sip:a@b>;tag=1\r\n{to}Call-ID: fault\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_form_of_to_ends_the_line_over_udp() {
+    let mut line = Served::start(|_| {});
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let mut reply = [0; 2048];
+    for to in FAULTS {
+        for method in ["OPTIONS", "INVITE", "BYE"] {
+            socket.send_to(faulty(method, to, "UDP").as_bytes(), line.address).await.expect("sent");
+            let answer =
+                tokio::time::timeout(PATIENCE, socket.recv(&mut reply)).await.expect("in time").expect("a reply");
+            assert!(reply[..answer].starts_with(b"SIP/2.0 400 "), "{method} {to}");
+        }
+    }
+    the_next_call_is_answered(&mut line).await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_form_of_to_ends_the_line_over_tcp() {
+    use tokio::io::AsyncWriteExt as _;
+    let mut line = Served::start(|_| {});
+    for to in FAULTS {
+        for method in ["OPTIONS", "INVITE", "BYE", "MILK"] {
+            let mut stream = tokio::net::TcpStream::connect(line.address).await.expect("a connection");
+            stream.write_all(faulty(method, to, "TCP").as_bytes()).await.expect("sent");
+            stream.shutdown().await.expect("closed");
+        }
+    }
+    the_next_call_is_answered(&mut line).await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_caller_and_our_line_talk_and_send_digits() {
+    for suffix in ["", ";transport=tcp"] {
+        let mut line = Served::start(|_| {});
+        let (clock, options) = (clock(), RingOptions { codecs: vec![Encoding::G722], ..RingOptions::default() });
+        let media = MediaClock::start(clock.clone()).expect("a thread");
+        let caller = SipCaller::new(clock, media);
+        let uri = format!("sip:clinic@{}{suffix}", line.address);
+        let mut leg = caller.ring(&uri, options).await.expect("an address");
+        let mut offer = line.offer().await;
+        offer.leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+        let answer = leg.events.recv().await;
+        assert!(
+            matches!(answer, Some(LegEvent::Answered { rate: SampleRate::Hz16000, codec: "G722", .. })),
+            "{answer:?}"
+        );
+        for key in "19#".chars() {
+            leg.commands.send(LegCommand::SendDigit(key)).await.expect("the line listens");
+        }
+        let mut keys = String::new();
+        while keys.len() < 3 {
+            let event = tokio::time::timeout(PATIENCE, offer.leg.events.recv()).await.expect("in time");
+            if let Some(LegEvent::Digit { digit, .. }) = event {
+                keys.push(digit);
+            }
+        }
+        assert_eq!(keys, "19#");
+        drop(leg);
+        assert_eq!(end_of(&events_of(&mut offer.leg).await), EndCause::NormalClearing);
+        caller.finish().await;
+        line.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_caller_takes_a_call_back_and_learns_why_it_was_refused() {
+    let mut line = Served::start(|_| {});
+    let clock = clock();
+    let caller = SipCaller::new(clock.clone(), MediaClock::start(clock).expect("a thread"));
+    let uri = format!("sip:clinic@{}", line.address);
+    let leg = caller.ring(&uri, RingOptions::default()).await.expect("an address");
+    let mut offer = line.offer().await;
+    drop(leg);
+    assert_eq!(end_of(&events_of(&mut offer.leg).await), EndCause::NormalClearing);
+
+    let mut leg = caller.ring(&uri, RingOptions::default()).await.expect("an address");
+    let offer = line.offer().await;
+    offer.leg.commands.send(LegCommand::Reject(EndCause::UserBusy)).await.expect("the line listens");
+    assert_eq!(end_of(&events_of(&mut leg).await), EndCause::UserBusy);
+    caller.finish().await;
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_on_the_wire_is_told_and_the_call_goes_on() {
+    let mut line = Served::start(|config| config.rtp_timeout_ms = 200);
+    let sipp = Sipp::start("normal", line.address, 40_000, &[]);
+    let events = answered(line.offer().await).await;
+    sipp.succeeds().await;
+    assert_eq!(events.iter().filter(|e| matches!(e, LegEvent::MediaLost { .. })).count(), 1);
+    assert!(has(&events, |e| matches!(e, LegEvent::Ended { cause: EndCause::NormalClearing, .. })));
     line.stop().await;
 }

@@ -9,6 +9,7 @@ mod caller;
 mod calls;
 mod exchange;
 mod identity;
+mod key_tones;
 mod line;
 mod peer;
 mod rtp_port;

@@ -11,11 +11,13 @@ use tokio::sync::mpsc;
 use crate::call::MediaFacts;
 use crate::line::{EarFrame, FrameOrigin, MediaPort, MouthEnd, Speech, Stay};
 use crate::media::{
-    Activity, Codec, Decoder, Digit, DigitReceiver, DigitSender, Encoder, FRAME_OCTETS, Frame, JitterBuffer, Level,
-    MAX_PACKET, Pulled, RtpPacket, RtpStart, RtpStream,
+    Codec, Digit, DigitReceiver, DigitSender, Encoder, FRAME_OCTETS, Frame, Heard, MAX_PACKET, RtpPacket, RtpStart,
+    RtpStream, SoundReceiver, ToneDetector, mean_opinion_score,
 };
 use crate::signalling::sip::{Agreed, Direction, Encoding};
 use crate::terms::Moment;
+
+use super::key_tones::KeyTones;
 
 /// Packets read in one turn: five are due at most after a stall that is made
 /// up; more is a flood, which waits in the socket's buffer and is lost there.
@@ -32,8 +34,15 @@ const NOTICES: usize = 64;
 const NEW_SOURCE_PACKETS: u32 = 3;
 const SOURCE_SILENCE: Duration = Duration::from_millis(500);
 
-/// Below this a frame is a pause between words, in which time may be won back.
-const QUIET_DBFS: f32 = -50.0;
+/// After this long without a packet, what is heard is silence by design and
+/// not the tail of something lost.
+const STARVED: Duration = Duration::from_millis(60);
+
+/// Packet time and a path within one country, for the estimate of quality.
+const NETWORK_DELAY_MS: f32 = 60.0;
+
+/// Ticks of the RTP clock in a frame; 8 kHz in all codecs of ours.
+const FRAME_TICKS: u32 = 160;
 
 /// RFC 3389 comfort noise, which is not sound.
 const COMFORT_NOISE: u8 = 13;
@@ -83,13 +92,14 @@ pub(super) struct RtpPort {
     patience: Duration,
     stream: RtpStream,
     source: Source,
-    jitter: JitterBuffer,
     keys_in: DigitReceiver,
     keys_out: DigitSender,
     flow: Option<Flow>,
     last_heard: Option<Moment>,
     told_lost: bool,
     lost_ears: u64,
+    /// Packets lost under an earlier codec.
+    past_lost: u64,
 }
 
 /// How sound flows under the present agreement.
@@ -97,7 +107,41 @@ struct Flow {
     agreed: Agreed,
     codec: Codec,
     encoder: Encoder,
-    decoder: Decoder,
+    receiver: SoundReceiver,
+    /// For a far side without telephone events.
+    tones_in: ToneDetector,
+    tones_out: KeyTones,
+    last_sound: Option<Moment>,
+}
+
+impl Flow {
+    /// The next 20 ms of the far side.
+    fn hear(&mut self, now: Moment) -> (Frame, FrameOrigin) {
+        let concealed = self.receiver.concealed();
+        let frame = self.receiver.pull();
+        let starved = self.last_sound.is_none_or(|last| now.since(last) > STARVED);
+        let origin = if self.receiver.concealed() > concealed {
+            FrameOrigin::Concealed
+        } else if starved && frame.samples().iter().all(|sample| *sample == 0) {
+            FrameOrigin::Silent
+        } else {
+            FrameOrigin::Received
+        };
+        (frame, origin)
+    }
+
+    fn new(agreed: Agreed) -> Self {
+        let codec = codec_of(agreed.encoding);
+        Self {
+            agreed,
+            codec,
+            encoder: Encoder::new(codec),
+            receiver: SoundReceiver::new(codec),
+            tones_in: ToneDetector::new(codec.sample_rate()),
+            tones_out: KeyTones::new(codec.sample_rate()),
+            last_sound: None,
+        }
+    }
 }
 
 /// Where the far side's packets come from (symmetric RTP, RFC 4961): the first
@@ -153,13 +197,13 @@ impl RtpPort {
             patience: parts.patience,
             stream: RtpStream::new(parts.start),
             source: Source::default(),
-            jitter: JitterBuffer::new(),
             keys_in: DigitReceiver::new(),
             keys_out: DigitSender::new(),
             flow: None,
             last_heard: None,
             told_lost: false,
             lost_ears: 0,
+            past_lost: 0,
         };
         (port, PortHandle { controls, notices })
     }
@@ -169,11 +213,7 @@ impl RtpPort {
         loop {
             match self.controls.try_recv() {
                 Ok(Control::Agree(agreed)) => self.agree(agreed, now),
-                Ok(Control::SendDigit(digit)) => {
-                    if self.keys_out.push(digit).is_err() {
-                        tracing::warn!("a digit was not sent: too many wait");
-                    }
-                }
+                Ok(Control::SendDigit(digit)) => self.send_digit(digit),
                 Ok(Control::Stop) => {
                     self.tell(PortNotice::Stopped(self.facts()));
                     return false;
@@ -190,22 +230,31 @@ impl RtpPort {
         match self.flow.as_mut().filter(|flow| flow.codec == codec) {
             Some(flow) => flow.agreed = agreed,
             None => {
-                self.flow = Some(Flow { agreed, codec, encoder: Encoder::new(codec), decoder: Decoder::new(codec) });
+                self.past_lost += self.flow.as_ref().map_or(0, |flow| flow.receiver.stats().lost);
+                self.flow = Some(Flow::new(agreed));
             }
         }
     }
 
     fn facts(&self) -> MediaFacts {
-        let stats = self.jitter.stats();
         let missed = self.lost_ears + self.mouth.missed();
         if missed > 0 {
             tracing::warn!(frames = missed, "a call did not take its sound in time");
         }
+        let Some(flow) = &self.flow else { return MediaFacts::default() };
+        let stats = flow.receiver.stats();
+        let expected = stats.received + stats.lost;
+        let heard = Heard {
+            codec: flow.codec,
+            loss_percent: if expected == 0 { 0.0 } else { 100.0 * stats.lost as f32 / expected as f32 },
+            one_way_delay_ms: NETWORK_DELAY_MS + stats.target_ms as f32,
+        };
         MediaFacts {
-            codec: self.flow.as_ref().map(|flow| flow.codec.name().to_owned()),
-            packets_lost: stats.lost,
+            codec: Some(flow.codec.name().to_owned()),
+            packets_lost: self.past_lost + stats.lost,
             jitter_ms: stats.jitter_ms,
-            mos: None,
+            // Of a call in which nothing was received there is nothing to judge.
+            mos: (stats.received > 0).then(|| mean_opinion_score(heard)),
         }
     }
 
@@ -229,7 +278,7 @@ impl RtpPort {
     }
 
     fn take_packet(&mut self, datagram: &[u8], from: SocketAddr, now: Moment) {
-        let Some(flow) = &self.flow else { return };
+        let Some(flow) = &mut self.flow else { return };
         let Ok(packet) = RtpPacket::parse(datagram) else { return };
         let is_sound = packet.payload_type == flow.agreed.payload;
         let is_event = Some(packet.payload_type) == flow.agreed.events;
@@ -239,12 +288,13 @@ impl RtpPort {
         }
         self.last_heard = Some(now);
         self.told_lost = false;
+        // What is no sound shares the stream's sequence numbers and must not
+        // count as lost; the receiver knows sound by its static number.
+        let payload_type = if is_sound { flow.codec.payload_type() } else { COMFORT_NOISE };
+        flow.receiver.insert(&RtpPacket { payload_type, ..packet }, now);
         if is_sound {
-            self.jitter.insert(&packet, now);
-            return;
+            flow.last_sound = Some(now);
         }
-        // They share the stream's sequence numbers and must not count as lost.
-        self.jitter.insert(&RtpPacket { payload: &[], ..packet }, now);
         if is_event && let Ok(Some(digit)) = self.keys_in.receive(&packet) {
             self.tell(PortNotice::Digit { at: now, digit: digit.as_char() });
         }
@@ -252,50 +302,62 @@ impl RtpPort {
 
     fn hear(&mut self, now: Moment) {
         let Some(flow) = &mut self.flow else { return };
-        let (frame, origin) = next_heard(flow, &mut self.jitter);
-        let quiet = Level::of(frame.samples()).rms_dbfs < QUIET_DBFS;
-        self.jitter.note_activity(if quiet { Activity::Silence } else { Activity::Speech });
+        let (frame, origin) = flow.hear(now);
+        let tone = flow.agreed.events.is_none().then(|| flow.tones_in.hear(&frame)).flatten();
         if let Err(mpsc::error::TrySendError::Full(_)) = self.ears.try_send(EarFrame { at: now, frame, origin }) {
             self.lost_ears += 1;
+        }
+        if let Some(digit) = tone {
+            self.tell(PortNotice::Digit { at: now, digit: digit.as_char() });
         }
     }
 
     fn speak(&mut self, now: Moment) {
         let Some(flow) = &mut self.flow else { return };
         let rate = flow.codec.sample_rate();
-        if !matches!(flow.agreed.direction, Direction::SendRecv | Direction::SendOnly) {
-            // On hold: what is queued waits, and the recording has silence.
+        let may_send = matches!(flow.agreed.direction, Direction::SendRecv | Direction::SendOnly);
+        let Some(to) = self.source.latched.or(flow.agreed.remote).filter(|_| may_send) else {
+            // On hold, or nobody knows where to: what is queued waits, and the
+            // recording has silence.
             self.mouth.tap(Frame::silence(rate));
-            self.stream.pass(160);
+            self.stream.pass(FRAME_TICKS);
             return;
-        }
-        let Some(to) = self.source.latched.or(flow.agreed.remote) else { return };
+        };
         let mut datagram = [0; MAX_PACKET];
-        if self.keys_out.is_busy()
-            && let Some(events) = flow.agreed.events
-        {
+        if let Some(events) = flow.agreed.events.filter(|_| self.keys_out.is_busy()) {
+            self.mouth.tap(Frame::silence(rate));
             let len = self.keys_out.tick(self.stream.timestamp()).map(|event| {
                 let packet = self.stream.at(event.timestamp, events, &event.payload);
                 RtpPacket { marker: event.marker, ..packet }.write(&mut datagram)
             });
-            self.stream.pass(160);
-            self.mouth.tap(Frame::silence(rate));
-            if let Some(len) = len {
-                send(&self.socket, &datagram[..len], to);
-            }
-            return;
+            self.stream.pass(FRAME_TICKS);
+            return len.into_iter().for_each(|len| send(&self.socket, &datagram[..len], to));
         }
-        let frame = match self.mouth.tick(rate, now) {
-            Speech::Frame(frame) => frame,
-            // Packets of silence keep the path through NATs and the far side's
-            // own time-out open.
-            Speech::Silence => Frame::silence(rate),
+        let frame = match flow.tones_out.tick() {
+            Some(tone) => tone,
+            None => match self.mouth.tick(rate, now) {
+                Speech::Frame(frame) => frame,
+                // Packets of silence keep the path through NATs and the far
+                // side's own time-out open.
+                Speech::Silence => Frame::silence(rate),
+            },
         };
         let mut payload = [0; FRAME_OCTETS];
         flow.encoder.encode(&frame, &mut payload);
         let len = self.stream.sound(flow.agreed.payload, &payload).write(&mut datagram);
         self.mouth.tap(frame);
         send(&self.socket, &datagram[..len], to);
+    }
+
+    /// A digit goes out as an event, or as a tone where events were not agreed on.
+    fn send_digit(&mut self, digit: Digit) {
+        let taken = match &mut self.flow {
+            Some(flow) if flow.agreed.events.is_none() => flow.tones_out.push(digit),
+            _ => self.keys_out.push(digit).is_ok(),
+        };
+        if !taken {
+            tracing::warn!("a digit was not sent: too many wait");
+        }
     }
 
     fn watch(&mut self, now: Moment) {
@@ -318,27 +380,6 @@ fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
     {
         tracing::trace!(%error, "an RTP packet was not sent");
     }
-}
-
-/// The next 20 ms of the far side.
-fn next_heard(flow: &mut Flow, jitter: &mut JitterBuffer) -> (Frame, FrameOrigin) {
-    let rate = flow.codec.sample_rate();
-    // Two packets of 10 ms make a frame; a third pull means that one was empty.
-    for _ in 0..4 {
-        if let Some(frame) = flow.decoder.take() {
-            return (frame, FrameOrigin::Received);
-        }
-        match jitter.pull() {
-            Pulled::Packet(payload) => {
-                if let Err(error) = flow.decoder.push(payload) {
-                    tracing::debug!(%error, "a payload was left out");
-                }
-            }
-            Pulled::Missing => return (Frame::silence(rate), FrameOrigin::Concealed),
-            Pulled::Silent => return (Frame::silence(rate), FrameOrigin::Silent),
-        }
-    }
-    (Frame::silence(rate), FrameOrigin::Silent)
 }
 
 impl MediaPort for RtpPort {
