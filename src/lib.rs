@@ -10,10 +10,11 @@
 //! | 1 | [`media`] [`signalling`] [`conversation`] [`knowledge`]: pure machines, one subject each |
 //! | 2 | [`call`]: one call from offer to record, pure · [`ops`]: running things |
 //! | 3 | [`store`] [`line`] [`speech`]: drivers that touch the disk, the network and the models |
-//! | 4 | [`appliance`]: builds the box from its configuration and keeps it running |
+//! | 4 | [`appliance`]: builds the box from its configuration and keeps it running | · [`caller`]: the other end of the wire, to test with
 
 pub mod appliance;
 pub mod call;
+pub mod caller;
 pub mod conversation;
 pub mod knowledge;
 pub mod line;

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("speech", 3),
     ("egress", 3),
     ("appliance", 4),
+    ("caller", 4),
     ("hub", 4),
 ];
 
