@@ -38,9 +38,14 @@ pub enum Plan {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Act {
     /// Begin to say the step; [`Manners::spoken`] tells of its end.
-    Speak { step: usize },
+    Speak {
+        step: usize,
+    },
     /// Press the step's key of this index.
-    Press { step: usize, key: usize },
+    Press {
+        step: usize,
+        key: usize,
+    },
     HangUp,
 }
 
