@@ -59,7 +59,7 @@ fn ears() -> &'static WhisperEars {
 
 fn ears_of(pool: Arc<Pool>) -> WhisperEars {
     let smart_turn = SmartTurn::load(&model("smart-turn-v3.2-cpu.onnx")).unwrap();
-    WhisperEars::load(&model("whisper-base.ggml.bin"), smart_turn, NonZero::<usize>::MIN, pool, clock()).unwrap()
+    WhisperEars::load(&model("whisper-base.q8_0.ggml.bin"), smart_turn, NonZero::<usize>::MIN, pool, clock()).unwrap()
 }
 
 fn request(text: &str, pace: f32) -> SpeakRequest {

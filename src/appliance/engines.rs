@@ -55,8 +55,8 @@ pub struct Engines {
 /// The file of the ears that the configuration names.
 pub fn whisper_file(speech: &SpeechConfig, models_dir: &Path) -> PathBuf {
     match speech.whisper.as_str() {
-        "tiny" => models_dir.join("whisper-tiny.en.ggml.bin"),
-        name @ ("base" | "small") => models_dir.join(format!("whisper-{name}.ggml.bin")),
+        "tiny" => models_dir.join("whisper-tiny.en.q8_0.ggml.bin"),
+        name @ ("base" | "small") => models_dir.join(format!("whisper-{name}.q8_0.ggml.bin")),
         path => PathBuf::from(path),
     }
 }

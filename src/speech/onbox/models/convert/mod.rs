@@ -1,10 +1,12 @@
 //! Turning weights as they are published into the files that the box's engines
 //! load. Pure: bytes in, bytes out, and the same bytes every time, so that the
-//! result has a checksum of its own. It never trains, prunes or quantises.
+//! result has a checksum of its own. It never trains or prunes; the matrices of
+//! the ears it writes in eight bits.
 
 mod ct2;
 mod mel;
 mod minilm;
+mod numbers;
 mod onnx;
 mod whisper;
 
