@@ -61,6 +61,15 @@ pub fn whisper_file(speech: &SpeechConfig, models_dir: &Path) -> PathBuf {
     }
 }
 
+/// Words of the first market that an American voice says wrong. The business's
+/// own file comes after them and wins.
+const AT_HOME: [(&str, &str); 3] = [("naira", "nye-rah"), ("POS", "P O S"), ("NIN", "N I N")];
+
+fn respellings(base: &KnowledgeBase) -> Respellings {
+    let at_home = AT_HOME.into_iter().map(|(word, said)| (word.to_owned(), said.to_owned()));
+    at_home.chain(base.pronunciations.iter().map(|p| (p.word.clone(), p.respelling.clone()))).collect()
+}
+
 impl Engines {
     /// Loads all of them, the ears beside the others: 0.3 s on two cores.
     pub fn load(
@@ -73,8 +82,7 @@ impl Engines {
     ) -> Result<Self, EngineError> {
         let threads = usize::try_from(speech.threads).unwrap_or(1);
         let pool = Pool::new("think", PoolSize { threads, queue: POOL_QUEUE })?;
-        let respellings: Respellings =
-            base.pronunciations.iter().map(|p| (p.word.clone(), p.respelling.clone())).collect();
+        let respellings = respellings(base);
         let phonemizer = Phonemizer::new(PHONEMIZER, &respellings);
         let decode_threads = NonZero::<usize>::MIN;
         std::thread::scope(|scope| {

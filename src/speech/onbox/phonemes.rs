@@ -68,7 +68,7 @@ impl Phonemizer {
     /// `program` is `espeak-ng`, or a path to it. It is started with the first
     /// question.
     pub fn new(program: impl Into<PathBuf>, respellings: &Respellings) -> Self {
-        let respellings = respellings.iter().map(|(name, said)| (name.to_lowercase(), said.clone())).collect();
+        let respellings = respellings.iter().map(|(name, said)| (name.to_lowercase(), syllables(said))).collect();
         Self { program: program.into(), respellings, running: Mutex::default(), remembered: Mutex::default() }
     }
 
@@ -144,6 +144,12 @@ impl Phonemizer {
         }
         said.join(" ")
     }
+}
+
+/// People write the stressed syllable in capitals (`chee-NAY-doo`), and
+/// espeak-ng would spell it out, letter by letter.
+fn syllables(said: &str) -> String {
+    if said.contains('-') { said.to_lowercase() } else { said.to_owned() }
 }
 
 /// `Amina's` is said as `Amina` is.
@@ -302,6 +308,12 @@ fn without_asides(ipa: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_stressed_syllable_in_capitals_is_not_spelled_out() {
+        assert_eq!(super::syllables("chee-NAY-doo"), "chee-nay-doo");
+        assert_eq!(super::syllables("P O S"), "P O S");
+    }
+
     use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
 
