@@ -94,7 +94,7 @@ fn check_models(config: &Config) -> CheckFinding {
 }
 
 fn check_ears(config: &Config) -> CheckFinding {
-    let file = whisper_file(&config.speech, &config.models_dir);
+    let file = whisper_file(&config.speech.whisper, &config.models_dir);
     if file.is_file() {
         CheckFinding::fine("ears", file.display().to_string())
     } else {

@@ -53,8 +53,8 @@ pub struct Engines {
 }
 
 /// The file of the ears that the configuration names.
-pub fn whisper_file(speech: &SpeechConfig, models_dir: &Path) -> PathBuf {
-    match speech.whisper.as_str() {
+pub fn whisper_file(whisper: &str, models_dir: &Path) -> PathBuf {
+    match whisper {
         "tiny" => models_dir.join("whisper-tiny.en.q8_0.ggml.bin"),
         name @ ("base" | "small") => models_dir.join(format!("whisper-{name}.q8_0.ggml.bin")),
         path => PathBuf::from(path),
@@ -88,7 +88,7 @@ impl Engines {
         std::thread::scope(|scope| {
             let ears = scope.spawn(|| {
                 let turn = SmartTurn::load(&models_dir.join(TURN_FILE))?;
-                let file = whisper_file(speech, models_dir);
+                let file = whisper_file(&speech.whisper, models_dir);
                 Ok::<_, EngineError>(WhisperEars::load(&file, turn, decode_threads, pool.clone(), clock.as_fn())?)
             });
             let voice = PiperVoice::load(&models_dir.join(VOICE_FILE), phonemizer, pool.clone(), tasks, runtime)?;

@@ -20,5 +20,5 @@ pub use ask::{Answer, AskError, ask_knowledge};
 pub use check::{CheckFinding, check};
 pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConfig};
 pub use control::ControlError;
-pub use engines::{EngineError, Engines};
+pub use engines::{EngineError, Engines, whisper_file};
 pub use start::{Appliance, StartError};
