@@ -84,7 +84,10 @@ pub(super) fn read_stream(wav: &[u8]) -> Result<Vec<f32>, hound::Error> {
 
 fn mono(samples: &[f32], channels: u16) -> Vec<f32> {
     let channels = usize::from(channels.max(1));
-    samples.chunks_exact(channels).map(|s| s.iter().sum::<f32>() / f32::from(u16::try_from(channels).unwrap_or(1))).collect()
+    samples
+        .chunks_exact(channels)
+        .map(|s| s.iter().sum::<f32>() / f32::from(u16::try_from(channels).unwrap_or(1)))
+        .collect()
 }
 
 /// Samples of 16 bits; what is too loud is held at full scale.

@@ -244,7 +244,8 @@ mod tests {
 
     #[test]
     fn steps_are_done_in_the_order_in_which_they_were_typed() {
-        let typed = ["sip:a@b", "--dtmf", "1", "--say", "one", "--json", "--wait", "2", "--interrupt", "no", "--say", "two"];
+        let typed =
+            ["sip:a@b", "--dtmf", "1", "--say", "one", "--json", "--wait", "2", "--interrupt", "no", "--say", "two"];
         let text = str::to_owned;
         assert_eq!(
             steps(&typed),
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for typed in [&["sip:a@b", "--wait", "-1"][..], &["sip:a@b", "--wait=1e9"], &["sip:a@b", "--from", "a@b"], &[]] {
+        for typed in [&["sip:a@b", "--wait", "-1"][..], &["sip:a@b", "--wait=1e9"], &["sip:a@b", "--from", "a@b"], &[]]
+        {
             assert!(Typed::try_parse_from([&["milu"], typed].concat()).is_err(), "{typed:?}");
         }
     }
