@@ -1,6 +1,8 @@
 //! A SIP line against SIPp, a client that is not ours: calls over UDP and TCP
 //! with sound, and the faults that end other gateways.
 
+#![expect(clippy::panic, reason = "a test panics to fail")]
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -382,14 +384,29 @@ async fn no_form_of_to_ends_the_line_over_udp() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_form_of_to_ends_the_line_over_tcp() {
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut line = Served::start(|_| {});
     for to in FAULTS {
-        for method in ["OPTIONS", "INVITE", "BYE", "MILK"] {
-            let mut stream = tokio::net::TcpStream::connect(line.address).await.expect("a connection");
-            stream.write_all(faulty(method, to, "TCP").as_bytes()).await.expect("sent");
-            stream.shutdown().await.expect("closed");
+        let mut stream = tokio::net::TcpStream::connect(line.address).await.expect("a connection");
+        let mut reply = [0; 12];
+        for (method, status) in [("OPTIONS", "400"), ("INVITE", "400"), ("BYE", "400")] {
+            // A name in Latin-1 before the fault: it must not cut the rows after it off.
+            let mut request = faulty(method, to, "TCP").into_bytes();
+            let at = request.windows(5).position(|w| w == b"From:").expect("a From row");
+            request.splice(at..at, b"Subject: \xe9\r\n".iter().copied());
+            stream.write_all(&request).await.expect("sent");
+            stream.read_exact(&mut reply).await.expect("a reply");
+            assert_eq!(reply, *format!("SIP/2.0 {status} ").as_bytes(), "{method} {to}");
+            let mut rest = Vec::new();
+            while !rest.ends_with(b"\r\n\r\n") {
+                rest.push(stream.read_u8().await.expect("the rest of the reply"));
+            }
         }
+        stream
+            .write_all(faulty("INVITE", to, "TCP").replace("Length: 0", "Length: -5").as_bytes())
+            .await
+            .expect("sent");
+        stream.read_to_end(&mut Vec::new()).await.expect("a connection that cannot be cut into messages is closed");
     }
     the_next_call_is_answered(&mut line).await;
     line.stop().await;
@@ -456,5 +473,43 @@ async fn silence_on_the_wire_is_told_and_the_call_goes_on() {
     sipp.succeeds().await;
     assert_eq!(events.iter().filter(|e| matches!(e, LegEvent::MediaLost { .. })).count(), 1);
     assert!(has(&events, |e| matches!(e, LegEvent::Ended { cause: EndCause::NormalClearing, .. })));
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_rings_takes_no_more_places_than_there_are() {
+    let mut line = Served::start(|config| config.max_calls = 2);
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let own = socket.local_addr().expect("an address");
+    let mut reply = [0; 2048];
+    let mut refused = 0;
+    for n in 0..500 {
+        let invite = format!(
+            "INVITE sip:clinic@{} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{n};rport\r\nFrom: <sip:a@b>;tag={n}\r\n\
+             To: <sip:clinic@b>\r\nCall-ID: flood-{n}\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{own}>\r\n\r\n",
+            line.address
+        );
+        socket.send_to(invite.as_bytes(), line.address).await.expect("sent");
+        let call_id = format!("flood-{n}\r\n");
+        loop {
+            let len = tokio::time::timeout(PATIENCE, socket.recv(&mut reply)).await.expect("in time").expect("a reply");
+            let text = String::from_utf8_lossy(&reply[..len]);
+            if text.contains(&call_id) {
+                refused += u32::from(text.starts_with("SIP/2.0 503 ") && text.contains("Retry-After: "));
+                break;
+            }
+        }
+    }
+    assert_eq!(refused, 498);
+    assert_eq!((line.health)().state, LineState::Degraded);
+    for _ in 0..2 {
+        let mut offer = line.offer().await;
+        offer.leg.commands.send(LegCommand::Reject(EndCause::CallRejected)).await.expect("the line listens");
+        assert_eq!(end_of(&events_of(&mut offer.leg).await), EndCause::CallRejected);
+    }
+    while (line.health)().calls > 0 {
+        tokio::task::yield_now().await;
+    }
+    the_next_call_is_answered(&mut line).await;
     line.stop().await;
 }

@@ -232,12 +232,8 @@ impl Running {
     fn mouth(&mut self, event: MouthEvent) {
         self.tell(match event {
             MouthEvent::Started { utterance, at } => Input::UtteranceStarted { utterance, at },
-            MouthEvent::Progress { utterance, played_ms, at } => {
-                Input::UtteranceProgress { utterance, played_ms, at }
-            }
-            MouthEvent::Finished { utterance, played_ms, at } => {
-                Input::UtteranceFinished { utterance, played_ms, at }
-            }
+            MouthEvent::Progress { utterance, played_ms, at } => Input::UtteranceProgress { utterance, played_ms, at },
+            MouthEvent::Finished { utterance, played_ms, at } => Input::UtteranceFinished { utterance, played_ms, at },
             MouthEvent::Cut { utterance, played_ms, at } => Input::UtteranceCut { utterance, played_ms, at },
         });
     }
@@ -275,7 +271,9 @@ impl Running {
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
             Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
-            Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => unreachable!("taken by carry_out"),
+            Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
+                unreachable!("taken by carry_out")
+            }
         }
     }
 
@@ -365,12 +363,9 @@ fn leg_wake(event: LegEvent) -> Wake {
 
 fn ears_wake(event: EarsEvent) -> Wake {
     Wake::Tell(match event {
-        EarsEvent::Heard(heard) => Input::Heard {
-            request: heard.request,
-            words: heard.words,
-            confidence: heard.confidence,
-            took: heard.took,
-        },
+        EarsEvent::Heard(heard) => {
+            Input::Heard { request: heard.request, words: heard.words, confidence: heard.confidence, took: heard.took }
+        }
         EarsEvent::TurnOver { request, probability } => Input::TurnOver { request, probability },
         EarsEvent::Failed { request, error } => {
             tracing::warn!(%error, "the ears failed");
@@ -392,4 +387,3 @@ fn lane_wake(event: LaneEvent) -> Wake {
         LaneEvent::Failed { utterance } => Input::VoiceFailed { utterance },
     })
 }
-

@@ -61,8 +61,8 @@ fn check_knowledge(path: &Path) -> CheckFinding {
 
 /// The knowledge file, or what is wrong with it in rows for its owner.
 pub(super) fn read_knowledge(path: &Path) -> Result<KnowledgeBase, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| format!("reading the knowledge file {}: {e}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| format!("reading the knowledge file {}: {e}", path.display()))?;
     KnowledgeBase::parse(&path.display().to_string(), &text).map_err(|mistakes| mistakes.to_string())
 }
 
@@ -143,7 +143,9 @@ fn check_key(path: &Path) -> CheckFinding {
         return CheckFinding::fine("keys", format!("{} will be made at the first start", path.display()));
     }
     match Keyring::open(path) {
-        Ok(keyring) => CheckFinding::fine("keys", format!("{} opens, epoch {}", path.display(), keyring.status().epoch)),
+        Ok(keyring) => {
+            CheckFinding::fine("keys", format!("{} opens, epoch {}", path.display(), keyring.status().epoch))
+        }
         Err(error) => CheckFinding::wrong("keys", error.to_string()),
     }
 }
@@ -154,7 +156,10 @@ fn check_data_dir(dir: &Path) -> CheckFinding {
         Ok(()) => CheckFinding::fine("data", format!("{} can be written", dir.display())),
         Err(error) => CheckFinding::wrong(
             "data",
-            format!("{} cannot be written ({error}); box.data_dir names the directory of the calls", existing.display()),
+            format!(
+                "{} cannot be written ({error}); box.data_dir names the directory of the calls",
+                existing.display()
+            ),
         ),
     }
 }

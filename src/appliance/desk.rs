@@ -86,12 +86,8 @@ impl Desk {
         };
         let place = self.ears_place();
         let facts = self.facts(id, &offer, place.is_some());
-        let header = CallHeader {
-            id,
-            line: offer.line.clone(),
-            from: offer.from.clone(),
-            started_at: facts.started_at,
-        };
+        let header =
+            CallHeader { id, line: offer.line.clone(), from: offer.from.clone(), started_at: facts.started_at };
         let memory = match self.vault.begin_call(&header).await {
             Ok(memory) => Some(memory),
             Err(error) => {
@@ -136,9 +132,9 @@ impl Desk {
     }
 
     fn ears_place(&self) -> Option<EarsPlace> {
-        let taken = self.heard_now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
-            (now < self.heard_max).then_some(now + 1)
-        });
+        let taken = self
+            .heard_now
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < self.heard_max).then_some(now + 1));
         taken.ok().map(|_| EarsPlace(self.heard_now.clone()))
     }
 

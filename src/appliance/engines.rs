@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 use crate::knowledge::KnowledgeBase;
 use crate::ops::SystemClock;
 use crate::speech::onbox::{
-    Embedder, LoadEars, LoadEmbedder, LoadTurn, LoadVoice, Phonemizer, PiperVoice, Pool, PoolSize, Respellings, SmartTurn,
-    StartPool, WhisperEars,
+    Embedder, LoadEars, LoadEmbedder, LoadTurn, LoadVoice, Phonemizer, PiperVoice, Pool, PoolSize, Respellings,
+    SmartTurn, StartPool, WhisperEars,
 };
 
 use super::config::SpeechConfig;
@@ -83,8 +83,7 @@ impl Engines {
                 let file = whisper_file(speech, models_dir);
                 Ok::<_, EngineError>(WhisperEars::load(&file, turn, decode_threads, pool.clone(), clock.as_fn())?)
             });
-            let voice =
-                PiperVoice::load(&models_dir.join(VOICE_FILE), phonemizer, pool.clone(), tasks, runtime)?;
+            let voice = PiperVoice::load(&models_dir.join(VOICE_FILE), phonemizer, pool.clone(), tasks, runtime)?;
             let embedder = Embedder::load(models_dir)?;
             let ears = ears.join().map_err(|_| EngineError::Panicked)??;
             Ok(Self { pool: pool.clone(), ears: Arc::new(ears), voice: Arc::new(voice), embedder: Arc::new(embedder) })

@@ -1,6 +1,7 @@
 //! Builds the box from its configuration and keeps it running: the desk, one
 //! task for each call, the control socket. It never meets the fleet's side.
 
+mod ask;
 mod call_task;
 mod check;
 mod config;
@@ -15,6 +16,7 @@ mod voice_lane;
 mod warm_up;
 mod watch;
 
+pub use ask::{Answer, AskError, ask_knowledge};
 pub use check::{CheckFinding, check};
 pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConfig};
 pub use control::ControlError;

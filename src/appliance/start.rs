@@ -185,8 +185,7 @@ async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError>
     let engines = engines.await.map_err(|_| StartError::Panicked)??;
     let (embedder, pool) = (engines.embedder.clone(), engines.pool.clone());
     let threads = usize::try_from(config.speech.threads).unwrap_or(1);
-    let mind =
-        tokio::task::spawn_blocking(move || KnowledgeMind::build(base, embedder, threads, pool, clock.as_fn()));
+    let mind = tokio::task::spawn_blocking(move || KnowledgeMind::build(base, embedder, threads, pool, clock.as_fn()));
     let mind = mind.await.map_err(|_| StartError::Panicked)??;
     Ok(Loaded { mind, engines, vault, tasks })
 }
@@ -317,7 +316,10 @@ fn tasks_fact(supervisor: &Supervisor) -> HealthFact {
     let panics = supervisor.panics();
     let (state, sentence) = match panics {
         0 => (HealthState::Well, "no part has failed since the start.".to_owned()),
-        n => (HealthState::Impaired, format!("{n} parts have failed since the start; the log says which. Please report it.")),
+        n => (
+            HealthState::Impaired,
+            format!("{n} parts have failed since the start; the log says which. Please report it."),
+        ),
     };
     HealthFact { name: "program".to_owned(), state, sentence }
 }

@@ -15,11 +15,22 @@ const EVENTS: usize = 256;
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum WatchEvent {
-    Offered { id: String, line: String },
-    Turn { id: String, turn: TurnJson },
-    Ended { id: String, record: Box<CallJson> },
+    Offered {
+        id: String,
+        line: String,
+    },
+    Turn {
+        id: String,
+        turn: TurnJson,
+    },
+    Ended {
+        id: String,
+        record: Box<CallJson>,
+    },
     /// This many events were lost because the watcher was slow.
-    Missed { events: u64 },
+    Missed {
+        events: u64,
+    },
 }
 
 /// Where calls tell what happens. Clones are the same place.

@@ -11,39 +11,94 @@ use super::{Confidence, MediaFacts};
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The line says that media flows.
-    Answered { at: Moment },
+    Answered {
+        at: Moment,
+    },
     /// The caller keyed a digit (0-9, '*', '#', A-D).
-    Digit { at: Moment, digit: char },
+    Digit {
+        at: Moment,
+        digit: char,
+    },
     /// The far side put us on hold.
-    Held { at: Moment },
-    Resumed { at: Moment },
+    Held {
+        at: Moment,
+    },
+    Resumed {
+        at: Moment,
+    },
     /// No media has come for the line's silence time-out.
-    MediaLost { at: Moment },
+    MediaLost {
+        at: Moment,
+    },
     /// The line is gone. The last input that changes anything.
-    Ended { at: Moment, cause: EndCause, media: MediaFacts },
+    Ended {
+        at: Moment,
+        cause: EndCause,
+        media: MediaFacts,
+    },
 
     /// The caller's first voiced sample.
-    SpeechStarted { at: Moment },
+    SpeechStarted {
+        at: Moment,
+    },
     /// The caller's last voiced sample, told once the silence after it is sure.
-    SpeechPaused { at: Moment },
+    SpeechPaused {
+        at: Moment,
+    },
     /// The caller's sound beside the box's own voice, while both sound.
     Overlap(Overlap),
-    Heard { request: RequestId, words: Private<String>, confidence: Confidence, took: Duration },
+    Heard {
+        request: RequestId,
+        words: Private<String>,
+        confidence: Confidence,
+        took: Duration,
+    },
     /// How likely the sound says that the turn is over, 0 to 1.
-    TurnOver { request: RequestId, probability: f32 },
-    EarsFailed { request: RequestId },
-    Found { request: RequestId, finding: Finding, took: Duration },
-    MindFailed { request: RequestId },
+    TurnOver {
+        request: RequestId,
+        probability: f32,
+    },
+    EarsFailed {
+        request: RequestId,
+    },
+    Found {
+        request: RequestId,
+        finding: Finding,
+        took: Duration,
+    },
+    MindFailed {
+        request: RequestId,
+    },
 
     /// The first frame of an utterance went to the line.
-    UtteranceStarted { utterance: UtteranceId, at: Moment },
-    UtteranceProgress { utterance: UtteranceId, played_ms: u32, at: Moment },
-    UtteranceFinished { utterance: UtteranceId, played_ms: u32, at: Moment },
+    UtteranceStarted {
+        utterance: UtteranceId,
+        at: Moment,
+    },
+    UtteranceProgress {
+        utterance: UtteranceId,
+        played_ms: u32,
+        at: Moment,
+    },
+    UtteranceFinished {
+        utterance: UtteranceId,
+        played_ms: u32,
+        at: Moment,
+    },
     /// The utterance was cut off after `played_ms`.
-    UtteranceCut { utterance: UtteranceId, played_ms: u32, at: Moment },
+    UtteranceCut {
+        utterance: UtteranceId,
+        played_ms: u32,
+        at: Moment,
+    },
     /// How long the utterance is, once the voice knows.
-    UtteranceLength { utterance: UtteranceId, total_ms: u32 },
-    VoiceFailed { utterance: UtteranceId },
+    UtteranceLength {
+        utterance: UtteranceId,
+        total_ms: u32,
+    },
+    VoiceFailed {
+        utterance: UtteranceId,
+    },
 
     /// The box is stopping: let the caller finish the sentence, then say goodbye.
     BoxStopping,

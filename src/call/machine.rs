@@ -135,8 +135,6 @@ pub struct Call {
     before_answer: Option<BeforeAnswer>,
     /// The caller's last turn, until the answer to it sounds.
     unspoken_turn: Option<Turn>,
-    /// The time of the input at hand.
-    now: Moment,
     answered_at: Option<Moment>,
     recording_from: Option<Moment>,
     message: Option<Message>,
@@ -144,7 +142,14 @@ pub struct Call {
     media: MediaFacts,
     failed: bool,
     slow: bool,
+    /// The caller said "hold on".
+    away: bool,
+    /// What the turn taker was last told to expect.
+    expecting: Expectation,
 }
+
+/// A caller who talks on after so many interruptions does not listen.
+const BREAK_INS_MAX: u8 = 3;
 
 /// Requests that the call itself makes (for menu keys) count down from the top,
 /// so that they never meet the turn taker's, which count up from zero.
@@ -167,7 +172,6 @@ impl Call {
             counts: Counts::default(),
             before_answer: None,
             unspoken_turn: None,
-            now: facts.offered_at,
             facts,
             answered_at: None,
             recording_from: None,
@@ -176,6 +180,8 @@ impl Call {
             media: MediaFacts::default(),
             failed: false,
             slow: false,
+            away: false,
+            expecting: Expectation::Anything,
         }
     }
 
@@ -210,7 +216,6 @@ impl Call {
         if self.is_over() {
             return;
         }
-        self.now = now;
         match input {
             Input::Answered { at } => self.answered(at, now),
             Input::Ended { at, cause, media } => {
@@ -243,19 +248,22 @@ impl Call {
             | Input::UtteranceLength { .. }
             | Input::VoiceFailed { .. } => self.voice(input, now),
         }
+        self.keep_expectation(now);
         self.follow_turn_taker(now);
+        self.keep_expectation(now);
     }
 
     pub fn handle_deadline(&mut self, now: Moment) {
         if self.is_over() {
             return;
         }
-        self.now = now;
         self.taker.handle_timeout(now);
         while let Some(timer) = self.timers.take_due(now) {
             self.timed_out(timer, now);
         }
+        self.keep_expectation(now);
         self.follow_turn_taker(now);
+        self.keep_expectation(now);
     }
 
     fn timed_out(&mut self, timer: Timer, now: Moment) {
@@ -344,7 +352,7 @@ impl Call {
             Directive::ResumeSpeech { .. } => self.out.push_back(Output::ResumeMouth),
             Directive::StopSpeech { heard, .. } => self.stop_speaking(Some(heard), now),
             Directive::Silence { nth } => self.silence(nth, now),
-            Directive::TooLong { .. } => self.break_in(now),
+            Directive::TooLong { speech_began, nth } => self.too_long(speech_began, nth, now),
             // A steady noise: the ears are of no use, so the keys are offered.
             Directive::Noise => self.offer_keys(now),
             Directive::KeysOver { .. } => self.keys_over(now),
@@ -382,15 +390,24 @@ impl Call {
             self.unspoken_turn = None;
             self.stage = before.stage;
             self.counts = before.counts;
-            self.expect_for_topic(self.now);
         }
     }
 
-    fn break_in(&mut self, now: Moment) {
+    /// A caller who never stops: a message is long enough, and a question is
+    /// asked for again, shorter.
+    fn too_long(&mut self, speech_began: Moment, nth: u8, now: Moment) {
         self.pending = None;
         self.out.push_back(Output::AbandonDecode);
         self.forget_words();
-        self.say(phrases::TOO_LONG, What::BreakingIn, now);
+        let sound = (self.ms(speech_began), self.ms(now));
+        if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
+            let next = taking.too_long(sound);
+            self.message_next(next, now);
+        } else if nth < BREAK_INS_MAX {
+            self.say(phrases::TOO_LONG, What::BreakingIn, now);
+        } else {
+            self.farewell(phrases::CANNOT_FOLLOW, EndCause::NormalClearing, now);
+        }
     }
 
     fn silence(&mut self, nth: SilenceNth, now: Moment) {
@@ -492,6 +509,7 @@ impl Call {
 
     fn respond(&mut self, heard: HeardWords, began: Moment, times: TurnTimes, now: Moment) {
         let sound = (self.ms(began), self.ms(times.speech_ended));
+        self.away = false;
         if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
             let intent = heard.finding.map_or(Finding::Unknown, |(finding, _)| finding);
             let next = taking.heard(heard.words.expose(), heard.trust, &intent, sound);
@@ -520,7 +538,8 @@ impl Call {
     /// Words that may be wrong: what costs nothing if misheard is acted on, a
     /// question is read back first.
     fn act_doubtfully(&mut self, finding: Finding, words: Private<String>, now: Moment) {
-        let question = matches!(finding, Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::Goodbye);
+        let question =
+            matches!(finding, Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::Goodbye);
         if question && !matches!(self.stage, Stage::Conversing(Topic::ConfirmWords(_))) {
             self.not_heard(Some(words), now);
         } else {
@@ -589,8 +608,7 @@ impl Call {
     }
 
     fn mind_failed(&mut self, request: RequestId, now: Moment) {
-        let awaited = self.own_request == Some(request)
-            || self.pending.as_ref().is_some_and(|p| p.request == request);
+        let awaited = self.own_request == Some(request) || self.pending.as_ref().is_some_and(|p| p.request == request);
         if awaited {
             self.own_fault(now);
         }
@@ -635,8 +653,8 @@ impl Call {
             Finding::Goodbye => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
             Finding::Wait => {
                 self.set_topic(topic);
-                self.tell(Fact::Expecting(Expectation::Return), now);
                 self.say(phrases::GO_ON, What::Answer, now);
+                self.away = true;
             }
             Finding::Backchannel => self.backchannel(topic, now),
         }
@@ -759,7 +777,6 @@ impl Call {
         match next {
             Next::Wait => {}
             Next::Say(sentence) => {
-                self.expect_for_topic(now);
                 self.say(&sentence, What::Answer, now);
             }
             Next::Taken { message, closing } => {
@@ -775,18 +792,22 @@ impl Call {
     fn set_topic(&mut self, topic: Topic) {
         if let Stage::Conversing(current) = &mut self.stage {
             *current = topic;
-            self.expect_for_topic(self.now);
         }
     }
 
-    fn expect_for_topic(&mut self, now: Moment) {
-        let expectation = match &self.stage {
+    /// Tells the turn taker what the caller is likely to say next, when that changes.
+    fn keep_expectation(&mut self, now: Moment) {
+        let wanted = match &self.stage {
+            Stage::Conversing(_) if self.away => Expectation::Return,
             Stage::Conversing(Topic::Open) => Expectation::Anything,
             Stage::Conversing(Topic::Message(taking)) => taking.expectation(),
             Stage::Conversing(_) => Expectation::YesNo,
             _ => return,
         };
-        self.tell(Fact::Expecting(expectation), now);
+        if wanted != self.expecting {
+            self.expecting = wanted;
+            self.tell(Fact::Expecting(wanted), now);
+        }
     }
 
     // ---- voice -----------------------------------------------------------

@@ -19,13 +19,19 @@ const NUMBER_TRIES_MAX: u32 = 3;
 /// What is being waited for.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
-    Name { retried: bool },
+    Name {
+        retried: bool,
+    },
     /// "Shall we ring you on the number that you are calling from?"
     ConfirmLineNumber,
     Number,
     /// A number was understood and is read back.
-    ConfirmNumber { number: PhoneNumber },
-    Body { retried: bool },
+    ConfirmNumber {
+        number: PhoneNumber,
+    },
+    Body {
+        retried: bool,
+    },
 }
 
 /// What comes after an input.
@@ -213,12 +219,16 @@ impl MessageTaking {
         Next::Taken { message: self.message.clone(), closing }
     }
 
+    /// The caller speaks on and on: that is the message.
+    pub(super) fn too_long(&mut self, sound: (u64, u64)) -> Next {
+        self.message.sound = Some(sound);
+        Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_KEPT }
+    }
+
     /// The caller said nothing when a message was due.
     pub(super) fn nothing_heard(&mut self) -> Next {
         match self.step {
-            Step::Body { .. } => {
-                Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_NOT_HEARD }
-            }
+            Step::Body { .. } => Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_NOT_HEARD },
             Step::Name { .. } => self.ask_callback(String::new()),
             Step::ConfirmLineNumber | Step::Number | Step::ConfirmNumber { .. } => self.again_or_body(),
         }

@@ -16,8 +16,8 @@ mod trust;
 
 pub use input::Input;
 pub use machine::{Call, CallFacts, Ears};
-pub use trust::Confidence;
 pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
     CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn,
 };
+pub use trust::Confidence;

@@ -12,20 +12,37 @@ pub enum Output {
     Answer,
     HangUp(EndCause),
     /// Keep both legs' sound from here on, `from_ms` milliseconds after the answer.
-    StartRecording { from_ms: u64 },
+    StartRecording {
+        from_ms: u64,
+    },
 
     /// A turn of the caller began: the ears must keep its sound from `at` on.
-    TurnBegan { at: Moment },
-    Decode { request: RequestId },
-    Judge { request: RequestId },
+    TurnBegan {
+        at: Moment,
+    },
+    Decode {
+        request: RequestId,
+    },
+    Judge {
+        request: RequestId,
+    },
     /// What was asked of the ears is not wanted any more.
     AbandonDecode,
-    Ask { request: RequestId, words: Private<String> },
+    Ask {
+        request: RequestId,
+        words: Private<String>,
+    },
     /// The answer behind a key of the menu.
-    AskTopic { request: RequestId, topic: Topic },
+    AskTopic {
+        request: RequestId,
+        topic: Topic,
+    },
     AbandonAsk,
 
-    Say { utterance: UtteranceId, speech: Speech },
+    Say {
+        utterance: UtteranceId,
+        speech: Speech,
+    },
     PauseMouth,
     ResumeMouth,
     /// Stop speaking and forget what is queued.

@@ -13,22 +13,27 @@ pub const GOODBYE: &str = "Thank you for calling. Goodbye.";
 pub const BOX_STOPPING: &str = "I am sorry, I have to end this call now. Please ring again in a few minutes. Goodbye.";
 pub const ONE_MOMENT: &str = "One moment, please.";
 pub const GO_ON: &str = "Of course, take your time.";
-pub const UNKNOWN: &str = "I am sorry, I do not know that. Would you like to leave a message, so that someone can call you back?";
+pub const UNKNOWN: &str =
+    "I am sorry, I do not know that. Would you like to leave a message, so that someone can call you back?";
 pub const UNKNOWN_AGAIN: &str = "I am afraid I do not know that either. Shall I take a message?";
 pub const ASK_DIFFERENTLY: &str = "All right. Please ask me again in other words.";
 pub const NO_MESSAGE: &str = "All right. What else can I do for you?";
 pub const NOTHING_TO_REPEAT: &str = "I have not said anything yet. What would you like to know?";
 pub const TOO_LONG: &str = "Sorry to interrupt you. Please tell me in one short sentence, what would you like to know?";
+pub const CANNOT_FOLLOW: &str = "I am sorry, I cannot follow you. Please ring again. Goodbye.";
 pub const OWN_FAULT: &str = "I am sorry, something went wrong on my side. Shall I take a message instead?";
 pub const BUSY: &str = "All our lines are very busy, so I can only use your keypad just now.";
 
 pub const ASK_NAME: &str = "I will take a message. May I have your name, please?";
-pub const ASK_NUMBER: &str = "What number should we call you back on? You can say it, or key it in and press the hash key.";
+pub const ASK_NUMBER: &str =
+    "What number should we call you back on? You can say it, or key it in and press the hash key.";
 pub const ASK_NUMBER_KEYS: &str = "Please key in the number, then press the hash key.";
-pub const ASK_MESSAGE: &str = "Please say your message now. When you are done, just stop speaking, or press the hash key.";
+pub const ASK_MESSAGE: &str =
+    "Please say your message now. When you are done, just stop speaking, or press the hash key.";
 pub const ASK_MESSAGE_AGAIN: &str = "I did not hear anything. Please say your message now.";
 pub const MESSAGE_KEPT: &str = "Thank you. I have kept your message. Is there anything else?";
-pub const MESSAGE_NOT_HEARD: &str = "I could not hear a message, so I have only noted that you called. Is there anything else?";
+pub const MESSAGE_NOT_HEARD: &str =
+    "I could not hear a message, so I have only noted that you called. Is there anything else?";
 
 /// Every sentence that does not change, for rendering ahead of the first call.
 pub const FIXED: &[&str] = &[
@@ -48,6 +53,7 @@ pub const FIXED: &[&str] = &[
     NO_MESSAGE,
     NOTHING_TO_REPEAT,
     TOO_LONG,
+    CANNOT_FOLLOW,
     OWN_FAULT,
     BUSY,
     ASK_NAME,

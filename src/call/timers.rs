@@ -96,10 +96,7 @@ impl TimerTable {
 
     /// The earliest deadline and why.
     pub(super) fn next(&self) -> Option<(Moment, &'static str)> {
-        Timer::ALL
-            .into_iter()
-            .filter_map(|t| self.0[t as usize].map(|at| (at, t.reason())))
-            .min_by_key(|(at, _)| *at)
+        Timer::ALL.into_iter().filter_map(|t| self.0[t as usize].map(|at| (at, t.reason()))).min_by_key(|(at, _)| *at)
     }
 
     /// Takes one timer that is due at `now`, the earliest first.

@@ -47,11 +47,15 @@ struct Bands {
 }
 
 /// With embeddings: cosine of the best passage plus a share of lexical coverage.
-const WITH_VECTORS: Bands = Bands { answer: 0.62, maybe: 0.46, margin: 0.05 };
+const WITH_VECTORS: Bands = Bands { answer: 0.58, maybe: 0.42, margin: 0.05 };
 /// Lexical coverage alone, which knows less and must be surer.
 const WORDS_ALONE: Bands = Bands { answer: 0.60, maybe: 0.34, margin: 0.12 };
 /// What full lexical coverage adds to a cosine.
 const LEXICAL_SHARE: f32 = 0.25;
+
+/// What a question loses whose words the file has none of: the subject of most
+/// questions out of scope is a word that the business never wrote.
+const UNKNOWN_WORDS: f32 = 0.10;
 
 /// Passages of different topics may not be this alike: nothing is nearer.
 const NO_MATCH: f32 = -1.0;
@@ -99,8 +103,18 @@ impl KnowledgeIndex {
         &self.base
     }
 
+    /// The text whose embedding [`Self::find`] wants for these words: the
+    /// question without its courtesies, its Pidgin in English. None if no
+    /// embedding is needed, which spares the embedder's time.
+    pub fn text_to_embed(&self, words: &str) -> Option<String> {
+        match intent::read(&tokens(words), &self.base) {
+            Intent::Settled(_) => None,
+            Intent::Question(words) => Some(words.join(" ")),
+        }
+    }
+
     /// What do these words ask for, and what is there to say? `question_vector`
-    /// is the unit-length embedding of `words`.
+    /// is the unit-length embedding of [`Self::text_to_embed`].
     pub fn find(
         &self,
         words: &str,
@@ -182,13 +196,7 @@ impl KnowledgeIndex {
         (!priced.is_empty()).then(|| self.spoken(topic.unwrap_or(Topic::Hours), &priced.join(" ")))
     }
 
-    fn retrieve(
-        &self,
-        question: &Question,
-        vector: Option<&[f32]>,
-        memory: &Recollection,
-        now: DateTime,
-    ) -> Found {
+    fn retrieve(&self, question: &Question, vector: Option<&[f32]>, memory: &Recollection, now: DateTime) -> Found {
         let ranking = self.rank(question, vector);
         let unknown = Found { finding: Finding::Unknown, memory: memory.clone(), score: 0.0 };
         let Some(&(best, score)) = ranking.ranked.first() else { return unknown };
@@ -212,7 +220,11 @@ impl KnowledgeIndex {
         let hours = |s: &String| is_hours_stem(s);
         match topic {
             Topic::Hours => question.content.iter().all(hours),
-            _ => question.content.is_empty() || question.content.iter().any(|s| self.lexicon.knows(s)) || self.vectors.is_some(),
+            _ => {
+                question.content.is_empty()
+                    || question.content.iter().any(|s| self.lexicon.knows(s))
+                    || self.vectors.is_some()
+            }
         }
     }
 
@@ -221,7 +233,8 @@ impl KnowledgeIndex {
         let semantic = vector.and_then(|v| self.similarities(v));
         let (scores, bands): (Vec<f32>, Bands) = match semantic {
             Some(semantic) => {
-                let fused = semantic.iter().zip(&lexical).map(|(s, l)| s + LEXICAL_SHARE * l).collect();
+                let strange = UNKNOWN_WORDS * self.unknown_share(question);
+                let fused = semantic.iter().zip(&lexical).map(|(s, l)| s + LEXICAL_SHARE * l - strange).collect();
                 (fused, WITH_VECTORS)
             }
             None => (lexical, WORDS_ALONE),
@@ -229,6 +242,14 @@ impl KnowledgeIndex {
         let mut ranked: Vec<(usize, f32)> = scores.into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ranking { ranked, bands }
+    }
+
+    /// How many of the question's subject words the file never uses, from 0 to 1.
+    fn unknown_share(&self, question: &Question) -> f32 {
+        let all = question.content.len();
+        let unknown = question.content.iter().filter(|s| !self.lexicon.knows(s)).count();
+        // At most as many as a turn has words, which an f32 holds exactly.
+        if all == 0 { 0.0 } else { unknown as f32 / all as f32 }
     }
 
     /// For each topic the cosine of its nearest passage; none without vectors
@@ -307,7 +328,33 @@ impl Question {
     fn is_bare_time(&self) -> bool {
         let others = self.words.iter().zip(&self.understood.used).filter(|(_, used)| !**used).map(|(w, _)| w.as_str());
         let mut free: Vec<&str> = others.collect();
-        free.retain(|w| !matches!(*w, "and" | "what" | "about" | "how" | "on" | "then" | "for" | "is" | "of" | "or" | "but" | "if" | "it" | "come" | "can" | "i" | "we" | "una" | "you" | "dey" | "there" | "be"));
+        free.retain(|w| {
+            !matches!(
+                *w,
+                "and"
+                    | "what"
+                    | "about"
+                    | "how"
+                    | "on"
+                    | "then"
+                    | "for"
+                    | "is"
+                    | "of"
+                    | "or"
+                    | "but"
+                    | "if"
+                    | "it"
+                    | "come"
+                    | "can"
+                    | "i"
+                    | "we"
+                    | "una"
+                    | "you"
+                    | "dey"
+                    | "there"
+                    | "be"
+            )
+        });
         free.is_empty()
     }
 }
@@ -317,7 +364,8 @@ fn hours_question(words: &[String]) -> Option<HoursQuestion> {
     let has = |set: &[&str]| words.iter().any(|w| set.contains(&w.as_str()));
     let when = has(&["when", "time", "hour", "hours"]);
     // "How do I open a file?" and "open an account" are not about the door.
-    let opens_something = words.windows(2).any(|w| w[0] == "open" && matches!(w[1].as_str(), "a" | "an" | "my" | "new"));
+    let opens_something =
+        words.windows(2).any(|w| w[0] == "open" && matches!(w[1].as_str(), "a" | "an" | "my" | "new"));
     if opens_something {
         return None;
     }
@@ -327,7 +375,8 @@ fn hours_question(words: &[String]) -> Option<HoursQuestion> {
     }
     let opens = has(&["open", "opens", "opening", "opened"]);
     let closes = has(&["close", "closes", "closing", "closed", "shut", "lock"]);
-    let hours = has(&["hours", "schedule"]) && (opens || has(&["working", "work", "business", "operating", "visiting", "office"]));
+    let hours = has(&["hours", "schedule"])
+        && (opens || has(&["working", "work", "business", "operating", "visiting", "office"]));
     let days = has(&["days", "day"]) && opens && has(&["what", "which"]);
     match (opens, closes) {
         _ if hours || days => Some(HoursQuestion::Week),
@@ -343,9 +392,38 @@ fn hours_question(words: &[String]) -> Option<HoursQuestion> {
 /// Whether a stem belongs to asking for the hours, so that nothing else is asked.
 fn is_hours_stem(word: &str) -> bool {
     const WORDS: [&str; 32] = [
-        "open", "opening", "close", "hour", "time", "work", "shut", "lock", "schedule", "day", "week", "still", "today",
-        "holiday", "public", "business", "office", "operate", "usual", "normal", "exact", "until", "till", "late", "early",
-        "place", "always", "start", "finish", "available", "through", "everyday",
+        "open",
+        "opening",
+        "close",
+        "hour",
+        "time",
+        "work",
+        "shut",
+        "lock",
+        "schedule",
+        "day",
+        "week",
+        "still",
+        "today",
+        "holiday",
+        "public",
+        "business",
+        "office",
+        "operate",
+        "usual",
+        "normal",
+        "exact",
+        "until",
+        "till",
+        "late",
+        "early",
+        "place",
+        "always",
+        "start",
+        "finish",
+        "available",
+        "through",
+        "everyday",
     ];
     is_stop_word(word) || WORDS.iter().any(|w| stem(w) == word)
 }

@@ -76,7 +76,9 @@ pub struct OpeningHours {
 /// Why there is no opening at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Openness<'a> {
-    Open { until: DateTime },
+    Open {
+        until: DateTime,
+    },
     /// Closed all of that day, by its weekday.
     ClosedDay,
     /// Closed all of that day, for a holiday.
@@ -249,7 +251,9 @@ pub(super) mod tests {
     #[test]
     fn a_holiday_goes_over_its_weekday() {
         let hours = clinic();
-        assert!(matches!(hours.at(datetime(2026, 12, 25, 10, 0, 0, 0)), Openness::Holiday(h) if h.name == "Christmas Day"));
+        assert!(
+            matches!(hours.at(datetime(2026, 12, 25, 10, 0, 0, 0)), Openness::Holiday(h) if h.name == "Christmas Day")
+        );
         assert!(hours.is_open(datetime(2026, 12, 24, 11, 0, 0, 0)));
         assert!(!hours.is_open(datetime(2026, 12, 24, 15, 0, 0, 0)));
     }

@@ -4,6 +4,10 @@
 
 use super::file::{KnowledgeBase, Person};
 use super::finding::{Finding, Spoken};
+use super::sayings::{
+    ANYONE, BACKCHANNEL, FILLERS, GOODBYE, GREETING, HEAR_ME, HELP, HOW_ARE_YOU, MESSAGE, NO, PUT_THROUGH, REPEAT,
+    REPEAT_INSIDE, SLOWER, THANKS, WAIT, WHO, YES,
+};
 
 /// What became of the words.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,107 +16,6 @@ pub(super) enum Intent {
     /// None of these: the words that are the question, courtesies taken off.
     Question(Vec<String>),
 }
-
-/// Words that politeness and hesitation put anywhere.
-const FILLERS: &[&str] = &[
-    "please", "pls", "sir", "ma", "madam", "abeg", "o", "oo", "ooo", "jare", "sha", "um", "uh", "er", "erm", "ah", "oh",
-    "well", "just", "kindly", "dear", "boss", "oga", "biko", "ejoo", "joor", "actually",
-];
-
-const YES: &[&str] = &[
-    "yes", "yeah", "yep", "yea", "yes yes", "correct", "that is correct", "that is right", "sure", "of course", "exactly",
-    "true", "na so", "oya", "yes i do", "i do", "go ahead", "yes that is it", "that is it", "yes correct", "yes thank you",
-    "yes thanks", "yes i would", "i would", "it is", "yes it is", "yes that is right", "na him", "okay yes", "very correct",
-    "absolutely", "beeni", "ehen yes",
-];
-const NO: &[&str] = &[
-    "no", "nope", "nah", "no no", "no thanks", "no thank you", "no thank you very much", "that is all", "no that is all",
-    "that will be all", "no that will be all", "nothing", "nothing else", "no nothing", "no nothing else", "not really",
-    "no i am fine", "i am fine", "no need", "no i am okay", "i am okay", "no i do not", "no i dont", "i dont", "not at all",
-    "it is not", "no it is not", "no it isnt", "that is wrong", "no that is wrong", "no be so", "no be dat", "mba", "rara",
-    "no be that one", "none", "no more", "no more questions", "that is not it", "no that is not it",
-];
-const GOODBYE: &[&str] = &[
-    "bye", "goodbye", "good bye", "bye bye", "bye now", "see you", "see you later", "talk to you later", "later",
-    "have a nice day", "have a good day", "have a great day", "good night", "goodnight", "take care", "o dabo", "odabo",
-    "ka chi fo", "sai anjima", "i will call back", "i will call you back later", "we go see", "we go talk later", "i dey go",
-    "that is all bye", "make i dey go", "enjoy your day", "stay blessed", "god bless you",
-];
-const WAIT: &[&str] = &[
-    "wait", "hold on", "one moment", "a moment", "one second", "one minute", "a minute", "a second", "hold", "hold the line",
-    "wait a minute", "wait a moment", "give me a second", "give me a minute", "give me one minute", "hang on", "one sec",
-    "let me check", "let me see", "make i check", "small time", "wait small", "hold on a second", "i am coming", "i dey come",
-];
-const BACKCHANNEL: &[&str] = &[
-    "mm", "mhm", "mm hm", "mmhm", "mm hmm", "hmm", "uh huh", "aha", "okay", "ok", "okay okay", "alright", "all right",
-    "i see", "right", "ehn", "ehen", "ehn ehn", "i understand", "understood", "got it", "okay i see", "fine", "good", "cool",
-    "no wahala", "no problem", "i hear you", "okay then", "great", "nice", "so", "and", "but",
-];
-const THANKS: &[&str] = &[
-    "thank you", "thanks", "thank you very much", "thank you so much", "thanks a lot", "many thanks", "thanks very much",
-    "e se", "ese", "ese gan", "daalu", "nagode", "imela", "you have tried", "you do well", "well done", "i appreciate",
-    "i appreciate it", "god bless", "i am grateful", "thank you thank you",
-];
-const GREETING: &[&str] = &[
-    "hello", "hi", "hey", "good day", "good morning", "good afternoon", "good evening", "morning", "afternoon", "evening",
-    "e kaaro", "ekaaro", "e kaasan", "sannu", "ndewo", "hello hello", "greetings", "happy new month", "happy sunday",
-];
-const HOW_ARE_YOU: &[&str] = &[
-    "how are you", "how are you doing", "how are you today", "how far", "how far na", "how now", "how body", "how you dey",
-    "how una dey", "wetin dey happen", "wetin dey", "what is up", "whats up", "how is it going", "how is everything",
-    "how is work", "how family", "hope you are fine", "hope you are well", "i hope you are well", "how do you do", "how is your day",
-];
-const HEAR_ME: &[&str] = &[
-    "can you hear me", "are you there", "is anyone there", "is anybody there", "do you hear me", "you dey hear me",
-    "you dey there", "are you hearing me", "can you hear me now", "is someone there", "hello are you there", "you there",
-];
-const WHO: &[&str] = &[
-    "who are you", "who is this", "who am i speaking with", "who am i speaking to", "who am i talking to", "are you a robot",
-    "are you a machine", "are you a computer", "are you human", "are you a human", "are you a human being", "are you real",
-    "are you a real person", "is this a robot", "is this a machine", "is this a recording", "am i talking to a robot",
-    "am i talking to a machine", "am i speaking to a robot", "am i talking to a person", "am i speaking to a machine",
-    "am i speaking to a person", "am i talking to a human", "what is your name", "na who be this", "who dey talk", "na robot be this",
-    "na machine be this", "are you an ai", "is this an ai", "who is speaking", "who is on the line",
-];
-const HELP: &[&str] = &[
-    "i have a question", "can i ask a question", "can i ask you a question", "i want to ask a question", "i want to ask something",
-    "i want to make an enquiry", "i want to make enquiries", "i need help", "can you help me", "help me", "help",
-    "i need some information", "i wan ask something", "i wan ask question", "i would like to ask a question",
-    "may i ask a question", "i want to ask you something", "i have some questions", "make i ask you something",
-    "i am calling to make an enquiry", "i am calling to ask a question", "i would like to make an enquiry",
-];
-const REPEAT: &[&str] = &[
-    "repeat", "again", "come again", "pardon", "pardon me", "sorry", "i am sorry", "excuse me", "what", "say again", "what is that", "one more time", "once more",
-    "can you repeat", "could you repeat", "sorry what", "eh", "huh", "wetin", "can you come again", "say that one again", "what was that",
-];
-/// Said anywhere in a short sentence, these ask for the last answer again.
-const REPEAT_INSIDE: &[&str] = &[
-    "repeat that", "repeat it", "repeat yourself", "repeat what you", "say that again", "say it again", "did not hear",
-    "didnt hear", "no hear", "cant hear", "cannot hear", "did not catch", "didnt catch", "didnt get that", "did not get that",
-    "what did you say", "wetin you talk", "wetin you say", "talk am again", "say am again", "did not understand",
-    "didnt understand", "dont understand", "do not understand", "no understand", "repeat the last", "hear you well", "repeat the answer",
-];
-const SLOWER: &[&str] = &["slowly", "slower", "slow down", "too fast", "small small", "take it easy", "softly softly"];
-const MESSAGE: &[&str] = &[
-    "leave a message", "leave message", "leave my message", "take a message", "drop a message", "drop message", "leave a note",
-    "take my message", "pass a message", "pass a message", "give a message", "call me back", "ring me back", "phone me back",
-    "return my call", "call me later", "give me a call", "get back to me", "have someone call", "someone to call me",
-    "somebody to call me", "ask her to call", "ask him to call", "ask them to call", "tell her to call", "tell him to call",
-    "tell them to call", "let her call me", "let him call me", "make una call me", "make dem call me", "request a callback",
-    "request a call back", "a callback", "leave my number", "drop my number", "leave my name", "take my number",
-];
-/// Verbs that, with "to", "with" or a name after them, ask to be put through.
-const PUT_THROUGH: &[&str] = &[
-    "speak to", "speak with", "talk to", "talk with", "speaking to", "speaking with", "connect me to", "connect me with",
-    "connect me", "transfer me to", "transfer me", "transfer my call", "put me through to", "put me through", "reach",
-    "get me", "give me", "can i get", "can i have", "yarn with", "let me speak", "let me talk", "pass me to", "switch me to", "call me",
-];
-/// People by no name of their own.
-const ANYONE: &[&str] = &[
-    "someone", "somebody", "person", "human", "human being", "agent", "operator", "representative", "attendant", "staff",
-    "manager", "customer care", "customer service", "anyone", "anybody", "real person", "a person", "one of you", "owner",
-    "the person in charge", "your boss", "live person", "living person", "secretary", "supervisor", "somebody else", "people there",
-];
 
 /// A longer sentence than this is not just a request to repeat.
 const SHORT: usize = 10;
@@ -138,8 +41,48 @@ pub(super) fn read(words: &[String], base: &KnowledgeBase) -> Intent {
     }
     match last {
         Some(finding) if rest.is_empty() => Intent::Settled(finding),
-        _ => Intent::Question(rest.iter().map(|w| (*w).to_owned()).collect()),
+        _ => Intent::Question(in_english(rest)),
     }
+}
+
+/// Pidgin and Nigerian turns of phrase as the embedder's English: the words
+/// that carry the question are kept, their grammar is translated.
+fn in_english(words: &[&str]) -> Vec<String> {
+    const PHRASES: [(&[&str], &[&str]); 18] = [
+        (&["you", "people"], &["you"]),
+        (&["you", "guys"], &["you"]),
+        (&["how", "much", "be"], &["how", "much", "is"]),
+        (&["how", "much", "na"], &["how", "much", "is"]),
+        (&["i", "wan"], &["i", "want", "to"]),
+        (&["i", "dey", "find"], &["i", "need"]),
+        (&["una", "get"], &["do", "you", "have"]),
+        (&["you", "get"], &["you", "have"]),
+        (&["una", "dey"], &["do", "you"]),
+        (&["dey", "do"], &["do"]),
+        (&["fit"], &["can"]),
+        (&["una"], &["you"]),
+        (&["wetin"], &["what"]),
+        (&["pikin"], &["child"]),
+        (&["belle"], &["pregnancy"]),
+        (&["moto"], &["car"]),
+        (&["wan"], &["want", "to"]),
+        (&["dey"], &[]),
+    ];
+    let mut english = Vec::with_capacity(words.len());
+    let mut i = 0;
+    while i < words.len() {
+        match PHRASES.iter().find(|(phrase, _)| words[i..].starts_with(phrase)) {
+            Some((phrase, meaning)) => {
+                english.extend(meaning.iter().map(|w| (*w).to_owned()));
+                i += phrase.len();
+            }
+            None => {
+                english.push(words[i].to_owned());
+                i += 1;
+            }
+        }
+    }
+    english
 }
 
 /// The words as one saying, all of them.
@@ -201,8 +144,9 @@ fn opener(words: &[&str], base: &KnowledgeBase) -> Option<(Finding, usize)> {
 
 /// After "no", these begin what the caller really wants.
 const NO_GOES_ON: &[&str] = &[
-    "i", "what", "when", "where", "how", "who", "is", "are", "do", "does", "can", "could", "thank", "thanks", "bye", "goodbye",
-    "but", "and", "my", "we", "please", "that", "it", "not", "tell", "let", "wetin", "una", "you", "will", "have", "okay",
+    "i", "what", "when", "where", "how", "who", "is", "are", "do", "does", "can", "could", "thank", "thanks", "bye",
+    "goodbye", "but", "and", "my", "we", "please", "that", "it", "not", "tell", "let", "wetin", "una", "you", "will",
+    "have", "okay",
 ];
 
 fn contains_words(said: &str, phrase: &str) -> bool {
@@ -220,7 +164,17 @@ fn courtesy(said: &str, base: &KnowledgeBase) -> Option<Spoken> {
         format!("{}{}. How may I help you?", said[..1].to_uppercase(), &said[1..])
     } else if is(GREETING) {
         "Hello. How may I help you?".to_owned()
-    } else if matches!(said, "how far" | "how far na" | "how now" | "how body" | "how you dey" | "how una dey" | "wetin dey happen" | "wetin dey") {
+    } else if matches!(
+        said,
+        "how far"
+            | "how far na"
+            | "how now"
+            | "how body"
+            | "how you dey"
+            | "how una dey"
+            | "wetin dey happen"
+            | "wetin dey"
+    ) {
         "I dey o, thank you. How may I help you?".to_owned()
     } else if is(HOW_ARE_YOU) {
         "I am fine, thank you. How may I help you?".to_owned()
@@ -243,22 +197,30 @@ fn person(said: &str, words: &[&str], base: &KnowledgeBase) -> Option<Finding> {
     let through = PUT_THROUGH.iter().filter_map(|p| said.match_indices(p).next().map(|(at, _)| at + p.len())).max();
     if let Some(end) = through {
         let wanted = said[end..].trim();
-        if let Some(found) = base.person(wanted) {
+        let plain = ["speak", "talk", "transfer", "put", "connect"].iter().any(|v| said.contains(v));
+        // "Can I get a report from the doctor?" asks for the report.
+        let briefly = plain || wanted.split(' ').count() <= 3;
+        if let Some(found) = base.person(wanted).filter(|_| briefly) {
             return Some(Finding::Person { name: Some(found.name.clone()) });
         }
         let asked = ANYONE.iter().any(|a| contains_words(wanted, a));
-        let plain = ["speak", "talk", "transfer", "put", "connect"].iter().any(|v| said.contains(v));
         if asked && (plain || words.len() <= SHORT) || wanted.is_empty() && said.contains("put me through") {
             return Some(Finding::Person { name: None });
         }
     }
     let short = words.len() <= 4;
-    if short && ["customer care", "real person", "human being", "operator", "an operator", "agent", "receptionist", "human"].iter().any(|p| contains_words(said, p)) {
+    if short
+        && ["customer care", "real person", "human being", "operator", "an operator", "agent", "receptionist", "human"]
+            .iter()
+            .any(|p| contains_words(said, p))
+    {
         return Some(Finding::Person { name: base.person(said).map(|p| p.name.clone()) });
     }
     // "Is Dr Amina around?"
-    let around = ["around", "available", "there", "in", "on seat", "dey around", "dey"].iter().any(|w| contains_words(said, w));
-    if around && words.len() <= 6
+    let around =
+        ["around", "available", "there", "in", "on seat", "dey around", "dey"].iter().any(|w| contains_words(said, w));
+    if around
+        && words.len() <= 6
         && let Some(found) = base.people.iter().find(|p| named(p, said))
     {
         return Some(Finding::Person { name: Some(found.name.clone()) });
@@ -281,7 +243,8 @@ impl KnowledgeBase {
 /// Whether words have one of the person's names in them; titles are not names.
 fn named(person: &Person, said: &str) -> bool {
     const TITLES: [&str; 14] = [
-        "dr", "doctor", "mr", "mrs", "miss", "ms", "mister", "nurse", "pastor", "chief", "engineer", "prof", "alhaji", "alhaja",
+        "dr", "doctor", "mr", "mrs", "miss", "ms", "mister", "nurse", "pastor", "chief", "engineer", "prof", "alhaji",
+        "alhaja",
     ];
     // A name that is also a day is not a name when the day may be meant.
     super::words::tokens(&person.name)
@@ -337,6 +300,13 @@ mod tests {
     }
 
     #[test]
+    fn a_question_in_pidgin_becomes_one_that_can_be_embedded() {
+        assert_eq!(question("Abeg, una get parking?"), "do you have parking");
+        assert_eq!(question("Una fit treat my pikin?"), "you can treat my child");
+        assert_eq!(question("How much be scan?"), "how much is scan");
+    }
+
+    #[test]
     fn goodbyes_waits_and_repeats_are_known() {
         for text in ["Okay, thank you, bye.", "Bye bye", "Thanks, have a nice day!", "No thank you, bye"] {
             assert_eq!(settled(text), Some(Finding::Goodbye), "{text}");
@@ -344,7 +314,8 @@ mod tests {
         for text in ["Hold on please", "one moment", "wait small"] {
             assert_eq!(settled(text), Some(Finding::Wait), "{text}");
         }
-        for text in ["Pardon?", "Abeg, wetin you talk?", "Sorry, I didn't hear that", "Could you say that again please"] {
+        for text in ["Pardon?", "Abeg, wetin you talk?", "Sorry, I didn't hear that", "Could you say that again please"]
+        {
             assert_eq!(settled(text), Some(Finding::Repeat { slower: false }), "{text}");
         }
         assert_eq!(settled("Please speak more slowly"), Some(Finding::Repeat { slower: true }));
@@ -357,6 +328,7 @@ mod tests {
         let amina = Some(Finding::Person { name: Some("Dr Amina Bello".to_owned()) });
         assert_eq!(settled("Can I speak with Dr. Amina please?"), amina);
         assert_eq!(settled("Is Dr Amina around?"), amina);
+        assert_eq!(settled("Can I get a medical report from the doctor?"), None);
         let accounts = Some(Finding::Person { name: Some("Chinedu Eze".to_owned()) });
         assert_eq!(settled("Put me through to accounts"), accounts);
     }

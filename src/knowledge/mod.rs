@@ -14,6 +14,7 @@ mod mistake;
 pub mod numbers;
 pub mod readback;
 pub mod say;
+mod sayings;
 mod spoken;
 mod topic;
 pub mod when;

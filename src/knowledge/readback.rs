@@ -96,20 +96,112 @@ pub fn number_back(number: &str) -> String {
 
 /// Words before a name, longest first.
 const NAME_LEADS: [&str; 20] = [
-    "you are speaking with", "you are speaking to", "you can call me", "the name is", "my name is", "my names are", "my full name is",
-    "my name na", "my name be", "they call me", "dem dey call me", "people call me", "i am called", "call me", "this is", "it is",
-    "i am", "na me be", "name is", "im",
+    "you are speaking with",
+    "you are speaking to",
+    "you can call me",
+    "the name is",
+    "my name is",
+    "my names are",
+    "my full name is",
+    "my name na",
+    "my name be",
+    "they call me",
+    "dem dey call me",
+    "people call me",
+    "i am called",
+    "call me",
+    "this is",
+    "it is",
+    "i am",
+    "na me be",
+    "name is",
+    "im",
 ];
 /// Words after a name in Pidgin: "na Tunde be this", "na Tunde dey talk".
 const NAME_TAILS: [&str; 10] = [
-    "be this", "be dis", "dey talk", "dey call", "is my name", "be my name", "is speaking", "speaking", "is calling", "calling",
+    "be this",
+    "be dis",
+    "dey talk",
+    "dey call",
+    "is my name",
+    "be my name",
+    "is speaking",
+    "speaking",
+    "is calling",
+    "calling",
 ];
 /// Words that are no part of a name, wherever they stand.
 const NOT_NAMES: &[&str] = &[
-    "please", "sir", "ma", "madam", "thank", "thanks", "okay", "ok", "yes", "no", "well", "um", "uh", "er", "and", "the", "a", "is", "my",
-    "name", "number", "calling", "speaking", "from", "here", "hello", "hi", "good", "morning", "afternoon", "evening", "about", "to", "i",
-    "am", "oh", "so", "just", "abeg", "not", "fine", "sorry", "what", "how", "where", "when", "why", "who", "it", "this", "that", "you",
-    "for", "with", "on", "in", "of", "at", "call", "me", "back", "want", "need", "do", "dont", "can", "will", "have", "because", "but",
+    "please",
+    "sir",
+    "ma",
+    "madam",
+    "thank",
+    "thanks",
+    "okay",
+    "ok",
+    "yes",
+    "no",
+    "well",
+    "um",
+    "uh",
+    "er",
+    "and",
+    "the",
+    "a",
+    "is",
+    "my",
+    "name",
+    "number",
+    "calling",
+    "speaking",
+    "from",
+    "here",
+    "hello",
+    "hi",
+    "good",
+    "morning",
+    "afternoon",
+    "evening",
+    "about",
+    "to",
+    "i",
+    "am",
+    "oh",
+    "so",
+    "just",
+    "abeg",
+    "not",
+    "fine",
+    "sorry",
+    "what",
+    "how",
+    "where",
+    "when",
+    "why",
+    "who",
+    "it",
+    "this",
+    "that",
+    "you",
+    "for",
+    "with",
+    "on",
+    "in",
+    "of",
+    "at",
+    "call",
+    "me",
+    "back",
+    "want",
+    "need",
+    "do",
+    "dont",
+    "can",
+    "will",
+    "have",
+    "because",
+    "but",
 ];
 
 /// The name in a caller's words: "My name is Chinedu Okafor", "It's Amina",
@@ -151,10 +243,14 @@ fn after_lead(words: &[String]) -> usize {
 }
 
 fn tail_at(words: &[String]) -> Option<usize> {
-    NAME_TAILS.iter().filter_map(|tail| {
-        let tail: Vec<&str> = tail.split(' ').collect();
-        words.windows(tail.len()).position(|w| w.iter().zip(&tail).all(|(a, b)| a == b))
-    }).filter(|at| *at > 0).min()
+    NAME_TAILS
+        .iter()
+        .filter_map(|tail| {
+            let tail: Vec<&str> = tail.split(' ').collect();
+            words.windows(tail.len()).position(|w| w.iter().zip(&tail).all(|(a, b)| a == b))
+        })
+        .filter(|at| *at > 0)
+        .min()
 }
 
 fn capitalised(word: &str) -> String {
@@ -164,13 +260,58 @@ fn capitalised(word: &str) -> String {
 
 /// Letters of the NATO alphabet and as they are often heard.
 const LETTERS: [(&str, char); 52] = [
-    ("alpha", 'a'), ("alfa", 'a'), ("bravo", 'b'), ("charlie", 'c'), ("delta", 'd'), ("echo", 'e'), ("foxtrot", 'f'), ("golf", 'g'),
-    ("hotel", 'h'), ("india", 'i'), ("juliet", 'j'), ("kilo", 'k'), ("lima", 'l'), ("mike", 'm'), ("november", 'n'), ("oscar", 'o'),
-    ("papa", 'p'), ("quebec", 'q'), ("romeo", 'r'), ("sierra", 's'), ("tango", 't'), ("uniform", 'u'), ("victor", 'v'),
-    ("whiskey", 'w'), ("xray", 'x'), ("yankee", 'y'), ("zulu", 'z'), ("ay", 'a'), ("bee", 'b'), ("cee", 'c'), ("see", 'c'),
-    ("dee", 'd'), ("ef", 'f'), ("gee", 'g'), ("aitch", 'h'), ("haitch", 'h'), ("jay", 'j'), ("kay", 'k'), ("el", 'l'), ("em", 'm'),
-    ("en", 'n'), ("pee", 'p'), ("cue", 'q'), ("ar", 'r'), ("ess", 's'), ("tee", 't'), ("vee", 'v'), ("ex", 'x'), ("why", 'y'),
-    ("zed", 'z'), ("zee", 'z'), ("you", 'u'),
+    ("alpha", 'a'),
+    ("alfa", 'a'),
+    ("bravo", 'b'),
+    ("charlie", 'c'),
+    ("delta", 'd'),
+    ("echo", 'e'),
+    ("foxtrot", 'f'),
+    ("golf", 'g'),
+    ("hotel", 'h'),
+    ("india", 'i'),
+    ("juliet", 'j'),
+    ("kilo", 'k'),
+    ("lima", 'l'),
+    ("mike", 'm'),
+    ("november", 'n'),
+    ("oscar", 'o'),
+    ("papa", 'p'),
+    ("quebec", 'q'),
+    ("romeo", 'r'),
+    ("sierra", 's'),
+    ("tango", 't'),
+    ("uniform", 'u'),
+    ("victor", 'v'),
+    ("whiskey", 'w'),
+    ("xray", 'x'),
+    ("yankee", 'y'),
+    ("zulu", 'z'),
+    ("ay", 'a'),
+    ("bee", 'b'),
+    ("cee", 'c'),
+    ("see", 'c'),
+    ("dee", 'd'),
+    ("ef", 'f'),
+    ("gee", 'g'),
+    ("aitch", 'h'),
+    ("haitch", 'h'),
+    ("jay", 'j'),
+    ("kay", 'k'),
+    ("el", 'l'),
+    ("em", 'm'),
+    ("en", 'n'),
+    ("pee", 'p'),
+    ("cue", 'q'),
+    ("ar", 'r'),
+    ("ess", 's'),
+    ("tee", 't'),
+    ("vee", 'v'),
+    ("ex", 'x'),
+    ("why", 'y'),
+    ("zed", 'z'),
+    ("zee", 'z'),
+    ("you", 'u'),
 ];
 
 fn letter(word: &str) -> Option<char> {
@@ -222,7 +363,12 @@ pub fn spelled(words: &[String]) -> Option<String> {
 pub fn email_said(words: &str) -> Option<String> {
     /// RFC 5321 section 4.5.3.1: a path has at most 256 octets, an address 254.
     const LONGEST: usize = 254;
-    let plain = words.to_lowercase().replace('@', " at ").replace('.', " dot ").replace('_', " underscore ").replace(['-', ','], " ");
+    let plain = words
+        .to_lowercase()
+        .replace('@', " at ")
+        .replace('.', " dot ")
+        .replace('_', " underscore ")
+        .replace(['-', ','], " ");
     let words: Vec<&str> = plain.split_whitespace().collect();
     let at = words.iter().rposition(|w| *w == "at")?;
     let domain = joined(&words[at + 1..])?;

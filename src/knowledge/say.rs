@@ -3,7 +3,7 @@
 
 use jiff::civil::{Date, DateTime};
 
-use super::hours::{DAY_MINUTES, OpenSpan, Openness, OpeningHours, time_of};
+use super::hours::{DAY_MINUTES, OpenSpan, OpeningHours, Openness, time_of};
 use super::numbers::{clock, day_and_month, weekday_name};
 use super::when::{AskedTime, Day, HalfOfDay, When};
 
@@ -53,7 +53,9 @@ fn open_now(hours: &OpeningHours, now: DateTime) -> String {
         Openness::ClosedDay => {
             format!("No, we are closed on {}s{}.", weekday_name(now.date().weekday()), again(hours, now, now))
         }
-        Openness::Holiday(holiday) => format!("No, we are closed today for {}{}.", holiday.name, again(hours, now, now)),
+        Openness::Holiday(holiday) => {
+            format!("No, we are closed today for {}{}.", holiday.name, again(hours, now, now))
+        }
         Openness::OutsideHours => format!("No, we are closed at the moment{}.", again(hours, now, now)),
     }
 }
@@ -100,7 +102,7 @@ fn weekend(hours: &OpeningHours, saturday: Date, now: DateTime) -> String {
     if hours.spans_on(saturday).is_empty() && hours.spans_on(sunday).is_empty() {
         return format!("No, we are closed at the weekend{}.", again(hours, now.max(saturday.at(0, 0, 0, 0)), now));
     }
-    capitalised(format!("{}, and {}.", part(saturday, "Saturday"), part(sunday, "Sunday")))
+    capitalised(&format!("{}, and {}.", part(saturday, "Saturday"), part(sunday, "Sunday")))
 }
 
 fn open_at(hours: &OpeningHours, date: Date, asked: AskedTime, now: DateTime) -> String {
@@ -141,14 +143,14 @@ fn opening(hours: &OpeningHours, day: Option<Day>, now: DateTime) -> String {
         Some(Day::Weekend(saturday)) => weekend(hours, saturday, now),
         Some(Day::On(date)) => match hours.spans_on(date).first() {
             Some(span) => {
-                capitalised(format!("{} we open at {}.", day_label(date, now.date()), clock(time_of(span.opens))))
+                capitalised(&format!("{} we open at {}.", day_label(date, now.date()), clock(time_of(span.opens))))
             }
             None => closed_on(hours, date, now),
         },
         None | Some(Day::Now) => {
-            let next = hours.next_opening(now).map(|next| {
-                format!("{} at {}", day_label(next.date(), now.date()), clock(next.time()))
-            });
+            let next = hours
+                .next_opening(now)
+                .map(|next| format!("{} at {}", day_label(next.date(), now.date()), clock(next.time())));
             match (hours.at(now), next) {
                 (Openness::Open { until }, Some(next)) => {
                     format!("We are open now, until {}; after that we open {next}.", closing_words(until, now))
@@ -178,7 +180,7 @@ fn closing(hours: &OpeningHours, day: Day, now: DateTime) -> String {
             }
         }
         Some(last) => {
-            capitalised(format!("{} we close at {}.", day_label(date, now.date()), clock_of_closing(last.closes)))
+            capitalised(&format!("{} we close at {}.", day_label(date, now.date()), clock_of_closing(last.closes)))
         }
         None => closed_on(hours, date, now),
     }
@@ -205,7 +207,7 @@ fn week(hours: &OpeningHours) -> String {
     };
     let (open, closed): (Vec<_>, Vec<_>) = groups.iter().partition(|(_, _, spans)| !spans.is_empty());
     let open: Vec<String> = open.iter().map(|g| format!("{} {}", name(g), spans_words(g.2))).collect();
-    let closed: Vec<String> = closed.iter().map(|g| name(g)).collect();
+    let closed: Vec<String> = closed.iter().map(name).collect();
     match (open.is_empty(), closed.is_empty()) {
         (true, _) => "We are closed for the time being.".to_owned(),
         (false, true) => format!("We are open {}.", open.join(", and ")),
@@ -278,7 +280,7 @@ fn closing_words(until: DateTime, now: DateTime) -> String {
     clock(until.time())
 }
 
-fn capitalised(text: String) -> String {
+fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
@@ -302,7 +304,10 @@ mod tests {
 
     #[test]
     fn open_now_is_told_with_its_end_and_closed_with_the_next_opening() {
-        assert_eq!(answer(HoursQuestion::Open, "now", monday_ten()), "Yes, we are open now, until one in the afternoon.");
+        assert_eq!(
+            answer(HoursQuestion::Open, "now", monday_ten()),
+            "Yes, we are open now, until one in the afternoon."
+        );
         let sunday = datetime(2026, 11, 29, 10, 0, 0, 0);
         assert_eq!(
             answer(HoursQuestion::Open, "", sunday),
@@ -330,7 +335,10 @@ mod tests {
     #[test]
     fn a_holiday_is_named() {
         let told = answer(HoursQuestion::Open, "on 25th December", monday_ten());
-        assert!(told.starts_with("No, we are closed on Friday the twenty-fifth of December for Christmas Day;"), "{told}");
+        assert!(
+            told.starts_with("No, we are closed on Friday the twenty-fifth of December for Christmas Day;"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -352,7 +360,12 @@ mod tests {
     #[test]
     fn the_week_puts_equal_days_together() {
         let told = answer(HoursQuestion::Week, "", monday_ten());
-        assert!(told.contains("from Monday to Friday") && told.contains("on Saturday") && told.ends_with("We are closed on Sunday."), "{told}");
+        assert!(
+            told.contains("from Monday to Friday")
+                && told.contains("on Saturday")
+                && told.ends_with("We are closed on Sunday."),
+            "{told}"
+        );
     }
 
     #[test]

@@ -35,7 +35,10 @@ fn bare(word: &str) -> Bare<'_> {
 
 /// Readings that take more than one word.
 fn several(words: &[&str]) -> Option<(String, usize)> {
-    phone_number(words).or_else(|| written_date(words)).or_else(|| time_with_half(words)).or_else(|| house_number(words))
+    phone_number(words)
+        .or_else(|| written_date(words))
+        .or_else(|| time_with_half(words))
+        .or_else(|| house_number(words))
 }
 
 /// "0803 555 0142", "+234 803 123 4567": groups of digits that make a number.
@@ -70,7 +73,8 @@ fn phone_number(words: &[&str]) -> Option<(String, usize)> {
 /// "25 December 2026", "25th December", "December 25".
 fn written_date(words: &[&str]) -> Option<(String, usize)> {
     let (a, b) = (bare(words[0]), bare(words.get(1)?));
-    let (day, month) = if a.core.starts_with(|c: char| c.is_ascii_digit()) { (a.core, b.core) } else { (b.core, a.core) };
+    let (day, month) =
+        if a.core.starts_with(|c: char| c.is_ascii_digit()) { (a.core, b.core) } else { (b.core, a.core) };
     let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(month)).and_then(|m| i8::try_from(m + 1).ok())?;
     let figures = ["st", "nd", "rd", "th"].iter().find_map(|end| day.strip_suffix(end)).unwrap_or(day);
     let day: i8 = figures.parse().ok()?;
@@ -164,7 +168,9 @@ fn is_web(core: &str) -> bool {
     let address = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
     let host = address.split('/').next().unwrap_or_default();
     const ENDS: [&str; 8] = [".com", ".ng", ".org", ".net", ".africa", ".io", ".co", ".info"];
-    address.len() < lower.len() || lower.starts_with("www.") || ENDS.iter().any(|end| host.ends_with(end) && host.len() > end.len())
+    address.len() < lower.len()
+        || lower.starts_with("www.")
+        || ENDS.iter().any(|end| host.ends_with(end) && host.len() > end.len())
 }
 
 /// "info@sunrise.ng" is "info at sunrise dot N G".
@@ -311,8 +317,14 @@ fn number(core: &str) -> Option<String> {
         return figure.parse().ok().map(ordinal);
     }
     const UNITS: [(&str, &str); 8] = [
-        ("km", "kilometres"), ("kg", "kilograms"), ("mg", "milligrams"), ("ml", "millilitres"), ("cm", "centimetres"),
-        ("mins", "minutes"), ("hrs", "hours"), ("k", "thousand"),
+        ("km", "kilometres"),
+        ("kg", "kilograms"),
+        ("mg", "milligrams"),
+        ("ml", "millilitres"),
+        ("cm", "centimetres"),
+        ("mins", "minutes"),
+        ("hrs", "hours"),
+        ("k", "thousand"),
     ];
     for (unit, name) in UNITS {
         if let Some(figure) = core.strip_suffix(unit)

@@ -25,14 +25,24 @@ pub struct Passage {
 }
 
 const HOURS: &[&str] = &[
-    "What are your opening hours?", "Are you open now?", "When do you open?", "What time do you close?",
-    "Are you open on Sunday?", "Do you work on public holidays?", "What days are you open?",
+    "What are your opening hours?",
+    "Are you open now?",
+    "When do you open?",
+    "What time do you close?",
+    "Are you open on Sunday?",
+    "Do you work on public holidays?",
+    "What days are you open?",
 ];
 const ADDRESS: &[&str] =
     &["What is your address?", "Where are you located?", "Where is your office?", "Which street are you on?"];
-const DIRECTIONS: &[&str] =
-    &["How do I get there?", "Can you give me directions?", "Which bus stop do I get off at?", "Describe the place, what is near you?"];
-const PERSON: &[&str] = &["I want to speak to a person", "Connect me to a human being", "Put me through to customer care"];
+const DIRECTIONS: &[&str] = &[
+    "How do I get there?",
+    "Can you give me directions?",
+    "Which bus stop do I get off at?",
+    "Describe the place, what is near you?",
+];
+const PERSON: &[&str] =
+    &["I want to speak to a person", "Connect me to a human being", "Put me through to customer care"];
 const MESSAGE: &[&str] = &["I want to leave a message", "Can somebody call me back?", "Please take a message for me"];
 
 impl KnowledgeBase {

@@ -137,7 +137,8 @@ impl Reader<'_> {
     }
 
     fn date(&mut self, i: usize) -> Option<usize> {
-        let (day, month, taken) = self.day_then_month(i).or_else(|| self.month_then_day(i)).or_else(|| self.day_alone(i))?;
+        let (day, month, taken) =
+            self.day_then_month(i).or_else(|| self.month_then_day(i)).or_else(|| self.day_alone(i))?;
         let today = self.now.date();
         let date = match month {
             Some(month) => next_month_day(month, day, today)?,
@@ -245,7 +246,11 @@ impl Reader<'_> {
             return None;
         }
         // "from 6" may be years, "for two" people, "about 5" anything.
-        if half.is_none() && !shaped && matches!(self.word(i - 1), "for" | "about" | "like" | "from" | "past" | "after") && i + taken < self.words.len() {
+        if half.is_none()
+            && !shaped
+            && matches!(self.word(i - 1), "for" | "about" | "like" | "from" | "past" | "after")
+            && i + taken < self.words.len()
+        {
             return None;
         }
         self.when.time = Some(settled(hour, minute, half)?);
@@ -285,7 +290,8 @@ impl Reader<'_> {
         {
             let hour = asked.time.hour();
             let evening = part != Part::Morning && hour < 12 && !(part == Part::Night && hour < 5);
-            let time = if evening { asked.time.with().hour(hour + 12).build().unwrap_or(asked.time) } else { asked.time };
+            let time =
+                if evening { asked.time.with().hour(hour + 12).build().unwrap_or(asked.time) } else { asked.time };
             self.when.time = Some(AskedTime { time, half: HalfOfDay::Known });
         }
         // "tonight" and "tomorrow evening" name a time well inside that part of the day.
@@ -497,7 +503,9 @@ mod tests {
 
     #[test]
     fn numbers_that_are_no_times_stay_alone() {
-        for text in ["is it 5 thousand", "for two people", "the first time i came", "good morning", "one card", "may I ask"] {
+        for text in
+            ["is it 5 thousand", "for two people", "the first time i came", "good morning", "one card", "may I ask"]
+        {
             assert_eq!(asked(text), None, "{text}");
         }
     }

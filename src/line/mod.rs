@@ -10,8 +10,9 @@ pub mod simulated;
 pub mod sip;
 
 pub use leg::{
-    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent, MouthFrame, Offer,
+    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent,
+    MouthFrame, Offer,
 };
 pub use leg_end::{EventEnd, LegEnd, leg};
 pub use media_clock::{ClockGone, MediaClock, MediaPort, ReadClock, Stay};
-pub use mouth_end::{MouthEnd, Speech};
+pub use mouth_end::MouthEnd;

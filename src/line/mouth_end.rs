@@ -15,14 +15,6 @@ use super::{MouthEvent, MouthFrame};
 /// A progress event goes out every this many frames (200 ms).
 const PROGRESS_FRAMES: u32 = 10;
 
-/// What to send in this tick.
-#[derive(Clone, Copy, Debug)]
-pub enum Speech {
-    Frame(Frame),
-    /// Nothing is being said.
-    Silence,
-}
-
 /// Plays from the bounded queue of a mouth.
 pub struct MouthEnd {
     queue: mpsc::Receiver<MouthFrame>,
@@ -67,8 +59,8 @@ impl MouthEnd {
 
     /// The next 20 ms of what is to be said, in the line's `rate`. A cut or a
     /// pause fades within this one frame (8 ms); a resumed sentence fades in
-    /// and repeats the frame on which it was paused.
-    pub fn tick(&mut self, rate: SampleRate, now: Moment) -> Speech {
+    /// and repeats the frame on which it was paused. None when nothing is said.
+    pub fn tick(&mut self, rate: SampleRate, now: Moment) -> Option<Frame> {
         let epoch = self.epoch.load(Ordering::Acquire);
         if let Some(tail) = self.drop_stale(epoch, now) {
             return self.fade_out(tail, rate);
@@ -79,9 +71,9 @@ impl MouthEnd {
         let Some(frame) = self.take_next() else {
             self.tell_progress(now);
             self.sounding = false;
-            return Speech::Silence;
+            return None;
         };
-        Speech::Frame(self.play(frame, rate, now))
+        Some(self.play(frame, rate, now))
     }
 
     /// Records what was really sent.
@@ -116,18 +108,18 @@ impl MouthEnd {
         tail.filter(|_| self.sounding)
     }
 
-    fn fade_out(&mut self, mut frame: Frame, rate: SampleRate) -> Speech {
+    fn fade_out(&mut self, mut frame: Frame, rate: SampleRate) -> Option<Frame> {
         self.sounding = false;
         if frame.rate() != rate {
-            return Speech::Silence;
+            return None;
         }
         Fade::Out.apply(&mut frame);
-        Speech::Frame(frame)
+        Some(frame)
     }
 
-    fn pause(&mut self, rate: SampleRate, now: Moment) -> Speech {
+    fn pause(&mut self, rate: SampleRate, now: Moment) -> Option<Frame> {
         if !self.sounding {
-            return Speech::Silence;
+            return None;
         }
         self.tell_progress(now);
         self.next = self.take_next();
@@ -135,7 +127,7 @@ impl MouthEnd {
             Some(next) => self.fade_out(next.frame, rate),
             None => {
                 self.sounding = false;
-                Speech::Silence
+                None
             }
         }
     }
@@ -201,14 +193,14 @@ mod tests {
         }
     }
 
-    fn tick(end: &mut LegEnd, n: u64) -> Speech {
+    fn tick(end: &mut LegEnd, n: u64) -> Option<Frame> {
         end.mouth.tick(RATE, Moment::from_micros(n * 20_000))
     }
 
-    fn peak(speech: Speech) -> i16 {
+    fn peak(speech: Option<Frame>) -> i16 {
         match speech {
-            Speech::Frame(frame) => frame.samples()[80..].iter().copied().max().unwrap_or(0),
-            Speech::Silence => 0,
+            Some(frame) => frame.samples()[80..].iter().copied().max().unwrap_or(0),
+            None => 0,
         }
     }
 
@@ -223,7 +215,7 @@ mod tests {
         for n in 0..12 {
             assert_eq!(peak(tick(&mut end, n)), 8000);
         }
-        assert!(matches!(tick(&mut end, 12), Speech::Silence));
+        assert!(tick(&mut end, 12).is_none());
         let told = events(&mut leg);
         assert!(matches!(told[0], MouthEvent::Started { utterance: UtteranceId(1), .. }));
         assert!(matches!(told[1], MouthEvent::Progress { played_ms: 200, .. }));
@@ -240,7 +232,7 @@ mod tests {
         }
         leg.mouth.silence();
         assert_eq!(peak(tick(&mut end, 5)), 0, "the fade is over within half a frame");
-        assert!(matches!(tick(&mut end, 6), Speech::Silence));
+        assert!(tick(&mut end, 6).is_none());
         assert!(matches!(events(&mut leg).last(), Some(MouthEvent::Cut { played_ms: 100, .. })));
         say(&leg, 2, 1);
         assert_eq!(peak(tick(&mut end, 7)), 8000, "what is said after the cut is heard");
@@ -255,7 +247,7 @@ mod tests {
         }
         leg.mouth.pause();
         assert_eq!(peak(tick(&mut end, 4)), 0);
-        assert!(matches!(tick(&mut end, 5), Speech::Silence));
+        assert!(tick(&mut end, 5).is_none());
         assert!(matches!(events(&mut leg).last(), Some(MouthEvent::Progress { played_ms: 80, .. })));
         leg.mouth.resume();
         let heard = (6..20).filter(|n| peak(tick(&mut end, *n)) == 8000).count();

@@ -1,7 +1,12 @@
 //! RTP packets (RFC 3550 section 5.1) in and out of datagrams, without copies.
 //! It reads what strangers send, so every length is checked and nothing panics.
+//!
+//! Headers are written by the `rtp` crate and read here: its reader (0.17.2) panics
+//! on a header extension whose length is a lie, and one datagram must not end a call.
 
+use rtp::header::Header;
 use thiserror::Error;
+use util::marshal::Marshal;
 
 use super::codec::MAX_PAYLOAD;
 
@@ -92,11 +97,17 @@ impl<'a> RtpPacket<'a> {
     pub fn write(&self, out: &mut [u8; MAX_PACKET]) -> usize {
         let len = self.payload.len().min(MAX_PAYLOAD);
         debug_assert_eq!(len, self.payload.len(), "our encoders make 60 ms at most");
-        out[0] = 0x80;
-        out[1] = self.payload_type & 0x7F | if self.marker { 0x80 } else { 0 };
-        out[2..4].copy_from_slice(&self.sequence.to_be_bytes());
-        out[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
-        out[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
+        let header = Header {
+            version: 2,
+            marker: self.marker,
+            payload_type: self.payload_type & 0x7F,
+            sequence_number: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+            ..Header::default()
+        };
+        let written = header.marshal_to(&mut out[..HEADER]);
+        debug_assert_eq!(written.ok(), Some(HEADER), "a header without extensions has twelve octets");
         out[HEADER..HEADER + len].copy_from_slice(&self.payload[..len]);
         HEADER + len
     }

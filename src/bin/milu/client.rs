@@ -17,7 +17,9 @@ const ANSWER_MAX_BYTES: usize = 512 << 20;
 
 #[derive(Debug, Error)]
 pub enum AskError {
-    #[error("asking the box on {path}: {source}. Is it running? `milu run --config FILE` starts it, and --control names its socket")]
+    #[error(
+        "asking the box on {path}: {source}. Is it running? `milu run --config FILE` starts it, and --control names its socket"
+    )]
     Connect { path: PathBuf, source: std::io::Error },
     #[error("asking the box: the answer broke off ({0})")]
     Broken(#[from] hyper::Error),
@@ -79,9 +81,8 @@ pub fn follow(control: &Path, url: &str, mut row: impl FnMut(&str) -> bool) -> R
 }
 
 async fn get(control: &Path, url: &str) -> Result<Response<hyper::body::Incoming>, AskError> {
-    let stream = UnixStream::connect(control)
-        .await
-        .map_err(|source| AskError::Connect { path: control.to_owned(), source })?;
+    let stream =
+        UnixStream::connect(control).await.map_err(|source| AskError::Connect { path: control.to_owned(), source })?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     #[allow(clippy::disallowed_methods, reason = "one connection that ends with its one command")]
     tokio::spawn(connection);

@@ -32,7 +32,10 @@ pub fn keys(args: &KeysArgs) -> Result<(), Failure> {
     match args.what {
         What::Init => {
             Keyring::create(&args.key_file, SystemClock::new().wall()).map_err(Failure::no)?;
-            println!("A new key lies in {}. Without it no call can be read: keep a copy in a safe.", args.key_file.display());
+            println!(
+                "A new key lies in {}. Without it no call can be read: keep a copy in a safe.",
+                args.key_file.display()
+            );
             Ok(())
         }
         What::Status { json } => status(args, json),

@@ -22,7 +22,14 @@ pub fn lines(args: &LinesArgs, control: &Path) -> Result<(), Failure> {
     }
     for line in answer["lines"].as_array().into_iter().flatten() {
         let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        println!("{:<16} {:<6} {:<9} {}  {} calls", text("id"), text("kind"), text("state"), text("address"), line["calls"]);
+        println!(
+            "{:<16} {:<6} {:<9} {}  {} calls",
+            text("id"),
+            text("kind"),
+            text("state"),
+            text("address"),
+            line["calls"]
+        );
         if let Some(trouble) = line["trouble"].as_str() {
             println!("    {trouble}");
         }

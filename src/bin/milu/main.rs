@@ -23,7 +23,11 @@ pub const ANSWER_NO: u8 = 1;
 pub const USAGE: u8 = 2;
 
 #[derive(Parser)]
-#[command(name = "milu", version, about = "An AI telephone gateway that stands at your business and keeps its calls private")]
+#[command(
+    name = "milu",
+    version,
+    about = "An AI telephone gateway that stands at your business and keeps its calls private"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -44,16 +48,22 @@ enum Command {
     #[command(after_help = "Example:\n  milu doctor")]
     Doctor(doctor::DoctorArgs),
     /// Ring a box as a caller would, speak, and show what comes back
-    #[command(after_help = "Example:\n  milu call sip:127.0.0.1:5060 --say \"When do you open on Saturday?\" --save call.wav")]
+    #[command(
+        after_help = "Example:\n  milu call sip:127.0.0.1:5060 --say \"When do you open on Saturday?\" --save call.wav"
+    )]
     Call(call::CallArgs),
     /// The calls that the box has kept
-    #[command(after_help = "Examples:\n  milu calls\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav")]
+    #[command(
+        after_help = "Examples:\n  milu calls\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav"
+    )]
     Calls(calls::CallsArgs),
     /// State and health of each telephone line
     #[command(after_help = "Example:\n  milu lines --json")]
     Lines(lines::LinesArgs),
     /// Check a knowledge file, or ask it a question
-    #[command(after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml")]
+    #[command(
+        after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
+    )]
     Knowledge(knowledge::KnowledgeArgs),
     /// Fetch, verify and list the speech models
     #[command(after_help = "Example:\n  milu models fetch --dir /var/lib/milu/models")]

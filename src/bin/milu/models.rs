@@ -76,8 +76,7 @@ fn check(manifest: &Manifest, dir: &Path, json: bool) -> Result<(), Failure> {
     let mut display = Display::default();
     let there: Vec<String> =
         list(manifest, dir).into_iter().filter(|m| m.needed || m.is_there()).map(|m| m.name).collect();
-    let models =
-        verify(manifest, dir, Choice::Named(&there), &mut |p| display.show(&p)).map_err(Failure::no)?;
+    let models = verify(manifest, dir, Choice::Named(&there), &mut |p| display.show(&p)).map_err(Failure::no)?;
     display.end();
     show(&models, json);
     if models.iter().all(ListedModel::is_there) {

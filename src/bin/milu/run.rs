@@ -50,7 +50,12 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
         println!("{}", serde_json::json!({ "fine": wrong == 0, "findings": rows }));
     } else {
         for finding in &findings {
-            println!("{:<9} {}: {}", if finding.trouble.is_some() { "wrong" } else { "fine" }, finding.part, finding.sentence());
+            println!(
+                "{:<9} {}: {}",
+                if finding.trouble.is_some() { "wrong" } else { "fine" },
+                finding.part,
+                finding.sentence()
+            );
         }
     }
     if wrong == 0 {

@@ -82,7 +82,7 @@ impl Draft {
         let greeting = optional(self.greeting, "the greeting", MAX_ANSWER_CHARS, wrong);
         let address = optional(self.address, "the address", MAX_ANSWER_CHARS, wrong);
         let directions = optional(self.directions, "the directions", MAX_ANSWER_CHARS, wrong);
-        let time_zone = time_zone(self.time_zone, wrong);
+        let time_zone = time_zone(self.time_zone.as_ref(), wrong);
         let country_code = country_code(self.country_code, wrong);
         let week = week(&self.hours, wrong);
         let holidays = holidays(self.holidays, wrong);
@@ -101,7 +101,7 @@ impl Draft {
 }
 
 /// The text with its blanks made single; empty and overlong ones are mistakes.
-fn said(text: At<String>, what: &'static str, most: usize, wrong: &mut Collector<'_>) -> Option<String> {
+fn said(text: &At<String>, what: &'static str, most: usize, wrong: &mut Collector<'_>) -> Option<String> {
     let words: Vec<&str> = text.value.split_whitespace().collect();
     let joined = words.join(" ");
     let found = joined.chars().count();
@@ -117,7 +117,7 @@ fn said(text: At<String>, what: &'static str, most: usize, wrong: &mut Collector
 }
 
 fn optional(text: Option<At<String>>, what: &'static str, most: usize, wrong: &mut Collector<'_>) -> Option<String> {
-    text.and_then(|t| said(t, what, most, wrong))
+    text.and_then(|t| said(&t, what, most, wrong))
 }
 
 fn required(
@@ -139,11 +139,11 @@ fn too_many(what: &'static str, most: usize, spans: impl Iterator<Item = Range<u
     }
 }
 
-fn time_zone(written: Option<At<String>>, wrong: &mut Collector<'_>) -> TimeZone {
+fn time_zone(written: Option<&At<String>>, wrong: &mut Collector<'_>) -> TimeZone {
     // Bundled with the program: what a file means must not depend on the machine.
     let zones = TimeZoneDatabase::bundled();
-    let name = written.as_ref().map_or("Africa/Lagos", |w| w.value.trim());
-    match (zones.get(name), &written) {
+    let name = written.map_or("Africa/Lagos", |w| w.value.trim());
+    match (zones.get(name), written) {
         (Ok(zone), _) => zone,
         (Err(_), Some(written)) => {
             wrong.add(&written.span, Wrong::TimeZone(written.value.clone()));
@@ -223,7 +223,7 @@ fn holiday_date(written: Option<At<String>>, at: &Range<usize>, wrong: &mut Coll
 
 fn names(written: Vec<At<String>>, what: &'static str, wrong: &mut Collector<'_>) -> Vec<String> {
     too_many(what, MAX_WAYS, written.iter().map(|w| w.span.clone()), wrong);
-    written.into_iter().take(MAX_WAYS).filter_map(|w| said(w, what, MAX_NAME_CHARS, wrong)).collect()
+    written.into_iter().take(MAX_WAYS).filter_map(|w| said(&w, what, MAX_NAME_CHARS, wrong)).collect()
 }
 
 fn entries(written: Vec<DraftEntry>, wrong: &mut Collector<'_>) -> Vec<Entry> {
@@ -240,7 +240,7 @@ fn entries(written: Vec<DraftEntry>, wrong: &mut Collector<'_>) -> Vec<Entry> {
         let mut ask = Vec::new();
         for way in entry.ask.into_iter().take(MAX_WAYS) {
             let at = way.span.clone();
-            let Some(way) = said(way, "a question", MAX_QUESTION_CHARS, wrong) else { continue };
+            let Some(way) = said(&way, "a question", MAX_QUESTION_CHARS, wrong) else { continue };
             if let Some(first_row) = asked.insert(tokens(&way), wrong.row(at.start)) {
                 wrong.add(&at, Wrong::QuestionTwice { first_row });
             }
@@ -338,8 +338,8 @@ fn pronunciations(written: Vec<(At<String>, At<String>)>, wrong: &mut Collector<
     too_many("pronunciations", MAX_PRONUNCIATIONS, written.iter().map(|p| p.0.span.clone()), wrong);
     let mut found = Vec::new();
     for (word, respelling) in written.into_iter().take(MAX_PRONUNCIATIONS) {
-        let word = said(word, "the word to pronounce", MAX_NAME_CHARS, wrong);
-        let respelling = said(respelling, "the pronunciation", MAX_NAME_CHARS, wrong);
+        let word = said(&word, "the word to pronounce", MAX_NAME_CHARS, wrong);
+        let respelling = said(&respelling, "the pronunciation", MAX_NAME_CHARS, wrong);
         if let (Some(word), Some(respelling)) = (word, respelling) {
             found.push(Pronunciation { word, respelling });
         }

@@ -22,8 +22,18 @@ use super::super::words::nearest;
 use super::draft::{Draft, DraftEntry, DraftHoliday, DraftPerson};
 use super::values::At;
 
-const SECTIONS: &[&str] =
-    &["about", "hours", "opening hours", "holidays", "address", "directions", "questions", "people", "pronunciation", "pronunciations"];
+const SECTIONS: &[&str] = &[
+    "about",
+    "hours",
+    "opening hours",
+    "holidays",
+    "address",
+    "directions",
+    "questions",
+    "people",
+    "pronunciation",
+    "pronunciations",
+];
 const ABOUT: &[&str] = &["greeting", "time zone", "country code", "address", "directions"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +65,11 @@ pub(super) fn read(text: &str, wrong: &mut Collector<'_>) -> Draft {
             Block::Heading(HeadingLevel::H1) => draft.name = Some(content),
             Block::Heading(HeadingLevel::H2) => section = heading(&content, wrong),
             Block::Heading(_) if section == Section::Questions => {
-                draft.entries.push(DraftEntry { at: content.span.clone(), ask: vec![content], ..DraftEntry::default() });
+                draft.entries.push(DraftEntry {
+                    at: content.span.clone(),
+                    ask: vec![content],
+                    ..DraftEntry::default()
+                });
             }
             Block::Heading(_) if section == Section::Refused => {}
             Block::Heading(_) => wrong.add(&content.span.clone(), Wrong::Stray(content.value)),
@@ -82,7 +96,8 @@ fn blocks(text: &str) -> Vec<(Block, At<String>)> {
             Event::Text(piece) | Event::Code(piece) => add(&mut open, &piece, &span),
             Event::SoftBreak | Event::HardBreak => add(&mut open, " ", &span),
             Event::End(TagEnd::Heading(_) | TagEnd::Item | TagEnd::Paragraph | TagEnd::List(_)) => {
-                let inside_item = matches!(event, Event::End(TagEnd::Paragraph)) && matches!(open, Some((Block::Item, _)));
+                let inside_item =
+                    matches!(event, Event::End(TagEnd::Paragraph)) && matches!(open, Some((Block::Item, _)));
                 if !inside_item {
                     found.extend(open.take());
                 }
@@ -94,7 +109,12 @@ fn blocks(text: &str) -> Vec<(Block, At<String>)> {
     found
 }
 
-fn begin(found: &mut Vec<(Block, At<String>)>, open: &mut Option<(Block, At<String>)>, block: Block, span: Range<usize>) {
+fn begin(
+    found: &mut Vec<(Block, At<String>)>,
+    open: &mut Option<(Block, At<String>)>,
+    block: Block,
+    span: Range<usize>,
+) {
     found.extend(open.replace((block, At::new(String::new(), span))));
 }
 

@@ -180,9 +180,14 @@ mod tests {
 
     #[test]
     fn markdown_mistakes_have_their_place_too() {
-        let text = "# Ade's\n\n## Hours\n\n- Monday: 8:00-25:00\n- Wendesday: closed\n\n## Qestions\n\n### Open?\n\nYes.\n";
+        let text =
+            "# Ade's\n\n## Hours\n\n- Monday: 8:00-25:00\n- Wendesday: closed\n\n## Qestions\n\n### Open?\n\nYes.\n";
         let told = mistakes("shop.md", text);
-        let expected = [("shop.md:5:11:", "25:00"), ("shop.md:6:3:", "wednesday"), ("shop.md:8:", "\"questions\" was probably meant")];
+        let expected = [
+            ("shop.md:5:11:", "25:00"),
+            ("shop.md:6:3:", "wednesday"),
+            ("shop.md:8:", "\"questions\" was probably meant"),
+        ];
         for (found, (place, words)) in told.iter().zip(expected) {
             assert!(found.starts_with(place) && found.contains(words), "{found} should be {place} … {words}");
         }

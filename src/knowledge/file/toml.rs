@@ -14,7 +14,16 @@ use super::values::At;
 type Value<'a> = Spanned<DeValue<'a>>;
 
 const TOP: &[&str] = &[
-    "business", "greeting", "time_zone", "country_code", "address", "directions", "hours", "holiday", "question", "person",
+    "business",
+    "greeting",
+    "time_zone",
+    "country_code",
+    "address",
+    "directions",
+    "hours",
+    "holiday",
+    "question",
+    "person",
     "pronunciation",
 ];
 const HOLIDAY: &[&str] = &["name", "also", "date", "hours"];
@@ -86,7 +95,10 @@ fn spans(key: &str, value: &Value<'_>, wrong: &mut Collector<'_>) -> Option<At<S
 
 fn hours(value: &Value<'_>, wrong: &mut Collector<'_>) -> Vec<(At<String>, At<String>)> {
     let DeValue::Table(table) = value.get_ref() else {
-        wrong.add(&value.span(), Wrong::WrongKind { key: "hours".to_owned(), wanted: "a [hours] table with days in it" });
+        wrong.add(
+            &value.span(),
+            Wrong::WrongKind { key: "hours".to_owned(), wanted: "a [hours] table with days in it" },
+        );
         return Vec::new();
     };
     let mut found = Vec::new();

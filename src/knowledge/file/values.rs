@@ -18,8 +18,7 @@ const MAX_SPANS: usize = 6;
 /// a later one is a slip ("8:00-5:00").
 const LATEST_NEXT_MORNING: u16 = 6 * 60;
 
-pub(super) const DAY_NAMES: [&str; 7] =
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+pub(super) const DAY_NAMES: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// Minutes after midnight: "8", "8:00", "08.30", "8am", "5:30 pm", "noon", "24:00".
 pub(super) fn time(text: &str) -> Result<u16, Wrong> {
@@ -108,10 +107,8 @@ pub(super) fn days(text: &str) -> Result<Vec<usize>, Wrong> {
     }
     let mut found = Vec::new();
     for piece in lower.split([',', '&']).flat_map(|p| p.split(" and ")) {
-        let range = piece
-            .split_once("-to-")
-            .or_else(|| piece.split_once(" to "))
-            .or_else(|| piece.split_once(['-', '–', '—']));
+        let range =
+            piece.split_once("-to-").or_else(|| piece.split_once(" to ")).or_else(|| piece.split_once(['-', '–', '—']));
         match range {
             Some((first, last)) => {
                 let (first, last) = (day(first)?, day(last)?);
@@ -162,14 +159,17 @@ pub(super) fn holiday_date(text: &str) -> Result<HolidayDate, Wrong> {
 fn one_date(text: &str, whole: &str) -> Result<HolidayDate, Wrong> {
     let wrong = || Wrong::Date(whole.trim().to_owned());
     let lower = text.trim().to_lowercase().replace(',', " ");
-    let parts: Vec<&str> = lower.split(|c: char| c.is_whitespace() || c == '-' || c == '/').filter(|p| *p != "of").collect();
+    let parts: Vec<&str> =
+        lower.split(|c: char| c.is_whitespace() || c == '-' || c == '/').filter(|p| *p != "of").collect();
     let number = |t: &str| -> Result<i16, Wrong> {
         let digits = ["st", "nd", "rd", "th"].iter().find_map(|end| t.strip_suffix(end)).unwrap_or(t);
         digits.parse().map_err(|_| wrong())
     };
     let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
     match parts.as_slice() {
-        [y, m, d] if y.len() == 4 && m.len() <= 2 => exact(number(y)?, small(number(m)?, &wrong)?, small(number(d)?, &wrong)?),
+        [y, m, d] if y.len() == 4 && m.len() <= 2 => {
+            exact(number(y)?, small(number(m)?, &wrong)?, small(number(d)?, &wrong)?)
+        }
         [a, b, y] => {
             let (day, month) = day_month(a, b, &number, &wrong)?;
             exact(number(y)?, month, day)
@@ -238,9 +238,16 @@ mod tests {
 
     #[test]
     fn times_are_read_as_people_write_them() {
-        for (text, minutes) in
-            [("8", 480), ("8:00", 480), ("08.30", 510), ("8am", 480), ("5:30 pm", 1050), ("12am", 0), ("noon", 720), ("24:00", 1440)]
-        {
+        for (text, minutes) in [
+            ("8", 480),
+            ("8:00", 480),
+            ("08.30", 510),
+            ("8am", 480),
+            ("5:30 pm", 1050),
+            ("12am", 0),
+            ("noon", 720),
+            ("24:00", 1440),
+        ] {
             assert_eq!(time(text), Ok(minutes), "{text}");
         }
         for text in ["25:00", "8:60", "13pm", "0pm", "late", "", "8:", "-1", "24:01"] {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rsipstack::sip::{Method, Param, Transport, Uri};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transaction::{CallIdFormat, TransactionReceiver, make_call_id, make_tag, make_via_branch};
-use rsipstack::transport::SipAddr;
+use rsipstack::transport::{SipAddr, SipConnection};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use super::exchange::{INBOX, Tasks, to_tag};
 use super::peer::{Peer, with_tag};
 use super::rtp_port::{PortParts, RtpPort};
 use super::stack::{BindError, Sockets, Stack, Transports, own_address};
+use super::tcp::connect;
 use super::wire::{OpenRtpError, Ports, random_rtp_start, random_session};
 
 /// The port of SIP where an address names none (RFC 3261 section 19.1.2).
@@ -48,6 +49,8 @@ pub enum RingError {
     NoHost { uri: String },
     #[error("ringing {uri}")]
     Bind { uri: String, source: BindError },
+    #[error("ringing {uri}: no connection over TCP")]
+    Connect { uri: String, source: Box<rsipstack::Error> },
     #[error("ringing {uri}: no port for the sound")]
     Rtp { uri: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
@@ -79,7 +82,7 @@ impl Default for RingOptions {
     }
 }
 
-/// One call of ours. The stack behind it lives as long as the call.
+/// Rings. Each call has a stack of its own, which lives as long as the call.
 pub struct SipCaller {
     clock: ReadClock,
     media_clock: MediaClock,
@@ -110,14 +113,23 @@ impl SipCaller {
         let any = any.parse().unwrap_or(target.address.ip());
         let own = own_address(any, target.address).map_err(bind_error)?;
         let sockets = Sockets::open(SocketAddr::new(own, 0), Transports::Udp).map_err(bind_error)?;
-        let stop = CancellationToken::new();
         // Nobody rings a caller: an INVITE that comes is refused by the guard.
         let no_room = Arc::new(|_: &str| false);
-        let (stack, incoming) = Stack::start(sockets, no_room, stop.clone()).await.map_err(bind_error)?;
+        let tasks = Tasks { tracker: self.tracker.clone(), stop: CancellationToken::new() };
+        // A ring that fails half way leaves no stack behind.
+        let unless_rung = tasks.stop.clone().drop_guard();
+        let (stack, incoming) = Stack::start(sockets, no_room, &tasks).await.map_err(bind_error)?;
+        let connection = match target.transport {
+            Transport::Tcp => Some(SipConnection::Tcp(
+                connect(target.address, &stack.intake)
+                    .await
+                    .map_err(|source| RingError::Connect { uri: uri.to_owned(), source: Box::new(source) })?,
+            )),
+            _ => None,
+        };
         let rtp_error = |source: OpenRtpError| RingError::Rtp { uri: uri.to_owned(), source: Box::new(source) };
         let socket = Ports::new(options.rtp_ports.clone()).open(own).map_err(rtp_error)?;
         let rtp_port = socket.local_addr().map_err(|source| rtp_error(source.into()))?.port();
-        let tasks = Tasks { tracker: self.tracker.clone(), stop };
         let local = LocalAudio {
             address: SocketAddr::new(own, rtp_port),
             encodings: options.codecs.clone(),
@@ -125,7 +137,8 @@ impl SipCaller {
         };
         let dialog = Dialog::ring(local, options.patience, (self.clock)());
         let (leg, end) = leg();
-        let call = Outgoing { target, stack, tasks, incoming };
+        let call = Outgoing { target, connection, stack, tasks, incoming };
+        unless_rung.disarm();
         self.begin(call, dialog, socket, end, &options);
         Ok(leg)
     }
@@ -137,13 +150,13 @@ impl SipCaller {
     }
 
     fn begin(&self, call: Outgoing, dialog: Dialog, socket: std::net::UdpSocket, end: LegEnd, options: &RingOptions) {
-        let Outgoing { target, stack, tasks, incoming } = call;
+        let Outgoing { target, connection, stack, tasks, incoming } = call;
         let LegEnd { commands, events, ears, mouth } = end;
         let patience = Duration::from_millis(options.rtp_timeout_ms);
         let (port, handle) = RtpPort::new(PortParts { socket, ears, mouth, start: random_rtp_start(), patience });
         let (to_self, inbox) = mpsc::channel(INBOX);
         let our_tag = make_tag().to_string();
-        let peer = peer_of(&target, stack.address, &options.from_user, &our_tag);
+        let peer = Peer { connection, ..peer_of(&target, stack.address, &options.from_user, &our_tag) };
         let calls = Arc::new(Calls::default());
         calls.insert(DialogKey { call_id: peer.call_id.clone(), our_tag }, to_self.clone());
         let task = CallTask {
@@ -186,6 +199,7 @@ impl SipCaller {
 
 struct Outgoing {
     target: Target,
+    connection: Option<SipConnection>,
     stack: Stack,
     tasks: Tasks,
     incoming: TransactionReceiver,

@@ -2,6 +2,8 @@
 //! task of its own, because the stack's `receive` must not be cancelled; the
 //! call speaks to it through a [`Responder`].
 
+use std::net::SocketAddr;
+
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{HasHeaders, Header, Method, Request, SipMessage, StatusCode};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
@@ -16,6 +18,7 @@ use crate::signalling::sip::ALLOW;
 
 use super::identity::header_values;
 use super::socket::RETRY_AFTER_S;
+use super::stack::unlogged;
 
 /// Messages of the far side that wait for a call's task. A peer that sends more
 /// before the task has run is not answered and sends again.
@@ -55,6 +58,18 @@ pub(super) enum Carried {
 }
 
 impl Responder {
+    /// Where the request came from: the far end of its connection, or for UDP
+    /// what the top Via says since the socket's reader wrote it there.
+    pub(super) fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
+        let connection = transaction.connection.as_ref();
+        if let Some(remote) = connection.and_then(SipConnection::get_remote_addr) {
+            return remote.get_socketaddr().ok();
+        }
+        let via = transaction.original.via_header().ok()?;
+        let (_, host_with_port) = SipConnection::parse_target_from_via(via).ok()?;
+        host_with_port.try_into().ok()
+    }
+
     /// Takes over a transaction: its task forwards CANCEL and ACK to `inbox`.
     pub(super) fn adopt(
         tasks: &Tasks,
@@ -72,7 +87,7 @@ impl Responder {
         tasks.tracker.spawn(async move {
             // A grace period for calls is the desk's; when the line itself is
             // stopped there is no transport left to be owned.
-            stop.run_until_cancelled_owned(own(transaction, inbox)).await;
+            stop.run_until_cancelled_owned(unlogged(own(transaction, inbox))).await;
         });
         responder
     }
@@ -158,16 +173,17 @@ pub(super) fn send(
     sending: Sending,
     inbox: mpsc::Sender<FromPeer>,
     told: fn(rsipstack::sip::Response) -> Option<FromPeer>,
-) -> Result<(), rsipstack::Error> {
-    let key = TransactionKey::from_request(&sending.request, TransactionRole::Client)?;
+) -> Result<(), Box<rsipstack::Error>> {
+    let key = TransactionKey::from_request(&sending.request, TransactionRole::Client).map_err(Box::new)?;
     let mut transaction = Transaction::new_client(key, sending.request, endpoint.clone(), sending.connection);
     transaction.destination = sending.destination;
     let stop = tasks.stop.clone();
     let run = async move {
-        if let Err(error) = transaction.send().await {
-            tracing::warn!(error = %error, "a request could not be sent");
+        // The transaction keeps trying, and answers itself with 408 or 503 in the end.
+        if unlogged(transaction.send()).await.is_err() {
+            tracing::warn!("a request could not be sent at once");
         }
-        while let Some(message) = transaction.receive().await {
+        while let Some(message) = unlogged(transaction.receive()).await {
             let SipMessage::Response(response) = message else { continue };
             if let Some(told) = told(response)
                 && inbox.send(told).await.is_err()

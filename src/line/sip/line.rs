@@ -82,11 +82,11 @@ impl SipLine {
         let stack_stop = CancellationToken::new();
         let (calls, max_calls) = (self.calls.clone(), self.config.max_calls);
         let has_room = Arc::new(move |call_id: &str| calls.has_room(max_calls, call_id));
-        let (stack, mut incoming) = match Stack::start(self.sockets, has_room, stack_stop.clone()).await {
+        let tasks = Tasks { tracker: TaskTracker::new(), stop: stack_stop.clone() };
+        let (stack, mut incoming) = match Stack::start(self.sockets, has_room, &tasks).await {
             Ok(started) => started,
             Err(error) => return tracing::error!(%error, "a SIP line did not start"),
         };
-        let tasks = Tasks { tracker: TaskTracker::new(), stop: stack_stop.clone() };
         tasks.tracker.spawn(stack.serve());
         self.served.store(true, Ordering::Relaxed);
         let ports = Ports::new(self.config.rtp_ports.clone());
@@ -206,7 +206,7 @@ impl Reception {
     /// Everything that a call needs, or the status with which it is refused.
     fn set_up(&mut self, transaction: &Transaction, body: Option<&[u8]>) -> Result<NewCall, u16> {
         let congestion = status_of_cause(EndCause::SwitchingCongestion);
-        let source = source_of(transaction).ok_or(congestion)?;
+        let source = Responder::source_of(transaction).ok_or(congestion)?;
         let own = self.stack.address_towards(source).map_err(|error| {
             tracing::error!(%error, "a call was refused");
             congestion
@@ -291,8 +291,4 @@ struct NewCall {
     socket: std::net::UdpSocket,
     /// Where the far side reaches our signalling.
     signalling: SocketAddr,
-}
-
-fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
-    transaction.connection.as_ref()?.get_remote_addr()?.get_socketaddr().ok()
 }

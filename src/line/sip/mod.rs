@@ -15,6 +15,7 @@ mod peer;
 mod rtp_port;
 mod socket;
 mod stack;
+mod tcp;
 mod wire;
 
 pub use caller::{RingError, RingOptions, SipCaller};

@@ -3,14 +3,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use rsipstack::sip::{HasHeaders, Host, Request, Response, Uri};
+use rsipstack::sip::{HasHeaders, Host, Request, Response, Transport, Uri};
 use rsipstack::transaction::make_via_branch;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::{SipAddr, SipConnection};
 use thiserror::Error;
 
-use super::exchange::{Sending, header};
+use super::exchange::{Responder, Sending, header};
 use super::identity::header_values;
+use super::socket::sip_address;
 
 #[derive(Debug, Error)]
 #[error("writing a {method} request for the far side")]
@@ -42,20 +43,19 @@ impl Peer {
     pub(super) fn of_ring(transaction: &Transaction, own: SocketAddr, contact: String) -> Self {
         let invite = &transaction.original;
         let connection = transaction.connection.clone();
-        let source = connection.as_ref().and_then(SipConnection::get_remote_addr).cloned();
+        let source = Responder::source_of(transaction).map(|address| sip_address(Transport::Udp, address));
         let target = header(invite, "contact").map_or_else(|| invite.uri.to_string(), |c| bare_uri(&c).to_owned());
         let routes = header_values(invite, "record-route");
         let reliable = connection.as_ref().is_some_and(SipConnection::is_reliable);
         let transport = if reliable { "TCP" } else { "UDP" };
-        // A caller behind a NAT names an address that we cannot reach: then its
+        // A caller behind a NAT names an address that we cannot reach: then our
         // requests go where its own came from.
-        let reachable = || source.as_ref().is_none_or(|source| is_reachable(&target, source));
-        let destination = if reliable || (routes.is_empty() && reachable()) { None } else { source.clone() };
+        let destination = source.filter(|source| !reliable && routes.is_empty() && !is_reachable(&target, source));
         Self {
             call_id: header(invite, "call-id").unwrap_or_default(),
             local: header(invite, "to").unwrap_or_default(),
             remote: header(invite, "from").unwrap_or_default(),
-            destination: if routes.is_empty() { destination } else { None },
+            destination,
             target,
             routes,
             contact,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::call::MediaFacts;
-use crate::line::{EarFrame, FrameOrigin, MediaPort, MouthEnd, Speech, Stay};
+use crate::line::{EarFrame, FrameOrigin, MediaPort, MouthEnd, Stay};
 use crate::media::{
     Codec, Digit, DigitReceiver, DigitSender, Encoder, FRAME_OCTETS, Frame, Heard, MAX_PACKET, RtpPacket, RtpStart,
     RtpStream, SoundReceiver, ToneDetector, mean_opinion_score,
@@ -333,15 +333,10 @@ impl RtpPort {
             self.stream.pass(FRAME_TICKS);
             return len.into_iter().for_each(|len| send(&self.socket, &datagram[..len], to));
         }
-        let frame = match flow.tones_out.tick() {
-            Some(tone) => tone,
-            None => match self.mouth.tick(rate, now) {
-                Speech::Frame(frame) => frame,
-                // Packets of silence keep the path through NATs and the far
-                // side's own time-out open.
-                Speech::Silence => Frame::silence(rate),
-            },
-        };
+        // Packets of silence keep the path through NATs and the far side's own
+        // time-out open.
+        let said = flow.tones_out.tick().or_else(|| self.mouth.tick(rate, now));
+        let frame = said.unwrap_or(Frame::silence(rate));
         let mut payload = [0; FRAME_OCTETS];
         flow.encoder.encode(&frame, &mut payload);
         let len = self.stream.sound(flow.agreed.payload, &payload).write(&mut datagram);

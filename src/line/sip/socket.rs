@@ -1,14 +1,20 @@
-//! The line's UDP socket with the guard in front: the stack reads from it only
-//! what passed.
+//! The line's UDP socket. We read it, and only what passed the guard reaches
+//! the stack; the stack writes to it.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rsipstack::platform::net::UdpSocket as StackSocket;
+use rsipstack::sip::{SipMessage, Transport};
+use rsipstack::transport::udp::UdpConnection;
+use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::net::UdpSocket;
 
-use crate::signalling::sip::{Guarded, MAX_MESSAGE, inspect, refuse};
+use crate::signalling::sip::{Guarded, inspect, refuse};
+
+use super::stack::Intake;
 
 /// No UDP datagram is longer, so none is ever cut before the guard sees it.
 const MAX_DATAGRAM: usize = 65_535;
@@ -16,73 +22,76 @@ const MAX_DATAGRAM: usize = 65_535;
 /// A caller that was refused for want of room is told to come back after this.
 pub(super) const RETRY_AFTER_S: u16 = 10;
 
+/// After a failed read, which on a bound socket passes by itself or not at all.
+const READ_PAUSE: Duration = Duration::from_millis(50);
+
 /// Whether there is room for a call that rings, known by its Call-ID.
 pub(super) type HasRoom = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
-pub(super) struct GuardedSocket {
-    inner: UdpSocket,
-    has_room: HasRoom,
-    pub(super) refused: Arc<AtomicU64>,
-}
-
-impl GuardedSocket {
-    pub(super) fn new(inner: UdpSocket, has_room: HasRoom) -> Self {
-        Self { inner, has_room, refused: Arc::new(AtomicU64::new(0)) }
-    }
-
-    /// The bytes for the stack, or none when the datagram was dealt with here.
-    async fn admit(&self, datagram: &[u8], source: SocketAddr) -> Option<Vec<u8>> {
-        let reply = match inspect(datagram, source) {
-            // A flood of calls must not fill the stack's tables: beyond the cap
-            // a ring is refused without a transaction.
-            Guarded::Pass(passed) if passed.rings && !(self.has_room)(&passed.call_id) => {
-                refuse(&passed, source, RETRY_AFTER_S)?
-            }
-            Guarded::Pass(passed) => return Some(passed.bytes),
-            Guarded::Reply(reply) => reply,
-            Guarded::Drop(why) => {
-                tracing::debug!(?why, "a datagram was dropped");
-                return None;
-            }
-        };
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.inner.send_to(&reply, source).await {
-            tracing::debug!(%error, "a refusal could not be sent");
-        }
-        None
-    }
-}
+/// The socket as the stack sees it: it can send, and never hears anything.
+pub(super) struct SendingSocket(pub(super) Arc<UdpSocket>);
 
 #[async_trait::async_trait]
-impl StackSocket for GuardedSocket {
-    async fn recv_from(&self, buf: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
-        let mut datagram = vec![0; MAX_DATAGRAM];
-        loop {
-            let (len, source) = match self.inner.recv_from(&mut datagram).await {
-                Ok(received) => received,
-                // An ICMP "port unreachable" for something sent earlier shows here.
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => continue,
-                Err(error) => {
-                    // The stack asks again at once; a socket that is broken for
-                    // good must not turn that into a busy loop.
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    return Err(error.into());
-                }
-            };
-            if let Some(bytes) = self.admit(&datagram[..len], source).await
-                && bytes.len() <= buf.len().min(MAX_MESSAGE)
-            {
-                buf[..bytes.len()].copy_from_slice(&bytes);
-                return Ok((bytes.len(), source));
-            }
-        }
+impl StackSocket for SendingSocket {
+    async fn recv_from(&self, _buf: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
+        pending().await
     }
 
     async fn send_to(&self, buf: &[u8], addr: SocketAddr) -> rsipstack::Result<usize> {
-        Ok(self.inner.send_to(buf, addr).await?)
+        Ok(self.0.send_to(buf, addr).await?)
     }
 
     fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
-        Ok(self.inner.local_addr()?)
+        Ok(self.0.local_addr()?)
     }
+}
+
+/// Reads datagrams until the stack stops.
+pub(super) async fn read(socket: Arc<UdpSocket>, connection: UdpConnection, intake: Intake) {
+    let stop = intake.tasks.stop.clone();
+    let mut datagram = vec![0; MAX_DATAGRAM];
+    while let Some(received) = stop.run_until_cancelled(socket.recv_from(&mut datagram)).await {
+        match received {
+            Ok((len, source)) => {
+                if let Some(reply) = take(&datagram[..len], source, &connection, &intake).await
+                    && let Err(error) = socket.send_to(&reply, source).await
+                {
+                    tracing::debug!(%error, "a refusal could not be sent");
+                }
+            }
+            // An ICMP "port unreachable" for something sent earlier shows here.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
+            Err(error) => {
+                tracing::warn!(%error, "reading SIP over UDP failed");
+                tokio::time::sleep(READ_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Hands a datagram to the stack, or returns the reply that the guard makes.
+async fn take(datagram: &[u8], source: SocketAddr, connection: &UdpConnection, intake: &Intake) -> Option<Vec<u8>> {
+    match inspect(datagram, source) {
+        // A flood of calls must not fill the stack's tables: beyond the cap a
+        // ring is refused without a transaction.
+        Guarded::Pass(passed) if passed.rings && !(intake.has_room)(&passed.call_id) => {
+            refuse(&passed, source, RETRY_AFTER_S)
+        }
+        Guarded::Pass(passed) => {
+            // The guard has seen the stack parse these bytes.
+            let message = SipMessage::try_from(passed.bytes.as_slice()).ok()?;
+            intake.hand_on(message, SipConnection::Udp(connection.clone()), source, Transport::Udp).await;
+            None
+        }
+        Guarded::Reply(reply) => Some(reply),
+        Guarded::Drop(why) => {
+            tracing::debug!(?why, "a datagram was dropped");
+            None
+        }
+    }
+}
+
+/// The address of SIP over `transport`.
+pub(super) fn sip_address(transport: Transport, address: SocketAddr) -> SipAddr {
+    SipAddr { r#type: Some(transport), addr: address.into() }
 }

@@ -1,20 +1,28 @@
 //! The SIP stack of one line or one caller: its sockets and its transactions.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use rsipstack::EndpointBuilder;
+use rsipstack::sip::{SipMessage, Transport};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, TransactionReceiver};
-use rsipstack::transport::tcp_listener::TcpListenerConnection;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipConnection, TransportLayer};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
+use tracing::instrument::WithSubscriber as _;
 
-use super::socket::{GuardedSocket, HasRoom};
+use super::exchange::Tasks;
+use super::socket::{HasRoom, SendingSocket, read, sip_address};
+use super::tcp::accept;
 
 /// What we call ourselves in `User-Agent`.
 const USER_AGENT: &str = concat!("milu/", env!("CARGO_PKG_VERSION"));
+
+/// Ports tried where the system chooses: even with half of all ports in use
+/// over TCP, eight tries fail once in 256.
+const CHOICES: u32 = 8;
 
 #[derive(Debug, Error)]
 pub enum BindError {
@@ -31,7 +39,7 @@ pub enum BindError {
 /// Sockets that are open and not yet read.
 pub(super) struct Sockets {
     udp: std::net::UdpSocket,
-    tcp: Option<SocketAddr>,
+    tcp: Option<std::net::TcpListener>,
     pub(super) address: SocketAddr,
 }
 
@@ -43,25 +51,78 @@ pub(super) enum Transports {
 }
 
 impl Sockets {
+    /// With port 0 the system chooses one, which has to be free for both transports.
     pub(super) fn open(address: SocketAddr, transports: Transports) -> Result<Self, BindError> {
+        let mut opened = Self::try_open(address, transports);
+        for _ in 1..CHOICES {
+            if address.port() != 0 || !matches!(opened, Err(BindError::Tcp { .. })) {
+                break;
+            }
+            opened = Self::try_open(address, transports);
+        }
+        opened
+    }
+
+    fn try_open(address: SocketAddr, transports: Transports) -> Result<Self, BindError> {
         let udp_error = |source| BindError::Udp { address, source };
         let udp = std::net::UdpSocket::bind(address).map_err(udp_error)?;
         udp.set_nonblocking(true).map_err(udp_error)?;
         let bound = udp.local_addr().map_err(udp_error)?;
-        let tcp = (transports == Transports::UdpAndTcp).then_some(bound);
-        if tcp.is_some() {
-            // The stack opens its listener itself and only logs a failure; this
-            // says now whether it will succeed.
-            std::net::TcpListener::bind(bound).map_err(|source| BindError::Tcp { address: bound, source })?;
-        }
+        let tcp = match transports {
+            Transports::UdpAndTcp => Some(listen(bound)?),
+            Transports::Udp => None,
+        };
         Ok(Self { udp, tcp, address: bound })
     }
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, BindError> {
+    let open = || -> std::io::Result<std::net::TcpListener> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    open().map_err(|source| BindError::Tcp { address, source })
+}
+
+/// Where messages that passed the guard go.
+#[derive(Clone)]
+pub(super) struct Intake {
+    pub(super) endpoint: EndpointInnerRef,
+    pub(super) has_room: HasRoom,
+    pub(super) tasks: Tasks,
+}
+
+impl Intake {
+    pub(super) async fn hand_on(
+        &self,
+        message: SipMessage,
+        connection: SipConnection,
+        source: SocketAddr,
+        transport: Transport,
+    ) {
+        let handed = async {
+            let message = SipConnection::update_msg_received(message, source, transport)?;
+            self.endpoint.on_received_message(message, connection, &sip_address(transport, source)).await
+        };
+        if unlogged(handed).await.is_err() {
+            // The error's text may quote the message, and that is a person's.
+            tracing::debug!("the SIP stack did not take a message");
+        }
+    }
+}
+
+/// Runs a part of the stack without its log: it writes whole messages, with
+/// people's numbers and names, at ordinary levels.
+pub(super) async fn unlogged<T>(part: impl Future<Output = T>) -> T {
+    part.with_subscriber(tracing::subscriber::NoSubscriber::default()).await
 }
 
 /// The running stack.
 pub(super) struct Stack {
     endpoint: Endpoint,
     pub(super) address: SocketAddr,
+    pub(super) intake: Intake,
 }
 
 impl Stack {
@@ -69,31 +130,36 @@ impl Stack {
     pub(super) async fn start(
         sockets: Sockets,
         has_room: HasRoom,
-        stop: CancellationToken,
+        tasks: &Tasks,
     ) -> Result<(Self, TransactionReceiver), BindError> {
+        let stop = tasks.stop.clone();
         let address = sockets.address;
         let stack_error = |source: rsipstack::Error| BindError::Stack { address, source: Box::new(source) };
-        let udp = tokio::net::UdpSocket::from_std(sockets.udp).map_err(|source| BindError::Udp { address, source })?;
-        let guarded = std::sync::Arc::new(GuardedSocket::new(udp, has_room));
+        let socket =
+            tokio::net::UdpSocket::from_std(sockets.udp).map_err(|source| BindError::Udp { address, source })?;
+        let socket = Arc::new(socket);
         let transport = TransportLayer::new(stop.clone());
-        let udp = UdpConnection::from_socket(guarded, None, Some(stop.clone())).await.map_err(stack_error)?;
-        transport.add_transport(SipConnection::Udp(udp));
-        if let Some(tcp) = sockets.tcp {
-            let listener = TcpListenerConnection::new(tcp, None).await.map_err(stack_error)?;
-            transport.add_transport(SipConnection::TcpListener(listener));
-        }
+        let sending = Arc::new(SendingSocket(socket.clone()));
+        let udp = UdpConnection::from_socket(sending, None, Some(stop.clone())).await.map_err(stack_error)?;
+        transport.add_transport(SipConnection::Udp(udp.clone()));
         let mut builder = EndpointBuilder::new();
         builder.with_user_agent(USER_AGENT).with_transport_layer(transport).with_cancel_token(stop);
         let endpoint = builder.build();
         let incoming = endpoint.incoming_transactions().map_err(stack_error)?;
-        Ok((Self { endpoint, address }, incoming))
+        let intake = Intake { endpoint: endpoint.inner.clone(), has_room, tasks: tasks.clone() };
+        if let Some(tcp) = sockets.tcp {
+            let listener = TcpListener::from_std(tcp).map_err(|source| BindError::Tcp { address, source })?;
+            tasks.tracker.spawn(accept(listener, intake.clone()));
+        }
+        tasks.tracker.spawn(read(socket, udp, intake.clone()));
+        Ok((Self { endpoint, address, intake }, incoming))
     }
 
     /// Runs the stack until its token is cancelled.
     pub(super) fn serve(&self) -> impl Future<Output = ()> + Send + 'static {
         let inner = self.endpoint.inner.clone();
         async move {
-            if let Err(error) = inner.serve().await {
+            if let Err(error) = unlogged(async move { inner.serve().await }).await {
                 tracing::error!(error = %error, "the SIP stack stopped");
             }
         }

@@ -153,7 +153,7 @@ impl Dialog {
     /// A call that comes in. `sdp` is the INVITE's offer; without one our 200
     /// makes the offer and their ACK answers it.
     pub fn rung(invite: ExchangeId, sdp: Option<&[u8]>, local: LocalAudio, now: Moment) -> Result<Self, Refusal> {
-        let offer = sdp.map(AudioOffer::parse).transpose().map_err(refusal)?;
+        let offer = sdp.map(AudioOffer::parse).transpose().map_err(|e| refusal(&e))?;
         if let Some(offer) = &offer {
             offer.agree(&local.encodings).map_err(|NoCommonCodec| INCOMPATIBLE)?;
         }
@@ -309,7 +309,7 @@ impl Dialog {
             return self.await_reinvite_ack(Reinvite { answer_in_ack: true }, now);
         };
         let answered = AudioOffer::parse(body)
-            .map_err(refusal)
+            .map_err(|e| refusal(&e))
             .and_then(|offer| self.our_later_answer(&offer).map_err(|NoCommonCodec| INCOMPATIBLE));
         match answered {
             // The call goes on as it was (RFC 3261 section 14.2).
@@ -493,7 +493,7 @@ impl Dialog {
 
 const INCOMPATIBLE: Refusal = Refusal { status: 488, cause: EndCause::IncompatibleDestination };
 
-fn refusal(error: SdpError) -> Refusal {
+fn refusal(error: &SdpError) -> Refusal {
     match error {
         SdpError::NoAudio => INCOMPATIBLE,
         SdpError::NotText | SdpError::TooLong | SdpError::Row { .. } => {

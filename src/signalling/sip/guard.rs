@@ -395,7 +395,7 @@ fn read_start(row: &str) -> Option<Start> {
 }
 
 /// The long name of a compact form (RFC 3261 section 7.3.3).
-fn long_name(name: &str) -> String {
+pub(super) fn long_name(name: &str) -> String {
     let long = match name {
         "v" | "V" => "Via",
         "f" | "F" => "From",
@@ -411,7 +411,7 @@ fn long_name(name: &str) -> String {
 
 /// The row as UTF-8: Latin-1 when it is not UTF-8 already (old adapters send
 /// names so), with control characters as spaces.
-fn to_utf8(row: &[u8]) -> String {
+pub(super) fn to_utf8(row: &[u8]) -> String {
     let text = match std::str::from_utf8(row) {
         Ok(text) => text.to_owned(),
         Err(_) => row.iter().map(|b| char::from(*b)).collect(),

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use rsipstack::sip::{HasHeaders, HeadersExt as _, SipMessage};
 
 use super::*;
+use crate::signalling::sip::{Delimited, delimit};
 
 fn source() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 7], 5062))
@@ -164,7 +165,38 @@ fn a_full_box_refuses_a_ring_without_keeping_anything_of_it() {
     assert!(reply.contains("Retry-After: 5\r\n"));
 }
 
+#[test]
+fn messages_of_a_stream_are_told_apart_however_they_are_cut() {
+    let one = invite(&[("Content-Length", "3")], "abc");
+    let two = invite(&[], "");
+    let stream = [b"\r\n".as_slice(), &one, &two, b"\r\n\r\n"].concat();
+    for cut in 0..one.len() + 2 {
+        assert_eq!(delimit(&stream[..cut]), Delimited::Incomplete, "{cut}");
+    }
+    let end = one.len() + 2;
+    assert_eq!(delimit(&stream), Delimited::Message { start: 2, end });
+    assert_eq!(delimit(&stream[end..]), Delimited::Message { start: 0, end: two.len() });
+    assert_eq!(delimit(&stream[end + two.len()..]), Delimited::KeepAlive(4));
+}
+
+#[test]
+fn a_stream_whose_lengths_cannot_be_is_broken_and_still_answered() {
+    for length in ["-1", "x", "18446744073709551615", "9000"] {
+        let message = invite(&[("Content-Length", length)], "");
+        let Delimited::Broken { reply_to } = delimit(&message) else { panic!("{length}") };
+        assert!(reply(&message[..reply_to]).starts_with("SIP/2.0 400 "), "{length}");
+    }
+    assert_eq!(delimit(&[b'a'; MAX_MESSAGE + 1]), Delimited::Broken { reply_to: 0 });
+}
+
 fn check(datagram: &[u8]) {
+    match delimit(datagram) {
+        Delimited::Message { start, end } => assert!(start < end && end <= datagram.len()),
+        Delimited::Broken { reply_to } => assert!(reply_to <= datagram.len()),
+        Delimited::KeepAlive(used) => assert_eq!(used, 4),
+        Delimited::Incomplete => {}
+    }
+
     match inspect(datagram, source()) {
         Guarded::Pass(passed) => {
             assert!(passed.bytes.len() <= MAX_MESSAGE);

@@ -6,8 +6,10 @@ mod cause;
 mod dialog;
 mod guard;
 mod sdp;
+mod stream;
 
 pub use cause::{cause_of_status, status_of_cause};
 pub use dialog::{Dialog, ExchangeId, Notice, Output, Refusal, Timer};
 pub use guard::{ALLOW, Dropped, Guarded, MAX_MESSAGE, Passed, inspect, refuse};
 pub use sdp::{Agreed, AudioOffer, Direction, Encoding, LocalAudio, NoCommonCodec, SdpError};
+pub use stream::{Delimited, delimit};

@@ -10,12 +10,10 @@ use tokio::sync::mpsc;
 
 use super::embedder::{EmbedError, Embedder};
 use super::pool::{Pool, Priority};
+use super::whisper::MomentSource;
 use crate::knowledge::{Found, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use crate::speech::{MindEvent, Responder, Thinking};
-use crate::terms::{Moment, Private, RequestId};
-
-/// Where the mind reads the time: for how long an answer took, and nothing else.
-type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+use crate::terms::{Private, RequestId};
 
 /// From a text to its meaning.
 type Meaning = Arc<dyn Fn(&str) -> Result<Vec<f32>, EmbedError> + Send + Sync>;
@@ -32,7 +30,7 @@ pub enum BuildMind {
 pub struct KnowledgeMind {
     engines: Arc<Engines>,
     pool: Arc<Pool>,
-    now: Clock,
+    now: MomentSource,
 }
 
 struct Engines {
@@ -49,7 +47,7 @@ impl KnowledgeMind {
         embedder: Arc<Embedder>,
         threads: usize,
         pool: Arc<Pool>,
-        now: Clock,
+        now: MomentSource,
     ) -> Result<Self, BuildMind> {
         let texts: Vec<String> = base.passages().into_iter().map(|passage| passage.text).collect();
         let vectors = learn(&texts, threads, |texts| embedder.embed_all(texts))?;
@@ -57,7 +55,7 @@ impl KnowledgeMind {
         Ok(Self::new(KnowledgeIndex::new(base, Some(vectors)), meaning, pool, now))
     }
 
-    fn new(index: KnowledgeIndex, meaning: Meaning, pool: Arc<Pool>, now: Clock) -> Self {
+    fn new(index: KnowledgeIndex, meaning: Meaning, pool: Arc<Pool>, now: MomentSource) -> Self {
         Self { engines: Arc::new(Engines { index, meaning }), pool, now }
     }
 
@@ -165,7 +163,7 @@ impl Memory {
 struct CallMind {
     engines: Arc<Engines>,
     pool: Arc<Pool>,
-    now: Clock,
+    now: MomentSource,
     memory: Arc<Mutex<Memory>>,
     answers: mpsc::Sender<MindEvent>,
 }
@@ -201,11 +199,7 @@ impl Thinking for CallMind {
 }
 
 impl CallMind {
-    fn think(
-        &self,
-        request: RequestId,
-        find: impl FnOnce(&Engines, &Recollection) -> Found + Send + 'static,
-    ) {
+    fn think(&self, request: RequestId, find: impl FnOnce(&Engines, &Recollection) -> Found + Send + 'static) {
         let remembered = lock(&self.memory).ask(request);
         let mut question =
             Question { request, memory: Arc::clone(&self.memory), answers: self.answers.clone(), open: true };
@@ -283,6 +277,7 @@ mod tests {
     use super::*;
     use crate::knowledge::Finding;
     use crate::speech::onbox::PoolSize;
+    use crate::terms::Moment;
 
     fn base() -> KnowledgeBase {
         let text = include_str!("../../../firmware-config/knowledge/clinic.toml");
@@ -292,7 +287,7 @@ mod tests {
     /// A mind without a model: words alone decide.
     fn mind(pool: &Arc<Pool>) -> KnowledgeMind {
         let meaning: Meaning = Arc::new(|_| Err(EmbedError::Run));
-        let clock: Clock = Arc::new(|| Moment::START);
+        let clock: MomentSource = Arc::new(|| Moment::START);
         KnowledgeMind::new(KnowledgeIndex::new(base(), None), meaning, Arc::clone(pool), clock)
     }
 
@@ -387,7 +382,7 @@ mod tests {
         let pool = pool();
         let meaning: Meaning =
             Arc::new(|text| if text.contains("boom") { panic!("meant by the test") } else { Err(EmbedError::Run) });
-        let clock: Clock = Arc::new(|| Moment::START);
+        let clock: MomentSource = Arc::new(|| Moment::START);
         let mind = KnowledgeMind::new(KnowledgeIndex::new(base(), None), meaning, pool, clock);
         let mut thinking = mind.open(tell);
         ask(&mut *thinking, 1, "boom");

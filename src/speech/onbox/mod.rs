@@ -14,9 +14,9 @@ mod whisper;
 mod word_pieces;
 
 pub use embedder::{EMBEDDING_WIDTH, EmbedError, Embedder, LoadEmbedder};
+pub use mind::{BuildMind, KnowledgeMind};
 pub use phonemes::{PhonemeError, Phonemizer, Respellings};
 pub use piper::{LoadVoice, PiperVoice, RunVoice};
-pub use mind::{BuildMind, KnowledgeMind};
 pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};
 pub use smart_turn::{JudgeTurn, LoadTurn, SmartTurn};
 pub use whisper::{LoadEars, MomentSource, WhisperEars};

@@ -1,0 +1,200 @@
+//! What the benchmarks share: a box to measure, a caller to measure it with,
+//! and tables.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The program under measurement, built with the profile of the benchmark.
+pub const MILU: &str = env!("CARGO_BIN_EXE_milu");
+
+/// A box takes at most this long to start on the slowest machine that we build on.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn models_dir() -> PathBuf {
+    std::env::var_os("MILU_MODELS").map_or_else(|| root().join(".models"), PathBuf::from)
+}
+
+/// A running box with the example clinic. Dropping it ends it.
+pub struct BoxUnderTest {
+    child: Child,
+    place: tempfile::TempDir,
+    pub address: String,
+    /// From the start of the process to its first sign of life on the control socket.
+    pub started_after: Duration,
+}
+
+impl BoxUnderTest {
+    pub fn start(speech: &str) -> Self {
+        let place = tempfile::tempdir().expect("a directory for the box");
+        Self::start_in(place, speech)
+    }
+
+    /// Starts in a place that an earlier box has used, so that its greeting is rendered.
+    pub fn start_in(place: tempfile::TempDir, speech: &str) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let config = place.path().join("milu.toml");
+        std::fs::write(&config, config_text(place.path(), &address, speech)).expect("the configuration");
+        let began = Instant::now();
+        let child = Command::new(MILU)
+            .args(["run", "--config"])
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the box starts");
+        let mut started = Self { child, place, address, started_after: Duration::ZERO };
+        while std::os::unix::net::UnixStream::connect(started.socket()).is_err() {
+            assert!(began.elapsed() < START_WITHIN, "the box did not start");
+            assert!(started.child.try_wait().expect("its state").is_none(), "the box ended at its start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        started.started_after = began.elapsed();
+        started
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.place.path().join("control.sock")
+    }
+
+    /// Stops the box and gives its place back for another start.
+    pub fn stop(mut self) -> tempfile::TempDir {
+        self.end();
+        std::mem::replace(&mut self.place, tempfile::tempdir().expect("a directory"))
+    }
+
+    fn end(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        if rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok() {
+            self.child.wait().expect("the box ends");
+        }
+    }
+
+    /// Resident memory now, in megabytes.
+    pub fn resident_mb(&self) -> f64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that was ever resident, in megabytes.
+    pub fn peak_mb(&self) -> f64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let row = status.lines().find_map(|row| row.strip_prefix(key)).expect("the row");
+        row.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
+    }
+
+    /// CPU seconds used so far.
+    pub fn cpu_s(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its stat");
+        let after_name = stat.rsplit_once(')').expect("the name").1;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        // User and system time are the 14th and 15th field of the file, in ticks of 10 ms.
+        let ticks = |i: usize| fields[i].parse::<f64>().expect("ticks");
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
+    /// The record of the newest call.
+    pub fn newest_record(&self) -> Value {
+        let list = self.ask(&["calls", "--json"]);
+        let id = list["calls"][0]["id"].as_str().expect("a call").to_owned();
+        self.ask(&["calls", "show", &id, "--json"])
+    }
+
+    fn ask(&self, args: &[&str]) -> Value {
+        let out = Command::new(MILU).arg("--control").arg(self.socket()).args(args).output().expect("milu runs");
+        serde_json::from_slice(&out.stdout).expect("JSON")
+    }
+
+    /// A call of our own test caller; `steps` as on its command line.
+    pub fn ring(&self, steps: &[String]) -> Call {
+        let child = Command::new(MILU)
+            .args(["call", &format!("sip:clinic@{}", self.address), "--json", "--no-transcript"])
+            .args(steps)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the caller rings");
+        Call(child)
+    }
+}
+
+impl Drop for BoxUnderTest {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A call that is going on.
+pub struct Call(Child);
+
+impl Call {
+    /// What the caller measured, when the call is over.
+    pub fn ended(self) -> Value {
+        let out = self.0.wait_with_output().expect("the caller ends");
+        serde_json::from_slice(&out.stdout).expect("JSON of the call")
+    }
+}
+
+fn config_text(place: &Path, address: &str, speech: &str) -> String {
+    let root = root();
+    let port: u16 = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
+    let first_rtp = 20_000 + (port % 100) * 200;
+    format!(
+        "[box]\nname = \"bench\"\nknowledge = \"{root}/firmware-config/knowledge/clinic.toml\"\n\
+         data_dir = \"{place}/data\"\nmodels_dir = \"{models}\"\n\
+         models_manifest = \"{root}/firmware-config/models.toml\"\n\
+         control_socket = \"{place}/control.sock\"\ngrace_period_s = 0\n\
+         [speech]\n{speech}\n\
+         [[sip_line]]\nid = \"bench\"\nbind = \"{address}\"\nrtp_ports = [{first_rtp}, {last_rtp}]\n",
+        root = root.display(),
+        place = place.display(),
+        models = models_dir().display(),
+        last_rtp = first_rtp + 199,
+    )
+}
+
+fn free_port() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("its address").port()
+}
+
+/// The value below which a share `p` of the values lies (nearest rank).
+pub fn percentile(values: &[f64], p: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (p * sorted.len() as f64).ceil().max(1.0) as usize;
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// One row of the table: what, the figure named for it, what was measured.
+pub struct Row {
+    pub what: String,
+    pub named: String,
+    pub measured: String,
+    pub values: Value,
+}
+
+/// Prints the table and writes it to `target/bench/NAME.json`.
+pub fn report(name: &str, rows: &[Row]) {
+    println!("| {name} | to show | measured |\n|---|---|---|");
+    for row in rows {
+        println!("| {} | {} | {} |", row.what, row.named, row.measured);
+    }
+    let json: Vec<Value> = rows
+        .iter()
+        .map(|r| serde_json::json!({ "what": r.what, "to_show": r.named, "measured": r.measured, "values": r.values }))
+        .collect();
+    let dir = root().join("target/bench");
+    std::fs::create_dir_all(&dir).expect("target/bench");
+    let text = serde_json::to_vec_pretty(&json).expect("JSON");
+    std::fs::write(dir.join(format!("{name}.json")), text).expect("the table is written");
+}

@@ -1,0 +1,65 @@
+//! One question put to a knowledge file without a call, for `milu knowledge ask`.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection};
+use crate::speech::onbox::{EmbedError, Embedder};
+
+/// What the box would answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The kind of finding: `answer`, `maybe`, `unknown`, …
+    pub kind: &'static str,
+    pub text: Option<String>,
+    /// The entry of the file that it comes from.
+    pub entry: Option<String>,
+    /// How near the nearest entry was, 0 to about 1.
+    pub score: f32,
+    /// False when there were no models and words alone decided.
+    pub by_meaning: bool,
+}
+
+#[derive(Debug, Error)]
+pub enum AskError {
+    #[error("asking the knowledge file: the model could not understand a sentence: {0}")]
+    Embed(#[from] EmbedError),
+}
+
+/// Asks `base` a question at the time `now`.
+pub fn ask_knowledge(
+    base: KnowledgeBase,
+    models_dir: &Path,
+    question: &str,
+    now: Timestamp,
+) -> Result<Answer, AskError> {
+    let embedder = Embedder::load(models_dir).ok();
+    let (vectors, vector) = match &embedder {
+        Some(embedder) => {
+            let texts: Vec<String> = base.passages().into_iter().map(|p| p.text).collect();
+            (Some(embedder.embed_all(&texts)?), Some(embedder.embed(question)?))
+        }
+        None => (None, None),
+    };
+    let local = now.to_zoned_datetime(base.hours.time_zone().clone());
+    let index = KnowledgeIndex::new(base, vectors);
+    let found = index.find(question, vector.as_deref(), &Recollection::default(), &local);
+    let (kind, spoken) = match found.finding {
+        Finding::Answer(spoken) => ("answer", Some(spoken)),
+        Finding::Maybe { question, .. } => ("maybe", Some(question)),
+        Finding::Courtesy(spoken) => ("courtesy", Some(spoken)),
+        Finding::Unknown => ("unknown", None),
+        Finding::Person { .. } => ("person", None),
+        Finding::LeaveMessage => ("leave-message", None),
+        Finding::Repeat { .. } => ("repeat", None),
+        Finding::Yes => ("yes", None),
+        Finding::No => ("no", None),
+        Finding::Goodbye => ("goodbye", None),
+        Finding::Wait => ("wait", None),
+        Finding::Backchannel => ("backchannel", None),
+    };
+    let (text, entry) = spoken.map_or((None, None), |s| (Some(s.text.into_exposed()), s.entry));
+    Ok(Answer { kind, text, entry, score: found.score, by_meaning: embedder.is_some() })
+}
