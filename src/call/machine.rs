@@ -731,6 +731,8 @@ impl Call {
             return;
         }
         self.tell(Fact::Digit { at }, now);
+        // It stops what sounds now, and must not stop what the key brings.
+        self.follow_turn_taker(now);
         self.counts.unheard = 0;
         if self.says.current().is_some_and(|s| s.what != What::Notice) {
             self.stop_speaking(None, now);

@@ -18,6 +18,12 @@ const INTERRUPT_AFTER: Duration = Duration::from_secs(1);
 /// pause between two sentences of one answer.
 const GOODBYE: Duration = Duration::from_millis(1500);
 
+/// A turn shorter than this may be no answer but "one moment, please".
+const SHORT_TURN: Duration = Duration::from_millis(1600);
+
+/// How long a person then waits for the answer itself.
+const AFTER_SHORT_TURN: Duration = Duration::from_secs(3);
+
 /// From one key to the next: a tone of 100 ms and a finger's way.
 const KEY_EVERY: Duration = Duration::from_millis(300);
 
@@ -149,7 +155,8 @@ impl Manners {
     /// Whether the far side has spoken and stopped, or will not speak or stop.
     fn may_speak(&self, now: Moment) -> bool {
         let quiet = self.far.open_since().is_none();
-        quiet && (self.heard || now.since(self.due_since) >= PATIENCE) || now.since(self.due_since) >= ENDURANCE
+        let answered = self.heard && self.is_complete(now);
+        quiet && (answered || now.since(self.due_since) >= PATIENCE) || self.endured(now)
     }
 
     fn may_interrupt(&self, now: Moment) -> bool {
@@ -161,7 +168,14 @@ impl Manners {
 
     fn may_leave(&self, now: Moment) -> bool {
         let pause = if self.heard { GOODBYE } else { PATIENCE };
-        self.far.open_since().is_none() && now.since(self.quiet_since()) >= pause || self.endured(now)
+        let quiet = self.far.open_since().is_none() && self.is_complete(now);
+        quiet && now.since(self.quiet_since()) >= pause || self.endured(now)
+    }
+
+    /// Whether the far side's last turn was more than a word to bridge the wait.
+    fn is_complete(&self, now: Moment) -> bool {
+        let Some(turn) = self.far.last() else { return true };
+        turn.ended.since(turn.started) >= SHORT_TURN || now.since(turn.ended) >= AFTER_SHORT_TURN
     }
 
     fn endured(&self, now: Moment) -> bool {
@@ -255,15 +269,22 @@ mod tests {
 
     #[test]
     fn an_interruption_comes_one_second_into_the_next_turn() {
-        let acts = run(vec![Plan::Speak, Plan::Interrupt], &[(200, 2000), (5000, 6300), (9000, 10_000)]);
-        assert_eq!(acts, [(2700, Act::Speak { step: 0 }), (6000, Act::Speak { step: 1 }), (11_500, Act::HangUp)]);
+        let acts = run(vec![Plan::Speak, Plan::Interrupt], &[(200, 2000), (5000, 6300), (9000, 11_000)]);
+        assert_eq!(acts, [(2700, Act::Speak { step: 0 }), (6000, Act::Speak { step: 1 }), (12_500, Act::HangUp)]);
     }
 
     #[test]
     fn the_far_sides_last_syllable_under_an_interruption_is_no_answer() {
         // It is cut 200 ms after the interruption (6000 to 7000); the caller waits for what comes then.
-        let acts = run(vec![Plan::Interrupt, Plan::Speak], &[(5000, 6200), (8000, 9000)]);
-        assert_eq!(acts[..2], [(6000, Act::Speak { step: 0 }), (9700, Act::Speak { step: 1 })]);
+        let acts = run(vec![Plan::Interrupt, Plan::Speak], &[(5000, 6200), (8000, 10_000)]);
+        assert_eq!(acts[..2], [(6000, Act::Speak { step: 0 }), (10_700, Act::Speak { step: 1 })]);
+    }
+
+    #[test]
+    fn one_moment_please_is_not_taken_for_the_answer() {
+        let acts = run(vec![Plan::Speak, Plan::Speak], &[(200, 3000), (6000, 7200), (8500, 11_000), (14_000, 15_000)]);
+        assert_eq!(acts[1], (11_700, Act::Speak { step: 1 }));
+        assert_eq!(acts[2], (18_000, Act::HangUp), "nothing followed within three seconds");
     }
 
     #[test]
@@ -276,6 +297,6 @@ mod tests {
     #[test]
     fn a_wait_passes_while_the_far_side_talks_and_does_not_forget_it() {
         let acts = run(vec![Plan::Wait(Duration::from_secs(5)), Plan::Speak], &[(200, 2000)]);
-        assert_eq!(acts[0], (5020, Act::Speak { step: 0 + 1 }));
+        assert_eq!(acts[0], (5020, Act::Speak { step: 1 }));
     }
 }
