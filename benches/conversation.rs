@@ -2,13 +2,16 @@
 //! answers, how soon it is silent when interrupted, what it weighs, and how
 //! many calls it carries. Real SIP, real RTP, real engines, telephone band.
 
-#[path = "support/mod.rs"]
-mod support;
+#[path = "support/tables.rs"]
+mod tables;
+#[path = "support/boxed.rs"]
+mod the_box;
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use support::{BoxUnderTest, Row, percentile, report};
+use tables::{Row, report};
+use the_box::{BoxUnderTest, percentile};
 
 /// Questions of different lengths over different facts.
 const QUESTIONS: [&str; 10] = [
@@ -37,55 +40,55 @@ fn main() {
     }
     let mut rows = Vec::new();
     let place = cold_start(&mut rows);
-    let the_box = BoxUnderTest::start_in(place, "");
+    let boxed = BoxUnderTest::start_in(place, "");
     let began = Instant::now();
-    let first = the_box.ring(&says(&QUESTIONS[..1]));
+    let first = boxed.ring(&says(&QUESTIONS[..1]));
     let first = first.ended();
     let answered_ms = number(&first["answered_after_ms"]).unwrap_or(f64::NAN);
-    let start_ms = the_box.started_after.as_secs_f64() * 1000.0;
+    let start_ms = boxed.started_after.as_secs_f64() * 1000.0;
     rows.push(row(
         "start to first answered call",
         "≤ 3 s",
         format!("{:.2} s", (start_ms + answered_ms) / 1000.0),
         json!({ "start_ms": start_ms, "answered_after_ms": answered_ms, "call_s": began.elapsed().as_secs_f64() }),
     ));
-    answers(&the_box, &first, &mut rows);
-    interruptions(&the_box, &mut rows);
-    let (now_mb, peak_mb) = (the_box.resident_mb(), the_box.peak_mb());
+    answers(&boxed, &first, &mut rows);
+    interruptions(&boxed, &mut rows);
+    let (now_mb, peak_mb) = (boxed.resident_mb(), boxed.peak_mb());
     rows.push(row(
         "resident memory with models",
         "≤ 600 MB",
         format!("{now_mb:.0} MB, peak {peak_mb:.0} MB"),
         json!({ "now_mb": now_mb, "peak_mb": peak_mb }),
     ));
-    drop(the_box);
+    drop(boxed);
     calls_at_once(&mut rows);
     report("conversation", &rows);
 }
 
 /// The first start ever renders the greeting; later ones find it.
 fn cold_start(rows: &mut Vec<Row>) -> tempfile::TempDir {
-    let the_box = BoxUnderTest::start("");
-    let ms = the_box.started_after.as_secs_f64() * 1000.0;
+    let boxed = BoxUnderTest::start("");
+    let ms = boxed.started_after.as_secs_f64() * 1000.0;
     rows.push(row("first start ever, until calls are taken", "", format!("{:.2} s", ms / 1000.0), json!(ms)));
-    the_box.stop()
+    boxed.stop()
 }
 
-fn answers(the_box: &BoxUnderTest, first: &Value, rows: &mut Vec<Row>) {
+fn answers(boxed: &BoxUnderTest, first: &Value, rows: &mut Vec<Row>) {
     let mut greeting = vec![number(&first["first_sound_ms"]).unwrap_or(f64::NAN)];
     let (mut heard, mut recorded, mut endpoint) = (Vec::new(), Vec::new(), Vec::new());
-    let cpu = the_box.cpu_s();
+    let cpu = boxed.cpu_s();
     for _ in 0..CALLS {
-        let call = the_box.ring(&says(&QUESTIONS)).ended();
+        let call = boxed.ring(&says(&QUESTIONS)).ended();
         greeting.extend(number(&call["first_sound_ms"]));
         heard.extend(latencies(&call));
-        let record = the_box.newest_record();
+        let record = boxed.newest_record();
         for turn in record["turns"].as_array().into_iter().flatten() {
             recorded.extend(number(&turn["latency"]["voice_to_voice_ms"]));
             endpoint.extend(number(&turn["latency"]["endpoint_ms"]));
         }
     }
-    let cpu_a_turn = (the_box.cpu_s() - cpu) / (CALLS * QUESTIONS.len()) as f64;
+    let cpu_a_turn = (boxed.cpu_s() - cpu) / (CALLS * QUESTIONS.len()) as f64;
     rows.push(row(
         "voice to voice, engines on the box, as the caller hears it",
         "p50 ≤ 1.1 s, p95 ≤ 1.8 s (Pipecat 1.14, same weights, two quiet cores: p50 1.64 to 1.91 s, p95 1.9 to 3.9 s)",
@@ -103,11 +106,11 @@ fn answers(the_box: &BoxUnderTest, first: &Value, rows: &mut Vec<Row>) {
     ));
 }
 
-fn interruptions(the_box: &BoxUnderTest, rows: &mut Vec<Row>) {
+fn interruptions(boxed: &BoxUnderTest, rows: &mut Vec<Row>) {
     let mut silent = Vec::new();
     for question in QUESTIONS.iter().take(5) {
         let steps = ["--say", question, "--interrupt", "Excuse me, one more question please."].map(str::to_owned);
-        let call = the_box.ring(&steps).ended();
+        let call = boxed.ring(&steps).ended();
         let turns = call["turns"].as_array().cloned().unwrap_or_default();
         silent.extend(turns.iter().filter_map(|turn| number(&turn["interrupted_after_ms"])));
     }
@@ -123,8 +126,8 @@ fn interruptions(the_box: &BoxUnderTest, rows: &mut Vec<Row>) {
 fn calls_at_once(rows: &mut Vec<Row>) {
     let mut measured = Vec::new();
     for calls in 1..=4_usize {
-        let the_box = BoxUnderTest::start(&format!("calls_heard_max = {calls}"));
-        let ringing: Vec<_> = (0..calls).map(|_| the_box.ring(&says(&QUESTIONS[..5]))).collect();
+        let boxed = BoxUnderTest::start(&format!("calls_heard_max = {calls}"));
+        let ringing: Vec<_> = (0..calls).map(|_| boxed.ring(&says(&QUESTIONS[..5]))).collect();
         let heard: Vec<f64> = ringing.into_iter().flat_map(|call| latencies(&call.ended())).collect();
         let p95 = percentile(&heard, 0.95);
         measured.push(json!({ "calls": calls, "p50_ms": percentile(&heard, 0.5), "p95_ms": p95 }));

@@ -2,8 +2,8 @@
 //! from the example clinic's file: how many are right, how many are wrong with
 //! confidence, how many that the file does not answer are refused.
 
-#[path = "support/mod.rs"]
-mod support;
+#[path = "support/tables.rs"]
+mod tables;
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use milu::speech::{EarsEvent, Heard, Hints, Transcriber};
 use milu::terms::{Language, Moment, Private, RequestId};
 use serde::Deserialize;
 use serde_json::json;
-use support::{Row, models_dir, report, root};
+use tables::{Row, models_dir, report, root};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 

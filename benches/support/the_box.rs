@@ -1,5 +1,4 @@
-//! What the benchmarks share: a box to measure, a caller to measure it with,
-//! and tables.
+//! A box to measure, and a caller to measure it with.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,19 +6,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::tables::{models_dir, root};
+
 /// The program under measurement, built with the profile of the benchmark.
 pub const MILU: &str = env!("CARGO_BIN_EXE_milu");
 
 /// A box takes at most this long to start on the slowest machine that we build on.
 const START_WITHIN: Duration = Duration::from_secs(60);
-
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-pub fn models_dir() -> PathBuf {
-    std::env::var_os("MILU_MODELS").map_or_else(|| root().join(".models"), PathBuf::from)
-}
 
 /// A running box with the example clinic. Dropping it ends it.
 pub struct BoxUnderTest {
@@ -175,26 +168,3 @@ pub fn percentile(values: &[f64], p: f64) -> f64 {
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
-/// One row of the table: what, the figure named for it, what was measured.
-pub struct Row {
-    pub what: String,
-    pub named: String,
-    pub measured: String,
-    pub values: Value,
-}
-
-/// Prints the table and writes it to `target/bench/NAME.json`.
-pub fn report(name: &str, rows: &[Row]) {
-    println!("| {name} | to show | measured |\n|---|---|---|");
-    for row in rows {
-        println!("| {} | {} | {} |", row.what, row.named, row.measured);
-    }
-    let json: Vec<Value> = rows
-        .iter()
-        .map(|r| serde_json::json!({ "what": r.what, "to_show": r.named, "measured": r.measured, "values": r.values }))
-        .collect();
-    let dir = root().join("target/bench");
-    std::fs::create_dir_all(&dir).expect("target/bench");
-    let text = serde_json::to_vec_pretty(&json).expect("JSON");
-    std::fs::write(dir.join(format!("{name}.json")), text).expect("the table is written");
-}
