@@ -4,7 +4,7 @@
 
 #[path = "support/tables.rs"]
 mod tables;
-#[path = "support/boxed.rs"]
+#[path = "support/the_box.rs"]
 mod the_box;
 
 use std::time::Instant;

@@ -167,4 +167,3 @@ pub fn percentile(values: &[f64], p: f64) -> f64 {
     let rank = (p * sorted.len() as f64).ceil().max(1.0) as usize;
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
-
