@@ -147,7 +147,6 @@ impl Sipp {
             .arg("-sf")
             .arg(&file)
             .args(["-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "200s", "-timeout_error"])
-            .args(["-min_rtp_port", &free_port().to_string()])
             .arg(&the_box.address)
             .current_dir(place.path())
             .stdin(Stdio::null())
