@@ -20,7 +20,7 @@ fn exams(text: &str) -> Vec<Exam> {
     let questions = table["question"].as_array().unwrap();
     questions
         .iter()
-        .map(|q| Exam { words: field(q, "words").unwrap(), vector: None, expected: field(q, "expect") })
+        .map(|q| Exam { words: field(q, "words").unwrap(), vectors: Vec::new(), expected: field(q, "expect") })
         .collect()
 }
 
@@ -51,7 +51,7 @@ fn every_question_of_the_file_finds_its_own_answer_by_words_alone() {
     let mut lost = Vec::new();
     for entry in &index.base().entries {
         for way in &entry.ask {
-            let found = index.find(way, None, &Recollection::default(), &now());
+            let found = index.find(way, &[], &Recollection::default(), &now());
             let id = match &found.finding {
                 Finding::Answer(spoken) | Finding::Maybe { answer: spoken, .. } => spoken.entry.clone(),
                 _ => None,

@@ -6,6 +6,7 @@ use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 
 use super::bm25::Lexicon;
+use super::clauses;
 use super::file::KnowledgeBase;
 use super::finding::{Finding, Spoken};
 use super::intent::{self, Intent};
@@ -103,22 +104,24 @@ impl KnowledgeIndex {
         &self.base
     }
 
-    /// The text whose embedding [`Self::find`] wants for these words: the
-    /// question without its courtesies, its Pidgin in English. None if no
-    /// embedding is needed, which spares the embedder's time.
-    pub fn text_to_embed(&self, words: &str) -> Option<String> {
+    /// The texts whose embeddings [`Self::find`] wants for these words, at
+    /// most three: the question without its courtesies, its Pidgin in English,
+    /// and clauses of it. None if no embedding is needed, which spares the
+    /// embedder's time.
+    pub fn texts_to_embed(&self, words: &str) -> Vec<String> {
         match intent::read(&tokens(words), &self.base) {
-            Intent::Settled(_) => None,
-            Intent::Question(words) => Some(words.join(" ")),
+            Intent::Settled(_) => Vec::new(),
+            Intent::Question(question) => clauses::texts(words, &question),
         }
     }
 
-    /// What do these words ask for, and what is there to say? `question_vector`
-    /// is the unit-length embedding of [`Self::text_to_embed`].
+    /// What do these words ask for, and what is there to say? `vectors` are
+    /// the unit-length embeddings of [`Self::texts_to_embed`], in that order;
+    /// without them words alone decide.
     pub fn find(
         &self,
         words: &str,
-        question_vector: Option<&[f32]>,
+        vectors: &[Vec<f32>],
         memory: &Recollection,
         now: &ZonedDateTime,
     ) -> Found {
@@ -130,7 +133,7 @@ impl KnowledgeIndex {
         };
         self.calendar(&question, memory, now)
             .or_else(|| self.follow_up(&question, memory, now))
-            .unwrap_or_else(|| self.retrieve(&question, question_vector, memory, now))
+            .unwrap_or_else(|| self.retrieve(&question, vectors, memory, now))
     }
 
     /// The answer to a topic that was chosen without words.
@@ -196,8 +199,8 @@ impl KnowledgeIndex {
         (!priced.is_empty()).then(|| self.spoken(topic.unwrap_or(Topic::Hours), &priced.join(" ")))
     }
 
-    fn retrieve(&self, question: &Question, vector: Option<&[f32]>, memory: &Recollection, now: DateTime) -> Found {
-        let ranking = self.rank(question, vector);
+    fn retrieve(&self, question: &Question, vectors: &[Vec<f32>], memory: &Recollection, now: DateTime) -> Found {
+        let ranking = self.rank(question, vectors);
         let unknown = Found { finding: Finding::Unknown, memory: memory.clone(), score: 0.0 };
         let Some(&(best, score)) = ranking.ranked.first() else { return unknown };
         let topic = self.topics[best];
@@ -228,9 +231,9 @@ impl KnowledgeIndex {
         }
     }
 
-    fn rank(&self, question: &Question, vector: Option<&[f32]>) -> Ranking {
+    fn rank(&self, question: &Question, vectors: &[Vec<f32>]) -> Ranking {
         let lexical = self.lexicon.coverage(&question.content);
-        let semantic = vector.and_then(|v| self.similarities(v));
+        let semantic = self.similarities(vectors);
         let (scores, bands): (Vec<f32>, Bands) = match semantic {
             Some(semantic) => {
                 let strange = UNKNOWN_WORDS * self.unknown_share(question);
@@ -254,15 +257,18 @@ impl KnowledgeIndex {
 
     /// For each topic the cosine of its nearest passage; none without vectors
     /// or with one of another length.
-    fn similarities(&self, question: &[f32]) -> Option<Vec<f32>> {
+    fn similarities(&self, questions: &[Vec<f32>]) -> Option<Vec<f32>> {
         let vectors = self.vectors.as_ref()?;
+        questions.first()?;
         let mut best = vec![NO_MATCH; self.topics.len()];
-        for (topic, vector) in vectors {
-            if vector.len() != question.len() {
-                return None;
+        for question in questions.iter().take(clauses::MAX_TEXTS) {
+            for (topic, vector) in vectors {
+                if vector.len() != question.len() {
+                    return None;
+                }
+                let cosine: f32 = vector.iter().zip(question).map(|(a, b)| a * b).sum();
+                best[*topic] = best[*topic].max(cosine);
             }
-            let cosine: f32 = vector.iter().zip(question).map(|(a, b)| a * b).sum();
-            best[*topic] = best[*topic].max(cosine);
         }
         Some(best)
     }
@@ -445,7 +451,7 @@ mod tests {
     }
 
     fn ask(words: &str, memory: &Recollection) -> Found {
-        index().find(words, None, memory, &now())
+        index().find(words, &[], memory, &now())
     }
 
     fn text(found: &Found) -> String {
@@ -505,7 +511,7 @@ mod tests {
     fn vectors_of_the_wrong_number_are_not_used() {
         let base = index().base().clone();
         let broken = KnowledgeIndex::new(base, Some(vec![vec![1.0; 4]]));
-        let found = broken.find("Do you have parking?", Some(&[1.0; 4]), &Recollection::default(), &now());
+        let found = broken.find("Do you have parking?", &[vec![1.0; 4]], &Recollection::default(), &now());
         assert!(matches!(found.finding, Finding::Answer(_)));
     }
 }

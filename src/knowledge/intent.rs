@@ -47,7 +47,7 @@ pub(super) fn read(words: &[String], base: &KnowledgeBase) -> Intent {
 
 /// Pidgin and Nigerian turns of phrase as the embedder's English: the words
 /// that carry the question are kept, their grammar is translated.
-fn in_english(words: &[&str]) -> Vec<String> {
+pub(super) fn in_english(words: &[&str]) -> Vec<String> {
     const PHRASES: [(&[&str], &[&str]); 18] = [
         (&["you", "people"], &["you"]),
         (&["you", "guys"], &["you"]),
