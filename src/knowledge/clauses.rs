@@ -84,6 +84,18 @@ pub(super) fn texts(turn: &str, question: &[String]) -> Vec<String> {
     texts
 }
 
+/// From the nearness of each text to each topic to that of the turn: half the
+/// whole, half whichever of the whole and its clauses is nearest. A clause
+/// leaves out what may matter, so it counts a little less. None without texts.
+pub(super) fn weigh(near: &[Vec<f32>]) -> Option<Vec<f32>> {
+    const OF_A_CLAUSE: f32 = 0.06;
+    let (whole, clauses) = near.split_first()?;
+    let best = |topic: usize, whole: f32| {
+        clauses.iter().filter_map(|c| c.get(topic)).fold(whole, |best, near| best.max(near - OF_A_CLAUSE))
+    };
+    Some(whole.iter().enumerate().map(|(topic, near)| f32::midpoint(*near, best(topic, *near))).collect())
+}
+
 fn clauses(turn: &str) -> Vec<Vec<String>> {
     let mut clauses = Vec::new();
     for part in turn.split_inclusive([',', '.', '?', '!', ';']).flat_map(at_mark) {
@@ -138,10 +150,7 @@ mod tests {
     fn a_reason_before_the_question_is_a_clause_of_its_own() {
         assert_eq!(
             texts_of("My son has a fever, can somebody look at him today?"),
-            [
-                "my son has a fever can somebody look at him today",
-                "can somebody look at him today"
-            ]
+            ["my son has a fever can somebody look at him today", "can somebody look at him today"]
         );
         // As speech recognition may write it.
         assert_eq!(texts_of("my son has a fever can somebody look at him")[1], "can somebody look at him");
@@ -151,6 +160,14 @@ mod tests {
     fn what_leads_in_is_not_part_of_the_question() {
         assert_eq!(texts_of("I want to know if you have a car park"), ["you have a car park"]);
         assert_eq!(texts_of("Can you tell me?"), ["can you tell me"]);
+    }
+
+    #[test]
+    fn a_clause_that_is_nearer_than_the_whole_turn_lifts_its_topic_only() {
+        let weighed = weigh(&[vec![0.2, 0.5], vec![0.8, 0.1]]).unwrap();
+        assert!(weighed[0] > 0.2 && weighed[0] < 0.8, "{weighed:?}");
+        assert!((weighed[1] - 0.5).abs() < 1e-6, "{weighed:?}");
+        assert_eq!(weigh(&[]), None);
     }
 
     #[test]
