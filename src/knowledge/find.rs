@@ -181,7 +181,8 @@ impl KnowledgeIndex {
                 |spoken| Found { finding: Finding::Answer(spoken), memory: memory.clone(), score: 1.0 },
             ));
         }
-        if question.content.is_empty() && asks(&["where"]) && question.words.len() <= 6 {
+        let place = question.content.iter().all(|s| PLACE_WORDS.iter().any(|w| stem(w) == *s));
+        if place && asks(&["where"]) && question.words.len() <= 6 {
             let topic = if self.base.address.is_some() { Topic::Address } else { Topic::Directions };
             return self.topics.contains(&topic).then(|| self.answer(topic, question, memory, now, 1.0));
         }
@@ -205,8 +206,10 @@ impl KnowledgeIndex {
         let topic = self.topics[best];
         let second = ranking.ranked.get(1).map_or(NO_MATCH, |r| r.1);
         let sure = ranking.bands.suffice(score, score - second);
-        let fits = self.speaks_of(question, topic) && self.trades(question, best);
-        if sure && fits {
+        if !self.trades(question, best) {
+            return Found { score, ..unknown };
+        }
+        if sure && self.speaks_of(question, topic) {
             return self.answer(topic, question, memory, now, score);
         }
         let near = score >= ranking.bands.maybe && !question.content.is_empty();
@@ -354,6 +357,10 @@ const TRADES: [&[&str]; 4] = [
     &["hire", "hiring", "recruit", "vacancy"],
     &["repair", "mend", "install"],
 ];
+
+/// In a question after the place itself, these name nothing else.
+const PLACE_WORDS: [&str; 10] =
+    ["exactly", "place", "office", "shop", "store", "business", "located", "location", "situated", "address"];
 
 const PRICE_WORDS: [&str; 8] = ["much", "cost", "price", "charge", "fee", "pay", "amount", "money"];
 
