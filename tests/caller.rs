@@ -172,6 +172,7 @@ async fn spoken(text: &str) -> Vec<i16> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_greets_back_in_turn_and_measures_what_it_waited_for() {
     let mut served = serve();
+    let address = served.address;
     let script = script(&[Step::Say("When do you open on Saturday?".to_owned())]).await.expect("prepared");
     let desk = async {
         let mut desk = Desk::answer(&mut served).await;
@@ -180,7 +181,7 @@ async fn a_caller_greets_back_in_turn_and_measures_what_it_waited_for() {
         desk.say("We open at nine o'clock in the morning and close at two.").await;
         desk.until_the_end().await;
     };
-    let ((done, told), ()) = tokio::join!(call(served.address, script), desk);
+    let ((done, told), ()) = tokio::join!(call(address, script), desk);
     let done = done.expect("a whole call");
     let report = &done.report;
     let who: Vec<Who> = report.turns.iter().map(|t| t.who).collect();
@@ -202,6 +203,7 @@ async fn a_caller_greets_back_in_turn_and_measures_what_it_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interruption_is_measured_until_the_far_side_is_silent_and_keys_arrive_in_order() {
     let mut served = serve();
+    let address = served.address;
     let steps = [Step::Interrupt("Stop, please stop talking.".to_owned()), Step::Press("12#".to_owned())];
     let script = script(&steps).await.expect("prepared");
     let desk = async {
@@ -222,7 +224,7 @@ async fn an_interruption_is_measured_until_the_far_side_is_silent_and_keys_arriv
         desk.until_the_end().await;
         desk.digits
     };
-    let ((done, _), digits) = tokio::join!(call(served.address, script), desk);
+    let ((done, _), digits) = tokio::join!(call(address, script), desk);
     let report = done.expect("a whole call").report;
     assert_eq!(digits, "12#");
     let greeting = &report.turns[0];
@@ -237,6 +239,7 @@ async fn an_interruption_is_measured_until_the_far_side_is_silent_and_keys_arriv
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_far_side_that_hangs_up_first_ends_the_call_well() {
     let mut served = serve();
+    let address = served.address;
     let script = script(&[Step::Wait(Duration::from_secs(60))]).await.expect("prepared");
     let desk = async {
         let mut desk = Desk::answer(&mut served).await;
@@ -244,7 +247,7 @@ async fn a_far_side_that_hangs_up_first_ends_the_call_well() {
         desk.leg.commands.send(LegCommand::HangUp(EndCause::NormalClearing)).await.expect("the line listens");
         desk.until_the_end().await;
     };
-    let ((done, _), ()) = tokio::join!(call(served.address, script), desk);
+    let ((done, _), ()) = tokio::join!(call(address, script), desk);
     let report = done.expect("a whole call").report;
     assert_eq!((report.turns.len(), report.end_cause.q850), (0, 16));
     served.stop.cancel();
@@ -253,12 +256,13 @@ async fn a_far_side_that_hangs_up_first_ends_the_call_well() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_call_is_told_in_one_sentence_with_its_cause() {
     let mut served = serve();
+    let address = served.address;
     let desk = async {
         let offer = served.offers.recv().await.expect("a call");
         offer.leg.commands.send(LegCommand::Reject(EndCause::UserBusy)).await.expect("the line listens");
         offer
     };
-    let ((done, told), _offer) = tokio::join!(call(served.address, Script::default()), desk);
+    let ((done, told), _offer) = tokio::join!(call(address, Script::default()), desk);
     let failed = done.expect_err("nobody answered");
     assert!(matches!(failed, CallFailed::NotAnswered { cause: EndCause::UserBusy, .. }), "{failed:?}");
     assert!(failed.to_string().contains("it is busy"), "{failed}");

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use milu::call::{Call, CallFacts, Ears, Engines, Input, Output, Recorded};
+use milu::call::phrases::Recorded;
+use milu::call::{Call, CallFacts, Ears, Engines, Input, Output};
 use milu::knowledge::{KeypadMenu, MenuChoice, Spoken};
 use milu::terms::{CallId, LineId, Moment, Private, UtteranceId};
 

@@ -10,18 +10,25 @@ use std::time::Duration;
 
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
-use milu::knowledge::{Finding, KnowledgeBase};
+use milu::knowledge::judge::{Exam, examine};
+use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex};
 use milu::speech::onbox::{Embedder, KnowledgeMind, Pool, PoolSize};
 use milu::speech::{MindEvent, Responder};
 use milu::terms::{Moment, Private, RequestId};
 use tokio::sync::mpsc;
 
-fn clinic() -> KnowledgeMind {
+fn embedder() -> Embedder {
     let dir = std::env::var_os("MILU_MODELS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".models"), PathBuf::from);
-    let embedder = Embedder::load(&dir).expect("the models are fetched by `make test`, or named by MILU_MODELS");
-    let text = include_str!("../firmware-config/knowledge/clinic.toml");
-    let base = KnowledgeBase::parse("clinic.toml", text).unwrap();
+    Embedder::load(&dir).expect("the models are fetched by `make test`, or named by MILU_MODELS")
+}
+
+fn base() -> KnowledgeBase {
+    KnowledgeBase::parse("clinic.toml", include_str!("../firmware-config/knowledge/clinic.toml")).unwrap()
+}
+
+fn clinic() -> KnowledgeMind {
+    let (base, embedder) = (base(), embedder());
     let pool = Pool::new("think", PoolSize { threads: 2, queue: 8 }).unwrap();
     KnowledgeMind::build(base, Arc::new(embedder), 2, pool, Arc::new(|| Moment::START)).unwrap()
 }
@@ -54,5 +61,31 @@ async fn questions_in_other_words_find_their_entry_and_strangers_find_none() {
         ["Who won the football match yesterday?", "Can you repair my phone screen?", "What is the capital of Ghana?"]
     {
         assert_eq!(ask(&mind, words).await, Finding::Unknown, "{words}");
+    }
+}
+
+fn exams(text: &str, index: &KnowledgeIndex, embedder: &Embedder) -> Vec<Exam> {
+    let table: toml::Table = text.parse().unwrap();
+    let field = |q: &toml::Value, key: &str| q.get(key).and_then(|v| v.as_str()).map(str::to_owned);
+    let exam = |q: &toml::Value| {
+        let words = field(q, "words").unwrap();
+        let vectors = embedder.embed_all(&index.texts_to_embed(&words)).unwrap();
+        Exam { words, vectors, expected: field(q, "expect") }
+    };
+    table["question"].as_array().unwrap().iter().map(exam).collect()
+}
+
+#[test]
+fn fifty_questions_in_other_words_are_answered_and_twenty_strangers_refused() {
+    let embedder = embedder();
+    let passages: Vec<String> = base().passages().into_iter().map(|p| p.text).collect();
+    let index = KnowledgeIndex::new(base(), Some(embedder.embed_all(&passages).unwrap()));
+    let now = datetime(2026, 11, 23, 9, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).unwrap();
+    for text in [include_str!("knowledge/questions.toml"), include_str!("knowledge/judge_set.toml")] {
+        let marks = examine(&index, &exams(text, &index, &embedder), &now);
+        assert!(marks.right + marks.right_if_confirmed >= 45, "{marks:?}");
+        assert!(marks.wrong <= 1, "{marks:?}");
+        assert!(marks.refused - marks.asked_back >= 18, "{marks:?}");
+        assert_eq!(marks.answered_out_of_scope, 0, "{marks:?}");
     }
 }

@@ -4,6 +4,12 @@
 use milu::knowledge::judge::{Exam, examine};
 use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection};
 
+const QUESTIONS: [&str; 3] = [
+    include_str!("knowledge/questions.toml"),
+    include_str!("knowledge/held_out.toml"),
+    include_str!("knowledge/judge_set.toml"),
+];
+
 fn index() -> KnowledgeIndex {
     let text = include_str!("../firmware-config/knowledge/clinic.toml");
     KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", text).unwrap(), None)
@@ -20,13 +26,13 @@ fn exams(text: &str) -> Vec<Exam> {
     let questions = table["question"].as_array().unwrap();
     questions
         .iter()
-        .map(|q| Exam { words: field(q, "words").unwrap(), vector: None, expected: field(q, "expect") })
+        .map(|q| Exam { words: field(q, "words").unwrap(), vectors: Vec::new(), expected: field(q, "expect") })
         .collect()
 }
 
 #[test]
 fn without_embeddings_nothing_out_of_scope_is_answered_and_little_wrongly() {
-    for text in [include_str!("knowledge/questions.toml"), include_str!("knowledge/held_out.toml")] {
+    for text in QUESTIONS {
         let marks = examine(&index(), &exams(text), &now());
         assert_eq!(marks.answered_out_of_scope, 0, "{marks:?}");
         assert!(marks.wrong <= 1, "{marks:?}");
@@ -38,7 +44,7 @@ fn without_embeddings_nothing_out_of_scope_is_answered_and_little_wrongly() {
 fn every_expected_answer_is_one_that_the_clinic_has() {
     let index = index();
     let known: Vec<&str> = index.base().passages().iter().map(|p| index.base().topic_id(p.topic)).collect();
-    for text in [include_str!("knowledge/questions.toml"), include_str!("knowledge/held_out.toml")] {
+    for text in QUESTIONS {
         for expected in exams(text).into_iter().filter_map(|e| e.expected) {
             assert!(known.contains(&expected.as_str()), "{expected}");
         }
@@ -51,7 +57,7 @@ fn every_question_of_the_file_finds_its_own_answer_by_words_alone() {
     let mut lost = Vec::new();
     for entry in &index.base().entries {
         for way in &entry.ask {
-            let found = index.find(way, None, &Recollection::default(), &now());
+            let found = index.find(way, &[], &Recollection::default(), &now());
             let id = match &found.finding {
                 Finding::Answer(spoken) | Finding::Maybe { answer: spoken, .. } => spoken.entry.clone(),
                 _ => None,

@@ -36,16 +36,20 @@ pub fn ask_knowledge(
     now: Timestamp,
 ) -> Result<Answer, AskError> {
     let embedder = Embedder::load(models_dir).ok();
-    let (vectors, vector) = match &embedder {
+    let vectors = match &embedder {
         Some(embedder) => {
             let texts: Vec<String> = base.passages().into_iter().map(|p| p.text).collect();
-            (Some(embedder.embed_all(&texts)?), Some(embedder.embed(question)?))
+            Some(embedder.embed_all(&texts)?)
         }
-        None => (None, None),
+        None => None,
     };
     let local = now.to_zoned_datetime(base.hours.time_zone().clone());
     let index = KnowledgeIndex::new(base, vectors);
-    let found = index.find(question, vector.as_deref(), &Recollection::default(), &local);
+    let asked = match &embedder {
+        Some(embedder) => embedder.embed_all(&index.texts_to_embed(question))?,
+        None => Vec::new(),
+    };
+    let found = index.find(question, &asked, &Recollection::default(), &local);
     let (kind, spoken) = match found.finding {
         Finding::Answer(spoken) => ("answer", Some(spoken)),
         Finding::Maybe { question, .. } => ("maybe", Some(question)),

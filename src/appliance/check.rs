@@ -1,9 +1,11 @@
 //! What a start would read, read without opening a port: one finding a part.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::knowledge::KnowledgeBase;
+use thiserror::Error;
+
+use crate::knowledge::{KnowledgeBase, Mistakes};
 use crate::speech::onbox::models::{Choice, FileState, Manifest, list};
 use crate::store::Keyring;
 
@@ -55,15 +57,22 @@ fn check_knowledge(path: &Path) -> CheckFinding {
             "knowledge",
             format!("{} answers for {}, from {}", base.entries.len(), base.name, path.display()),
         ),
-        Err(trouble) => CheckFinding::wrong("knowledge", trouble),
+        Err(error) => CheckFinding::wrong("knowledge", error.to_string()),
     }
 }
 
-/// The knowledge file, or what is wrong with it in rows for its owner.
-pub(super) fn read_knowledge(path: &Path) -> Result<KnowledgeBase, String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|e| format!("reading the knowledge file {}: {e}", path.display()))?;
-    KnowledgeBase::parse(&path.display().to_string(), &text).map_err(|mistakes| mistakes.to_string())
+#[derive(Debug, Error)]
+pub enum ReadKnowledge {
+    #[error("reading the knowledge file {path}: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    /// One row for each mistake, for its owner.
+    #[error("{0}")]
+    Mistakes(#[from] Mistakes),
+}
+
+pub(super) fn read_knowledge(path: &Path) -> Result<KnowledgeBase, ReadKnowledge> {
+    let text = std::fs::read_to_string(path).map_err(|source| ReadKnowledge::File { path: path.to_owned(), source })?;
+    Ok(KnowledgeBase::parse(&path.display().to_string(), &text)?)
 }
 
 fn check_models(config: &Config) -> CheckFinding {

@@ -17,7 +17,7 @@ mod warm_up;
 mod watch;
 
 pub use ask::{Answer, AskError, ask_knowledge};
-pub use check::{CheckFinding, check};
+pub use check::{CheckFinding, ReadKnowledge, check};
 pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConfig};
 pub use control::ControlError;
 pub use engines::{EngineError, Engines, whisper_file};

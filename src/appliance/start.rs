@@ -23,7 +23,7 @@ use crate::speech::onbox::{BuildMind, KnowledgeMind};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
 use crate::terms::Language;
 
-use super::check::read_knowledge;
+use super::check::{ReadKnowledge, read_knowledge};
 use super::config::{Config, SipLineConfig};
 use super::control::{self, Control, ControlError, LineView};
 use super::desk::{Business, Desk, OFFERS};
@@ -38,7 +38,7 @@ const WIND_UP: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum StartError {
     #[error("starting the box: the knowledge file has mistakes.\n{0}")]
-    Knowledge(String),
+    Knowledge(#[from] ReadKnowledge),
     #[error("starting the box: {0}")]
     Engines(#[from] EngineError),
     #[error("starting the box: {0}")]
@@ -165,7 +165,7 @@ impl std::fmt::Debug for Appliance {
 }
 
 async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError> {
-    let base = read_knowledge(&config.knowledge).map_err(StartError::Knowledge)?;
+    let base = read_knowledge(&config.knowledge)?;
     let tasks = TaskTracker::new();
     let runtime = tokio::runtime::Handle::current();
     let (speech, models_dir) = (config.speech.clone(), config.models_dir.clone());

@@ -52,6 +52,11 @@ impl Lexicon {
         self.postings.contains_key(stem)
     }
 
+    /// Whether the text at this index has the stem.
+    pub(super) fn has(&self, document: usize, stem: &str) -> bool {
+        self.postings.get(stem).is_some_and(|having| having.iter().any(|(i, _)| *i == document))
+    }
+
     /// For each text, how much of what the query says it says too: from 0 to
     /// about 1, where rare words weigh more and a word that no text has weighs most.
     pub(super) fn coverage(&self, stems: &[String]) -> Vec<f32> {

@@ -6,6 +6,7 @@ use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 
 use super::bm25::Lexicon;
+use super::clauses;
 use super::file::KnowledgeBase;
 use super::finding::{Finding, Spoken};
 use super::intent::{self, Intent};
@@ -38,24 +39,29 @@ pub struct Found {
 /// How near is near enough. The numbers are measured: see `judge`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bands {
-    /// From here on the answer is said.
-    answer: f32,
+    /// Scores and leads over the next topic; from any of these pairs on the
+    /// answer is said. The farther ahead of all others, the less near it must be.
+    answer: [(f32, f32); 3],
     /// From here on it is asked whether this is meant.
     maybe: f32,
-    /// An answer must be nearer than the next topic by this much.
-    margin: f32,
 }
 
-/// With embeddings: cosine of the best passage plus a share of lexical coverage.
-const WITH_VECTORS: Bands = Bands { answer: 0.58, maybe: 0.42, margin: 0.05 };
+/// With embeddings: nearness of meaning plus a share of lexical coverage.
+const WITH_VECTORS: Bands = Bands { answer: [(0.55, 0.06), (0.40, 0.12), (0.30, 0.20)], maybe: 0.33 };
 /// Lexical coverage alone, which knows less and must be surer.
-const WORDS_ALONE: Bands = Bands { answer: 0.60, maybe: 0.34, margin: 0.12 };
-/// What full lexical coverage adds to a cosine.
-const LEXICAL_SHARE: f32 = 0.25;
+const WORDS_ALONE: Bands = Bands { answer: [(0.60, 0.12); 3], maybe: 0.34 };
+/// What full lexical coverage adds to nearness of meaning.
+const LEXICAL_SHARE: f32 = 0.20;
 
 /// What a question loses whose words the file has none of: the subject of most
 /// questions out of scope is a word that the business never wrote.
-const UNKNOWN_WORDS: f32 = 0.10;
+const UNKNOWN_WORDS: f32 = 0.20;
+
+impl Bands {
+    fn suffice(&self, score: f32, lead: f32) -> bool {
+        self.answer.iter().any(|(least, ahead)| score >= *least && lead >= *ahead)
+    }
+}
 
 /// Passages of different topics may not be this alike: nothing is nearer.
 const NO_MATCH: f32 = -1.0;
@@ -103,25 +109,21 @@ impl KnowledgeIndex {
         &self.base
     }
 
-    /// The text whose embedding [`Self::find`] wants for these words: the
-    /// question without its courtesies, its Pidgin in English. None if no
-    /// embedding is needed, which spares the embedder's time.
-    pub fn text_to_embed(&self, words: &str) -> Option<String> {
+    /// The texts whose embeddings [`Self::find`] wants for these words, at
+    /// most three: the question without its courtesies, its Pidgin in English,
+    /// and clauses of it. None if no embedding is needed, which spares the
+    /// embedder's time.
+    pub fn texts_to_embed(&self, words: &str) -> Vec<String> {
         match intent::read(&tokens(words), &self.base) {
-            Intent::Settled(_) => None,
-            Intent::Question(words) => Some(words.join(" ")),
+            Intent::Settled(_) => Vec::new(),
+            Intent::Question(question) => clauses::texts(words, &question),
         }
     }
 
-    /// What do these words ask for, and what is there to say? `question_vector`
-    /// is the unit-length embedding of [`Self::text_to_embed`].
-    pub fn find(
-        &self,
-        words: &str,
-        question_vector: Option<&[f32]>,
-        memory: &Recollection,
-        now: &ZonedDateTime,
-    ) -> Found {
+    /// What do these words ask for, and what is there to say? `vectors` are
+    /// the unit-length embeddings of [`Self::texts_to_embed`], in that order;
+    /// without them words alone decide.
+    pub fn find(&self, words: &str, vectors: &[Vec<f32>], memory: &Recollection, now: &ZonedDateTime) -> Found {
         let now = self.base.hours.local(now);
         let all = tokens(words);
         let question = match intent::read(&all, &self.base) {
@@ -130,7 +132,7 @@ impl KnowledgeIndex {
         };
         self.calendar(&question, memory, now)
             .or_else(|| self.follow_up(&question, memory, now))
-            .unwrap_or_else(|| self.retrieve(&question, question_vector, memory, now))
+            .unwrap_or_else(|| self.retrieve(&question, vectors, memory, now))
     }
 
     /// The answer to a topic that was chosen without words.
@@ -179,7 +181,8 @@ impl KnowledgeIndex {
                 |spoken| Found { finding: Finding::Answer(spoken), memory: memory.clone(), score: 1.0 },
             ));
         }
-        if question.content.is_empty() && asks(&["where"]) && question.words.len() <= 6 {
+        let place = question.content.iter().all(|s| PLACE_WORDS.iter().any(|w| stem(w) == *s));
+        if place && asks(&["where"]) && question.words.len() <= 6 {
             let topic = if self.base.address.is_some() { Topic::Address } else { Topic::Directions };
             return self.topics.contains(&topic).then(|| self.answer(topic, question, memory, now, 1.0));
         }
@@ -196,15 +199,17 @@ impl KnowledgeIndex {
         (!priced.is_empty()).then(|| self.spoken(topic.unwrap_or(Topic::Hours), &priced.join(" ")))
     }
 
-    fn retrieve(&self, question: &Question, vector: Option<&[f32]>, memory: &Recollection, now: DateTime) -> Found {
-        let ranking = self.rank(question, vector);
+    fn retrieve(&self, question: &Question, vectors: &[Vec<f32>], memory: &Recollection, now: DateTime) -> Found {
+        let ranking = self.rank(question, vectors);
         let unknown = Found { finding: Finding::Unknown, memory: memory.clone(), score: 0.0 };
         let Some(&(best, score)) = ranking.ranked.first() else { return unknown };
         let topic = self.topics[best];
         let second = ranking.ranked.get(1).map_or(NO_MATCH, |r| r.1);
-        let sure = score >= ranking.bands.answer && score - second >= ranking.bands.margin;
-        let fits = self.speaks_of(question, topic);
-        if sure && fits {
+        let sure = ranking.bands.suffice(score, score - second);
+        if !self.trades(question, best) {
+            return Found { score, ..unknown };
+        }
+        if sure && self.speaks_of(question, topic) {
             return self.answer(topic, question, memory, now, score);
         }
         let near = score >= ranking.bands.maybe && !question.content.is_empty();
@@ -228,9 +233,16 @@ impl KnowledgeIndex {
         }
     }
 
-    fn rank(&self, question: &Question, vector: Option<&[f32]>) -> Ranking {
+    /// "Do you sell cars?" is not answered by where cars are parked: what is
+    /// done with a thing must be what the topic does with it.
+    fn trades(&self, question: &Question, topic: usize) -> bool {
+        let deals: Vec<&[&str]> = TRADES.iter().copied().filter(|group| question.has_any_stem(group)).collect();
+        deals.is_empty() || deals.iter().any(|group| group.iter().any(|w| self.lexicon.has(topic, &stem(w))))
+    }
+
+    fn rank(&self, question: &Question, vectors: &[Vec<f32>]) -> Ranking {
         let lexical = self.lexicon.coverage(&question.content);
-        let semantic = vector.and_then(|v| self.similarities(v));
+        let semantic = self.similarities(vectors);
         let (scores, bands): (Vec<f32>, Bands) = match semantic {
             Some(semantic) => {
                 let strange = UNKNOWN_WORDS * self.unknown_share(question);
@@ -252,19 +264,13 @@ impl KnowledgeIndex {
         if all == 0 { 0.0 } else { unknown as f32 / all as f32 }
     }
 
-    /// For each topic the cosine of its nearest passage; none without vectors
-    /// or with one of another length.
-    fn similarities(&self, question: &[f32]) -> Option<Vec<f32>> {
-        let vectors = self.vectors.as_ref()?;
-        let mut best = vec![NO_MATCH; self.topics.len()];
-        for (topic, vector) in vectors {
-            if vector.len() != question.len() {
-                return None;
-            }
-            let cosine: f32 = vector.iter().zip(question).map(|(a, b)| a * b).sum();
-            best[*topic] = best[*topic].max(cosine);
-        }
-        Some(best)
+    /// For each topic its nearness to the question, the clauses heard out too;
+    /// none without vectors or with one of another length.
+    fn similarities(&self, questions: &[Vec<f32>]) -> Option<Vec<f32>> {
+        let passages = self.vectors.as_ref()?;
+        let texts = questions.iter().take(clauses::MAX_TEXTS);
+        let near = texts.map(|q| nearness(passages, q, self.topics.len())).collect::<Option<Vec<_>>>()?;
+        clauses::weigh(&near)
     }
 
     fn answer(&self, topic: Topic, question: &Question, memory: &Recollection, now: DateTime, score: f32) -> Found {
@@ -308,9 +314,53 @@ impl KnowledgeIndex {
     }
 }
 
+/// For each topic the nearness of one text: half that of its nearest passage and
+/// half the mean of its three nearest, so that one chance likeness weighs less;
+/// and less a share of what the whole file has in common with this text, which
+/// says nothing of the topic.
+fn nearness(passages: &[(usize, Vec<f32>)], text: &[f32], topics: usize) -> Option<Vec<f32>> {
+    /// Nearest passages of a topic that are heard.
+    const NEAREST: usize = 3;
+    const IN_COMMON: f32 = 0.3;
+    let mut nearest = vec![[NO_MATCH; NEAREST]; topics];
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (topic, vector) in passages {
+        if vector.len() != text.len() {
+            return None;
+        }
+        let cosine: f32 = vector.iter().zip(text).map(|(a, b)| a * b).sum();
+        (sum, count) = (sum + cosine, count + 1.0);
+        let best = &mut nearest[*topic];
+        if cosine > best[NEAREST - 1] {
+            best[NEAREST - 1] = cosine;
+            best.sort_by(|a, b| b.total_cmp(a));
+        }
+    }
+    let common = if count > 0.0 { IN_COMMON * sum / count } else { 0.0 };
+    Some(nearest.iter().map(|best| near_topic(best) - common).collect())
+}
+
+/// From a topic's nearest passages, the best first; it may have fewer.
+fn near_topic(best: &[f32]) -> f32 {
+    let (sum, count) = best.iter().filter(|c| **c > NO_MATCH).fold((0.0, 0.0), |(s, n), c| (s + c, n + 1.0));
+    if count > 0.0 { f32::midpoint(best[0], sum / count) } else { NO_MATCH }
+}
+
 fn remember(topic: Topic, memory: &Recollection) -> Recollection {
     Recollection { topic: Some(topic), hours: None, when: memory.when }
 }
+
+/// What is done with a thing, where the same thing may be spoken of for another reason.
+const TRADES: [&[&str]; 4] = [
+    &["sell", "selling", "buy", "purchase"],
+    &["rent", "lease", "borrow", "lend", "loan"],
+    &["hire", "hiring", "recruit", "vacancy"],
+    &["repair", "mend", "install"],
+];
+
+/// In a question after the place itself, these name nothing else.
+const PLACE_WORDS: [&str; 10] =
+    ["exactly", "place", "office", "shop", "store", "business", "located", "location", "situated", "address"];
 
 const PRICE_WORDS: [&str; 8] = ["much", "cost", "price", "charge", "fee", "pay", "amount", "money"];
 
@@ -322,6 +372,10 @@ impl Question {
             words.iter().zip(&understood.used).filter(|(_, used)| !**used).map(|(w, _)| w.clone()).collect();
         let content = content_stems(&free).into_iter().filter(|s| !name.contains(s)).collect();
         Self { words, understood, content }
+    }
+
+    fn has_any_stem(&self, words: &[&str]) -> bool {
+        words.iter().any(|w| self.content.contains(&stem(w)))
     }
 
     /// Nothing but a time and words without content.
@@ -445,7 +499,7 @@ mod tests {
     }
 
     fn ask(words: &str, memory: &Recollection) -> Found {
-        index().find(words, None, memory, &now())
+        index().find(words, &[], memory, &now())
     }
 
     fn text(found: &Found) -> String {
@@ -505,7 +559,7 @@ mod tests {
     fn vectors_of_the_wrong_number_are_not_used() {
         let base = index().base().clone();
         let broken = KnowledgeIndex::new(base, Some(vec![vec![1.0; 4]]));
-        let found = broken.find("Do you have parking?", Some(&[1.0; 4]), &Recollection::default(), &now());
+        let found = broken.find("Do you have parking?", &[vec![1.0; 4]], &Recollection::default(), &now());
         assert!(matches!(found.finding, Finding::Answer(_)));
     }
 }

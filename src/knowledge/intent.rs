@@ -47,7 +47,7 @@ pub(super) fn read(words: &[String], base: &KnowledgeBase) -> Intent {
 
 /// Pidgin and Nigerian turns of phrase as the embedder's English: the words
 /// that carry the question are kept, their grammar is translated.
-fn in_english(words: &[&str]) -> Vec<String> {
+pub(super) fn in_english(words: &[&str]) -> Vec<String> {
     const PHRASES: [(&[&str], &[&str]); 18] = [
         (&["you", "people"], &["you"]),
         (&["you", "guys"], &["you"]),
@@ -110,7 +110,8 @@ fn whole(words: &[&str], base: &KnowledgeBase) -> Option<Finding> {
     if words.len() <= SHORT && has(REPEAT_INSIDE) {
         return Some(Finding::Repeat { slower: false });
     }
-    if has(MESSAGE) {
+    // "Can the doctor call me?", whoever it is.
+    if has(MESSAGE) || words.len() > 2 && said.ends_with(" call me") {
         return Some(Finding::LeaveMessage);
     }
     person(&said, words, base)
@@ -202,6 +203,12 @@ fn person(said: &str, words: &[&str], base: &KnowledgeBase) -> Option<Finding> {
         let briefly = plain || wanted.split(' ').count() <= 3;
         if let Some(found) = base.person(wanted).filter(|_| briefly) {
             return Some(Finding::Person { name: Some(found.name.clone()) });
+        }
+        // "I want to speak with the pharmacist": somebody whom the file does not name.
+        let to_talk = ["speak", "talk"].iter().any(|v| said.contains(v));
+        let by_role = wanted.starts_with("the ") || wanted.starts_with("your ") || wanted.starts_with("a ");
+        if to_talk && by_role && wanted.split(' ').count() <= 3 {
+            return Some(Finding::Person { name: None });
         }
         let asked = ANYONE.iter().any(|a| contains_words(wanted, a));
         if asked && (plain || words.len() <= SHORT) || wanted.is_empty() && said.contains("put me through") {
@@ -329,13 +336,17 @@ mod tests {
         assert_eq!(settled("Can I speak with Dr. Amina please?"), amina);
         assert_eq!(settled("Is Dr Amina around?"), amina);
         assert_eq!(settled("Can I get a medical report from the doctor?"), None);
+        assert_eq!(settled("I want to speak with the pharmacist"), Some(Finding::Person { name: None }));
+        assert_eq!(settled("Can I talk to you about the scan?"), None);
         let accounts = Some(Finding::Person { name: Some("Chinedu Eze".to_owned()) });
         assert_eq!(settled("Put me through to accounts"), accounts);
     }
 
     #[test]
     fn messages_and_calls_back_are_known() {
-        for text in ["I'd like to leave a message", "Can somebody call me back?", "make una call me"] {
+        for text in
+            ["I'd like to leave a message", "Can somebody call me back?", "make una call me", "Can the doctor call me?"]
+        {
             assert_eq!(settled(text), Some(Finding::LeaveMessage), "{text}");
         }
     }

@@ -11,7 +11,8 @@ use super::finding::Finding;
 #[derive(Clone, Debug)]
 pub struct Exam {
     pub words: String,
-    pub vector: Option<Vec<f32>>,
+    /// Of [`KnowledgeIndex::texts_to_embed`] for these words; empty without a model.
+    pub vectors: Vec<Vec<f32>>,
     pub expected: Option<String>,
 }
 
@@ -50,7 +51,7 @@ pub struct Marks {
 
 /// Judges one question, asked first in its call.
 pub fn judge(index: &KnowledgeIndex, exam: &Exam, now: &ZonedDateTime) -> Verdict {
-    let found = index.find(&exam.words, exam.vector.as_deref(), &Recollection::default(), now);
+    let found = index.find(&exam.words, &exam.vectors, &Recollection::default(), now);
     let is_expected = |entry: &Option<String>| entry.is_some() && *entry == exam.expected;
     match &found.finding {
         Finding::Answer(spoken) if is_expected(&spoken.entry) => Verdict::Right,

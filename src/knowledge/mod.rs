@@ -3,6 +3,7 @@
 //! it says stands in the business's own file or is computed from its hours.
 
 mod bm25;
+mod clauses;
 mod file;
 mod find;
 mod finding;

@@ -10,7 +10,7 @@ use milu::caller::{
     save_call,
 };
 use milu::line::MediaClock;
-use milu::line::sip::{RingOptions, SipCaller};
+use milu::line::sip::{RingError, RingOptions, SipCaller};
 use milu::ops::SystemClock;
 use tokio_util::sync::CancellationToken;
 
@@ -150,7 +150,10 @@ async fn ring(args: &CallArgs) -> Result<Converse, Failure> {
     let caller = SipCaller::new(clock.as_fn(), media_clock);
     let options = RingOptions { from_user: args.from.clone(), ..RingOptions::default() };
     let rung = clock.now();
-    let leg = caller.ring(&args.uri, options).await.map_err(Failure::no)?;
+    let leg = caller.ring(&args.uri, options).await.map_err(|error| match error {
+        RingError::Address { .. } | RingError::Transport { .. } => Failure::usage(error),
+        _ => Failure::no(error),
+    })?;
     let stop = CancellationToken::new();
     let call = Call { uri: args.uri.clone(), leg, rung };
     let mut told = |what: Told| {

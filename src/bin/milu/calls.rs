@@ -168,13 +168,12 @@ fn watch(json: bool, control: &Path) -> Result<(), Failure> {
     client::follow(control, "/v1/watch", |row| {
         if json {
             println!("{row}");
-            return true;
+            return;
         }
         match serde_json::from_str::<Value>(row) {
             Ok(event) => print_event(&event),
             Err(_) => println!("{row}"),
         }
-        true
     })?;
     Ok(())
 }

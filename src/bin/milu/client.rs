@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt, Empty};
+use hyper::Request;
 use hyper::body::Bytes;
-use hyper::{Request, Response};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -41,19 +42,12 @@ impl From<AskError> for Failure {
 
 /// The whole answer to a GET.
 pub fn fetch(control: &Path, url: &str) -> Result<Vec<u8>, AskError> {
-    runtime()?.block_on(async {
-        let mut body = get(control, url).await?.into_body();
-        let mut bytes = Vec::new();
-        while let Some(part) = body.frame().await {
-            if let Ok(data) = part?.into_data() {
-                bytes.extend_from_slice(&data);
-            }
-            if bytes.len() > ANSWER_MAX_BYTES {
-                return Err(AskError::TooLarge);
-            }
-        }
-        Ok(bytes)
-    })
+    let mut bytes = Vec::new();
+    get(control, url, |part| {
+        bytes.extend_from_slice(part);
+        if bytes.len() > ANSWER_MAX_BYTES { Err(AskError::TooLarge) } else { Ok(()) }
+    })?;
+    Ok(bytes)
 }
 
 /// The answer to a GET as a value.
@@ -61,49 +55,65 @@ pub fn fetch_json<T: DeserializeOwned>(control: &Path, url: &str) -> Result<T, A
     Ok(serde_json::from_slice(&fetch(control, url)?)?)
 }
 
-/// Hands each row of an endless answer to `row`, until it says no.
-pub fn follow(control: &Path, url: &str, mut row: impl FnMut(&str) -> bool) -> Result<(), AskError> {
-    runtime()?.block_on(async {
-        let mut body = get(control, url).await?.into_body();
-        let mut pending = Vec::new();
-        while let Some(part) = body.frame().await {
-            let Ok(data) = part?.into_data() else { continue };
-            pending.extend_from_slice(&data);
-            while let Some(end) = pending.iter().position(|b| *b == b'\n') {
-                let text: Vec<u8> = pending.drain(..=end).collect();
-                if !row(String::from_utf8_lossy(&text).trim_end()) {
-                    return Ok(());
-                }
-            }
+/// Hands each row of an endless answer to `row`.
+pub fn follow(control: &Path, url: &str, mut row: impl FnMut(&str)) -> Result<(), AskError> {
+    let mut pending = Vec::new();
+    get(control, url, |part| {
+        pending.extend_from_slice(part);
+        while let Some(end) = pending.iter().position(|b| *b == b'\n') {
+            let text: Vec<u8> = pending.drain(..=end).collect();
+            row(String::from_utf8_lossy(&text).trim_end());
         }
         Ok(())
     })
 }
 
-async fn get(control: &Path, url: &str) -> Result<Response<hyper::body::Incoming>, AskError> {
-    let stream =
-        UnixStream::connect(control).await.map_err(|source| AskError::Connect { path: control.to_owned(), source })?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    #[allow(clippy::disallowed_methods, reason = "one connection that ends with its one command")]
-    tokio::spawn(connection);
+/// Sends a GET and hands on the answer's parts as they come.
+fn get(control: &Path, url: &str, part: impl FnMut(&[u8]) -> Result<(), AskError>) -> Result<(), AskError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AskError::Runtime)?;
+    runtime.block_on(async {
+        let stream = UnixStream::connect(control)
+            .await
+            .map_err(|source| AskError::Connect { path: control.to_owned(), source })?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let answer = read_answer(sender, url, part);
+        tokio::pin!(answer, connection);
+        // The connection moves the bytes; when it ends first, the answer has all that came.
+        tokio::select! {
+            done = &mut answer => done,
+            ended = &mut connection => {
+                ended?;
+                answer.await
+            }
+        }
+    })
+}
+
+async fn read_answer(
+    mut sender: SendRequest<Empty<Bytes>>,
+    url: &str,
+    mut take: impl FnMut(&[u8]) -> Result<(), AskError>,
+) -> Result<(), AskError> {
     let request = Request::get(url)
         .header("host", "box")
         .body(Empty::<Bytes>::new())
         .map_err(|e| AskError::Refused(format!("the request could not be written ({e})")))?;
     let response = sender.send_request(request).await?;
-    if response.status().is_success() {
-        return Ok(response);
+    if !response.status().is_success() {
+        let body = response.into_body().collect().await?.to_bytes();
+        let refusal: Refusal = serde_json::from_slice(&body)?;
+        return Err(AskError::Refused(refusal.error));
     }
-    let body = response.into_body().collect().await?.to_bytes();
-    let refusal: Refusal = serde_json::from_slice(&body)?;
-    Err(AskError::Refused(refusal.error))
+    let mut body = response.into_body();
+    while let Some(part) = body.frame().await {
+        if let Ok(data) = part?.into_data() {
+            take(&data)?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(serde::Deserialize)]
 struct Refusal {
     error: String,
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, AskError> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AskError::Runtime)
 }

@@ -177,14 +177,13 @@ impl Thinking for CallMind {
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime) {
         let (words, now) = (words.clone(), now.clone());
         self.think(request, move |engines, remembered| {
-            let vector = match (engines.meaning)(words.expose()) {
-                Ok(vector) => Some(vector),
-                Err(error) => {
-                    tracing::warn!(%error, "a question is answered by its words alone");
-                    None
-                }
-            };
-            engines.index.find(words.expose(), vector.as_deref(), remembered, &now)
+            let texts = engines.index.texts_to_embed(words.expose());
+            let vectors = texts.iter().map(|text| (engines.meaning)(text)).collect::<Result<Vec<_>, _>>();
+            let vectors = vectors.unwrap_or_else(|error| {
+                tracing::warn!(%error, "a question is answered by its words alone");
+                Vec::new()
+            });
+            engines.index.find(words.expose(), &vectors, remembered, &now)
         });
     }
 
