@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use super::{MILU, TheBox, models_dir, root, stderr, until};
 
-/// A call of our own test caller that is going on.
-pub struct Call(Child);
+/// A call of our own test caller that is going on. Dropping it ends the caller.
+pub struct Call(Option<Child>);
 
 impl Call {
     /// Rings `the_box` from `number`; `steps` are those of `milu call`.
@@ -25,12 +25,13 @@ impl Call {
             .stderr(Stdio::piped())
             .spawn()
             .expect("milu runs");
-        Self(child)
+        Self(Some(child))
     }
 
     /// How the call ended.
-    pub fn ended(self) -> Output {
-        self.0.wait_with_output().expect("the caller ends")
+    pub fn ended(mut self) -> Output {
+        let child = self.0.take().expect("it is taken here alone");
+        child.wait_with_output().expect("the caller ends")
     }
 
     /// What the caller measured, when the call is over.
@@ -38,6 +39,16 @@ impl Call {
         let output = self.ended();
         assert!(output.status.success(), "{}", stderr(&output));
         serde_json::from_slice(&output.stdout).expect("one JSON document")
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended before.
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 

@@ -204,6 +204,11 @@ impl TheBox {
         Watch::start(&self.socket())
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the box is there to be told");
     }
