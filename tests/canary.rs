@@ -21,8 +21,12 @@ const PHRASE: &str = "Please tell the baker that my grandmother's purple umbrell
 /// What must not be found, in any form that a program could write it in.
 struct Canaries(Vec<String>);
 
-/// Words of a text in a row that are surely not written by chance.
+/// Words of a text in a row that nobody else writes.
 const WORDS_IN_A_ROW: usize = 3;
+
+/// Letters in a row that do not come about by chance in megabytes of encrypted
+/// octets: a letter in 31 is the right one, of those that are letters or digits.
+const LETTERS_MIN: usize = 7;
 
 impl Canaries {
     fn new() -> Self {
@@ -38,13 +42,14 @@ impl Canaries {
 
     /// Each word of a name, and the name as one.
     fn name(&mut self, name: &str) {
-        self.0.extend(name.split_whitespace().map(squeezed));
+        self.0.extend(name.split_whitespace().map(squeezed).filter(|word| word.len() >= LETTERS_MIN));
     }
 
     /// Any few words in a row of what somebody said.
     fn words(&mut self, text: &str) {
         let words: Vec<&str> = text.split_whitespace().collect();
-        self.0.extend(words.windows(WORDS_IN_A_ROW).map(|words| squeezed(&words.concat())));
+        let rows = words.windows(WORDS_IN_A_ROW).map(|words| squeezed(&words.concat()));
+        self.0.extend(rows.filter(|row| row.len() >= LETTERS_MIN));
     }
 
     /// Those that stand in `bytes`: as text, whatever its case, spaces and
