@@ -127,7 +127,7 @@ impl Appliance {
             warm_up.hold_quietly(sentences, SampleRate::Hz8000).await;
         }));
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
-        report_health(&supervisor, &health, &vault, &config);
+        report_health(&supervisor, &health, &vault, &config, stop.clone());
         Ok(Self { stop, supervisor, vault, tasks })
     }
 
@@ -287,7 +287,7 @@ const FREE_BYTES_MIN: u64 = 1 << 30;
 /// Health changes slowly; a technician looks once in a while.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
 
-fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config: &Config) {
+fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config: &Config, stop: Stop) {
     let (health, vault) = (health.clone(), vault.clone());
     let data_dir = config.data_dir.display().to_string();
     let own = supervisor.clone();
@@ -295,7 +295,10 @@ fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config
         loop {
             health.state(disk_fact(&vault, &data_dir));
             health.state(tasks_fact(&own));
-            tokio::time::sleep(HEALTH_EVERY).await;
+            tokio::select! {
+                () = tokio::time::sleep(HEALTH_EVERY) => {}
+                () = stop.ended() => return,
+            }
         }
     }));
 }
