@@ -95,6 +95,21 @@ impl BoxUnderTest {
         (ticks(11) + ticks(12)) / 100.0
     }
 
+    /// Waits until every fixed sentence is rendered, as on a box that has been up
+    /// for some minutes.
+    pub fn warmed_up(&self) {
+        loop {
+            let doctor = self.ask(&["doctor", "--json"]);
+            let facts = doctor["facts"].as_array().cloned().unwrap_or_default();
+            let voice = facts.iter().find(|f| f["name"] == "voice").and_then(|f| f["sentence"].as_str());
+            let counts: Vec<u32> = voice.unwrap_or("0 of 1").split(' ').filter_map(|w| w.parse().ok()).collect();
+            if counts.first() == counts.get(1) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// The record of the newest call.
     pub fn newest_record(&self) -> Value {
         let list = self.ask(&["calls", "--json"]);
@@ -110,7 +125,16 @@ impl BoxUnderTest {
     /// A call of our own test caller; `steps` as on its command line.
     pub fn ring(&self, steps: &[String]) -> Call {
         let child = Command::new(MILU)
-            .args(["call", &format!("sip:clinic@{}", self.address), "--json", "--no-transcript"])
+            .args([
+                "call",
+                &format!("sip:clinic@{}", self.address),
+                "--json",
+                "--no-transcript",
+                "--voice",
+                "piper",
+                "--models",
+            ])
+            .arg(models_dir())
             .args(steps)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

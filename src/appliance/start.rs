@@ -90,16 +90,17 @@ impl Appliance {
         let loaded = load(&config, clock).await?;
         let Loaded { mind, engines, vault, tasks } = loaded;
         let business = business(&config, &mind);
+        let health = Health::new();
         let renderings = Arc::new(Renderings::default());
         let warm_up = WarmUp {
             voice: engines.voice.clone(),
             renderings: renderings.clone(),
             vault: vault.clone(),
             stop: stop.clone(),
+            health: health.clone(),
         };
         warm_up.hold_all(&warm_up::opening(&business), SampleRate::Hz8000).await;
         let sentences = warm_up::rest(mind.index().base());
-        let health = Health::new();
         let desk = Desk {
             business,
             transcriber: engines.ears,
