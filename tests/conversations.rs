@@ -248,3 +248,9 @@ fn a_mind_that_fails_is_the_boxs_own_fault_and_a_message_is_offered() {
     assert_eq!(times(&world, phrases::OWN_FAULT), 1);
     assert_eq!(outcome(&world), Outcome::Failed);
 }
+
+#[test]
+fn a_turn_that_went_on_and_was_dropped_by_a_hold_leaves_no_dead_air() {
+    let world = fair(&[Listen, OPEN, Wait(350), Say("And on Sunday?", 900), Wait(150), Hold, Wait(5000), Resume]);
+    assert!(says(&world, phrases::NOBODY_THERE));
+}
