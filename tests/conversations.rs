@@ -58,7 +58,7 @@ fn times(world: &World, text: &str) -> usize {
 
 #[test]
 fn a_question_is_answered_after_the_notice_and_an_invitation() {
-    let world = fair(&[Listen, Listen, OPEN, Listen, Say("And on Sunday?", 900), Listen, BYE, Wait(9000)]);
+    let world = fair(&[Listen, OPEN, Listen, Say("And on Sunday?", 900), Listen, BYE, Wait(9000)]);
     let said = world.sentences();
     assert!(said[0].starts_with("Good day.") && said[0].contains("recorded"), "{said:?}");
     assert_eq!(said[1..], [phrases::HELP, HOURS, SUNDAY, phrases::GOODBYE].map(str::to_owned));
@@ -70,7 +70,7 @@ fn a_question_is_answered_after_the_notice_and_an_invitation() {
 
 #[test]
 fn an_answer_takes_no_longer_than_the_longest_of_its_parts_one_after_the_other() {
-    let world = fair(&[Listen, Listen, OPEN, Listen, HangUp]);
+    let world = fair(&[Listen, OPEN, Listen, HangUp]);
     let record = world.record.as_ref().expect("a record");
     let answer = record.turns.iter().find(|t| t.text.expose() == HOURS).expect("the answer");
     // The judge ends the turn after 300 ms. The words were asked for at the
@@ -85,7 +85,7 @@ fn an_answer_takes_no_longer_than_the_longest_of_its_parts_one_after_the_other()
 
 #[test]
 fn what_the_file_does_not_know_becomes_a_message_with_name_number_and_sound() {
-    let acts = [Listen, Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, Listen, HangUp];
+    let acts = [Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, Listen, HangUp];
     let world = fair(&acts);
     assert_eq!(outcome(&world), Outcome::Message);
     let message = world.record.as_ref().and_then(|r| r.message.clone()).expect("a message");
@@ -98,7 +98,7 @@ fn what_the_file_does_not_know_becomes_a_message_with_name_number_and_sound() {
 
 #[test]
 fn a_caller_who_hangs_up_with_the_last_word_of_the_message_has_left_it() {
-    let world = fair(&[Listen, Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, HangUp]);
+    let world = fair(&[Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, HangUp]);
     assert_eq!(outcome(&world), Outcome::Message);
     let message = world.record.and_then(|r| r.message).expect("a message");
     assert!(message.sound.is_some_and(|(from, to)| to - from >= 3000));
@@ -107,7 +107,7 @@ fn a_caller_who_hangs_up_with_the_last_word_of_the_message_has_left_it() {
 #[test]
 fn a_caller_who_is_not_heard_is_asked_again_once_and_then_offered_keys() {
     let deaf = Weather { ears: EarsFaults { unheard: 1000, ..EarsFaults::NONE }, ..Weather::FAIR };
-    let world = call(deaf, &[Listen, Listen, OPEN, Listen, OPEN, Listen, HangUp]);
+    let world = call(deaf, &[Listen, OPEN, Listen, OPEN, Listen, HangUp]);
     assert_eq!(times(&world, phrases::SAY_AGAIN), 1);
     assert_eq!(times(&world, phrases::TROUBLE_HEARING), 1);
     assert!(!says(&world, HOURS), "what was not heard is not answered");
@@ -116,7 +116,7 @@ fn a_caller_who_is_not_heard_is_asked_again_once_and_then_offered_keys() {
 #[test]
 fn doubtful_words_are_read_back_and_answered_on_a_yes() {
     let doubtful = Weather { ears: EarsFaults { doubtful: 1000, ..EarsFaults::NONE }, ..Weather::FAIR };
-    let world = call(doubtful, &[Listen, Listen, OPEN, Listen, YES, Listen, HangUp]);
+    let world = call(doubtful, &[Listen, OPEN, Listen, YES, Listen, HangUp]);
     let said = world.sentences();
     assert!(said[2].starts_with("I understood: When do you open"), "{said:?}");
     assert_eq!(said[3], HOURS);
@@ -125,7 +125,7 @@ fn doubtful_words_are_read_back_and_answered_on_a_yes() {
 #[test]
 fn a_caller_whom_nobody_can_listen_to_gets_the_keys_and_leaves_a_message_by_them() {
     let keypad = Weather { listening: Ears::KeypadOnly, ..Weather::FAIR };
-    let world = call(keypad, &[Listen, Listen, Key('1'), Listen, Key('9'), Listen, BODY, Key('#'), Listen, HangUp]);
+    let world = call(keypad, &[Listen, Key('1'), Listen, Key('9'), Listen, BODY, Key('#'), Listen, HangUp]);
     assert!(says(&world, phrases::BUSY) && says(&world, HOURS));
     assert_eq!(outcome(&world), Outcome::Message);
     let message = world.record.and_then(|r| r.message).expect("a message");
@@ -140,7 +140,7 @@ fn a_silent_caller_on_the_keypad_is_not_kept_for_half_an_hour() {
 
 #[test]
 fn a_key_is_answered_at_once_even_while_the_box_speaks() {
-    let world = fair(&[Listen, Listen, OPEN, ListenFor(500), Key('0'), Listen, HangUp]);
+    let world = fair(&[Listen, OPEN, ListenFor(500), Key('0'), Listen, HangUp]);
     let asked = world.log.iter().find(|(_, h)| matches!(h, Happened::Told(milu::call::Input::Digit { .. })));
     let pressed = asked.map(|(at, _)| *at).expect("a key");
     let sounds = |at: &Moment| *at > pressed && at.ms_since(pressed) < 700;
@@ -158,7 +158,7 @@ fn a_key_during_the_notice_is_answered_after_it() {
 
 #[test]
 fn an_interruption_cuts_the_record_to_what_was_heard() {
-    let world = fair(&[Listen, Listen, OPEN, ListenFor(1500), Say("And on Sunday?", 1100), Listen, HangUp]);
+    let world = fair(&[Listen, OPEN, ListenFor(1500), Say("And on Sunday?", 1100), Listen, HangUp]);
     let record = world.record.as_ref().expect("a record");
     let cut = record.turns.iter().find(|t| t.interrupted).expect("a cut turn");
     assert!(HOURS.starts_with(cut.text.expose()) && cut.text.expose().len() < HOURS.len());
@@ -169,7 +169,7 @@ fn an_interruption_cuts_the_record_to_what_was_heard() {
 #[test]
 fn a_cough_or_a_sound_of_listening_does_not_stop_an_answer() {
     for sound in [Noise(180), Noise(300), Say("Mm-hm.", 350)] {
-        let world = fair(&[Listen, Listen, OPEN, ListenFor(1500), sound.clone(), Listen, HangUp]);
+        let world = fair(&[Listen, OPEN, ListenFor(1500), sound.clone(), Listen, HangUp]);
         let record = world.record.as_ref().expect("a record");
         let whole = record.turns.iter().any(|t| t.text.expose() == HOURS && !t.interrupted);
         assert!(whole, "{sound:?}: {:#?}", record.turns);
@@ -197,14 +197,14 @@ fn silence_is_prompted_twice_and_then_taken_leave_of() {
 
 #[test]
 fn a_caller_on_hold_is_neither_prompted_nor_left() {
-    let world = fair(&[Listen, Listen, Hold, Wait(60_000), Resume, OPEN, Listen, HangUp]);
+    let world = fair(&[Listen, Hold, Wait(60_000), Resume, OPEN, Listen, HangUp]);
     assert!(!says(&world, phrases::STILL_THERE));
     assert!(says(&world, HOURS));
 }
 
 #[test]
 fn a_box_that_stops_finishes_its_sentence_and_says_goodbye() {
-    let world = fair(&[Listen, Listen, OPEN, ListenFor(1000), StopBox, Wait(20_000)]);
+    let world = fair(&[Listen, OPEN, ListenFor(1000), StopBox, Wait(20_000)]);
     let record = world.record.as_ref().expect("a record");
     assert!(record.turns.iter().any(|t| t.text.expose() == HOURS && !t.interrupted));
     assert!(record.turns.iter().any(|t| t.text.expose() == phrases::BOX_STOPPING && !t.interrupted));
@@ -212,14 +212,14 @@ fn a_box_that_stops_finishes_its_sentence_and_says_goodbye() {
 
 #[test]
 fn a_goodbye_is_heard_even_if_the_caller_was_just_interrupting() {
-    let world = fair(&[Listen, Listen, OPEN, ListenFor(1000), Say("And on Sunday?", 300), StopBox, Wait(20_000)]);
+    let world = fair(&[Listen, OPEN, ListenFor(1000), Say("And on Sunday?", 300), StopBox, Wait(20_000)]);
     let record = world.record.as_ref().expect("a record");
     assert!(record.turns.iter().any(|t| t.text.expose() == phrases::BOX_STOPPING && !t.interrupted));
 }
 
 #[test]
 fn a_caller_who_never_stops_talking_is_broken_in_on_and_then_left() {
-    let world = fair(&[Listen, Listen, Say("and then I told her that", 90_000), HangUp]);
+    let world = fair(&[Listen, Say("and then I told her that", 90_000), HangUp]);
     assert_eq!(times(&world, phrases::TOO_LONG), 2);
     assert_eq!(times(&world, phrases::CANNOT_FOLLOW), 1);
 }
@@ -236,7 +236,7 @@ fn when_the_voice_fails_once_the_call_says_that_it_is_at_fault_or_ends() {
 #[test]
 fn ears_that_fail_are_an_unheard_turn_without_a_long_wait() {
     let deaf = Weather { ears: EarsFaults { fails: 1000, ..EarsFaults::NONE }, ..Weather::FAIR };
-    let world = call(deaf, &[Listen, Listen, OPEN, Listen, HangUp]);
+    let world = call(deaf, &[Listen, OPEN, Listen, HangUp]);
     assert_eq!(times(&world, phrases::SAY_AGAIN), 1);
     assert!(!says(&world, phrases::ONE_MOMENT), "the failure was known when the turn ended");
 }
@@ -244,7 +244,13 @@ fn ears_that_fail_are_an_unheard_turn_without_a_long_wait() {
 #[test]
 fn a_mind_that_fails_is_the_boxs_own_fault_and_a_message_is_offered() {
     let lost = Weather { mind: MindFaults { fails: 1000, ..MindFaults::NONE }, ..Weather::FAIR };
-    let world = call(lost, &[Listen, Listen, OPEN, Listen, HangUp]);
+    let world = call(lost, &[Listen, OPEN, Listen, HangUp]);
     assert_eq!(times(&world, phrases::OWN_FAULT), 1);
     assert_eq!(outcome(&world), Outcome::Failed);
+}
+
+#[test]
+fn a_turn_that_went_on_and_was_dropped_by_a_hold_leaves_no_dead_air() {
+    let world = fair(&[Listen, OPEN, Wait(350), Say("And on Sunday?", 900), Wait(150), Hold, Wait(5000), Resume]);
+    assert!(says(&world, phrases::NOBODY_THERE));
 }

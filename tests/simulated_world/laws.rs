@@ -1,11 +1,12 @@
 //! What holds of every conversation, whatever happens in it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use milu::call::{Input, JournalKind, Output, Speaker, phrases};
 use milu::terms::{Moment, RequestId, UtteranceId};
 
-use super::world::{Happened, World};
+use super::world::{Happened, Said, World};
 
 /// A question is followed by the box's voice within this time, whatever fails:
 /// the longest pause (2.5 s), the words (8 s), the finding (3 s), and twice a
@@ -15,6 +16,10 @@ const ANSWER_WITHIN_MS: u64 = 22_000;
 /// A real interruption silences the box within this time: half a second of
 /// voice and the pause that is not reported, with a noisy line's onset.
 const TALKED_OVER_MS: u64 = 1000;
+
+/// People breathe: a voice without a pause of this length is taken for a machine
+/// if the ears find no words in it.
+const UNBROKEN_VOICE: Duration = Duration::from_secs(10);
 
 /// Both sides are never silent for longer, unless the far side holds: "hold on"
 /// is granted half a minute.
@@ -152,6 +157,7 @@ fn nobody_is_left_in_silence(world: &World) {
     let mut last: Option<Moment> = None;
     let mut held = false;
     for (at, happened) in &world.log {
+        let was_held = held;
         let alive = match happened {
             Happened::Told(Input::Held { .. }) => {
                 held = true;
@@ -167,7 +173,7 @@ fn nobody_is_left_in_silence(world: &World) {
             _ => world.said.iter().any(|s| s.from <= *at && *at <= s.to),
         };
         if let Some(before) = last
-            && !held
+            && !was_held
         {
             let silent = at.ms_since(before).saturating_sub(talk_between(world, before, *at));
             assert!(silent <= DEAD_AIR_MS, "{silent} ms of dead air before {at:?}");
@@ -220,7 +226,8 @@ fn who_interrupts_is_listened_to(world: &World) {
     if !world.hears() {
         return;
     }
-    for said in world.said.iter().filter(|s| s.words.is_some()) {
+    let person = |s: &&Said| s.words.is_some() && s.to.since(s.from) < UNBROKEN_VOICE;
+    for said in world.said.iter().filter(person) {
         let gives_way = |utterance: &UtteranceId| {
             wanted(world).any(|(_, o)| {
                 matches!(o, Output::Say { utterance: u, speech } if u == utterance && !insists(speech.text.expose()))

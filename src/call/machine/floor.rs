@@ -151,6 +151,9 @@ impl Call {
         }
         let next = taking.nothing_heard(sound);
         self.message_next(next, now);
+        if nth == SilenceNth::Goodbye {
+            self.timers.start(Timer::LastSilence, now);
+        }
         true
     }
 
