@@ -48,6 +48,7 @@ pub struct Control {
     pub watch: Watch,
     pub health: Health,
     pub lines: Vec<LineView>,
+    pub stop: Stop,
 }
 
 /// A view of a line's health that stays valid while the line is served.
@@ -70,7 +71,8 @@ pub fn bind(path: &Path) -> Result<UnixListener, ControlError> {
 }
 
 impl Control {
-    pub async fn serve(self, listener: UnixListener, stop: Stop) -> Result<(), ControlError> {
+    pub async fn serve(self, listener: UnixListener) -> Result<(), ControlError> {
+        let stop = self.stop.clone();
         let router = Router::new()
             .route("/v1/calls", get(list))
             .route("/v1/calls/{id}", get(show))
@@ -183,14 +185,19 @@ async fn sound(
 }
 
 async fn watch(State(control): State<Control>) -> Response {
-    let events = control.watch.listen();
-    let rows = futures_util::stream::unfold(events, |mut events| async move {
-        let row = match events.recv().await {
+    // A watcher must not keep a box that stops from stopping.
+    let (events, stop) = (control.watch.listen(), control.stop);
+    let rows = futures_util::stream::unfold((events, stop), |(mut events, stop)| async move {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = stop.ended() => return None,
+        };
+        let row = match event {
             Ok(row) => row.to_string(),
             Err(RecvError::Lagged(missed)) => serde_json::to_string(&WatchEvent::Missed { events: missed }).ok()?,
             Err(RecvError::Closed) => return None,
         };
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(row + "\n")), events))
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(row + "\n")), (events, stop)))
     });
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(rows)).into_response()
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::call::phrases::Recorded;
+use crate::knowledge::KnowledgeBase;
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{Line, MediaClock};
 use crate::media::SampleRate;
@@ -47,7 +48,9 @@ pub enum StartError {
     Keys(#[from] KeyringError),
     #[error("starting the box: {0}")]
     Vault(#[from] OpenError),
-    #[error("starting the box: opening line {line}: {source}")]
+    #[error(
+        "starting the box: opening line {line}: {source}. Stop the program that has this address, or give the line another `bind`"
+    )]
     Line { line: String, source: BindError },
     #[error("starting the box: {0}")]
     Control(#[from] ControlError),
@@ -71,11 +74,17 @@ pub struct Appliance {
     tasks: TaskTracker,
 }
 
-/// The parts that are loaded before a port is opened.
+/// Engines that load on threads of their own while the vault opens.
+struct Loading {
+    base: KnowledgeBase,
+    engines: tokio::task::JoinHandle<Result<Engines, EngineError>>,
+    tasks: TaskTracker,
+}
+
+/// What computes.
 struct Loaded {
     mind: KnowledgeMind,
     engines: Engines,
-    vault: Vault,
     tasks: TaskTracker,
 }
 
@@ -84,12 +93,30 @@ impl Appliance {
     /// from the moment at which this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let clock = SystemClock::new();
-        let grace = Duration::from_secs(u64::from(config.grace_period_s));
-        let stop = Stop::new(grace);
+        let stop = Stop::new(grace(&config));
         let supervisor = Supervisor::new(clock, stop.clone());
-        let loaded = load(&config, clock).await?;
-        let Loaded { mind, engines, vault, tasks } = loaded;
-        let business = business(&config, &mind);
+        let loading = begin_loading(&config, clock)?;
+        let vault = open_vault(&config, clock).await?;
+        let opened = Self::open(&config, loading, vault.clone(), supervisor, stop.clone(), clock).await;
+        if opened.is_err() {
+            stop.end_now();
+            // Its threads encrypt with a library that cleans up as the process
+            // ends, and would pull it away under them.
+            vault.close().await;
+        }
+        opened
+    }
+
+    async fn open(
+        config: &Config,
+        loading: Loading,
+        vault: Vault,
+        supervisor: Supervisor,
+        stop: Stop,
+        clock: SystemClock,
+    ) -> Result<Self, StartError> {
+        let Loaded { mind, engines, tasks } = loading.finish(config, clock).await?;
+        let business = business(config, &mind);
         let health = Health::new();
         let renderings = Arc::new(Renderings::default());
         let warm_up = WarmUp {
@@ -111,7 +138,7 @@ impl Appliance {
             watch: Watch::new(),
             clock,
             stop: stop.clone(),
-            grace,
+            grace: grace(config),
             supervisor: supervisor.clone(),
             random: SystemRandom::new(),
             heard_max: config.speech.calls_heard_max,
@@ -119,16 +146,18 @@ impl Appliance {
         };
         let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
         let (offers_in, offers) = mpsc::channel(OFFERS);
-        let lines = open_lines(&config, clock, &media_clock, &supervisor, &offers_in, &stop)?;
-        let socket = open_socket(&config)?;
-        let control = Control { vault: vault.clone(), watch: desk.watch.clone(), health: health.clone(), lines };
+        let socket = open_socket(config)?;
+        let lines = open_lines(config, clock, &media_clock, &supervisor, &offers_in, &stop).inspect_err(|_| {
+            remove_socket(&config.control_socket);
+        })?;
+        let control = Control { vault: vault.clone(), watch: desk.watch.clone(), health: health.clone(), lines, stop: stop.clone() };
         drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
-        serve_control(&supervisor, control, socket, stop.clone());
+        serve_control(&supervisor, control, socket, config.control_socket.clone());
         drop(supervisor.spawn("warm-up", async move {
             warm_up.hold_quietly(sentences, SampleRate::Hz8000).await;
         }));
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
-        report_health(&supervisor, &health, &vault, &config, stop.clone());
+        report_health(&supervisor, &health, &vault, config, stop.clone());
         Ok(Self { stop, supervisor, vault, tasks })
     }
 
@@ -165,7 +194,11 @@ impl std::fmt::Debug for Appliance {
     }
 }
 
-async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError> {
+fn grace(config: &Config) -> Duration {
+    Duration::from_secs(u64::from(config.grace_period_s))
+}
+
+fn begin_loading(config: &Config, clock: SystemClock) -> Result<Loading, StartError> {
     let base = read_knowledge(&config.knowledge)?;
     let tasks = TaskTracker::new();
     let runtime = tokio::runtime::Handle::current();
@@ -174,6 +207,10 @@ async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError>
     let engines = tokio::task::spawn_blocking(move || {
         Engines::load(&speech, &models_dir, &for_engines, clock, engine_tasks, runtime)
     });
+    Ok(Loading { base, engines, tasks })
+}
+
+async fn open_vault(config: &Config, clock: SystemClock) -> Result<Vault, StartError> {
     make_dir(&config.data_dir)?;
     if let Some(dir) = config.key_file.parent() {
         make_dir(dir)?;
@@ -183,12 +220,20 @@ async fn load(config: &Config, clock: SystemClock) -> Result<Loaded, StartError>
     for call in vault.recovered() {
         tracing::warn!(%call, "a call that was cut off by a power cut or a crash was closed");
     }
-    let engines = engines.await.map_err(|_| StartError::Panicked)??;
-    let (embedder, pool) = (engines.embedder.clone(), engines.pool.clone());
-    let threads = usize::try_from(config.speech.threads).unwrap_or(1);
-    let mind = tokio::task::spawn_blocking(move || KnowledgeMind::build(base, embedder, threads, pool, clock.as_fn()));
-    let mind = mind.await.map_err(|_| StartError::Panicked)??;
-    Ok(Loaded { mind, engines, vault, tasks })
+    Ok(vault)
+}
+
+impl Loading {
+    async fn finish(self, config: &Config, clock: SystemClock) -> Result<Loaded, StartError> {
+        let Self { base, engines, tasks } = self;
+        let engines = engines.await.map_err(|_| StartError::Panicked)??;
+        let (embedder, pool) = (engines.embedder.clone(), engines.pool.clone());
+        let threads = usize::try_from(config.speech.threads).unwrap_or(1);
+        let mind =
+            tokio::task::spawn_blocking(move || KnowledgeMind::build(base, embedder, threads, pool, clock.as_fn()));
+        let mind = mind.await.map_err(|_| StartError::Panicked)??;
+        Ok(Loaded { mind, engines, tasks })
+    }
 }
 
 /// Makes a directory for the box alone.
@@ -256,12 +301,19 @@ fn open_socket(config: &Config) -> Result<UnixListener, StartError> {
     Ok(control::bind(&config.control_socket)?)
 }
 
-fn serve_control(supervisor: &Supervisor, control: Control, socket: UnixListener, stop: Stop) {
+fn serve_control(supervisor: &Supervisor, control: Control, socket: UnixListener, path: PathBuf) {
     drop(supervisor.spawn("control", async move {
-        if let Err(error) = control.serve(socket, stop).await {
+        if let Err(error) = control.serve(socket).await {
             tracing::error!(%error, "the control socket failed");
         }
+        remove_socket(&path);
     }));
+}
+
+fn remove_socket(path: &std::path::Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(%error, "the control socket's file was left behind");
+    }
 }
 
 fn tell_service_manager(
@@ -293,7 +345,7 @@ fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config
     let data_dir = config.data_dir.display().to_string();
     let own = supervisor.clone();
     drop(supervisor.spawn("health", async move {
-        loop {
+        while !stop.is_ended() {
             health.state(disk_fact(&vault, &data_dir));
             health.state(tasks_fact(&own));
             tokio::select! {

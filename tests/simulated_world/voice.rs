@@ -135,12 +135,12 @@ impl Mouth {
     }
 
     /// The sound of a sentence is there, or will never be: what to tell the call.
-    pub fn made(&mut self, made: Made) -> Option<Input> {
+    pub fn made(&mut self, made: &Made) -> Option<Input> {
         if made.epoch != self.epoch {
             return None;
         }
         self.making = false;
-        match made.fate {
+        match made.fate.clone() {
             Fate::Failed { utterance } => Some(Input::VoiceFailed { utterance }),
             Fate::Sound { utterance, frames, total_ms } => {
                 let whole = total_ms.is_some();
@@ -179,7 +179,7 @@ impl Mouth {
             self.playing = None;
             let played_ms = frames * STEP_MS;
             told.push(Input::UtteranceFinished { utterance: frame.utterance, played_ms, at });
-        } else if frames % 10 == 0 {
+        } else if frames.is_multiple_of(10) {
             self.tell_progress(at, &mut told);
         }
         (Some(frame.utterance), told)

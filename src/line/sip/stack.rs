@@ -26,13 +26,13 @@ const CHOICES: u32 = 8;
 
 #[derive(Debug, Error)]
 pub enum BindError {
-    #[error("opening {address} for SIP over UDP")]
+    #[error("opening {address} for SIP over UDP: {source}")]
     Udp { address: SocketAddr, source: std::io::Error },
-    #[error("opening {address} for SIP over TCP")]
+    #[error("opening {address} for SIP over TCP: {source}")]
     Tcp { address: SocketAddr, source: std::io::Error },
-    #[error("finding our own address on the network")]
+    #[error("finding our own address on the network: {source}")]
     OwnAddress { source: std::io::Error },
-    #[error("starting the SIP stack on {address}")]
+    #[error("starting the SIP stack on {address}: {source}")]
     Stack { address: SocketAddr, source: Box<rsipstack::Error> },
 }
 

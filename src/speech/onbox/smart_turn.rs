@@ -17,7 +17,7 @@ pub const WINDOW: usize = 8 * 16_000;
 
 #[derive(Debug, Error)]
 pub enum LoadTurn {
-    #[error("loading smart-turn {path}")]
+    #[error("loading smart-turn {path}: {source}")]
     Graph { path: String, source: Box<rten::LoadError> },
     #[error("loading smart-turn {path}: its graph does not have one input and one output")]
     Unknown { path: String },

@@ -39,11 +39,11 @@ const DURATION_ROWS: usize = 2;
 
 #[derive(Debug, Error)]
 pub enum LoadVoice {
-    #[error("reading the voice's description {path}")]
+    #[error("reading the voice's description {path}: {source}")]
     Description { path: String, source: std::io::Error },
-    #[error("reading the voice's description {path}: it is not a Piper voice's JSON")]
+    #[error("reading the voice's description {path}: it is not a Piper voice's JSON ({source})")]
     NotPiper { path: String, source: serde_json::Error },
-    #[error("loading the voice {path}")]
+    #[error("loading the voice {path}: {source}")]
     Graph { path: String, source: Box<rten::LoadError> },
     #[error("loading the voice {path}: its graph has no `{name}`, so it is no export of Piper that this engine knows")]
     Unknown { path: String, name: &'static str },

@@ -47,6 +47,10 @@ pub(super) const NOTHING: Confidence =
 pub enum LoadEars {
     #[error("loading the ears {path}: it is missing, or no GGML file of Whisper")]
     Model { path: String, source: whisper_rs::WhisperError },
+    #[error("loading the ears {path}: {source}")]
+    Read { path: String, source: std::io::Error },
+    #[error("loading the ears {path}: it is cut off, for it has {bytes} bytes and its weights need more")]
+    CutOff { path: String, bytes: u64 },
     #[error("loading the ears: their memory could not be had")]
     State(#[source] whisper_rs::WhisperError),
 }
@@ -74,6 +78,41 @@ impl Unwanted {
     }
 }
 
+/// Integers of a GGML file of Whisper before anything else: its magic number,
+/// then its sizes (whisper.cpp, `whisper_model_load`).
+const HEADER_INTS: usize = 12;
+
+/// Refuses a file that is much smaller than the sizes at its beginning say:
+/// whisper.cpp takes one that is cut off before its weights for a model without
+/// any, and hears nothing with it.
+fn whole(path: &Path) -> Result<(), LoadEars> {
+    let shown = || path.display().to_string();
+    let read_error = |source| LoadEars::Read { path: shown(), source };
+    let mut file = std::fs::File::open(path).map_err(read_error)?;
+    let bytes = file.metadata().map_err(read_error)?.len();
+    let mut header = [0; HEADER_INTS * 4];
+    match std::io::Read::read_exact(&mut file, &mut header) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            return Err(LoadEars::CutOff { path: shown(), bytes });
+        }
+        other => other.map_err(read_error)?,
+    }
+    if bytes < bytes_at_least(&header) { Err(LoadEars::CutOff { path: shown(), bytes }) } else { Ok(()) }
+}
+
+/// The weights of the layers at two bits each, fewer than any format has.
+fn bytes_at_least(header: &[u8; HEADER_INTS * 4]) -> u64 {
+    let int = |n: usize| {
+        let octets = header[n * 4..][..4].first_chunk().copied().unwrap_or_default();
+        u64::from(u32::from_le_bytes(octets))
+    };
+    let (words, audio_width, audio_layers, text_width, text_layers) = (int(1), int(3), int(5), int(7), int(9));
+    // A layer has four square matrices for each attention and eight for what follows.
+    let audio = audio_width.saturating_mul(audio_width).saturating_mul(audio_layers).saturating_mul(12);
+    let text = text_width.saturating_mul(text_width).saturating_mul(text_layers).saturating_mul(16);
+    words.saturating_mul(text_width).saturating_add(audio).saturating_add(text) / 4
+}
+
 /// The weights, shared by all calls, and the working memory of those who decode.
 pub(super) struct Model {
     weights: WhisperContext,
@@ -98,6 +137,7 @@ impl Model {
         // Without a logging feature the hooks drop every row: whisper.cpp's debug
         // rows quote the words that it hears.
         whisper_rs::install_logging_hooks();
+        whole(path)?;
         let weights = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|source| LoadEars::Model { path: path.display().to_string(), source })?;
         let model = Self { weights, idle: Mutex::default(), threads: small(threads.get()) };

@@ -1,0 +1,158 @@
+//! Nobody's words in the log, and nothing of a call on the disk that can be
+//! read without the key: a real call with a planted number, name and phrase, a
+//! box that logs at its finest level, and a search through all that it wrote.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
+
+mod the_box;
+
+use std::path::Path;
+
+use the_box::callers::Call;
+use the_box::{Setup, TheBox, bakery, said, text};
+
+/// The caller's number in its two written forms, of the block that nobody has.
+const NATIONAL: &str = "08055550199";
+const INTERNATIONAL: &str = "+2348055550199";
+
+const NAME: &str = "Chidinma Okonkwo";
+const PHRASE: &str = "Please tell the baker that my grandmother's purple umbrella is under the counter.";
+
+/// What must not be found, in any form that a program could write it in.
+struct Canaries(Vec<String>);
+
+/// Words of a text in a row that are surely not written by chance.
+const WORDS_IN_A_ROW: usize = 3;
+
+impl Canaries {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A number, whatever stands before it or between its digits.
+    fn number(&mut self, number: &str) {
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        // Without country code and trunk prefix: nine digits that only this number has.
+        self.0.push(digits[digits.len() - 9..].to_owned());
+    }
+
+    /// Each word of a name, and the name as one.
+    fn name(&mut self, name: &str) {
+        self.0.extend(name.split_whitespace().map(squeezed));
+    }
+
+    /// Any few words in a row of what somebody said.
+    fn words(&mut self, text: &str) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        self.0.extend(words.windows(WORDS_IN_A_ROW).map(|words| squeezed(&words.concat())));
+    }
+
+    /// Those that stand in `bytes`: as text, whatever its case, spaces and
+    /// punctuation, and as the hexadecimal or decimal octets of a dump.
+    fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
+        let plain = squeezed(&String::from_utf8_lossy(bytes));
+        let dumped = squeezed(&undumped(bytes));
+        let utf16 = squeezed(&bytes.iter().filter(|byte| **byte != 0).map(|byte| char::from(*byte)).collect::<String>());
+        let in_any = |canary: &&String| [&plain, &dumped, &utf16].iter().any(|text| text.contains(canary.as_str()));
+        self.0.iter().filter(in_any).map(String::as_str).collect()
+    }
+}
+
+/// Lower case, and letters and digits alone.
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// What a list of octets says, such as `[67, 104, 105]`, which is how a program
+/// writes bytes that it does not know to be text.
+fn undumped(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<u8>().ok());
+    numbers.map(char::from).collect()
+}
+
+fn planted() -> Canaries {
+    let mut canaries = Canaries::new();
+    canaries.number(INTERNATIONAL);
+    canaries.name(NAME);
+    canaries.words(PHRASE);
+    canaries
+}
+
+#[test]
+fn the_search_finds_what_is_planted_in_any_form() {
+    let canaries = planted();
+    for row in [
+        "INFO a call from +234 805 555 0199 was taken",
+        "DEBUG from=\"08055550199\"",
+        "TRACE INVITE From: \"x\" <sip:2348055550199@127.0.0.1>",
+        "a caller named chidinma rang",
+        "OKONKWO, C.",
+        "heard: my grandmother's purple umbrella",
+        "TRACE octets [79, 107, 111, 110, 107, 119, 111]",
+    ] {
+        assert!(!canaries.found_in(row.as_bytes()).is_empty(), "{row}");
+    }
+    let wide: Vec<u8> = "purple umbrella is".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(!canaries.found_in(&wide).is_empty());
+    let innocent = "2026-11-23T23:26:52Z INFO milu::appliance::start: the line takes calls address=127.0.0.1:19060";
+    assert_eq!(canaries.found_in(innocent.as_bytes()), [""; 0]);
+}
+
+fn search_files(dir: &Path, canaries: &Canaries) -> u64 {
+    let mut searched = 0;
+    for entry in std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry")) {
+        if entry.file_type().expect("its type").is_dir() {
+            searched += search_files(&entry.path(), canaries);
+            continue;
+        }
+        let bytes = std::fs::read(entry.path()).expect("a file");
+        let found = canaries.found_in(&bytes);
+        assert!(found.is_empty(), "{found:?} in {}", entry.path().display());
+        assert!(!bytes.starts_with(b"RIFF"), "a sound in the clear: {}", entry.path().display());
+        assert!(canaries.found_in(entry.path().to_string_lossy().as_bytes()).is_empty(), "{}", entry.path().display());
+        searched += bytes.len() as u64;
+    }
+    searched
+}
+
+#[test]
+fn nothing_of_a_caller_stands_in_the_log_or_in_the_clear_on_the_disk() {
+    let the_box = TheBox::start(&Setup { log: "trace", ..Setup::default() });
+    let call = Call::start(
+        &the_box,
+        INTERNATIONAL,
+        &[
+            ["--say", "I want to leave a message."],
+            ["--say", &format!("My name is {NAME}.")],
+            ["--say", "Yes."],
+            ["--say", PHRASE],
+            ["--say", "No, thank you. Goodbye."],
+        ]
+        .concat(),
+    );
+    call.report();
+    let record = the_box.record_of(&NATIONAL[1..]);
+    assert_eq!(record["outcome"], "message", "{record:#}");
+
+    // What was planted, and what the box made of it: the ears may hear amiss,
+    // and what they heard is no less somebody's.
+    let mut canaries = planted();
+    said(&record, "caller").into_iter().for_each(|words| canaries.words(words));
+    said(&record, "box").into_iter().for_each(|words| canaries.words(words));
+    canaries.words(text(&record["message"]["text"]));
+    if let Some(name) = record["message"]["name"].as_str() {
+        canaries.name(name);
+    }
+
+    assert!(the_box.milu(&["calls", "play", text(&record["id"])]).status.success());
+    the_box.milu(&["doctor"]);
+    let place = the_box.stop();
+    let log = std::fs::read_to_string(place.path().join("log")).expect("a log");
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "the box was to log at its finest level");
+    assert_eq!(canaries.found_in(log.as_bytes()), [""; 0]);
+    let searched = search_files(&place.path().join("data"), &canaries);
+    assert!(searched > 100_000, "a call of a minute leaves more than {searched} bytes");
+    let file = std::fs::read(bakery()).expect("the knowledge file");
+    assert!(canaries.found_in(&file).len() < canaries.0.len(), "the call was about more than what the file says");
+}

@@ -1,0 +1,143 @@
+//! The first calls, with clients that are not ours: Debian's baresip and SIPp
+//! ring the box, ask aloud, and what comes back is heard by the box's own ears
+//! and compared by meaning with its knowledge file.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
+
+mod the_box;
+
+use milu::call::phrases;
+use milu::media::Level;
+use serde_json::Value;
+use the_box::callers::{Baresip, Sipp};
+use the_box::{Setup, TheBox, said, sounds, text};
+
+/// What is asked, in words that do not stand in the file, and the question of
+/// the file that it means.
+const QUESTION: &str = "I would like some bread. Could you drive it over to my house?";
+const MEANT: &str = "Do you deliver?";
+
+/// A caller who says nothing more for so long has nothing more to say.
+const QUIET: usize = 100;
+
+fn turn<'a>(record: &'a Value, found: impl Fn(&'a Value) -> bool) -> &'a Value {
+    let mut turns = record["turns"].as_array().expect("turns").iter();
+    turns.find(|turn| found(turn)).unwrap_or_else(|| panic!("no such turn in {record:#}"))
+}
+
+/// The box's sentence after the caller's question.
+fn answer(record: &Value) -> &Value {
+    turn(record, |turn| turn["who"] == "box" && turn["latency"]["voice_to_voice_ms"].is_u64())
+}
+
+fn ms(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no time"))
+}
+
+/// What every record of an answered question has.
+fn assert_complete(record: &Value) {
+    assert_eq!(record["direction"], "inbound");
+    assert_eq!(record["outcome"], "answered", "{record:#}");
+    assert_eq!(record["end_cause"]["q850"], 16);
+    assert!(!said(record, "caller").is_empty(), "{record:#}");
+    let answer = answer(record);
+    for time in ["endpoint_ms", "transcribe_ms", "respond_first_ms", "synthesize_first_ms", "voice_to_voice_ms"] {
+        assert!(answer["latency"][time].is_u64(), "{time} in {record:#}");
+    }
+    assert_eq!(answer["engines"]["responder"], "knowledge-onbox");
+    assert_eq!(record["media"]["codec"], "PCMA");
+    assert_eq!(record["egress"].as_array().expect("a list").len(), 0, "nothing leaves the box");
+    assert_notice_came_first(record);
+}
+
+/// Nothing is kept before the caller has been told that it will be.
+fn assert_notice_came_first(record: &Value) {
+    let notice = turn(record, |turn| turn["who"] == "box" && text(&turn["text"]).contains("recorded"));
+    let recording = &record["recording"];
+    assert!(ms(&notice["ended_ms"]) <= ms(&recording["from_ms"]), "{record:#}");
+    assert!(recording["gaps"].as_array().expect("a list").is_empty(), "{record:#}");
+    let ended = record["turns"].as_array().expect("turns").iter().map(|turn| ms(&turn["ended_ms"])).max();
+    let kept_to = ms(&recording["from_ms"]) + ms(&recording["duration_ms"]);
+    assert!(kept_to >= ended.expect("turns"), "the recording ends before the call: {record:#}");
+}
+
+fn assert_means(sound: &[i16], meant: &str) {
+    let heard = sounds::heard(sound);
+    assert_eq!(sounds::nearest_answer(&sounds::bakery(), &heard), meant, "heard: {heard}");
+}
+
+/// `milu calls play`: a WAV file with the caller left and the box right.
+fn both_legs(the_box: &TheBox, record: &Value) -> (Vec<i16>, Vec<i16>) {
+    let output = the_box.milu(&["calls", "play", text(&record["id"])]);
+    assert!(output.status.success(), "{}", the_box::stderr(&output));
+    (sounds::channel(&output.stdout, 0), sounds::channel(&output.stdout, 1))
+}
+
+/// The part of a kept leg in which a turn was.
+fn kept<'a>(leg: &'a [i16], record: &Value, turn: &Value) -> &'a [i16] {
+    let from = ms(&record["recording"]["from_ms"]);
+    sounds::cut(leg, ms(&turn["started_ms"]).saturating_sub(from + 300), ms(&turn["ended_ms"]) + 300 - from)
+}
+
+#[test]
+fn baresip_and_sipp_are_answered_from_the_knowledge_file_and_their_calls_are_kept() {
+    let the_box = TheBox::start(&Setup::default());
+    let question = sounds::speech(QUESTION);
+    let greeted_ms = baresip_asks_and_hangs_up(&the_box, &question);
+    sipp_asks_and_takes_leave(&the_box, &question, greeted_ms);
+    the_box.stop();
+}
+
+/// Gives when the box had said its first words and waited for the caller.
+fn baresip_asks_and_hangs_up(the_box: &TheBox, question: &[i16]) -> u64 {
+    let dir = tempfile::tempdir().expect("a directory");
+    let quiet = sounds::write_wav(dir.path(), "quiet.wav", &sounds::silence(QUIET));
+    let question = sounds::write_wav(dir.path(), "question.wav", &[question, &sounds::silence(QUIET)].concat());
+    let mut baresip = Baresip::start("+2348031112223", &quiet);
+    let watch = the_box.watch();
+    baresip.ring(the_box);
+    let is_box = |event: &Value| event["event"] == "turn" && event["turn"]["who"] == "box";
+    let help =
+        watch.until("the box asks what it can do", |e| is_box(e) && text(&e["turn"]["text"]).contains(phrases::HELP));
+    baresip.play(&question);
+    watch.until("the question is answered", |e| {
+        is_box(e) && e["turn"]["latency"]["voice_to_voice_ms"].is_u64() && !e["turn"]["text"].as_str().is_none()
+    });
+    baresip.hang_up();
+    let record = the_box.record_of("8031112223");
+    assert_complete(&record);
+
+    let (file, _place) = baresip.received();
+    let received = sounds::channel(&std::fs::read(file).expect("it is there"), 0);
+    let answer = answer(&record);
+    // From the call's beginning to the answer's end: the last half minute of it at most.
+    let (from, to) = (ms(&answer["started_ms"]).saturating_sub(500), ms(&answer["ended_ms"]) + 500);
+    assert_means(sounds::cut(&received, from, to), MEANT);
+
+    let (caller, ours) = both_legs(the_box, &record);
+    assert!(caller.len().abs_diff(ours.len()) <= sounds::HZ / 50, "{} and {} samples", caller.len(), ours.len());
+    let asked = turn(&record, |turn| turn["who"] == "caller");
+    for (leg, turn) in [(&caller, asked), (&ours, answer)] {
+        let loudness = Level::of(kept(leg, &record, turn)).rms_dbfs;
+        assert!(loudness > -40.0, "{loudness} dBFS in {turn:#}");
+    }
+    ms(&help["turn"]["ended_ms"])
+}
+
+fn sipp_asks_and_takes_leave(the_box: &TheBox, question: &[i16], greeted_ms: u64) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let greeting = vec![0; usize::try_from(greeted_ms).expect("a time") * sounds::HZ / 1000];
+    let goodbye = sounds::speech("No, thank you. Goodbye.");
+    // The answer is given twelve seconds to come and twelve to be spoken; the
+    // box asks whether anybody is there meanwhile, as it should.
+    let parts = [&greeting, &sounds::silence(1)[..], question, &sounds::silence(24), &goodbye, &sounds::silence(QUIET)];
+    let sound = sounds::write_a_law(dir.path(), "caller.al", &parts.concat());
+    let sound = sound.to_string_lossy();
+    Sipp::start(the_box, "speaks.xml", &[("number", "08054443332"), ("sound", &sound)]).succeeds();
+    let record = the_box.record_of("8054443332");
+    assert_complete(&record);
+    let (_, ours) = both_legs(the_box, &record);
+    assert_means(kept(&ours, &record, answer(&record)), MEANT);
+    let last = record["turns"].as_array().and_then(|turns| turns.last()).expect("turns");
+    assert_eq!(last["who"], "box", "the box takes leave: {record:#}");
+}

@@ -1,0 +1,68 @@
+//! How a box ends and begins again: callers may finish when it is told to stop,
+//! and a call that a power cut took is not lost.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
+
+mod the_box;
+
+use milu::call::phrases;
+use rustix::process::Signal;
+use serde_json::Value;
+use the_box::callers::Call;
+use the_box::{Setup, TheBox, said, stderr, text};
+
+fn says(event: &Value, words: &str) -> bool {
+    event["event"] == "turn" && event["turn"]["who"] == "box" && text(&event["turn"]["text"]).contains(words)
+}
+
+#[test]
+fn a_box_that_is_told_to_stop_lets_its_caller_finish_and_takes_no_other() {
+    // Longer than the call: what ends it is the caller's goodbye.
+    let setup = Setup { grace_period_s: 200, ..Setup::default() };
+    let mut the_box = TheBox::start(&setup);
+    let watch = the_box.watch();
+    let call = Call::start(
+        &the_box,
+        "08055550111",
+        &["--say", "How much is a birthday cake?", "--say", "No, thank you. Goodbye."],
+    );
+    watch.until("the box has greeted", |event| says(event, phrases::HELP));
+    the_box.signal(Signal::TERM);
+    watch.until("the question is answered after the signal", |event| says(event, "birthday cake"));
+    let late = Call::start(&the_box, "08055550112", &["--wait", "1"]).ended();
+    assert!(!late.status.success(), "a box that is about to stop takes no call");
+    assert!(stderr(&late).contains("ringing"), "{}", stderr(&late));
+    let ended = watch.until("the call ends", |event| event["event"] == "ended");
+    assert_eq!(ended["record"]["outcome"], "answered", "{ended:#}");
+    assert_eq!(said(&ended["record"], "box").last(), Some(&phrases::GOODBYE), "{ended:#}");
+    call.report();
+    let status = the_box.ended();
+    assert!(status.success(), "{status}");
+    assert!(!the_box.socket().exists(), "the control socket was left behind");
+}
+
+#[test]
+fn a_call_that_a_power_cut_took_is_closed_at_the_next_start() {
+    let setup = Setup::default();
+    let the_box = TheBox::start(&setup);
+    let watch = the_box.watch();
+    let call = Call::start(&the_box, "08055550113", &["--say", "How much is a birthday cake?", "--wait", "300"]);
+    let answered = watch.until("the question is answered", |event| says(event, "birthday cake"));
+    let place = the_box.kill();
+    // Nobody tells the caller; its line does, or it is the test that goes.
+    drop(call);
+
+    let again = TheBox::start_in(place, &setup);
+    let record = again.record_of("8055550113");
+    assert_eq!(record["id"], answered["id"]);
+    let gaps = record["recording"]["gaps"].as_array().expect("a list");
+    assert!(gaps.iter().any(|gap| gap["reason"] == "power-cut"), "{record:#}");
+    let wav = again.milu(&["calls", "play", text(&record["id"])]);
+    assert!(wav.status.success() && wav.stdout.starts_with(b"RIFF"), "{}", stderr(&wav));
+    assert!(again.log().contains("cut off by a power cut"), "{}", again.log());
+
+    // It takes calls as before.
+    Call::start(&again, "08055550114", &["--say", "Goodbye."]).report();
+    assert_eq!(again.record_of("8055550114")["end_cause"]["q850"], 16);
+    again.stop();
+}
