@@ -172,7 +172,7 @@ impl MessageTaking {
                     Err(_) => self.again_or_body(),
                 }
             }
-            (Step::Name { .. }, '#') => self.ask_callback(String::new()),
+            (Step::Name { .. }, '#') => self.ask_callback(""),
             (Step::ConfirmNumber { number }, '#') => {
                 self.message.callback = Some(number.clone());
                 self.ask_body("")
@@ -197,9 +197,9 @@ impl MessageTaking {
             Some(name) => {
                 let thanks = phrases::thanks_for_name(&name);
                 self.message.name = Some(Private::new(name));
-                self.ask_callback(thanks)
+                self.ask_callback(&thanks)
             }
-            None if retried => self.ask_callback(String::new()),
+            None if retried => self.ask_callback(""),
             None => {
                 self.step = Step::Name { retried: true };
                 Next::Say(phrases::SAY_AGAIN.to_owned())
@@ -207,7 +207,7 @@ impl MessageTaking {
         }
     }
 
-    fn ask_callback(&mut self, before: String) -> Next {
+    fn ask_callback(&mut self, before: &str) -> Next {
         let question = match &self.line_number {
             Some(number) => {
                 self.step = Step::ConfirmLineNumber;
@@ -218,7 +218,7 @@ impl MessageTaking {
                 phrases::ASK_NUMBER.to_owned()
             }
         };
-        Next::Say(join(&before, &question))
+        Next::Say(join(before, &question))
     }
 
     fn number_in(&self, words: &str) -> Option<PhoneNumber> {
@@ -281,7 +281,7 @@ impl MessageTaking {
         match self.step {
             Step::Body { .. } if self.way == Way::Keyed && sound.is_some() => self.too_long(sound),
             Step::Body { .. } => Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_NOT_HEARD },
-            Step::Name { .. } => self.ask_callback(String::new()),
+            Step::Name { .. } => self.ask_callback(""),
             Step::ConfirmLineNumber | Step::Number | Step::ConfirmNumber { .. } => self.again_or_body(),
         }
     }

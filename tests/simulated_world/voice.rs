@@ -135,14 +135,15 @@ impl Mouth {
     }
 
     /// The sound of a sentence is there, or will never be: what to tell the call.
-    pub fn made(&mut self, made: Made) -> Option<Input> {
+    pub fn made(&mut self, made: &Made) -> Option<Input> {
         if made.epoch != self.epoch {
             return None;
         }
         self.making = false;
-        match made.fate {
-            Fate::Failed { utterance } => Some(Input::VoiceFailed { utterance }),
+        match &made.fate {
+            Fate::Failed { utterance } => Some(Input::VoiceFailed { utterance: *utterance }),
             Fate::Sound { utterance, frames, total_ms } => {
+                let (utterance, frames, total_ms) = (*utterance, *frames, *total_ms);
                 let whole = total_ms.is_some();
                 let frame = |n| QueuedFrame { utterance, epoch: made.epoch, last: whole && n + 1 == frames };
                 self.queue.extend((0..frames).map(frame));
@@ -179,7 +180,7 @@ impl Mouth {
             self.playing = None;
             let played_ms = frames * STEP_MS;
             told.push(Input::UtteranceFinished { utterance: frame.utterance, played_ms, at });
-        } else if frames % 10 == 0 {
+        } else if frames.is_multiple_of(10) {
             self.tell_progress(at, &mut told);
         }
         (Some(frame.utterance), told)

@@ -213,7 +213,7 @@ impl World {
             Coming::Step => self.step(),
             Coming::Act => self.act(),
             Coming::Made(made) => {
-                if let Some(input) = self.mouth.made(made) {
+                if let Some(input) = self.mouth.made(&made) {
                     self.tell(input);
                 }
                 self.make_next();

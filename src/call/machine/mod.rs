@@ -308,7 +308,7 @@ impl Call {
             | Input::UtteranceFinished { .. }
             | Input::UtteranceCut { .. }
             | Input::UtteranceLength { .. }
-            | Input::VoiceFailed { .. } => self.voice(input, now),
+            | Input::VoiceFailed { .. } => self.voice(&input, now),
         }
         self.keep_expectation(now);
         self.follow_turn_taker(now);

@@ -37,8 +37,8 @@ impl Call {
         self.out.push_back(Output::Say { utterance, speech: Speech { text: Private::new(text.to_owned()), pace } });
     }
 
-    pub(super) fn voice(&mut self, input: Input, now: Moment) {
-        match input {
+    pub(super) fn voice(&mut self, input: &Input, now: Moment) {
+        match *input {
             Input::UtteranceStarted { utterance, at } => self.voice_started(utterance, at, now),
             Input::UtteranceProgress { utterance, played_ms, .. } => {
                 if let Some(saying) = self.says.get_mut(utterance) {
