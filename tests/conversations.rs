@@ -157,6 +157,14 @@ fn a_key_during_the_notice_is_answered_after_it() {
 }
 
 #[test]
+fn a_key_takes_the_place_of_a_question_that_is_not_yet_answered() {
+    let slow = Weather { mind: MindFaults { latency_ms: (900, 901), ..MindFaults::NONE }, ..Weather::FAIR };
+    let world = call(slow, &[Listen, Say("And on Sunday?", 900), Wait(250), Key('1'), Listen, Wait(60_000)]);
+    assert!(says(&world, HOURS) && !says(&world, SUNDAY));
+    assert!(says(&world, phrases::NOBODY_THERE), "silence still counts");
+}
+
+#[test]
 fn an_interruption_cuts_the_record_to_what_was_heard() {
     let world = fair(&[Listen, OPEN, ListenFor(1500), Say("And on Sunday?", 1100), Listen, HangUp]);
     let record = world.record.as_ref().expect("a record");
@@ -251,6 +259,7 @@ fn a_mind_that_fails_is_the_boxs_own_fault_and_a_message_is_offered() {
 
 #[test]
 fn a_turn_that_went_on_and_was_dropped_by_a_hold_leaves_no_dead_air() {
-    let world = fair(&[Listen, OPEN, Wait(350), Say("And on Sunday?", 900), Wait(150), Hold, Wait(5000), Resume]);
-    assert!(says(&world, phrases::NOBODY_THERE));
+    let slow = Weather { voice: VoiceFaults { latency_ms: (1500, 1501), ..VoiceFaults::NONE }, ..Weather::FAIR };
+    let goes_on = [Listen, Listen, OPEN, Wait(350), Say("And on Sunday?", 900), Hold, Wait(5000), Resume];
+    assert!(says(&call(slow, &goes_on), phrases::NOBODY_THERE));
 }

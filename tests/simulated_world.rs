@@ -2,6 +2,8 @@
 //! that mishear, a mind that fails and a voice that sticks; and what must hold
 //! of each of them.
 
+#![allow(dead_code, reason = "the world is shared with the named conversations, which use more of it")]
+
 #[path = "simulated_world/caller.rs"]
 mod caller;
 #[path = "simulated_world/ears.rs"]

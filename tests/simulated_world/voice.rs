@@ -140,9 +140,10 @@ impl Mouth {
             return None;
         }
         self.making = false;
-        match made.fate.clone() {
-            Fate::Failed { utterance } => Some(Input::VoiceFailed { utterance }),
+        match &made.fate {
+            Fate::Failed { utterance } => Some(Input::VoiceFailed { utterance: *utterance }),
             Fate::Sound { utterance, frames, total_ms } => {
+                let (utterance, frames, total_ms) = (*utterance, *frames, *total_ms);
                 let whole = total_ms.is_some();
                 let frame = |n| QueuedFrame { utterance, epoch: made.epoch, last: whole && n + 1 == frames };
                 self.queue.extend((0..frames).map(frame));

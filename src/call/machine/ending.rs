@@ -49,6 +49,8 @@ impl Call {
         self.keep_half_message(now);
         self.stop_speaking(None, now);
         self.out.push_back(Output::SilenceMouth);
+        self.pending = None;
+        self.drop_own_question();
         self.timers.stop_all();
         self.stage = Stage::AwaitEnd(cause);
         self.timers.start(Timer::LineEnd, now);

@@ -29,6 +29,9 @@ impl Call {
     /// Keeps the words of the turn that is over or of the latest pause. Others
     /// are late answers to dead requests.
     pub(super) fn keep_words(&mut self, mut heard: HeardWords, now: Moment) {
+        if !matches!(self.stage, Stage::Conversing(_)) {
+            return;
+        }
         if let Some(pending) = self.pending.as_mut().filter(|p| p.request == heard.request) {
             pending.heard.get_or_insert(heard);
             self.answer_if_ready(now);
@@ -57,12 +60,31 @@ impl Call {
         self.timers.start(Timer::Filler, now);
         self.timers.stop(Timer::Finding);
         turn.heard = self.heard.take_if(|h| h.request == turn.request);
-        if let Some(earlier) = self.pending.replace(turn) {
-            // The caller spoke again before there was an answer: the newer turn counts.
-            let heard = earlier.heard.clone().unwrap_or_else(|| HeardWords::none(earlier.request, now));
-            self.caller_turn(&earlier, &heard);
-        }
+        let earlier = self.pending.replace(turn);
+        self.leave_unanswered(earlier, now);
         self.answer_if_ready(now);
+    }
+
+    /// A key was pressed before there was an answer: the key counts.
+    pub(super) fn drop_pending_turn(&mut self, now: Moment) {
+        let Some(pending) = self.pending.take() else { return };
+        for timer in [Timer::Words, Timer::Finding, Timer::Filler] {
+            self.timers.stop(timer);
+        }
+        self.out.push_back(Output::AbandonDecode);
+        if pending.heard.as_ref().is_some_and(|h| h.lookup == Lookup::Asked) {
+            self.out.push_back(Output::AbandonAsk);
+        }
+        self.leave_unanswered(Some(pending), now);
+    }
+
+    /// The caller spoke again before there was an answer: what is newer counts,
+    /// and the earlier turn stands in the record alone.
+    fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
+        if let Some(turn) = turn {
+            let heard = turn.heard.clone().unwrap_or_else(|| HeardWords::none(turn.request, now));
+            self.caller_turn(&turn, &heard);
+        }
     }
 
     /// Goes on as soon as the turn is over, the words are there and the mind

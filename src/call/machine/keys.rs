@@ -32,6 +32,7 @@ impl Call {
             return;
         }
         self.drop_own_question();
+        self.drop_pending_turn(now);
         match (digit, self.facts.menu.choice(digit)) {
             (_, Some(MenuChoice::Topic(topic))) => {
                 let request = self.own_question(now);
