@@ -201,7 +201,8 @@ fn callers_who_do_not_speak_as_callers_do_are_treated_well_side_by_side() {
 
 fn silent_caller_is_prompted_twice(record: &Value) {
     let sentences = said(record, "box");
-    let place = |what: &str| sentences.iter().position(|said| said.starts_with(what)).unwrap_or_else(|| panic!("{record:#}"));
+    let place =
+        |what: &str| sentences.iter().position(|said| said.starts_with(what)).unwrap_or_else(|| panic!("{record:#}"));
     let (first, second) = (place(phrases::STILL_THERE), place(phrases::STILL_THERE_AGAIN));
     assert!(first < second && second < place(phrases::NOBODY_THERE), "{record:#}");
     assert_eq!(sentences.last(), Some(&phrases::NOBODY_THERE));

@@ -52,7 +52,8 @@ impl Canaries {
     fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let plain = squeezed(&String::from_utf8_lossy(bytes));
         let dumped = squeezed(&undumped(bytes));
-        let utf16 = squeezed(&bytes.iter().filter(|byte| **byte != 0).map(|byte| char::from(*byte)).collect::<String>());
+        let utf16 =
+            squeezed(&bytes.iter().filter(|byte| **byte != 0).map(|byte| char::from(*byte)).collect::<String>());
         let in_any = |canary: &&String| [&plain, &dumped, &utf16].iter().any(|text| text.contains(canary.as_str()));
         self.0.iter().filter(in_any).map(String::as_str).collect()
     }

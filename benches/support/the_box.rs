@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use milu::ops::SystemClock;
 use serde_json::Value;
 
 use super::tables::{models_dir, root};
@@ -34,7 +35,8 @@ impl BoxUnderTest {
         let address = format!("127.0.0.1:{}", free_port());
         let config = place.path().join("milu.toml");
         std::fs::write(&config, config_text(place.path(), &address, speech)).expect("the configuration");
-        let began = Instant::now();
+        let clock = SystemClock::new();
+        let began = clock.now();
         let child = Command::new(MILU)
             .args(["run", "--config"])
             .arg(&config)
@@ -44,11 +46,11 @@ impl BoxUnderTest {
             .expect("the box starts");
         let mut started = Self { child, place, address, started_after: Duration::ZERO };
         while std::os::unix::net::UnixStream::connect(started.socket()).is_err() {
-            assert!(began.elapsed() < START_WITHIN, "the box did not start");
+            assert!(clock.now().since(began) < START_WITHIN, "the box did not start");
             assert!(started.child.try_wait().expect("its state").is_none(), "the box ended at its start");
             std::thread::sleep(Duration::from_millis(5));
         }
-        started.started_after = began.elapsed();
+        started.started_after = clock.now().since(began);
         started
     }
 

@@ -150,7 +150,13 @@ impl Appliance {
         let lines = open_lines(config, clock, &media_clock, &supervisor, &offers_in, &stop).inspect_err(|_| {
             remove_socket(&config.control_socket);
         })?;
-        let control = Control { vault: vault.clone(), watch: desk.watch.clone(), health: health.clone(), lines, stop: stop.clone() };
+        let control = Control {
+            vault: vault.clone(),
+            watch: desk.watch.clone(),
+            health: health.clone(),
+            lines,
+            stop: stop.clone(),
+        };
         drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
         serve_control(&supervisor, control, socket, config.control_socket.clone());
         drop(supervisor.spawn("warm-up", async move {
