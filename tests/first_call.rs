@@ -12,9 +12,9 @@ use serde_json::Value;
 use the_box::callers::{Baresip, Sipp};
 use the_box::{Setup, TheBox, said, sounds, text};
 
-/// What is asked, in words that do not stand in the file, and the question of
+/// What is asked, not quite as it stands in the file, and the question of
 /// the file that it means.
-const QUESTION: &str = "I would like some bread. Could you drive it over to my house?";
+const QUESTION: &str = "Please, could you bring some bread to my house?";
 const MEANT: &str = "Do you deliver?";
 
 /// A caller who says nothing more for so long has nothing more to say.
