@@ -1,7 +1,7 @@
 //! What goes wrong at a business: damaged files, a full disk, a port that is
 //! taken, callers who say nothing or never stop. Each has a sentence that says
 //! what to do, or a caller who is treated well; and the box stays up.
-
+#![allow(clippy::print_stderr, reason = "what a machine cannot do is said")]
 #![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
 
 mod the_box;
@@ -252,7 +252,7 @@ fn box_on_a_small_disk() -> Option<TheBox> {
     };
     let tried = unshare("mount -t tmpfs -o size=32m tmpfs \"$1\"").output().expect("unshare (util-linux) runs");
     if !tried.status.success() {
-        println!("left out: this machine gives its users no mounts of their own ({})", stderr(&tried).trim());
+        eprintln!("left out: this machine gives its users no mounts of their own ({})", stderr(&tried).trim());
         return None;
     }
     Some(TheBox::start_by(&mut unshare(script), place, &setup))

@@ -101,7 +101,7 @@ fn baresip_asks_and_hangs_up(the_box: &TheBox, question: &[i16]) -> u64 {
         watch.until("the box asks what it can do", |e| is_box(e) && text(&e["turn"]["text"]).contains(phrases::HELP));
     baresip.play(&question);
     watch.until("the question is answered", |e| {
-        is_box(e) && e["turn"]["latency"]["voice_to_voice_ms"].is_u64() && !e["turn"]["text"].as_str().is_none()
+        is_box(e) && e["turn"]["latency"]["voice_to_voice_ms"].is_u64() && e["turn"]["text"].as_str().is_some()
     });
     baresip.hang_up();
     let record = the_box.record_of("8031112223");

@@ -1,5 +1,6 @@
 //! The demonstration clinic is asked in other words than its file's, by words
 //! alone: fewer questions are answered than with embeddings, but none wrongly.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share stands outside of them")]
 
 use milu::knowledge::judge::{Exam, examine};
 use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection};

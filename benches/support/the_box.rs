@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use milu::ops::SystemClock;
 use serde_json::Value;
 
 use super::tables::{models_dir, root};
@@ -34,7 +35,8 @@ impl BoxUnderTest {
         let address = format!("127.0.0.1:{}", free_port());
         let config = place.path().join("milu.toml");
         std::fs::write(&config, config_text(place.path(), &address, speech)).expect("the configuration");
-        let began = Instant::now();
+        let clock = SystemClock::new();
+        let began = clock.now();
         let child = Command::new(MILU)
             .args(["run", "--config"])
             .arg(&config)
@@ -44,11 +46,11 @@ impl BoxUnderTest {
             .expect("the box starts");
         let mut started = Self { child, place, address, started_after: Duration::ZERO };
         while std::os::unix::net::UnixStream::connect(started.socket()).is_err() {
-            assert!(began.elapsed() < START_WITHIN, "the box did not start");
+            assert!(clock.now().since(began) < START_WITHIN, "the box did not start");
             assert!(started.child.try_wait().expect("its state").is_none(), "the box ended at its start");
             std::thread::sleep(Duration::from_millis(5));
         }
-        started.started_after = began.elapsed();
+        started.started_after = clock.now().since(began);
         started
     }
 
@@ -95,6 +97,21 @@ impl BoxUnderTest {
         (ticks(11) + ticks(12)) / 100.0
     }
 
+    /// Waits until every fixed sentence is rendered, as on a box that has been up
+    /// for some minutes.
+    pub fn warmed_up(&self) {
+        loop {
+            let doctor = self.ask(&["doctor", "--json"]);
+            let facts = doctor["facts"].as_array().cloned().unwrap_or_default();
+            let voice = facts.iter().find(|f| f["name"] == "voice").and_then(|f| f["sentence"].as_str());
+            let counts: Vec<u32> = voice.unwrap_or("0 of 1").split(' ').filter_map(|w| w.parse().ok()).collect();
+            if counts.first() == counts.get(1) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// The record of the newest call.
     pub fn newest_record(&self) -> Value {
         let list = self.ask(&["calls", "--json"]);
@@ -110,7 +127,16 @@ impl BoxUnderTest {
     /// A call of our own test caller; `steps` as on its command line.
     pub fn ring(&self, steps: &[String]) -> Call {
         let child = Command::new(MILU)
-            .args(["call", &format!("sip:clinic@{}", self.address), "--json", "--no-transcript"])
+            .args([
+                "call",
+                &format!("sip:clinic@{}", self.address),
+                "--json",
+                "--no-transcript",
+                "--voice",
+                "piper",
+                "--models",
+            ])
+            .arg(models_dir())
             .args(steps)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -117,16 +117,17 @@ impl Appliance {
     ) -> Result<Self, StartError> {
         let Loaded { mind, engines, tasks } = loading.finish(config, clock).await?;
         let business = business(config, &mind);
+        let health = Health::new();
         let renderings = Arc::new(Renderings::default());
         let warm_up = WarmUp {
             voice: engines.voice.clone(),
             renderings: renderings.clone(),
             vault: vault.clone(),
             stop: stop.clone(),
+            health: health.clone(),
         };
         warm_up.hold_all(&warm_up::opening(&business), SampleRate::Hz8000).await;
         let sentences = warm_up::rest(mind.index().base());
-        let health = Health::new();
         let desk = Desk {
             business,
             transcriber: engines.ears,
@@ -355,7 +356,7 @@ fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config
             health.state(tasks_fact(&own));
             tokio::select! {
                 () = tokio::time::sleep(HEALTH_EVERY) => {}
-                () = stop.ended() => {}
+                () = stop.ended() => return,
             }
         }
     }));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::call::phrases;
 use crate::knowledge::KnowledgeBase;
 use crate::media::SampleRate;
-use crate::ops::Stop;
+use crate::ops::{Health, HealthFact, HealthState, Stop};
 use crate::speech::Synthesizer;
 use crate::speech::onbox::PiperVoice;
 use crate::store::{RenderingKey, Rendition, Vault};
@@ -28,6 +28,7 @@ pub struct WarmUp {
     pub renderings: Arc<Renderings>,
     pub vault: Vault,
     pub stop: Stop,
+    pub health: Health,
 }
 
 /// The sentences with which a call begins. They must be ready for the first one.
@@ -56,7 +57,9 @@ impl WarmUp {
 
     /// The same, waiting while anybody is on the line.
     pub async fn hold_quietly(&self, sentences: Vec<String>, rate: SampleRate) {
-        for sentence in sentences {
+        let total = sentences.len();
+        self.tell(0, total);
+        for (ready, sentence) in sentences.into_iter().enumerate() {
             while self.stop.callers() > 0 && !self.stop.is_asked() {
                 tokio::select! {
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
@@ -66,7 +69,14 @@ impl WarmUp {
             if self.stop.is_asked() || !self.hold(&sentence, rate).await {
                 return;
             }
+            self.tell(ready + 1, total);
         }
+    }
+
+    /// Until all are ready, some answers begin a little later.
+    fn tell(&self, ready: usize, total: usize) {
+        let sentence = format!("{ready} of {total} fixed sentences are ready to be played.");
+        self.health.state(HealthFact { name: "voice".to_owned(), state: HealthState::Well, sentence });
     }
 
     /// False when the memory for sounds is full.

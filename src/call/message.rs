@@ -16,6 +16,9 @@ const NUMBER_DIGITS_MAX: usize = 17;
 /// because its sound is kept and a person can listen.
 const NUMBER_TRIES_MAX: u32 = 3;
 
+/// Where sound lies in the recording, in milliseconds after the answer.
+type Sound = (u64, u64);
+
 /// What is being waited for.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -53,19 +56,53 @@ pub(super) struct MessageTaking {
     country_code: String,
     keyed: String,
     number_tries: u32,
+    way: Way,
+}
+
+/// How the caller gives the message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    Spoken,
+    /// Nobody listens: the number comes by keys, and the spoken message is kept
+    /// as sound until the hash key or a long silence.
+    Keyed,
 }
 
 impl MessageTaking {
-    pub(super) fn new(line_number: Option<PhoneNumber>, country_code: String) -> (Self, String) {
-        let taking = Self {
+    pub(super) fn new(line_number: Option<PhoneNumber>, country_code: String, way: Way) -> (Self, String) {
+        let mut taking = Self {
             step: Step::Name { retried: false },
             message: Message::default(),
             line_number,
             country_code,
             keyed: String::new(),
             number_tries: 0,
+            way,
         };
-        (taking, phrases::ASK_NAME.to_owned())
+        let first = match (way, taking.line_number.clone()) {
+            (Way::Spoken, _) => phrases::ASK_NAME.to_owned(),
+            (Way::Keyed, None) => taking.set_step(Step::Number, phrases::ASK_NUMBER_KEYS),
+            (Way::Keyed, number) => {
+                taking.message.callback = number;
+                taking.set_step(Step::Body { retried: false }, phrases::ASK_MESSAGE)
+            }
+        };
+        (taking, first)
+    }
+
+    fn set_step(&mut self, step: Step, sentence: &str) -> String {
+        self.step = step;
+        sentence.to_owned()
+    }
+
+    /// Is the message itself being waited for?
+    pub(super) fn takes_speech(&self) -> bool {
+        matches!(self.step, Step::Body { .. })
+    }
+
+    /// Is a message perhaps being spoken while nobody listens?
+    pub(super) fn speaks_unheard(&self) -> bool {
+        self.way == Way::Keyed && self.takes_speech()
     }
 
     pub(super) fn expectation(&self) -> Expectation {
@@ -77,14 +114,19 @@ impl MessageTaking {
         }
     }
 
-    /// What there is of the message so far, for a caller who hangs up midway.
-    pub(super) fn so_far(&self) -> Option<Message> {
-        let known = self.message.name.is_some() || self.message.callback.is_some();
-        known.then(|| self.message.clone())
+    /// What there is of the message so far, for a caller who hangs up midway:
+    /// `words` and `sound` are of a turn that was not over.
+    pub(super) fn so_far(&self, words: &str, sound: Option<Sound>) -> Option<Message> {
+        let mut message = self.message.clone();
+        if self.takes_speech() {
+            message.text = Private::new(words.trim().to_owned());
+            message.sound = sound;
+        }
+        message.is_useful().then_some(message)
     }
 
     /// Words of the caller; `sound` is where they lie in the recording.
-    pub(super) fn heard(&mut self, words: &str, trust: Trust, intent: &Finding, sound: (u64, u64)) -> Next {
+    pub(super) fn heard(&mut self, words: &str, trust: Trust, intent: &Finding, sound: Option<Sound>) -> Next {
         match self.step.clone() {
             Step::Name { retried } => self.name_heard(words, trust, retried),
             Step::ConfirmLineNumber => match intent {
@@ -114,7 +156,7 @@ impl MessageTaking {
     }
 
     /// A key that the caller pressed.
-    pub(super) fn keyed(&mut self, digit: char) -> Next {
+    pub(super) fn keyed(&mut self, digit: char, sound: Option<Sound>) -> Next {
         match (&self.step, digit) {
             (Step::Number | Step::ConfirmLineNumber | Step::ConfirmNumber { .. }, '0'..='9') => {
                 self.step = Step::Number;
@@ -130,13 +172,20 @@ impl MessageTaking {
                     Err(_) => self.again_or_body(),
                 }
             }
-            (Step::Name { .. }, '#') => self.ask_callback(String::new()),
+            (Step::Name { .. }, '#') => self.ask_callback(""),
             (Step::ConfirmNumber { number }, '#') => {
                 self.message.callback = Some(number.clone());
                 self.ask_body("")
             }
+            (Step::Body { .. }, '#') => self.nothing_heard(sound),
             _ => Next::Wait,
         }
+    }
+
+    /// No key followed the last one: a number is complete without its hash key.
+    pub(super) fn keys_over(&mut self) -> Option<Next> {
+        let complete = self.step == Step::Number && !self.keyed.is_empty();
+        complete.then(|| self.keyed('#', None))
     }
 
     fn name_heard(&mut self, words: &str, trust: Trust, retried: bool) -> Next {
@@ -148,9 +197,9 @@ impl MessageTaking {
             Some(name) => {
                 let thanks = phrases::thanks_for_name(&name);
                 self.message.name = Some(Private::new(name));
-                self.ask_callback(thanks)
+                self.ask_callback(&thanks)
             }
-            None if retried => self.ask_callback(String::new()),
+            None if retried => self.ask_callback(""),
             None => {
                 self.step = Step::Name { retried: true };
                 Next::Say(phrases::SAY_AGAIN.to_owned())
@@ -158,7 +207,7 @@ impl MessageTaking {
         }
     }
 
-    fn ask_callback(&mut self, before: String) -> Next {
+    fn ask_callback(&mut self, before: &str) -> Next {
         let question = match &self.line_number {
             Some(number) => {
                 self.step = Step::ConfirmLineNumber;
@@ -169,7 +218,7 @@ impl MessageTaking {
                 phrases::ASK_NUMBER.to_owned()
             }
         };
-        Next::Say(join(&before, &question))
+        Next::Say(join(before, &question))
     }
 
     fn number_in(&self, words: &str) -> Option<PhoneNumber> {
@@ -204,8 +253,9 @@ impl MessageTaking {
         Next::Say(join(before, phrases::ASK_MESSAGE))
     }
 
-    fn body_heard(&mut self, words: &str, trust: Trust, retried: bool, sound: (u64, u64)) -> Next {
-        let silent = words.trim().is_empty();
+    fn body_heard(&mut self, words: &str, trust: Trust, retried: bool, sound: Option<Sound>) -> Next {
+        // What was not understood is worth something only where its sound is kept.
+        let silent = words.trim().is_empty() && (trust != Trust::Unheard || sound.is_none());
         if silent && !retried {
             self.step = Step::Body { retried: true };
             return Next::Say(phrases::ASK_MESSAGE_AGAIN.to_owned());
@@ -214,22 +264,24 @@ impl MessageTaking {
             Trust::Unheard => String::new(),
             Trust::Doubtful | Trust::Good => words.trim().to_owned(),
         });
-        self.message.sound = Some(sound);
+        self.message.sound = sound;
         let closing = if silent { phrases::MESSAGE_NOT_HEARD } else { phrases::MESSAGE_KEPT };
         Next::Taken { message: self.message.clone(), closing }
     }
 
     /// The caller speaks on and on: that is the message.
-    pub(super) fn too_long(&mut self, sound: (u64, u64)) -> Next {
-        self.message.sound = Some(sound);
+    pub(super) fn too_long(&mut self, sound: Option<Sound>) -> Next {
+        self.message.sound = sound;
         Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_KEPT }
     }
 
-    /// The caller said nothing when a message was due.
-    pub(super) fn nothing_heard(&mut self) -> Next {
+    /// The caller said nothing when a message was due; where nobody listens,
+    /// `sound` is the message all the same.
+    pub(super) fn nothing_heard(&mut self, sound: Option<Sound>) -> Next {
         match self.step {
+            Step::Body { .. } if self.way == Way::Keyed && sound.is_some() => self.too_long(sound),
             Step::Body { .. } => Next::Taken { message: self.message.clone(), closing: phrases::MESSAGE_NOT_HEARD },
-            Step::Name { .. } => self.ask_callback(String::new()),
+            Step::Name { .. } => self.ask_callback(""),
             Step::ConfirmLineNumber | Step::Number | Step::ConfirmNumber { .. } => self.again_or_body(),
         }
     }
@@ -246,6 +298,25 @@ fn join(before: &str, after: &str) -> String {
 }
 
 impl record::Message {
+    /// This message and a later one of the same call.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let (before, after) = (self.text.into_exposed(), later.text.into_exposed());
+        let text = if after.contains(&before) {
+            after
+        } else if before.contains(&after) {
+            before
+        } else {
+            format!("{before} {after}")
+        };
+        let sound = match (self.sound, later.sound) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
+        let (name, callback) = (later.name.or(self.name), later.callback.or(self.callback));
+        Self { name, callback, text: Private::new(text), sound }
+    }
+
     /// Is there anything in it that a person could act on?
     pub fn is_useful(&self) -> bool {
         self.callback.is_some() || self.sound.is_some() || self.name.is_some()

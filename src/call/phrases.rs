@@ -69,7 +69,7 @@ pub const FIXED: &[&str] = &[
 /// machine speaks and that the call is recorded.
 pub fn notice(business: &str, recorded: Recorded) -> String {
     match recorded {
-        Recorded::Yes => format!("I am the automatic assistant of {business}. This call is recorded."),
+        Recorded::Yes => format!("I am the automatic assistant of {business}, and this call is recorded."),
         Recorded::No => format!("I am the automatic assistant of {business}."),
     }
 }

@@ -118,6 +118,11 @@ impl SayQueue {
         self.0.front()
     }
 
+    /// Takes out what waits behind the sentence that sounds or will sound next.
+    pub(super) fn split_behind(&mut self) -> VecDeque<Saying> {
+        self.0.split_off(self.0.len().min(1))
+    }
+
     /// Takes everything out: the sentence that sounded, if one did, first.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Saying> + '_ {
         self.0.drain(..)

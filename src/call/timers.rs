@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Playing,
     /// When a call is too long for one caller.
     LongestCall,
+    /// When a caller who did not use the last silence is given up.
+    LastSilence,
     /// When the line must have confirmed that it hung up.
     LineEnd,
     /// When a caller on hold is given up.
@@ -27,7 +29,7 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 9;
+    const COUNT: usize = 10;
 
     const ALL: [Self; Self::COUNT] = [
         Self::LineAnswer,
@@ -37,6 +39,7 @@ impl Timer {
         Self::Voice,
         Self::Playing,
         Self::LongestCall,
+        Self::LastSilence,
         Self::LineEnd,
         Self::LongestHold,
     ];
@@ -50,6 +53,7 @@ impl Timer {
             Self::Voice => "the sentence must begin to sound",
             Self::Playing => "the sentence must end",
             Self::LongestCall => "the call is too long",
+            Self::LastSilence => "the caller must say something",
             Self::LineEnd => "the line must confirm the end",
             Self::LongestHold => "the caller has been on hold too long",
         }
@@ -71,6 +75,8 @@ impl Timer {
             Self::Playing => 60_000,
             // Half an hour: no question about opening hours takes longer.
             Self::LongestCall => 1_800_000,
+            // As long as any other silence.
+            Self::LastSilence => 6_000,
             Self::LineEnd => 5_000,
             Self::LongestHold => 600_000,
         })

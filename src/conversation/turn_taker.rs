@@ -289,6 +289,8 @@ impl TurnTaker {
         self.endpointer.goes_on(ended.pause, at);
         self.turn = TurnSoFar { reopened: true, ..TurnSoFar::default() };
         self.uncounted = None;
+        // The box owes nothing any more: if this turn is dropped, silence counts.
+        self.callers_floor = true;
         self.directives.push_back(Directive::TurnGoesOn { request: ended.pause.request });
     }
 

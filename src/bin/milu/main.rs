@@ -80,6 +80,7 @@ pub struct Failure {
     sentence: String,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "`map_err(Failure::no)` hands over the error itself")]
 impl Failure {
     pub fn no(sentence: impl ToString) -> Self {
         Self { code: ANSWER_NO, sentence: sentence.to_string() }

@@ -1,0 +1,142 @@
+//! What is said to a turn of the caller.
+
+use super::super::phrases;
+use super::super::saying::{TurnTimes, What};
+use super::super::trust::Trust;
+use super::{Call, HeardWords, Lookup, Opening, Stage, Topic};
+use crate::knowledge::{Finding, Spoken};
+use crate::terms::{EndCause, Moment, Private, UtteranceId};
+
+impl Call {
+    pub(super) fn respond(&mut self, heard: HeardWords, began: Moment, times: TurnTimes, now: Moment) {
+        let sound = self.sound(began, times.speech_ended);
+        self.away = false;
+        self.opening = Opening::Invited;
+        if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
+            let intent = match heard.lookup {
+                Lookup::Found(finding, _) => finding,
+                Lookup::NotAsked | Lookup::Asked | Lookup::Failed(_) => Finding::Unknown,
+            };
+            let words = if heard.trust == Trust::Unheard { "" } else { heard.words.expose() };
+            let next = taking.heard(words, heard.trust, &intent, sound);
+            self.message_next(next, now);
+            self.answers(times);
+            return;
+        }
+        match (heard.trust, heard.lookup) {
+            (_, Lookup::Failed(_)) => self.own_fault(now),
+            (Trust::Good, Lookup::Found(finding, _)) => self.act_on(finding, now),
+            (Trust::Doubtful, Lookup::Found(finding, _)) => self.act_doubtfully(finding, heard.words, now),
+            _ => self.not_heard(None, now),
+        }
+        self.answers(times);
+    }
+
+    /// The sentence queued last answers the turn with these times.
+    pub(super) fn answers(&mut self, times: TurnTimes) {
+        let last = UtteranceId(self.next_utterance.0.saturating_sub(1));
+        if let Some(saying) = self.says.get_mut(last)
+            && saying.started.is_none()
+        {
+            saying.answers = Some(times);
+        }
+    }
+
+    /// Words that may be wrong: what costs nothing if misheard is acted on, a
+    /// question is read back first.
+    pub(super) fn act_doubtfully(&mut self, finding: Finding, words: Private<String>, now: Moment) {
+        let question =
+            matches!(finding, Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::Goodbye);
+        if question && !matches!(self.stage, Stage::Conversing(Topic::ConfirmWords(_))) {
+            self.not_heard(Some(words), now);
+        } else {
+            self.act_on(finding, now);
+        }
+    }
+
+    pub(super) fn act_on(&mut self, finding: Finding, now: Moment) {
+        let Stage::Conversing(topic) = &mut self.stage else { return };
+        let topic = std::mem::replace(topic, Topic::Open);
+        self.counts.unheard = 0;
+        match finding {
+            Finding::Answer(spoken) => self.answer(&spoken, now),
+            Finding::Maybe { question, answer } => {
+                self.set_topic(Topic::ConfirmAnswer(answer));
+                self.say(question.text.expose(), What::Answer, now);
+            }
+            Finding::Unknown => self.unknown(now),
+            Finding::Person { name } => {
+                self.counts.settled += 1;
+                self.set_topic(Topic::OfferMessage);
+                self.say(&phrases::person_unavailable(name.as_deref()), What::Answer, now);
+            }
+            Finding::LeaveMessage => self.take_message(now),
+            Finding::Repeat { slower } => self.repeat(slower, now),
+            Finding::Courtesy(spoken) => {
+                self.set_topic(topic);
+                self.say(spoken.text.expose(), What::Answer, now);
+            }
+            Finding::Yes => self.yes(topic, now),
+            Finding::No => self.no(&topic, now),
+            Finding::Goodbye => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
+            Finding::Wait => {
+                self.set_topic(topic);
+                self.say(phrases::GO_ON, What::Answer, now);
+                self.away = true;
+            }
+            Finding::Backchannel => self.backchannel(topic, now),
+        }
+    }
+
+    pub(super) fn answer(&mut self, spoken: &Spoken, now: Moment) {
+        self.counts.settled += 1;
+        self.counts.unknown = 0;
+        self.last_answer = Some(spoken.text.expose().clone());
+        self.say(spoken.text.expose(), What::Answer, now);
+    }
+
+    pub(super) fn unknown(&mut self, now: Moment) {
+        self.counts.settled += 1;
+        self.counts.unknown += 1;
+        self.set_topic(Topic::OfferMessage);
+        let sentence = if self.counts.unknown == 1 { phrases::UNKNOWN } else { phrases::UNKNOWN_AGAIN };
+        self.say(sentence, What::Answer, now);
+    }
+
+    pub(super) fn repeat(&mut self, slower: bool, now: Moment) {
+        self.slow |= slower;
+        match self.last_answer.clone() {
+            Some(text) => self.say(&text, What::Answer, now),
+            None => self.say(phrases::NOTHING_TO_REPEAT, What::Answer, now),
+        }
+    }
+
+    pub(super) fn yes(&mut self, topic: Topic, now: Moment) {
+        match topic {
+            Topic::OfferMessage => self.take_message(now),
+            Topic::ConfirmAnswer(answer) => self.answer(&answer, now),
+            Topic::ConfirmWords(words) => self.ask(&words, now),
+            Topic::Open | Topic::Message(_) => self.say(phrases::HELP, What::Answer, now),
+        }
+    }
+
+    pub(super) fn no(&mut self, topic: &Topic, now: Moment) {
+        match topic {
+            Topic::OfferMessage => self.say(phrases::NO_MESSAGE, What::Answer, now),
+            Topic::ConfirmAnswer(_) => self.say(phrases::ASK_DIFFERENTLY, What::Answer, now),
+            Topic::ConfirmWords(_) => {
+                self.counts.unheard = 1;
+                self.not_heard(None, now);
+            }
+            Topic::Open | Topic::Message(_) => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
+        }
+    }
+
+    /// "Okay" after a yes-or-no question is a yes; anywhere else it is nothing.
+    pub(super) fn backchannel(&mut self, topic: Topic, now: Moment) {
+        match topic {
+            Topic::ConfirmAnswer(_) | Topic::ConfirmWords(_) | Topic::OfferMessage => self.yes(topic, now),
+            Topic::Open | Topic::Message(_) => self.set_topic(topic),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the mind is asked, and what it finds or fails to find.
+
+use super::super::output::Output;
+use super::super::phrases;
+use super::super::saying::What;
+use super::super::timers::Timer;
+use super::{Call, HeardWords, Lookup, Topic};
+use crate::knowledge::Finding;
+use crate::terms::{Moment, Private, RequestId};
+
+impl Call {
+    pub(super) fn found(&mut self, request: RequestId, finding: Finding, now: Moment) {
+        if self.own_request == Some(request) {
+            self.own_request = None;
+            self.timers.stop(Timer::Finding);
+            self.act_on(finding, now);
+            self.give_floor(now);
+        } else {
+            self.looked_up(request, Lookup::Found(finding, now), now);
+        }
+    }
+
+    /// What the mind says to the words of a turn or of the latest pause.
+    pub(super) fn looked_up(&mut self, request: RequestId, lookup: Lookup, now: Moment) {
+        let of_turn = self.pending.as_mut().and_then(|p| p.heard.as_mut());
+        let asked = |h: &&mut HeardWords| h.request == request && h.lookup == Lookup::Asked;
+        if let Some(heard) = of_turn.into_iter().chain(self.heard.as_mut()).find(asked) {
+            heard.lookup = lookup;
+            self.answer_if_ready(now);
+        }
+    }
+
+    pub(super) fn mind_failed(&mut self, request: RequestId, now: Moment) {
+        if self.own_request == Some(request) {
+            self.own_fault(now);
+        } else {
+            self.looked_up(request, Lookup::Failed(now), now);
+        }
+    }
+
+    pub(super) fn finding_missing(&mut self, now: Moment) {
+        match (&self.pending, self.own_request) {
+            (Some(pending), None) => self.mind_failed(pending.request, now),
+            (_, Some(own)) => self.mind_failed(own, now),
+            (None, None) => {}
+        }
+    }
+
+    pub(super) fn own_fault(&mut self, now: Moment) {
+        self.failed = true;
+        self.own_request = None;
+        self.timers.stop(Timer::Finding);
+        self.keep_half_message(now);
+        self.set_topic(Topic::OfferMessage);
+        self.say(phrases::OWN_FAULT, What::Answer, now);
+    }
+
+    /// A question that is not a turn's goes to the mind: a menu key, or words
+    /// that the caller confirmed. Each has its own request.
+    pub(super) fn own_question(&mut self, now: Moment) -> RequestId {
+        let request = self.next_own_request;
+        self.next_own_request = RequestId(request.0 - 1);
+        self.own_request = Some(request);
+        self.timers.start(Timer::Finding, now);
+        request
+    }
+
+    /// Something newer has come up than the question of our own.
+    pub(super) fn drop_own_question(&mut self) {
+        if self.own_request.take().is_some() {
+            self.timers.stop(Timer::Finding);
+            self.out.push_back(Output::AbandonAsk);
+        }
+    }
+
+    pub(super) fn ask(&mut self, words: &Private<String>, now: Moment) {
+        let request = self.own_question(now);
+        self.out.push_back(Output::Ask { request, words: words.clone() });
+    }
+}

@@ -1,0 +1,170 @@
+//! Words of the caller, from the ears to a turn that can be answered.
+
+use super::super::output::Output;
+use super::super::record::{Engines, Speaker, Turn};
+use super::super::saying::{TurnTimes, What};
+use super::super::timers::Timer;
+use super::super::trust::{Confidence, Trust};
+use super::super::{phrases, trust};
+use super::{BeforeAnswer, Call, HeardWords, Lookup, Opening, PendingTurn, Stage, Topic, UNHEARD_MAX};
+use crate::conversation::{Expectation, Fact, Gist};
+use crate::terms::{EndCause, Moment, Private, RequestId};
+
+impl Call {
+    pub(super) fn heard(&mut self, request: RequestId, words: Private<String>, confidence: Confidence, now: Moment) {
+        if !matches!(self.stage, Stage::Conversing(_)) {
+            return;
+        }
+        let trust = trust::judge(words.expose(), &confidence);
+        let gist = if trust == Trust::Unheard { Gist::Nothing } else { Gist::of(words.expose()) };
+        if gist != Gist::Nothing {
+            self.timers.stop(Timer::LastSilence);
+        }
+        self.tell(Fact::Heard { request, gist, trust: trust.for_turn_taking() }, now);
+        // What the turn taker makes of the words comes before what is said to them.
+        self.follow_turn_taker(now);
+        self.keep_words(HeardWords { request, words, trust, at: now, lookup: Lookup::NotAsked }, now);
+    }
+
+    /// Keeps the words of the turn that is over or of the latest pause. Others
+    /// are late answers to dead requests.
+    pub(super) fn keep_words(&mut self, mut heard: HeardWords, now: Moment) {
+        if !matches!(self.stage, Stage::Conversing(_)) {
+            return;
+        }
+        if let Some(pending) = self.pending.as_mut().filter(|p| p.request == heard.request) {
+            pending.heard.get_or_insert(heard);
+            self.answer_if_ready(now);
+        } else if self.decoding == Some(heard.request) {
+            // The turn will probably be over with this pause, so its words are
+            // asked ahead; not so while an earlier question is with the mind.
+            let free = self.pending.is_none() && self.own_request.is_none();
+            if free && heard.trust != Trust::Unheard && self.needs_finding() {
+                heard.lookup = Lookup::Asked;
+                self.out.push_back(Output::Ask { request: heard.request, words: heard.words.clone() });
+            }
+            self.heard = Some(heard);
+        }
+    }
+
+    /// Do the next words have to be looked up, or are they taken as they are?
+    pub(super) fn needs_finding(&self) -> bool {
+        match &self.stage {
+            Stage::Conversing(Topic::Message(taking)) => taking.expectation() == Expectation::YesNo,
+            _ => true,
+        }
+    }
+
+    pub(super) fn turn_ended(&mut self, mut turn: PendingTurn, now: Moment) {
+        self.timers.start(Timer::Words, now);
+        self.timers.start(Timer::Filler, now);
+        self.timers.stop(Timer::Finding);
+        turn.heard = self.heard.take_if(|h| h.request == turn.request);
+        let earlier = self.pending.replace(turn);
+        self.leave_unanswered(earlier, now);
+        self.answer_if_ready(now);
+    }
+
+    /// A key was pressed before there was an answer: the key counts.
+    pub(super) fn drop_pending_turn(&mut self, now: Moment) {
+        let Some(pending) = self.pending.take() else { return };
+        for timer in [Timer::Words, Timer::Finding, Timer::Filler] {
+            self.timers.stop(timer);
+        }
+        self.out.push_back(Output::AbandonDecode);
+        if pending.heard.as_ref().is_some_and(|h| h.lookup == Lookup::Asked) {
+            self.out.push_back(Output::AbandonAsk);
+        }
+        self.leave_unanswered(Some(pending), now);
+    }
+
+    /// The caller spoke again before there was an answer: what is newer counts,
+    /// and the earlier turn stands in the record alone.
+    fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
+        if let Some(turn) = turn {
+            let heard = turn.heard.clone().unwrap_or_else(|| HeardWords::none(turn.request, now));
+            self.caller_turn(&turn, &heard);
+        }
+    }
+
+    /// Goes on as soon as the turn is over, the words are there and the mind
+    /// has found what they ask for, in whichever order that happened.
+    pub(super) fn answer_if_ready(&mut self, now: Moment) {
+        let needs_finding = self.needs_finding();
+        if self.opening == Opening::Notice {
+            return;
+        }
+        let Some(PendingTurn { request, heard: Some(heard), .. }) = &mut self.pending else { return };
+        self.timers.stop(Timer::Words);
+        if heard.lookup == Lookup::NotAsked && needs_finding && heard.trust != Trust::Unheard {
+            heard.lookup = Lookup::Asked;
+            self.out.push_back(Output::Ask { request: *request, words: heard.words.clone() });
+        }
+        if heard.lookup == Lookup::Asked {
+            self.timers.start(Timer::Finding, now);
+            return;
+        }
+        self.timers.stop(Timer::Filler);
+        if let Some(PendingTurn { request, began, times, heard: Some(heard) }) = self.pending.take() {
+            self.drop_own_question();
+            self.timers.stop(Timer::Finding);
+            let times = TurnTimes { words: Some(heard.at), found: Some(heard.found_at()), ..times };
+            let turn = PendingTurn { request, began, times, heard: None };
+            self.caller_turn(&turn, &heard);
+            self.before_answer = Some(BeforeAnswer { request, stage: self.stage.clone(), counts: self.counts });
+            self.respond(heard, began, times, now);
+            self.give_floor(now);
+        }
+    }
+
+    pub(super) fn caller_turn(&mut self, pending: &PendingTurn, heard: &HeardWords) {
+        self.caller_turn_stands();
+        let text = match heard.trust {
+            Trust::Unheard => Private::new(String::new()),
+            Trust::Doubtful | Trust::Good => Private::new(heard.words.expose().trim().to_owned()),
+        };
+        let turn = Turn {
+            who: Speaker::Caller,
+            text,
+            started_ms: self.ms(pending.began),
+            ended_ms: self.ms(pending.times.speech_ended),
+            interrupted: false,
+            engines: Engines { transcriber: self.facts.engines.transcriber.clone(), ..Engines::default() },
+            latency: Default::default(),
+        };
+        self.unspoken_turn = Some(turn);
+    }
+
+    pub(super) fn words_missing(&mut self, now: Moment) {
+        let Some(pending) = &self.pending else { return };
+        self.out.push_back(Output::AbandonDecode);
+        self.keep_words(HeardWords::none(pending.request, now), now);
+    }
+
+    pub(super) fn ears_failed(&mut self, request: RequestId, now: Moment) {
+        self.keep_words(HeardWords::none(request, now), now);
+    }
+
+    /// Ask again once, then read back what was understood, then offer keys.
+    pub(super) fn not_heard(&mut self, words: Option<Private<String>>, now: Moment) {
+        self.counts.unheard += 1;
+        match (words, self.counts.unheard) {
+            (Some(words), 1 | 2) => {
+                let sentence = phrases::read_back(words.expose());
+                self.set_topic(Topic::ConfirmWords(words));
+                self.say(&sentence, What::Answer, now);
+            }
+            (_, 1) => self.say(phrases::SAY_AGAIN, What::Answer, now),
+            _ => self.offer_keys(now),
+        }
+    }
+
+    pub(super) fn offer_keys(&mut self, now: Moment) {
+        if self.counts.unheard > UNHEARD_MAX {
+            return self.farewell(phrases::CANNOT_FOLLOW, EndCause::NormalClearing, now);
+        }
+        let sentence = format!("{} {}", phrases::TROUBLE_HEARING, self.menu_sentence());
+        self.set_topic(Topic::Open);
+        self.say(&sentence, What::Answer, now);
+    }
+}

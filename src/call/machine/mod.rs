@@ -1,0 +1,376 @@
+//! The machine of a call: its stages, what it remembers, and where each input goes.
+
+mod answering;
+mod ending;
+mod finding;
+mod floor;
+mod hearing;
+mod keys;
+mod messages;
+mod opening;
+mod speaking;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::conversation::{Expectation, Fact, TurnTaker};
+use crate::knowledge::{Finding, KeypadMenu, Spoken};
+use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
+
+use super::input::Input;
+use super::message::MessageTaking;
+use super::output::{JournalEntry, JournalKind, Output};
+use super::phrases::{self, Recorded};
+use super::record::{Engines, MediaFacts, Message, Turn};
+use super::saying::{SayQueue, TurnTimes, What};
+use super::timers::{Timer, TimerTable};
+use super::trust::Trust;
+
+/// The voice's pace after "slower, please".
+const SLOW_PACE: f32 = 0.8;
+
+/// What is known of a call when it is offered.
+#[derive(Clone, Debug)]
+pub struct CallFacts {
+    pub id: CallId,
+    pub line: LineId,
+    pub from: Option<PhoneNumber>,
+    pub offered_at: Moment,
+    pub started_at: Timestamp,
+    /// The business's name, as it is spoken.
+    pub business: String,
+    /// The business's own first sentence.
+    pub greeting: String,
+    pub country_code: String,
+    pub recorded: Recorded,
+    pub ears: Ears,
+    pub engines: Engines,
+    pub menu: KeypadMenu,
+}
+
+/// May this call be listened to?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ears {
+    Listening,
+    /// Every place at the ears is taken: the caller gets the keypad.
+    KeypadOnly,
+}
+
+/// Where the call stands; each stage is named for what it waits for.
+#[derive(Clone, Debug)]
+enum Stage {
+    /// The desk must say whether we answer.
+    AwaitAccept,
+    AwaitAnswer,
+    /// The conversation is on.
+    Conversing(Topic),
+    /// The farewell is being said.
+    AwaitFarewell(EndCause),
+    /// The line must confirm the end.
+    AwaitEnd(EndCause),
+    Ended,
+}
+
+/// What the next words of the caller will be taken for.
+#[derive(Clone, Debug)]
+enum Topic {
+    Open,
+    /// "Do you mean …?" was asked; this is the answer on a yes.
+    ConfirmAnswer(Spoken),
+    /// "I understood … Is that right?" was asked.
+    ConfirmWords(Private<String>),
+    OfferMessage,
+    Message(Box<MessageTaking>),
+}
+
+/// A turn of the caller that is over and not yet answered.
+#[derive(Clone, Debug)]
+struct PendingTurn {
+    request: RequestId,
+    began: Moment,
+    times: TurnTimes,
+    heard: Option<HeardWords>,
+}
+
+/// Words that the ears gave for a request, perhaps before the turn was over.
+#[derive(Clone, Debug)]
+struct HeardWords {
+    request: RequestId,
+    words: Private<String>,
+    trust: Trust,
+    at: Moment,
+    lookup: Lookup,
+}
+
+impl HeardWords {
+    /// The ears gave nothing.
+    fn none(request: RequestId, now: Moment) -> Self {
+        let words = Private::new(String::new());
+        Self { request, words, trust: Trust::Unheard, at: now, lookup: Lookup::NotAsked }
+    }
+
+    fn found_at(&self) -> Moment {
+        match self.lookup {
+            Lookup::Found(_, at) | Lookup::Failed(at) => at,
+            Lookup::NotAsked | Lookup::Asked => self.at,
+        }
+    }
+}
+
+/// Where the mind is with heard words.
+#[derive(Clone, PartialEq, Debug)]
+enum Lookup {
+    NotAsked,
+    Asked,
+    Found(Finding, Moment),
+    /// The mind failed, at this time.
+    Failed(Moment),
+}
+
+/// How far the first sentences are. Nothing is answered before the notice has
+/// been played: whoever speaks into it is answered after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Opening {
+    Notice,
+    /// The caller has still to be asked how to help.
+    NoticeOver,
+    Invited,
+}
+
+/// What the conversation has come to so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// Turns in a row that were not heard well enough to act on.
+    unheard: u32,
+    /// Questions in a row that the business's file does not answer.
+    unknown: u32,
+    /// Questions that were answered, refused or handed on.
+    settled: u32,
+}
+
+/// Where the conversation stood when a turn ended, while the answer to it has
+/// not yet sounded.
+#[derive(Clone, Debug)]
+struct BeforeAnswer {
+    request: RequestId,
+    stage: Stage,
+    counts: Counts,
+}
+
+/// One call. Methods come in four kinds: facts about it (`is_over`,
+/// `deadline`), commands (`accept`, `refuse`), `handle*`, and `poll`. After
+/// each command or `handle` the owner drains `poll` until it is empty, then
+/// sleeps until the next input or `deadline`.
+#[derive(Debug)]
+pub struct Call {
+    facts: CallFacts,
+    stage: Stage,
+    taker: TurnTaker,
+    timers: TimerTable,
+    out: VecDeque<Output>,
+    says: SayQueue,
+    next_utterance: UtteranceId,
+    pending: Option<PendingTurn>,
+    /// The words of the caller's latest pause.
+    heard: Option<HeardWords>,
+    /// The pause whose words are wanted.
+    decoding: Option<RequestId>,
+    opening: Opening,
+    /// The last key that came while the notice played.
+    key_waiting: Option<char>,
+    box_silent_since: Moment,
+    /// A question of our own that is with the mind.
+    own_request: Option<RequestId>,
+    /// Questions of our own count down from the top, so that they never meet
+    /// the turn taker's, which count up from zero.
+    next_own_request: RequestId,
+    last_answer: Option<String>,
+    counts: Counts,
+    /// What to go back to if the caller was not done after all.
+    before_answer: Option<BeforeAnswer>,
+    /// The caller's last turn, until the answer to it sounds.
+    unspoken_turn: Option<Turn>,
+    answered_at: Option<Moment>,
+    recording_from: Option<Moment>,
+    message: Option<Message>,
+    turns: Vec<Turn>,
+    media: MediaFacts,
+    failed: bool,
+    slow: bool,
+    /// The caller said "hold on".
+    away: bool,
+    /// What the turn taker was last told to expect.
+    expecting: Expectation,
+}
+
+/// A caller who talks on after so many interruptions does not listen.
+const BREAK_INS_MAX: u8 = 3;
+
+/// After so many failures to hear, one after the other and with keys offered
+/// more than once, the box cannot help this caller.
+const UNHEARD_MAX: u32 = 5;
+
+impl Call {
+    pub fn new(facts: CallFacts) -> Self {
+        let taker = TurnTaker::new();
+        Self {
+            stage: Stage::AwaitAccept,
+            taker,
+            timers: TimerTable::default(),
+            out: VecDeque::new(),
+            says: SayQueue::default(),
+            next_utterance: UtteranceId::default(),
+            pending: None,
+            heard: None,
+            decoding: None,
+            opening: Opening::Notice,
+            key_waiting: None,
+            box_silent_since: Moment::START,
+            own_request: None,
+            next_own_request: RequestId(u32::MAX),
+            last_answer: None,
+            counts: Counts::default(),
+            before_answer: None,
+            unspoken_turn: None,
+            facts,
+            answered_at: None,
+            recording_from: None,
+            message: None,
+            turns: Vec::new(),
+            media: MediaFacts::default(),
+            failed: false,
+            slow: false,
+            away: false,
+            expecting: Expectation::Anything,
+        }
+    }
+
+    /// The record has been given out; nothing more will come.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    /// When to call [`Call::handle_deadline`] next, and what is waited for.
+    pub fn deadline(&self) -> Option<(Moment, &'static str)> {
+        if self.is_over() {
+            return None;
+        }
+        [self.timers.next(), self.taker.deadline()].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// The next thing that the call wants of the world.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Take the offered call.
+    pub fn accept(&mut self, now: Moment) {
+        if matches!(self.stage, Stage::AwaitAccept) {
+            self.stage = Stage::AwaitAnswer;
+            self.timers.start(Timer::LineAnswer, now);
+            self.out.push_back(Output::Answer);
+        }
+    }
+
+    pub fn handle(&mut self, input: Input, now: Moment) {
+        if self.is_over() {
+            return;
+        }
+        match input {
+            Input::Answered { at } => self.answered(at, now),
+            Input::Ended { at, cause, media } => {
+                self.media = media;
+                self.finish(cause, at.max(now));
+            }
+            Input::MediaLost { .. } => self.hang_up(EndCause::TemporaryFailure, now),
+            Input::BoxStopping => self.box_stopping(now),
+            Input::Digit { at, digit } => self.digit(digit, at, now),
+            Input::Held { .. } => {
+                self.timers.start(Timer::LongestHold, now);
+                self.tell(Fact::Held, now);
+            }
+            Input::Resumed { .. } => {
+                self.timers.stop(Timer::LongestHold);
+                self.tell(Fact::Resumed, now);
+            }
+            Input::Overlap(overlap) => self.tell(Fact::Overlap(overlap), now),
+            Input::SpeechStarted { at } => self.tell(Fact::SpeechStarted { at }, now),
+            Input::SpeechPaused { at } => self.tell(Fact::SpeechPaused { at }, now),
+            Input::TurnOver { request, probability } => self.tell(Fact::TurnOver { request, probability }, now),
+            Input::Heard { request, words, confidence, .. } => self.heard(request, words, confidence, now),
+            Input::EarsFailed { request } => self.ears_failed(request, now),
+            Input::Found { request, finding, .. } => self.found(request, finding, now),
+            Input::MindFailed { request } => self.mind_failed(request, now),
+            Input::UtteranceStarted { .. }
+            | Input::UtteranceProgress { .. }
+            | Input::UtteranceFinished { .. }
+            | Input::UtteranceCut { .. }
+            | Input::UtteranceLength { .. }
+            | Input::VoiceFailed { .. } => self.voice(&input, now),
+        }
+        self.keep_expectation(now);
+        self.follow_turn_taker(now);
+        self.keep_expectation(now);
+    }
+
+    pub fn handle_deadline(&mut self, now: Moment) {
+        if self.is_over() {
+            return;
+        }
+        self.taker.handle_timeout(now);
+        // What a timer of the call says must not be cut by what was decided before.
+        self.follow_turn_taker(now);
+        while let Some(timer) = self.timers.take_due(now) {
+            self.timed_out(timer, now);
+        }
+        self.keep_expectation(now);
+        self.follow_turn_taker(now);
+        self.keep_expectation(now);
+    }
+
+    fn timed_out(&mut self, timer: Timer, now: Moment) {
+        match timer {
+            Timer::LineAnswer => self.hang_up(EndCause::RecoveryOnTimerExpiry, now),
+            Timer::Filler => {
+                if self.says.is_empty() {
+                    self.say(phrases::ONE_MOMENT, What::Filler, now);
+                }
+            }
+            Timer::Words => self.words_missing(now),
+            Timer::Finding => self.finding_missing(now),
+            Timer::Voice | Timer::Playing => self.voice_stuck(now),
+            Timer::LongestCall => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
+            Timer::LastSilence => self.last_silence(now),
+            Timer::LineEnd => {
+                if let Stage::AwaitEnd(cause) = self.stage {
+                    self.finish(cause, now);
+                }
+            }
+            Timer::LongestHold => self.hang_up(EndCause::NormalClearing, now),
+        }
+    }
+
+    fn journal(&mut self, kind: JournalKind, at: Moment) {
+        self.out.push_back(Output::Journal(JournalEntry { at, kind }));
+    }
+
+    /// Where sound lies in the recording, if it is recorded.
+    fn sound(&self, from: Moment, to: Moment) -> Option<(u64, u64)> {
+        self.recording_from.map(|kept_from| (self.ms(from.max(kept_from)), self.ms(to.max(kept_from))))
+    }
+
+    /// Milliseconds after the answer.
+    fn ms(&self, at: Moment) -> u64 {
+        at.ms_since(self.answered_at.unwrap_or(self.facts.offered_at))
+    }
+}
+
+const fn milliseconds(ms: u32) -> Duration {
+    Duration::from_millis(ms as u64)
+}
+
+fn jiff_span(lasted: Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(lasted).unwrap_or(jiff::SignedDuration::MAX)
+}

@@ -1,0 +1,245 @@
+//! What holds of every conversation, whatever happens in it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use milu::call::{Input, JournalKind, Output, Speaker, phrases};
+use milu::terms::{Moment, RequestId, UtteranceId};
+
+use super::world::{Happened, Said, World};
+
+/// A question is followed by the box's voice within this time, whatever fails:
+/// the longest pause (2.5 s), the words (8 s), the finding (3 s), and twice a
+/// voice that does not come (4 s each).
+const ANSWER_WITHIN_MS: u64 = 22_000;
+
+/// A real interruption silences the box within this time: half a second of
+/// voice and the pause that is not reported, with a noisy line's onset.
+const TALKED_OVER_MS: u64 = 1000;
+
+/// People breathe: a voice without a pause of this length is taken for a machine
+/// if the ears find no words in it.
+const UNBROKEN_VOICE: Duration = Duration::from_secs(10);
+
+/// Both sides are never silent for longer, unless the far side holds: "hold on"
+/// is granted half a minute.
+const DEAD_AIR_MS: u64 = 45_000;
+
+pub fn check(world: &World) {
+    it_ends_once(world);
+    nothing_is_said_after_the_end(world);
+    promises_are_written_before_they_are_kept(world);
+    nothing_is_kept_before_the_notice_is_over(world);
+    what_was_not_heard_is_not_answered(world);
+    requests_never_meet(world);
+    the_record_is_in_order(world);
+    what_was_taken_is_in_the_record(world);
+    nobody_is_left_in_silence(world);
+    every_question_is_followed_by_the_boxs_voice(world);
+    who_interrupts_is_listened_to(world);
+}
+
+fn wanted(world: &World) -> impl Iterator<Item = (Moment, &Output)> {
+    world.log.iter().filter_map(|(at, happened)| match happened {
+        Happened::Wanted(output) => Some((*at, output)),
+        _ => None,
+    })
+}
+
+fn it_ends_once(world: &World) {
+    let finished = wanted(world).filter(|(_, o)| matches!(o, Output::Finished(_))).count();
+    assert_eq!(finished, 1, "a call ends once");
+    let ended = wanted(world)
+        .filter(|(_, o)| matches!(o, Output::Journal(e) if matches!(e.kind, JournalKind::Ended(_))))
+        .count();
+    assert_eq!(ended, 1, "its end is written once");
+    let hung_up = wanted(world).filter(|(_, o)| matches!(o, Output::HangUp(_))).count();
+    assert!(hung_up <= 1, "the line is hung up once");
+    let record = world.record.as_ref().expect("a record");
+    let ours = wanted(world).find_map(|(_, o)| if let Output::HangUp(cause) = o { Some(*cause) } else { None });
+    if let Some(cause) = ours {
+        assert_eq!(record.end_cause, cause, "whoever hangs up says why");
+    }
+}
+
+fn nothing_is_said_after_the_end(world: &World) {
+    let mut over = false;
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::HangUp(_) | Output::Finished(_)) => over = true,
+            Happened::Wanted(Output::Say { .. } | Output::StartRecording { .. }) | Happened::Sounded(_) => {
+                assert!(!over, "{at:?}: {happened:?} after the end");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn promises_are_written_before_they_are_kept(world: &World) {
+    let mut journal: Vec<&JournalKind> = Vec::new();
+    for (_, output) in wanted(world) {
+        let written = |wanted: fn(&JournalKind) -> bool| journal.iter().any(|k| wanted(k));
+        match output {
+            Output::Journal(entry) => journal.push(&entry.kind),
+            Output::Say { .. } => assert!(written(|k| matches!(k, JournalKind::Answered))),
+            Output::StartRecording { .. } => assert!(written(|k| matches!(k, JournalKind::RecordingStarted))),
+            Output::HangUp(_) | Output::Finished(_) => assert!(written(|k| matches!(k, JournalKind::Ended(_)))),
+            _ => {}
+        }
+    }
+}
+
+fn nothing_is_kept_before_the_notice_is_over(world: &World) {
+    let mut whole = false;
+    for (_, happened) in &world.log {
+        match happened {
+            Happened::Told(Input::UtteranceFinished { utterance: UtteranceId(0), .. }) => whole = true,
+            Happened::Wanted(Output::StartRecording { .. }) => assert!(whole, "kept before the notice was over"),
+            _ => {}
+        }
+    }
+}
+
+/// Words below the ears' own bar are never asked of the mind.
+fn what_was_not_heard_is_not_answered(world: &World) {
+    let mut unheard: BTreeSet<RequestId> = BTreeSet::new();
+    for (_, happened) in &world.log {
+        match happened {
+            Happened::Told(Input::Heard { request, confidence, .. }) if confidence.mean_log_probability < -1.0 => {
+                unheard.insert(*request);
+            }
+            Happened::Wanted(Output::Ask { request, .. }) => {
+                assert!(!unheard.contains(request), "what was not heard was asked");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn requests_never_meet(world: &World) {
+    let mut asked = BTreeSet::new();
+    for (_, output) in wanted(world) {
+        if let Output::Ask { request, .. } | Output::AskTopic { request, .. } = output {
+            assert!(asked.insert(*request), "{request:?} was asked twice");
+        }
+    }
+}
+
+fn the_record_is_in_order(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let lasted = record.ended_at.duration_since(record.started_at).as_millis();
+    let lasted = u64::try_from(lasted).expect("time goes forward");
+    let mut before = 0;
+    for turn in &record.turns {
+        assert!(turn.started_ms >= before, "{:#?}", record.turns);
+        assert!(turn.started_ms <= turn.ended_ms && turn.ended_ms <= lasted, "{turn:?}");
+        before = turn.started_ms;
+        assert!(!(turn.who == Speaker::Caller && turn.interrupted));
+    }
+    let done = wanted(world).filter(|(_, o)| matches!(o, Output::TurnDone(_))).count();
+    assert_eq!(done, record.turns.len(), "who watches sees every turn");
+}
+
+fn what_was_taken_is_in_the_record(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    for (_, output) in wanted(world) {
+        if let Output::Journal(entry) = output
+            && let JournalKind::MessageTaken(taken) = &entry.kind
+        {
+            let kept = record.message.as_ref().expect("the message that was taken");
+            assert!(kept.text.expose().contains(taken.text.expose()), "{kept:?} has lost {taken:?}");
+            assert!(taken.sound.is_none() || kept.sound.is_some());
+        }
+    }
+}
+
+fn nobody_is_left_in_silence(world: &World) {
+    let mut last: Option<Moment> = None;
+    let mut held = false;
+    for (at, happened) in &world.log {
+        let was_held = held;
+        let alive = match happened {
+            Happened::Told(Input::Held { .. }) => {
+                held = true;
+                true
+            }
+            Happened::Told(Input::Resumed { .. }) => {
+                held = false;
+                true
+            }
+            Happened::Told(Input::Answered { .. } | Input::Digit { .. } | Input::Ended { .. })
+            | Happened::Wanted(Output::HangUp(_))
+            | Happened::Sounded(_) => true,
+            _ => world.said.iter().any(|s| s.from <= *at && *at <= s.to),
+        };
+        if let Some(before) = last
+            && !was_held
+        {
+            let silent = at.ms_since(before).saturating_sub(talk_between(world, before, *at));
+            assert!(silent <= DEAD_AIR_MS, "{silent} ms of dead air before {at:?}");
+        }
+        if alive {
+            last = matches!(happened, Happened::Wanted(Output::HangUp(_)) | Happened::Told(Input::Ended { .. }))
+                .then_some(None)
+                .unwrap_or(Some(*at));
+            if last.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+fn talk_between(world: &World, from: Moment, to: Moment) -> u64 {
+    world.said.iter().map(|s| s.to.min(to).ms_since(s.from.max(from))).sum()
+}
+
+/// After words that end in silence, the box speaks, or the caller does again.
+fn every_question_is_followed_by_the_boxs_voice(world: &World) {
+    let over_at = wanted(world).find(|(_, o)| matches!(o, Output::HangUp(_) | Output::Finished(_))).map(|(at, _)| at);
+    let questions = world.said.iter().filter(|s| s.words.is_some_and(|w| w.ends_with('?')));
+    for said in questions.filter(|_| world.hears()) {
+        let soon = |at: &Moment| *at > said.to && at.ms_since(said.to) <= ANSWER_WITHIN_MS;
+        let answered = world.log.iter().any(|(at, happened)| {
+            soon(at)
+                && matches!(
+                    happened,
+                    Happened::Sounded(_)
+                        | Happened::Wanted(Output::HangUp(_) | Output::Finished(_))
+                        | Happened::Told(Input::Digit { .. } | Input::Held { .. } | Input::SpeechStarted { .. })
+                )
+        });
+        let over = over_at.is_none_or(|at| at <= said.to);
+        assert!(answered || over, "no answer to {said:?}");
+    }
+}
+
+/// Sentences that are said to their end, whoever speaks.
+fn insists(text: &str) -> bool {
+    let farewells = [phrases::GOODBYE, phrases::NOBODY_THERE, phrases::BOX_STOPPING, phrases::CANNOT_FOLLOW];
+    text.contains("automatic assistant") || text == phrases::TOO_LONG || farewells.contains(&text)
+}
+
+fn who_interrupts_is_listened_to(world: &World) {
+    let leaving = wanted(world)
+        .find(|(_, o)| matches!(o, Output::Say { speech, .. } if insists(speech.text.expose()) && !speech.text.expose().contains("automatic")))
+        .map(|(at, _)| at);
+    if !world.hears() {
+        return;
+    }
+    let person = |s: &&Said| s.words.is_some() && s.to.since(s.from) < UNBROKEN_VOICE;
+    for said in world.said.iter().filter(person) {
+        let gives_way = |utterance: &UtteranceId| {
+            wanted(world).any(|(_, o)| {
+                matches!(o, Output::Say { utterance: u, speech } if u == utterance && !insists(speech.text.expose()))
+            })
+        };
+        let over = world.log.iter().filter(|(at, h)| {
+            said.from <= *at
+                && *at < said.to
+                && leaving.is_none_or(|left| *at < left)
+                && matches!(h, Happened::Sounded(u) if gives_way(u))
+        });
+        let ms = over.count() as u64 * 20;
+        assert!(ms <= TALKED_OVER_MS, "the box talked over {said:?} for {ms} ms");
+    }
+}

@@ -1,0 +1,417 @@
+//! One conversation in simulated time: a caller, a line, ears, a mind and a
+//! voice around a call, and a log of all that happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use milu::call::phrases::Recorded;
+use milu::call::{Call, CallFacts, CallRecord, Ears, Engines, Input, Output};
+use milu::conversation::Overlap;
+use milu::knowledge::{Finding, KeypadMenu, MenuChoice, Topic};
+use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, RequestId, UtteranceId};
+
+use super::caller::{Act, LISTEN_MAX_MS};
+use super::ears::{self, EarsFaults};
+use super::mind::{self, MindFaults};
+use super::random::Dice;
+use super::voice::{Made, Mouth, STEP_MS, VoiceFaults};
+
+/// From the first voiced sample to its report, and from the last one.
+const ONSET: Duration = Duration::from_millis(60);
+const PAUSE: Duration = Duration::from_millis(200);
+const APART_MS: u64 = 280;
+/// The ears keep so much sound from before a turn's beginning.
+const PRE_ROLL: Duration = Duration::from_millis(500);
+/// No conversation may be longer than this, ringing and ending included.
+pub const END_OF_THE_WORLD: Moment = Moment::from_micros(2_000_000_000);
+
+#[derive(Clone, Debug)]
+pub struct Weather {
+    pub ears: EarsFaults,
+    pub mind: MindFaults,
+    pub voice: VoiceFaults,
+    /// The line never answers, or never confirms the end.
+    pub line_is_deaf: u32,
+    pub listening: Ears,
+    pub recorded: Recorded,
+    pub number_shown: bool,
+}
+
+impl Weather {
+    pub const FAIR: Self = Self {
+        ears: EarsFaults::NONE,
+        mind: MindFaults::NONE,
+        voice: VoiceFaults::NONE,
+        line_is_deaf: 0,
+        listening: Ears::Listening,
+        recorded: Recorded::Yes,
+        number_shown: true,
+    };
+
+    pub fn any(dice: &mut Dice) -> Self {
+        Self {
+            ears: EarsFaults::some(dice),
+            mind: MindFaults::some(dice),
+            voice: VoiceFaults::some(dice),
+            line_is_deaf: 20,
+            listening: if dice.per_mille(120) { Ears::KeypadOnly } else { Ears::Listening },
+            recorded: if dice.per_mille(150) { Recorded::No } else { Recorded::Yes },
+            number_shown: dice.per_mille(700),
+        }
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug)]
+pub enum Happened {
+    Told(Input),
+    Wanted(Output),
+    Sounded(UtteranceId),
+}
+
+#[derive(Clone, Debug)]
+enum Coming {
+    Tell(Input),
+    Made(Made),
+    Step,
+    Act,
+}
+
+/// Something the caller said: from, to, the words if it had any.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub from: Moment,
+    pub to: Moment,
+    pub words: Option<&'static str>,
+}
+
+pub struct World {
+    pub now: Moment,
+    pub log: Vec<(Moment, Happened)>,
+    pub said: Vec<Said>,
+    pub record: Option<CallRecord>,
+    call: Call,
+    dice: Dice,
+    weather: Weather,
+    coming: BTreeMap<(Moment, u64), Coming>,
+    order: u64,
+    acts: std::vec::IntoIter<Act>,
+    listening: Option<Listening>,
+    mouth: Mouth,
+    turn_began: Moment,
+    /// Answers of the ears and the mind that are not yet given.
+    decoding: Vec<(Moment, u64)>,
+    thinking: Vec<(Moment, u64)>,
+    last_sound: Option<Moment>,
+    spoken_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Listening {
+    since: Moment,
+    spoken_before: u64,
+    wanted: Option<u64>,
+}
+
+pub fn menu() -> KeypadMenu {
+    KeypadMenu {
+        keys: vec![
+            ('1', MenuChoice::Topic(Topic::Hours)),
+            ('2', MenuChoice::Topic(Topic::Address)),
+            ('9', MenuChoice::Message),
+            ('0', MenuChoice::Person),
+        ],
+        spoken: mind::spoken("For our opening hours, press one. For our address, press two."),
+    }
+}
+
+fn facts(weather: &Weather) -> CallFacts {
+    let number = PhoneNumber::parse("+2348031234567", "234").expect("a number");
+    CallFacts {
+        id: CallId::from_parts(1, [7; 10]),
+        line: LineId::parse("front-desk").expect("a name"),
+        from: weather.number_shown.then_some(number),
+        offered_at: Moment::START,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        business: "Ikeja Clinic".to_owned(),
+        greeting: "Good day.".to_owned(),
+        country_code: "234".to_owned(),
+        recorded: weather.recorded,
+        ears: weather.listening,
+        engines: Engines::default(),
+        menu: menu(),
+    }
+}
+
+impl World {
+    /// Plays a conversation to its end, or to the end of the world.
+    pub fn play(seed: u64, weather: Weather, acts: Vec<Act>) -> Self {
+        let mut world = Self {
+            now: Moment::START,
+            log: Vec::new(),
+            said: Vec::new(),
+            record: None,
+            call: Call::new(facts(&weather)),
+            dice: Dice::new(seed),
+            weather,
+            coming: BTreeMap::new(),
+            order: 0,
+            acts: acts.into_iter(),
+            listening: None,
+            mouth: Mouth::default(),
+            turn_began: Moment::START,
+            decoding: Vec::new(),
+            thinking: Vec::new(),
+            last_sound: None,
+            spoken_ms: 0,
+        };
+        world.call.accept(world.now);
+        world.obey();
+        world.run();
+        world
+    }
+
+    /// Whether the box listens to this caller.
+    pub fn hears(&self) -> bool {
+        self.weather.listening == Ears::Listening
+    }
+
+    /// What the box began to say, in order.
+    pub fn sentences(&self) -> Vec<String> {
+        let said = self.log.iter().filter_map(|(_, happened)| match happened {
+            Happened::Wanted(Output::Say { speech, .. }) => Some(speech.text.expose().clone()),
+            _ => None,
+        });
+        said.collect()
+    }
+
+    fn run(&mut self) {
+        while self.now < END_OF_THE_WORLD {
+            let next = self.coming.keys().next().copied();
+            let deadline = self.call.deadline().map(|(at, _)| at);
+            match (next, deadline) {
+                (None, None) => return,
+                (Some((at, _)), due) if due.is_none_or(|due| at <= due) => self.happen(at),
+                (_, Some(due)) => {
+                    assert!(due >= self.now || !self.call.is_over(), "a deadline of a call that is over");
+                    self.now = self.now.max(due);
+                    self.call.handle_deadline(self.now);
+                    self.obey();
+                }
+                (Some((at, _)), None) => self.happen(at),
+            }
+        }
+    }
+
+    fn happen(&mut self, at: Moment) {
+        let Some(((_, order), coming)) = self.coming.pop_first() else { return };
+        self.now = self.now.max(at);
+        self.decoding.retain(|key| *key != (at, order));
+        self.thinking.retain(|key| *key != (at, order));
+        match coming {
+            Coming::Tell(input) => self.tell(input),
+            Coming::Step => self.step(),
+            Coming::Act => self.act(),
+            Coming::Made(made) => {
+                if let Some(input) = self.mouth.made(&made) {
+                    self.tell(input);
+                }
+                self.make_next();
+            }
+        }
+    }
+
+    fn later(&mut self, after: Duration, coming: Coming) -> (Moment, u64) {
+        self.order += 1;
+        let key = (self.now + after, self.order);
+        self.coming.insert(key, coming);
+        key
+    }
+
+    fn tell(&mut self, input: Input) {
+        if matches!(input, Input::Answered { .. }) {
+            self.later(Duration::ZERO, Coming::Step);
+            self.later(Duration::from_millis(1), Coming::Act);
+        }
+        self.log.push((self.now, Happened::Told(input.clone())));
+        self.call.handle(input, self.now);
+        self.obey();
+    }
+
+    /// Does what the call wants.
+    fn obey(&mut self) {
+        while let Some(output) = self.call.poll() {
+            self.log.push((self.now, Happened::Wanted(output.clone())));
+            match output {
+                Output::Answer => self.answer(),
+                Output::HangUp(cause) => self.line_ends(cause),
+                Output::TurnBegan { at } => self.turn_began = at,
+                Output::Decode { request } => self.decode(request),
+                Output::Judge { request } => {
+                    let answer = ears::judge(&self.weather.ears, &mut self.dice, request);
+                    self.answer_later(answer);
+                }
+                Output::AbandonDecode => {
+                    let dropped = std::mem::take(&mut self.decoding);
+                    self.forget(dropped);
+                }
+                Output::Ask { request, words } => self.ask(request, mind::think(words.expose())),
+                Output::AskTopic { request, .. } => self.ask(request, Finding::Answer(mind::spoken(mind::HOURS))),
+                Output::AbandonAsk => {
+                    let dropped = std::mem::take(&mut self.thinking);
+                    self.forget(dropped);
+                }
+                Output::Say { utterance, speech } => {
+                    self.mouth.say(utterance, &speech);
+                    self.make_next();
+                }
+                Output::PauseMouth => self.mouth.pause(),
+                Output::ResumeMouth => self.mouth.resume(),
+                Output::SilenceMouth => {
+                    self.mouth.silence();
+                    self.make_next();
+                }
+                Output::Finished(record) => self.record = Some(*record),
+                Output::Journal(_) | Output::StartRecording { .. } | Output::TurnDone(_) => {}
+            }
+        }
+    }
+
+    fn answer_later(&mut self, answer: Option<(Duration, Input)>) -> Option<(Moment, u64)> {
+        answer.map(|(after, input)| self.later(after, Coming::Tell(input)))
+    }
+
+    /// What was asked of an engine is not wanted any more. Sometimes its answer
+    /// is already on its way and comes all the same.
+    fn forget(&mut self, keys: Vec<(Moment, u64)>) {
+        for key in keys {
+            if !self.dice.per_mille(100) {
+                self.coming.remove(&key);
+            }
+        }
+    }
+
+    fn decode(&mut self, request: RequestId) {
+        let dropped = std::mem::take(&mut self.decoding);
+        self.forget(dropped);
+        let from = self.turn_began - PRE_ROLL;
+        let words: Vec<&str> =
+            self.said.iter().filter(|s| s.from >= from && s.from < self.now).filter_map(|s| s.words).collect();
+        let answer = ears::decode(&self.weather.ears, &mut self.dice, request, words.join(" "));
+        let coming = self.answer_later(answer);
+        self.decoding.extend(coming);
+    }
+
+    fn ask(&mut self, request: RequestId, finding: Finding) {
+        let dropped = std::mem::take(&mut self.thinking);
+        self.forget(dropped);
+        let answer = mind::answer(&self.weather.mind, &mut self.dice, request, finding);
+        let coming = self.answer_later(answer);
+        self.thinking.extend(coming);
+    }
+
+    fn make_next(&mut self) {
+        if let Some((after, made)) = self.mouth.make_next(&self.weather.voice, &mut self.dice) {
+            self.later(after, Coming::Made(made));
+        }
+    }
+
+    fn answer(&mut self) {
+        if !self.dice.per_mille(self.weather.line_is_deaf) {
+            let after = Duration::from_millis(self.dice.between(5, 400));
+            let at = self.now + after;
+            self.later(after, Coming::Tell(Input::Answered { at }));
+        }
+    }
+
+    fn line_ends(&mut self, cause: EndCause) {
+        if !self.dice.per_mille(self.weather.line_is_deaf) {
+            let after = Duration::from_millis(self.dice.between(5, 300));
+            let at = self.now + after;
+            self.later(after, Coming::Tell(Input::Ended { at, cause, media: Default::default() }));
+        }
+    }
+
+    /// 20 ms of the line.
+    fn step(&mut self) {
+        if self.call.is_over() {
+            return;
+        }
+        let (sounding, told) = self.mouth.step(self.now);
+        if let Some(utterance) = sounding {
+            self.last_sound = Some(self.now);
+            self.spoken_ms += u64::from(STEP_MS);
+            self.log.push((self.now, Happened::Sounded(utterance)));
+        }
+        for input in told {
+            self.tell(input);
+        }
+        if sounding.is_some() && self.said.iter().any(|s| s.from <= self.now && self.now < s.to) {
+            self.tell(Input::Overlap(Overlap { level_dbfs: -22.0, echo_likelihood: 0.05 }));
+        }
+        self.listen();
+        self.later(Duration::from_millis(u64::from(STEP_MS)), Coming::Step);
+    }
+
+    // ---- the caller --------------------------------------------------------
+
+    fn listen(&mut self) {
+        let Some(listening) = self.listening else { return };
+        let spoken = self.spoken_ms - listening.spoken_before;
+        let quiet = self.last_sound.is_some_and(|at| self.now.since(at) > Duration::from_millis(350));
+        let done = match listening.wanted {
+            Some(wanted) => spoken >= wanted,
+            None => spoken > 0 && quiet,
+        };
+        if done || self.now.ms_since(listening.since) > LISTEN_MAX_MS {
+            self.listening = None;
+            self.act();
+        }
+    }
+
+    fn act(&mut self) {
+        if self.call.is_over() {
+            return;
+        }
+        let at = self.now;
+        let Some(act) = self.acts.next() else { return };
+        match act {
+            Act::Wait(ms) => return self.act_after(ms),
+            Act::Listen => return self.begin_listening(None),
+            Act::ListenFor(ms) => return self.begin_listening(Some(ms)),
+            Act::Say(words, ms) => return self.speak(Some(words), ms),
+            Act::Noise(ms) => return self.speak(None, ms),
+            Act::Key(digit) => self.tell(Input::Digit { at, digit }),
+            Act::Hold => self.tell(Input::Held { at }),
+            Act::Resume => self.tell(Input::Resumed { at }),
+            Act::LoseMedia => self.tell(Input::MediaLost { at }),
+            Act::StopBox => self.tell(Input::BoxStopping),
+            Act::HangUp => {
+                let (cause, media) = (EndCause::NormalClearing, Default::default());
+                return self.tell(Input::Ended { at, cause, media });
+            }
+        }
+        self.act_after(1);
+    }
+
+    fn act_after(&mut self, ms: u64) {
+        self.later(Duration::from_millis(ms), Coming::Act);
+    }
+
+    fn begin_listening(&mut self, wanted: Option<u64>) {
+        // Who listens for the end of a sentence that sounds has heard it begin.
+        let sounding = self.last_sound.is_some_and(|at| self.now.since(at) < Duration::from_millis(40));
+        let spoken_before = self.spoken_ms - u64::from(sounding && wanted.is_none());
+        self.listening = Some(Listening { since: self.now, spoken_before, wanted });
+    }
+
+    fn speak(&mut self, words: Option<&'static str>, ms: u64) {
+        let lasts = Duration::from_millis(ms);
+        self.said.push(Said { from: self.now, to: self.now + lasts, words });
+        let (from, to) = (self.now, self.now + lasts);
+        self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
+        self.later(lasts.max(ONSET) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
+        // Sounds with less between them are one sound to a detector.
+        self.act_after(ms + APART_MS);
+    }
+}
