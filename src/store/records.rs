@@ -2,7 +2,7 @@
 //! gave are sealed under the call's own key before they become a column.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::{Connection, SqliteConnection};
 use thiserror::Error;
 
 mod reading;
@@ -116,8 +116,20 @@ pub(super) async fn begin_recording(
 
 /// Writes the record of a call that has ended, all of it or nothing.
 pub(super) async fn finish(index: &Index, key: &Key, record: &CallRecord) -> Result<(), RowError> {
+    let acquiring = IndexError::sql("writing the record of a call");
+    let mut connection = index.write.acquire().await.map_err(acquiring)?;
+    let finished = finish_all(&mut connection, key, record).await;
+    if finished.is_err() {
+        // SQLite rolls back by itself when the disk is full, and the library does
+        // not see it: it would refuse every later transaction of this connection.
+        connection.close_on_drop();
+    }
+    finished
+}
+
+async fn finish_all(connection: &mut SqliteConnection, key: &Key, record: &CallRecord) -> Result<(), RowError> {
     let doing = "writing the record of a call";
-    let mut transaction = index.write.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
     finish_call(&mut transaction, record).await?;
     for (number, turn) in (0_i64..).zip(&record.turns) {
         add_turn(&mut transaction, record.id, number, turn, key).await?;
