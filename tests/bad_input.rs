@@ -161,22 +161,18 @@ fn a_second_box_on_the_same_port_data_or_socket_is_refused_and_the_first_goes_on
     assert!(!place.path().join("control.sock").exists(), "the control socket was left behind");
 }
 
-/// Most of a minute of speech without a pause that ends a turn.
+/// A minute of speech without a pause that ends a turn: espeak-ng makes none
+/// where there is no punctuation.
 fn monologue() -> Vec<i16> {
-    let sentence = "and then my cousin told me that the road to the market was closed because of the rain and ";
-    let sound = sounds::speech(&sentence.repeat(3));
-    // Without the silence at its ends it goes on from one to the next.
-    let loud = |sample: &i16| sample.unsigned_abs() > 500;
-    let from = sound.iter().position(loud).expect("speech");
-    let to = sound.iter().rposition(loud).expect("speech");
-    sound[from..to].repeat(3)
+    let on_and_on = "and then my cousin told me that the road to the market was closed because of the rain ";
+    sounds::speech_by("en-gb", &on_and_on.repeat(12))
 }
 
 #[test]
 fn callers_who_do_not_speak_as_callers_do_are_treated_well_side_by_side() {
-    let the_box = TheBox::start(&Setup { calls_heard_max: 4, rtp_timeout_ms: 20_000, ..Setup::default() });
+    let the_box = TheBox::start(&Setup { calls_heard_max: 5, rtp_timeout_ms: 20_000, ..Setup::default() });
     let dir = tempfile::tempdir().expect("a directory");
-    let noise = sounds::write_wav(dir.path(), "noise.wav", &sounds::noise(60));
+    let noise = sounds::write_wav(dir.path(), "noise.wav", &sounds::noise(15));
     let endless = sounds::write_wav(dir.path(), "endless.wav", &monologue());
     let calls = [
         Call::start(&the_box, "08055550101", &["--wait", "300"]),
@@ -224,15 +220,25 @@ fn noise_is_no_question(record: &Value) {
 fn keys_are_answered(record: &Value) {
     let sentences = said(record, "box").join(" ");
     let address = sounds::bakery().address.expect("the file has one");
-    assert_says(&sentences, &["Monday", "Saturday", &address]);
+    // Numbers are spoken as words.
+    let street = address.rsplit(|c: char| c.is_ascii_digit()).next().expect("words");
+    assert_says(&sentences, &["Monday", "Saturday", street]);
     assert_eq!(record["outcome"], "answered", "{record:#}");
     assert!(said(record, "caller").iter().all(|words| words.is_empty()), "keys are no words: {record:#}");
 }
 
+/// The box breaks in while the caller talks, and ends a call that comes to
+/// nothing. Ears that a busy machine keeps waiting make it offer its keys
+/// instead of asking for a short sentence.
 fn endless_caller_is_broken_in_on(record: &Value) {
-    let sentences = said(record, "box");
-    assert!(sentences.contains(&phrases::TOO_LONG), "{record:#}");
-    assert!(record["end_cause"]["q850"] == 16, "{record:#}");
+    let turns = record["turns"].as_array().expect("turns").iter();
+    let breaks_in = |said: &str| said == phrases::TOO_LONG || said.starts_with(phrases::TROUBLE_HEARING);
+    let broke_in = turns.filter(|turn| breaks_in(text(&turn["text"]))).find_map(|turn| turn["started_ms"].as_u64());
+    let talked_ms = 60_000;
+    assert!(broke_in.is_some_and(|at| at < talked_ms), "{record:#}");
+    let farewell = [phrases::NOBODY_THERE, phrases::CANNOT_FOLLOW, phrases::GOODBYE];
+    assert!(farewell.contains(said(record, "box").last().expect("it said something")), "{record:#}");
+    assert_eq!(record["end_cause"]["q850"], 16, "{record:#}");
 }
 
 /// A box in a mount of its own, whose data lie on a small disk.

@@ -8,6 +8,7 @@
 pub mod callers;
 pub mod sounds;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -118,12 +119,23 @@ impl Setup {
     }
 }
 
+/// The right to run a box: one at a time on this machine, whichever test it is
+/// for. Two would fight for the cores, and a box without cores rightly treats
+/// its callers in other ways than the tests expect.
+fn turn_to_run() -> File {
+    let lock = File::create(std::env::temp_dir().join("milu-one-box-at-a-time")).expect("a file");
+    lock.lock().expect("a lock");
+    lock
+}
+
 /// A running box. Dropping it kills it.
 pub struct TheBox {
     pub place: TempDir,
     child: Child,
     /// Where it takes calls: host and port.
     pub address: String,
+    /// Held for as long as the box is.
+    _turn: File,
 }
 
 impl TheBox {
@@ -139,6 +151,7 @@ impl TheBox {
 
     /// Starts by a command that becomes the box.
     pub fn start_by(command: &mut Command, place: TempDir, setup: &Setup) -> Self {
+        let turn = turn_to_run();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(place.path().join("log")).expect("a log");
         let child = command
             .env("MILU_LOG", setup.log)
@@ -147,7 +160,7 @@ impl TheBox {
             .stderr(log)
             .spawn()
             .expect("milu runs");
-        let mut started = Self { place, child, address: String::new() };
+        let mut started = Self { place, child, address: String::new(), _turn: turn };
         until("the box answers on its control socket", || {
             let ended = started.child.try_wait().expect("its state");
             assert!(ended.is_none(), "the box ended at its start:\n{}", started.log());

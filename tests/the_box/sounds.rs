@@ -24,7 +24,12 @@ fn runtime() -> Runtime {
 
 /// A text in the box's own voice, as a telephone carries it (8 kHz).
 pub fn speech(text: &str) -> Vec<i16> {
-    let options = VoiceOptions { name: "piper".to_owned(), models_dir: models_dir() };
+    speech_by("piper", text)
+}
+
+/// A text by a voice of the test caller's.
+pub fn speech_by(voice: &str, text: &str) -> Vec<i16> {
+    let options = VoiceOptions { name: voice.to_owned(), models_dir: models_dir() };
     let wide = runtime().block_on(async {
         let voice = Voice::load(&options, &TaskTracker::new()).expect("the voice loads");
         voice.speak(text).await.expect("the voice speaks")
