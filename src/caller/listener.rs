@@ -14,7 +14,7 @@ use crate::speech::{EarsEvent, Hearing, Hints, Transcriber};
 use crate::terms::{Moment, RequestId};
 
 /// The ears' files, best first.
-const WHISPER_FILES: [&str; 2] = ["whisper-base.ggml.bin", "whisper-tiny.en.ggml.bin"];
+const WHISPER_FILES: [&str; 2] = ["whisper-base.q8_0.ggml.bin", "whisper-tiny.en.q8_0.ggml.bin"];
 const TURN_FILE: &str = "smart-turn-v3.2-cpu.onnx";
 
 /// Decodes that wait: the far side cannot say more turns than this while one
