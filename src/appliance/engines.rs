@@ -28,6 +28,10 @@ const TURN_FILE: &str = "smart-turn-v3.2-cpu.onnx";
 /// Debian's phonemizer, a program of its own.
 const PHONEMIZER: &str = "espeak-ng";
 
+/// Threads of a decode while a single call has the box to itself: two halve the
+/// wait, and more than two gain little with a model of this size.
+const DECODE_THREADS: usize = 2;
+
 #[derive(Debug, Error)]
 pub enum EngineError {
     #[error("{0}. `milu models fetch` brings the models, `milu models verify` checks them")]
@@ -84,7 +88,7 @@ impl Engines {
         let pool = Pool::new("think", PoolSize { threads, queue: POOL_QUEUE })?;
         let respellings = respellings(base);
         let phonemizer = Phonemizer::new(PHONEMIZER, &respellings);
-        let decode_threads = NonZero::<usize>::MIN;
+        let decode_threads = NonZero::new(threads.min(DECODE_THREADS)).unwrap_or(NonZero::<usize>::MIN);
         std::thread::scope(|scope| {
             let ears = scope.spawn(|| {
                 let turn = SmartTurn::load(&models_dir.join(TURN_FILE))?;

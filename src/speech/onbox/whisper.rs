@@ -49,9 +49,8 @@ struct Engines {
 
 impl WhisperEars {
     /// Loads the GGML file at `whisper` (0.1 to 0.3 s). `threads` compute each
-    /// decode: one where several calls share the cores, because whisper.cpp's
-    /// threads spin while they wait for each other; two halve the time of a
-    /// single call on two idle cores.
+    /// decode while a single call is listened to, and one when several share the
+    /// cores, because whisper.cpp's threads spin while they wait for each other.
     pub fn load(
         whisper: &Path,
         smart_turn: SmartTurn,
@@ -70,6 +69,7 @@ impl Transcriber for WhisperEars {
     }
 
     fn open(&self, hints: Hints, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        self.engines.whisper.call_began();
         Box::new(WhisperHearing {
             prompt: self.engines.whisper.prompt(&hints.words),
             engines: Arc::clone(&self.engines),
@@ -174,6 +174,7 @@ impl Drop for WhisperHearing {
     /// A call that is over wants no more words.
     fn drop(&mut self) {
         self.abandon();
+        self.engines.whisper.call_ended();
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -118,6 +118,8 @@ pub(super) struct Model {
     weights: WhisperContext,
     idle: Mutex<Vec<Place>>,
     threads: i32,
+    /// Calls whose ears are open.
+    calls: AtomicUsize,
 }
 
 /// Working memory for one decode at a time (some 100 MB). It is kept, because
@@ -140,7 +142,7 @@ impl Model {
         whole(path)?;
         let weights = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|source| LoadEars::Model { path: path.display().to_string(), source })?;
-        let model = Self { weights, idle: Mutex::default(), threads: small(threads.get()) };
+        let model = Self { weights, idle: Mutex::default(), threads: small(threads.get()), calls: AtomicUsize::new(0) };
         // The first call should not wait for it, and a box without the memory
         // should not start.
         let first = model.place().map_err(LoadEars::State)?;
@@ -168,6 +170,21 @@ impl Model {
         Prompt(prompt)
     }
 
+    /// One more call is listened to.
+    pub(super) fn call_began(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn call_ended(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A single call has the cores to itself; with more of them, threads that
+    /// wait for each other would only take time from the others.
+    fn threads_now(&self) -> i32 {
+        if self.calls.load(Ordering::Relaxed) <= 1 { self.threads } else { 1 }
+    }
+
     /// The words of `sound` (16 kHz, at most half a minute).
     pub(super) fn decode(
         &self,
@@ -183,6 +200,7 @@ impl Model {
             Some(place) => place,
             None => self.place().map_err(Decode::Engine)?,
         };
+        place.params.set_n_threads(self.threads_now());
         let heard = place.decode(sound, prompt, unwanted);
         // As many are kept as ever worked at once, which the pool bounds.
         self.lock().push(place);
