@@ -19,7 +19,7 @@ use milu::knowledge::{KnowledgeBase, KnowledgeIndex};
 use milu::media::{Codec, Conversion, Decoder, Encoder, FRAME_OCTETS, Frame, Resampler, SampleRate};
 use milu::ops::SystemClock;
 use milu::speech::onbox::{Embedder, Phonemizer, PiperVoice, Pool, PoolSize, SmartTurn, WhisperEars};
-use milu::speech::{EarsEvent, Heard, Hints, Transcriber};
+use milu::speech::{CallSetting, EarsEvent, Heard, Hints, Transcriber};
 use milu::terms::{Language, Moment, Private, RequestId};
 use serde::Deserialize;
 use serde_json::json;
@@ -119,7 +119,7 @@ impl Bench {
         let text = Private::new(words.to_owned());
         let sound = self.voice.render(text, SampleRate::Hz8000).await.expect("sound");
         let (answers, mut answered) = mpsc::channel(4);
-        let mut hearing = self.ears.open(self.hints.clone(), answers);
+        let mut hearing = self.ears.open(&CallSetting::on_box(self.hints.clone()), answers);
         hearing.turn_began(Moment::START);
         let mut at = Moment::START;
         for frame in over_the_telephone(&sound) {

@@ -7,19 +7,21 @@
 //! | floor | modules |
 //! |---|---|
 //! | 0 | [`terms`]: the nouns that everyone shares |
-//! | 1 | [`media`] [`signalling`] [`conversation`] [`knowledge`]: pure machines, one subject each |
+//! | 1 | [`media`] [`signalling`] [`conversation`] [`knowledge`] [`residency`]: pure machines, one subject each |
 //! | 2 | [`call`]: one call from offer to record, pure · [`ops`]: running things |
-//! | 3 | [`store`] [`line`] [`speech`]: drivers that touch the disk, the network and the models |
+//! | 3 | [`store`] [`line`] [`speech`] [`egress`]: drivers that touch the disk, the network and the models |
 //! | 4 | [`appliance`]: builds the box from its configuration and keeps it running | · [`caller`]: the other end of the wire, to test with
 
 pub mod appliance;
 pub mod call;
 pub mod caller;
 pub mod conversation;
+pub mod egress;
 pub mod knowledge;
 pub mod line;
 pub mod media;
 pub mod ops;
+pub mod residency;
 pub mod signalling;
 pub mod speech;
 pub mod store;

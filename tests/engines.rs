@@ -12,7 +12,9 @@ use milu::media::{Codec, Conversion, Decoder, Encoder, FRAME_OCTETS, Frame, Resa
 use milu::speech::onbox::{
     MomentSource, Phonemizer, PiperVoice, Pool, PoolSize, SmartTurn, WhisperEars, rten_companion,
 };
-use milu::speech::{EarsError, EarsEvent, Heard, Hearing, Hints, SpeakRequest, Synthesizer, Transcriber, VoiceEvent};
+use milu::speech::{
+    CallSetting, EarsError, EarsEvent, Heard, Hearing, Hints, SpeakRequest, Synthesizer, Transcriber, VoiceEvent,
+};
 use milu::terms::{Language, Moment, Private, RequestId, UtteranceId};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -69,11 +71,11 @@ fn request(text: &str, pace: f32) -> SpeakRequest {
 /// All that a voice sends for a text: the sound's pieces, and how it ended.
 async fn spoken(voice: &PiperVoice, text: &str, pace: f32) -> (Vec<Vec<i16>>, VoiceEvent) {
     let (sound, mut events) = mpsc::channel(4);
-    let _speaking = voice.speak(request(text, pace), sound);
+    let _speaking = voice.open(&CallSetting::on_box(Hints::default())).speak(request(text, pace), sound);
     let mut pieces = Vec::new();
     loop {
         match tokio::time::timeout(PATIENCE, events.recv()).await.unwrap().expect("an utterance ends with an event") {
-            VoiceEvent::Sound { samples, utterance } => {
+            VoiceEvent::Sound { samples, utterance, .. } => {
                 assert_eq!(utterance, UtteranceId(7));
                 pieces.push(samples);
             }
@@ -109,7 +111,7 @@ impl Call {
     fn open(ears: &WhisperEars, words: &[&str]) -> Self {
         let (tell, answers) = mpsc::channel(16);
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let hearing = ears.open(Hints { language: Language::English, words }, tell);
+        let hearing = ears.open(&CallSetting::on_box(Hints { language: Language::English, words }), tell);
         // Well after the beginning of time, so that a pre-roll has room.
         Self { hearing, answers, at: Moment::START + PATIENCE }
     }
@@ -217,7 +219,7 @@ async fn a_sentence_nobody_wants_any_more_stops() {
     let voice = voice();
     let (sound, mut events) = mpsc::channel(1);
     let long = "This sentence is said again and again. ".repeat(60);
-    let speaking = voice.speak(request(&long, 1.0), sound);
+    let speaking = voice.open(&CallSetting::on_box(Hints::default())).speak(request(&long, 1.0), sound);
     assert!(matches!(events.recv().await, Some(VoiceEvent::Sound { .. })));
     drop(speaking);
     let mut after = 0;

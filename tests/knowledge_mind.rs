@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use milu::knowledge::judge::{Exam, examine};
 use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex};
 use milu::speech::onbox::{Embedder, KnowledgeMind, Pool, PoolSize};
-use milu::speech::{MindEvent, Responder};
+use milu::speech::{CallSetting, Hints, MindEvent, Responder};
 use milu::terms::{Moment, Private, RequestId};
 use tokio::sync::mpsc;
 
@@ -35,7 +35,7 @@ fn clinic() -> KnowledgeMind {
 
 async fn ask(mind: &KnowledgeMind, words: &str) -> Finding {
     let (tell, mut heard) = mpsc::channel(16);
-    let mut thinking = mind.open(tell);
+    let mut thinking = mind.open(&CallSetting::on_box(Hints::default()), tell);
     // A Monday morning in Lagos.
     let now = datetime(2026, 11, 23, 9, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).unwrap();
     thinking.ask(RequestId(1), &Private::new(words.to_owned()), &now);

@@ -10,7 +10,7 @@ use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
-use crate::speech::{EarsEvent, Hearing, MindEvent, Synthesizer, Thinking};
+use crate::speech::{CallSetting, EarsEvent, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
@@ -37,6 +37,7 @@ pub struct CallTask {
     pub thinking: Box<dyn Thinking>,
     pub mind_events: mpsc::Receiver<MindEvent>,
     pub synthesizer: Arc<dyn Synthesizer>,
+    pub setting: CallSetting,
     pub renderings: Arc<Renderings>,
     /// None when nothing of the call can be kept: the disk is full or broken.
     pub memory: Option<CallMemory>,
@@ -192,7 +193,7 @@ impl Running {
         let (lane, sentences) = mpsc::channel(SENTENCES);
         let voice = VoiceLane {
             rate,
-            synthesizer: self.task.synthesizer.clone(),
+            voice: self.task.synthesizer.open(&self.task.setting),
             renderings: self.task.renderings.clone(),
             queue: self.task.leg.mouth.queue.clone(),
             epoch: self.task.leg.mouth.epoch_view(),
@@ -376,7 +377,9 @@ fn ears_wake(event: EarsEvent) -> Wake {
 
 fn mind_wake(event: MindEvent) -> Wake {
     Wake::Tell(match event {
-        MindEvent::Found { request, finding, took } => Input::Found { request, finding, took },
+        MindEvent::Found { request, finding, took, .. } => Input::Found { request, finding, took },
+        MindEvent::Sentence { request, spoken, took, .. } => Input::Sentence { request, spoken, took },
+        MindEvent::Over { request, then } => Input::AnswerOver { request, then },
         MindEvent::Failed { request } => Input::MindFailed { request },
     })
 }

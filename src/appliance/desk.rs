@@ -13,7 +13,7 @@ use crate::call::{Call, CallFacts, Ears, Engines};
 use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
-use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
+use crate::speech::{CallSetting, Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{CallHeader, CallMemory, Vault};
 use crate::terms::{CallId, EndCause};
 
@@ -163,16 +163,18 @@ impl Desk {
         let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
         let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
         let offered_at = facts.offered_at;
-        let hearing = heard.then(|| self.transcriber.open(self.business.hints.clone(), ears_in));
+        let setting = CallSetting { call: Some(facts.id), ..CallSetting::on_box(self.business.hints.clone()) };
+        let hearing = heard.then(|| self.transcriber.open(&setting, ears_in));
         CallTask {
             id: facts.id,
             call: Call::new(facts),
             leg: offer.leg,
             hearing,
             ears_events,
-            thinking: self.responder.open(mind_in),
+            thinking: self.responder.open(&setting, mind_in),
             mind_events,
             synthesizer: self.synthesizer.clone(),
+            setting,
             renderings: self.renderings.clone(),
             memory,
             offered_at,

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::call::Speech;
 use crate::line::{MouthEpoch, MouthFrame};
 use crate::media::{FRAME_MS, Frame, SampleRate};
-use crate::speech::{SpeakRequest, Synthesizer, VoiceEvent};
+use crate::speech::{SpeakRequest, Voice, VoiceEvent};
 use crate::terms::UtteranceId;
 
 use super::renderings::Renderings;
@@ -39,7 +39,7 @@ pub enum LaneEvent {
 
 pub struct VoiceLane {
     pub rate: SampleRate,
-    pub synthesizer: Arc<dyn Synthesizer>,
+    pub voice: Box<dyn Voice>,
     pub renderings: Arc<Renderings>,
     pub queue: mpsc::Sender<MouthFrame>,
     pub epoch: MouthEpoch,
@@ -76,7 +76,7 @@ impl VoiceLane {
             rate: self.rate,
             pace: sentence.speech.pace,
         };
-        let speaking = self.synthesizer.speak(request, sound);
+        let speaking = self.voice.speak(request, sound);
         let mut frames = FrameCutter::new(self.rate);
         let mut total = 0;
         while let Some(event) = slices.recv().await {

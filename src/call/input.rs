@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::conversation::Overlap;
-use crate::knowledge::Finding;
+use crate::knowledge::{Finding, Spoken};
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
 use super::{Confidence, MediaFacts};
@@ -65,6 +65,17 @@ pub enum Input {
         request: RequestId,
         finding: Finding,
         took: Duration,
+    },
+    /// The next sentence of an answer that is still being formed.
+    Sentence {
+        request: RequestId,
+        spoken: Spoken,
+        took: Duration,
+    },
+    /// The answer is complete; `then` is to be done once it has been said.
+    AnswerOver {
+        request: RequestId,
+        then: Option<Finding>,
     },
     MindFailed {
         request: RequestId,

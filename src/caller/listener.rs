@@ -10,7 +10,7 @@ use super::transcript::TurnKey;
 use crate::media::{Frame, SampleRate};
 use crate::ops::MomentSource;
 use crate::speech::onbox::{LoadEars, LoadTurn, Pool, PoolSize, Priority, SmartTurn, StartPool, WhisperEars};
-use crate::speech::{EarsEvent, Hearing, Hints, Transcriber};
+use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
 use crate::terms::{Moment, RequestId};
 
 /// The ears' files, best first.
@@ -94,7 +94,7 @@ impl Listener {
         let turn = self.turns.len();
         self.turns.push(Turn { key, parts: vec![None; parts.len()] });
         for (part, sound) in parts.into_iter().enumerate() {
-            let mut hearing = self.ears.open(Hints::default(), self.to_self.clone());
+            let mut hearing = self.ears.open(&CallSetting::on_box(Hints::default()), self.to_self.clone());
             // The sound is over: its times say nothing any more, only its order.
             for block in sound.chunks(BLOCK) {
                 hearing.frame(&Frame::from_samples(SampleRate::Hz16000, block), Moment::START);

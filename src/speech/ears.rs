@@ -4,8 +4,10 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 pub use crate::call::Confidence;
-use crate::media::Frame;
-use crate::terms::{Language, Moment, Private, RequestId};
+
+use super::CallSetting;
+use crate::media::{Frame, SampleRate};
+use crate::terms::{Moment, Private, RequestId};
 
 /// A maker of words from sound. One is shared by all calls.
 pub trait Transcriber: Send + Sync {
@@ -14,19 +16,15 @@ pub trait Transcriber: Send + Sync {
 
     /// Opens the ears for one call. Answers go to `answers` (bounded to 16: a
     /// call has at most one decode and one judgement in flight).
-    fn open(&self, hints: Hints, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing>;
-}
-
-/// What helps the ears: known before the call.
-#[derive(Clone, Debug, Default)]
-pub struct Hints {
-    pub language: Language,
-    /// Words that callers of this business use: names, places, services.
-    pub words: Vec<String>,
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing>;
 }
 
 /// One call's ears. No method waits: work goes to the engine's own pool.
 pub trait Hearing: Send {
+    /// Media flows from here on, at the line's `rate`: nothing above half of it
+    /// is in the sound, whatever the rate of the frames.
+    fn line_answered(&mut self, rate: SampleRate);
+
     /// The caller's sound, every 20 ms in order, at 16 kHz.
     fn frame(&mut self, frame: &Frame, at: Moment);
 
@@ -74,6 +72,8 @@ pub struct Heard {
     pub request: RequestId,
     pub words: Private<String>,
     pub confidence: Confidence,
+    /// The name of the engine that heard them: `whisper-onbox`.
+    pub engine: &'static str,
     /// From the request to the words.
     pub took: Duration,
     /// How much sound was decoded.

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::knowledge::{Finding, Topic};
+use super::CallSetting;
+use crate::knowledge::{Finding, Spoken, Topic};
 use crate::terms::{Private, RequestId};
 
 /// A maker of answers. One is shared by all calls.
@@ -11,7 +12,7 @@ pub trait Responder: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Opens the mind for one call. Answers go to `answers` (bounded to 16).
-    fn open(&self, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking>;
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking>;
 }
 
 /// One call's mind. It remembers what the call has been about, for follow-ups.
@@ -28,8 +29,30 @@ pub trait Thinking: Send {
     fn abandon(&mut self);
 }
 
+/// What the mind answers to one request: either `Found` or `Failed`, or any
+/// number of `Sentence` and then `Over` or `Failed`.
 #[derive(Clone, Debug)]
 pub enum MindEvent {
-    Found { request: RequestId, finding: Finding, took: Duration },
-    Failed { request: RequestId },
+    /// The whole answer.
+    Found {
+        request: RequestId,
+        finding: Finding,
+        engine: &'static str,
+        took: Duration,
+    },
+    /// The next sentence of an answer that is still being formed.
+    Sentence {
+        request: RequestId,
+        spoken: Spoken,
+        engine: &'static str,
+        took: Duration,
+    },
+    /// The answer is complete; `then` is to be done once it has been said.
+    Over {
+        request: RequestId,
+        then: Option<Finding>,
+    },
+    Failed {
+        request: RequestId,
+    },
 }

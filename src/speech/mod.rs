@@ -5,8 +5,10 @@
 mod ears;
 mod mind;
 pub mod onbox;
+mod setting;
 mod voice;
 
-pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, Transcriber};
+pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindEvent, Responder, Thinking};
-pub use voice::{SpeakRequest, Speaking, Synthesizer, VoiceError, VoiceEvent};
+pub use setting::{CallSetting, Hints};
+pub use voice::{SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};

@@ -1,6 +1,7 @@
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use super::CallSetting;
 use crate::media::SampleRate;
 use crate::terms::UtteranceId;
 
@@ -9,6 +10,12 @@ pub trait Synthesizer: Send + Sync {
     /// The name in records: `piper-onbox`.
     fn name(&self) -> &'static str;
 
+    /// Opens the voice for one call.
+    fn open(&self, setting: &CallSetting) -> Box<dyn Voice>;
+}
+
+/// One call's voice.
+pub trait Voice: Send + Sync {
     /// Starts to speak; sound goes to `sound` in slices, the first as early as
     /// possible. Bounded by the receiver: the engine waits when it is full.
     /// Dropping the returned [`Speaking`] stops the work.
@@ -33,6 +40,8 @@ pub enum VoiceEvent {
     Sound {
         utterance: UtteranceId,
         samples: Vec<i16>,
+        /// The name of the engine that made them: `piper-onbox`.
+        engine: &'static str,
     },
     /// All of the utterance has been sent.
     Done {

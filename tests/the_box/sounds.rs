@@ -8,7 +8,7 @@ use milu::caller::{Voice, VoiceOptions};
 use milu::knowledge::KnowledgeBase;
 use milu::media::{Conversion, Frame, Resampler, SampleRate, g711};
 use milu::speech::onbox::{Embedder, Pool, PoolSize, SmartTurn, WhisperEars};
-use milu::speech::{EarsEvent, Hints, Transcriber};
+use milu::speech::{CallSetting, EarsEvent, Hints, Transcriber};
 use milu::terms::{Language, Moment, RequestId};
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
@@ -104,7 +104,8 @@ pub fn heard(sound: &[i16]) -> String {
     let wide = resampled(sound, SampleRate::Hz8000, Conversion::Hz8000ToHz16000);
     runtime().block_on(async {
         let (tell, mut answers) = tokio::sync::mpsc::channel(4);
-        let mut hearing = EARS.open(Hints { language: Language::English, words: Vec::new() }, tell);
+        let mut hearing =
+            EARS.open(&CallSetting::on_box(Hints { language: Language::English, words: Vec::new() }), tell);
         for chunk in wide.chunks(320) {
             hearing.frame(&Frame::from_samples(SampleRate::Hz16000, chunk), Moment::START);
         }

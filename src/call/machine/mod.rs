@@ -302,6 +302,8 @@ impl Call {
             Input::Heard { request, words, confidence, .. } => self.heard(request, words, confidence, now),
             Input::EarsFailed { request } => self.ears_failed(request, now),
             Input::Found { request, finding, .. } => self.found(request, finding, now),
+            Input::Sentence { request, spoken, .. } => self.found(request, Finding::Answer(spoken), now),
+            Input::AnswerOver { .. } => {}
             Input::MindFailed { request } => self.mind_failed(request, now),
             Input::UtteranceStarted { .. }
             | Input::UtteranceProgress { .. }

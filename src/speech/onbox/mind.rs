@@ -12,7 +12,7 @@ use super::embedder::{EmbedError, Embedder};
 use super::pool::{Pool, Priority};
 use super::whisper::MomentSource;
 use crate::knowledge::{Found, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
-use crate::speech::{MindEvent, Responder, Thinking};
+use crate::speech::{CallSetting, MindEvent, Responder, Thinking};
 use crate::terms::{Private, RequestId};
 
 /// From a text to its meaning.
@@ -25,6 +25,9 @@ pub enum BuildMind {
     #[error("learning the knowledge file: a thread could not be started")]
     Thread(#[source] std::io::Error),
 }
+
+/// The mind's name in records.
+const NAME: &str = "knowledge-onbox";
 
 /// The mind. Cheap to share; it serves all calls.
 pub struct KnowledgeMind {
@@ -97,10 +100,10 @@ where
 
 impl Responder for KnowledgeMind {
     fn name(&self) -> &'static str {
-        "knowledge-onbox"
+        NAME
     }
 
-    fn open(&self, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
+    fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
         Box::new(CallMind {
             engines: Arc::clone(&self.engines),
             pool: Arc::clone(&self.pool),
@@ -209,7 +212,7 @@ impl CallMind {
             }
             let found = find(&engines, &remembered);
             let took = clock().since(asked);
-            question.answer(MindEvent::Found { request, finding: found.finding, took }, found.memory);
+            question.answer(MindEvent::Found { request, finding: found.finding, engine: NAME, took }, found.memory);
         };
         if let Err(error) = self.pool.submit(Priority::Mind, think) {
             // The job was dropped, and with it the question, which says so.
@@ -275,6 +278,7 @@ mod tests {
 
     use super::*;
     use crate::knowledge::Finding;
+    use crate::speech::Hints;
     use crate::speech::onbox::PoolSize;
     use crate::terms::Moment;
 
@@ -288,6 +292,10 @@ mod tests {
         let meaning: Meaning = Arc::new(|_| Err(EmbedError::Run));
         let clock: MomentSource = Arc::new(|| Moment::START);
         KnowledgeMind::new(KnowledgeIndex::new(base(), None), meaning, Arc::clone(pool), clock)
+    }
+
+    fn setting() -> CallSetting {
+        CallSetting::on_box(Hints::default())
     }
 
     fn pool() -> Arc<Pool> {
@@ -329,7 +337,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_is_answered_and_a_follow_up_knows_what_it_was_about() {
         let (tell, mut heard) = mpsc::channel(16);
-        let mut thinking = mind(&pool()).open(tell);
+        let mut thinking = mind(&pool()).open(&setting(), tell);
         ask(&mut *thinking, 1, "What time do you close on Friday?");
         assert!(answer(&mut heard, 1).await.contains("close"));
         ask(&mut *thinking, 2, "And on Saturday?");
@@ -339,7 +347,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_was_abandoned_is_not_what_the_call_was_about() {
         let (tell, mut heard) = mpsc::channel(16);
-        let mut thinking = mind(&pool()).open(tell);
+        let mut thinking = mind(&pool()).open(&setting(), tell);
         ask(&mut *thinking, 1, "What time do you close on Friday?");
         answer(&mut heard, 1).await;
         thinking.abandon();
@@ -351,7 +359,7 @@ mod tests {
     async fn a_newer_question_replaces_one_that_waits() {
         let pool = pool();
         let (tell, mut heard) = mpsc::channel(16);
-        let mut thinking = mind(&pool).open(tell);
+        let mut thinking = mind(&pool).open(&setting(), tell);
         let held = hold(&pool);
         ask(&mut *thinking, 1, "What time do you close on Friday?");
         ask(&mut *thinking, 2, "Are you open now?");
@@ -365,7 +373,7 @@ mod tests {
     async fn a_question_that_finds_no_place_is_said_to_have_failed() {
         let pool = pool();
         let (tell, mut heard) = mpsc::channel(16);
-        let mut thinking = mind(&pool).open(tell);
+        let mut thinking = mind(&pool).open(&setting(), tell);
         let held = hold(&pool);
         for _ in 0..4 {
             pool.submit(Priority::Mind, || {}).unwrap();
@@ -383,7 +391,7 @@ mod tests {
             Arc::new(|text| if text.contains("boom") { panic!("meant by the test") } else { Err(EmbedError::Run) });
         let clock: MomentSource = Arc::new(|| Moment::START);
         let mind = KnowledgeMind::new(KnowledgeIndex::new(base(), None), meaning, pool, clock);
-        let mut thinking = mind.open(tell);
+        let mut thinking = mind.open(&setting(), tell);
         ask(&mut *thinking, 1, "boom");
         assert!(matches!(next(&mut heard).await, MindEvent::Failed { request: RequestId(1) }));
         ask(&mut *thinking, 2, "Are you open now?");
@@ -394,7 +402,7 @@ mod tests {
     async fn two_calls_do_not_share_what_they_were_about() {
         let mind = mind(&pool());
         let (tell, mut heard) = mpsc::channel(16);
-        let (mut one, mut other) = (mind.open(tell.clone()), mind.open(tell));
+        let (mut one, mut other) = (mind.open(&setting(), tell.clone()), mind.open(&setting(), tell));
         ask(&mut *one, 1, "What time do you close on Friday?");
         answer(&mut heard, 1).await;
         ask(&mut *other, 2, "And on Saturday?");

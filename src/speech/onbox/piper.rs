@@ -21,8 +21,11 @@ use super::clauses::{Clause, clauses};
 use super::phonemes::{PhonemeError, Phonemizer};
 use super::pool::{Pool, Priority, rten_companion};
 use crate::media::SampleRate;
-use crate::speech::{SpeakRequest, Speaking, Synthesizer, VoiceError, VoiceEvent};
+use crate::speech::{CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
 use crate::terms::{Private, UtteranceId};
+
+/// The voice's name in records.
+const NAME: &str = "piper-onbox";
 
 /// Frames (11.6 ms each) of an utterance's slices. The first is small, because
 /// the caller waits for it; while one is played the next must be made, which
@@ -45,6 +48,7 @@ const RENDER_QUEUE: usize = 8;
 const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
 
 /// The voice. Cheap to share; one serves all calls.
+#[derive(Clone)]
 pub struct PiperVoice {
     parts: Arc<Parts>,
     pool: Arc<Pool>,
@@ -106,9 +110,15 @@ fn warm(parts: &Arc<Parts>, pool: &Pool) {
 
 impl Synthesizer for PiperVoice {
     fn name(&self) -> &'static str {
-        "piper-onbox"
+        NAME
     }
 
+    fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
+        Box::new(self.clone())
+    }
+}
+
+impl Voice for PiperVoice {
     fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
         self.start(request, sound, LIVE)
     }
@@ -164,7 +174,9 @@ impl Driver {
             let (back, slice) = self.in_pool(making).await?;
             match slice? {
                 Slice::Sound(samples) if samples.is_empty() => {}
-                Slice::Sound(samples) => self.deliver(VoiceEvent::Sound { utterance: self.utterance, samples }).await,
+                Slice::Sound(samples) => {
+                    self.deliver(VoiceEvent::Sound { utterance: self.utterance, samples, engine: NAME }).await
+                }
                 Slice::End => return Ok(()),
             }
             making = back;

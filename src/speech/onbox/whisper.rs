@@ -18,12 +18,15 @@ use self::words::is_phantom;
 use super::pool::{Pool, PoolFull, Priority, rten_companion};
 use super::smart_turn::{SmartTurn, WINDOW};
 use super::turn_sound::TurnSound;
-use crate::media::Frame;
-use crate::speech::{Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, Transcriber};
+use crate::media::{Frame, SampleRate};
+use crate::speech::{CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 use crate::terms::{Moment, Private, RequestId};
 
 /// Where the ears read the time: for how long a decode took, and nothing else.
 pub type MomentSource = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// The ears' name in records.
+const NAME: &str = "whisper-onbox";
 
 /// A block of 20 ms below this (-55 dBFS) holds nobody's voice: line noise on
 /// a quiet trunk is at -65, a whisper into a telephone at -45.
@@ -65,13 +68,13 @@ impl WhisperEars {
 
 impl Transcriber for WhisperEars {
     fn name(&self) -> &'static str {
-        "whisper-onbox"
+        NAME
     }
 
-    fn open(&self, hints: Hints, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
         self.engines.whisper.call_began();
         Box::new(WhisperHearing {
-            prompt: self.engines.whisper.prompt(&hints.words),
+            prompt: self.engines.whisper.prompt(&setting.hints.words),
             engines: Arc::clone(&self.engines),
             pool: Arc::clone(&self.pool),
             now: Arc::clone(&self.now),
@@ -97,6 +100,9 @@ struct WhisperHearing {
 }
 
 impl Hearing for WhisperHearing {
+    /// It hears the same at either rate.
+    fn line_answered(&mut self, _rate: SampleRate) {}
+
     fn frame(&mut self, frame: &Frame, at: Moment) {
         self.sound.push(frame, at);
     }
@@ -123,6 +129,7 @@ impl Hearing for WhisperHearing {
                     request,
                     words: Private::new(words),
                     confidence,
+                    engine: NAME,
                     took: now().since(asked),
                     sound: length(&sound),
                 }),

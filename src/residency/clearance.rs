@@ -1,0 +1,85 @@
+use super::{DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
+
+/// The leave to send one payload to one destination. It cannot be made, copied
+/// or changed outside this module, and the door takes it away.
+#[derive(Debug)]
+pub struct Clearance {
+    pub(super) destination: DestinationId,
+    pub(super) classes: Vec<DataClass>,
+    pub(super) verdict: Verdict,
+    pub(super) ground: Ground,
+    pub(super) rows: Vec<String>,
+    pub(super) safeguards: Safeguards,
+}
+
+impl Clearance {
+    pub const fn destination(&self) -> &DestinationId {
+        &self.destination
+    }
+
+    pub fn classes(&self) -> &[DataClass] {
+        &self.classes
+    }
+
+    /// `Raw` or `Redacted`; a clearance is never `Local`.
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    pub const fn ground(&self) -> Ground {
+        self.ground
+    }
+
+    /// The rows of the table that gave the leave.
+    pub fn rows(&self) -> &[String] {
+        &self.rows
+    }
+
+    /// What the request must carry for the leave to hold.
+    pub const fn safeguards(&self) -> &Safeguards {
+        &self.safeguards
+    }
+}
+
+/// A payload with the leave to send it. Opened by the door alone.
+#[derive(Debug)]
+#[must_use = "a cleared payload that is not sent was cleared for nothing"]
+pub struct Cleared<T> {
+    payload: T,
+    clearance: Clearance,
+}
+
+impl<T> Cleared<T> {
+    pub(super) fn new(payload: T, to: DestinationId, classes: &[DataClass], decision: &Decision) -> Self {
+        let clearance = Clearance {
+            destination: to,
+            classes: classes.to_vec(),
+            verdict: decision.verdict,
+            ground: decision.ground,
+            rows: decision.rows.clone(),
+            safeguards: decision.safeguards.clone(),
+        };
+        Self { payload, clearance }
+    }
+
+    pub const fn clearance(&self) -> &Clearance {
+        &self.clearance
+    }
+
+    /// Both parts, for the door. The payload alone is data and no leave.
+    pub(crate) fn into_parts(self) -> (T, Clearance) {
+        (self.payload, self.clearance)
+    }
+}
+
+/// Takes identifiers out of text.
+pub trait Redact {
+    fn redact(&self, text: &str) -> String;
+}
+
+/// What can be cleared.
+pub trait Payload: Sized {
+    /// The payload without identifiers; none if it cannot be had without them,
+    /// as sound cannot.
+    fn redacted(self, redact: &dyn Redact) -> Option<Self>;
+}
