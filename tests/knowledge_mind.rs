@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
-use milu::knowledge::judge::{Exam, examine};
+use milu::knowledge::judge::{Exam, Verdict, examine, judge};
 use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex};
 use milu::speech::onbox::{Embedder, KnowledgeMind, Pool, PoolSize};
 use milu::speech::{CallSetting, Hints, MindEvent, Responder};
@@ -87,5 +87,33 @@ fn fifty_questions_in_other_words_are_answered_and_twenty_strangers_refused() {
         assert!(marks.wrong <= 1, "{marks:?}");
         assert!(marks.refused - marks.asked_back >= 18, "{marks:?}");
         assert_eq!(marks.answered_out_of_scope, 0, "{marks:?}");
+    }
+}
+
+#[test]
+fn questions_as_the_ears_wrote_them_down_are_answered_and_strangers_are_refused() {
+    let embedder = embedder();
+    let passages: Vec<String> = base().passages().into_iter().map(|p| p.text).collect();
+    let index = KnowledgeIndex::new(base(), Some(embedder.embed_all(&passages).unwrap()));
+    let now = datetime(2026, 11, 23, 9, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).unwrap();
+    let all: toml::Table = include_str!("knowledge/heard.toml").parse().unwrap();
+    for set in ["questions", "judge_set"] {
+        let of_set = all["question"].as_array().unwrap().iter().filter(|q| q["set"].as_str() == Some(set));
+        let text = toml::to_string(&toml::Table::from_iter([(
+            "question".to_owned(),
+            toml::Value::Array(of_set.cloned().collect()),
+        )]));
+        let exams = exams(&text.unwrap(), &index, &embedder);
+        let missed: Vec<&str> = exams
+            .iter()
+            .filter(|exam| {
+                matches!(judge(&index, exam, &now), Verdict::Missed | Verdict::WrongIfConfirmed | Verdict::Wrong)
+            })
+            .map(|exam| exam.words.as_str())
+            .collect();
+        let marks = examine(&index, &exams, &now);
+        assert!(marks.right + marks.right_if_confirmed >= 41, "{marks:?} {missed:#?}");
+        assert!(marks.wrong <= 1, "{marks:?}");
+        assert!(marks.refused >= 18 && marks.answered_out_of_scope == 0, "{marks:?} {missed:#?}");
     }
 }

@@ -18,7 +18,9 @@ use milu::call::{
 };
 use milu::media::SampleRate;
 use milu::store::journal::{Entry, Kind};
-use milu::store::{CallHeader, Clock, Keyring, Leg, OpenError, ReadError, RenderingKey, Rendition, Vault};
+use milu::store::{
+    CallHeader, Clock, Keyring, Leg, OpenError, ReadError, RenderingKey, Rendition, SecondHearing, Vault, Waiting,
+};
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private};
 
 const CANARY: &str = "the heron stands on the jollof";
@@ -401,4 +403,41 @@ async fn a_crash_does_not_excuse_sound_that_is_missing_below_the_high_water_mark
     fs::write(&file.path, &bytes[..bytes.len() - file.segment_bytes]).unwrap();
     let refused = vault.play(call(1)).await.unwrap_err();
     assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    for n in 1..=2 {
+        vault.begin_call(&header(n)).await.unwrap().finish(record(n)).await.unwrap();
+    }
+    assert!(vault.hear_again(call(1), at(100)).await.unwrap());
+    assert!(vault.hear_again(call(2), at(200)).await.unwrap());
+    assert!(!vault.hear_again(call(2), at(50)).await.unwrap(), "it waits already");
+    vault.close().await;
+    drop(vault);
+
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.next_to_hear_again(at(99)).await.unwrap(), None);
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(1), tries: 0 }));
+    vault.postpone_hearing(call(1), at(400)).await.unwrap();
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(2), tries: 0 }));
+    let heard = SecondHearing {
+        turn: 0,
+        words: Private::new(CANARY.to_owned()),
+        engine: "deepgram".to_owned(),
+        heard_at: at(301),
+    };
+    vault.settle_hearing(call(2), std::slice::from_ref(&heard)).await.unwrap();
+    assert_eq!(vault.second_hearings(call(2)).await.unwrap(), [heard]);
+    assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 1);
+    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), Some(Waiting { call: call(1), tries: 1 }));
+    vault.settle_hearing(call(1), &[]).await.unwrap();
+    assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 0);
+    vault.close().await;
+    for path in files_below(dir.path()) {
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()), "{}", path.display());
+    }
 }

@@ -27,6 +27,13 @@ pub(super) struct Document {
     pub(super) answer: String,
 }
 
+impl Document {
+    /// Its words as they are written, one by one.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.questions.iter().chain([&self.answer]).flat_map(|text| tokens(text)).collect()
+    }
+}
+
 impl Lexicon {
     pub(super) fn new(documents: &[Document]) -> Self {
         let mut postings: BTreeMap<String, Vec<(usize, f32)>> = BTreeMap::new();

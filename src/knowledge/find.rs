@@ -5,12 +5,13 @@
 use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 
-use super::bm25::Lexicon;
+use super::bm25::{Document, Lexicon};
 use super::clauses;
 use super::file::KnowledgeBase;
 use super::finding::{Finding, Spoken};
 use super::intent::{self, Intent};
 use super::say::{HoursQuestion, say_hours};
+use super::sounds_like::{Mended, PutIn, SoundsLike};
 use super::spoken::as_spoken;
 use super::topic::{Topic, sentences};
 use super::when::{Understood, When, understand};
@@ -57,6 +58,13 @@ const LEXICAL_SHARE: f32 = 0.20;
 /// questions out of scope is a word that the business never wrote.
 const UNKNOWN_WORDS: f32 = 0.20;
 
+/// By so much must a mended question be nearer than the one that was heard.
+const MENDED_BY: f32 = 0.05;
+/// And so near at least, for strangers' words can be mended too.
+const MENDED_LEAST: f32 = 0.42;
+/// Two words no farther than this sound the same to most ears.
+const ALIKE: f32 = 0.12;
+
 impl Bands {
     fn suffice(&self, score: f32, lead: f32) -> bool {
         self.answer.iter().any(|(least, ahead)| score >= *least && lead >= *ahead)
@@ -71,6 +79,7 @@ pub struct KnowledgeIndex {
     base: KnowledgeBase,
     topics: Vec<Topic>,
     lexicon: Lexicon,
+    sounds_like: SoundsLike,
     /// For each passage, the index of its topic, and its embedding.
     vectors: Option<Vec<(usize, Vec<f32>)>>,
 }
@@ -96,13 +105,16 @@ impl KnowledgeIndex {
     /// alone decide.
     pub fn new(base: KnowledgeBase, vectors: Option<Vec<Vec<f32>>>) -> Self {
         let topics = base.topics();
-        let lexicon = Lexicon::new(&base.documents());
+        let documents = base.documents();
+        let lexicon = Lexicon::new(&documents);
+        let written: Vec<String> = documents.iter().flat_map(Document::words).collect();
+        let sounds_like = SoundsLike::new(written.iter().map(String::as_str));
         let passages = base.passages();
         let vectors = vectors.filter(|v| v.len() == passages.len()).map(|vectors| {
             let owner = |topic| topics.iter().position(|t| *t == topic).unwrap_or(0);
             passages.iter().zip(vectors).map(|(p, v)| (owner(p.topic), v)).collect()
         });
-        Self { base, topics, lexicon, vectors }
+        Self { base, topics, lexicon, sounds_like, vectors }
     }
 
     pub const fn base(&self) -> &KnowledgeBase {
@@ -110,13 +122,17 @@ impl KnowledgeIndex {
     }
 
     /// The texts whose embeddings [`Self::find`] wants for these words, at
-    /// most three: the question without its courtesies, its Pidgin in English,
-    /// and clauses of it. None if no embedding is needed, which spares the
+    /// most four: the question without its courtesies, its Pidgin in English,
+    /// clauses of it, and what may have been said instead. None if no embedding is needed, which spares the
     /// embedder's time.
     pub fn texts_to_embed(&self, words: &str) -> Vec<String> {
         match intent::read(&tokens(words), &self.base) {
             Intent::Settled(_) => Vec::new(),
-            Intent::Question(question) => clauses::texts(words, &question),
+            Intent::Question(question) => {
+                let mut texts = clauses::texts(words, &question);
+                texts.extend(self.mended(&question).map(|mended| mended.words.join(" ")));
+                texts
+            }
         }
     }
 
@@ -130,9 +146,54 @@ impl KnowledgeIndex {
             Intent::Settled(finding) => return Found { finding, memory: memory.clone(), score: 1.0 },
             Intent::Question(words) => Question::new(words, now, &self.base),
         };
-        self.calendar(&question, memory, now)
+        let mended = self.mended(&question.words);
+        let (vectors, of_mended) = match vectors.split_last() {
+            Some((last, others)) if mended.is_some() => (others, std::slice::from_ref(last)),
+            _ => (vectors, &[][..]),
+        };
+        let found = self
+            .calendar(&question, memory, now)
             .or_else(|| self.follow_up(&question, memory, now))
-            .unwrap_or_else(|| self.retrieve(&question, vectors, memory, now))
+            .unwrap_or_else(|| self.retrieve(&question, vectors, memory, now));
+        let settled = !matches!(found.finding, Finding::Unknown | Finding::Maybe { .. });
+        let perhaps = mended.filter(|_| !settled).and_then(|mended| {
+            let question = Question::new(mended.words, now, &self.base);
+            self.perhaps(&question, &mended.put_in, of_mended, memory, now)
+        });
+        match perhaps {
+            Some(perhaps) if perhaps.score > found.score + MENDED_BY => perhaps,
+            _ => found,
+        }
+    }
+
+    /// The question with what was perhaps said in place of what the file never wrote.
+    fn mended(&self, question: &[String]) -> Option<Mended> {
+        self.sounds_like.mend(question, |stem| self.lexicon.knows(stem))
+    }
+
+    /// What a mended question may mean, if what was put in belongs to it and
+    /// something else speaks for it: another word, or a sound all but the same.
+    /// It is asked back, however near.
+    fn perhaps(
+        &self,
+        mended: &Question,
+        put_in: &[PutIn],
+        vectors: &[Vec<f32>],
+        memory: &Recollection,
+        now: DateTime,
+    ) -> Option<Found> {
+        let found = self.retrieve(mended, vectors, memory, now);
+        let &(best, score) = self.rank(mended, vectors).ranked.first()?;
+        let of_best = |stem: &str| self.lexicon.has(best, stem);
+        let heard = |stem: &String| !put_in.iter().any(|put| put.stem == *stem);
+        let supported = mended.content.iter().any(|stem| heard(stem) && of_best(stem));
+        let belongs = put_in.iter().any(|put| of_best(&put.stem) && (supported || put.far <= ALIKE));
+        match found.finding {
+            _ if !belongs || score < MENDED_LEAST => None,
+            Finding::Maybe { .. } => Some(found),
+            Finding::Answer(_) => Some(self.maybe(self.topics[best], mended, memory, now, score)),
+            _ => None,
+        }
     }
 
     /// The answer to a topic that was chosen without words.

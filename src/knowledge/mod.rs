@@ -16,6 +16,7 @@ pub mod numbers;
 pub mod readback;
 pub mod say;
 mod sayings;
+mod sounds_like;
 mod spoken;
 mod topic;
 pub mod when;

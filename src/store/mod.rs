@@ -6,6 +6,7 @@
 //! It never decides what is kept or for how long, and never talks to a network.
 
 mod call_memory;
+mod catch_up;
 mod disk;
 mod index;
 pub mod journal;
@@ -19,10 +20,12 @@ mod recovery;
 mod renderings;
 mod sound;
 mod tink;
+mod transfers;
 mod v1;
 mod vault;
 
 pub use call_memory::CallMemory;
+pub use catch_up::{SecondHearing, Waiting};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};
 pub use playback::SoundError;
@@ -31,4 +34,5 @@ pub use records::{CallHeader, CallSummary, ReadRowError, RowError};
 pub use recovery::RecoveryError;
 pub use renderings::{RenderingKey, Rendition};
 pub use sound::Leg;
-pub use vault::{ExportError, KeepError, OpenError, ReadError, SoundFile, Vault};
+pub use transfers::{RegisterError, TransferQuery, TransferTotal};
+pub use vault::{ExportError, KeepError, OpenError, ReadError, SettleError, SoundFile, Vault};

@@ -51,11 +51,11 @@ pub enum RowError {
     Json(#[from] serde_json::Error),
 }
 
-fn place(call: CallId, table: &str, number: i64) -> Vec<u8> {
+pub(super) fn place(call: CallId, table: &str, number: i64) -> Vec<u8> {
     format!("milu/1/words/{call}/{table}/{number}").into_bytes()
 }
 
-fn ns(at: Timestamp) -> i64 {
+pub(super) fn ns(at: Timestamp) -> i64 {
     // Nanoseconds fit 64 bits until the year 2262.
     i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Speaker};
+use crate::residency::{DataClass, Ground, Verdict};
 use crate::store::journal::Kind;
 use crate::terms::{EndCause, InvalidPhoneNumber, PhoneNumber, Private};
 
@@ -45,6 +46,18 @@ names!(kind_name, kind, Kind, {
     Offered = "offered", Answered = "answered", NoticePlayed = "notice-played",
     RecordingStarted = "recording-started", Heard = "heard", Said = "said", MessageTaken = "message-taken",
     Transferred = "transferred", Ended = "ended",
+});
+
+names!(class_name, class, DataClass, {
+    CallAudio = "call-audio", Transcript = "transcript", Reply = "reply", Knowledge = "knowledge", Contact = "contact",
+    Payment = "payment", Credential = "credential", Sensitive = "sensitive", Telemetry = "telemetry",
+});
+
+names!(verdict_name, verdict, Verdict, { Local = "local", Redacted = "redacted", Raw = "raw" });
+
+names!(ground_name, ground, Ground, {
+    Consent = "consent", Contract = "contract", LegalObligation = "legal-obligation",
+    VitalInterest = "vital-interest", PublicInterest = "public-interest", LegitimateInterest = "legitimate-interest",
 });
 
 /// The part of a turn that is nobody's secret.

@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::call_memory::CallMemory;
+use super::catch_up::{self, SecondHearing, Waiting};
 use super::disk::{self, Disk, FILE_MODE, RealDisk};
 use super::index::{Index, IndexError};
 use super::keyring::{CallKey, Keyring, KeyringStatus, RandomFailed};
@@ -22,8 +23,10 @@ use super::records::{self, CallHeader, CallSummary, ReadRowError, RowError};
 use super::recovery::{self, RecoveryError};
 use super::renderings::{self, RenderingKey};
 use super::sound::{self, Leg, Place, SEGMENT};
+use super::transfers::{self, RegisterError, TransferQuery, TransferTotal};
 use crate::call::CallRecord;
 use crate::media::SampleRate;
+use crate::residency::Transfer;
 use crate::terms::{CallId, Private};
 
 #[derive(Debug, Error)]
@@ -79,6 +82,15 @@ pub enum ReadError {
     Sound(#[from] SoundError),
     #[error("reading call {0}: the reader ended early")]
     ReaderEnded(CallId),
+}
+
+/// Settling a second hearing failed.
+#[derive(Debug, Error)]
+pub enum SettleError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Row(#[from] RowError),
 }
 
 #[derive(Debug, Error)]
@@ -218,11 +230,7 @@ impl Vault {
 
     /// One leg of the recording as a WAV file.
     pub async fn play_leg(&self, call: CallId, leg: Leg) -> Result<Vec<u8>, ReadError> {
-        let (rate, [caller, boxed]) = self.legs(call).await?;
-        let sound = match leg {
-            Leg::Caller => caller,
-            Leg::Box => boxed,
-        };
+        let (rate, sound) = self.leg_sound(call, leg).await?;
         Ok(playback::wav(rate, &[&sound]))
     }
 
@@ -259,6 +267,66 @@ impl Vault {
     /// Keeps a fixed sentence; what was not used for longest makes room.
     pub async fn keep_rendering(&self, key: &RenderingKey, samples: &[i16]) -> Result<(), IndexError> {
         renderings::keep(&self.rooms.index, key, samples).await
+    }
+
+    /// Puts a call into the queue of those to be heard again. False when the
+    /// queue is full.
+    pub async fn hear_again(&self, call: CallId, due_at: Timestamp) -> Result<bool, IndexError> {
+        catch_up::enqueue(&self.rooms.index, call, due_at).await
+    }
+
+    /// The call that is to be heard again next.
+    pub async fn next_to_hear_again(&self, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
+        catch_up::next_due(&self.rooms.index, now).await
+    }
+
+    /// How many calls wait to be heard again.
+    pub async fn waiting_to_be_heard_again(&self) -> Result<u64, IndexError> {
+        catch_up::waiting_count(&self.rooms.index).await
+    }
+
+    /// It did not work; it is due again at `due_at`.
+    pub async fn postpone_hearing(&self, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
+        catch_up::postpone(&self.rooms.index, call, due_at).await
+    }
+
+    /// Takes a call out of that queue and keeps what was heard, which may be
+    /// nothing: it was given up.
+    pub async fn settle_hearing(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), SettleError> {
+        let (_, key) = self.unlock(call).await?;
+        Ok(catch_up::settle(&self.rooms.index, call, &key.words, heard).await?)
+    }
+
+    /// What a second hearing gave for a call.
+    pub async fn second_hearings(&self, call: CallId) -> Result<Vec<SecondHearing>, ReadError> {
+        let (_, key) = self.unlock(call).await?;
+        Ok(catch_up::hearings(&self.rooms.index, call, &key.words).await?)
+    }
+
+    /// The sound of one leg from its beginning, and its rate, for engines that
+    /// hear it again.
+    pub async fn leg_sound(&self, call: CallId, leg: Leg) -> Result<(SampleRate, Vec<i16>), ReadError> {
+        let (rate, [caller, boxed]) = self.legs(call).await?;
+        let sound = match leg {
+            Leg::Caller => caller,
+            Leg::Box => boxed,
+        };
+        Ok((rate, sound))
+    }
+
+    /// Writes rows of the register of transfers, all of them or none.
+    pub async fn register(&self, transfers: &[Transfer]) -> Result<(), RegisterError> {
+        transfers::write(&self.rooms.index, transfers).await
+    }
+
+    /// Rows of the register of transfers, newest first.
+    pub async fn transfers(&self, query: TransferQuery) -> Result<Vec<Transfer>, RegisterError> {
+        transfers::read(&self.rooms.index, query).await
+    }
+
+    /// What went to each destination at or after `since`.
+    pub async fn transfer_totals(&self, since: Timestamp) -> Result<Vec<TransferTotal>, RegisterError> {
+        transfers::totals(&self.rooms.index, since).await
     }
 
     /// The key of a call's sound files, for an independent reader.

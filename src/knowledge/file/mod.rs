@@ -7,10 +7,13 @@ mod markdown;
 mod toml;
 mod values;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::civil::DateTime;
 
 use super::hours::{OpenSpan, OpeningHours};
 use super::mistake::{Collector, Mistakes, Wrong};
+use super::words::{is_stop_word, stem, tokens};
 use crate::terms::PhoneNumber;
 pub use draft::{
     MAX_ANSWER_CHARS, MAX_ENTRIES, MAX_HOLIDAYS, MAX_PEOPLE, MAX_PRONUNCIATIONS, MAX_QUESTION_CHARS, MAX_WAYS,
@@ -104,14 +107,41 @@ impl KnowledgeBase {
         }
     }
 
+    /// Words with which one fact alone is asked for, such as "genotype": what
+    /// speech recognition is least likely to expect. The longest of each fact.
+    fn telling_words(&self) -> Vec<String> {
+        /// Shorter ones are common words, which need no help.
+        const LEAST_LETTERS: usize = 4;
+        /// So many of each fact, that all facts have their turn.
+        const OF_EACH: usize = 2;
+        let of = |entry: &Entry| -> BTreeSet<String> {
+            let asked = entry.ask.iter().flat_map(|way| tokens(way));
+            let telling = |w: &String| w.len() >= LEAST_LETTERS && w.bytes().all(|b| b.is_ascii_lowercase());
+            asked.filter(|w| telling(w) && !is_stop_word(w)).collect()
+        };
+        let all: Vec<BTreeSet<String>> = self.entries.iter().map(of).collect();
+        let mut having: BTreeMap<String, usize> = BTreeMap::new();
+        for words in &all {
+            let stems: BTreeSet<String> = words.iter().map(|word| stem(word)).collect();
+            stems.into_iter().for_each(|stem| *having.entry(stem).or_default() += 1);
+        }
+        let mut telling = Vec::new();
+        for words in &all {
+            let mut its: Vec<&String> = words.iter().filter(|word| having.get(&stem(word)) == Some(&1)).collect();
+            its.sort_by_key(|word| std::cmp::Reverse(word.len()));
+            telling.extend(its.into_iter().take(OF_EACH).cloned());
+        }
+        telling
+    }
+
     /// Words that callers of this business use and the ears should expect.
     pub fn hint_words(&self) -> Vec<String> {
-        /// Whisper's prompt holds some 220 tokens; fifty names fill it.
+        /// Whisper's prompt holds some 220 tokens; fifty names and words fill it.
         const MOST: usize = 50;
         let people = self.people.iter().map(|p| p.name.clone());
         let words = self.pronunciations.iter().map(|p| p.word.clone());
         let mut hints: Vec<String> = vec![self.name.clone()];
-        for word in people.chain(words) {
+        for word in people.chain(words).chain(self.telling_words()) {
             if hints.len() < MOST && !hints.contains(&word) {
                 hints.push(word);
             }

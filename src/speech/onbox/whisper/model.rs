@@ -37,7 +37,7 @@ const TOKENS_MORE: usize = 6;
 
 /// Tokens of the business's words before the sound. Whisper takes 223; each
 /// costs time in every decode (about 1 ms), and the first are the likeliest.
-const PROMPT_TOKENS: usize = 96;
+const PROMPT_TOKENS: usize = 160;
 
 /// What a turn without any token is given: surely nothing.
 pub(super) const NOTHING: Confidence =

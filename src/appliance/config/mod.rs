@@ -1,6 +1,13 @@
 //! The configuration file `milu.toml`: text turned into what each part needs,
 //! all of it before a port is opened. Secrets are never in it.
 
+mod cloud;
+
+pub use cloud::{
+    AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
+    UplinkSound, WyomingSection,
+};
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +33,8 @@ pub struct Config {
     pub grace_period_s: u32,
     pub speech: SpeechConfig,
     pub recording: RecordingConfig,
+    pub privacy: PrivacyConfig,
+    pub outside: OutsideConfig,
     pub sip_lines: Vec<SipLineConfig>,
 }
 
@@ -57,6 +66,19 @@ impl Default for RecordingConfig {
     fn default() -> Self {
         Self { enabled: true }
     }
+}
+
+/// What may leave the box.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivacyConfig {
+    /// The residency policy; without one nothing leaves.
+    pub policy: Option<PathBuf>,
+    /// The owner's Ed25519 key, 64 hexadecimal digits: its signature lets a
+    /// wider policy take effect before its notice period is over.
+    pub owner_key: Option<String>,
+    /// A PEM file of certificate authorities to trust beside the public ones.
+    pub extra_roots: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +113,16 @@ struct Text {
     speech: SpeechConfig,
     #[serde(default)]
     recording: RecordingConfig,
+    #[serde(default)]
+    privacy: PrivacyConfig,
+    deepgram: Option<DeepgramSection>,
+    anthropic: Option<AnthropicSection>,
+    openai: Option<OpenAiSection>,
+    elevenlabs: Option<ElevenLabsSection>,
+    wyoming_ears: Option<WyomingSection>,
+    wyoming_voice: Option<WyomingSection>,
+    #[serde(default)]
+    budget: BudgetSection,
     #[serde(default)]
     sip_line: Vec<SipLineText>,
 }
@@ -181,7 +213,19 @@ impl Config {
 
     fn parse(text: &str, path: &str, base: &Path) -> Result<Self, ConfigError> {
         let parsed: Text = toml::from_str(text).map_err(|e| syntax(text, path, &e))?;
-        let Text { the_box, speech, recording, sip_line } = parsed;
+        let Text { the_box, speech, recording, mut privacy, sip_line, mut budget, .. } = parsed;
+        for path in [&mut privacy.policy, &mut privacy.extra_roots, &mut budget.prices].into_iter().flatten() {
+            *path = base.join(&path);
+        }
+        let outside = OutsideConfig {
+            deepgram: parsed.deepgram,
+            anthropic: parsed.anthropic,
+            openai: parsed.openai,
+            elevenlabs: parsed.elevenlabs,
+            wyoming_ears: parsed.wyoming_ears,
+            wyoming_voice: parsed.wyoming_voice,
+            budget,
+        };
         let data_dir = base.join(&the_box.data_dir);
         let value = |key, what: String| ConfigError::Value { path: path.to_owned(), key, what };
         if speech.threads == 0 || speech.threads > 64 {
@@ -194,6 +238,11 @@ impl Config {
                 return Err(value("sip_line.id", format!("two lines are named {}; each needs its own name", line.id)));
             }
             lines.push(line);
+        }
+        if outside.names_an_engine() && privacy.policy.is_none() {
+            let what = "an engine outside the box is named, and no policy that lets anything go there; name one, \
+                        such as a copy of firmware-config/residency/nigeria-ndpa-2023.toml";
+            return Err(value("privacy.policy", what.into()));
         }
         if lines.is_empty() {
             return Err(value("sip_line", "there is no telephone line; add a [[sip_line]] with an id".into()));
@@ -211,6 +260,8 @@ impl Config {
             data_dir,
             speech,
             recording,
+            privacy,
+            outside,
             sip_lines: lines,
         })
     }

@@ -1,0 +1,156 @@
+//! The queue of calls to be heard again, and what the second hearing gave. It
+//! survives a power cut: a call leaves the queue in the transaction that keeps
+//! its words.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::index::{Index, IndexError};
+use super::keyring::Key;
+use super::records::{ReadRowError, RowError, ns, place};
+use super::v1;
+use crate::terms::{CallId, Private};
+
+/// Calls that wait: a box that is cut off for weeks answers some thousands. What
+/// does not fit is not heard again; its record stands as it was.
+const WAITING_MAX: i64 = 5_000;
+
+/// A call that waits to be heard again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    pub call: CallId,
+    /// How often it has been tried in vain.
+    pub tries: u32,
+}
+
+/// The words of one turn of the caller, heard again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SecondHearing {
+    /// The turn's place in the record, from 0.
+    pub turn: usize,
+    pub words: Private<String>,
+    /// The engine that heard them.
+    pub engine: String,
+    pub heard_at: Timestamp,
+}
+
+/// Puts a call into the queue, due at `due_at`. False when the queue is full.
+pub(super) async fn enqueue(index: &Index, call: CallId, due_at: Timestamp) -> Result<bool, IndexError> {
+    let done = sqlx::query(
+        "INSERT INTO catch_up (call, due_at_ns, tries) SELECT ?, ?, 0
+         WHERE (SELECT count(*) FROM catch_up) < ? ON CONFLICT (call) DO NOTHING",
+    )
+    .bind(call.as_str())
+    .bind(ns(due_at))
+    .bind(WAITING_MAX)
+    .execute(&index.write)
+    .await
+    .map_err(IndexError::sql("queueing a call to be heard again"))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The call that has waited longest among those that are due.
+pub(super) async fn next_due(index: &Index, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
+    let row = sqlx::query("SELECT call, tries FROM catch_up WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1")
+        .bind(ns(now))
+        .fetch_optional(&index.read)
+        .await
+        .map_err(IndexError::sql("looking for a call to be heard again"))?;
+    Ok(row.as_ref().and_then(waiting))
+}
+
+fn waiting(row: &SqliteRow) -> Option<Waiting> {
+    let call: String = row.try_get("call").ok()?;
+    Some(Waiting { call: CallId::parse(&call).ok()?, tries: row.try_get("tries").ok()? })
+}
+
+/// How many calls wait.
+pub(super) async fn waiting_count(index: &Index) -> Result<u64, IndexError> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM catch_up")
+        .fetch_one(&index.read)
+        .await
+        .map_err(IndexError::sql("counting the calls to be heard again"))?;
+    Ok(v1::natural(count).unwrap_or(0))
+}
+
+/// It did not work; it is due again at `due_at`.
+pub(super) async fn postpone(index: &Index, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
+    sqlx::query("UPDATE catch_up SET due_at_ns = ?, tries = tries + 1 WHERE call = ?")
+        .bind(ns(due_at))
+        .bind(call.as_str())
+        .execute(&index.write)
+        .await
+        .map_err(IndexError::sql("postponing a call to be heard again"))?;
+    Ok(())
+}
+
+/// Takes a call out of the queue, heard or given up, and keeps what was heard.
+pub(super) async fn settle(index: &Index, call: CallId, key: &Key, heard: &[SecondHearing]) -> Result<(), RowError> {
+    let acquiring = IndexError::sql("keeping a second hearing");
+    let mut connection = index.write.acquire().await.map_err(acquiring)?;
+    let settled = settle_all(&mut connection, call, key, heard).await;
+    if settled.is_err() {
+        // As with the record: after a full disk the connection is of no more use.
+        connection.close_on_drop();
+    }
+    settled
+}
+
+async fn settle_all(
+    connection: &mut SqliteConnection,
+    call: CallId,
+    key: &Key,
+    heard: &[SecondHearing],
+) -> Result<(), RowError> {
+    let doing = "keeping a second hearing";
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    for hearing in heard {
+        let turn = v1::integer(hearing.turn as u64);
+        let sealed = key.seal(hearing.words.expose().as_bytes(), &place(call, "second_hearings", turn))?;
+        sqlx::query(
+            "INSERT INTO second_hearings (call, turn, engine, heard_at_ns, sealed) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (call, turn) DO UPDATE SET
+             engine = excluded.engine, heard_at_ns = excluded.heard_at_ns, sealed = excluded.sealed",
+        )
+        .bind(call.as_str())
+        .bind(turn)
+        .bind(&hearing.engine)
+        .bind(ns(hearing.heard_at))
+        .bind(sealed)
+        .execute(&mut *all)
+        .await
+        .map_err(IndexError::sql(doing))?;
+    }
+    sqlx::query("DELETE FROM catch_up WHERE call = ?")
+        .bind(call.as_str())
+        .execute(&mut *all)
+        .await
+        .map_err(IndexError::sql(doing))?;
+    all.commit().await.map_err(IndexError::sql(doing))?;
+    Ok(())
+}
+
+/// What a second hearing gave for a call, by turn.
+pub(super) async fn hearings(index: &Index, call: CallId, key: &Key) -> Result<Vec<SecondHearing>, ReadRowError> {
+    let rows =
+        sqlx::query("SELECT turn, engine, heard_at_ns, sealed FROM second_hearings WHERE call = ? ORDER BY turn")
+            .bind(call.as_str())
+            .fetch_all(&index.read)
+            .await
+            .map_err(IndexError::sql("reading a second hearing"))?;
+    let damaged = ReadRowError::Damaged { call, what: "second hearing" };
+    rows.iter().map(|row| hearing(row, call, key)).collect::<Option<_>>().ok_or(damaged)
+}
+
+fn hearing(row: &SqliteRow, call: CallId, key: &Key) -> Option<SecondHearing> {
+    let (turn, heard_at_ns): (i64, i64) = (row.try_get("turn").ok()?, row.try_get("heard_at_ns").ok()?);
+    let sealed: Vec<u8> = row.try_get("sealed").ok()?;
+    let plain = key.open(&sealed, &place(call, "second_hearings", turn)).ok()?;
+    Some(SecondHearing {
+        turn: usize::try_from(turn).ok()?,
+        words: Private::new(std::str::from_utf8(&plain).ok()?.to_owned()),
+        engine: row.try_get("engine").ok()?,
+        heard_at: Timestamp::from_nanosecond(i128::from(heard_at_ns)).ok()?,
+    })
+}

@@ -1,0 +1,213 @@
+//! The register of transfers as rows of the index, and back.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row};
+use thiserror::Error;
+
+use super::index::{Index, IndexError};
+use super::records::ns;
+use super::v1;
+use crate::residency::{DataClass, DestinationId, Ground, Safeguards, Transfer, Verdict};
+use crate::terms::CallId;
+
+/// Which rows of the register to read, newest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TransferQuery {
+    pub since: Option<Timestamp>,
+    pub call: Option<CallId>,
+    pub limit: u32,
+}
+
+/// What went to one destination since a time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TransferTotal {
+    pub destination: DestinationId,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+}
+
+/// Writing or reading the register failed.
+#[derive(Debug, Error)]
+pub enum RegisterError {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("writing the register of transfers as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("reading the register of transfers: row {0} is damaged or of another version")]
+    Damaged(i64),
+}
+
+#[derive(Serialize, Deserialize)]
+struct SafeguardsRow {
+    training_opt_out: bool,
+    zero_retention: bool,
+    inference_region: Option<String>,
+}
+
+/// Writes rows, all of them or none.
+pub(super) async fn write(index: &Index, transfers: &[Transfer]) -> Result<(), RegisterError> {
+    let doing = || IndexError::sql("writing the register of transfers");
+    let mut connection = index.write.acquire().await.map_err(doing())?;
+    let mut all = connection.begin().await.map_err(doing())?;
+    for transfer in transfers {
+        let classes: Vec<&str> = transfer.classes.iter().map(|class| v1::class_name(*class)).collect();
+        let safeguards = SafeguardsRow {
+            training_opt_out: transfer.safeguards.training_opt_out,
+            zero_retention: transfer.safeguards.zero_retention,
+            inference_region: transfer.safeguards.inference_region.clone(),
+        };
+        sqlx::query(
+            "INSERT INTO transfers (at_ns, call, destination, operator, country, classes, verdict, ground, policy_rows,
+             safeguards, bytes_sent, bytes_received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(ns(transfer.at))
+        .bind(transfer.call.as_ref().map(CallId::as_str))
+        .bind(transfer.destination.as_str())
+        .bind(&transfer.operator)
+        .bind(&transfer.country)
+        .bind(serde_json::to_string(&classes)?)
+        .bind(v1::verdict_name(transfer.verdict))
+        .bind(v1::ground_name(transfer.ground))
+        .bind(serde_json::to_string(&transfer.rows)?)
+        .bind(serde_json::to_string(&safeguards)?)
+        .bind(v1::integer(transfer.bytes_sent))
+        .bind(v1::integer(transfer.bytes_received))
+        .execute(&mut *all)
+        .await
+        .map_err(doing())?;
+    }
+    all.commit().await.map_err(doing())?;
+    Ok(())
+}
+
+/// Rows of the register, newest first.
+pub(super) async fn read(index: &Index, query: TransferQuery) -> Result<Vec<Transfer>, RegisterError> {
+    let call = query.call.as_ref().map(CallId::as_str);
+    let rows = sqlx::query(
+        "SELECT * FROM transfers WHERE at_ns >= ? AND (? IS NULL OR call = ?) ORDER BY number DESC LIMIT ?",
+    )
+    .bind(query.since.map_or(i64::MIN, ns))
+    .bind(call)
+    .bind(call)
+    .bind(query.limit)
+    .fetch_all(&index.read)
+    .await
+    .map_err(IndexError::sql("reading the register of transfers"))?;
+    rows.iter()
+        .map(|row| transfer(row).ok_or_else(|| RegisterError::Damaged(row.try_get("number").unwrap_or_default())))
+        .collect()
+}
+
+/// What went to each destination at or after `since`.
+pub(super) async fn totals(index: &Index, since: Timestamp) -> Result<Vec<TransferTotal>, RegisterError> {
+    let rows = sqlx::query(
+        "SELECT max(number) AS number, destination, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received
+         FROM transfers WHERE at_ns >= ? GROUP BY destination ORDER BY destination",
+    )
+    .bind(ns(since))
+    .fetch_all(&index.read)
+    .await
+    .map_err(IndexError::sql("adding up the register of transfers"))?;
+    rows.iter()
+        .map(|row| total(row).ok_or_else(|| RegisterError::Damaged(row.try_get("number").unwrap_or_default())))
+        .collect()
+}
+
+fn total(row: &SqliteRow) -> Option<TransferTotal> {
+    Some(TransferTotal {
+        destination: destination(row)?,
+        bytes_sent: v1::natural(row.try_get("bytes_sent").ok()?)?,
+        bytes_received: v1::natural(row.try_get("bytes_received").ok()?)?,
+    })
+}
+
+fn destination(row: &SqliteRow) -> Option<DestinationId> {
+    let name: String = row.try_get("destination").ok()?;
+    DestinationId::parse(&name).ok()
+}
+
+fn transfer(row: &SqliteRow) -> Option<Transfer> {
+    let text = |column: &str| row.try_get::<String, _>(column).ok();
+    let classes: Vec<String> = serde_json::from_str(&text("classes")?).ok()?;
+    let safeguards: SafeguardsRow = serde_json::from_str(&text("safeguards")?).ok()?;
+    let call: Option<String> = row.try_get("call").ok()?;
+    let at_ns: i64 = row.try_get("at_ns").ok()?;
+    Some(Transfer {
+        at: Timestamp::from_nanosecond(i128::from(at_ns)).ok()?,
+        call: call.as_deref().map(CallId::parse).transpose().ok()?,
+        destination: destination(row)?,
+        operator: text("operator")?,
+        country: text("country")?,
+        classes: classes.iter().map(|name| v1::class(name)).collect::<Option<Vec<DataClass>>>()?,
+        verdict: v1::verdict(&text("verdict")?)?,
+        ground: v1::ground(&text("ground")?)?,
+        rows: serde_json::from_str(&text("policy_rows")?).ok()?,
+        safeguards: Safeguards {
+            training_opt_out: safeguards.training_opt_out,
+            zero_retention: safeguards.zero_retention,
+            inference_region: safeguards.inference_region,
+        },
+        bytes_sent: v1::natural(row.try_get("bytes_sent").ok()?)?,
+        bytes_received: v1::natural(row.try_get("bytes_received").ok()?)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Keyring;
+
+    fn transfer_to(name: &str, at_s: i64, call: Option<CallId>) -> Transfer {
+        Transfer {
+            at: Timestamp::from_second(at_s).unwrap(),
+            call,
+            destination: DestinationId::parse(name).unwrap(),
+            operator: "Deepgram, Inc.".to_owned(),
+            country: "US".to_owned(),
+            classes: vec![DataClass::CallAudio, DataClass::Knowledge],
+            verdict: Verdict::Raw,
+            ground: Ground::Consent,
+            rows: vec!["row-1".to_owned(), "row-4".to_owned()],
+            safeguards: Safeguards {
+                training_opt_out: true,
+                zero_retention: false,
+                inference_region: Some("us".to_owned()),
+            },
+            bytes_sent: 32_000,
+            bytes_received: 512,
+        }
+    }
+
+    async fn index(dir: &std::path::Path) -> Index {
+        let keyring = Keyring::create(&dir.join("key"), Timestamp::UNIX_EPOCH).unwrap();
+        Index::open(&dir.join("index.db"), keyring.index_key()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_transfer_is_read_back_as_it_was_written_and_is_found_by_its_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path()).await;
+        let call = CallId::from_parts(1, [7; 10]);
+        let of_call = transfer_to("deepgram", 200, Some(call));
+        let of_none = transfer_to("hub", 100, None);
+        write(&index, &[of_none.clone(), of_call.clone()]).await.unwrap();
+        let all = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
+        assert_eq!(all, [of_call.clone(), of_none]);
+        let its = read(&index, TransferQuery { call: Some(call), limit: 10, since: None }).await.unwrap();
+        assert_eq!(its, [of_call]);
+    }
+
+    #[tokio::test]
+    async fn totals_count_each_destination_since_the_time_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path()).await;
+        let rows =
+            [transfer_to("deepgram", 50, None), transfer_to("deepgram", 150, None), transfer_to("hub", 160, None)];
+        write(&index, &rows).await.unwrap();
+        let totals = totals(&index, Timestamp::from_second(100).unwrap()).await.unwrap();
+        let seen: Vec<(&str, u64)> = totals.iter().map(|t| (t.destination.as_str(), t.bytes_sent)).collect();
+        assert_eq!(seen, [("deepgram", 32_000), ("hub", 32_000)]);
+    }
+}
