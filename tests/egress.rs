@@ -3,10 +3,14 @@
 
 #[path = "door/far.rs"]
 mod far;
+#[path = "door/hostile.rs"]
+mod hostile;
 #[path = "door/http.rs"]
 mod http;
 #[path = "door/near.rs"]
 mod near;
+#[path = "door/recorded.rs"]
+mod recorded;
 #[path = "door/register.rs"]
 mod register;
 #[path = "door/stream.rs"]

@@ -19,6 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+/// The versions of TLS that there are.
+const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
 /// Somebody whose word on certificates is taken.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -161,13 +164,21 @@ impl Drop for Far {
 
 impl Far {
     /// Speaks TCP; each connection goes to `serve` in a task of its own.
-    #[allow(clippy::disallowed_methods, reason = "a test's server has no supervisor")]
     pub async fn plain<F, S>(serve: F) -> Self
     where
         F: Fn(Socket) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        Self::plain_at(Ipv4Addr::LOCALHOST, serve).await
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a test's server has no supervisor")]
+    async fn plain_at<F, S>(ip: Ipv4Addr, serve: F) -> Self
+    where
+        F: Fn(Socket) -> S + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((ip, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Seen::default());
         let counted = seen.clone();
@@ -186,10 +197,32 @@ impl Far {
         F: Fn(TlsStream<Socket>) -> S + Clone + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
-        Self::tls_of(identity, &[&rustls::version::TLS13, &rustls::version::TLS12], serve).await
+        Self::tls_of(identity, BOTH, serve).await
+    }
+
+    /// Speaks TLS at an address of this machine.
+    pub async fn tls_at<F, S>(ip: Ipv4Addr, identity: Identity, serve: F) -> Self
+    where
+        F: Fn(TlsStream<Socket>) -> S + Clone + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        Self::tls_of_at(ip, identity, BOTH, serve).await
     }
 
     pub async fn tls_of<F, S>(identity: Identity, versions: &[&'static SupportedProtocolVersion], serve: F) -> Self
+    where
+        F: Fn(TlsStream<Socket>) -> S + Clone + Send + Sync + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        Self::tls_of_at(Ipv4Addr::LOCALHOST, identity, versions, serve).await
+    }
+
+    async fn tls_of_at<F, S>(
+        ip: Ipv4Addr,
+        identity: Identity,
+        versions: &[&'static SupportedProtocolVersion],
+        serve: F,
+    ) -> Self
     where
         F: Fn(TlsStream<Socket>) -> S + Clone + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
@@ -202,7 +235,7 @@ impl Far {
             .with_single_cert(identity.chain, identity.key)
             .expect("a certificate that fits its key");
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Self::plain(move |socket| {
+        Self::plain_at(ip, move |socket| {
             let (acceptor, serve) = (acceptor.clone(), serve.clone());
             async move {
                 // A client that does not believe us goes away.
@@ -258,9 +291,9 @@ pub async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: impl AsRef<[u8]>
 }
 
 /// Answers every request of a connection with the same.
-pub async fn answer_always(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &'static str) {
+pub async fn answer_always(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl AsRef<[u8]>) {
     while asked(&mut stream).await.is_some() {
-        say(&mut stream, answer).await;
+        say(&mut stream, &answer).await;
     }
 }
 

@@ -91,8 +91,7 @@ async fn a_piece_of_a_body_comes_before_the_next_is_made() {
 async fn a_redirect_is_refused_wherever_it_leads() {
     for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
         let answer = format!("HTTP/1.1 {status}\r\nlocation: https://ears.example/x\r\ncontent-length: 0\r\n\r\n");
-        let answer: &'static str = Box::leak(answer.into_boxed_str());
-        let (near, far) = open(move |stream| answer_always(stream, answer)).await;
+        let (near, far) = open(move |stream| answer_always(stream, answer.clone())).await;
         let error = refused(near.door.request(None, near.words("ears", get(ears()))).await);
         assert_eq!(error, SendError::Redirect { host: ears() });
         assert_eq!(far.seen.connections(), 1, "nothing was followed");
@@ -169,6 +168,22 @@ async fn an_answer_that_is_cut_or_breaks_the_protocol_is_an_error_and_never_an_e
             Err(error) => Err(error),
         };
         assert_eq!(got, Err(expected), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_lasts_until_the_end_of_the_connection_ends_with_tlss_own_goodbye_alone() {
+    for (goodbye, expected) in [(true, Ok(b"abc".to_vec())), (false, Err(SendError::Closed { host: ears() }))] {
+        let (near, _far) = open(move |mut stream| async move {
+            asked(&mut stream).await;
+            say(&mut stream, "HTTP/1.1 200 OK\r\n\r\nabc").await;
+            if goodbye {
+                tokio::io::AsyncWriteExt::shutdown(&mut stream).await.unwrap_or_default();
+            }
+        })
+        .await;
+        let mut answer = near.door.request(None, near.words("ears", get(ears()))).await.expect("a head");
+        assert_eq!(answer.whole(100).await, expected, "whoever cuts the wire does not end a sentence");
     }
 }
 
