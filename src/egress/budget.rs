@@ -1,0 +1,294 @@
+//! What the uplink may carry and what it has carried, in bytes and in money.
+//! Pure: the day is handed in, and nothing is refused here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::civil::Date;
+
+use super::prices::{Money, Prices};
+use crate::residency::DestinationId;
+use crate::terms::CallId;
+
+/// From this share of a ceiling on, in percent, one saves.
+const NEAR_PERCENT: u64 = 80;
+
+/// Calls whose bytes are remembered. A box has some thirty at once; ids sort by
+/// time, and the oldest go first.
+const CALLS_MAX: usize = 1024;
+
+/// The ceilings; none where there is no ceiling.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Budget {
+    /// Bytes in both directions in one day, over all destinations.
+    pub day_bytes: Option<u64>,
+    /// Bytes in both directions in one call.
+    pub call_bytes: Option<u64>,
+    /// Money in one day: the operators' and the uplink's.
+    pub day_money: Option<Money>,
+}
+
+/// How far a ceiling is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Standing {
+    /// Far.
+    Ample,
+    /// Four fifths are gone: save, by Opus and then by the box's own engines.
+    Near,
+    /// Nothing more leaves.
+    Spent,
+}
+
+/// What one destination has had in a day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sum {
+    /// In both directions, TLS included.
+    pub bytes: u64,
+    pub money: Money,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.money = self.money.plus(other.money);
+    }
+}
+
+/// What was spent today, and in the calls of today.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spent {
+    day: Date,
+    by: BTreeMap<DestinationId, Sum>,
+    calls: BTreeMap<CallId, u64>,
+}
+
+impl Spent {
+    pub const fn nothing(day: Date) -> Self {
+        Self { day, by: BTreeMap::new(), calls: BTreeMap::new() }
+    }
+
+    /// As it stood when the box went down: the sums of the register's rows of
+    /// `day`, one or several for a destination.
+    pub fn restore(day: Date, sums: impl IntoIterator<Item = (DestinationId, Sum)>) -> Self {
+        let mut spent = Self::nothing(day);
+        for (destination, sum) in sums {
+            spent.by.entry(destination).or_default().add(sum);
+        }
+        spent
+    }
+
+    /// Adds what went to a destination, on `day`.
+    pub fn add(&mut self, day: Date, destination: &DestinationId, call: Option<CallId>, sum: Sum) {
+        self.begin(day);
+        match self.by.get_mut(destination) {
+            Some(known) => known.add(sum),
+            None => drop(self.by.insert(destination.clone(), sum)),
+        }
+        if let Some(call) = call.filter(|_| sum.bytes > 0) {
+            let of_call = self.calls.entry(call).or_default();
+            *of_call = of_call.saturating_add(sum.bytes);
+            if self.calls.len() > CALLS_MAX {
+                self.calls.pop_first();
+            }
+        }
+    }
+
+    /// How the ceilings stand on `day`, for this call if it is one.
+    pub fn standing(&self, budget: &Budget, day: Date, call: Option<CallId>) -> Standing {
+        let total = self.total(day);
+        let of_call = call.and_then(|call| self.calls.get(&call)).copied().unwrap_or(0);
+        [
+            standing(total.bytes, budget.day_bytes),
+            standing(of_call, budget.call_bytes),
+            standing(total.money.nanos(), budget.day_money.map(Money::nanos)),
+        ]
+        .into_iter()
+        .max()
+        .unwrap_or(Standing::Ample)
+    }
+
+    /// Over all destinations.
+    pub fn total(&self, day: Date) -> Sum {
+        let mut total = Sum::default();
+        self.of(day).for_each(|(_, sum)| total.add(sum));
+        total
+    }
+
+    /// What each destination has had on `day`.
+    pub fn of(&self, day: Date) -> impl Iterator<Item = (&DestinationId, Sum)> {
+        self.by.iter().filter(move |_| day == self.day).map(|(destination, sum)| (destination, *sum))
+    }
+
+    /// One sentence for a person who looks after the box.
+    pub fn sentence(&self, budget: &Budget, prices: &Prices, day: Date) -> String {
+        let total = self.total(day);
+        let mut said = format!("Today the uplink has carried {}", megabytes(total.bytes));
+        if let Some(most) = budget.day_bytes {
+            said_with(&mut said, format_args!(" of {}", megabytes(most)));
+        }
+        said_with(&mut said, format_args!(", for about {}", prices.shown(total.money)));
+        if let Some(most) = budget.day_money {
+            said_with(&mut said, format_args!(" of {}", prices.shown(most)));
+        }
+        let each: Vec<String> = self
+            .of(day)
+            .map(|(destination, sum)| format!("{destination} {} and {}", megabytes(sum.bytes), prices.shown(sum.money)))
+            .collect();
+        if !each.is_empty() {
+            said_with(&mut said, format_args!(" ({})", each.join(", ")));
+        }
+        said.push_str(match self.standing(budget, day, None) {
+            Standing::Ample => ".",
+            Standing::Near => ": near the ceiling, so calls take Opus first and then the box's own engines.",
+            Standing::Spent => ": the budget is spent, so until midnight calls are taken by the box's own engines.",
+        });
+        said
+    }
+
+    fn begin(&mut self, day: Date) {
+        // A clock that is set back does not forgive what was spent.
+        if day > self.day {
+            self.day = day;
+            self.by.clear();
+        }
+    }
+}
+
+fn said_with(said: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    said.write_fmt(more).unwrap_or_default();
+}
+
+/// Decimal, as uplinks are billed; one place after the point.
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_add(50_000) / 100_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}
+
+fn standing(spent: u64, most: Option<u64>) -> Standing {
+    match most {
+        None => Standing::Ample,
+        Some(most) if spent >= most => Standing::Spent,
+        Some(most) if u128::from(spent) * 100 >= u128::from(most) * u128::from(NEAR_PERCENT) => Standing::Near,
+        Some(_) => Standing::Ample,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: Date = date(2026, 11, 26);
+
+    fn id(name: &str) -> DestinationId {
+        DestinationId::parse(name).expect("a name")
+    }
+
+    fn call(n: u64) -> CallId {
+        CallId::from_parts(n, [0; 10])
+    }
+
+    fn sum(bytes: u64) -> Sum {
+        Sum { bytes, money: Money::NONE }
+    }
+
+    #[test]
+    fn from_four_fifths_on_one_saves_and_at_the_ceiling_one_stops() {
+        for (spent, most, expected) in [
+            (0, Some(100), Standing::Ample),
+            (79, Some(100), Standing::Ample),
+            (80, Some(100), Standing::Near),
+            (99, Some(100), Standing::Near),
+            (100, Some(100), Standing::Spent),
+            (0, Some(0), Standing::Spent),
+            (u64::MAX, Some(u64::MAX), Standing::Spent),
+            (u64::MAX / 2, Some(u64::MAX), Standing::Ample),
+            (u64::MAX, None, Standing::Ample),
+        ] {
+            assert_eq!(standing(spent, most), expected, "{spent} of {most:?}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_ceiling_is_the_one_that_counts() {
+        let mut spent = Spent::nothing(DAY);
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(70));
+        spent.add(DAY, &id("anthropic"), Some(call(2)), Sum { bytes: 15, money: Money::from_nanos(5) });
+        let of = |budget: Budget, n| spent.standing(&budget, DAY, Some(call(n)));
+        assert_eq!(of(Budget::default(), 1), Standing::Ample);
+        assert_eq!(of(Budget { day_bytes: Some(100), ..Budget::default() }, 2), Standing::Near);
+        assert_eq!(of(Budget { call_bytes: Some(70), ..Budget::default() }, 1), Standing::Spent);
+        assert_eq!(of(Budget { call_bytes: Some(70), ..Budget::default() }, 2), Standing::Ample);
+        let money = Some(Money::from_nanos(5));
+        assert_eq!(of(Budget { day_bytes: Some(100), day_money: money, ..Budget::default() }, 2), Standing::Spent);
+    }
+
+    #[test]
+    fn a_new_day_begins_at_nothing_and_a_clock_set_back_forgives_nothing() {
+        let budget = Budget { day_bytes: Some(10), call_bytes: Some(10), ..Budget::default() };
+        let mut spent = Spent::nothing(DAY);
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(10));
+        assert_eq!(spent.standing(&budget, DAY, None), Standing::Spent);
+        let tomorrow = DAY.tomorrow().expect("a day");
+        assert_eq!(spent.standing(&budget, tomorrow, None), Standing::Ample);
+        assert_eq!(spent.standing(&budget, tomorrow, Some(call(1))), Standing::Spent, "the call goes on");
+        spent.add(tomorrow, &id("deepgram"), None, sum(3));
+        spent.add(DAY, &id("deepgram"), None, sum(3));
+        assert_eq!(spent.total(tomorrow).bytes, 6);
+    }
+
+    #[test]
+    fn after_a_restart_the_day_goes_on_from_the_registers_sums() {
+        let sums = [(id("deepgram"), sum(30)), (id("anthropic"), sum(5)), (id("deepgram"), sum(50))];
+        let spent = Spent::restore(DAY, sums);
+        let budget = Budget { day_bytes: Some(100), ..Budget::default() };
+        assert_eq!(spent.standing(&budget, DAY, None), Standing::Near);
+        let of: Vec<_> = spent.of(DAY).map(|(id, sum)| (id.as_str(), sum.bytes)).collect();
+        assert_eq!(of, [("anthropic", 5), ("deepgram", 80)]);
+    }
+
+    #[test]
+    fn the_sentence_says_what_was_spent_on_whom_and_what_follows() {
+        let prices = Prices::none();
+        let mut spent = Spent::nothing(DAY);
+        let sentence = |spent: &Spent, budget| spent.sentence(&budget, &prices, DAY);
+        assert_eq!(sentence(&spent, Budget::default()), "Today the uplink has carried 0.0 MB, for about 0.00 USD.");
+        let budget =
+            Budget { day_bytes: Some(50_000_000), day_money: Some(Money::from_nanos(5_000_000_000)), call_bytes: None };
+        let money = Money::from_nanos(1_234_000_000);
+        spent.add(DAY, &id("deepgram"), None, Sum { bytes: 41_250_000, money });
+        assert_eq!(
+            sentence(&spent, budget),
+            "Today the uplink has carried 41.3 MB of 50.0 MB, for about 1.24 USD of 5.00 USD \
+             (deepgram 41.3 MB and 1.24 USD): near the ceiling, so calls take Opus first and then the box's own engines."
+        );
+        spent.add(DAY, &id("deepgram"), None, sum(10_000_000));
+        assert!(
+            sentence(&spent, budget)
+                .ends_with(": the budget is spent, so until midnight calls are taken by the box's own engines.")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_added_gets_lost_and_a_standing_only_gets_worse(
+            adds in prop::collection::vec((0..3_u8, 0..2000_u64, 0..10_000_u64), 0..200),
+            most in 1..1_000_000_u64,
+        ) {
+            let budget = Budget { day_bytes: Some(most), ..Budget::default() };
+            let mut spent = Spent::nothing(DAY);
+            let mut before = Standing::Ample;
+            for (to, n, bytes) in &adds {
+                spent.add(DAY, &id(["a", "b", "c"][usize::from(*to)]), Some(call(*n)), sum(*bytes));
+                let now = spent.standing(&budget, DAY, None);
+                prop_assert!(now >= before);
+                before = now;
+            }
+            prop_assert_eq!(spent.total(DAY).bytes, adds.iter().map(|(_, _, bytes)| bytes).sum::<u64>());
+            prop_assert!(spent.calls.len() <= CALLS_MAX);
+        }
+    }
+}
