@@ -18,22 +18,38 @@ impl Policy {
         let sentence = match (self.destination(to), decision.verdict) {
             (None, _) => self.unknown_place(class, to),
             (Some(place), Verdict::Local) => self.stays(class, place, wishes),
-            (Some(place), Verdict::Raw | Verdict::Redacted) => goes(class, place, &decision),
+            (Some(place), Verdict::Raw | Verdict::Redacted) => {
+                format!("{}{}", goes(class, place, &decision), self.held_back(class, &decision))
+            }
         };
         Explanation { decision, sentence }
     }
 
     fn unknown_place(&self, class: DataClass, to: &DestinationId) -> String {
+        let what = format!("{} ({}) stays on the box", capital(class.plain()), class.name());
+        // Two policies that hold together may mean two places by one name.
+        if self.rows.iter().any(|row| row.destination == *to) {
+            return format!(
+                "{what}: the table that held before describes `{to}` as another place, and until the notice period is over nothing goes to either."
+            );
+        }
         let known: Vec<&str> = self.destinations.iter().map(|d| d.id.as_str()).collect();
         let known = match known[..] {
             [] => "it knows none".to_owned(),
             _ => format!("it knows {}", known.join(", ")),
         };
-        format!(
-            "{} ({}) stays on the box: the policy knows no destination `{to}`; {known}.",
-            capital(class.plain()),
-            class.name()
-        )
+        format!("{what}: the policy knows no destination `{to}`; {known}.")
+    }
+
+    /// When a row says more than it may yet.
+    fn held_back(&self, class: DataClass, decision: &Decision) -> &'static str {
+        let says_raw = |row: &Row| row.verdict == Verdict::Raw && decision.rows.contains(&row.id);
+        match decision.verdict {
+            Verdict::Redacted if !class.is_secret() && self.rows.iter().any(says_raw) => {
+                " The row says more, but the table that held before does not, and it holds too until the notice period is over."
+            }
+            _ => "",
+        }
     }
 
     fn stays(&self, class: DataClass, place: &Destination, wishes: CallerWishes) -> String {

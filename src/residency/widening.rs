@@ -25,6 +25,8 @@ pub enum Callers {
     WhoConsent,
     WhoDoNotObject,
     WhoConsentAndDoNotObject,
+    WhoHaveNotConsented,
+    WhoObject,
     /// Callers whom no single wish tells from the others.
     Some,
 }
@@ -78,6 +80,8 @@ impl Callers {
             (false, true, false, true) => Self::WhoConsent,
             (true, true, false, false) => Self::WhoDoNotObject,
             (false, true, false, false) => Self::WhoConsentAndDoNotObject,
+            (true, false, true, false) => Self::WhoHaveNotConsented,
+            (false, false, true, true) => Self::WhoObject,
             _ => Self::Some,
         }
     }
@@ -88,6 +92,8 @@ impl Callers {
             Self::WhoConsent => "of callers who consent",
             Self::WhoDoNotObject => "of callers who do not object",
             Self::WhoConsentAndDoNotObject => "of callers who consent and do not object",
+            Self::WhoHaveNotConsented => "of callers who have not consented",
+            Self::WhoObject => "of callers who object",
             Self::Some => "of some callers",
         }
     }

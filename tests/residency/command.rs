@@ -40,7 +40,7 @@ fn a_good_file_is_checked_with_what_goes_where() {
     let checked = milu(&["check", &file]);
     assert_eq!(checked.status.code(), Some(0), "{}", complained(&checked));
     let text = said(&checked);
-    assert!(text.contains("1 destinations, 1 rows, no mistakes"), "{text}");
+    assert!(text.contains("1 destination, 1 row, no mistakes"), "{text}");
     assert!(text.contains("cloud (Cloud, Inc., US): transcript raw on consent (row-1)"), "{text}");
     let shown = json(&milu(&["check", &file, "--json"]));
     assert_eq!(shown["rows"][0]["id"], "row-1");

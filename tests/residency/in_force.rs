@@ -189,6 +189,23 @@ fn another_receiver_under_the_same_name_is_a_widening_and_gets_nothing_until_it_
 }
 
 #[test]
+fn what_waits_is_explained_to_whoever_asks() {
+    let cloud = DestinationId::parse("cloud").expect("a name");
+    let explained =
+        |held: &InForce| held.effective().explain(DataClass::Transcript, &cloud, CallerWishes::default()).sentence;
+    let mut held = begun(&text("", &[("transcript", "redacted")]));
+    offer(&mut held, &text("", &[("transcript", "raw")]), day(0));
+    assert!(explained(&held).contains("The row says more"), "{}", explained(&held));
+    let mut held = begun(&text("", &[]));
+    offer(&mut held, &text("", &[("transcript", "raw")]), day(0));
+    assert!(explained(&held).contains("until the notice period is over"), "{}", explained(&held));
+    held.tick(day(14));
+    assert!(!explained(&held).contains("notice period"), "{}", explained(&held));
+    offer(&mut held, &text("", &[("transcript", "raw")]).replace("Cloud, Inc.", "Cumulus Ltd"), day(15));
+    assert!(explained(&held).contains("describes `cloud` as another place"), "{}", explained(&held));
+}
+
+#[test]
 fn a_safeguard_that_is_dropped_is_still_asked_until_the_notice_period_is_over() {
     let rows = [("transcript", "raw")];
     let old = text("", &rows).replace("country", "training_opt_out = true\ncountry");

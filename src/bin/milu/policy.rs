@@ -147,10 +147,10 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     println!(
-        "{}: {} destinations, {} rows, no mistakes.",
+        "{}: {}, {}, no mistakes.",
         file.display(),
-        policy.destinations().len(),
-        policy.rows().len()
+        counted(policy.destinations().len(), "destination"),
+        counted(policy.rows().len(), "row")
     );
     for destination in policy.destinations() {
         println!("  {}", what_goes_to(&policy, destination));
@@ -159,6 +159,10 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
         println!("  Nothing leaves the box.");
     }
     Ok(())
+}
+
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 fn what_goes_to(policy: &Policy, destination: &Destination) -> String {
