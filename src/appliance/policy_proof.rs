@@ -87,7 +87,7 @@ pub enum ProofError {
     )]
     NoSolver { solver: PathBuf, source: std::io::Error },
     #[error("proving {theorem}: {source}")]
-    Solver { theorem: &'static str, source: SymbolicError },
+    Solver { theorem: &'static str, source: Box<SymbolicError> },
     #[error("proving {theorem}: the solver's counterexample is none when Cedar is asked; neither is to be believed")]
     Disagreement { theorem: &'static str },
     #[error("proving the policy: `{name}` is no widening of it; {known}")]
@@ -164,16 +164,15 @@ impl Prover {
         let no_solver = |source| ProofError::NoSolver { solver: solver.to_owned(), source };
         let local = LocalSolver::from_command(&mut command).map_err(|e| match e {
             SolverError::Io(source) => no_solver(source),
-            other => ProofError::Solver { theorem: T1.name, source: other.into() },
+            other => ProofError::Solver { theorem: T1.name, source: Box::new(other.into()) },
         })?;
-        let symbolic =
-            CedarSymCompiler::new(local).map_err(|source| ProofError::Solver { theorem: T1.name, source })?;
+        let symbolic = CedarSymCompiler::new(local).map_err(failed(T1.name))?;
         Ok(Self { schema, sends, symbolic })
     }
 
     async fn stop(&mut self) -> Result<(), ProofError> {
         let ended = self.symbolic.solver_mut().clean_up().await;
-        ended.map_err(|e| ProofError::Solver { theorem: T4.name, source: e.into() })
+        ended.map_err(|e| ProofError::Solver { theorem: T4.name, source: Box::new(e.into()) })
     }
 
     /// The rows as they were written keep secrets from going raw; the standing
@@ -297,7 +296,7 @@ impl Prover {
 }
 
 fn failed(theorem: &'static str) -> impl Fn(SymbolicError) -> ProofError {
-    move |source| ProofError::Solver { theorem, source }
+    move |source| ProofError::Solver { theorem, source: Box::new(source) }
 }
 
 fn found(theorem: Theorem, cases: Vec<Counterexample>) -> Theorem {

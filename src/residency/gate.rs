@@ -20,13 +20,18 @@ pub enum Refused {
 /// One call's way to a clearance: the policy, and what this caller wishes.
 /// Shared by the call's engines; a wish takes effect with the next payload.
 pub struct CallGate {
-    policy: Arc<Policy>,
     redact: Arc<dyn Redact + Send + Sync>,
     /// Held for a copy.
     wishes: Mutex<CallerWishes>,
-    /// Fifty frames of sound a second ask the same: what was decided is kept.
     /// Held for a look, never while the policy is asked.
-    decided: Mutex<Vec<Kept>>,
+    under: Mutex<Under>,
+}
+
+/// The policy that the call is under, and what it decided. Fifty frames of sound
+/// a second ask the same.
+struct Under {
+    policy: Arc<Policy>,
+    decided: Vec<Kept>,
 }
 
 struct Kept {
@@ -38,7 +43,7 @@ struct Kept {
 
 impl CallGate {
     pub fn new(policy: Arc<Policy>, redact: Arc<dyn Redact + Send + Sync>) -> Self {
-        Self { policy, redact, wishes: Mutex::default(), decided: Mutex::default() }
+        Self { redact, wishes: Mutex::default(), under: Mutex::new(Under { policy, decided: Vec::new() }) }
     }
 
     /// A gate through which nothing goes: for what the box does by itself.
@@ -62,9 +67,16 @@ impl CallGate {
         *held(&self.wishes)
     }
 
-    /// The policy that this call began under.
-    pub const fn policy(&self) -> &Arc<Policy> {
-        &self.policy
+    /// The policy that this call is under.
+    pub fn policy(&self) -> Arc<Policy> {
+        held(&self.under).policy.clone()
+    }
+
+    /// Takes a newer policy into a call that goes on. What it narrows holds from
+    /// the next payload; nothing gets wider than when the call began.
+    pub fn narrow_to(&self, newer: &Policy) {
+        let both = Arc::new(Policy::in_common(&self.policy(), newer));
+        *held(&self.under) = Under { policy: both, decided: Vec::new() };
     }
 
     /// What the policy says of data of these kinds together: the strictest.
@@ -75,15 +87,22 @@ impl CallGate {
 
     fn decide_one(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Decision {
         let is_it = |kept: &&Kept| kept.class == class && kept.wishes == wishes && kept.to == *to;
-        if let Some(kept) = held(&self.decided).iter().find(is_it) {
-            return kept.decision.clone();
+        let policy = {
+            let under = held(&self.under);
+            if let Some(kept) = under.decided.iter().find(is_it) {
+                return kept.decision.clone();
+            }
+            under.policy.clone()
+        };
+        let decision = policy.decide(class, to, wishes);
+        let mut under = held(&self.under);
+        // It may have been narrowed meanwhile; then this is not to be kept.
+        if Arc::ptr_eq(&under.policy, &policy) {
+            if under.decided.len() >= DECISIONS_MAX {
+                under.decided.clear();
+            }
+            under.decided.push(Kept { class, to: to.clone(), wishes, decision: decision.clone() });
         }
-        let decision = self.policy.decide(class, to, wishes);
-        let mut decided = held(&self.decided);
-        if decided.len() >= DECISIONS_MAX {
-            decided.clear();
-        }
-        decided.push(Kept { class, to: to.clone(), wishes, decision: decision.clone() });
         decision
     }
 
@@ -223,12 +242,28 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_goes_on_gets_narrower_with_the_policy_and_never_wider() {
+        let narrow = gate(&[(DataClass::Transcript, Ground::Contract, Verdict::Redacted)]).policy();
+        let wide = gate(&[
+            (DataClass::Transcript, Ground::Contract, Verdict::Raw),
+            (DataClass::Reply, Ground::Contract, Verdict::Raw),
+        ]);
+        let verdict = |class| wide.decide(&[class], &id("cloud")).unwrap().verdict;
+        assert_eq!([DataClass::Transcript, DataClass::Reply].map(verdict), [Verdict::Raw, Verdict::Raw]);
+        let as_begun = wide.policy();
+        wide.narrow_to(&narrow);
+        assert_eq!([DataClass::Transcript, DataClass::Reply].map(verdict), [Verdict::Redacted, Verdict::Local]);
+        wide.narrow_to(&as_begun);
+        assert_eq!([DataClass::Transcript, DataClass::Reply].map(verdict), [Verdict::Redacted, Verdict::Local]);
+    }
+
+    #[test]
     fn what_is_kept_of_decisions_is_bounded_and_still_right() {
         let gate = gate(&[(DataClass::CallAudio, Ground::Contract, Verdict::Raw)]);
         for n in 0..3 * DECISIONS_MAX {
             assert!(!gate.may_go(&[DataClass::CallAudio], &id(&format!("nobody-{n}"))));
             assert!(gate.may_go(&[DataClass::CallAudio], &id("cloud")));
-            assert!(held(&gate.decided).len() <= DECISIONS_MAX);
+            assert!(held(&gate.under).decided.len() <= DECISIONS_MAX);
         }
     }
 }

@@ -76,7 +76,8 @@ impl InForce {
         Some(restored)
     }
 
-    /// What holds now, for the next call. A call keeps the policy that it began under.
+    /// What holds now, for the next call; calls that go on are narrowed to it
+    /// ([`super::CallGate::narrow_to`]).
     pub const fn effective(&self) -> &Arc<Policy> {
         &self.effective
     }

@@ -63,7 +63,9 @@ pub enum PolicyWrong {
         "`{0}` is no pin: it is the SHA-256 of a key in base64, 44 characters, with or without `sha256/` before it"
     )]
     Pin(String),
-    #[error("`{0}` is no owner's key: it is the 32 bytes of an Ed25519 public key in base64, 44 characters")]
+    #[error(
+        "`{0}` is no owner's key; write the row between BEGIN and END that `openssl pkey -in owner.pem -pubout` prints"
+    )]
     OwnerKey(String),
     #[error("`{key}` is a whole number from {least} to {most}")]
     Number { key: String, least: u64, most: u64 },

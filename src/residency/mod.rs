@@ -9,8 +9,8 @@
 //! `row-1`, `row-2`, …
 //!
 //! An owner signs a text with OpenSSL alone: `openssl genpkey -algorithm ed25519
-//! -out owner.pem` makes the key, `openssl pkey -in owner.pem -pubout -outform DER
-//! | tail -c 32 | base64` shows what stands in `owner_keys`, and `openssl pkeyutl
+//! -out owner.pem` makes the key, `openssl pkey -in owner.pem -pubout | sed -n 2p`
+//! shows what stands in `owner_keys`, and `openssl pkeyutl
 //! -sign -rawin -inkey owner.pem -in residency.toml -out residency.toml.sig` signs.
 
 mod cedar;

@@ -7,9 +7,12 @@ use thiserror::Error;
 const KEY_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 64;
 
+/// What stands before the key in its SubjectPublicKeyInfo (RFC 8410 section 4).
+const SPKI_HEAD: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InvalidOwner {
-    #[error("reading an owner's key: it is the 32 bytes of an Ed25519 public key in base64")]
+    #[error("reading an owner's key: it is an Ed25519 public key in base64")]
     Key,
     #[error("reading an owner's signature: it is the 64 bytes of an Ed25519 signature, as they are or in base64")]
     Signature,
@@ -28,11 +31,12 @@ impl OwnerKey {
         Self(bytes)
     }
 
-    /// The key in base64: the last 32 bytes of what
-    /// `openssl pkey -in owner.pem -pubout -outform DER` writes.
+    /// The key in base64: the row between BEGIN and END that
+    /// `openssl pkey -in owner.pem -pubout` prints, or its last 32 bytes alone.
     pub fn parse(text: &str) -> Result<Self, InvalidOwner> {
         let bytes = STANDARD.decode(text.trim()).map_err(|_| InvalidOwner::Key)?;
-        Ok(Self(bytes.try_into().map_err(|_| InvalidOwner::Key)?))
+        let key = bytes.strip_prefix(SPKI_HEAD).unwrap_or(&bytes);
+        Ok(Self(key.try_into().map_err(|_| InvalidOwner::Key)?))
     }
 
     /// Whether `signature` is this owner's, over `text`.

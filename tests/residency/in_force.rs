@@ -157,6 +157,19 @@ fn a_signature_counts_only_from_an_owner_in_force_over_this_text_and_once() {
 }
 
 #[test]
+fn a_serial_does_not_fall_without_notice_so_that_signed_texts_stay_used() {
+    let mut held = begun(&text(&with_owner(3), &[]));
+    let Adopted::Announced(waiting) = offer(&mut held, &text(&with_owner(1), &[]), day(0)) else {
+        panic!("older signed texts would count again")
+    };
+    assert_eq!(waiting.widenings.iter().map(|w| w.name()).collect::<Vec<_>>(), ["serial"]);
+    let wide = text(&with_owner(2), &[("transcript", "raw")]);
+    let adopted = held.offer("new.toml", &wide, Some(&signed(&wide)), day(1));
+    assert!(matches!(adopted, Ok(Adopted::Announced(_))), "{adopted:?}");
+    assert_eq!(verdict(&held, DataClass::Transcript), Verdict::Local);
+}
+
+#[test]
 fn a_shorter_notice_or_another_owner_is_a_widening_itself() {
     let mut held = begun(&text("notice_period_days = 14", &[]));
     let hasty = text(&format!("notice_period_days = 0\n{}", with_owner(1)), &[]);
@@ -272,11 +285,13 @@ fn openssl_makes_keys_and_signatures_that_count() {
     };
     // The lines that the module's documentation shows.
     run("openssl genpkey -algorithm ed25519 -out owner.pem");
-    let key = run("openssl pkey -in owner.pem -pubout -outform DER | tail -c 32 | base64");
+    let key = run("openssl pkey -in owner.pem -pubout | sed -n 2p");
+    let bare = run("openssl pkey -in owner.pem -pubout -outform DER | tail -c 32 | base64");
     let wide = text("serial = 2", &[("transcript", "raw")]);
     std::fs::write(dir.path().join("residency.toml"), &wide).expect("written");
     run("openssl pkeyutl -sign -rawin -inkey owner.pem -in residency.toml -out residency.toml.sig");
     let signature = std::fs::read(dir.path().join("residency.toml.sig")).expect("signed");
+    assert_eq!(OwnerKey::parse(&key), OwnerKey::parse(&bare));
     let key = OwnerKey::parse(&key).expect("a key");
     assert!(key.signed(wide.as_bytes(), &OwnerSignature::parse(&signature).expect("a signature")));
     assert!(key.signed(wide.as_bytes(), &OwnerSignature::parse(base64(&signature).as_bytes()).expect("in base64")));

@@ -115,7 +115,9 @@ type Parse = fn(&str, &str, jiff::civil::Date) -> Result<Policy, PolicyMistakes>
 
 fn read(file: &Path, parse: Parse) -> Result<Policy, Failure> {
     let name = file.display().to_string();
-    let failed = |e: std::io::Error| Failure::usage(format!("reading the residency policy {name}: {e}"));
+    let failed = |e: std::io::Error| {
+        Failure::usage(format!("reading the residency policy {name}: {e}. Give the path of a residency.toml"))
+    };
     let mut text = String::new();
     // One byte more than a policy may have, so that a longer one is told from it.
     let most = u64::try_from(POLICY_BYTES_MAX + 1).unwrap_or(u64::MAX);

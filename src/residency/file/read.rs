@@ -1,6 +1,7 @@
 //! The text as a draft. The tables are walked with their places in the text,
 //! because a mistake is told by row and column.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -9,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::super::mistake::{Collector, PolicyWrong, meant, shown};
 use super::draft::{At, Draft, DraftContract, DraftDestination, DraftRow};
 
+type Key<'a> = Spanned<Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
 const TOP: &[&str] = &["notice_period_days", "owner_keys", "serial", "destination", "row"];
@@ -55,7 +57,7 @@ pub(super) fn read(text: &str, wrong: &mut Collector<'_>) -> Draft {
 }
 
 /// The keys of a table as they stand in the file.
-fn in_order<'t, 'a>(table: &'t DeTable<'a>) -> Vec<(&'t Spanned<std::borrow::Cow<'a, str>>, &'t Value<'a>)> {
+fn in_order<'t, 'a>(table: &'t DeTable<'a>) -> Vec<(&'t Key<'a>, &'t Value<'a>)> {
     let mut pairs: Vec<_> = table.iter().collect();
     pairs.sort_by_key(|(key, _)| key.span().start);
     pairs
