@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use milu::knowledge::{KnowledgeBase, MAX_MISTAKES};
 use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_PAYLOAD, Pulled, RtpPacket};
+use milu::residency::{CallerWishes, DataClass, MISTAKES_MAX, Policy, Verdict};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
 use milu::terms::Moment;
 
@@ -116,5 +117,44 @@ pub fn knowledge_file(bytes: &[u8]) {
             assert!((1..=rows).contains(&place.row) && place.column >= 1, "{place:?} of {rows} rows");
         }
         assert!(mistakes.to_string().starts_with(name), "a mistake names its file");
+    }
+}
+
+/// A residency policy. A refused one has its mistakes with their places; one that
+/// is taken keeps the standing promises, whoever the caller is, and can explain
+/// each of its decisions.
+pub fn residency_policy(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let today = "2026-11-26".parse().expect("a date");
+    match Policy::parse("residency.toml", &text, today) {
+        Ok(policy) => assert_promises_are_kept(&policy),
+        Err(mistakes) => {
+            assert!((1..=MISTAKES_MAX).contains(&mistakes.list.len()), "{} mistakes", mistakes.list.len());
+            let rows = text.matches('\n').count() + 1;
+            for mistake in &mistakes.list {
+                let place = mistake.place;
+                assert!((1..=rows).contains(&place.row) && place.column >= 1, "{place:?} of {rows} rows");
+            }
+        }
+    }
+    // What is read for its proof is held back by the promises all the same.
+    if let Ok(policy) = Policy::parse_unproved("residency.toml", &text, today) {
+        assert_promises_are_kept(&policy);
+    }
+}
+
+fn assert_promises_are_kept(policy: &Policy) {
+    // Of a long list the first few: a decision takes microseconds, and the fuzzer asks often.
+    for destination in policy.destinations().iter().take(4) {
+        for class in DataClass::ALL {
+            let received = destination.on_site || destination.contract.is_some() || class == DataClass::Telemetry;
+            for wishes in CallerWishes::STATES {
+                let explained = policy.explain(class, &destination.id, wishes);
+                let verdict = explained.decision.verdict;
+                assert!(!explained.sentence.is_empty(), "every decision has a sentence");
+                assert!(verdict == Verdict::Local || received && !wishes.restricts, "{class:?} to {destination:?}");
+                assert!(verdict != Verdict::Raw || !class.is_secret(), "{class:?} never goes raw");
+            }
+        }
     }
 }

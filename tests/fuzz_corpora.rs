@@ -60,3 +60,8 @@ fn no_datagram_passes_the_guard_unsettled() {
 fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
     replay("knowledge_file", entries::knowledge_file);
 }
+
+#[test]
+fn no_residency_policy_breaks_a_promise_or_is_refused_without_a_place() {
+    replay("residency_policy", entries::residency_policy);
+}

@@ -10,6 +10,7 @@ mod credentials;
 mod desk;
 mod ear_path;
 mod engines;
+mod policy_proof;
 mod record_json;
 mod renderings;
 mod start;
@@ -23,4 +24,5 @@ pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConf
 pub use control::ControlError;
 pub use credentials::{CredentialError, Credentials};
 pub use engines::{EngineError, Engines, whisper_file};
+pub use policy_proof::{Case, Counterexample, Meant, Proof, ProofError, ProofFinding, Theorem, prove};
 pub use start::{Appliance, StartError};

@@ -71,6 +71,26 @@ impl DataClass {
         }
     }
 
+    /// How a sentence for the business's people speaks of it.
+    pub const fn plain(self) -> &'static str {
+        match self {
+            Self::CallAudio => "the caller's voice",
+            Self::Transcript => "the caller's words",
+            Self::Reply => "what the box says to the caller",
+            Self::Knowledge => "the business's own page of facts",
+            Self::Contact => "a name, telephone number or e-mail address",
+            Self::Payment => "a card or account number",
+            Self::Credential => "a password, PIN or identity number",
+            Self::Sensitive => "a sensitive datum such as one of health or belief",
+            Self::Telemetry => "counters and states of the box",
+        }
+    }
+
+    /// What no table can send as it is, whatever its rows say.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Payment | Self::Credential)
+    }
+
     pub fn parse(name: &str) -> Result<Self, UnknownName> {
         parse("a data class", name, &Self::ALL, Self::name)
     }
@@ -96,6 +116,28 @@ impl Ground {
             Self::PublicInterest => "public-interest",
             Self::LegitimateInterest => "legitimate-interest",
         }
+    }
+
+    /// How a sentence for the business's people speaks of it.
+    pub const fn plain(self) -> &'static str {
+        match self {
+            Self::Consent => "the caller's consent",
+            Self::Contract => "a contract that the caller has or asks for",
+            Self::LegalObligation => "a duty that the law lays on the business",
+            Self::VitalInterest => "somebody's life or health being at stake",
+            Self::PublicInterest => "a task in the public interest",
+            Self::LegitimateInterest => "a legitimate interest of the business",
+        }
+    }
+
+    /// Whether it holds only while the caller has said yes.
+    pub const fn asks_consent(self) -> bool {
+        matches!(self, Self::Consent)
+    }
+
+    /// Whether a caller can object to it (NDPA 2023 s. 36, GDPR art. 21).
+    pub const fn yields_to_objection(self) -> bool {
+        matches!(self, Self::LegitimateInterest | Self::PublicInterest)
     }
 
     pub fn parse(name: &str) -> Result<Self, UnknownName> {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::civil::Date;
 use thiserror::Error;
@@ -47,6 +48,25 @@ pub struct Host {
 }
 
 impl Host {
+    /// Whether the name by itself shows that it stands in the business's own
+    /// network: a private address (RFC 1918, RFC 3927, RFC 4193), a bare name, or
+    /// a name under a domain that is nobody's on the internet (RFC 6762, RFC 8375,
+    /// `.internal`, `.lan`).
+    pub fn is_of_own_network(&self) -> bool {
+        match self.name.parse::<IpAddr>() {
+            Ok(IpAddr::V4(v4)) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+            Ok(IpAddr::V6(v6)) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+            Err(_) => {
+                let name = self.name.trim_end_matches('.');
+                // Digits and dots that are no address may yet be read as one.
+                let numeric =
+                    name.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+                let own = [".local", ".home.arpa", ".internal", ".lan"].iter().any(|end| name.ends_with(end));
+                !numeric && (own || !name.contains('.'))
+            }
+        }
+    }
+
     /// `NAME` or `NAME:PORT`; 443 without a port.
     pub fn parse(text: &str) -> Result<Self, InvalidDestination> {
         let wrong = || InvalidDestination::Host(text.to_owned());
@@ -116,4 +136,29 @@ pub struct Destination {
     /// SHA-256 of the keys (SubjectPublicKeyInfo, DER) that it may show; empty:
     /// any certificate that the public roots vouch for.
     pub pins: Vec<[u8; 32]>,
+}
+
+impl Destination {
+    /// Whether the promise that nothing goes out without a contract holds data
+    /// back. What stands in the business's own network is the business itself,
+    /// and nobody else receives anything there.
+    pub const fn lacks_contract(&self) -> bool {
+        !self.on_site && self.contract.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_of_the_own_network_is_known_by_its_name() {
+        let own = ["10.0.0.7:9000", "192.168.1.4", "127.0.0.1:8080", "ears", "ears.local", "nas.lan", "x.home.arpa"];
+        let foreign = ["api.deepgram.com", "8.8.8.8", "172.15.0.1", "local.example.com", "0x0a000001", "010.1", "1"];
+        for (names, expected) in [(&own[..], true), (&foreign[..], false)] {
+            for name in names {
+                assert_eq!(Host::parse(name).unwrap().is_of_own_network(), expected, "{name}");
+            }
+        }
+    }
 }

@@ -1,29 +1,13 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
-use super::{Cleared, DataClass, Decision, DestinationId, Ground, Payload, Policy, Redact, Verdict};
+use super::{CallerWish, CallerWishes, Cleared, DataClass, Decision, DestinationId, Payload, Policy, Redact, Verdict};
 
-/// What one caller has said of their data, or has on file. It overrides the
-/// table, and only ever makes it stricter, consent apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallerWish {
-    /// Yes to what rests on consent.
-    Consents,
-    /// No consent, or taken back.
-    Withdraws,
-    /// Against what rests on legitimate or public interest (NDPA s. 36, GDPR art. 21).
-    Objects,
-    /// Nothing of this caller leaves (NDPA s. 34, GDPR art. 18).
-    Restricts,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Wishes {
-    consents: bool,
-    objects: bool,
-    restricts: bool,
-}
+/// Decisions that a gate keeps. A call sends some five classes to some four
+/// destinations in one or two states of its caller's wishes; when there are
+/// more, all are forgotten and asked for again.
+const DECISIONS_MAX: usize = 64;
 
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refused {
@@ -36,15 +20,30 @@ pub enum Refused {
 /// One call's way to a clearance: the policy, and what this caller wishes.
 /// Shared by the call's engines; a wish takes effect with the next payload.
 pub struct CallGate {
-    policy: Arc<Policy>,
     redact: Arc<dyn Redact + Send + Sync>,
     /// Held for a copy.
-    wishes: Mutex<Wishes>,
+    wishes: Mutex<CallerWishes>,
+    /// Held for a look, never while the policy is asked.
+    under: Mutex<Under>,
+}
+
+/// The policy that the call is under, and what it decided. Fifty frames of sound
+/// a second ask the same.
+struct Under {
+    policy: Arc<Policy>,
+    decided: Vec<Kept>,
+}
+
+struct Kept {
+    class: DataClass,
+    to: DestinationId,
+    wishes: CallerWishes,
+    decision: Decision,
 }
 
 impl CallGate {
     pub fn new(policy: Arc<Policy>, redact: Arc<dyn Redact + Send + Sync>) -> Self {
-        Self { policy, redact, wishes: Mutex::default() }
+        Self { redact, wishes: Mutex::default(), under: Mutex::new(Under { policy, decided: Vec::new() }) }
     }
 
     /// A gate through which nothing goes: for what the box does by itself.
@@ -55,37 +54,56 @@ impl CallGate {
                 String::new()
             }
         }
-        Self::new(Arc::new(Policy::new(Vec::new(), Vec::new())), Arc::new(Everything))
+        Self::new(Arc::new(Policy::nothing_leaves()), Arc::new(Everything))
     }
 
     pub fn wish(&self, wish: CallerWish) {
-        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        match wish {
-            CallerWish::Consents => wishes.consents = true,
-            CallerWish::Withdraws => wishes.consents = false,
-            CallerWish::Objects => wishes.objects = true,
-            CallerWish::Restricts => wishes.restricts = true,
-        }
+        let mut wishes = held(&self.wishes);
+        *wishes = wishes.and(wish);
+    }
+
+    /// What this caller wishes, by now.
+    pub fn wishes(&self) -> CallerWishes {
+        *held(&self.wishes)
+    }
+
+    /// The policy that this call is under.
+    pub fn policy(&self) -> Arc<Policy> {
+        held(&self.under).policy.clone()
+    }
+
+    /// Takes a newer policy into a call that goes on. What it narrows holds from
+    /// the next payload; nothing gets wider than when the call began.
+    pub fn narrow_to(&self, newer: &Policy) {
+        let both = Arc::new(Policy::in_common(&self.policy(), newer));
+        *held(&self.under) = Under { policy: both, decided: Vec::new() };
     }
 
     /// What the policy says of data of these kinds together: the strictest.
     pub fn decide(&self, classes: &[DataClass], to: &DestinationId) -> Option<Decision> {
-        let wishes = *self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        let permitted = |ground: Ground| match ground {
-            _ if wishes.restricts => false,
-            Ground::Consent => wishes.consents,
-            Ground::LegitimateInterest | Ground::PublicInterest => !wishes.objects,
-            Ground::Contract | Ground::LegalObligation | Ground::VitalInterest => true,
+        let wishes = self.wishes();
+        classes.iter().map(|class| self.decide_one(*class, to, wishes)).reduce(Decision::and)
+    }
+
+    fn decide_one(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Decision {
+        let is_it = |kept: &&Kept| kept.class == class && kept.wishes == wishes && kept.to == *to;
+        let policy = {
+            let under = held(&self.under);
+            if let Some(kept) = under.decided.iter().find(is_it) {
+                return kept.decision.clone();
+            }
+            under.policy.clone()
         };
-        let decisions = classes.iter().map(|class| self.policy.decide(*class, to, &permitted));
-        decisions.reduce(|mut one, mut other| {
-            let mut rows = std::mem::take(&mut one.rows);
-            rows.append(&mut other.rows);
-            rows.dedup();
-            let mut strictest = if other.verdict < one.verdict { other } else { one };
-            strictest.rows = rows;
-            strictest
-        })
+        let decision = policy.decide(class, to, wishes);
+        let mut under = held(&self.under);
+        // It may have been narrowed meanwhile; then this is not to be kept.
+        if Arc::ptr_eq(&under.policy, &policy) {
+            if under.decided.len() >= DECISIONS_MAX {
+                under.decided.clear();
+            }
+            under.decided.push(Kept { class, to: to.clone(), wishes, decision: decision.clone() });
+        }
+        decision
     }
 
     /// Whether data of these kinds may go there now, in any form.
@@ -114,8 +132,138 @@ impl CallGate {
     }
 }
 
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl std::fmt::Debug for CallGate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CallGate").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::residency::{Contract, Destination, Ground, Row, Safeguards};
+
+    #[derive(Debug)]
+    struct Words(&'static str);
+    impl Payload for Words {
+        fn redacted(self, redact: &dyn Redact) -> Option<Self> {
+            redact.redact(self.0).is_empty().then_some(Self(""))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Sound;
+    impl Payload for Sound {
+        fn redacted(self, _redact: &dyn Redact) -> Option<Self> {
+            None
+        }
+    }
+
+    struct Everything;
+    impl Redact for Everything {
+        fn redact(&self, _text: &str) -> String {
+            String::new()
+        }
+    }
+
+    fn id(name: &str) -> DestinationId {
+        DestinationId::parse(name).unwrap()
+    }
+
+    fn gate(rows: &[(DataClass, Ground, Verdict)]) -> CallGate {
+        let cloud = Destination {
+            id: id("cloud"),
+            operator: "Cloud, Inc.".to_owned(),
+            hosts: Vec::new(),
+            country: "US".to_owned(),
+            on_site: false,
+            contract: Some(Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
+            safeguards: Safeguards::default(),
+            pins: Vec::new(),
+        };
+        let rows = rows.iter().enumerate().map(|(n, (class, ground, verdict))| Row {
+            id: format!("row-{}", n + 1),
+            class: *class,
+            destination: id("cloud"),
+            ground: *ground,
+            verdict: *verdict,
+        });
+        CallGate::new(Arc::new(Policy::new(vec![cloud], rows.collect())), Arc::new(Everything))
+    }
+
+    #[test]
+    fn a_wish_takes_effect_with_the_next_payload() {
+        let gate = gate(&[(DataClass::CallAudio, Ground::Consent, Verdict::Raw)]);
+        let goes = || gate.clear(&[DataClass::CallAudio], &id("cloud"), Sound).is_ok();
+        assert!(!goes());
+        gate.wish(CallerWish::Consents);
+        assert!(goes() && goes());
+        gate.wish(CallerWish::Withdraws);
+        assert!(!goes());
+        gate.wish(CallerWish::Consents);
+        gate.wish(CallerWish::Restricts);
+        assert!(!goes());
+    }
+
+    #[test]
+    fn a_payload_of_two_kinds_goes_as_the_stricter_kind_may_and_names_both_rows() {
+        let rows = [
+            (DataClass::Transcript, Ground::Contract, Verdict::Redacted),
+            (DataClass::Knowledge, Ground::LegitimateInterest, Verdict::Raw),
+        ];
+        let gate = gate(&rows);
+        let both = [DataClass::Knowledge, DataClass::Transcript];
+        let cleared = gate.clear(&both, &id("cloud"), Words("my number is")).unwrap();
+        assert_eq!(cleared.clearance().verdict(), Verdict::Redacted);
+        assert_eq!(cleared.clearance().ground(), Ground::Contract);
+        assert_eq!(cleared.clearance().rows(), ["row-1", "row-2"]);
+        assert_eq!(cleared.into_parts().0.0, "");
+        gate.wish(CallerWish::Objects);
+        let decision = gate.decide(&both, &id("cloud")).unwrap();
+        assert_eq!((decision.verdict, decision.rows.len()), (Verdict::Local, 0));
+    }
+
+    #[test]
+    fn sound_that_may_go_only_redacted_does_not_go() {
+        let gate = gate(&[(DataClass::CallAudio, Ground::Contract, Verdict::Redacted)]);
+        let refused = gate.clear(&[DataClass::CallAudio], &id("cloud"), Sound).unwrap_err();
+        assert!(matches!(refused, Refused::NotRedactable { class: "call-audio", .. }));
+    }
+
+    #[test]
+    fn a_payload_of_no_kind_and_a_closed_gate_let_nothing_through() {
+        let gate = gate(&[(DataClass::CallAudio, Ground::Contract, Verdict::Raw)]);
+        assert!(gate.clear(&[], &id("cloud"), Sound).is_err());
+        assert!(CallGate::closed().clear(&[DataClass::Telemetry], &id("cloud"), Sound).is_err());
+    }
+
+    #[test]
+    fn a_call_that_goes_on_gets_narrower_with_the_policy_and_never_wider() {
+        let narrow = gate(&[(DataClass::Transcript, Ground::Contract, Verdict::Redacted)]).policy();
+        let wide = gate(&[
+            (DataClass::Transcript, Ground::Contract, Verdict::Raw),
+            (DataClass::Reply, Ground::Contract, Verdict::Raw),
+        ]);
+        let verdict = |class| wide.decide(&[class], &id("cloud")).unwrap().verdict;
+        assert_eq!([DataClass::Transcript, DataClass::Reply].map(verdict), [Verdict::Raw, Verdict::Raw]);
+        let as_begun = wide.policy();
+        wide.narrow_to(&narrow);
+        assert_eq!([DataClass::Transcript, DataClass::Reply].map(verdict), [Verdict::Redacted, Verdict::Local]);
+        wide.narrow_to(&as_begun);
+        assert_eq!([DataClass::Transcript, DataClass::Reply].map(verdict), [Verdict::Redacted, Verdict::Local]);
+    }
+
+    #[test]
+    fn what_is_kept_of_decisions_is_bounded_and_still_right() {
+        let gate = gate(&[(DataClass::CallAudio, Ground::Contract, Verdict::Raw)]);
+        for n in 0..3 * DECISIONS_MAX {
+            assert!(!gate.may_go(&[DataClass::CallAudio], &id(&format!("nobody-{n}"))));
+            assert!(gate.may_go(&[DataClass::CallAudio], &id("cloud")));
+            assert!(held(&gate.under).decided.len() <= DECISIONS_MAX);
+        }
     }
 }

@@ -10,6 +10,7 @@ mod keys;
 mod knowledge;
 mod lines;
 mod models;
+mod policy;
 mod run;
 
 use std::path::PathBuf;
@@ -65,6 +66,11 @@ enum Command {
         after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
     )]
     Knowledge(knowledge::KnowledgeArgs),
+    /// Check, explain and prove the table that says where data may go
+    #[command(
+        after_help = "Examples:\n  milu policy check residency.toml\n  milu policy explain --data transcript --to anthropic --policy residency.toml\n  milu policy prove residency.toml"
+    )]
+    Policy(policy::PolicyArgs),
     /// Fetch, verify and list the speech models
     #[command(after_help = "Example:\n  milu models fetch --dir /var/lib/milu/models")]
     Models(models::ModelsArgs),
@@ -101,6 +107,7 @@ fn main() -> ExitCode {
         Command::Calls(args) => calls::calls(&args, &cli.control),
         Command::Lines(args) => lines::lines(&args, &cli.control),
         Command::Knowledge(args) => knowledge::knowledge(&args),
+        Command::Policy(args) => policy::policy(&args),
         Command::Models(args) => models::models(&args),
         Command::Keys(args) => keys::keys(&args),
     };

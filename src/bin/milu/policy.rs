@@ -1,0 +1,273 @@
+//! `milu policy`: check a table of residency, explain one of its decisions, prove it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use milu::appliance::{Counterexample, Meant, Proof, ProofFinding, prove};
+use milu::ops::SystemClock;
+use milu::residency::{
+    CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes, Verdict,
+};
+use serde_json::{Value, json};
+
+use crate::Failure;
+
+#[derive(Args)]
+pub struct PolicyArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Read a policy and say every mistake with its row and column, or what may go where
+    #[command(
+        after_help = "Examples:\n  milu policy check /etc/milu/residency.toml\n  milu policy check residency.toml --cedar"
+    )]
+    Check {
+        file: PathBuf,
+        /// Show what the table compiles to
+        #[arg(long)]
+        cedar: bool,
+        #[arg(long, conflicts_with = "cedar")]
+        json: bool,
+    },
+    /// Whether a class of data may go to a destination, and by which row
+    #[command(
+        after_help = "Examples:\n  milu policy explain --data transcript --to anthropic\n  milu policy explain --data call-audio --to deepgram --caller consents --policy residency.toml"
+    )]
+    Explain {
+        /// call-audio, transcript, reply, knowledge, contact, payment, credential, sensitive or telemetry
+        #[arg(long, value_name = "CLASS")]
+        data: String,
+        /// A destination by its name in the policy
+        #[arg(long, value_name = "DESTINATION")]
+        to: String,
+        /// What the caller wishes; several may be given
+        #[arg(long, value_name = "WISH")]
+        caller: Vec<Wish>,
+        #[arg(long, value_name = "FILE", default_value = "/etc/milu/residency.toml")]
+        policy: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prove what the policy promises, for every datum, destination and caller; needs Debian's cvc5
+    #[command(
+        after_help = "Examples:\n  milu policy prove residency.toml\n  milu policy prove new.toml --old residency.toml --widening transcript:anthropic"
+    )]
+    Prove {
+        file: PathBuf,
+        /// The policy that holds now: prove too that the new one allows nothing more
+        #[arg(long, value_name = "FILE")]
+        old: Option<PathBuf>,
+        /// A widening that is meant, by its name, such as transcript:anthropic
+        #[arg(long, value_name = "NAME", num_args = 1.., requires = "old")]
+        widening: Vec<String>,
+        /// The solver cvc5
+        #[arg(long, value_name = "PATH", env = "CVC5", default_value = "cvc5")]
+        solver: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Wish {
+    /// Has said yes to what rests on consent
+    Consents,
+    /// Objects to what rests on legitimate or public interest
+    Objects,
+    /// Wants nothing of theirs to leave
+    Restricts,
+}
+
+impl Wish {
+    const fn meaning(self) -> CallerWish {
+        match self {
+            Self::Consents => CallerWish::Consents,
+            Self::Objects => CallerWish::Objects,
+            Self::Restricts => CallerWish::Restricts,
+        }
+    }
+}
+
+pub fn policy(args: &PolicyArgs) -> Result<(), Failure> {
+    match &args.what {
+        What::Check { file, cedar, json } => check(file, *cedar, *json),
+        What::Explain { data, to, caller, policy, json } => {
+            let class = DataClass::parse(data).map_err(Failure::usage)?;
+            let to = DestinationId::parse(to).map_err(Failure::usage)?;
+            let wishes = caller.iter().map(|wish| wish.meaning()).fold(CallerWishes::default(), CallerWishes::and);
+            explain(&read(policy, Policy::parse)?, class, &to, wishes, *json);
+            Ok(())
+        }
+        What::Prove { file, old, widening, solver, json } => {
+            let new = read(file, Policy::parse_unproved)?;
+            let old = old.as_ref().map(|old| read(old, Policy::parse_unproved)).transpose()?;
+            let proof = prove(&new, old.as_ref(), widening, solver).map_err(Failure::usage)?;
+            show_proof(file, &proof, *json)
+        }
+    }
+}
+
+type Parse = fn(&str, &str, jiff::civil::Date) -> Result<Policy, PolicyMistakes>;
+
+fn read(file: &Path, parse: Parse) -> Result<Policy, Failure> {
+    let name = file.display().to_string();
+    let failed = |e: std::io::Error| {
+        Failure::usage(format!("reading the residency policy {name}: {e}. Give the path of a residency.toml"))
+    };
+    let mut text = String::new();
+    // One byte more than a policy may have, so that a longer one is told from it.
+    let most = u64::try_from(POLICY_BYTES_MAX + 1).unwrap_or(u64::MAX);
+    std::fs::File::open(file).map_err(failed)?.take(most).read_to_string(&mut text).map_err(failed)?;
+    let today = SystemClock::new().wall().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    parse(&name, &text, today).map_err(Failure::usage)
+}
+
+fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
+    let policy = read(file, Policy::parse)?;
+    if cedar {
+        println!("{}\n{}", Policy::cedar_schema_text(), policy.cedar_text().trim_end());
+        return Ok(());
+    }
+    if json {
+        let rows = policy.rows().iter().map(|row| {
+            json!({ "id": row.id, "data": row.class.name(), "to": row.destination.as_str(),
+                    "ground": row.ground.name(), "verdict": row.verdict.name() })
+        });
+        let shown = json!({
+            "file": file.display().to_string(),
+            "notice_period_days": policy.notice_period_days(),
+            "owners": policy.owner_keys().len(),
+            "serial": policy.serial(),
+            "destinations": policy.destinations().iter().map(destination_json).collect::<Vec<_>>(),
+            "rows": rows.collect::<Vec<_>>(),
+        });
+        println!("{shown}");
+        return Ok(());
+    }
+    println!(
+        "{}: {}, {}, no mistakes.",
+        file.display(),
+        counted(policy.destinations().len(), "destination"),
+        counted(policy.rows().len(), "row")
+    );
+    for destination in policy.destinations() {
+        println!("  {}", what_goes_to(&policy, destination));
+    }
+    if policy.destinations().is_empty() {
+        println!("  Nothing leaves the box.");
+    }
+    Ok(())
+}
+
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+fn what_goes_to(policy: &Policy, destination: &Destination) -> String {
+    let sent = policy.rows().iter().filter(|row| row.destination == destination.id && row.verdict != Verdict::Local);
+    let sent =
+        sent.map(|row| format!("{} {} on {} ({})", row.class.name(), row.verdict.name(), row.ground.name(), row.id));
+    let sent: Vec<String> = sent.collect();
+    let goes = if sent.is_empty() { "nothing".to_owned() } else { sent.join("; ") };
+    format!("{} ({}, {}): {goes}", destination.id, destination.operator, destination.country)
+}
+
+fn destination_json(destination: &Destination) -> Value {
+    let safeguards = &destination.safeguards;
+    json!({
+        "id": destination.id.as_str(),
+        "operator": destination.operator,
+        "hosts": destination.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "country": destination.country,
+        "on_site": destination.on_site,
+        "contract": destination.contract.as_ref().map(|c| json!({ "name": c.name, "signed": c.signed.to_string() })),
+        "safeguards": { "training_opt_out": safeguards.training_opt_out, "zero_retention": safeguards.zero_retention,
+                        "inference_region": safeguards.inference_region },
+        "pins": destination.pins.len(),
+    })
+}
+
+fn explain(policy: &Policy, class: DataClass, to: &DestinationId, wishes: CallerWishes, json: bool) {
+    let explained = policy.explain(class, to, wishes);
+    if !json {
+        println!("{}", explained.sentence);
+        return;
+    }
+    let decision = &explained.decision;
+    let goes = decision.verdict != Verdict::Local;
+    let shown = json!({
+        "data": class.name(),
+        "to": to.as_str(),
+        "caller": { "consents": wishes.consents, "objects": wishes.objects, "restricts": wishes.restricts },
+        "verdict": decision.verdict.name(),
+        "rows": decision.rows,
+        "ground": goes.then(|| decision.ground.name()),
+        "destination": policy.destination(to).map(destination_json),
+        "sentence": explained.sentence,
+    });
+    println!("{shown}");
+}
+
+fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
+    if json {
+        println!("{}", proof_json(file, proof));
+    } else {
+        print_proof(proof);
+    }
+    if proof.holds() {
+        return Ok(());
+    }
+    Err(Failure::no(format!("proving {}: not everything that a policy promises holds of it", file.display())))
+}
+
+fn print_proof(proof: &Proof) {
+    for theorem in &proof.theorems {
+        match &theorem.finding {
+            ProofFinding::Proved => println!("{} PROVED: {}.", theorem.name, theorem.claim),
+            ProofFinding::NotAsked(why) => println!("{} NOT ASKED: {}; {why}.", theorem.name, theorem.claim),
+            ProofFinding::Refuted(cases) => {
+                println!("{} REFUTED: {}. For instance:", theorem.name, theorem.claim);
+                for case in cases {
+                    println!("    {}", case.sentence);
+                }
+            }
+        }
+    }
+    for (widening, meant) in &proof.widenings {
+        let meant = if *meant == Meant::Named { "named" } else { "not named" };
+        println!("wider, {meant}: {} ({widening})", widening.name());
+    }
+}
+
+fn proof_json(file: &Path, proof: &Proof) -> Value {
+    let theorems = proof.theorems.iter().map(|theorem| {
+        let (result, cases, why) = match &theorem.finding {
+            ProofFinding::Proved => ("proved", &[][..], None),
+            ProofFinding::Refuted(cases) => ("refuted", &cases[..], None),
+            ProofFinding::NotAsked(why) => ("not-asked", &[][..], Some(why)),
+        };
+        let cases: Vec<Value> = cases.iter().map(case_json).collect();
+        json!({ "name": theorem.name, "claim": theorem.claim, "result": result, "why": why, "counterexamples": cases })
+    });
+    let widenings = proof.widenings.iter().map(|(widening, meant)| {
+        json!({ "name": widening.name(), "sentence": widening.to_string(), "named": *meant == Meant::Named })
+    });
+    json!({
+        "file": file.display().to_string(),
+        "holds": proof.holds(),
+        "theorems": theorems.collect::<Vec<_>>(),
+        "widenings": widenings.collect::<Vec<_>>(),
+    })
+}
+
+fn case_json(counterexample: &Counterexample) -> Value {
+    let case = counterexample.case.as_ref().map(|case| {
+        json!({ "data": case.data, "to": case.destination, "verdict": case.verdict, "rows": case.rows,
+                "caller": { "consents": case.consents, "objects": case.objects } })
+    });
+    json!({ "sentence": counterexample.sentence, "case": case })
+}

@@ -1,0 +1,159 @@
+use super::country::{ON_SITE, country_name};
+use super::{CallerWishes, DataClass, Decision, Destination, DestinationId, Policy, Row, Safeguards, Verdict};
+
+/// A decision with its reasons, for the business's people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    pub decision: Decision,
+    /// One or more whole sentences.
+    pub sentence: String,
+}
+
+impl Policy {
+    /// Why a datum of this kind may or may not go there, for a caller of these
+    /// wishes: the row, its ground, the contract, the country and what every
+    /// request must carry.
+    pub fn explain(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Explanation {
+        let decision = self.decide(class, to, wishes);
+        let sentence = match (self.destination(to), decision.verdict) {
+            (None, _) => self.unknown_place(class, to),
+            (Some(place), Verdict::Local) => self.stays(class, place, wishes),
+            (Some(place), Verdict::Raw | Verdict::Redacted) => {
+                format!("{}{}", goes(class, place, &decision), self.held_back(class, &decision))
+            }
+        };
+        Explanation { decision, sentence }
+    }
+
+    fn unknown_place(&self, class: DataClass, to: &DestinationId) -> String {
+        let what = format!("{} ({}) stays on the box", capital(class.plain()), class.name());
+        // Two policies that hold together may mean two places by one name.
+        if self.rows.iter().any(|row| row.destination == *to) {
+            return format!(
+                "{what}: the table that held before describes `{to}` as another place, and until the notice period is over nothing goes to either."
+            );
+        }
+        let known: Vec<&str> = self.destinations.iter().map(|d| d.id.as_str()).collect();
+        let known = match known[..] {
+            [] => "it knows none".to_owned(),
+            _ => format!("it knows {}", known.join(", ")),
+        };
+        format!("{what}: the policy knows no destination `{to}`; {known}.")
+    }
+
+    /// When a row says more than it may yet.
+    fn held_back(&self, class: DataClass, decision: &Decision) -> &'static str {
+        let says_raw = |row: &Row| row.verdict == Verdict::Raw && decision.rows.contains(&row.id);
+        match decision.verdict {
+            Verdict::Redacted if !class.is_secret() && self.rows.iter().any(says_raw) => {
+                " The row says more, but the table that held before does not, and it holds too until the notice period is over."
+            }
+            _ => "",
+        }
+    }
+
+    fn stays(&self, class: DataClass, place: &Destination, wishes: CallerWishes) -> String {
+        let what = format!(
+            "{} ({}) stays on the box and does not go to {}",
+            capital(class.plain()),
+            class.name(),
+            name_of(place)
+        );
+        format!("{what}: {}.", self.why_it_stays(class, place, wishes))
+    }
+
+    fn why_it_stays(&self, class: DataClass, place: &Destination, wishes: CallerWishes) -> String {
+        let of_it = |row: &&Row| row.class == class && row.destination == place.id;
+        let rows: Vec<&Row> = self.rows.iter().filter(of_it).collect();
+        let sending: Vec<&Row> = rows.iter().copied().filter(|row| row.verdict != Verdict::Local).collect();
+        let Some(first) = sending.first() else {
+            return match rows.first() {
+                Some(row) => format!("row `{}` of the table keeps it here", row.id),
+                None => "no row of the table lets it, and without a row everything stays".to_owned(),
+            };
+        };
+        let would = format!(
+            "row `{}` would let it go {}, on the ground of {}",
+            first.id,
+            manner(first.verdict),
+            first.ground.plain()
+        );
+        if wishes.restricts {
+            return format!("{would}, but this caller wants nothing of theirs to leave, which overrides every row");
+        }
+        if !sending.iter().any(|row| wishes.let_through(row.ground)) {
+            let lacking = if first.ground.asks_consent() { "has not given it" } else { "has objected to that" };
+            return format!("{would}, and this caller {lacking}");
+        }
+        if place.lacks_contract() && class != DataClass::Telemetry {
+            return format!("{would}, but there is no contract with {} yet", place.operator);
+        }
+        format!("{would}, but the table that held before does not, and it holds too until the notice period is over")
+    }
+}
+
+fn goes(class: DataClass, place: &Destination, decision: &Decision) -> String {
+    let rows: Vec<String> = decision.rows.iter().map(|row| format!("`{row}`")).collect();
+    let (noun, verb) = if rows.len() == 1 { ("Row", "allows") } else { ("Rows", "allow") };
+    format!(
+        "{} ({}) may go to {} {}. {noun} {} {verb} it on the ground of {}, {}. {}",
+        capital(class.plain()),
+        class.name(),
+        name_of(place),
+        manner(decision.verdict),
+        rows.join(" and "),
+        decision.ground.plain(),
+        paper(place),
+        carried(&decision.safeguards),
+    )
+}
+
+const fn manner(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Raw => "as it is",
+        Verdict::Redacted => "with names, numbers and addresses taken out",
+        Verdict::Local => "nowhere",
+    }
+}
+
+/// Whose it is and where: "Anthropic, PBC (`anthropic`) in the United States".
+fn name_of(place: &Destination) -> String {
+    let country = match place.country.as_str() {
+        _ if place.on_site => "in the business's own network".to_owned(),
+        ON_SITE => "in a country that the policy does not name".to_owned(),
+        code => format!("in {}", country_name(code).unwrap_or(code)),
+    };
+    format!("{} (`{}`) {country}", place.operator, place.id)
+}
+
+fn paper(place: &Destination) -> String {
+    match &place.contract {
+        Some(contract) => format!("under the contract \"{}\" signed on {}", contract.name, contract.signed),
+        None if place.on_site => "and no contract is needed where nobody else receives it".to_owned(),
+        None => "and no contract is needed for what holds nobody's datum".to_owned(),
+    }
+}
+
+/// What every request tells the operator.
+fn carried(safeguards: &Safeguards) -> String {
+    let mut told = Vec::new();
+    if safeguards.training_opt_out {
+        told.push("that nobody's models are trained on it".to_owned());
+    }
+    if safeguards.zero_retention {
+        told.push("that nothing is kept after the answer".to_owned());
+    }
+    if let Some(region) = &safeguards.inference_region {
+        told.push(format!("that the computing happens in the region `{region}`"));
+    }
+    match &told[..] {
+        [] => "No safeguard is asked of the operator in the requests.".to_owned(),
+        [one] => format!("Every request says {one}."),
+        [most @ .., last] => format!("Every request says {} and {last}.", most.join(", ")),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
