@@ -4,6 +4,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::CallSetting;
+use crate::call::Failover;
 use crate::conversation::WordEnd;
 use crate::media::SampleRate;
 use crate::terms::UtteranceId;
@@ -61,6 +62,11 @@ pub enum VoiceEvent {
     Failed {
         utterance: UtteranceId,
         error: VoiceError,
+    },
+    /// An engine was left for the next, which goes on with what was not yet said.
+    Left {
+        utterance: UtteranceId,
+        failover: Failover,
     },
 }
 
