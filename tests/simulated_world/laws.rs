@@ -306,16 +306,22 @@ fn an_answer_that_stops_does_not_leave_a_hole(world: &World) {
     let mut silent_since: Option<Moment> = None;
     let mut streaming: BTreeSet<UtteranceId> = BTreeSet::new();
     let mut open = false;
+    let mut asked = None;
     for (at, happened) in &world.log {
         match happened {
-            Happened::Wanted(Output::Say { utterance, speech }) if is_of_a_stream(speech.text.expose()) => {
+            Happened::Wanted(Output::Ask { request, .. } | Output::AskTopic { request, .. }) => asked = Some(*request),
+            Happened::Told(Input::Sentence { request, .. }) if asked == Some(*request) => open = true,
+            Happened::Wanted(Output::Say { utterance, speech }) if is_of_a_stream(speech.text.expose()) && open => {
                 streaming.insert(*utterance);
-                open = true;
             }
             Happened::Told(Input::UtteranceFinished { utterance, .. }) if streaming.contains(utterance) && open => {
                 silent_since = Some(*at);
             }
             Happened::Told(Input::AnswerOver { .. }) => open = false,
+            Happened::Wanted(Output::AbandonAsk) => {
+                asked = None;
+                open = false;
+            }
             Happened::Sounded(_)
             | Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::SilenceMouth)
             | Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. } | Input::Held { .. }) => {

@@ -71,6 +71,8 @@ impl Call {
         self.timers.start(Timer::Filler, now);
         self.timers.stop(Timer::Finding);
         turn.heard = self.heard.take_if(|h| h.request == turn.request);
+        // Ears that answer once more do not open the question again.
+        self.decoding.take_if(|request| *request == turn.request);
         let earlier = self.pending.replace(turn);
         self.leave_unanswered(earlier, now);
         self.answer_if_ready(now);
