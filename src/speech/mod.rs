@@ -8,7 +8,7 @@ pub mod onbox;
 mod setting;
 mod voice;
 
-pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
+pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindError, MindEvent, Responder, Thinking, TryAgain, Waited};
 pub use setting::{CallSetting, Hints};
 pub use voice::{Again, Awaited, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
