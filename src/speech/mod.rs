@@ -3,6 +3,7 @@
 //! nothing of lines, of the store or of what a call is.
 
 mod ears;
+pub mod failover;
 mod mind;
 pub mod onbox;
 mod setting;

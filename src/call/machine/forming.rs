@@ -302,6 +302,7 @@ impl Call {
     /// The answer does not go on, and nobody has said why.
     pub(super) fn sentence_missing(&mut self, now: Moment) {
         if self.answering.as_ref().is_some_and(|a| a.end.is_none()) {
+            self.settle_parts();
             self.out.push_back(Output::AbandonAsk);
             self.end_answer(AnswerEnd::BrokeOff);
             self.keep_answering(now);
@@ -323,8 +324,9 @@ impl Call {
         if unsaid && let Some(turn) = &mut self.parts_turn {
             turn.interrupted = true;
         }
-        self.abandon_answer();
+        // What was heard is told before its question is given up.
         self.settle_parts();
+        self.abandon_answer();
     }
 
     /// The sentences of an answer that have been heard are one turn, which is over.
