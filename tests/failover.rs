@@ -255,7 +255,7 @@ impl Minds {
 }
 
 fn ask(mind: &mut Box<dyn Thinking>, request: u32, words: &str) {
-    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC);
     mind.ask(RequestId(request), &Private::new(words.to_owned()), &now);
 }
 
@@ -428,7 +428,7 @@ async fn nothing_is_answered_after_the_call_has_abandoned_its_question() {
 async fn a_key_of_the_menu_is_answered_by_the_box_itself() {
     let minds = Minds::new();
     let (mut mind, mut heard) = minds.open(&gate());
-    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC);
     mind.ask_topic(RequestId(9), Topic::Hours, &now);
     assert_eq!(minds.own.told(), ["open", "topic 9"]);
     minds.own.says(found(9, "At eight.", "own-mind")).await;
