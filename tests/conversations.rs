@@ -387,4 +387,11 @@ fn every_turn_names_the_engines_that_heard_and_thought_and_what_was_left_on_the_
     assert_eq!(question.engines.transcriber.as_deref(), Some(ears::ENGINE));
     let invitation = of_box(&world)[1];
     assert_eq!(invitation.engines.responder, None, "no mind thought of it");
+    let mind = MindFaults { left: 1000, latency_ms: (1000, 1001), ..MindFaults::NONE };
+    let world = call(Weather { mind, ..Weather::FAIR }, &[Listen, OPEN, Listen, HangUp]);
+    let answer = of_box(&world).into_iter().find(|t| t.text.expose() == HOURS).expect("the answer");
+    assert_eq!(answer.engines.responder.as_deref(), Some(mind::WHOLE));
+    assert_eq!(answer.failovers, [mind::failover(std::time::Duration::from_millis(500))]);
+    let others = world.record.as_ref().expect("a record").turns.iter().filter(|t| !t.failovers.is_empty()).count();
+    assert_eq!(others, 1, "it is written once");
 }

@@ -17,8 +17,7 @@ use milu::residency::{
     CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Policy, Redact, Row, Safeguards, Verdict,
 };
 use milu::speech::failover::{
-    BreakerRules, Budget, BudgetSource, EarsChain, EngineHealth, Limits, Link, MindChain, Needs, VoiceChain,
-    WaitSource, Works,
+    BreakerRules, Budget, BudgetSource, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, WaitSource, Works,
 };
 use milu::speech::{
     CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, MindError, MindEvent, Responder,
@@ -127,7 +126,7 @@ fn setting(gate: &Arc<CallGate>) -> CallSetting {
 fn link<E: ?Sized>(stage: EngineStage, name: &'static str, engine: Arc<E>, needs: Option<Needs>) -> Link<E> {
     let budget: BudgetSource = Arc::new(|| Budget::Ample);
     let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
-    Link { engine, health, needs, budget, limits: Limits::over_the_network(stage) }
+    Link::over_a_network(stage, engine, health, needs, budget)
 }
 
 fn in_the_cloud() -> Option<Needs> {

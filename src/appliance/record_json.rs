@@ -185,3 +185,39 @@ impl From<&Recording> for RecordingJson {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::{EngineStage, Speaker, WhyLeft};
+    use crate::terms::Private;
+
+    #[test]
+    fn an_engine_that_was_left_is_shown_with_its_turn() {
+        let failover = Failover {
+            stage: EngineStage::Mind,
+            from: "anthropic".to_owned(),
+            to: "knowledge-onbox".to_owned(),
+            why: WhyLeft::FirstTokenDeadline,
+            after: Duration::from_millis(1300),
+        };
+        let turn = Turn {
+            who: Speaker::Box,
+            text: Private::new("At eight.".to_owned()),
+            started_ms: 0,
+            ended_ms: 900,
+            interrupted: false,
+            engines: Engines::default(),
+            latency: Latency::default(),
+            failovers: vec![failover],
+        };
+        let json = serde_json::to_value(TurnJson::from(&turn)).unwrap();
+        let expected = serde_json::json!([{
+            "stage": "mind", "from": "anthropic", "to": "knowledge-onbox",
+            "why": "first-token-deadline", "after_ms": 1300,
+        }]);
+        assert_eq!(json["failover"], expected);
+    }
+}

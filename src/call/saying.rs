@@ -177,3 +177,41 @@ impl SayQueue {
         self.0.drain(..)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(played_ms: u32, ends: &[(usize, u64)]) -> String {
+        let text = "We open at eight. We close at six.".to_owned();
+        let ends = ends.iter().map(|(text_end, ms)| WordEnd { text_end: *text_end, at: Duration::from_millis(*ms) });
+        let saying = Saying {
+            played_ms,
+            total_ms: Some(3000),
+            ends: ends.collect(),
+            ..Saying::new(text, What::Answer, Part::Whole)
+        };
+        saying.heard(Ending::Cut).into_exposed()
+    }
+
+    #[test]
+    fn where_the_voice_told_the_ends_of_words_they_count() {
+        let ends = [(2, 300), (7, 700), (10, 900), (16, 1400), (34, 3000)];
+        assert_eq!(said(750, &ends), "We open");
+        assert_eq!(said(0, &ends), "");
+    }
+
+    #[test]
+    fn beyond_the_last_end_that_was_told_the_time_is_reckoned() {
+        let ends = [(2, 300), (7, 700), (10, 900), (17, 1500)];
+        assert_eq!(said(1500, &ends), "We open at eight.");
+        let heard = said(2200, &ends);
+        assert!(heard.starts_with("We open at eight. We") && !heard.contains("six"), "{heard}");
+        assert_eq!(said(3000, &ends), "We open at eight. We close at six.");
+    }
+
+    #[test]
+    fn an_end_that_points_beyond_the_text_is_survived() {
+        assert_eq!(said(900, &[(2, 300), (900, 800)]), "We open at eight. We close at six.");
+    }
+}

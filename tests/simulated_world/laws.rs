@@ -45,6 +45,7 @@ pub fn check(world: &World) {
     no_sentence_of_a_dead_request_is_said(world);
     what_is_heard_of_an_answer_is_its_beginning(world);
     an_answer_that_stops_does_not_leave_a_hole(world);
+    an_engine_that_was_left_is_written_down_once(world);
 }
 
 fn wanted(world: &World) -> impl Iterator<Item = (Moment, &Output)> {
@@ -336,5 +337,16 @@ fn an_answer_that_stops_does_not_leave_a_hole(world: &World) {
             let hole = at.ms_since(since);
             assert!(hole <= SENTENCE_GAP_MS, "{hole} ms without a sound in the middle of an answer at {at:?}");
         }
+    }
+}
+
+/// And with a turn that an engine thought about, or that answers one.
+fn an_engine_that_was_left_is_written_down_once(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let told = world.log.iter().filter(|(_, h)| matches!(h, Happened::Told(Input::EngineLeft(_)))).count();
+    let written: usize = record.turns.iter().map(|turn| turn.failovers.len()).sum();
+    assert!(written <= told, "{written} of {told}");
+    for turn in record.turns.iter().filter(|turn| !turn.failovers.is_empty()) {
+        assert!(turn.who == Speaker::Box, "a mind is left in turns of the box: {turn:?}");
     }
 }

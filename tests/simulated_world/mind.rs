@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use milu::call::Input;
+use milu::call::{EngineStage, Failover, Input, WhyLeft};
 use milu::knowledge::{Finding, Spoken};
 use milu::terms::{Private, RequestId};
 
@@ -21,6 +21,8 @@ pub struct MindFaults {
     /// Answers come sentence by sentence.
     pub streams: u32,
     pub stream: StreamFaults,
+    /// The first engine is left, and this is told before the answer.
+    pub left: u32,
 }
 
 /// What goes wrong with an answer in sentences.
@@ -46,7 +48,7 @@ impl StreamFaults {
 
 impl MindFaults {
     pub const NONE: Self =
-        Self { fails: 0, never: 0, late: 0, latency_ms: (5, 40), streams: 0, stream: StreamFaults::NONE };
+        Self { fails: 0, never: 0, late: 0, latency_ms: (5, 40), streams: 0, stream: StreamFaults::NONE, left: 0 };
 
     /// A mind in the cloud, in good health.
     pub const STREAMING: Self = Self { latency_ms: (400, 700), streams: 1000, ..Self::NONE };
@@ -65,8 +67,9 @@ impl MindFaults {
             disorder: often(150),
             endless: often(60),
         };
+        let left = often(300);
         let (fails, never, late) = (often(150), often(80), often(80));
-        Self { fails, never, late, latency_ms: (5, 300), streams, stream }
+        Self { fails, never, late, latency_ms: (5, 300), streams, stream, left }
     }
 }
 
@@ -117,13 +120,24 @@ pub fn answer(faults: &MindFaults, dice: &mut Dice, request: RequestId, finding:
     if dice.per_mille(faults.late) {
         took += Duration::from_millis(dice.between(2000, 6000));
     }
+    let mut said = Vec::new();
+    if dice.per_mille(faults.left) {
+        said.push((took / 2, Input::EngineLeft(failover(took / 2))));
+    }
     if dice.per_mille(faults.fails) {
-        return vec![(took, Input::MindFailed { request })];
+        said.push((took, Input::MindFailed { request }));
+    } else if dice.per_mille(faults.streams) {
+        said.extend(stream(&faults.stream, dice, request, finding, took));
+    } else {
+        said.push((took, Input::Found { request, finding, engine: WHOLE, took }));
     }
-    if dice.per_mille(faults.streams) {
-        return stream(&faults.stream, dice, request, finding, took);
-    }
-    vec![(took, Input::Found { request, finding, engine: WHOLE, took })]
+    said
+}
+
+/// What is told when the world's first mind is left.
+pub fn failover(after: Duration) -> Failover {
+    let (from, to) = ("absent-mind-simulated".to_owned(), WHOLE.to_owned());
+    Failover { stage: EngineStage::Mind, from, to, why: WhyLeft::FirstTokenDeadline, after }
 }
 
 /// How a mind in sentences says what the other says at once.

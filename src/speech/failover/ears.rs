@@ -264,8 +264,9 @@ impl EarsDesk {
     }
 
     fn abandon_current(&mut self) {
-        let current = self.current;
-        self.open_ears(current).abandon();
+        if let Some(hearing) = &mut self.ears[self.current] {
+            hearing.abandon();
+        }
     }
 
     fn abandon(&mut self) {

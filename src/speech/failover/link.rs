@@ -37,6 +37,18 @@ impl<E: ?Sized> Link<E> {
         Self { engine, health, needs: None, budget, limits: Limits::on_the_box(stage) }
     }
 
+    /// An engine that is asked over a network; `needs` is none for one to which
+    /// no policy applies, because it is a part of the box.
+    pub fn over_a_network(
+        stage: EngineStage,
+        engine: Arc<E>,
+        health: Arc<EngineHealth>,
+        needs: Option<Needs>,
+        budget: BudgetSource,
+    ) -> Self {
+        Self { engine, health, needs, budget, limits: Limits::over_the_network(stage) }
+    }
+
     fn view(&self, gate: &CallGate, now: Moment) -> View {
         let may_go = |needs: &Needs| gate.may_go(needs.classes, &needs.destination);
         View {

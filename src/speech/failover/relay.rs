@@ -41,7 +41,7 @@ impl Limits {
         match stage {
             EngineStage::Ears => Self::from_millis(7500, 7500),
             EngineStage::Mind => Self::from_millis(2500, 1500),
-            EngineStage::Voice => Self::from_millis(3500, 3500),
+            EngineStage::Voice => Self::from_millis(2000, 2000),
         }
     }
 
@@ -98,7 +98,9 @@ pub struct Relay {
     stage: EngineStage,
     half_done: HalfDone,
     last: usize,
-    began: Moment,
+    /// Since when the caller waits: from the beginning, or from the end of what
+    /// there was to hear.
+    waits_since: Moment,
     engine: usize,
     limits: Limits,
     /// When this engine was given the work.
@@ -124,7 +126,7 @@ impl Relay {
             stage,
             half_done,
             last,
-            began: now,
+            waits_since: now,
             engine,
             limits,
             given: now,
@@ -164,6 +166,7 @@ impl Relay {
         match said {
             Said::Piece => {
                 (self.begun, self.any_begun) = (true, true);
+                self.waits_since = now;
                 self.due = Some(now + self.limits.gap);
                 Next::Pass
             }
@@ -178,6 +181,7 @@ impl Relay {
     /// The engine need not say anything before `at`: what it has given lasts.
     pub fn has_time_until(&mut self, at: Moment) {
         self.due = self.due.map(|due| due.max(at));
+        self.waits_since = self.waits_since.max(at);
     }
 
     /// What the clock says.
@@ -209,7 +213,7 @@ impl Relay {
 
     /// The first engine that may take over.
     pub fn next_from(&self, now: Moment) -> usize {
-        let impatient = now.since(self.began) >= Limits::patience(self.stage);
+        let impatient = now.since(self.waits_since) >= Limits::patience(self.stage);
         if impatient { self.last } else { self.engine + 1 }
     }
 
@@ -273,6 +277,7 @@ mod tests {
         sentence.has_time_until(at(3000));
         assert_eq!(sentence.late(at(2999)), Next::Nothing, "the caller still has something to hear");
         assert!(matches!(sentence.late(at(3000)), Next::Leave(Fault { why: Some(WhyLeft::SoundGapDeadline), .. })));
+        assert_eq!(sentence.next_from(at(3000)), 1, "the caller has not waited yet");
     }
 
     #[test]
