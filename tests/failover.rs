@@ -630,6 +630,97 @@ async fn only_one_engine_in_the_cloud_or_on_the_lan_is_given_a_callers_sound() {
     assert!(heard.try_recv().is_err(), "nobody wants it any more");
 }
 
+#[tokio::test]
+async fn a_caller_who_objects_in_the_middle_of_a_turn_is_heard_by_the_next_engine_in_full() {
+    let ears = ThreeEars::new();
+    let gate = gate();
+    let (answers, mut heard) = mpsc::channel(16);
+    let mut hearing = ears.chain.open(&setting(&gate), answers);
+    ears.hear(&mut hearing, 0..5).await;
+    hearing.turn_began(ears.time.now());
+    ears.hear(&mut hearing, 5..10).await;
+    gate.wish(CallerWish::Objects);
+    ears.cloud.told();
+    hearing.decode(RequestId(1));
+    assert_eq!(ears.cloud.told(), ["abandon"], "the words of this turn are not asked of the cloud");
+    let told = ears.lan.told();
+    assert_eq!(told.iter().filter(|t| t.starts_with("frame")).count(), 10, "{told:?}");
+    assert_eq!(told.last().unwrap(), "decode 1");
+    ears.lan.says(words(1, "Please do not record me.", "lan-ears")).await;
+    let first = heard.try_recv().unwrap();
+    assert!(matches!(first, EarsEvent::Heard(_)), "a wish is no failover: {first:?}");
+    assert!(ears.chain.health().iter().all(|fact| fact.state == HealthState::Well));
+}
+
+#[tokio::test]
+async fn ears_that_let_a_caller_down_hear_a_later_turn_beside_the_others_and_come_back() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..5).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(1), error: EarsError::Lost("closed") }).await;
+    ears.lan.says(words(1, "Hello?", "lan-ears")).await;
+    assert!(matches!(
+        (heard.try_recv().unwrap(), heard.try_recv().unwrap()),
+        (EarsEvent::Left(_), EarsEvent::Heard(_))
+    ));
+    ears.cloud.told();
+    hearing.turn_began(ears.time.now());
+    assert!(ears.cloud.told().is_empty(), "not so soon");
+    ears.time.pass(10_000).await;
+    hearing.turn_began(ears.time.now());
+    ears.hear(&mut hearing, 5..8).await;
+    hearing.decode(RequestId(2));
+    let told = ears.cloud.told();
+    assert_eq!(
+        (told.iter().filter(|t| t.starts_with("frame")).count(), told.last().unwrap().as_str()),
+        (3, "decode 2")
+    );
+    assert_eq!(ears.cloud.ears.lock().unwrap().len(), 2, "over a new connection");
+    ears.cloud.says(words(2, "Hello there?", "cloud-ears")).await;
+    assert!(heard.try_recv().is_err(), "a trial is not heard");
+    ears.lan.says(words(2, "Hello there?", "lan-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "lan-ears", .. })));
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(3));
+    ears.cloud.says(words(3, "Are you open?", "cloud-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "cloud-ears", .. })));
+}
+
+#[tokio::test]
+async fn an_engine_whose_budget_is_near_its_end_is_passed_over_and_is_well() {
+    let time = Time::new();
+    let [cloud, own] = [(); 2].map(|()| Arc::new(Puppet::default()));
+    let standing = Arc::new(Mutex::new(Budget::Ample));
+    let budget: BudgetSource = {
+        let standing = Arc::clone(&standing);
+        Arc::new(move || *standing.lock().unwrap())
+    };
+    let stage = EngineStage::Mind;
+    let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
+    let mind =
+        |name, puppet: &Arc<Puppet>| -> Arc<dyn Responder> { Arc::new(Mind { name, puppet: Arc::clone(puppet) }) };
+    let better =
+        vec![Link::over_a_network(stage, mind("cloud-mind", &cloud), health("cloud-mind"), in_the_cloud(), budget)];
+    let chain =
+        MindChain::new(better, Link::on_the_box(stage, mind("own-mind", &own), health("own-mind")), time.works());
+    let (answers, _heard) = mpsc::channel(16);
+    let mut thinking = chain.open(&setting(&gate()), answers);
+    ask(&mut thinking, 1, "When do you open?");
+    assert_eq!(cloud.told(), ["open", "ask 1 When do you open?"]);
+    cloud.says(found(1, "At eight.", "cloud-mind")).await;
+    for (request, now) in [(2, Budget::Near), (3, Budget::Spent)] {
+        *standing.lock().unwrap() = now;
+        ask(&mut thinking, request, "And on Sunday?");
+        assert!(!cloud.told().iter().any(|told| told.starts_with("ask")));
+        assert_eq!(own.told().last().unwrap(), &format!("ask {request} And on Sunday?"));
+    }
+    *standing.lock().unwrap() = Budget::Ample;
+    ask(&mut thinking, 4, "And on Monday?");
+    assert_eq!(cloud.told().last().unwrap(), "ask 4 And on Monday?");
+}
+
 // ---- voices ---------------------------------------------------------------
 
 /// A sentence that a voice was given, and where its sound goes.

@@ -318,7 +318,10 @@ fn an_answer_that_stops_does_not_leave_a_hole(world: &World) {
             Happened::Told(Input::UtteranceFinished { utterance, .. }) if streaming.contains(utterance) && open => {
                 silent_since = Some(*at);
             }
-            Happened::Told(Input::AnswerOver { .. }) => open = false,
+            Happened::Told(Input::AnswerOver { .. }) => {
+                asked = None;
+                open = false;
+            }
             Happened::Wanted(Output::AbandonAsk) => {
                 asked = None;
                 open = false;
