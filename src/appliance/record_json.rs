@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::call::{CallRecord, Engines, Gap, Latency, Message, Recording, Turn};
+use crate::call::{CallRecord, Engines, Failover, Gap, Latency, Message, Recording, Turn};
 
 #[derive(Serialize)]
 pub struct CallJson {
@@ -39,6 +39,17 @@ pub struct TurnJson {
     interrupted: bool,
     engines: EnginesJson,
     latency: LatencyJson,
+    /// Engines that were left while the turn was heard, answered or spoken.
+    failover: Vec<FailoverJson>,
+}
+
+#[derive(Serialize)]
+struct FailoverJson {
+    stage: &'static str,
+    from: String,
+    to: String,
+    why: &'static str,
+    after_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -134,6 +145,19 @@ impl From<&Turn> for TurnJson {
                 synthesize_first_ms,
                 voice_to_voice_ms,
             },
+            failover: turn.failovers.iter().map(FailoverJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Failover> for FailoverJson {
+    fn from(failover: &Failover) -> Self {
+        Self {
+            stage: failover.stage.name(),
+            from: failover.from.clone(),
+            to: failover.to.clone(),
+            why: failover.why.name(),
+            after_ms: u64::try_from(failover.after.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -159,5 +183,41 @@ impl From<&Recording> for RecordingJson {
             duration_ms: recording.duration_ms,
             gaps: recording.gaps.iter().map(gap).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::{EngineStage, Speaker, WhyLeft};
+    use crate::terms::Private;
+
+    #[test]
+    fn an_engine_that_was_left_is_shown_with_its_turn() {
+        let failover = Failover {
+            stage: EngineStage::Mind,
+            from: "anthropic".to_owned(),
+            to: "knowledge-onbox".to_owned(),
+            why: WhyLeft::FirstTokenDeadline,
+            after: Duration::from_millis(1300),
+        };
+        let turn = Turn {
+            who: Speaker::Box,
+            text: Private::new("At eight.".to_owned()),
+            started_ms: 0,
+            ended_ms: 900,
+            interrupted: false,
+            engines: Engines::default(),
+            latency: Latency::default(),
+            failovers: vec![failover],
+        };
+        let json = serde_json::to_value(TurnJson::from(&turn)).unwrap();
+        let expected = serde_json::json!([{
+            "stage": "mind", "from": "anthropic", "to": "knowledge-onbox",
+            "why": "first-token-deadline", "after_ms": 1300,
+        }]);
+        assert_eq!(json["failover"], expected);
     }
 }

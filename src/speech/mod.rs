@@ -3,12 +3,13 @@
 //! nothing of lines, of the store or of what a call is.
 
 mod ears;
+pub mod failover;
 mod mind;
 pub mod onbox;
 mod setting;
 mod voice;
 
-pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
-pub use mind::{MindEvent, Responder, Thinking};
+pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
+pub use mind::{MindError, MindEvent, Responder, Thinking, TryAgain, Waited};
 pub use setting::{CallSetting, Hints};
-pub use voice::{SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
+pub use voice::{Again, Awaited, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};

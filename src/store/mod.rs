@@ -22,6 +22,7 @@ mod sound;
 mod tink;
 mod transfers;
 mod v1;
+mod v2;
 mod vault;
 
 pub use call_memory::CallMemory;

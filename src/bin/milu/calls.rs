@@ -112,6 +112,7 @@ pub fn print_call(call: &Value) {
     );
     for turn in call["turns"].as_array().into_iter().flatten() {
         print_turn(turn);
+        print_engines(turn);
     }
     if let Some(message) = call["message"].as_object() {
         println!("  message from {}:", message["name"].as_str().unwrap_or("a caller who gave no name"));
@@ -138,6 +139,22 @@ fn print_turn(turn: &Value) {
         None => String::new(),
     };
     println!("  {seconds:7.2}  {:<6}  {}{cut}{took}", text(&turn["who"]), text(&turn["text"]));
+}
+
+/// Which engines had a part in a turn, and which were left on the way.
+fn print_engines(turn: &Value) {
+    let engines = &turn["engines"];
+    let by = |what: &str, stage: &str| engines[stage].as_str().map(|name| format!("{what} {name}"));
+    let parts = [by("heard by", "transcriber"), by("answer by", "responder"), by("spoken by", "synthesizer")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if !parts.is_empty() {
+        println!("{:19}{}", "", parts.join(", "));
+    }
+    for left in turn["failover"].as_array().into_iter().flatten() {
+        let (stage, from, to) = (text(&left["stage"]), text(&left["from"]), text(&left["to"]));
+        let seconds = left["after_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
+        println!("{:19}{stage}: {from} was left for {to} after {seconds:.2} s ({})", "", text(&left["why"]));
+    }
 }
 
 fn play(id: &str, control: &Path) -> Result<(), Failure> {

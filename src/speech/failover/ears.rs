@@ -1,0 +1,388 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::call::{EngineStage, WhyLeft};
+use crate::media::{Frame, SampleRate};
+use crate::ops::HealthFact;
+use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
+use crate::terms::{Moment, RequestId};
+
+use super::drive::{Desk, Driven, Works};
+use super::fault::{Fault, Weight};
+use super::link::{Chain, Link};
+use super::relay::{HalfDone, Next, Relay, Said};
+use super::roster::{Choice, Roster};
+
+/// As for any ears.
+const ANSWERS: usize = 16;
+
+/// Frames of the present turn that are kept to be told again: half a minute, as
+/// long as the window of the box's own ears. Of a longer turn the end is kept.
+const KEPT: usize = 1500;
+
+/// A turn begins with so much of the sound before it, as with any ears.
+const PRE_ROLL: Duration = Duration::from_millis(300);
+
+/// Ears in an order; the box's own are the last. They hear every turn, so that
+/// they can take over within it, and they alone judge whether it is over; their
+/// words are wanted only when the others fail.
+pub struct EarsChain {
+    chain: Arc<Chain<dyn Transcriber>>,
+    works: Works,
+}
+
+impl EarsChain {
+    pub fn new(better: Vec<Link<dyn Transcriber>>, on_the_box: Link<dyn Transcriber>, works: Works) -> Self {
+        Self { chain: Arc::new(Chain::new(EngineStage::Ears, better, on_the_box)), works }
+    }
+
+    /// How the engines are, for `milu doctor`.
+    pub fn health(&self) -> Vec<HealthFact> {
+        self.chain.facts((self.works.now)())
+    }
+}
+
+impl Transcriber for EarsChain {
+    /// The name of those that are asked first.
+    fn name(&self) -> &'static str {
+        self.chain.link(0).engine.name()
+    }
+
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        let (senders, receivers) = (0..self.chain.len()).map(|_| mpsc::channel(ANSWERS)).unzip();
+        let roster = Roster::new(self.chain.len());
+        let mut desk = EarsDesk {
+            current: roster.last(),
+            roster,
+            ears: (0..self.chain.len()).map(|_| None).collect(),
+            chain: Arc::clone(&self.chain),
+            setting: setting.clone(),
+            senders,
+            answers,
+            rate: None,
+            turn: None,
+            sound: VecDeque::new(),
+            asked: None,
+            probe: None,
+        };
+        let now = (self.works.now)();
+        desk.open_ears(desk.roster.last());
+        desk.current = desk.choose(0, now).engine;
+        desk.open_ears(desk.current);
+        Box::new(CallEars(Driven::start(&self.works, desk, receivers)))
+    }
+}
+
+impl std::fmt::Debug for EarsChain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.chain.fmt(f)
+    }
+}
+
+/// One call's ears, as the call sees them.
+struct CallEars(Driven<EarsDesk>);
+
+impl Hearing for CallEars {
+    fn line_answered(&mut self, rate: SampleRate) {
+        self.0.at(|desk, _| desk.line_answered(rate));
+    }
+
+    fn frame(&mut self, frame: &Frame, at: Moment) {
+        self.0.at(|desk, _| desk.frame(frame, at));
+    }
+
+    fn turn_began(&mut self, at: Moment) {
+        self.0.at(|desk, now| desk.turn_began(at, now));
+    }
+
+    fn decode(&mut self, request: RequestId) {
+        self.0.at(|desk, now| desk.decode(request, now));
+    }
+
+    fn judge(&mut self, request: RequestId) {
+        self.0.at(|desk, _| {
+            let last = desk.roster.last();
+            desk.open_ears(last).judge(request);
+        });
+    }
+
+    fn abandon(&mut self) {
+        self.0.at(|desk, _| desk.abandon());
+    }
+}
+
+/// The turn under way.
+#[derive(Clone, Copy)]
+struct Turn {
+    began: Moment,
+    /// The newest sound when it was told.
+    told: Moment,
+}
+
+/// Ears that hear a turn beside those that are well, and whose words are not used.
+struct Probe {
+    engine: usize,
+    asked: Option<(RequestId, Moment)>,
+}
+
+struct EarsDesk {
+    chain: Arc<Chain<dyn Transcriber>>,
+    setting: CallSetting,
+    roster: Roster,
+    ears: Vec<Option<Box<dyn Hearing>>>,
+    senders: Vec<mpsc::Sender<EarsEvent>>,
+    answers: mpsc::Sender<EarsEvent>,
+    rate: Option<SampleRate>,
+    /// Whose words count.
+    current: usize,
+    turn: Option<Turn>,
+    sound: VecDeque<(Frame, Moment)>,
+    asked: Option<(RequestId, Relay)>,
+    probe: Option<Probe>,
+}
+
+impl EarsDesk {
+    fn choose(&self, from: usize, now: Moment) -> Choice {
+        self.roster.choose(&self.chain.views(&self.setting.gate, now), from, now)
+    }
+
+    fn open_ears(&mut self, engine: usize) -> &mut dyn Hearing {
+        let (chain, setting, rate) = (&self.chain, &self.setting, self.rate);
+        let sender = &self.senders[engine];
+        let opened = self.ears[engine].get_or_insert_with(|| {
+            let mut hearing = chain.link(engine).engine.open(setting, sender.clone());
+            if let Some(rate) = rate {
+                hearing.line_answered(rate);
+            }
+            hearing
+        });
+        opened.as_mut()
+    }
+
+    /// Opened if they were not, and told the turn so far. The box's own have
+    /// heard it already.
+    fn catch_up(&mut self, engine: usize) {
+        self.open_ears(engine);
+        if engine == self.roster.last() {
+            return;
+        }
+        let (turn, sound) = (self.turn, &self.sound);
+        let Some(hearing) = &mut self.ears[engine] else { return };
+        let from = turn.map_or(Moment::START, |turn| turn.began - PRE_ROLL);
+        let mut untold = turn;
+        for (frame, at) in sound.iter().filter(|(_, at)| *at >= from) {
+            if let Some(turn) = untold.take_if(|turn| *at > turn.told) {
+                hearing.turn_began(turn.began);
+            }
+            hearing.frame(frame, *at);
+        }
+        if let Some(turn) = untold {
+            hearing.turn_began(turn.began);
+        }
+    }
+
+    /// Everyone who hears: those whose words count, the box's own, a probe.
+    fn listeners(&self) -> impl Iterator<Item = usize> + use<> {
+        let (current, last) = (self.current, self.roster.last());
+        let probe = self.probe.as_ref().map(|probe| probe.engine);
+        [Some(current), Some(last).filter(|last| *last != current), probe].into_iter().flatten()
+    }
+
+    fn line_answered(&mut self, rate: SampleRate) {
+        self.rate = Some(rate);
+        for hearing in self.ears.iter_mut().flatten() {
+            hearing.line_answered(rate);
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame, at: Moment) {
+        if self.sound.len() == KEPT {
+            self.sound.pop_front();
+        }
+        self.sound.push_back((*frame, at));
+        for engine in self.listeners() {
+            if let Some(hearing) = &mut self.ears[engine] {
+                hearing.frame(frame, at);
+            }
+        }
+    }
+
+    fn turn_began(&mut self, at: Moment, now: Moment) {
+        for engine in self.listeners() {
+            if let Some(hearing) = &mut self.ears[engine] {
+                hearing.turn_began(at);
+            }
+        }
+        let told = self.sound.back().map_or(at, |(_, newest)| *newest);
+        self.turn = Some(Turn { began: at, told });
+        let from = at - PRE_ROLL;
+        self.sound.retain(|(_, heard)| *heard >= from);
+        // Words of the turn before may still be on their way.
+        if self.asked.as_ref().is_some_and(|(_, relay)| !relay.is_over()) {
+            return;
+        }
+        let Choice { engine, probe } = self.choose(0, now);
+        self.change_to(engine);
+        let idle = self.probe.is_none();
+        if let Some(tried) = probe.filter(|tried| idle && self.chain.link(*tried).health.begin_probe(now)) {
+            // A connection that is known to be bad is not tried: a new one is.
+            self.ears[tried] = None;
+            self.catch_up(tried);
+            self.probe = Some(Probe { engine: tried, asked: None });
+        }
+    }
+
+    fn change_to(&mut self, engine: usize) {
+        if engine != self.current {
+            self.probe.take_if(|probe| probe.engine == engine);
+            self.current = engine;
+            self.catch_up(engine);
+        }
+    }
+
+    fn decode(&mut self, request: RequestId, now: Moment) {
+        // The caller may have objected since the turn began.
+        let views = self.chain.views(&self.setting.gate, now);
+        if !self.roster.keeps(&views, self.current) {
+            let Choice { engine, .. } = self.roster.choose(&views, 0, now);
+            self.abandon_current();
+            self.change_to(engine);
+        }
+        let (engine, last) = (self.current, self.roster.last());
+        let limits = self.chain.link(engine).limits;
+        let relay = Relay::new(EngineStage::Ears, HalfDone::EndsThere, (engine, last), limits, now);
+        self.asked = Some((request, relay));
+        self.open_ears(engine).decode(request);
+        if let Some(tried) = self.probe.as_ref().map(|probe| probe.engine) {
+            let due = now + self.chain.link(tried).limits.first;
+            self.open_ears(tried).decode(request);
+            self.probe = Some(Probe { engine: tried, asked: Some((request, due)) });
+        }
+    }
+
+    fn abandon_current(&mut self) {
+        if let Some(hearing) = &mut self.ears[self.current] {
+            hearing.abandon();
+        }
+    }
+
+    fn abandon(&mut self) {
+        self.asked = None;
+        for engine in self.listeners() {
+            if let Some(hearing) = &mut self.ears[engine] {
+                hearing.abandon();
+            }
+        }
+        if let Some(probe) = &mut self.probe {
+            probe.asked = None;
+        }
+    }
+
+    fn tell(&self, event: EarsEvent) {
+        // A call that does not take its answers is over or stuck.
+        if self.answers.try_send(event).is_err() {
+            tracing::debug!("an answer of the ears was not taken");
+        }
+    }
+
+    /// What a probe's ears say counts for their health alone. True if it was that.
+    fn probed(&mut self, engine: usize, event: &EarsEvent, now: Moment) -> bool {
+        let Some(probe) = self.probe.as_ref().filter(|probe| probe.engine == engine) else { return false };
+        let Some((asked, _)) = probe.asked else { return true };
+        let health = &self.chain.link(engine).health;
+        match event {
+            EarsEvent::Heard(heard) if heard.request == asked => health.succeeded(now),
+            EarsEvent::Failed { request, error } if *request == asked => {
+                health.failed(error.into(), now);
+                self.ears[engine] = None;
+            }
+            _ => return true,
+        }
+        self.probe = None;
+        true
+    }
+
+    fn follow(&mut self, next: Next, event: Option<EarsEvent>, now: Moment) {
+        let Some((request, relay)) = self.asked else { return };
+        match next {
+            Next::Nothing => {}
+            Next::Pass | Next::PassLast => {
+                self.chain.link(relay.engine()).health.succeeded(now);
+                event.into_iter().for_each(|event| self.tell(event));
+            }
+            Next::Leave(fault) => self.leave(fault, now),
+            Next::GiveUp(fault) => {
+                self.chain.link(relay.engine()).health.failed(fault, now);
+                let error = match event {
+                    Some(EarsEvent::Failed { error, .. }) => error,
+                    _ => EarsError::Stalled { waiting_for: AwaitedWords::Words, within: relay.had_for(now) },
+                };
+                self.abandon_current();
+                self.tell(EarsEvent::Failed { request, error });
+            }
+        }
+    }
+
+    /// The next ears get the sound of the turn, and the request.
+    fn leave(&mut self, fault: Fault, now: Moment) {
+        let Some((request, relay)) = self.asked else { return };
+        let (from, after) = (relay.engine(), relay.had_for(now));
+        self.chain.link(from).health.failed(fault, now);
+        if fault.weight != Weight::Nothing {
+            self.roster.left(from, now);
+        }
+        let Choice { engine, .. } = self.choose(relay.next_from(now), now);
+        if let Some(why) = fault.why {
+            self.chain.link(from).health.was_left();
+            self.tell(EarsEvent::Left(self.chain.failover((from, engine), why, after)));
+        }
+        // Dropped, its connection is closed; a probe opens a new one.
+        self.abandon_current();
+        self.ears[from] = None;
+        self.change_to(engine);
+        let limits = self.chain.link(engine).limits;
+        if let Some((_, relay)) = &mut self.asked {
+            relay.taken_over(engine, limits, now);
+        }
+        self.open_ears(engine).decode(request);
+    }
+}
+
+impl Desk for EarsDesk {
+    type Event = EarsEvent;
+
+    fn answered(&mut self, engine: usize, event: EarsEvent, now: Moment) {
+        if self.probed(engine, &event, now) {
+            return;
+        }
+        let (request, said) = match &event {
+            EarsEvent::Heard(heard) => (heard.request, Said::Whole),
+            EarsEvent::Failed { request, error } => (*request, Said::Failed(error.into())),
+            EarsEvent::TurnOver { .. } if engine == self.roster.last() => return self.tell(event),
+            // Only the box's own ears are asked to judge.
+            EarsEvent::TurnOver { .. } | EarsEvent::Left(_) => return,
+        };
+        let Some((_, relay)) = self.asked.as_mut().filter(|(asked, _)| *asked == request) else { return };
+        let next = relay.said(engine, said, now);
+        self.follow(next, Some(event), now);
+    }
+
+    fn due(&self) -> Option<Moment> {
+        let asked = self.asked.as_ref().and_then(|(_, relay)| relay.due());
+        let probed = self.probe.as_ref().and_then(|probe| probe.asked).map(|(_, due)| due);
+        asked.into_iter().chain(probed).min()
+    }
+
+    fn late(&mut self, now: Moment) {
+        if let Some(probe) = self.probe.take_if(|probe| probe.asked.is_some_and(|(_, due)| due <= now)) {
+            self.chain.link(probe.engine).health.failed(Fault::late(WhyLeft::WordsDeadline), now);
+            self.ears[probe.engine] = None;
+        }
+        let Some((_, relay)) = &mut self.asked else { return };
+        let next = relay.late(now);
+        self.follow(next, None, now);
+    }
+}

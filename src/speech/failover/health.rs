@@ -1,0 +1,189 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::call::{EngineStage, WhyLeft};
+use crate::ops::{HealthFact, HealthState};
+use crate::terms::Moment;
+
+use super::breaker::{Breaker, BreakerRules, Standing};
+use super::fault::Fault;
+
+/// Numbers from 0 to 1, as a driver holds their source, so that a test can hand
+/// in its own.
+pub type Chance = Arc<dyn Fn() -> f32 + Send + Sync>;
+
+/// What one engine has done since the box started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Pieces of work that it did.
+    pub done: u64,
+    /// Pieces of work that it was given and failed.
+    pub failed: u64,
+    /// How often it was left for another engine in the middle of its work.
+    pub left: u64,
+    /// How often it was tried while it was left alone.
+    pub probes: u64,
+}
+
+/// One engine's health, which all calls share. A box that starts, or that is
+/// given another configuration, begins with a new one.
+pub struct EngineHealth {
+    stage: EngineStage,
+    name: &'static str,
+    state: Mutex<State>,
+    chance: Chance,
+}
+
+struct State {
+    breaker: Breaker,
+    counters: Counters,
+    last_fault: Option<WhyLeft>,
+}
+
+impl EngineHealth {
+    pub fn new(stage: EngineStage, name: &'static str, rules: BreakerRules, chance: Chance) -> Arc<Self> {
+        let state = State { breaker: Breaker::new(rules), counters: Counters::default(), last_fault: None };
+        Arc::new(Self { stage, name, state: Mutex::new(state), chance })
+    }
+
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub fn standing(&self, now: Moment) -> Standing {
+        self.lock().breaker.standing(now)
+    }
+
+    pub fn last_success(&self) -> Option<Moment> {
+        self.lock().breaker.last_success()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.lock().counters
+    }
+
+    pub(super) fn begin_probe(&self, now: Moment) -> bool {
+        let mut state = self.lock();
+        // An engine that let one call down and is well otherwise is tried too.
+        let begun = state.breaker.standing(now) == Standing::Healthy || state.breaker.begin_probe(now);
+        state.counters.probes += u64::from(begun);
+        begun
+    }
+
+    pub(super) fn succeeded(&self, now: Moment) {
+        let mut state = self.lock();
+        state.counters.done += 1;
+        state.breaker.succeeded(now);
+    }
+
+    pub(super) fn failed(&self, fault: Fault, now: Moment) {
+        let jitter = (self.chance)();
+        let mut state = self.lock();
+        if let Some(why) = fault.why {
+            state.counters.failed += 1;
+            state.last_fault = Some(why);
+        }
+        state.breaker.failed(fault.weight, now, jitter);
+    }
+
+    pub(super) fn was_left(&self) {
+        self.lock().counters.left += 1;
+    }
+
+    /// What `milu doctor` says of it.
+    pub fn fact(&self, now: Moment) -> HealthFact {
+        let state = self.lock();
+        let (stage, name) = (self.stage.name(), self.name);
+        let why = state.last_fault.map_or("failed", said);
+        let Counters { done, failed, .. } = state.counters;
+        let (state, sentence) = match state.breaker.standing(now) {
+            Standing::Healthy => {
+                (HealthState::Well, format!("{name} serves calls: {done} pieces of work done, {failed} failed."))
+            }
+            Standing::ProbeDue | Standing::Probing => (
+                HealthState::Impaired,
+                format!("{name} {why} and is being tried again; the next engine serves calls meanwhile."),
+            ),
+            Standing::LeftUntil(until) => (
+                HealthState::Impaired,
+                format!(
+                    "{name} {why} and is left alone for {} s more; the next engine serves calls meanwhile.",
+                    rounded_up(until.since(now))
+                ),
+            ),
+            Standing::OutOfUse => (
+                HealthState::Failed,
+                format!(
+                    "{name} {why}; it is not asked again before its account or key is put right and the box is started anew."
+                ),
+            ),
+        };
+        HealthFact { name: format!("{stage} {name}"), state, sentence }
+    }
+
+    /// A poisoned lock still holds whole counts: nothing under it can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn rounded_up(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+const fn said(why: WhyLeft) -> &'static str {
+    match why {
+        WhyLeft::ConnectDeadline => "took too long to connect",
+        WhyLeft::WordsDeadline => "took too long to give words",
+        WhyLeft::FirstTokenDeadline => "took too long to begin an answer",
+        WhyLeft::TokenGapDeadline => "stopped in the middle of an answer",
+        WhyLeft::FirstSoundDeadline => "took too long to begin to speak",
+        WhyLeft::SoundGapDeadline => "stopped in the middle of a sentence",
+        WhyLeft::Busy => "was too busy",
+        WhyLeft::Spent => "has nothing left to spend",
+        WhyLeft::Rejected => "refused our key or request",
+        WhyLeft::Unreachable => "could not be reached",
+        WhyLeft::Broken => "failed or broke its protocol",
+        WhyLeft::Declined => "would not answer a question",
+    }
+}
+
+impl std::fmt::Debug for EngineHealth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineHealth").field("stage", &self.stage).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::Weight;
+    use super::*;
+
+    #[test]
+    fn a_manager_reads_how_an_engine_is_and_until_when_it_is_left() {
+        let health = EngineHealth::new(EngineStage::Mind, "anthropic", BreakerRules::default(), Arc::new(|| 0.0));
+        let now = Moment::from_micros(1_000_000);
+        health.succeeded(now);
+        assert_eq!(health.fact(now).state, HealthState::Well);
+        health.failed(Fault::late(WhyLeft::FirstTokenDeadline), now);
+        health.failed(Fault::late(WhyLeft::FirstTokenDeadline), now);
+        health.failed(Fault::late(WhyLeft::FirstTokenDeadline), now);
+        let fact = health.fact(now);
+        assert_eq!((fact.name.as_str(), fact.state), ("mind anthropic", HealthState::Impaired));
+        assert!(
+            fact.sentence.contains("took too long to begin an answer") && fact.sentence.contains("3 s"),
+            "{fact:?}"
+        );
+        health.failed(Fault { why: Some(WhyLeft::Rejected), weight: Weight::ForGood }, now);
+        assert_eq!(health.fact(now).state, HealthState::Failed);
+        assert_eq!(health.counters(), Counters { done: 1, failed: 4, left: 0, probes: 0 });
+    }
+
+    #[test]
+    fn a_refusal_of_the_policy_is_no_failure() {
+        let health = EngineHealth::new(EngineStage::Ears, "deepgram", BreakerRules::default(), Arc::new(|| 0.0));
+        let kept = Fault::from(&crate::speech::EarsError::Kept);
+        (0..9).for_each(|_| health.failed(kept, Moment::START));
+        assert_eq!((health.standing(Moment::START), health.counters()), (Standing::Healthy, Counters::default()));
+    }
+}

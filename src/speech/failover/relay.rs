@@ -1,0 +1,384 @@
+use std::time::Duration;
+
+use crate::call::{EngineStage, WhyLeft};
+use crate::terms::Moment;
+
+use super::fault::Fault;
+
+/// How long one engine is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// From the order to the first of what was ordered.
+    pub first: Duration,
+    /// From one piece of it to the next.
+    pub gap: Duration,
+}
+
+impl Limits {
+    pub const fn from_millis(first: u64, gap: u64) -> Self {
+        Self { first: Duration::from_millis(first), gap: Duration::from_millis(gap) }
+    }
+
+    /// For an engine that the box asks over a network. A healthy provider keeps
+    /// them in all but a few of a thousand cases, and the next engine can still
+    /// answer before the caller begins to wonder (about 1.5 s of silence).
+    ///
+    /// Ears: a final result has a median of 247 ms. Mind: a first token has a
+    /// median of 637 ms, and the first sentence is some ten tokens later; it is
+    /// asked at the pause, 100 ms before the turn is over. Voice: a first byte
+    /// has a median of 230 ms.
+    pub const fn over_the_network(stage: EngineStage) -> Self {
+        match stage {
+            EngineStage::Ears => Self::from_millis(1000, 1000),
+            EngineStage::Mind => Self::from_millis(1300, 1000),
+            EngineStage::Voice => Self::from_millis(900, 500),
+        }
+    }
+
+    /// For the box's own, after which there is nobody. A decode of Whisper may
+    /// wait behind those of other calls; the call gives up at last itself.
+    pub const fn on_the_box(stage: EngineStage) -> Self {
+        match stage {
+            EngineStage::Ears => Self::from_millis(7500, 7500),
+            EngineStage::Mind => Self::from_millis(2500, 1500),
+            EngineStage::Voice => Self::from_millis(2000, 2000),
+        }
+    }
+
+    /// However many engines there are before the box's own: after this long on
+    /// the way, the next one asked is the box's own.
+    pub const fn patience(stage: EngineStage) -> Duration {
+        Duration::from_millis(match stage {
+            EngineStage::Ears => 1500,
+            EngineStage::Mind => 1500,
+            EngineStage::Voice => 1400,
+        })
+    }
+}
+
+/// What an engine says to the work that it was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// A piece, after which more comes.
+    Piece,
+    /// All of it, or the last piece.
+    Whole,
+    Failed(Fault),
+}
+
+/// What follows from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// It comes from an engine that is not at the work, or the work is over.
+    Nothing,
+    /// Hand it on.
+    Pass,
+    /// Hand it on; it was the last.
+    PassLast,
+    /// Give the work to the next engine: see [`Relay::taken_over`].
+    Leave(Fault),
+    /// Nobody is left who could do it, or it cannot be gone on with.
+    GiveUp(Fault),
+}
+
+/// What becomes of work of which a part has been handed on already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HalfDone {
+    /// The next engine goes on with the rest.
+    GoesOn,
+    /// It ends there: another engine would tell another story.
+    EndsThere,
+}
+
+/// One piece of work on its way from engine to engine, until one has done it.
+/// Exactly one of [`Next::PassLast`] and [`Next::GiveUp`] comes of it, unless
+/// it is abandoned; then nothing more does.
+#[derive(Clone, Copy, Debug)]
+pub struct Relay {
+    stage: EngineStage,
+    half_done: HalfDone,
+    last: usize,
+    /// Since when the caller waits: from the beginning, or from the end of what
+    /// there was to hear.
+    waits_since: Moment,
+    engine: usize,
+    limits: Limits,
+    /// When this engine was given the work.
+    given: Moment,
+    /// When it must have said the next thing; none when the work is over.
+    due: Option<Moment>,
+    /// This engine has handed over a piece.
+    begun: bool,
+    /// Any engine has.
+    any_begun: bool,
+}
+
+impl Relay {
+    /// The work is given to `engine`; `last` is the box's own.
+    pub fn new(
+        stage: EngineStage,
+        half_done: HalfDone,
+        (engine, last): (usize, usize),
+        limits: Limits,
+        now: Moment,
+    ) -> Self {
+        Self {
+            stage,
+            half_done,
+            last,
+            waits_since: now,
+            engine,
+            limits,
+            given: now,
+            due: Some(now + limits.first),
+            begun: false,
+            any_begun: false,
+        }
+    }
+
+    pub const fn engine(&self) -> usize {
+        self.engine
+    }
+
+    pub const fn is_over(&self) -> bool {
+        self.due.is_none()
+    }
+
+    /// Whether any part of the work has been handed on.
+    pub const fn any_begun(&self) -> bool {
+        self.any_begun
+    }
+
+    /// When [`Relay::late`] is to be asked.
+    pub const fn due(&self) -> Option<Moment> {
+        self.due
+    }
+
+    /// How long the present engine has had the work.
+    pub const fn had_for(&self, now: Moment) -> Duration {
+        now.since(self.given)
+    }
+
+    pub fn said(&mut self, engine: usize, said: Said, now: Moment) -> Next {
+        if engine != self.engine || self.is_over() {
+            return Next::Nothing;
+        }
+        match said {
+            Said::Piece => {
+                (self.begun, self.any_begun) = (true, true);
+                self.waits_since = now;
+                self.due = Some(now + self.limits.gap);
+                Next::Pass
+            }
+            Said::Whole => {
+                self.due = None;
+                Next::PassLast
+            }
+            Said::Failed(fault) => self.fails(fault),
+        }
+    }
+
+    /// The engine need not say anything before `at`: what it has given lasts.
+    pub fn has_time_until(&mut self, at: Moment) {
+        self.due = self.due.map(|due| due.max(at));
+        self.waits_since = self.waits_since.max(at);
+    }
+
+    /// What the clock says.
+    pub fn late(&mut self, now: Moment) -> Next {
+        match self.due {
+            Some(due) if due <= now => self.fails(Fault::late(self.why_late())),
+            Some(_) | None => Next::Nothing,
+        }
+    }
+
+    const fn why_late(&self) -> WhyLeft {
+        match (self.stage, self.begun) {
+            (EngineStage::Ears, _) => WhyLeft::WordsDeadline,
+            (EngineStage::Mind, false) => WhyLeft::FirstTokenDeadline,
+            (EngineStage::Mind, true) => WhyLeft::TokenGapDeadline,
+            (EngineStage::Voice, false) => WhyLeft::FirstSoundDeadline,
+            (EngineStage::Voice, true) => WhyLeft::SoundGapDeadline,
+        }
+    }
+
+    fn fails(&mut self, fault: Fault) -> Next {
+        let cannot_go_on = self.any_begun && self.half_done == HalfDone::EndsThere;
+        if self.engine == self.last || cannot_go_on {
+            self.due = None;
+            return Next::GiveUp(fault);
+        }
+        Next::Leave(fault)
+    }
+
+    /// The first engine that may take over.
+    pub fn next_from(&self, now: Moment) -> usize {
+        let impatient = now.since(self.waits_since) >= Limits::patience(self.stage);
+        if impatient { self.last } else { self.engine + 1 }
+    }
+
+    /// The next engine has the work now.
+    pub fn taken_over(&mut self, engine: usize, limits: Limits, now: Moment) {
+        self.engine = engine;
+        self.limits = limits;
+        self.given = now;
+        self.begun = false;
+        self.due = Some(now + limits.first);
+    }
+
+    /// The work is not wanted any more.
+    pub fn abandon(&mut self) {
+        self.due = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FAULT: Fault = Fault::late(WhyLeft::Broken);
+    const LIMITS: Limits = Limits::from_millis(1000, 400);
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_micros(ms * 1000)
+    }
+
+    fn relay(stage: EngineStage, half_done: HalfDone) -> Relay {
+        Relay::new(stage, half_done, (0, 2), LIMITS, at(0))
+    }
+
+    #[test]
+    fn an_engine_that_says_nothing_is_left_at_its_deadline_and_not_before() {
+        let mut relay = relay(EngineStage::Mind, HalfDone::EndsThere);
+        assert_eq!(relay.late(at(999)), Next::Nothing);
+        let Next::Leave(fault) = relay.late(at(1000)) else { panic!("it is late") };
+        assert_eq!(fault.why, Some(WhyLeft::FirstTokenDeadline));
+        assert_eq!((relay.next_from(at(1000)), relay.had_for(at(1000))), (1, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn after_too_long_on_the_way_the_boxs_own_engine_is_next() {
+        let mut relay = relay(EngineStage::Mind, HalfDone::EndsThere);
+        relay.taken_over(1, LIMITS, at(1000));
+        assert_eq!(relay.next_from(at(1200)), 2);
+        let fresh = Relay::new(EngineStage::Mind, HalfDone::EndsThere, (0, 5), LIMITS, at(0));
+        assert_eq!((fresh.next_from(at(1000)), fresh.next_from(at(1500))), (1, 5));
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_ends_there_and_a_sentence_goes_on_elsewhere() {
+        let mut answer = relay(EngineStage::Mind, HalfDone::EndsThere);
+        assert_eq!(answer.said(0, Said::Piece, at(100)), Next::Pass);
+        assert!(matches!(answer.late(at(500)), Next::GiveUp(Fault { why: Some(WhyLeft::TokenGapDeadline), .. })));
+        let mut sentence = relay(EngineStage::Voice, HalfDone::GoesOn);
+        assert_eq!(sentence.said(0, Said::Piece, at(100)), Next::Pass);
+        sentence.has_time_until(at(3000));
+        assert_eq!(sentence.late(at(2999)), Next::Nothing, "the caller still has something to hear");
+        assert!(matches!(sentence.late(at(3000)), Next::Leave(Fault { why: Some(WhyLeft::SoundGapDeadline), .. })));
+        assert_eq!(sentence.next_from(at(3000)), 1, "the caller has not waited yet");
+    }
+
+    #[test]
+    fn who_was_left_and_answers_late_is_not_listened_to() {
+        let mut relay = relay(EngineStage::Ears, HalfDone::EndsThere);
+        assert!(matches!(relay.late(at(1000)), Next::Leave(_)));
+        relay.taken_over(1, LIMITS, at(1000));
+        assert_eq!(relay.said(0, Said::Whole, at(1001)), Next::Nothing);
+        assert_eq!(relay.said(1, Said::Whole, at(1002)), Next::PassLast);
+        assert_eq!(relay.said(1, Said::Whole, at(1003)), Next::Nothing, "an answer is given once");
+    }
+
+    /// What a simulated engine does with work: pieces, and then an end or none.
+    #[derive(Clone, Debug)]
+    struct Behaviour {
+        first_after: u64,
+        pieces: u8,
+        gap: u64,
+        end: u8,
+    }
+
+    fn any_behaviour() -> impl Strategy<Value = Behaviour> {
+        (0_u64..2500, 0_u8..4, 0_u64..900, 0_u8..3).prop_map(|(first_after, pieces, gap, end)| Behaviour {
+            first_after,
+            pieces,
+            gap,
+            end,
+        })
+    }
+
+    impl Behaviour {
+        /// What it says and when, from `given` on; never-ending silence if the end is 2.
+        fn script(&self, engine: usize, given: u64) -> Vec<(u64, usize, Said)> {
+            let mut at = given + self.first_after;
+            let mut said = Vec::new();
+            for _ in 0..self.pieces {
+                said.push((at, engine, Said::Piece));
+                at += self.gap;
+            }
+            match self.end {
+                0 => said.push((at, engine, Said::Whole)),
+                1 => said.push((at, engine, Said::Failed(FAULT))),
+                _ => {}
+            }
+            said
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_piece_of_work_is_done_or_given_up_exactly_once_and_the_last_engine_is_always_tried(
+            engines in prop::collection::vec(any_behaviour(), 1..5), goes_on in any::<bool>(), abandoned_at in prop::option::of(0_u64..4000),
+        ) {
+            let last = engines.len() - 1;
+            let (stage, half_done) =
+                if goes_on { (EngineStage::Voice, HalfDone::GoesOn) } else { (EngineStage::Mind, HalfDone::EndsThere) };
+            let mut relay = Relay::new(stage, half_done, (0, last), LIMITS, at(0));
+            let mut coming = engines[0].script(0, 0);
+            let (mut outcomes, mut tried, mut now) = (0, vec![0], 0);
+            while let Some(due) = relay.due() {
+                coming.sort_by_key(|(when, ..)| *when);
+                let due = due.as_micros() / 1000;
+                let next = match (coming.first().copied(), abandoned_at) {
+                    (said, Some(abandon)) if abandon >= now && abandon <= due && said.is_none_or(|(when, ..)| abandon <= when) => {
+                        relay.abandon();
+                        prop_assert_eq!(relay.said(relay.engine(), Said::Whole, at(abandon)), Next::Nothing);
+                        break;
+                    }
+                    (Some((when, engine, said)), _) if when <= due => {
+                        coming.remove(0);
+                        now = when;
+                        relay.said(engine, said, at(now))
+                    }
+                    _ => {
+                        now = due;
+                        relay.late(at(now))
+                    }
+                };
+                prop_assert!(outcomes == 0, "something came of work that was over");
+                match next {
+                    Next::Nothing | Next::Pass => {}
+                    Next::PassLast => outcomes += 1,
+                    Next::GiveUp(_) => {
+                        let half = relay.any_begun() && !goes_on;
+                        prop_assert!(relay.engine() == last || half, "given up before the last was tried");
+                        outcomes += 1;
+                    }
+                    Next::Leave(_) => {
+                        let engine = relay.next_from(at(now));
+                        prop_assert!(engine > relay.engine() && engine <= last);
+                        relay.taken_over(engine, LIMITS, at(now));
+                        tried.push(engine);
+                        coming.extend(engines[engine].script(engine, now));
+                    }
+                }
+            }
+            let abandoned = abandoned_at.is_some() && outcomes == 0;
+            prop_assert!(outcomes == 1 || abandoned);
+            // No engine keeps a caller waiting beyond its own deadlines.
+            let longest = engines.len() as u64 * 1000 + engines.iter().map(|e| u64::from(e.pieces) * 400).sum::<u64>();
+            prop_assert!(now <= longest, "{} > {}", now, longest);
+        }
+    }
+}

@@ -1,0 +1,385 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{EngineStage, WhyLeft};
+use crate::conversation::WordEnd;
+use crate::media::SampleRate;
+use crate::ops::HealthFact;
+use crate::speech::{Awaited, CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
+use crate::terms::{Moment, Private, UtteranceId};
+
+use super::drive::Works;
+use super::fault::{Fault, Weight};
+use super::link::{Chain, Link};
+use super::relay::{HalfDone, Next, Relay, Said};
+use super::rest::rest_begins;
+use super::roster::{Choice, Roster};
+
+/// Slices of an engine that wait here, as for the lane that plays them.
+const SLICES: usize = 4;
+
+/// Ends of words that are kept of one sentence: an answer has some dozens.
+const MARKS_MAX: usize = 1000;
+
+/// The next voice needs so long for its first sound, so it is asked while the
+/// caller still has as much to hear.
+const AHEAD: Duration = Duration::from_millis(250);
+
+/// Voices in an order; the box's own is the last.
+pub struct VoiceChain {
+    chain: Arc<Chain<dyn Synthesizer>>,
+    works: Works,
+}
+
+impl VoiceChain {
+    pub fn new(better: Vec<Link<dyn Synthesizer>>, on_the_box: Link<dyn Synthesizer>, works: Works) -> Self {
+        Self { chain: Arc::new(Chain::new(EngineStage::Voice, better, on_the_box)), works }
+    }
+
+    /// How the engines are, for `milu doctor`.
+    pub fn health(&self) -> Vec<HealthFact> {
+        self.chain.facts((self.works.now)())
+    }
+}
+
+impl Synthesizer for VoiceChain {
+    /// The name of the one that is asked first.
+    fn name(&self) -> &'static str {
+        self.chain.link(0).engine.name()
+    }
+
+    fn open(&self, setting: &CallSetting) -> Box<dyn Voice> {
+        let voices = Voices {
+            chain: Arc::clone(&self.chain),
+            setting: setting.clone(),
+            state: Mutex::new(State {
+                roster: Roster::new(self.chain.len()),
+                voices: (0..self.chain.len()).map(|_| None).collect(),
+            }),
+        };
+        let Choice { engine, .. } = voices.choose(0, (self.works.now)());
+        drop((voices.voice(engine), voices.voice(self.chain.len() - 1)));
+        Box::new(CallVoice { voices: Arc::new(voices), works: self.works.clone() })
+    }
+}
+
+impl std::fmt::Debug for VoiceChain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.chain.fmt(f)
+    }
+}
+
+/// One call's voices.
+struct Voices {
+    chain: Arc<Chain<dyn Synthesizer>>,
+    setting: CallSetting,
+    /// Held for moments; nothing waits under it.
+    state: Mutex<State>,
+}
+
+struct State {
+    roster: Roster,
+    voices: Vec<Option<Arc<dyn Voice>>>,
+}
+
+impl Voices {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> usize {
+        self.chain.len() - 1
+    }
+
+    fn choose(&self, from: usize, now: Moment) -> Choice {
+        let views = self.chain.views(&self.setting.gate, now);
+        self.lock().roster.choose(&views, from, now)
+    }
+
+    /// The voice, opened if it was not.
+    fn voice(&self, engine: usize) -> Arc<dyn Voice> {
+        let mut state = self.lock();
+        let opened = || Arc::from(self.chain.link(engine).engine.open(&self.setting));
+        Arc::clone(state.voices[engine].get_or_insert_with(opened))
+    }
+
+    /// Its connection is not used again; a probe opens a new one.
+    fn close(&self, engine: usize) {
+        if engine != self.last() {
+            self.lock().voices[engine] = None;
+        }
+    }
+
+    /// Speaks the sentence once more, unheard, and only up to its first sound.
+    async fn probe(&self, works: &Works, engine: usize, request: SpeakRequest) {
+        let link = self.chain.link(engine);
+        self.close(engine);
+        let (sound, mut slices) = mpsc::channel(SLICES);
+        let speaking = self.voice(engine).speak(request, sound);
+        let due = (works.now)() + link.limits.first;
+        let outcome = loop {
+            tokio::select! {
+                event = slices.recv() => match event {
+                    Some(VoiceEvent::Sound { .. } | VoiceEvent::Done { .. }) => break Ok(()),
+                    Some(VoiceEvent::Marks { .. } | VoiceEvent::Left { .. }) => {}
+                    Some(VoiceEvent::Failed { error, .. }) => break Err(Fault::from(&error)),
+                    None => break Err(Fault::late(WhyLeft::Broken)),
+                },
+                () = works.wait_until(Some(due)) => break Err(Fault::late(WhyLeft::FirstSoundDeadline)),
+            }
+        };
+        drop(speaking);
+        let now = (works.now)();
+        match outcome {
+            Ok(()) => link.health.succeeded(now),
+            Err(fault) => {
+                link.health.failed(fault, now);
+                self.close(engine);
+            }
+        }
+    }
+}
+
+struct CallVoice {
+    voices: Arc<Voices>,
+    works: Works,
+}
+
+impl Voice for CallVoice {
+    fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+        let cancel = CancellationToken::new();
+        let now = (self.works.now)();
+        let Choice { engine, probe } = self.voices.choose(0, now);
+        if let Some(tried) = probe.filter(|tried| self.voices.chain.link(*tried).health.begin_probe(now)) {
+            let (voices, works, request) = (Arc::clone(&self.voices), self.works.clone(), request.clone());
+            let work = async move { voices.probe(&works, tried, request).await };
+            self.works.tasks.spawn_on(work, &self.works.runtime);
+        }
+        let sentence = Sentence::new(Arc::clone(&self.voices), self.works.clone(), request, sound, engine);
+        let cancelled = cancel.clone();
+        let work = async move {
+            tokio::select! {
+                () = cancelled.cancelled() => {}
+                () = sentence.speak() => {}
+            }
+        };
+        self.works.tasks.spawn_on(work, &self.works.runtime);
+        Speaking::new(cancel)
+    }
+}
+
+/// A sentence on its way through the voices.
+struct Sentence {
+    voices: Arc<Voices>,
+    works: Works,
+    request: SpeakRequest,
+    sound: mpsc::Sender<VoiceEvent>,
+    relay: Relay,
+    /// Where in the text the present voice began, in bytes, and in the sound, in samples.
+    text_from: usize,
+    sound_from: usize,
+    /// Samples that have been handed on.
+    handed_on: usize,
+    /// When the first of them was.
+    began: Option<Moment>,
+    /// Ends of words that the present voice has told, in its own text and time.
+    ends: Vec<WordEnd>,
+}
+
+/// How a voice's part of a sentence ended.
+enum Part {
+    Done,
+    /// The call wants no more.
+    Unwanted,
+    Leave(Fault),
+    GiveUp(Fault, Option<VoiceError>),
+}
+
+impl Sentence {
+    fn new(
+        voices: Arc<Voices>,
+        works: Works,
+        request: SpeakRequest,
+        sound: mpsc::Sender<VoiceEvent>,
+        engine: usize,
+    ) -> Self {
+        let limits = voices.chain.link(engine).limits;
+        let ways = (engine, voices.last());
+        let relay = Relay::new(EngineStage::Voice, HalfDone::GoesOn, ways, limits, (works.now)());
+        Self {
+            voices,
+            works,
+            request,
+            sound,
+            relay,
+            text_from: 0,
+            sound_from: 0,
+            handed_on: 0,
+            began: None,
+            ends: Vec::new(),
+        }
+    }
+
+    const fn utterance(&self) -> UtteranceId {
+        self.request.utterance
+    }
+
+    async fn speak(mut self) {
+        loop {
+            let ended = self.part().await;
+            let now = (self.works.now)();
+            let engine = self.relay.engine();
+            let health = Arc::clone(&self.voices.chain.link(engine).health);
+            let event = match ended {
+                Part::Unwanted => return,
+                Part::Done => {
+                    health.succeeded(now);
+                    VoiceEvent::Done { utterance: self.utterance() }
+                }
+                Part::GiveUp(fault, error) => {
+                    health.failed(fault, now);
+                    let within = self.relay.had_for(now);
+                    let waiting_for = if self.relay.any_begun() { Awaited::NextSound } else { Awaited::FirstSound };
+                    let error = error.unwrap_or(VoiceError::Stalled { waiting_for, within });
+                    VoiceEvent::Failed { utterance: self.utterance(), error }
+                }
+                Part::Leave(fault) => {
+                    let nothing_left = self.leave(fault, now).await;
+                    match nothing_left {
+                        Rest::Some => continue,
+                        Rest::None => VoiceEvent::Done { utterance: self.utterance() },
+                    }
+                }
+            };
+            // A call that is gone has dropped the sentence too.
+            drop(self.sound.send(event).await);
+            return;
+        }
+    }
+
+    /// The present voice says what is left of the text.
+    async fn part(&mut self) -> Part {
+        let (sound, mut slices) = mpsc::channel(SLICES);
+        let text = self.request.text.expose()[self.text_from..].to_owned();
+        let request = SpeakRequest { text: Private::new(text), ..self.request.clone() };
+        let speaking = self.voices.voice(self.relay.engine()).speak(request, sound);
+        let part = loop {
+            let due = self.relay.due();
+            let next = tokio::select! {
+                biased;
+                event = slices.recv() => match self.event(event).await {
+                    Ok(next) => next,
+                    Err(part) => break part,
+                },
+                () = self.works.wait_until(due) => (self.relay.late((self.works.now)()), None),
+            };
+            match next {
+                (Next::Nothing | Next::Pass, _) => {}
+                (Next::PassLast, _) => break Part::Done,
+                (Next::Leave(fault), _) => break Part::Leave(fault),
+                (Next::GiveUp(fault), error) => break Part::GiveUp(fault, error),
+            }
+        };
+        drop(speaking);
+        part
+    }
+
+    async fn event(&mut self, event: Option<VoiceEvent>) -> Result<(Next, Option<VoiceError>), Part> {
+        let engine = self.relay.engine();
+        match event {
+            Some(VoiceEvent::Sound { samples, engine: name, .. }) => {
+                let utterance = self.utterance();
+                let count = samples.len();
+                // The lane may be full: that wait is not the engine's.
+                let sound = VoiceEvent::Sound { utterance, samples, engine: name };
+                self.sound.send(sound).await.map_err(|_| Part::Unwanted)?;
+                let now = (self.works.now)();
+                if count == 0 {
+                    return Ok((Next::Nothing, None));
+                }
+                self.handed_on += count;
+                let began = *self.began.get_or_insert(now);
+                let next = self.relay.said(engine, Said::Piece, now);
+                // While the caller has something to hear nobody need be left.
+                let lasts = began + time_of(self.handed_on, self.request.rate);
+                self.relay.has_time_until(lasts - AHEAD);
+                Ok((next, None))
+            }
+            Some(VoiceEvent::Marks { ends, .. }) => {
+                self.marks(ends).await?;
+                Ok((Next::Nothing, None))
+            }
+            Some(VoiceEvent::Done { .. }) => Ok((self.relay.said(engine, Said::Whole, (self.works.now)()), None)),
+            Some(VoiceEvent::Failed { error, .. }) => {
+                let said = Said::Failed((&error).into());
+                Ok((self.relay.said(engine, said, (self.works.now)()), Some(error)))
+            }
+            Some(VoiceEvent::Left { .. }) => Ok((Next::Nothing, None)),
+            None => {
+                let error = VoiceError::Engine("it stopped in the middle of a sentence");
+                let said = Said::Failed((&error).into());
+                Ok((self.relay.said(engine, said, (self.works.now)()), Some(error)))
+            }
+        }
+    }
+
+    /// Ends of words, handed on in the whole sentence's text and time.
+    async fn marks(&mut self, ends: Vec<WordEnd>) -> Result<(), Part> {
+        let room = MARKS_MAX.saturating_sub(self.ends.len());
+        let ends: Vec<WordEnd> = ends.into_iter().take(room).collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let later = time_of(self.sound_from, self.request.rate);
+        let in_all = |end: &WordEnd| WordEnd {
+            text_end: end.text_end.saturating_add(self.text_from),
+            at: end.at.saturating_add(later),
+        };
+        let shifted = ends.iter().map(in_all).collect();
+        self.ends.extend(ends);
+        let event = VoiceEvent::Marks { utterance: self.utterance(), ends: shifted };
+        self.sound.send(event).await.map_err(|_| Part::Unwanted)
+    }
+
+    /// The next voice goes on with what has not sounded.
+    async fn leave(&mut self, fault: Fault, now: Moment) -> Rest {
+        let (from, after) = (self.relay.engine(), self.relay.had_for(now));
+        let first = self.relay.next_from(now);
+        let health = &self.voices.chain.link(from).health;
+        health.failed(fault, now);
+        if fault.weight != Weight::Nothing {
+            self.voices.lock().roster.left(from, now);
+            self.voices.close(from);
+        }
+        let sounded = time_of(self.handed_on - self.sound_from, self.request.rate);
+        let text = &self.request.text.expose()[self.text_from..];
+        self.text_from += rest_begins(text, &self.ends, sounded, self.request.pace);
+        self.sound_from = self.handed_on;
+        self.ends.clear();
+        let Choice { engine, .. } = self.voices.choose(first, now);
+        if let Some(why) = fault.why {
+            health.was_left();
+            let failover = self.voices.chain.failover((from, engine), why, after);
+            // A call that is gone ends the sentence by itself.
+            drop(self.sound.send(VoiceEvent::Left { utterance: self.utterance(), failover }).await);
+        }
+        if !self.request.text.expose()[self.text_from..].contains(char::is_alphanumeric) {
+            return Rest::None;
+        }
+        self.relay.taken_over(engine, self.voices.chain.link(engine).limits, now);
+        Rest::Some
+    }
+}
+
+/// Is there anything left to say?
+enum Rest {
+    Some,
+    None,
+}
+
+fn time_of(samples: usize, rate: SampleRate) -> Duration {
+    Duration::from_micros(samples as u64 * 1_000_000 / u64::from(rate.hz()))
+}

@@ -1,0 +1,927 @@
+//! Chains of engines whose every word the test says itself, in a time that the
+//! test moves: an engine that stalls or fails is left for the next one in the
+//! middle of its work, and nobody else notices.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests too")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use milu::call::{EngineStage, Failover, WhyLeft};
+use milu::conversation::WordEnd;
+use milu::knowledge::{Finding, Spoken, Topic};
+use milu::media::{Frame, SampleRate};
+use milu::ops::{HealthState, MomentSource};
+use milu::residency::{
+    CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Policy, Redact, Row, Safeguards, Verdict,
+};
+use milu::speech::failover::{
+    BreakerRules, Budget, BudgetSource, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, WaitSource, Works,
+};
+use milu::speech::{
+    CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, MindError, MindEvent, Responder,
+    SpeakRequest, Speaking, Synthesizer, Thinking, Transcriber, Voice, VoiceError, VoiceEvent,
+};
+use milu::terms::{Moment, Private, RequestId, UtteranceId};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+// ---- time -----------------------------------------------------------------
+
+/// A time that stands still until the test moves it.
+struct Time {
+    now_us: Arc<AtomicU64>,
+    moved: Arc<watch::Sender<u64>>,
+}
+
+impl Time {
+    fn new() -> Self {
+        // Chains subtract from the time, so it does not begin at zero.
+        let start = 100_000_000;
+        Self { now_us: Arc::new(AtomicU64::new(start)), moved: Arc::new(watch::channel(start).0) }
+    }
+
+    fn works(&self) -> Works {
+        let (now_us, moved) = (Arc::clone(&self.now_us), Arc::clone(&self.moved));
+        let now: MomentSource = {
+            let now_us = Arc::clone(&now_us);
+            Arc::new(move || Moment::from_micros(now_us.load(Ordering::SeqCst)))
+        };
+        let wait: WaitSource = Arc::new(move |time: Duration| {
+            let until = now_us.load(Ordering::SeqCst) + u64::try_from(time.as_micros()).unwrap();
+            let mut moved = moved.subscribe();
+            Box::pin(async move {
+                moved.wait_for(|now| *now >= until).await.unwrap();
+            })
+        });
+        Works { wait, ..Works::new(now, TaskTracker::new(), tokio::runtime::Handle::current()) }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::from_micros(self.now_us.load(Ordering::SeqCst))
+    }
+
+    /// Moves time on in steps, and lets everything happen that follows.
+    async fn pass(&self, ms: u64) {
+        for _ in 0..ms.div_ceil(10) {
+            let now = self.now_us.fetch_add(10_000, Ordering::SeqCst) + 10_000;
+            self.moved.send_replace(now);
+            settle().await;
+        }
+    }
+}
+
+/// The test's runtime has one thread: when it has been given up so often,
+/// whatever could happen has happened.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+// ---- settings -------------------------------------------------------------
+
+struct Nothing;
+
+impl Redact for Nothing {
+    fn redact(&self, text: &str) -> String {
+        text.to_owned()
+    }
+}
+
+const CLASSES: &[DataClass] = &[DataClass::Transcript];
+
+fn cloud() -> DestinationId {
+    DestinationId::parse("cloud").unwrap()
+}
+
+/// A gate that lets transcripts into the cloud, on a ground that can be objected to.
+fn gate() -> Arc<CallGate> {
+    let destination = Destination {
+        id: cloud(),
+        operator: "Cloud Ltd".to_owned(),
+        hosts: Vec::new(),
+        country: "IE".to_owned(),
+        on_site: false,
+        contract: None,
+        safeguards: Safeguards::default(),
+        pins: Vec::new(),
+    };
+    let row = Row {
+        id: "row-1".to_owned(),
+        class: DataClass::Transcript,
+        destination: cloud(),
+        ground: Ground::LegitimateInterest,
+        verdict: Verdict::Raw,
+    };
+    Arc::new(CallGate::new(Arc::new(Policy::new(vec![destination], vec![row])), Arc::new(Nothing)))
+}
+
+fn setting(gate: &Arc<CallGate>) -> CallSetting {
+    CallSetting { gate: Arc::clone(gate), ..CallSetting::on_box(Hints::default()) }
+}
+
+fn link<E: ?Sized>(stage: EngineStage, name: &'static str, engine: Arc<E>, needs: Option<Needs>) -> Link<E> {
+    let budget: BudgetSource = Arc::new(|| Budget::Ample);
+    let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
+    Link::over_a_network(stage, engine, health, needs, budget)
+}
+
+fn in_the_cloud() -> Option<Needs> {
+    Some(Needs { destination: cloud(), classes: CLASSES })
+}
+
+// ---- minds ----------------------------------------------------------------
+
+/// A mind that notes what it is told, and says what the test says.
+#[derive(Default)]
+struct Puppet {
+    told: Mutex<Vec<String>>,
+    minds: Mutex<Vec<mpsc::Sender<MindEvent>>>,
+}
+
+impl Puppet {
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+
+    fn note(&self, what: String) {
+        self.told.lock().unwrap().push(what);
+    }
+
+    async fn says(&self, event: MindEvent) {
+        let answers = self.minds.lock().unwrap().last().unwrap().clone();
+        answers.send(event).await.unwrap();
+        settle().await;
+    }
+}
+
+struct Mind {
+    name: &'static str,
+    puppet: Arc<Puppet>,
+}
+
+impl Responder for Mind {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
+        self.puppet.note("open".to_owned());
+        self.puppet.minds.lock().unwrap().push(answers);
+        Box::new(Thinker(Arc::clone(&self.puppet)))
+    }
+}
+
+struct Thinker(Arc<Puppet>);
+
+impl Thinking for Thinker {
+    fn ask(&mut self, request: RequestId, words: &Private<String>, _now: &jiff::ZonedDateTime) {
+        self.0.note(format!("ask {} {}", request.0, words.expose()));
+    }
+
+    fn ask_topic(&mut self, request: RequestId, _topic: Topic, _now: &jiff::ZonedDateTime) {
+        self.0.note(format!("topic {}", request.0));
+    }
+
+    fn abandon(&mut self) {
+        self.0.note("abandon".to_owned());
+    }
+
+    fn said(&mut self, text: &Private<String>) {
+        self.0.note(format!("said {}", text.expose()));
+    }
+
+    fn overheard(&mut self, words: &Private<String>) {
+        self.0.note(format!("overheard {}", words.expose()));
+    }
+}
+
+fn spoken(text: &str) -> Spoken {
+    Spoken { text: Private::new(text.to_owned()), entry: None }
+}
+
+fn found(request: u32, text: &str, engine: &'static str) -> MindEvent {
+    MindEvent::Found {
+        request: RequestId(request),
+        finding: Finding::Answer(spoken(text)),
+        engine,
+        took: Duration::ZERO,
+    }
+}
+
+fn sentence(request: u32, text: &str) -> MindEvent {
+    MindEvent::Sentence {
+        request: RequestId(request),
+        spoken: spoken(text),
+        engine: "cloud-mind",
+        took: Duration::ZERO,
+    }
+}
+
+/// Three minds: in the cloud, on the LAN and on the box.
+struct Minds {
+    time: Time,
+    cloud: Arc<Puppet>,
+    lan: Arc<Puppet>,
+    own: Arc<Puppet>,
+    chain: MindChain,
+}
+
+impl Minds {
+    fn new() -> Self {
+        let (time, [cloud, lan, own]) = (Time::new(), [(); 3].map(|()| Arc::new(Puppet::default())));
+        let mind =
+            |name, puppet: &Arc<Puppet>| -> Arc<dyn Responder> { Arc::new(Mind { name, puppet: Arc::clone(puppet) }) };
+        let stage = EngineStage::Mind;
+        let better = vec![
+            link(stage, "cloud-mind", mind("cloud-mind", &cloud), in_the_cloud()),
+            link(stage, "lan-mind", mind("lan-mind", &lan), None),
+        ];
+        let own_health = EngineHealth::new(stage, "own-mind", BreakerRules::default(), Arc::new(|| 0.0));
+        let on_the_box = Link::on_the_box(stage, mind("own-mind", &own), own_health);
+        let chain = MindChain::new(better, on_the_box, time.works());
+        Self { time, cloud, lan, own, chain }
+    }
+
+    fn open(&self, gate: &Arc<CallGate>) -> (Box<dyn Thinking>, mpsc::Receiver<MindEvent>) {
+        let (answers, heard) = mpsc::channel(16);
+        let thinking = self.chain.open(&setting(gate), answers);
+        (thinking, heard)
+    }
+}
+
+fn ask(mind: &mut Box<dyn Thinking>, request: u32, words: &str) {
+    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    mind.ask(RequestId(request), &Private::new(words.to_owned()), &now);
+}
+
+fn left(event: MindEvent) -> Failover {
+    match event {
+        MindEvent::Left(failover) => failover,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_mind_that_stalls_is_left_at_its_deadline_and_its_late_answer_is_not_heard() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 7, "When do you open?");
+    minds.time.pass(1290).await;
+    assert!(heard.try_recv().is_err() && minds.lan.told().is_empty());
+    minds.time.pass(10).await;
+    let failover = left(heard.try_recv().unwrap());
+    assert_eq!((failover.from.as_str(), failover.to.as_str()), ("cloud-mind", "lan-mind"));
+    assert_eq!((failover.why, failover.after), (WhyLeft::FirstTokenDeadline, Duration::from_millis(1300)));
+    assert_eq!(minds.lan.told(), ["open", "ask 7 When do you open?"]);
+    assert_eq!(minds.cloud.told(), ["open", "ask 7 When do you open?", "abandon"]);
+    minds.cloud.says(found(7, "At eight.", "cloud-mind")).await;
+    assert!(heard.try_recv().is_err(), "it was left");
+    minds.lan.says(found(7, "At nine.", "lan-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "lan-mind", .. }));
+    minds.lan.says(found(7, "At nine.", "lan-mind")).await;
+    assert!(heard.try_recv().is_err(), "an answer is given once");
+}
+
+#[tokio::test]
+async fn after_two_minds_that_stall_the_boxs_own_is_asked_within_the_callers_patience() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "When do you open?");
+    minds.time.pass(1300).await;
+    minds.lan.says(MindEvent::Failed { request: RequestId(1), error: MindError::Unreachable }).await;
+    assert_eq!(
+        (left(heard.try_recv().unwrap()).why, left(heard.try_recv().unwrap()).why),
+        (WhyLeft::FirstTokenDeadline, WhyLeft::Unreachable)
+    );
+    assert_eq!(minds.own.told(), ["open", "ask 1 When do you open?"]);
+    minds.own.says(MindEvent::Failed { request: RequestId(1), error: MindError::Overloaded }).await;
+    let failed = heard.try_recv().unwrap();
+    assert!(matches!(failed, MindEvent::Failed { error: MindError::Overloaded, .. }), "nobody is left: {failed:?}");
+    minds.time.pass(5000).await;
+    assert!(heard.try_recv().is_err(), "it fails once");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_after_a_sentence_ends_there() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "When do you open?");
+    minds.time.pass(600).await;
+    minds.cloud.says(sentence(1, "We open at eight.")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
+    minds.time.pass(990).await;
+    assert!(heard.try_recv().is_err());
+    minds.time.pass(10).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Failed { request: RequestId(1), .. }));
+    assert_eq!(minds.own.told(), ["open"], "another mind would tell another story");
+    ask(&mut mind, 2, "And on Sunday?");
+    assert!(minds.lan.told().contains(&"ask 2 And on Sunday?".to_owned()), "who let the caller down is not asked next");
+}
+
+#[tokio::test]
+async fn what_is_over_before_anything_was_said_is_what_is_to_be_done() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "A message, please.");
+    minds.cloud.says(MindEvent::Over { request: RequestId(1), then: Some(Finding::LeaveMessage) }).await;
+    let done = heard.try_recv().unwrap();
+    assert!(matches!(done, MindEvent::Found { finding: Finding::LeaveMessage, engine: "cloud-mind", .. }), "{done:?}");
+    ask(&mut mind, 2, "Hm?");
+    minds.cloud.says(MindEvent::Over { request: RequestId(2), then: None }).await;
+    assert_eq!(left(heard.try_recv().unwrap()).why, WhyLeft::Broken, "an empty answer is none");
+}
+
+#[tokio::test]
+async fn a_gate_that_refuses_is_no_failure_of_the_engine_and_is_told_to_nobody() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&Arc::new(CallGate::closed()));
+    ask(&mut mind, 1, "When do you open?");
+    assert!(minds.cloud.told().is_empty(), "not even opened");
+    assert_eq!(minds.lan.told(), ["open", "ask 1 When do you open?"]);
+    minds.lan.says(found(1, "At nine.", "lan-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { .. }));
+    assert!(minds.chain.health().iter().all(|fact| fact.state == HealthState::Well));
+}
+
+#[tokio::test]
+async fn a_caller_who_objects_is_kept_on_the_box_from_the_next_question_on() {
+    let minds = Minds::new();
+    let gate = gate();
+    let (mut mind, _heard) = minds.open(&gate);
+    ask(&mut mind, 1, "When do you open?");
+    minds.cloud.says(found(1, "At eight.", "cloud-mind")).await;
+    mind.said(&Private::new("At eight.".to_owned()));
+    gate.wish(CallerWish::Objects);
+    minds.cloud.told();
+    ask(&mut mind, 2, "And on Sunday?");
+    assert!(minds.cloud.told().is_empty());
+    let expected = ["open", "overheard When do you open?", "said At eight.", "ask 2 And on Sunday?"];
+    assert_eq!(minds.lan.told(), expected, "a mind that is opened late knows the conversation so far");
+}
+
+#[tokio::test]
+async fn the_others_hear_what_was_asked_and_said_and_nothing_that_was_taken_back() {
+    let minds = Minds::new();
+    let (mut mind, _heard) = minds.open(&gate());
+    ask(&mut mind, 1, "When do you");
+    minds.cloud.says(found(1, "What?", "cloud-mind")).await;
+    mind.abandon();
+    ask(&mut mind, 2, "When do you open?");
+    minds.cloud.says(sentence(2, "At eight.")).await;
+    mind.said(&Private::new("At".to_owned()));
+    mind.abandon();
+    assert_eq!(minds.own.told(), ["open", "overheard When do you open?", "said At"]);
+    assert_eq!(
+        minds.cloud.told(),
+        ["open", "ask 1 When do you", "abandon", "ask 2 When do you open?", "said At", "abandon"]
+    );
+}
+
+#[tokio::test]
+async fn a_mind_that_is_left_alone_is_tried_beside_another_and_comes_back_when_it_is_well() {
+    let minds = Minds::new();
+    let gate = gate();
+    for request in [1, 2] {
+        let (mut mind, _heard) = minds.open(&gate);
+        ask(&mut mind, request, "When do you open?");
+        minds.cloud.says(MindEvent::Failed { request: RequestId(request), error: MindError::Unreachable }).await;
+    }
+    assert!(
+        minds.chain.health().iter().any(|fact| fact.name == "mind cloud-mind" && fact.state == HealthState::Impaired)
+    );
+    minds.cloud.told();
+    let (mut mind, mut heard) = minds.open(&gate);
+    ask(&mut mind, 3, "When do you open?");
+    assert!(minds.cloud.told().is_empty(), "its breaker is open: nobody waits for it");
+    minds.lan.says(found(3, "At nine.", "lan-mind")).await;
+    heard.try_recv().unwrap();
+    minds.time.pass(3000).await;
+    ask(&mut mind, 4, "And on Sunday?");
+    assert_eq!(minds.cloud.told().last().unwrap(), "ask 4 And on Sunday?", "it is tried");
+    minds.cloud.says(found(4, "Closed.", "cloud-mind")).await;
+    assert!(heard.try_recv().is_err(), "and its answer is not used");
+    minds.lan.says(found(4, "Closed on Sunday.", "lan-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "lan-mind", .. }));
+    ask(&mut mind, 5, "Thank you.");
+    minds.cloud.says(found(5, "You are welcome.", "cloud-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "cloud-mind", .. }), "it is back");
+}
+
+#[tokio::test]
+async fn nothing_is_answered_after_the_call_has_abandoned_its_question() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "When do you open?");
+    mind.abandon();
+    minds.cloud.says(found(1, "At eight.", "cloud-mind")).await;
+    minds.time.pass(5000).await;
+    assert!(heard.try_recv().is_err());
+    assert!(minds.lan.told().is_empty() && !minds.own.told().iter().any(|told| told.starts_with("ask")));
+}
+
+#[tokio::test]
+async fn a_key_of_the_menu_is_answered_by_the_box_itself() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    let now = jiff::Timestamp::UNIX_EPOCH.to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    mind.ask_topic(RequestId(9), Topic::Hours, &now);
+    assert_eq!(minds.own.told(), ["open", "topic 9"]);
+    minds.own.says(found(9, "At eight.", "own-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "own-mind", .. }));
+}
+
+// ---- ears -----------------------------------------------------------------
+
+#[derive(Default)]
+struct EarsPuppet {
+    told: Mutex<Vec<String>>,
+    ears: Mutex<Vec<mpsc::Sender<EarsEvent>>>,
+}
+
+impl EarsPuppet {
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+
+    async fn says(&self, event: EarsEvent) {
+        let answers = self.ears.lock().unwrap().last().unwrap().clone();
+        answers.send(event).await.unwrap();
+        settle().await;
+    }
+}
+
+struct Ears {
+    name: &'static str,
+    puppet: Arc<EarsPuppet>,
+}
+
+impl Transcriber for Ears {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        self.puppet.ears.lock().unwrap().push(answers);
+        Box::new(Listener(Arc::clone(&self.puppet)))
+    }
+}
+
+struct Listener(Arc<EarsPuppet>);
+
+impl Listener {
+    fn note(&self, what: String) {
+        self.0.told.lock().unwrap().push(what);
+    }
+}
+
+impl Hearing for Listener {
+    fn line_answered(&mut self, rate: SampleRate) {
+        self.note(format!("rate {}", rate.hz()));
+    }
+
+    fn frame(&mut self, frame: &Frame, _at: Moment) {
+        self.note(format!("frame {}", frame.samples()[0]));
+    }
+
+    fn turn_began(&mut self, _at: Moment) {
+        self.note("turn".to_owned());
+    }
+
+    fn decode(&mut self, request: RequestId) {
+        self.note(format!("decode {}", request.0));
+    }
+
+    fn judge(&mut self, request: RequestId) {
+        self.note(format!("judge {}", request.0));
+    }
+
+    fn abandon(&mut self) {
+        self.note("abandon".to_owned());
+    }
+}
+
+struct ThreeEars {
+    time: Time,
+    cloud: Arc<EarsPuppet>,
+    lan: Arc<EarsPuppet>,
+    own: Arc<EarsPuppet>,
+    chain: EarsChain,
+}
+
+impl ThreeEars {
+    fn new() -> Self {
+        let (time, [cloud, lan, own]) = (Time::new(), [(); 3].map(|()| Arc::new(EarsPuppet::default())));
+        let ears = |name, puppet: &Arc<EarsPuppet>| -> Arc<dyn Transcriber> {
+            Arc::new(Ears { name, puppet: Arc::clone(puppet) })
+        };
+        let stage = EngineStage::Ears;
+        let better = vec![
+            link(stage, "cloud-ears", ears("cloud-ears", &cloud), in_the_cloud()),
+            link(stage, "lan-ears", ears("lan-ears", &lan), None),
+        ];
+        let health = EngineHealth::new(stage, "own-ears", BreakerRules::default(), Arc::new(|| 0.0));
+        let on_the_box = Link::on_the_box(stage, ears("own-ears", &own), health);
+        let chain = EarsChain::new(better, on_the_box, time.works());
+        Self { time, cloud, lan, own, chain }
+    }
+
+    fn open(&self) -> (Box<dyn Hearing>, mpsc::Receiver<EarsEvent>) {
+        let (answers, heard) = mpsc::channel(16);
+        (self.chain.open(&setting(&gate()), answers), heard)
+    }
+
+    /// Frames of the caller, numbered.
+    async fn hear(&self, hearing: &mut Box<dyn Hearing>, frames: std::ops::Range<i16>) {
+        for n in frames {
+            self.time.pass(20).await;
+            hearing.frame(&Frame::from_samples(SampleRate::Hz16000, &[n; 320]), self.time.now());
+        }
+    }
+}
+
+fn words(request: u32, words: &str, engine: &'static str) -> EarsEvent {
+    let confidence = Confidence { mean_log_probability: -0.1, no_speech: 0.0, compression: 1.0, repeats: false };
+    let (took, sound) = (Duration::ZERO, Duration::ZERO);
+    EarsEvent::Heard(Heard {
+        request: RequestId(request),
+        words: Private::new(words.to_owned()),
+        confidence,
+        engine,
+        took,
+        sound,
+    })
+}
+
+#[tokio::test]
+async fn ears_that_stall_are_left_and_the_next_hear_the_whole_turn_in_order() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    hearing.line_answered(SampleRate::Hz8000);
+    ears.hear(&mut hearing, 0..40).await;
+    let began = ears.time.now() - Duration::from_millis(60);
+    hearing.turn_began(began);
+    ears.hear(&mut hearing, 40..60).await;
+    hearing.judge(RequestId(3));
+    hearing.decode(RequestId(3));
+    assert!(ears.cloud.told().contains(&"decode 3".to_owned()));
+    let own = ears.own.told();
+    assert!(own.contains(&"judge 3".to_owned()) && !own.contains(&"decode 3".to_owned()));
+    assert_eq!(own.iter().filter(|told| told.starts_with("frame")).count(), 60, "the box's own hear everything");
+    ears.time.pass(1000).await;
+    let EarsEvent::Left(failover) = heard.try_recv().unwrap() else { panic!("no failover") };
+    assert_eq!((failover.to.as_str(), failover.why), ("lan-ears", WhyLeft::WordsDeadline));
+    let told = ears.lan.told();
+    assert_eq!((told.first().unwrap().as_str(), told.last().unwrap().as_str()), ("rate 8000", "decode 3"));
+    // 60 ms and a pre-roll of 300 ms before what was heard when the turn was told.
+    let turn = told.iter().position(|t| t == "turn").unwrap();
+    assert_eq!(
+        (told[1].as_str(), told[turn - 1].as_str(), told[turn + 1].as_str()),
+        ("frame 21", "frame 39", "frame 40")
+    );
+    assert_eq!(told.iter().filter(|t| t.starts_with("frame")).count(), 60 - 21);
+    ears.lan.says(words(3, "When do you open?", "lan-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "lan-ears", .. })));
+}
+
+#[tokio::test]
+async fn the_boxs_own_ears_take_over_without_a_replay_and_alone_judge_the_turn() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    hearing.line_answered(SampleRate::Hz16000);
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.judge(RequestId(1));
+    hearing.decode(RequestId(1));
+    ears.cloud.says(EarsEvent::TurnOver { request: RequestId(1), probability: 0.1 }).await;
+    ears.own.says(EarsEvent::TurnOver { request: RequestId(1), probability: 0.9 }).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::TurnOver { probability, .. } if probability > 0.5));
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(1), error: EarsError::Lost("closed") }).await;
+    ears.lan.says(EarsEvent::Failed { request: RequestId(1), error: EarsError::Lost("closed") }).await;
+    let own = ears.own.told();
+    assert_eq!(own.iter().filter(|told| told.starts_with("frame")).count(), 10, "{own:?}");
+    assert_eq!(own.last().unwrap(), "decode 1");
+    ears.own.says(words(1, "When do you open?", "own-ears")).await;
+    let events: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    assert!(matches!(events[..], [EarsEvent::Left(_), EarsEvent::Left(_), EarsEvent::Heard(_)]), "{events:?}");
+    // The next turn is heard by who is well.
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(2));
+    assert_eq!(ears.own.told().last().unwrap(), "decode 2");
+}
+
+#[tokio::test]
+async fn only_one_engine_in_the_cloud_or_on_the_lan_is_given_a_callers_sound() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    ears.cloud.says(words(1, "Hello.", "cloud-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(_)));
+    assert!(ears.lan.told().is_empty());
+    hearing.decode(RequestId(2));
+    hearing.abandon();
+    ears.cloud.says(words(2, "Hello.", "cloud-ears")).await;
+    ears.time.pass(20_000).await;
+    assert!(heard.try_recv().is_err(), "nobody wants it any more");
+}
+
+#[tokio::test]
+async fn a_caller_who_objects_in_the_middle_of_a_turn_is_heard_by_the_next_engine_in_full() {
+    let ears = ThreeEars::new();
+    let gate = gate();
+    let (answers, mut heard) = mpsc::channel(16);
+    let mut hearing = ears.chain.open(&setting(&gate), answers);
+    ears.hear(&mut hearing, 0..5).await;
+    hearing.turn_began(ears.time.now());
+    ears.hear(&mut hearing, 5..10).await;
+    gate.wish(CallerWish::Objects);
+    ears.cloud.told();
+    hearing.decode(RequestId(1));
+    assert_eq!(ears.cloud.told(), ["abandon"], "the words of this turn are not asked of the cloud");
+    let told = ears.lan.told();
+    assert_eq!(told.iter().filter(|t| t.starts_with("frame")).count(), 10, "{told:?}");
+    assert_eq!(told.last().unwrap(), "decode 1");
+    ears.lan.says(words(1, "Please do not record me.", "lan-ears")).await;
+    let first = heard.try_recv().unwrap();
+    assert!(matches!(first, EarsEvent::Heard(_)), "a wish is no failover: {first:?}");
+    assert!(ears.chain.health().iter().all(|fact| fact.state == HealthState::Well));
+}
+
+#[tokio::test]
+async fn ears_that_let_a_caller_down_hear_a_later_turn_beside_the_others_and_come_back() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..5).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(1), error: EarsError::Lost("closed") }).await;
+    ears.lan.says(words(1, "Hello?", "lan-ears")).await;
+    assert!(matches!(
+        (heard.try_recv().unwrap(), heard.try_recv().unwrap()),
+        (EarsEvent::Left(_), EarsEvent::Heard(_))
+    ));
+    ears.cloud.told();
+    hearing.turn_began(ears.time.now());
+    assert!(ears.cloud.told().is_empty(), "not so soon");
+    ears.time.pass(10_000).await;
+    hearing.turn_began(ears.time.now());
+    ears.hear(&mut hearing, 5..8).await;
+    hearing.decode(RequestId(2));
+    let told = ears.cloud.told();
+    assert_eq!(
+        (told.iter().filter(|t| t.starts_with("frame")).count(), told.last().unwrap().as_str()),
+        (3, "decode 2")
+    );
+    assert_eq!(ears.cloud.ears.lock().unwrap().len(), 2, "over a new connection");
+    ears.cloud.says(words(2, "Hello there?", "cloud-ears")).await;
+    assert!(heard.try_recv().is_err(), "a trial is not heard");
+    ears.lan.says(words(2, "Hello there?", "lan-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "lan-ears", .. })));
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(3));
+    ears.cloud.says(words(3, "Are you open?", "cloud-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "cloud-ears", .. })));
+}
+
+#[tokio::test]
+async fn an_engine_whose_budget_is_near_its_end_is_passed_over_and_is_well() {
+    let time = Time::new();
+    let [cloud, own] = [(); 2].map(|()| Arc::new(Puppet::default()));
+    let standing = Arc::new(Mutex::new(Budget::Ample));
+    let budget: BudgetSource = {
+        let standing = Arc::clone(&standing);
+        Arc::new(move || *standing.lock().unwrap())
+    };
+    let stage = EngineStage::Mind;
+    let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
+    let mind =
+        |name, puppet: &Arc<Puppet>| -> Arc<dyn Responder> { Arc::new(Mind { name, puppet: Arc::clone(puppet) }) };
+    let better =
+        vec![Link::over_a_network(stage, mind("cloud-mind", &cloud), health("cloud-mind"), in_the_cloud(), budget)];
+    let chain =
+        MindChain::new(better, Link::on_the_box(stage, mind("own-mind", &own), health("own-mind")), time.works());
+    let (answers, _heard) = mpsc::channel(16);
+    let mut thinking = chain.open(&setting(&gate()), answers);
+    ask(&mut thinking, 1, "When do you open?");
+    assert_eq!(cloud.told(), ["open", "ask 1 When do you open?"]);
+    cloud.says(found(1, "At eight.", "cloud-mind")).await;
+    for (request, now) in [(2, Budget::Near), (3, Budget::Spent)] {
+        *standing.lock().unwrap() = now;
+        ask(&mut thinking, request, "And on Sunday?");
+        assert!(!cloud.told().iter().any(|told| told.starts_with("ask")));
+        assert_eq!(own.told().last().unwrap(), &format!("ask {request} And on Sunday?"));
+    }
+    *standing.lock().unwrap() = Budget::Ample;
+    ask(&mut thinking, 4, "And on Monday?");
+    assert_eq!(cloud.told().last().unwrap(), "ask 4 And on Monday?");
+}
+
+// ---- voices ---------------------------------------------------------------
+
+/// A sentence that a voice was given, and where its sound goes.
+struct Given {
+    text: String,
+    utterance: UtteranceId,
+    sound: mpsc::Sender<VoiceEvent>,
+    cancelled: CancellationToken,
+}
+
+#[derive(Default)]
+struct VoicePuppet {
+    given: Mutex<Vec<Given>>,
+}
+
+impl VoicePuppet {
+    fn texts(&self) -> Vec<String> {
+        self.given.lock().unwrap().iter().map(|given| given.text.clone()).collect()
+    }
+
+    async fn says(&self, event: impl FnOnce(UtteranceId) -> VoiceEvent) {
+        let (utterance, sound) = {
+            let given = self.given.lock().unwrap();
+            let last = given.last().unwrap();
+            (last.utterance, last.sound.clone())
+        };
+        sound.send(event(utterance)).await.unwrap();
+        settle().await;
+    }
+
+    async fn sounds(&self, ms: usize, engine: &'static str) {
+        self.says(|utterance| VoiceEvent::Sound { utterance, samples: vec![1; ms * 8], engine }).await;
+    }
+
+    async fn is_done(&self) {
+        self.says(|utterance| VoiceEvent::Done { utterance }).await;
+    }
+}
+
+struct Singer {
+    name: &'static str,
+    puppet: Arc<VoicePuppet>,
+}
+
+impl Synthesizer for Singer {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
+        Box::new(Throat(Arc::clone(&self.puppet)))
+    }
+}
+
+struct Throat(Arc<VoicePuppet>);
+
+impl Voice for Throat {
+    fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+        let cancelled = CancellationToken::new();
+        let (text, utterance) = (request.text.into_exposed(), request.utterance);
+        self.0.given.lock().unwrap().push(Given { text, utterance, sound, cancelled: cancelled.clone() });
+        Speaking::new(cancelled)
+    }
+}
+
+struct TwoVoices {
+    time: Time,
+    cloud: Arc<VoicePuppet>,
+    own: Arc<VoicePuppet>,
+    chain: VoiceChain,
+}
+
+impl TwoVoices {
+    fn new() -> Self {
+        let (time, [cloud, own]) = (Time::new(), [(); 2].map(|()| Arc::new(VoicePuppet::default())));
+        let singer = |name, puppet: &Arc<VoicePuppet>| -> Arc<dyn Synthesizer> {
+            Arc::new(Singer { name, puppet: Arc::clone(puppet) })
+        };
+        let stage = EngineStage::Voice;
+        let better = vec![link(stage, "cloud-voice", singer("cloud-voice", &cloud), in_the_cloud())];
+        let health = EngineHealth::new(stage, "own-voice", BreakerRules::default(), Arc::new(|| 0.0));
+        let on_the_box = Link::on_the_box(stage, singer("own-voice", &own), health);
+        let chain = VoiceChain::new(better, on_the_box, time.works());
+        Self { time, cloud, own, chain }
+    }
+
+    async fn speak(&self, voice: &dyn Voice) -> (Speaking, mpsc::Receiver<VoiceEvent>) {
+        let (sound, slices) = mpsc::channel(16);
+        let text = Private::new(ANSWER.to_owned());
+        let request = SpeakRequest { utterance: UtteranceId(4), text, rate: SampleRate::Hz8000, pace: 1.0 };
+        let speaking = voice.speak(request, sound);
+        settle().await;
+        (speaking, slices)
+    }
+}
+
+const ANSWER: &str = "We open at eight in the morning, and we close at six. On Sunday we are closed.";
+
+fn all(slices: &mut mpsc::Receiver<VoiceEvent>) -> Vec<VoiceEvent> {
+    std::iter::from_fn(|| slices.try_recv().ok()).collect()
+}
+
+#[tokio::test]
+async fn a_voice_that_never_begins_is_left_and_the_caller_hears_the_whole_sentence_from_the_next() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.time.pass(890).await;
+    assert!(voices.own.texts().is_empty());
+    voices.time.pass(10).await;
+    assert_eq!(voices.own.texts(), [ANSWER]);
+    assert!(voices.cloud.given.lock().unwrap()[0].cancelled.is_cancelled());
+    voices.own.sounds(400, "own-voice").await;
+    voices.own.is_done().await;
+    let events = all(&mut slices);
+    let [VoiceEvent::Left { failover, .. }, VoiceEvent::Sound { .. }, VoiceEvent::Done { .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((failover.why, failover.to.as_str()), (WhyLeft::FirstSoundDeadline, "own-voice"));
+}
+
+#[tokio::test]
+async fn a_voice_that_breaks_off_is_followed_by_the_next_from_the_word_that_was_not_heard() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    let ends: Vec<WordEnd> = [(2, 150), (7, 500), (10, 650), (16, 1000), (19, 1150)]
+        .map(|(text_end, ms)| WordEnd { text_end, at: Duration::from_millis(ms) })
+        .into();
+    let told = ends.clone();
+    voices.cloud.says(|utterance| VoiceEvent::Marks { utterance, ends }).await;
+    voices.cloud.sounds(1000, "cloud-voice").await;
+    voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    assert_eq!(voices.own.texts(), [&ANSWER[17..]], "no word twice and none lost");
+    let mark = WordEnd { text_end: 2, at: Duration::from_millis(120) };
+    voices.own.says(|utterance| VoiceEvent::Marks { utterance, ends: vec![mark] }).await;
+    voices.own.sounds(500, "own-voice").await;
+    voices.own.is_done().await;
+    let events = all(&mut slices);
+    let marks: Vec<&Vec<WordEnd>> =
+        events.iter().filter_map(|e| if let VoiceEvent::Marks { ends, .. } = e { Some(ends) } else { None }).collect();
+    let shifted = vec![WordEnd { text_end: 19, at: Duration::from_millis(1120) }];
+    assert_eq!(marks, [&told, &shifted], "ends of words are those of the whole sentence");
+    assert!(matches!(events.last(), Some(VoiceEvent::Done { utterance: UtteranceId(4) })));
+}
+
+#[tokio::test]
+async fn a_voice_that_stops_is_left_only_when_the_caller_would_hear_the_hole() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.sounds(3200, "cloud-voice").await;
+    voices.time.pass(2900).await;
+    assert!(voices.own.texts().is_empty(), "there is still something to hear");
+    voices.time.pass(100).await;
+    let rest = voices.own.texts();
+    assert_eq!(rest, ["and we close at six. On Sunday we are closed."], "a clause begins anew");
+    let left = all(&mut slices)
+        .into_iter()
+        .find_map(|e| if let VoiceEvent::Left { failover, .. } = e { Some(failover) } else { None });
+    assert_eq!(left.unwrap().why, WhyLeft::SoundGapDeadline);
+}
+
+#[tokio::test]
+async fn a_sentence_that_is_dropped_is_dropped_everywhere() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    drop(speaking);
+    settle().await;
+    assert!(voices.cloud.given.lock().unwrap()[0].cancelled.is_cancelled());
+    voices.time.pass(5000).await;
+    assert!(voices.own.texts().is_empty() && slices.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn when_the_boxs_own_voice_fails_too_the_sentence_fails_once() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&Arc::new(CallGate::closed())));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    assert!(voices.cloud.texts().is_empty());
+    voices.own.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Overloaded }).await;
+    let events = all(&mut slices);
+    assert!(matches!(events[..], [VoiceEvent::Failed { error: VoiceError::Overloaded, .. }]), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    voices.own.is_done().await;
+    voices.time.pass(10_000).await;
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 2));
+    voices.cloud.sounds(200, "cloud-voice").await;
+    voices.own.sounds(200, "own-voice").await;
+    let events = all(&mut slices);
+    assert!(matches!(events[..], [VoiceEvent::Sound { engine: "own-voice", .. }]), "{events:?}");
+    assert!(voices.cloud.given.lock().unwrap()[1].cancelled.is_cancelled(), "one sound is enough to know");
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 3), "it is back");
+}
