@@ -2,13 +2,14 @@
 //! cloud, is driven through. Engines answer over bounded channels and know
 //! nothing of lines, of the store or of what a call is.
 
+pub mod cloud;
 mod ears;
 mod mind;
 pub mod onbox;
 mod setting;
 mod voice;
 
-pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
+pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindEvent, Responder, Thinking};
 pub use setting::{CallSetting, Hints};
 pub use voice::{SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
