@@ -262,7 +262,11 @@ impl Assembly {
         let Some(wanted) = &mut self.wanted else { return };
         if !wanted.is_late && wanted.asked + self.bounds.settled <= now {
             wanted.is_late = true;
-            self.tell_if_covered(now);
+            self.tell_if_covered(INTO_SILENCE, now);
+        }
+        if self.wanted.is_some_and(|w| w.asked + self.bounds.words <= now) {
+            // Better than none, although the last word may be missing.
+            self.tell_if_covered(Duration::ZERO, now);
         }
         if let Some(wanted) = self.wanted.take_if(|w| w.asked + self.bounds.words <= now) {
             let error = EarsError::Stalled { waiting_for: AwaitedWords::Words, within: self.bounds.words };
@@ -342,7 +346,7 @@ impl Assembly {
         self.listened();
         let told = self.judging.utterance_end();
         self.tell_judgement(told);
-        self.tell_if_covered(now);
+        self.tell_if_covered(Duration::ZERO, now);
     }
 
     fn flux(&mut self, turn: TurnInfo, now: Moment) {
@@ -406,13 +410,14 @@ impl Assembly {
         if is_final || is_eager || is_sure {
             self.tell_words(now);
         } else if self.wanted.is_some_and(|w| w.is_late) {
-            self.tell_if_covered(now);
+            self.tell_if_covered(INTO_SILENCE, now);
         }
     }
 
-    /// Tells the words if they are all there, whether they may change or not.
-    fn tell_if_covered(&mut self, now: Moment) {
-        if self.covers(self.wording.covered_until(), Duration::ZERO) {
+    /// Tells the words, whether they may change or not, if so much of the silence
+    /// after them was listened to.
+    fn tell_if_covered(&mut self, silence: Duration, now: Moment) {
+        if self.covers(self.wording.covered_until(), silence) {
             self.tell_words(now);
         }
     }

@@ -10,14 +10,14 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::egress::Door;
+use crate::egress::{Door, Standing};
 use crate::media::{Frame, OpusError, SampleRate};
 use crate::speech::onbox::MomentSource;
 use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent};
 use crate::terms::{Moment, RequestId};
 
 use super::assembly::{Assembly, Step};
-use super::config::{Api, DeepgramConfig};
+use super::config::{Api, DeepgramConfig, Uplink};
 use super::link::{Link, LinkError, LinkEvent, Outgoing, ears_error, link};
 use super::packing::{Packed, Packing};
 use super::query::{Encoding, FINALIZE, KEEP_ALIVE, KEEP_ALIVE_EVERY};
@@ -183,17 +183,23 @@ impl CallEars {
     /// wrong guess costs an opening, while the greeting is spoken.
     fn line_answered(&mut self, line: SampleRate) {
         self.parts.likely.set(line);
-        let wanted = Encoding::of(self.parts.config.uplink, line);
+        let wanted = self.encoding(line);
         let fits = self.packing.as_ref().is_some_and(|packing| packing.encoding() == wanted);
         if self.assembly.failure().is_none() && !fits {
             self.open(line);
         }
     }
 
+    /// Near the ceiling of its budget the uplink is saved, whatever is configured.
+    fn encoding(&self, line: SampleRate) -> Encoding {
+        let is_near = self.parts.door.standing(self.parts.setting.call) == Standing::Near;
+        Encoding::of(if is_near { Uplink::Opus } else { self.parts.config.uplink }, line)
+    }
+
     /// Opens a stream for a line at `line`, in the place of one that there may be.
     fn open(&mut self, line: SampleRate) {
+        let encoding = self.encoding(line);
         let Parts { config, door, setting, tasks, runtime, .. } = &self.parts;
-        let encoding = Encoding::of(config.uplink, line);
         match Packing::new(config.api, encoding, line) {
             Ok(packing) => self.packing = Some(packing),
             Err(error) => return self.unpackable(error),
@@ -232,7 +238,7 @@ impl CallEars {
     }
 
     fn send_sound(&mut self, Packed { octets, at, length }: Packed) {
-        if self.send(Outgoing::Sound(octets)) {
+        if self.send(Outgoing::Sound { octets, length }) {
             self.assembly.sound(at, length);
         }
     }
@@ -259,7 +265,7 @@ impl CallEars {
         let Some(packing) = &mut self.packing else { return };
         match packing.silence() {
             Ok((octets, length)) => {
-                if self.send(Outgoing::Sound(octets)) {
+                if self.send(Outgoing::Sound { octets, length }) {
                     self.assembly.filler(length);
                 }
             }

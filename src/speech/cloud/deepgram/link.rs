@@ -8,8 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::egress::{Door, Incoming, SendError, WebSocketReceiver, WebSocketSender};
-use crate::residency::{DataClass, DestinationId, Refused, Verdict};
+use crate::egress::{Door, Incoming, SendError, Usage, WebSocketReceiver, WebSocketSender};
+use crate::residency::{DataClass, Refused, Verdict};
 use crate::speech::{AwaitedWords, CallSetting, EarsError};
 
 use super::config::{Bounds, DeepgramConfig};
@@ -25,6 +25,9 @@ const OUTGOING: usize = 40;
 /// us waits for its own socket.
 const INCOMING: usize = 64;
 
+/// Sound is paid for by the time; the budget learns of it in pieces of so much.
+const PAID_EVERY: Duration = Duration::from_secs(10);
+
 /// For the goodbye: the provider makes its last words and closes.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -38,7 +41,7 @@ const DOOR_SLACK: Duration = Duration::from_secs(1);
 /// What goes to the provider.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    Sound(Vec<u8>),
+    Sound { octets: Vec<u8>, length: Duration },
     Word(&'static str),
 }
 
@@ -80,6 +83,8 @@ pub(super) struct FarEnd {
     door: Door,
     setting: CallSetting,
     encoding: Encoding,
+    /// Sound that was sent and not yet told to the budget.
+    unpaid: Duration,
 }
 
 /// Both ends of a stream that is not open yet.
@@ -91,7 +96,7 @@ pub(super) fn link(
 ) -> (Link, FarEnd) {
     let (outgoing, to_send) = mpsc::channel(OUTGOING);
     let (tell, events) = mpsc::channel(INCOMING);
-    let far = FarEnd { outgoing: to_send, events: tell, config, door, setting, encoding };
+    let far = FarEnd { outgoing: to_send, events: tell, config, door, setting, encoding, unpaid: Duration::ZERO };
     (Link { outgoing, events }, far)
 }
 
@@ -127,9 +132,10 @@ impl FarEnd {
         let events = self.events.clone();
         let mut read = std::pin::pin!(read(receiver, &events));
         let written = tokio::select! {
-            written = write(sender, &mut self.outgoing, &self.setting, &self.config.destination) => written,
+            written = self.write(sender) => written,
             error = &mut read => Written::Failed(error),
         };
+        self.pay(Duration::ZERO);
         match written {
             Written::All(sender) => {
                 if tokio::time::timeout(GOODBYE, goodbye(sender, read)).await.is_err() {
@@ -137,6 +143,41 @@ impl FarEnd {
                 }
             }
             Written::Failed(error) => self.lost(error).await,
+        }
+    }
+
+    /// Sends until the near end is gone; what it left is wanted by nobody.
+    async fn write(&mut self, mut sender: WebSocketSender) -> Written {
+        while let Some(message) = self.outgoing.recv().await.filter(|_| self.outgoing.sender_strong_count() > 0) {
+            match tokio::time::timeout(SEND_WITHIN, self.send(&mut sender, message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Written::Failed(error),
+                Err(_) => return Written::Failed(LinkError::Stuck(SEND_WITHIN)),
+            }
+        }
+        Written::All(sender)
+    }
+
+    /// A wish of the caller takes effect with the next message, so each is
+    /// cleared by itself.
+    async fn send(&mut self, sender: &mut WebSocketSender, message: Outgoing) -> Result<(), LinkError> {
+        match message {
+            Outgoing::Word(word) => sender.send_fixed(word).await?,
+            Outgoing::Sound { octets, length } => {
+                let (gate, to) = (&self.setting.gate, &self.config.destination);
+                let cleared = gate.clear(&[DataClass::CallAudio], to, SoundMessage(octets))?;
+                sender.send(cleared).await?;
+                self.unpaid += length;
+                self.pay(PAID_EVERY);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the budget what the provider asks money for, once it is so much.
+    fn pay(&mut self, from: Duration) {
+        if self.unpaid > from {
+            self.door.used(&self.config.destination, Usage::Audio(std::mem::take(&mut self.unpaid)));
         }
     }
 
@@ -173,41 +214,6 @@ async fn goodbye(mut sender: WebSocketSender, read: Pin<&mut impl Future<Output 
         tracing::trace!(%end, "a stream of the ears is closed");
     }
     sender.close().await;
-}
-
-/// Sends until the near end is gone; what it left is wanted by nobody. A wish of
-/// the caller takes effect with the next message, so each is cleared by itself.
-async fn write(
-    mut sender: WebSocketSender,
-    outgoing: &mut mpsc::Receiver<Outgoing>,
-    setting: &CallSetting,
-    to: &DestinationId,
-) -> Written {
-    while let Some(message) = outgoing.recv().await.filter(|_| outgoing.sender_strong_count() > 0) {
-        let sending = send_one(&mut sender, message, setting, to);
-        match tokio::time::timeout(SEND_WITHIN, sending).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Written::Failed(error),
-            Err(_) => return Written::Failed(LinkError::Stuck(SEND_WITHIN)),
-        }
-    }
-    Written::All(sender)
-}
-
-async fn send_one(
-    sender: &mut WebSocketSender,
-    message: Outgoing,
-    setting: &CallSetting,
-    to: &DestinationId,
-) -> Result<(), LinkError> {
-    match message {
-        Outgoing::Word(word) => sender.send_fixed(word).await?,
-        Outgoing::Sound(octets) => {
-            let cleared = setting.gate.clear(&[DataClass::CallAudio], to, SoundMessage(octets))?;
-            sender.send(cleared).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Reads until there is no more to read. Nobody may listen any more: what the
@@ -251,11 +257,16 @@ const fn closed(code: Option<u16>) -> EarsError {
 
 fn unsent(error: &SendError, bounds: &Bounds) -> EarsError {
     match error {
+        SendError::UnknownDestination { .. } => EarsError::NotServed("the policy names no such destination"),
+        SendError::Malformed { .. } => EarsError::NotServed("its key or model cannot be written in a request"),
+        SendError::NotOnSite { .. } => EarsError::NotServed("it does not stand on the business's own network"),
         SendError::ForeignHost { .. } => EarsError::NotServed("its host is none of the destination's"),
         SendError::SafeguardMissing { .. } => {
             EarsError::NotServed("a safeguard that the policy asks for cannot be had")
         }
-        SendError::WrongDestination { .. } | SendError::BudgetSpent { .. } => EarsError::Kept,
+        SendError::WrongDestination { .. } | SendError::BudgetSpent { .. } | SendError::Unrecorded { .. } => {
+            EarsError::Kept
+        }
         SendError::Resolve { .. } => EarsError::Lost("its name could not be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it could not be connected to"),
         SendError::Certificate { .. } => EarsError::NotServed("its certificate is not one that we trust"),
@@ -288,7 +299,7 @@ const fn handshake(status: u16, retry_after: Option<Duration>, bounds: &Bounds) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::Host;
+    use crate::residency::{DestinationId, Host};
     use crate::speech::Again;
     use crate::terms::Private;
 
