@@ -60,3 +60,8 @@ fn no_datagram_passes_the_guard_unsettled() {
 fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
     replay("knowledge_file", entries::knowledge_file);
 }
+
+#[test]
+fn no_message_of_the_ears_leaves_a_question_without_its_one_answer() {
+    replay("deepgram_messages", entries::deepgram_messages);
+}

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -18,12 +17,9 @@ use crate::terms::{Moment, RequestId};
 
 use super::assembly::{Assembly, Step};
 use super::config::{Api, DeepgramConfig, Uplink};
-use super::link::{Link, LinkError, LinkEvent, Outgoing, ears_error, link};
+use super::link::{BEHIND_MAX, Link, LinkError, LinkEvent, Outgoing, ears_error, link};
 use super::packing::{Packed, Packing};
 use super::query::{Encoding, FINALIZE, KEEP_ALIVE, KEEP_ALIVE_EVERY};
-
-/// The uplink is behind by this much when nothing more fits on the way.
-const BEHIND: Duration = Duration::from_secs(2);
 
 /// What the call wants, in order with its sound.
 #[derive(Debug)]
@@ -200,16 +196,18 @@ impl CallEars {
     fn open(&mut self, line: SampleRate) {
         let encoding = self.encoding(line);
         let Parts { config, door, setting, tasks, runtime, .. } = &self.parts;
-        match Packing::new(config.api, encoding, line) {
-            Ok(packing) => self.packing = Some(packing),
+        let packing = match Packing::new(config.api, encoding, line) {
+            Ok(packing) => packing,
             Err(error) => return self.unpackable(error),
-        }
+        };
         // The stream's time begins anew.
         if self.link.is_some() {
             self.assembly.restart();
         }
-        let (near, far) = link(Arc::clone(config), door.clone(), setting.clone(), encoding);
+        let message = packing.message_length();
+        let (near, far) = link(Arc::clone(config), door.clone(), setting.clone(), encoding, message);
         tasks.spawn_on(far.carry(), runtime);
+        self.packing = Some(packing);
         self.link = Some(near);
         self.is_open = false;
     }
@@ -250,7 +248,7 @@ impl CallEars {
         if taken {
             self.last_sent = (self.parts.now)();
         } else {
-            self.assembly.fail(EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within: BEHIND });
+            self.assembly.fail(EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within: BEHIND_MAX });
         }
         taken
     }

@@ -16,10 +16,13 @@ use super::config::{Bounds, DeepgramConfig};
 use super::message::{BadMessage, Message};
 use super::query::{CLOSE_STREAM, Encoding, ListenOpening, SoundMessage};
 
-/// Messages on the way out: two seconds of sound in pieces of 60 ms, and some
-/// words of the protocol. When they are all taken the uplink is more than two
-/// seconds behind, and what the provider says is of no more use to anybody.
-const OUTGOING: usize = 40;
+/// So much sound may wait on the way out. When it does, what the provider says is
+/// of no more use to anybody.
+pub(super) const BEHIND_MAX: Duration = Duration::from_secs(2);
+
+/// Places beside it for words of the protocol and for the short messages of
+/// pauses: a caller makes some three pauses in two seconds at most.
+const SHORT_MESSAGES: u128 = 6;
 
 /// Messages on their way in; some four come in a second. A provider that floods
 /// us waits for its own socket.

@@ -63,6 +63,11 @@ impl Packing {
         })
     }
 
+    /// Sound in a full message.
+    pub(super) fn message_length(&self) -> Duration {
+        FRAME * u32::try_from(self.frames_max).unwrap_or(1)
+    }
+
     pub(super) const fn encoding(&self) -> Encoding {
         self.encoding
     }
