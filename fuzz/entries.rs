@@ -9,7 +9,9 @@ use milu::knowledge::{KnowledgeBase, MAX_MISTAKES};
 use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_PAYLOAD, Pulled, RtpPacket};
 use milu::residency::{CallerWishes, DataClass, MISTAKES_MAX, Policy, Verdict};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
-use milu::terms::Moment;
+use milu::speech::EarsEvent;
+use milu::speech::cloud::deepgram::{Api, Assembly, Bounds, Message, OtherJudge, Step};
+use milu::terms::{Moment, RequestId};
 
 /// The payload type that stands for telephone events here.
 const EVENTS: u8 = 101;
@@ -157,4 +159,54 @@ fn assert_promises_are_kept(policy: &Policy) {
             }
         }
     }
+}
+
+/// What a provider of ears says, each message behind its length (two octets, the
+/// high one first) and 100 ms of sound after the one before; the first octet
+/// chooses its API. Whatever it says, each question has one answer by its bound.
+pub fn deepgram_messages(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let api = if first % 2 == 0 { Api::V1 } else { Api::Flux };
+    let bounds = Bounds::default();
+    let mut assembly = Assembly::of(api, bounds, OtherJudge::Absent);
+    let (mut now, mut asked, mut answered) = (Moment::START, 0_u32, 0_u32);
+    for (n, text) in datagrams(rest).enumerate() {
+        assembly.sound(now, Duration::from_millis(100));
+        now = now + Duration::from_millis(100);
+        if n % 3 == 0 {
+            assembly.turn_began(now);
+        }
+        if n % 3 == 1 {
+            assembly.decode(RequestId(asked), now);
+            assembly.judge(RequestId(asked), now);
+            asked += 1;
+        }
+        assembly.message(Message::parse(&String::from_utf8_lossy(text)), now);
+        answered += answers(&mut assembly, asked);
+        // The bound of the question goes by before the next one comes.
+        if n % 3 == 2 {
+            now = now + bounds.words;
+            assembly.timeout(now);
+            answered += answers(&mut assembly, asked);
+            assert_eq!(answered, asked, "each question has one answer");
+        }
+    }
+}
+
+fn answers(assembly: &mut Assembly, asked: u32) -> u32 {
+    let mut answers = 0;
+    while let Some(step) = assembly.poll() {
+        match step {
+            Step::Tell(EarsEvent::Heard(heard)) => {
+                assert!(heard.request.0 < asked && heard.confidence.mean_log_probability <= 0.0);
+                answers += 1;
+            }
+            Step::Tell(EarsEvent::Failed { .. }) => answers += 1,
+            Step::Tell(EarsEvent::TurnOver { probability, .. }) => {
+                assert!((0.0..=1.0).contains(&probability), "a probability");
+            }
+            Step::Finalize | Step::Close => {}
+        }
+    }
+    answers
 }

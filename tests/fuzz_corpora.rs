@@ -65,3 +65,8 @@ fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
 fn no_residency_policy_breaks_a_promise_or_is_refused_without_a_place() {
     replay("residency_policy", entries::residency_policy);
 }
+
+#[test]
+fn no_message_of_the_ears_leaves_a_question_without_its_one_answer() {
+    replay("deepgram_messages", entries::deepgram_messages);
+}

@@ -1,0 +1,475 @@
+//! From the provider's stream of words to answers about the box's turns. Pure:
+//! time is handed in, nothing is sent or waited for, and what is to be done
+//! comes out of [`Assembly::poll`].
+//!
+//! The stream and the call go by different clocks and different ideas of a
+//! turn: the provider reckons in sound that it was sent, and cuts it into pieces
+//! of its own. Here every word has a place in the stream, a turn of the box is a
+//! part of the stream, and a word belongs to the turn that its middle lies in.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::conversation::PAUSE_REPORTED_AFTER;
+use crate::speech::{AwaitedWords, EarsError, EarsEvent, Heard};
+use crate::terms::{Moment, RequestId};
+
+use super::config::{Api, Bounds};
+use super::judging::Judging;
+use super::message::{BadMessage, Failure, Message, Results, Sequence, Span, TurnEvent, TurnInfo};
+use super::timeline::Timeline;
+use super::wording::Wording;
+
+/// Voice activity notices a voice late, and a soft first sound not at all.
+const PRE_ROLL: Duration = Duration::from_millis(300);
+
+/// So much of the last voiced sound may be missing from what the provider has
+/// listened to: two frames, in which no word ends.
+const SHORT_BY: Duration = Duration::from_millis(40);
+
+/// Before words that may still change are taken for the last ones, the provider
+/// must have listened so far into the silence after them.
+const INTO_SILENCE: Duration = Duration::from_millis(100);
+
+/// From this confidence on, words that have not changed are taken before they
+/// are final.
+const SURE: f32 = 0.9;
+
+/// Requests for final words that may be unanswered: the provider leaves out
+/// those for which it has nothing.
+const FINALIZES_MAX: usize = 8;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Step {
+    /// The call is to be told.
+    Tell(EarsEvent),
+    /// The provider is to be asked for final words of all that was sent.
+    Finalize,
+    /// The stream is of no more use and is to be closed. Nothing follows but
+    /// answers to later requests, which all fail.
+    Close,
+}
+
+/// A turn of the box: a part of the stream, open at its end.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    from: Duration,
+    /// None until the next one begins.
+    until: Option<Duration>,
+}
+
+/// The words of a pause, still to be told.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    request: RequestId,
+    asked: Moment,
+    turn: Turn,
+    /// All that had been sent: what comes later is not asked for.
+    sent: Duration,
+    /// Where the voice ended.
+    voice_end: Duration,
+    /// Words that cover the sound are taken as they are.
+    is_late: bool,
+}
+
+/// Puts a call's words together. Give it all that happens, in order; after each,
+/// drain [`poll`](Self::poll); wake it at [`deadline`](Self::deadline).
+#[derive(Debug)]
+pub struct Assembly {
+    api: Api,
+    engine: &'static str,
+    bounds: Bounds,
+    timeline: Timeline,
+    wording: Wording,
+    turn: Turn,
+    /// Where the voice ended at the pause asked about last.
+    last_voice_end: Duration,
+    /// The end of the last word that was told.
+    told_until: Duration,
+    wanted: Option<Wanted>,
+    judging: Judging,
+    /// What had been sent when each request for final words went out.
+    finalizes: VecDeque<Duration>,
+    /// From where on a sign is waited for that the turn is listened to.
+    watched_from: Option<Duration>,
+    /// Of Flux: the turn that its open words belong to.
+    flux_turn: Option<u64>,
+    /// Of Flux: the open words stand, unless it takes that back.
+    is_eager: bool,
+    sequence: Option<Sequence>,
+    missed: u64,
+    failed: Option<EarsError>,
+    steps: VecDeque<Step>,
+}
+
+impl Assembly {
+    /// `engine` is the name in records; `is_judged` says whether somebody else
+    /// judges turns too.
+    pub(super) fn new(api: Api, engine: &'static str, bounds: Bounds, others: OtherJudge) -> Self {
+        Self {
+            api,
+            engine,
+            bounds,
+            timeline: Timeline::default(),
+            wording: Wording::default(),
+            turn: Turn { from: Duration::ZERO, until: None },
+            last_voice_end: Duration::ZERO,
+            told_until: Duration::ZERO,
+            wanted: None,
+            judging: Judging::new(api, bounds.judgement, others),
+            finalizes: VecDeque::new(),
+            watched_from: None,
+            flux_turn: None,
+            is_eager: false,
+            sequence: None,
+            missed: 0,
+            failed: None,
+            steps: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll(&mut self) -> Option<Step> {
+        self.steps.pop_front()
+    }
+
+    /// When [`timeout`](Self::timeout) is wanted.
+    pub fn deadline(&self) -> Option<Moment> {
+        let wanted = self.wanted.map(|w| w.asked + if w.is_late { self.bounds.words } else { self.bounds.settled });
+        [wanted, self.judging.deadline()].into_iter().flatten().min()
+    }
+
+    /// Messages of Flux that must have existed and did not come.
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    // ---- the call ----------------------------------------------------------
+
+    /// Sound is on its way to the provider; its first sample was heard at `at`.
+    pub fn sound(&mut self, at: Moment, length: Duration) {
+        self.timeline.sound(at, length);
+        let Some(watched_from) = self.watched_from else { return };
+        let listened = self.wording.covered_until().max(watched_from);
+        if self.timeline.end().saturating_sub(listened) > self.bounds.first_partial {
+            let within = self.bounds.first_partial;
+            self.fail(EarsError::Stalled { waiting_for: AwaitedWords::FirstPartial, within });
+        }
+    }
+
+    /// Silence is on its way to the provider, which is none of the call's.
+    pub fn filler(&mut self, length: Duration) {
+        self.timeline.filler(length);
+    }
+
+    /// A turn begins with the voice at `at`. What was said before it belongs to
+    /// the turn before, whose words may still be wanted.
+    pub fn turn_began(&mut self, at: Moment) {
+        let voice = self.timeline.offset(at);
+        let quiet = voice.saturating_sub(self.last_voice_end);
+        let from = voice.saturating_sub(PRE_ROLL.min(quiet / 2)).max(self.told_until);
+        if let Some(wanted) = &mut self.wanted {
+            wanted.turn.until = Some(from);
+        } else {
+            self.wording.forget(from);
+        }
+        self.turn = Turn { from, until: None };
+        self.judging.stop();
+        self.watched_from = Some(voice);
+    }
+
+    /// The words of the turn so far are wanted. A newer request replaces an
+    /// older one.
+    pub fn decode(&mut self, request: RequestId, now: Moment) {
+        if let Some(error) = self.failed.clone() {
+            return self.tell(EarsEvent::Failed { request, error });
+        }
+        let sent = self.timeline.end();
+        let voice_end = sent.saturating_sub(PAUSE_REPORTED_AFTER).max(self.turn.from);
+        self.last_voice_end = voice_end;
+        self.wanted = Some(Wanted { request, asked: now, turn: self.turn, sent, voice_end, is_late: false });
+        self.tell_if_settled(now);
+        if self.wanted.is_some() && self.api == Api::V1 {
+            if self.finalizes.len() == FINALIZES_MAX {
+                self.finalizes.pop_front();
+            }
+            self.finalizes.push_back(sent);
+            self.steps.push_back(Step::Finalize);
+        }
+    }
+
+    /// The likelihood that the turn is over is wanted.
+    pub fn judge(&mut self, request: RequestId, now: Moment) {
+        if self.failed.is_some() {
+            return;
+        }
+        let voice_end = self.timeline.end().saturating_sub(PAUSE_REPORTED_AFTER).max(self.turn.from);
+        let told = self.judging.ask(request, voice_end, now);
+        self.tell_judgement(told);
+    }
+
+    /// Nothing that was asked is wanted any more.
+    pub fn abandon(&mut self) {
+        self.wanted = None;
+        self.judging.stop();
+        self.watched_from = None;
+    }
+
+    /// The other judge has answered.
+    pub fn judged(&mut self, request: RequestId, probability: f32) {
+        let told = self.judging.other(request, probability);
+        self.tell_judgement(told);
+    }
+
+    /// Another stream takes the place of this one and begins at nought. What was
+    /// asked of this one comes no more.
+    pub fn restart(&mut self) {
+        if let Some(wanted) = self.wanted.take() {
+            let error = EarsError::Lost("its stream was opened anew");
+            self.tell(EarsEvent::Failed { request: wanted.request, error });
+        }
+        let steps = std::mem::take(&mut self.steps);
+        *self = Self { steps, ..Self::new(self.api, self.engine, self.bounds, self.judging.other_judge()) };
+    }
+
+    /// The other judge cannot be had any more.
+    pub fn other_judge_failed(&mut self) {
+        self.judging.other_failed();
+    }
+
+    /// The provider is lost, or refuses.
+    pub fn fail(&mut self, error: EarsError) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Some(wanted) = self.wanted.take() {
+            self.tell(EarsEvent::Failed { request: wanted.request, error: error.clone() });
+        }
+        self.failed = Some(error);
+        self.watched_from = None;
+        self.steps.push_back(Step::Close);
+    }
+
+    /// Why the stream is of no more use, if it is of none.
+    pub const fn failure(&self) -> Option<&EarsError> {
+        self.failed.as_ref()
+    }
+
+    pub fn timeout(&mut self, now: Moment) {
+        let told = self.judging.timeout(now);
+        self.tell_judgement(told);
+        let Some(wanted) = &mut self.wanted else { return };
+        if !wanted.is_late && wanted.asked + self.bounds.settled <= now {
+            wanted.is_late = true;
+            self.tell_if_covered(INTO_SILENCE, now);
+        }
+        if self.wanted.is_some_and(|w| w.asked + self.bounds.words <= now) {
+            // Better than none, although the last word may be missing.
+            self.tell_if_covered(Duration::ZERO, now);
+        }
+        if let Some(wanted) = self.wanted.take_if(|w| w.asked + self.bounds.words <= now) {
+            let error = EarsError::Stalled { waiting_for: AwaitedWords::Words, within: self.bounds.words };
+            self.tell(EarsEvent::Failed { request: wanted.request, error });
+        }
+    }
+
+    // ---- the provider ------------------------------------------------------
+
+    /// What came from the provider.
+    pub fn message(&mut self, message: Result<Message, BadMessage>, now: Moment) {
+        if self.failed.is_some() {
+            return;
+        }
+        match message {
+            Ok(Message::Results(results)) => self.results(results, now),
+            Ok(Message::SpeechStarted) => self.judging.speech_started(),
+            Ok(Message::UtteranceEnd) => self.utterance_end(now),
+            Ok(Message::Turn(turn)) => {
+                if self.counts(turn.sequence) {
+                    self.flux(turn, now);
+                }
+            }
+            Ok(Message::Counted(sequence)) => {
+                self.counts(Some(sequence));
+            }
+            Ok(Message::Other) => {}
+            Ok(Message::Failure(failure)) => self.fail(told_failure(failure)),
+            Err(_) => self.fail(EarsError::Lost("a message of it cannot be read")),
+        }
+    }
+
+    /// Whether a message is newer than all before it. One that should have come
+    /// before it and did not is counted; the next tells all of its turn again.
+    fn counts(&mut self, sequence: Option<Sequence>) -> bool {
+        let Some(sequence) = sequence else { return true };
+        let due = self.sequence.map_or(0, |Sequence(last)| last.saturating_add(1));
+        if sequence.0 < due {
+            return false;
+        }
+        self.missed = self.missed.saturating_add(sequence.0 - due);
+        self.sequence = Some(sequence);
+        true
+    }
+
+    fn results(&mut self, results: Results, now: Moment) {
+        let Results { span, words, is_final, speech_final, from_finalize } = results;
+        let has_words = !words.is_empty();
+        let span = self.within_stream(span);
+        if is_final || speech_final || from_finalize {
+            self.wording.settle(words, span);
+        } else {
+            self.wording.hear(words, span);
+        }
+        self.listened();
+        // A piece that we cut off ourselves says nothing of silence.
+        let told = self.judging.piece(span.end, has_words, speech_final && !from_finalize);
+        self.tell_judgement(told);
+        if from_finalize && self.answers_finalize(span.end) {
+            self.tell_words(now);
+        }
+        self.tell_if_settled(now);
+    }
+
+    /// Whether these final words are those that the present request asked for.
+    fn answers_finalize(&mut self, until: Duration) -> bool {
+        let mut answered = self.finalizes.pop_front();
+        // Some requests are not answered; final words answer all that they cover.
+        while self.finalizes.front().is_some_and(|sent| *sent <= until) {
+            answered = self.finalizes.pop_front();
+        }
+        self.wanted.is_some_and(|w| answered.is_some_and(|sent| sent >= w.sent))
+    }
+
+    /// A second without a word, however noisy: the words that there are stand.
+    fn utterance_end(&mut self, now: Moment) {
+        self.listened();
+        let told = self.judging.utterance_end();
+        self.tell_judgement(told);
+        self.tell_if_covered(Duration::ZERO, now);
+    }
+
+    fn flux(&mut self, turn: TurnInfo, now: Moment) {
+        if self.flux_turn.is_some_and(|open| open != turn.turn) {
+            // The end of the turn before did not come; its words were said.
+            self.wording.settle_open();
+            self.is_eager = false;
+        }
+        self.flux_turn = Some(turn.turn);
+        let TurnInfo { event, words, confidence, .. } = turn;
+        let span = self.within_stream(turn.span);
+        match event {
+            TurnEvent::EndOfTurn => {
+                self.wording.settle(words, span);
+                self.flux_turn = None;
+            }
+            _ => self.wording.hear(words, span),
+        }
+        match event {
+            TurnEvent::EagerEndOfTurn => self.is_eager = true,
+            TurnEvent::StartOfTurn | TurnEvent::TurnResumed | TurnEvent::EndOfTurn => self.is_eager = false,
+            TurnEvent::Update | TurnEvent::Unknown => {}
+        }
+        self.listened();
+        let told = self.judging.turn(event, span.end, confidence);
+        self.tell_judgement(told);
+        self.tell_if_settled(now);
+    }
+
+    /// Longer than what was sent is nothing that the provider can have listened to.
+    fn within_stream(&self, mut span: Span) -> Span {
+        let end = self.timeline.end();
+        span.end = span.end.min(end);
+        span.start = span.start.min(span.end);
+        span
+    }
+
+    /// There is a sign that the turn is listened to.
+    fn listened(&mut self) {
+        if self.watched_from.is_some_and(|from| self.wording.covered_until() > from) {
+            self.watched_from = Some(self.wording.covered_until());
+        }
+    }
+
+    // ---- answers -----------------------------------------------------------
+
+    /// Whether what was listened to `until` has the voice of the pause in it, and
+    /// so much of the silence after it.
+    fn covers(&self, until: Duration, silence: Duration) -> bool {
+        self.wanted.is_some_and(|w| until + SHORT_BY >= w.voice_end + silence)
+    }
+
+    /// Tells the words if they will not change, or most likely not.
+    fn tell_if_settled(&mut self, now: Moment) {
+        let is_final = self.covers(self.wording.settled_until(), Duration::ZERO);
+        let listened = self.wording.covered_until();
+        // Flux takes it back before it changes such words, and then the caller
+        // goes on, which the box notices too.
+        let is_eager = self.is_eager && self.covers(listened, Duration::ZERO);
+        let is_sure = self.covers(listened, INTO_SILENCE) && self.wording.open_is_sure(SURE);
+        if is_final || is_eager || is_sure {
+            self.tell_words(now);
+        } else if self.wanted.is_some_and(|w| w.is_late) {
+            self.tell_if_covered(INTO_SILENCE, now);
+        }
+    }
+
+    /// Tells the words, whether they may change or not, if so much of the silence
+    /// after them was listened to.
+    fn tell_if_covered(&mut self, silence: Duration, now: Moment) {
+        if self.covers(self.wording.covered_until(), silence) {
+            self.tell_words(now);
+        }
+    }
+
+    /// A request is answered once: the mind is asked with the words as soon as
+    /// they are told, and could not tell answers to a correction from answers to
+    /// the words before it.
+    fn tell_words(&mut self, now: Moment) {
+        let Some(wanted) = self.wanted.take() else { return };
+        let until = wanted.turn.until.unwrap_or(wanted.sent);
+        let passage = self.wording.passage(wanted.turn.from, until);
+        self.told_until = self.told_until.max(passage.until.unwrap_or_default());
+        if wanted.turn.until.is_none() {
+            self.watched_from = None;
+        }
+        self.tell(EarsEvent::Heard(Heard {
+            request: wanted.request,
+            words: passage.words,
+            confidence: passage.confidence,
+            engine: self.engine,
+            took: now.since(wanted.asked),
+            sound: wanted.sent.min(until).saturating_sub(wanted.turn.from),
+        }));
+    }
+
+    fn tell_judgement(&mut self, told: Option<(RequestId, f32)>) {
+        if let Some((request, probability)) = told {
+            self.tell(EarsEvent::TurnOver { request, probability });
+        }
+    }
+
+    fn tell(&mut self, event: EarsEvent) {
+        self.steps.push_back(Step::Tell(event));
+    }
+}
+
+/// Whether somebody else judges turns too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OtherJudge {
+    Present,
+    Absent,
+}
+
+const fn told_failure(failure: Failure) -> EarsError {
+    match failure {
+        Failure::Busy => EarsError::Busy { retry_after: None },
+        Failure::Account => EarsError::NotServed("it does not accept the key, or the account lacks credit or leave"),
+        Failure::Misunderstood => EarsError::NotServed("it cannot read what it is sent"),
+        Failure::Internal => EarsError::Lost("it says that it failed"),
+    }
+}
+
+#[cfg(test)]
+#[path = "assembly_tests.rs"]
+mod tests;

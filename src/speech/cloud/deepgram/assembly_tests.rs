@@ -1,0 +1,721 @@
+use proptest::prelude::*;
+
+use super::super::message::Word;
+use super::*;
+use crate::terms::Private;
+
+const FRAME: u64 = 20;
+
+/// A call's sound on its way, with what the assembly says to it. Its time is
+/// that of the sound, in milliseconds.
+struct Stream {
+    assembly: Assembly,
+    now: u64,
+    heard: Vec<(u32, String)>,
+    failed: Vec<(u32, EarsError)>,
+    judged: Vec<(u32, f32)>,
+    finalizes: usize,
+    closes: usize,
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn at(ms: u64) -> Moment {
+    Moment::from_micros(ms * 1000)
+}
+
+fn span(start: u64, end: u64) -> Span {
+    Span { start: ms(start), end: ms(end) }
+}
+
+fn word((text, start, end): (&str, u64, u64)) -> Word {
+    Word { text: Private::new(text.into()), span: Some(span(start, end)), confidence: Some(0.95) }
+}
+
+/// The kinds of a result of v1.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Piece {
+    Interim,
+    Final,
+    SpeechFinal,
+    Finalized,
+}
+
+impl Stream {
+    fn of(api: Api, other: OtherJudge) -> Self {
+        Self {
+            assembly: Assembly::of(api, Bounds::default(), other),
+            now: 0,
+            heard: Vec::new(),
+            failed: Vec::new(),
+            judged: Vec::new(),
+            finalizes: 0,
+            closes: 0,
+        }
+    }
+
+    fn v1() -> Self {
+        Self::of(Api::V1, OtherJudge::Absent)
+    }
+
+    fn flux() -> Self {
+        Self::of(Api::Flux, OtherJudge::Absent)
+    }
+
+    fn drain(&mut self) {
+        while let Some(step) = self.assembly.poll() {
+            match step {
+                Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
+                Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
+                Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
+                Step::Finalize => self.finalizes += 1,
+                Step::Close => self.closes += 1,
+            }
+        }
+    }
+
+    /// Sound goes on until `until`, and timers with it.
+    fn sound_until(&mut self, until: u64) -> &mut Self {
+        while self.now < until {
+            self.assembly.sound(at(self.now), ms(FRAME));
+            self.wait_until(self.now + FRAME);
+        }
+        self
+    }
+
+    /// Time goes on without sound.
+    fn wait_until(&mut self, until: u64) -> &mut Self {
+        while let Some(due) = self.assembly.deadline().filter(|due| *due <= at(until)) {
+            self.assembly.timeout(due);
+            self.drain();
+            if self.assembly.deadline() == Some(due) {
+                panic!("a timer that has been served is due again");
+            }
+        }
+        self.now = self.now.max(until);
+        self.drain();
+        self
+    }
+
+    fn turn_began(&mut self, began: u64) -> &mut Self {
+        self.assembly.turn_began(at(began));
+        self.drain();
+        self
+    }
+
+    /// The caller has paused: the call asks for words and judgement.
+    fn pause(&mut self, request: u32) -> &mut Self {
+        self.assembly.decode(RequestId(request), at(self.now));
+        self.assembly.judge(RequestId(request), at(self.now));
+        self.drain();
+        self
+    }
+
+    fn message(&mut self, message: Message) -> &mut Self {
+        self.assembly.message(Ok(message), at(self.now));
+        self.drain();
+        self
+    }
+
+    fn results(&mut self, piece: Piece, (start, end): (u64, u64), words: &[(&str, u64, u64)]) -> &mut Self {
+        self.message(Message::Results(Results {
+            span: span(start, end),
+            words: words.iter().copied().map(word).collect(),
+            is_final: piece != Piece::Interim,
+            speech_final: piece == Piece::SpeechFinal,
+            from_finalize: piece == Piece::Finalized,
+        }))
+    }
+
+    fn turn(
+        &mut self,
+        turn: u64,
+        event: TurnEvent,
+        end: u64,
+        confidence: f32,
+        words: &[(&str, u64, u64)],
+    ) -> &mut Self {
+        self.message(Message::Turn(TurnInfo {
+            sequence: None,
+            event,
+            turn,
+            span: span(0, end),
+            words: words.iter().copied().map(word).collect(),
+            confidence,
+        }))
+    }
+
+    fn words(&self) -> Vec<(u32, &str)> {
+        self.heard.iter().map(|(request, words)| (*request, words.as_str())).collect()
+    }
+}
+
+// ---- v1 ----------------------------------------------------------------------
+
+#[test]
+fn final_words_are_asked_for_at_a_pause_and_told_when_they_come() {
+    let mut call = Stream::v1();
+    call.sound_until(1200).turn_began(400);
+    call.results(Piece::Interim, (0, 1000), &[("when", 400, 600), ("do", 600, 700)]);
+    call.sound_until(1600).pause(7);
+    assert_eq!((call.finalizes, call.words()), (1, vec![]));
+    call.wait_until(1750);
+    call.results(Piece::Finalized, (0, 1600), &[("When", 400, 600), ("do", 600, 700), ("you", 700, 1350)]);
+    assert_eq!(call.words(), [(7, "When do you")]);
+    assert_eq!(call.assembly.deadline(), None);
+}
+
+#[test]
+fn final_words_that_are_there_already_are_told_at_once() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    call.results(Piece::SpeechFinal, (0, 1500), &[("hello", 420, 1380)]);
+    call.pause(1);
+    assert_eq!((call.words(), call.finalizes), (vec![(1, "hello")], 0));
+}
+
+#[test]
+fn words_that_stay_the_same_into_the_silence_are_told_before_they_are_final() {
+    let mut call = Stream::v1();
+    let words = [("my", 400, 600), ("name", 600, 1390)];
+    call.sound_until(1500).turn_began(400);
+    call.results(Piece::Interim, (0, 1450), &words).sound_until(1600).pause(1);
+    assert_eq!(call.words(), []);
+    call.results(Piece::Interim, (0, 1560), &words);
+    assert_eq!(call.words(), [(1, "my name")]);
+}
+
+#[test]
+fn words_that_may_change_are_taken_when_final_ones_are_late() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    call.results(Piece::Interim, (0, 1500), &[("hello", 420, 1380)]).pause(1);
+    call.wait_until(1990);
+    assert_eq!(call.words(), []);
+    call.wait_until(2000);
+    assert_eq!(call.words(), [(1, "hello")]);
+}
+
+#[test]
+fn words_without_the_silence_after_them_are_taken_last_of_all() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    call.results(Piece::Interim, (0, 1390), &[("hello", 420, 1380)]).pause(1);
+    call.wait_until(3090);
+    assert_eq!(call.words(), []);
+    call.wait_until(3100);
+    assert_eq!(call.words(), [(1, "hello")]);
+}
+
+#[test]
+fn words_of_a_part_of_the_sound_are_no_answer() {
+    let mut call = Stream::v1();
+    call.sound_until(2600).turn_began(400);
+    call.results(Piece::Interim, (0, 1500), &[("hello", 420, 1380)]).pause(1);
+    call.wait_until(4000);
+    assert_eq!(call.words(), []);
+    call.wait_until(4100);
+    let within = Bounds::default().words;
+    assert_eq!(call.failed, [(1, EarsError::Stalled { waiting_for: AwaitedWords::Words, within })]);
+    // The stream may serve the next turn.
+    assert_eq!(call.closes, 0);
+}
+
+#[test]
+fn final_words_that_an_earlier_pause_asked_for_are_not_taken_for_those_of_this_one() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.assembly.abandon();
+    call.sound_until(3000).pause(2);
+    assert_eq!(call.finalizes, 2);
+    call.results(Piece::Finalized, (0, 1600), &[("my", 400, 800)]);
+    assert_eq!(call.words(), []);
+    call.results(Piece::Finalized, (1600, 3000), &[("number", 1800, 2700)]);
+    assert_eq!(call.words(), [(2, "my number")]);
+}
+
+#[test]
+fn a_request_for_final_words_that_is_not_answered_hinders_no_later_one() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.assembly.abandon();
+    call.sound_until(3000).pause(2);
+    // Only the second is answered, and short of where the voice ended.
+    call.results(Piece::Finalized, (0, 2900), &[("my", 400, 800), ("number", 1800, 2700)]);
+    assert_eq!(call.words(), [(2, "my number")]);
+}
+
+#[test]
+fn a_turn_of_noise_is_heard_to_have_no_words() {
+    let mut call = Stream::v1();
+    call.sound_until(1000).turn_began(400).pause(1);
+    call.results(Piece::Finalized, (0, 1000), &[]);
+    assert_eq!(call.words(), [(1, "")]);
+}
+
+#[test]
+fn words_of_one_turn_never_leak_into_the_next() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::Finalized, (0, 1600), &[("hello", 420, 1380)]);
+    // Within the pre-roll of the new turn ends the word of the old.
+    call.sound_until(1900).turn_began(1500).sound_until(2400).pause(2);
+    call.results(Piece::Finalized, (1600, 2400), &[("sunday", 1610, 2190)]);
+    assert_eq!(call.words(), [(1, "hello"), (2, "sunday")]);
+}
+
+#[test]
+fn the_words_of_a_turn_that_is_over_may_come_when_the_next_has_begun() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.sound_until(2000).turn_began(1800);
+    call.results(Piece::Final, (0, 2000), &[("yes", 420, 1380), ("and", 1820, 1990)]);
+    assert_eq!(call.words(), [(1, "yes")]);
+    call.sound_until(2600).pause(2);
+    call.results(Piece::Finalized, (2000, 2600), &[("sunday", 2010, 2390)]);
+    assert_eq!(call.words(), [(1, "yes"), (2, "and sunday")]);
+}
+
+#[test]
+fn a_turn_that_goes_on_has_all_of_its_words() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::Finalized, (0, 1600), &[("my", 420, 1380)]);
+    // The caller had not finished: no new turn begins.
+    call.assembly.abandon();
+    call.sound_until(2600).pause(2);
+    call.results(Piece::Finalized, (1600, 2600), &[("name", 1700, 2390)]);
+    assert_eq!(call.words(), [(1, "my"), (2, "my name")]);
+}
+
+#[test]
+fn lost_sound_moves_no_word_into_another_turn() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::Finalized, (0, 1600), &[("hello", 420, 1380)]);
+    // Five seconds of sound do not reach the provider, whose clock stands still.
+    call.wait_until(6600).sound_until(7600).turn_began(6700).pause(2);
+    call.results(Piece::Finalized, (1600, 2600), &[("sunday", 1720, 2390)]);
+    assert_eq!(call.words(), [(1, "hello"), (2, "sunday")]);
+}
+
+#[test]
+fn a_newer_request_replaces_an_older_one() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1).pause(2);
+    call.results(Piece::Finalized, (0, 1600), &[("hello", 420, 1380)]);
+    call.wait_until(9000);
+    assert_eq!((call.words(), call.failed.len()), (vec![(2, "hello")], 0));
+}
+
+#[test]
+fn silence_after_the_words_says_that_the_turn_is_over() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    assert_eq!(call.judged, []);
+    call.results(Piece::SpeechFinal, (0, 1700), &[("hello", 420, 1380)]);
+    assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
+    // It follows what was declared over, and says nothing new.
+    call.message(Message::UtteranceEnd);
+    assert_eq!(call.judged.len(), 1);
+}
+
+#[test]
+fn an_utterance_end_stands_in_where_noise_hides_the_silence() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::Interim, (0, 1600), &[("hello", 420, 1380)]);
+    assert_eq!((call.words().len(), call.judged.len()), (0, 0));
+    call.sound_until(1900).message(Message::UtteranceEnd);
+    assert_eq!(call.words(), [(1, "hello")]);
+    assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
+}
+
+#[test]
+fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.message(Message::Results(Results {
+        span: span(0, 1600),
+        words: vec![word(("hello", 420, 1380))],
+        is_final: true,
+        speech_final: true,
+        from_finalize: true,
+    }));
+    assert_eq!((call.words(), call.judged.len()), (vec![(1, "hello")], 0));
+}
+
+#[test]
+fn beside_another_judge_the_silences_of_v1_count_for_nothing() {
+    let mut call = Stream::of(Api::V1, OtherJudge::Present);
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.assembly.judged(RequestId(1), 0.1);
+    call.results(Piece::SpeechFinal, (0, 1700), &[("hello", 420, 1380)]);
+    assert_eq!(call.judged, [(1, 0.1)]);
+    // Until that judge is gone.
+    call.assembly.other_judge_failed();
+    call.sound_until(2600).pause(2);
+    call.results(Piece::SpeechFinal, (1700, 2600), &[("there", 1800, 2390)]);
+    assert!(matches!(call.judged[..], [_, (2, p)] if p > 0.5), "{:?}", call.judged);
+}
+
+// ---- Flux ----------------------------------------------------------------------
+
+#[test]
+fn flux_words_are_told_at_the_eager_end_of_a_turn() {
+    let mut call = Stream::flux();
+    let words = [("when", 400, 700), ("today", 700, 1380)];
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.turn(0, TurnEvent::Update, 1500, 0.2, &words[..1]);
+    assert_eq!((call.words(), call.finalizes), (vec![], 0));
+    call.turn(0, TurnEvent::EagerEndOfTurn, 1580, 0.55, &words);
+    assert_eq!(call.words(), [(1, "when today")]);
+    assert_eq!(call.judged, [(1, 0.2), (1, 0.55)]);
+}
+
+#[test]
+fn a_turn_that_flux_declared_over_before_the_pause_is_told_at_once() {
+    let mut call = Stream::flux();
+    call.sound_until(1600).turn_began(400);
+    call.turn(0, TurnEvent::EagerEndOfTurn, 1520, 0.6, &[("bye", 400, 1380)]);
+    call.pause(1);
+    assert_eq!((call.words(), call.judged.as_slice()), (vec![(1, "bye")], &[(1, 0.6)][..]));
+    call.turn(0, TurnEvent::EndOfTurn, 1600, 0.75, &[("bye", 400, 1380)]);
+    assert!(matches!(call.judged[..], [_, (1, p)] if p > 0.9), "{:?}", call.judged);
+}
+
+#[test]
+fn what_flux_takes_back_lowers_the_judgement() {
+    let mut call = Stream::flux();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.turn(0, TurnEvent::EagerEndOfTurn, 1520, 0.6, &[("my", 400, 1380)]);
+    call.turn(0, TurnEvent::TurnResumed, 1600, 0.3, &[("my", 400, 1380)]);
+    assert!(matches!(call.judged[..], [(1, 0.6), (1, p)] if p < 0.2), "{:?}", call.judged);
+}
+
+#[test]
+fn the_other_judge_is_heard_when_flux_says_nothing_in_time() {
+    let mut call = Stream::of(Api::Flux, OtherJudge::Present);
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.assembly.judged(RequestId(1), 0.8);
+    call.wait_until(1840);
+    assert_eq!(call.judged, []);
+    call.wait_until(1850);
+    assert_eq!(call.judged, [(1, 0.8)]);
+    // And is corrected.
+    call.turn(0, TurnEvent::Update, 1600, 0.1, &[]);
+    assert_eq!(call.judged, [(1, 0.8), (1, 0.1)]);
+    call.pause(2).assembly.judged(RequestId(1), 0.9);
+    call.drain();
+    assert!(!call.judged.contains(&(1, 0.9)), "an answer to an earlier pause");
+}
+
+#[test]
+fn two_turns_of_the_box_in_one_of_flux_share_its_words_by_their_time() {
+    let mut call = Stream::flux();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.turn(0, TurnEvent::EagerEndOfTurn, 1600, 0.5, &[("hello", 420, 1380)]);
+    // The box took it for a turn and Flux did not.
+    call.sound_until(2600).turn_began(2000);
+    let both = [("hello", 420, 1380), ("sunday", 2010, 2390)];
+    call.turn(0, TurnEvent::TurnResumed, 2400, 0.1, &both).pause(2);
+    call.turn(0, TurnEvent::EndOfTurn, 2600, 0.8, &both);
+    assert_eq!(call.words(), [(1, "hello"), (2, "sunday")]);
+}
+
+#[test]
+fn two_turns_of_flux_in_one_of_the_box_are_one() {
+    let mut call = Stream::flux();
+    call.sound_until(1600).turn_began(400);
+    call.turn(0, TurnEvent::EndOfTurn, 1500, 0.8, &[("my", 420, 1380)]);
+    call.sound_until(2600);
+    call.turn(1, TurnEvent::EndOfTurn, 2600, 0.8, &[("name", 1700, 2390)]).pause(1);
+    assert_eq!(call.words(), [(1, "my name")]);
+}
+
+#[test]
+fn a_turn_of_flux_without_its_end_is_not_lost() {
+    let mut call = Stream::flux();
+    call.sound_until(1600).turn_began(400);
+    call.turn(0, TurnEvent::Update, 1500, 0.2, &[("my", 420, 1380)]);
+    call.sound_until(2600);
+    call.turn(1, TurnEvent::EndOfTurn, 2600, 0.8, &[("name", 1700, 2390)]).pause(1);
+    assert_eq!(call.words(), [(1, "my name")]);
+}
+
+#[test]
+fn a_gap_in_the_sequence_is_counted_and_an_old_message_passed_over() {
+    let mut call = Stream::flux();
+    let update = |sequence, text| {
+        Message::Turn(TurnInfo {
+            sequence: Some(Sequence(sequence)),
+            event: TurnEvent::EndOfTurn,
+            turn: 0,
+            span: span(0, 1600),
+            words: vec![word((text, 400, 1380))],
+            confidence: 0.9,
+        })
+    };
+    call.sound_until(1600).turn_began(400).message(Message::Counted(Sequence(0)));
+    call.message(update(3, "new")).message(update(2, "old")).pause(1);
+    assert_eq!((call.words(), call.assembly.missed()), (vec![(1, "new")], 2));
+}
+
+// ---- failures ------------------------------------------------------------------
+
+#[test]
+fn a_provider_that_gives_no_sign_of_listening_is_given_up() {
+    for api in [Api::V1, Api::Flux] {
+        let mut call = Stream::of(api, OtherJudge::Absent);
+        call.sound_until(1000).turn_began(900).sound_until(3900);
+        assert_eq!(call.closes, 0);
+        call.sound_until(3920);
+        assert_eq!(call.closes, 1);
+        call.pause(1);
+        let within = Bounds::default().first_partial;
+        assert_eq!(call.failed, [(1, EarsError::Stalled { waiting_for: AwaitedWords::FirstPartial, within })]);
+    }
+}
+
+#[test]
+fn a_provider_that_listens_is_not_given_up_however_long_the_turn() {
+    let mut call = Stream::v1();
+    call.sound_until(1000).turn_began(900);
+    for second in 2..25 {
+        call.sound_until(second * 1000).results(Piece::Interim, (0, second * 1000 - 300), &[]);
+    }
+    assert_eq!(call.closes, 0);
+}
+
+#[test]
+fn a_silent_caller_is_no_silent_provider() {
+    let mut call = Stream::v1();
+    call.sound_until(60_000);
+    assert_eq!(call.closes, 0);
+}
+
+#[test]
+fn what_cannot_be_read_ends_the_stream_and_fails_what_is_asked() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.assembly.message(Err(BadMessage::NotJson), at(1700));
+    call.drain();
+    assert!(matches!(call.failed[..], [(1, EarsError::Lost(_))]));
+    assert_eq!(call.closes, 1);
+    // Nothing that comes later is believed, and later requests fail at once.
+    call.results(Piece::Finalized, (0, 1600), &[("hello", 420, 1380)]).pause(2);
+    assert_eq!((call.words(), call.failed.len(), call.closes), (vec![], 2, 1));
+}
+
+#[test]
+fn the_providers_own_errors_say_when_to_ask_again() {
+    use crate::speech::Again;
+    for (failure, again) in [
+        (Failure::Busy, Again::Soon),
+        (Failure::Account, Again::OnceRepaired),
+        (Failure::Misunderstood, Again::OnceRepaired),
+        (Failure::Internal, Again::Soon),
+    ] {
+        let mut call = Stream::flux();
+        call.sound_until(1600).turn_began(400).pause(1).message(Message::Failure(failure));
+        assert_eq!(call.failed.iter().map(|(_, error)| error.again()).collect::<Vec<_>>(), [again], "{failure:?}");
+    }
+}
+
+#[test]
+fn another_stream_begins_at_nought() {
+    let mut call = Stream::flux();
+    call.assembly.filler(ms(5000));
+    call.assembly.restart();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.turn(0, TurnEvent::EndOfTurn, 1600, 0.9, &[("hello", 420, 1380)]);
+    assert_eq!(call.words(), [(1, "hello")]);
+}
+
+// ---- whatever comes --------------------------------------------------------------
+
+#[derive(Clone, Debug)]
+enum Act {
+    Sound(u64),
+    Lost(u64),
+    Filler(u64),
+    TurnBegan(u64),
+    Pause,
+    Abandon,
+    Judged(f32),
+    Wait(u64),
+    Message(Message),
+    Malformed,
+}
+
+fn some_words() -> impl Strategy<Value = Vec<Word>> {
+    let one = ("[a-z]{1,6}", prop::option::of((0_u64..30_000, 0_u64..2000)), prop::option::of(0.0_f32..=1.0));
+    let one = one.prop_map(|(text, place, confidence)| Word {
+        text: Private::new(text),
+        span: place.map(|(start, length)| span(start, start + length)),
+        confidence,
+    });
+    prop::collection::vec(one, 0..6)
+}
+
+fn some_message() -> impl Strategy<Value = Message> {
+    let piece = (0_u64..30_000, 0_u64..5000, some_words(), any::<[bool; 3]>());
+    let results = piece.prop_map(|(start, length, words, [is_final, speech_final, from_finalize])| {
+        Message::Results(Results { span: span(start, start + length), words, is_final, speech_final, from_finalize })
+    });
+    let event = prop::sample::select(vec![
+        TurnEvent::Update,
+        TurnEvent::StartOfTurn,
+        TurnEvent::EagerEndOfTurn,
+        TurnEvent::TurnResumed,
+        TurnEvent::EndOfTurn,
+        TurnEvent::Unknown,
+    ]);
+    let turn = (event, 0_u64..4, 0_u64..30_000, some_words(), 0.0_f32..=1.0, prop::option::of(0_u64..40));
+    let turn = turn.prop_map(|(event, turn, end, words, confidence, sequence)| {
+        let sequence = sequence.map(Sequence);
+        Message::Turn(TurnInfo { sequence, event, turn, span: span(end / 2, end), words, confidence })
+    });
+    prop_oneof![
+        4 => results,
+        4 => turn,
+        1 => Just(Message::UtteranceEnd),
+        1 => Just(Message::SpeechStarted),
+        1 => Just(Message::Other),
+        1 => (0_u64..40).prop_map(|n| Message::Counted(Sequence(n))),
+    ]
+}
+
+fn some_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (1_u64..100).prop_map(|frames| Act::Sound(frames * FRAME)),
+        1 => (0_u64..3000).prop_map(Act::Lost),
+        1 => (1_u64..200).prop_map(Act::Filler),
+        2 => (0_u64..600).prop_map(Act::TurnBegan),
+        3 => Just(Act::Pause),
+        1 => Just(Act::Abandon),
+        1 => (0.0_f32..=1.0).prop_map(Act::Judged),
+        2 => (0_u64..800).prop_map(Act::Wait),
+        8 => some_message().prop_map(Act::Message),
+        1 => prop::bool::weighted(0.05).prop_map(|bad| if bad { Act::Malformed } else { Act::Wait(1) }),
+    ]
+}
+
+proptest! {
+    /// Whatever the provider says in whatever order, each request that is not
+    /// replaced or abandoned has one answer by its bound, and no other has any.
+    #[test]
+    fn every_request_is_answered_once_within_its_bound(
+        is_flux in any::<bool>(), is_judged in any::<bool>(), acts in prop::collection::vec(some_act(), 1..80),
+    ) {
+        let api = if is_flux { Api::Flux } else { Api::V1 };
+        let mut call = Stream::of(api, if is_judged { OtherJudge::Present } else { OtherJudge::Absent });
+        let mut open: Option<(u32, u64)> = None;
+        let mut next = 0;
+        for act in acts {
+            match act {
+                Act::Sound(length) => { call.sound_until(call.now + length); }
+                Act::Lost(length) => { call.wait_until(call.now + length); }
+                Act::Filler(length) => call.assembly.filler(ms(length)),
+                Act::TurnBegan(ago) => { call.turn_began(call.now.saturating_sub(ago)); }
+                Act::Pause => {
+                    call.pause(next);
+                    open = Some((next, call.now));
+                    next += 1;
+                }
+                Act::Abandon => {
+                    call.assembly.abandon();
+                    open = None;
+                }
+                Act::Judged(probability) => call.assembly.judged(RequestId(next.saturating_sub(1)), probability),
+                Act::Wait(time) => { call.wait_until(call.now + time); }
+                Act::Message(message) => { call.message(message); }
+                Act::Malformed => {
+                    call.assembly.message(Err(BadMessage::NotJson), at(call.now));
+                    call.drain();
+                }
+            }
+            let answered: Vec<u32> = call.heard.iter().map(|(r, _)| *r).chain(call.failed.iter().map(|(r, _)| *r)).collect();
+            let mut once = answered.clone();
+            once.sort_unstable();
+            once.dedup();
+            prop_assert_eq!(once.len(), answered.len(), "a request was answered twice");
+            prop_assert!(answered.iter().all(|r| *r < next));
+            if let Some((request, asked)) = open {
+                let is_answered = answered.contains(&request);
+                prop_assert!(is_answered || call.now < asked + 1500, "{request} asked at {asked}, now {}", call.now);
+            }
+            for (request, probability) in &call.judged {
+                prop_assert!(*request < next && (0.0..=1.0).contains(probability));
+            }
+            prop_assert!(call.closes <= 1);
+        }
+    }
+
+    /// A provider that hears correctly, however its results are cut and delayed:
+    /// each word is told in its own turn and in no other, in order.
+    #[test]
+    fn each_word_is_told_in_its_own_turn(
+        turns in prop::collection::vec((prop::collection::vec((120_u64..500, 0_u64..150), 1..7), 300_u64..2500), 1..6),
+        cuts in prop::collection::vec(1_usize..6, 40), delay in 0_u64..600, is_flux in any::<bool>(),
+    ) {
+        let mut call = if is_flux { Stream::flux() } else { Stream::v1() };
+        // The call: words with their times, and turns with theirs.
+        let mut spoken: Vec<(String, u64, u64, u32)> = Vec::new();
+        let mut pauses: Vec<(u32, u64, u64)> = Vec::new();
+        let mut time = 500;
+        for (turn, (words, silence)) in (0..).zip(&turns) {
+            let began = time;
+            for (length, gap) in words {
+                spoken.push((format!("w{}", spoken.len()), time, time + length, turn));
+                time += length + gap;
+            }
+            let end = spoken.last().map_or(time, |w| w.2);
+            pauses.push((turn, began, end));
+            // The next turn begins after the answer of this one could come.
+            time = end + 900 + delay + silence;
+        }
+        let mut cuts = cuts.into_iter().cycle();
+        let (mut settled, mut settled_until) = (0, 0);
+        for (turn, began, end) in pauses {
+            call.sound_until((began + 100) / 20 * 20).turn_began(began);
+            // Twice a second it says what it has so far.
+            let paused = (end + 200).div_ceil(20) * 20;
+            while call.now + 500 < paused {
+                call.sound_until(call.now + 500);
+                let done = |w: &&(String, u64, u64, u32)| w.2 <= call.now && w.1 >= settled_until;
+                let so_far: Vec<_> = spoken.iter().filter(done).map(|w| (w.0.as_str(), w.1, w.2)).collect();
+                if is_flux {
+                    call.turn(u64::from(turn), TurnEvent::Update, call.now, 0.1, &so_far);
+                } else {
+                    call.results(Piece::Interim, (settled_until, call.now), &so_far);
+                }
+            }
+            call.sound_until(paused).pause(turn);
+            call.sound_until(call.now + delay / 20 * 20);
+            let ready: Vec<(&str, u64, u64)> = spoken.iter().filter(|w| w.2 <= end).map(|w| (w.0.as_str(), w.1, w.2)).collect();
+            if is_flux {
+                let fresh = &ready[settled..];
+                call.turn(u64::from(turn), TurnEvent::EndOfTurn, call.now, 0.9, fresh);
+                settled_until = call.now;
+            } else {
+                while settled < ready.len() {
+                    let upto = (settled + cuts.next().unwrap_or(1)).min(ready.len());
+                    let last = upto == ready.len();
+                    let until = if last { call.now } else { ready[upto - 1].2 };
+                    let piece = if last { Piece::Finalized } else { Piece::Final };
+                    call.results(piece, (settled_until, until), &ready[settled..upto]);
+                    (settled, settled_until) = (upto, until);
+                }
+            }
+            settled = ready.len();
+        }
+        for (turn, heard) in &call.heard {
+            let expected: Vec<&str> = spoken.iter().filter(|w| w.3 == *turn).map(|w| w.0.as_str()).collect();
+            prop_assert_eq!(heard.as_str(), expected.join(" "), "turn {}", turn);
+        }
+        prop_assert_eq!(call.heard.len(), turns.len());
+    }
+}

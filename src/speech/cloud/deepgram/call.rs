@@ -1,0 +1,321 @@
+//! One call's ears at work: the only task that holds the words. It waits for
+//! one thing, tells the assembly, and does what comes out of it. It never waits
+//! for the provider, which the link does for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::egress::{Door, Standing};
+use crate::media::{Frame, OpusError, SampleRate};
+use crate::speech::onbox::MomentSource;
+use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent};
+use crate::terms::{Moment, RequestId};
+
+use super::assembly::{Assembly, Step};
+use super::config::{Api, DeepgramConfig, Uplink};
+use super::link::{BEHIND_MAX, Link, LinkError, LinkEvent, Outgoing, ears_error, link};
+use super::packing::{Packed, Packing};
+use super::query::{Encoding, FINALIZE, KEEP_ALIVE, KEEP_ALIVE_EVERY};
+
+/// What the call wants, in order with its sound.
+#[derive(Debug)]
+pub(super) enum Command {
+    LineAnswered(SampleRate),
+    Frame(Frame, Moment),
+    TurnBegan(Moment),
+    Decode(RequestId),
+    Judge(RequestId),
+    Abandon,
+}
+
+/// The rate of the line that was answered last, from which that of the next is
+/// guessed: a stream's encoding is fixed when it is opened, which is before the
+/// line is answered.
+#[derive(Debug, Default)]
+pub(super) struct LikelyLine(AtomicU8);
+
+impl LikelyLine {
+    pub(super) fn get(&self) -> SampleRate {
+        if self.0.load(Ordering::Relaxed) == 0 { SampleRate::Hz8000 } else { SampleRate::Hz16000 }
+    }
+
+    fn set(&self, line: SampleRate) {
+        self.0.store(u8::from(line == SampleRate::Hz16000), Ordering::Relaxed);
+    }
+}
+
+/// What a call's ears are made of.
+pub(super) struct Parts {
+    pub(super) config: Arc<DeepgramConfig>,
+    pub(super) door: Door,
+    pub(super) setting: CallSetting,
+    pub(super) tasks: TaskTracker,
+    pub(super) runtime: Handle,
+    pub(super) now: MomentSource,
+    pub(super) likely: Arc<LikelyLine>,
+    pub(super) answers: mpsc::Sender<EarsEvent>,
+}
+
+/// One call's ears.
+pub(super) struct CallEars {
+    parts: Parts,
+    assembly: Assembly,
+    packing: Option<Packing>,
+    link: Option<Link>,
+    is_open: bool,
+    /// When something last went to the provider.
+    last_sent: Moment,
+}
+
+enum Wake {
+    Command(Command),
+    CallOver,
+    Link(LinkEvent),
+    Judge(EarsEvent),
+    JudgeGone,
+    Deadline,
+}
+
+impl CallEars {
+    pub(super) fn new(parts: Parts, assembly: Assembly) -> Self {
+        let last_sent = (parts.now)();
+        Self { parts, assembly, packing: None, link: None, is_open: false, last_sent }
+    }
+
+    /// Listens until the call drops its end. `judge` tells what another judge
+    /// of turns says.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, judge: Option<mpsc::Receiver<EarsEvent>>) {
+        let mut judge = judge;
+        self.open(self.parts.likely.get());
+        loop {
+            match self.wait(&mut commands, &mut judge).await {
+                Wake::CallOver => break,
+                Wake::Command(command) => self.command(command),
+                Wake::Link(event) => self.link_event(event),
+                Wake::Judge(event) => self.judge_event(&event),
+                Wake::JudgeGone => {
+                    judge = None;
+                    self.assembly.other_judge_failed();
+                }
+                Wake::Deadline => self.deadline(),
+            }
+            self.follow();
+        }
+        if self.assembly.missed() > 0 {
+            tracing::warn!(missed = self.assembly.missed(), "messages of the ears' provider did not come");
+        }
+        // Dropping the link says goodbye; the stream's own task sees to it.
+    }
+
+    async fn wait(
+        &mut self,
+        commands: &mut mpsc::Receiver<Command>,
+        judge: &mut Option<mpsc::Receiver<EarsEvent>>,
+    ) -> Wake {
+        let now = (self.parts.now)();
+        let due = self.next_deadline().map(|at| at.since(now));
+        let sleep = async {
+            match due {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let from_link = async {
+            match &mut self.link {
+                Some(link) => link.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let from_judge = async {
+            match judge {
+                Some(judge) => judge.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = from_link => event.map_or(Wake::Link(LinkEvent::Lost(LinkError::Closed(None))), Wake::Link),
+            command = commands.recv() => command.map_or(Wake::CallOver, Wake::Command),
+            event = from_judge => event.map_or(Wake::JudgeGone, Wake::Judge),
+            () = sleep => Wake::Deadline,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        let keep_alive = (self.is_open && self.link.is_some()).then(|| self.last_sent + KEEP_ALIVE_EVERY);
+        [keep_alive, self.assembly.deadline()].into_iter().flatten().min()
+    }
+
+    fn deadline(&mut self) {
+        let now = (self.parts.now)();
+        self.assembly.timeout(now);
+        if self.is_open && self.last_sent + KEEP_ALIVE_EVERY <= now {
+            self.keep_alive();
+        }
+    }
+
+    // ---- the call ------------------------------------------------------------
+
+    fn command(&mut self, command: Command) {
+        let now = (self.parts.now)();
+        match command {
+            Command::LineAnswered(rate) => self.line_answered(rate),
+            Command::Frame(frame, at) => self.frame(&frame, at),
+            Command::TurnBegan(at) => self.assembly.turn_began(at),
+            Command::Decode(request) => {
+                // The end of the sound must not wait for a message to fill.
+                self.flush();
+                self.assembly.decode(request, now);
+            }
+            Command::Judge(request) => self.assembly.judge(request, now),
+            Command::Abandon => self.assembly.abandon(),
+        }
+    }
+
+    /// The stream was opened for the likely rate. Nothing has been said yet, so a
+    /// wrong guess costs an opening, while the greeting is spoken.
+    fn line_answered(&mut self, line: SampleRate) {
+        self.parts.likely.set(line);
+        let wanted = self.encoding(line);
+        let fits = self.packing.as_ref().is_some_and(|packing| packing.encoding() == wanted);
+        if self.assembly.failure().is_none() && !fits {
+            self.open(line);
+        }
+    }
+
+    /// Near the ceiling of its budget the uplink is saved, whatever is configured.
+    fn encoding(&self, line: SampleRate) -> Encoding {
+        let is_near = self.parts.door.standing(self.parts.setting.call) == Standing::Near;
+        Encoding::of(if is_near { Uplink::Opus } else { self.parts.config.uplink }, line)
+    }
+
+    /// Opens a stream for a line at `line`, in the place of one that there may be.
+    fn open(&mut self, line: SampleRate) {
+        let encoding = self.encoding(line);
+        let Parts { config, door, setting, tasks, runtime, .. } = &self.parts;
+        let packing = match Packing::new(config.api, encoding, line) {
+            Ok(packing) => packing,
+            Err(error) => return self.unpackable(error),
+        };
+        // The stream's time begins anew.
+        if self.link.is_some() {
+            self.assembly.restart();
+        }
+        let message = packing.message_length();
+        let (near, far) = link(Arc::clone(config), door.clone(), setting.clone(), encoding, message);
+        tasks.spawn_on(far.carry(), runtime);
+        self.packing = Some(packing);
+        self.link = Some(near);
+        self.is_open = false;
+    }
+
+    fn unpackable(&mut self, error: OpusError) {
+        tracing::warn!(%error, "the caller's sound could not be encoded for the ears");
+        self.assembly.fail(EarsError::Engine("the sound could not be encoded"));
+    }
+
+    fn frame(&mut self, frame: &Frame, at: Moment) {
+        let Some(packing) = self.packing.as_mut().filter(|_| self.link.is_some()) else { return };
+        match packing.frame(frame, at) {
+            Ok(Some(packed)) => self.send_sound(packed),
+            Ok(None) => {}
+            Err(error) => self.unpackable(error),
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some(packing) = self.packing.as_mut().filter(|_| self.link.is_some()) else { return };
+        match packing.flush() {
+            Ok(Some(packed)) => self.send_sound(packed),
+            Ok(None) => {}
+            Err(error) => self.unpackable(error),
+        }
+    }
+
+    fn send_sound(&mut self, Packed { octets, at, length }: Packed) {
+        if self.send(Outgoing::Sound { octets, length }) {
+            self.assembly.sound(at, length);
+        }
+    }
+
+    /// Gives a message to the link. Without room the uplink is too far behind.
+    fn send(&mut self, message: Outgoing) -> bool {
+        let Some(link) = &self.link else { return false };
+        let taken = link.send(message);
+        if taken {
+            self.last_sent = (self.parts.now)();
+        } else {
+            self.assembly.fail(EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within: BEHIND_MAX });
+        }
+        taken
+    }
+
+    /// Flux has no word for it, and takes silence.
+    fn keep_alive(&mut self) {
+        if self.parts.config.api == Api::V1 {
+            self.send(Outgoing::Word(KEEP_ALIVE));
+            return;
+        }
+        self.flush();
+        let Some(packing) = &mut self.packing else { return };
+        match packing.silence() {
+            Ok((octets, length)) => {
+                if self.send(Outgoing::Sound { octets, length }) {
+                    self.assembly.filler(length);
+                }
+            }
+            Err(error) => self.unpackable(error),
+        }
+    }
+
+    // ---- the provider, and the other judge -----------------------------------
+
+    fn link_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Opened => {
+                self.is_open = true;
+                self.last_sent = (self.parts.now)();
+            }
+            LinkEvent::Message(message) => {
+                if let Err(error) = &message {
+                    tracing::warn!(%error, "the ears' provider is not understood");
+                }
+                self.assembly.message(message, (self.parts.now)());
+            }
+            LinkEvent::Lost(error) => {
+                tracing::warn!(%error, "the ears' stream was lost");
+                self.assembly.fail(ears_error(&error, &self.parts.config.bounds));
+                self.link = None;
+            }
+        }
+    }
+
+    fn judge_event(&mut self, event: &EarsEvent) {
+        match event {
+            EarsEvent::TurnOver { request, probability } => self.assembly.judged(*request, *probability),
+            EarsEvent::Failed { .. } => self.assembly.other_judge_failed(),
+            // It is asked for no words.
+            EarsEvent::Heard(_) => {}
+        }
+    }
+
+    fn follow(&mut self) {
+        while let Some(step) = self.assembly.poll() {
+            match step {
+                // A call that does not take its answers is over or stuck.
+                Step::Tell(event) => {
+                    if self.parts.answers.try_send(event).is_err() {
+                        tracing::debug!("an answer of the ears was not taken");
+                    }
+                }
+                Step::Finalize => {
+                    self.send(Outgoing::Word(FINALIZE));
+                }
+                Step::Close => self.link = None,
+            }
+        }
+    }
+}

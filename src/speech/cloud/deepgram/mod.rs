@@ -1,0 +1,192 @@
+//! Deepgram's ears: `/v1/listen` (Nova) and `/v2/listen` (Flux), one stream a
+//! call, opened when the call is offered. Sound goes out as it comes, each
+//! message cleared by the call's gate; the words that come back are put together
+//! for the box's own turns. Nothing heard reaches a log or a disk, and no stream
+//! is opened twice by itself: whether another engine or another try is due, the
+//! failover decides.
+
+mod assembly;
+mod call;
+mod config;
+mod judging;
+mod link;
+mod message;
+mod packing;
+mod query;
+mod timeline;
+mod wording;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+pub use self::assembly::{Assembly, OtherJudge, Step};
+use self::call::{CallEars, Command, LikelyLine, Parts};
+pub use self::config::{Api, Bounds, DeepgramConfig, Uplink};
+pub use self::message::{
+    BadMessage, Failure, MESSAGE_MAX, Message, Results, Sequence, Span, TurnEvent, TurnInfo, Word,
+};
+use crate::egress::Door;
+use crate::media::{FRAME_MS, Frame, SampleRate};
+use crate::speech::onbox::MomentSource;
+use crate::speech::{CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
+use crate::terms::{Moment, RequestId};
+
+/// Frames on their way to the call's task, which does nothing but pass them on:
+/// two seconds. A task that is further behind is starved of its processor.
+const FRAMES: usize = 100;
+
+/// Places beside them for what the call wants, of which no more than three come
+/// in one tick.
+const WISHES: usize = 28;
+
+/// Answers of the other judge: one for each pause.
+const JUDGEMENTS: usize = 16;
+
+/// The ears. Cheap to share; they serve all calls.
+pub struct DeepgramEars {
+    config: Arc<DeepgramConfig>,
+    door: Door,
+    judge: Option<Arc<dyn Transcriber>>,
+    tasks: TaskTracker,
+    runtime: Handle,
+    now: MomentSource,
+    likely: Arc<LikelyLine>,
+}
+
+impl DeepgramEars {
+    /// `judge` is other ears whose judgement of turns is used (never their
+    /// words): the provider's v1 has none of its own, and Flux may be late.
+    /// Streams are carried by tasks of `tasks` on `runtime`.
+    pub fn new(
+        config: DeepgramConfig,
+        door: Door,
+        judge: Option<Arc<dyn Transcriber>>,
+        tasks: TaskTracker,
+        runtime: Handle,
+        now: MomentSource,
+    ) -> Self {
+        Self { config: Arc::new(config), door, judge, tasks, runtime, now, likely: Arc::default() }
+    }
+}
+
+impl Api {
+    /// The engine's name in records.
+    const fn engine(self) -> &'static str {
+        match self {
+            Self::V1 => "deepgram",
+            Self::Flux => "deepgram-flux",
+        }
+    }
+}
+
+impl Assembly {
+    /// For one stream of the engine that `api` names.
+    pub fn of(api: Api, bounds: Bounds, other: OtherJudge) -> Self {
+        Self::new(api, api.engine(), bounds, other)
+    }
+}
+
+impl Transcriber for DeepgramEars {
+    fn name(&self) -> &'static str {
+        self.config.api.engine()
+    }
+
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        let (commands, to_do) = mpsc::channel(FRAMES + WISHES);
+        let (judge, judgements) = self.judge.as_ref().map_or((None, None), |judge| {
+            let (tell, told) = mpsc::channel(JUDGEMENTS);
+            (Some(judge.open(setting, tell)), Some(told))
+        });
+        let other = if judge.is_some() { OtherJudge::Present } else { OtherJudge::Absent };
+        let parts = Parts {
+            config: Arc::clone(&self.config),
+            door: self.door.clone(),
+            setting: setting.clone(),
+            tasks: self.tasks.clone(),
+            runtime: self.runtime.clone(),
+            now: Arc::clone(&self.now),
+            likely: Arc::clone(&self.likely),
+            answers: answers.clone(),
+        };
+        let ears = CallEars::new(parts, Assembly::of(self.config.api, self.config.bounds, other));
+        self.tasks.spawn_on(ears.run(to_do, judgements), &self.runtime);
+        Box::new(DeepgramHearing { commands, answers, judge, lost_frames: 0 })
+    }
+}
+
+/// One call's ears, as the call holds them. Dropping it closes the stream.
+struct DeepgramHearing {
+    commands: mpsc::Sender<Command>,
+    answers: mpsc::Sender<EarsEvent>,
+    judge: Option<Box<dyn Hearing>>,
+    /// Frames for which there was no room.
+    lost_frames: u32,
+}
+
+impl Hearing for DeepgramHearing {
+    fn line_answered(&mut self, rate: SampleRate) {
+        if let Some(judge) = &mut self.judge {
+            judge.line_answered(rate);
+        }
+        self.wish(Command::LineAnswered(rate));
+    }
+
+    fn frame(&mut self, frame: &Frame, at: Moment) {
+        if let Some(judge) = &mut self.judge {
+            judge.frame(frame, at);
+        }
+        let taken = self.commands.capacity() > WISHES && self.commands.try_send(Command::Frame(*frame, at)).is_ok();
+        if !taken {
+            self.lost_frames = self.lost_frames.saturating_add(1);
+        }
+    }
+
+    fn turn_began(&mut self, at: Moment) {
+        if let Some(judge) = &mut self.judge {
+            judge.turn_began(at);
+        }
+        self.wish(Command::TurnBegan(at));
+    }
+
+    fn decode(&mut self, request: RequestId) {
+        if !self.wish(Command::Decode(request)) {
+            let event = EarsEvent::Failed { request, error: EarsError::Overloaded };
+            if self.answers.try_send(event).is_err() {
+                tracing::debug!("an answer of the ears was not taken");
+            }
+        }
+    }
+
+    fn judge(&mut self, request: RequestId) {
+        self.wish(Command::Judge(request));
+        if let Some(judge) = &mut self.judge {
+            judge.judge(request);
+        }
+    }
+
+    fn abandon(&mut self) {
+        if let Some(judge) = &mut self.judge {
+            judge.abandon();
+        }
+        self.wish(Command::Abandon);
+    }
+}
+
+impl DeepgramHearing {
+    /// False if the call's task is gone or stuck.
+    fn wish(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+}
+
+impl Drop for DeepgramHearing {
+    fn drop(&mut self) {
+        if self.lost_frames > 0 {
+            let lost_ms = u64::from(self.lost_frames) * u64::from(FRAME_MS);
+            tracing::warn!(lost_ms, "sound of a call did not reach the ears");
+        }
+    }
+}
