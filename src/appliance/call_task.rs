@@ -380,7 +380,10 @@ fn mind_wake(event: MindEvent) -> Wake {
         MindEvent::Found { request, finding, took, .. } => Input::Found { request, finding, took },
         MindEvent::Sentence { request, spoken, took, .. } => Input::Sentence { request, spoken, took },
         MindEvent::Over { request, then } => Input::AnswerOver { request, then },
-        MindEvent::Failed { request } => Input::MindFailed { request },
+        MindEvent::Failed { request, error } => {
+            tracing::warn!(%error, "the mind failed");
+            Input::MindFailed { request }
+        }
     })
 }
 

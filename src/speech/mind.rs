@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::CallSetting;
@@ -27,6 +28,10 @@ pub trait Thinking: Send {
     /// The question that was asked is not wanted any more; its answer, if it
     /// comes, must not be remembered as said.
     fn abandon(&mut self);
+
+    /// The caller heard the box say this: a whole sentence, or what was heard of
+    /// one that was cut off. Told in order, whoever made the sentence.
+    fn said(&mut self, _text: &Private<String>) {}
 }
 
 /// What the mind answers to one request: either `Found` or `Failed`, or any
@@ -34,25 +39,82 @@ pub trait Thinking: Send {
 #[derive(Clone, Debug)]
 pub enum MindEvent {
     /// The whole answer.
-    Found {
-        request: RequestId,
-        finding: Finding,
-        engine: &'static str,
-        took: Duration,
-    },
+    Found { request: RequestId, finding: Finding, engine: &'static str, took: Duration },
     /// The next sentence of an answer that is still being formed.
-    Sentence {
-        request: RequestId,
-        spoken: Spoken,
-        engine: &'static str,
-        took: Duration,
-    },
+    Sentence { request: RequestId, spoken: Spoken, engine: &'static str, took: Duration },
     /// The answer is complete; `then` is to be done once it has been said.
-    Over {
-        request: RequestId,
-        then: Option<Finding>,
-    },
-    Failed {
-        request: RequestId,
-    },
+    Over { request: RequestId, then: Option<Finding> },
+    /// No answer, or no more of it than was told.
+    Failed { request: RequestId, error: MindError },
+}
+
+/// Why there is no answer, as far as it matters to who asks next.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum MindError {
+    #[error("answering a question: every place in the engine's pool is taken")]
+    Overloaded,
+    #[error("answering a question: the policy keeps it on the box")]
+    Policy,
+    #[error("answering a question: {0} took longer than {wait} ms", wait = .1.as_millis())]
+    TooLate(Waited, Duration),
+    /// It is busy, or has had too many questions: later, not before `after`.
+    #[error("answering a question: the provider is busy")]
+    Busy { after: Option<Duration> },
+    /// The provider's limit or our budget: nothing comes before a person acts
+    /// or the period ends, so it is never tried again by itself.
+    #[error("answering a question: what may be spent is spent")]
+    Spent,
+    /// The key, the model or the request is wrong, and stays so.
+    #[error("answering a question: the provider refuses the request with status {status}")]
+    Rejected { status: u16 },
+    /// The model will not answer this one; it is healthy.
+    #[error("answering a question: the model declines")]
+    Declined,
+    #[error("answering a question: the provider could not be reached, or broke off")]
+    Unreachable,
+    /// What came is cut off, breaks the protocol or says nothing.
+    #[error("answering a question: {0}")]
+    Broken(&'static str),
+}
+
+/// What was waited for in vain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waited {
+    Connection,
+    FirstToken,
+    NextToken,
+    Whole,
+}
+
+impl std::fmt::Display for Waited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "the connection",
+            Self::FirstToken => "the first word",
+            Self::NextToken => "the next word",
+            Self::Whole => "the whole answer",
+        })
+    }
+}
+
+/// What a failure says about the next question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TryAgain {
+    /// The engine is well; only this question has no answer here.
+    NextQuestion,
+    /// It counts against the engine's health; not before the time that it named.
+    Later(Option<Duration>),
+    /// Not before a person has acted.
+    Never,
+}
+
+impl MindError {
+    pub const fn try_again(&self) -> TryAgain {
+        match self {
+            Self::Policy | Self::Declined => TryAgain::NextQuestion,
+            Self::Busy { after } => TryAgain::Later(*after),
+            Self::Overloaded | Self::TooLate(..) | Self::Unreachable | Self::Broken(_) => TryAgain::Later(None),
+            Self::Spent | Self::Rejected { .. } => TryAgain::Never,
+        }
+    }
 }

@@ -9,6 +9,6 @@ mod setting;
 mod voice;
 
 pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
-pub use mind::{MindEvent, Responder, Thinking};
+pub use mind::{MindError, MindEvent, Responder, Thinking, TryAgain, Waited};
 pub use setting::{CallSetting, Hints};
 pub use voice::{SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};

@@ -12,7 +12,7 @@ use super::embedder::{EmbedError, Embedder};
 use super::pool::{Pool, Priority};
 use super::whisper::MomentSource;
 use crate::knowledge::{Found, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
-use crate::speech::{CallSetting, MindEvent, Responder, Thinking};
+use crate::speech::{CallSetting, MindError, MindEvent, Responder, Thinking};
 use crate::terms::{Private, RequestId};
 
 /// From a text to its meaning.
@@ -263,7 +263,7 @@ impl Drop for Question {
     fn drop(&mut self) {
         let wanted = self.open && lock(&self.memory).fail(self.request);
         if wanted {
-            self.send(MindEvent::Failed { request: self.request });
+            self.send(MindEvent::Failed { request: self.request, error: MindError::Overloaded });
         }
     }
 }
@@ -379,7 +379,7 @@ mod tests {
             pool.submit(Priority::Mind, || {}).unwrap();
         }
         ask(&mut *thinking, 1, "Are you open now?");
-        assert!(matches!(next(&mut heard).await, MindEvent::Failed { request: RequestId(1) }));
+        assert!(matches!(next(&mut heard).await, MindEvent::Failed { request: RequestId(1), .. }));
         drop(held);
     }
 
@@ -393,7 +393,7 @@ mod tests {
         let mind = KnowledgeMind::new(KnowledgeIndex::new(base(), None), meaning, pool, clock);
         let mut thinking = mind.open(&setting(), tell);
         ask(&mut *thinking, 1, "boom");
-        assert!(matches!(next(&mut heard).await, MindEvent::Failed { request: RequestId(1) }));
+        assert!(matches!(next(&mut heard).await, MindEvent::Failed { request: RequestId(1), .. }));
         ask(&mut *thinking, 2, "Are you open now?");
         assert!(answer(&mut heard, 2).await.contains("open now"));
     }
