@@ -18,6 +18,7 @@ pub use input::Input;
 pub use machine::{Call, CallFacts, Ears};
 pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
-    CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn,
+    CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
+    Speaker, Turn, WhyLeft,
 };
 pub use trust::Confidence;

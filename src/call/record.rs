@@ -81,6 +81,105 @@ pub struct Turn {
     pub interrupted: bool,
     pub engines: Engines,
     pub latency: Latency,
+    /// Engines that were left while the turn was being heard, answered or spoken.
+    pub failovers: Vec<Failover>,
+}
+
+/// An engine was left for the next one in the middle of its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failover {
+    pub stage: EngineStage,
+    /// Names as in [`Engines`].
+    pub from: String,
+    pub to: String,
+    pub why: WhyLeft,
+    /// How long the engine that was left had the work.
+    pub after: Duration,
+}
+
+/// The part of a turn that an engine works at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EngineStage {
+    Ears,
+    Mind,
+    Voice,
+}
+
+impl EngineStage {
+    pub const ALL: [Self; 3] = [Self::Ears, Self::Mind, Self::Voice];
+
+    /// The name in records and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ears => "ears",
+            Self::Mind => "mind",
+            Self::Voice => "voice",
+        }
+    }
+}
+
+/// Why an engine was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WhyLeft {
+    /// Its connection did not stand in time.
+    ConnectDeadline,
+    /// The words of an ended turn did not come in time.
+    WordsDeadline,
+    /// The answer did not begin in time.
+    FirstTokenDeadline,
+    /// The answer began and did not go on in time.
+    TokenGapDeadline,
+    /// The sentence did not begin to sound in time.
+    FirstSoundDeadline,
+    /// The sentence began to sound and did not go on in time.
+    SoundGapDeadline,
+    /// It has too much to do, or says that we ask too much.
+    Busy,
+    /// What may be spent there is spent.
+    Spent,
+    /// It refuses our key, our account or our request.
+    Rejected,
+    /// It could not be reached, or the connection broke off.
+    Unreachable,
+    /// What it said breaks its protocol, or it failed within.
+    Broken,
+    /// It would not do this one piece of work.
+    Declined,
+}
+
+impl WhyLeft {
+    pub const ALL: [Self; 12] = [
+        Self::ConnectDeadline,
+        Self::WordsDeadline,
+        Self::FirstTokenDeadline,
+        Self::TokenGapDeadline,
+        Self::FirstSoundDeadline,
+        Self::SoundGapDeadline,
+        Self::Busy,
+        Self::Spent,
+        Self::Rejected,
+        Self::Unreachable,
+        Self::Broken,
+        Self::Declined,
+    ];
+
+    /// The name in records and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConnectDeadline => "connect-deadline",
+            Self::WordsDeadline => "words-deadline",
+            Self::FirstTokenDeadline => "first-token-deadline",
+            Self::TokenGapDeadline => "token-gap-deadline",
+            Self::FirstSoundDeadline => "first-sound-deadline",
+            Self::SoundGapDeadline => "sound-gap-deadline",
+            Self::Busy => "busy",
+            Self::Spent => "spent",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Broken => "broken",
+            Self::Declined => "declined",
+        }
+    }
 }
 
 /// Names of the engines that had a part in a turn (`whisper-onbox`).
@@ -99,7 +198,7 @@ pub struct Latency {
     pub endpoint_ms: Option<u64>,
     /// From that decision to the words (0 when they were already there).
     pub transcribe_ms: Option<u64>,
-    /// From the words to the first sentence of the answer.
+    /// From the words to the first sentence of the answer, however many follow.
     pub respond_first_ms: Option<u64>,
     /// From that sentence to its first sample.
     pub synthesize_first_ms: Option<u64>,

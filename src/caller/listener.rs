@@ -124,7 +124,7 @@ impl Listener {
                 tracing::warn!(%error, "a turn of the far side could not be written down");
                 (request, String::new())
             }
-            EarsEvent::TurnOver { .. } => return None,
+            EarsEvent::TurnOver { .. } | EarsEvent::Left(_) => return None,
         };
         let Part { turn, part, .. } = self.open.remove(&request)?;
         let turn = &mut self.turns[turn];

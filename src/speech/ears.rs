@@ -4,6 +4,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 pub use crate::call::Confidence;
+use crate::call::Failover;
 
 use super::CallSetting;
 use crate::media::{Frame, SampleRate};
@@ -56,6 +57,8 @@ pub enum EarsEvent {
         request: RequestId,
         error: EarsError,
     },
+    /// An engine was left for the next; told before what the next one answers.
+    Left(Failover),
 }
 
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

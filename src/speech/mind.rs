@@ -4,6 +4,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::CallSetting;
+use crate::call::Failover;
 use crate::knowledge::{Finding, Spoken, Topic};
 use crate::terms::{Private, RequestId};
 
@@ -32,6 +33,10 @@ pub trait Thinking: Send {
     /// The caller heard the box say this: a whole sentence, or what was heard of
     /// one that was cut off. Told in order, whoever made the sentence.
     fn said(&mut self, _text: &Private<String>) {}
+
+    /// The caller asked this, and another mind answers it: what it says is
+    /// told by [`Thinking::said`]. Told in order with the questions of this one.
+    fn overheard(&mut self, _words: &Private<String>) {}
 }
 
 /// What the mind answers to one request: either `Found` or `Failed`, or any
@@ -46,6 +51,8 @@ pub enum MindEvent {
     Over { request: RequestId, then: Option<Finding> },
     /// No answer, or no more of it than was told.
     Failed { request: RequestId, error: MindError },
+    /// An engine was left for the next; told before what the next one answers.
+    Left(Failover),
 }
 
 /// Why there is no answer, as far as it matters to who asks next.
