@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use milu::call::{
-    CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn,
+    CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
+    Speaker, Turn, WhyLeft,
 };
 use milu::media::SampleRate;
 use milu::store::journal::{Entry, Kind};
@@ -47,6 +48,11 @@ fn header(n: u8) -> CallHeader {
     }
 }
 
+fn failover(stage: EngineStage) -> Failover {
+    let (from, to) = ("anthropic".to_owned(), "knowledge-onbox".to_owned());
+    Failover { stage, from, to, why: WhyLeft::FirstTokenDeadline, after: Duration::from_millis(1300) }
+}
+
 fn turn(who: Speaker, text: &str) -> Turn {
     Turn {
         who,
@@ -56,6 +62,11 @@ fn turn(who: Speaker, text: &str) -> Turn {
         interrupted: who == Speaker::Box,
         engines: Engines { transcriber: Some("whisper-onbox".to_owned()), ..Engines::default() },
         latency: Latency { voice_to_voice_ms: Some(812), ..Latency::default() },
+        failovers: if who == Speaker::Box {
+            vec![failover(EngineStage::Mind), failover(EngineStage::Voice)]
+        } else {
+            Vec::new()
+        },
     }
 }
 

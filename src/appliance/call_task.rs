@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
+use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speaker, Speech, Turn};
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
-use crate::speech::{CallSetting, EarsEvent, Hearing, MindEvent, Synthesizer, Thinking};
+use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
@@ -20,7 +20,8 @@ use super::renderings::Renderings;
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
 use super::watch::Watch;
 
-/// Answers of the lane waiting to be told; it sends two for each sentence.
+/// Answers of the lane waiting to be told: three for each sentence, and the
+/// marks of its words. The lane waits where they are full.
 const LANE_EVENTS: usize = 32;
 
 /// The end of the grace period in which the box says goodbye: the sentence takes
@@ -271,7 +272,7 @@ impl Running {
             Output::PauseMouth => self.task.leg.mouth.pause(),
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
-            Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
+            Output::TurnDone(turn) => self.turn_done(&turn),
             Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
                 unreachable!("taken by carry_out")
             }
@@ -289,6 +290,14 @@ impl Running {
         if let Some(hearing) = &mut self.task.hearing {
             act(hearing.as_mut());
         }
+    }
+
+    /// The mind remembers what was really heard, and not what it wanted to say.
+    fn turn_done(&mut self, turn: &Turn) {
+        if turn.who == Speaker::Box && !turn.text.expose().is_empty() {
+            self.task.thinking.said(&turn.text);
+        }
+        self.task.watch.turn(self.task.id, turn);
     }
 
     fn ask(&mut self, request: RequestId, words: &Private<String>) {
@@ -364,9 +373,10 @@ fn leg_wake(event: LegEvent) -> Wake {
 
 fn ears_wake(event: EarsEvent) -> Wake {
     Wake::Tell(match event {
-        EarsEvent::Heard(heard) => {
-            Input::Heard { request: heard.request, words: heard.words, confidence: heard.confidence, took: heard.took }
+        EarsEvent::Heard(Heard { request, words, confidence, engine, took, .. }) => {
+            Input::Heard { request, words, confidence, engine, took }
         }
+        EarsEvent::Left(failover) => Input::EngineLeft(failover),
         EarsEvent::TurnOver { request, probability } => Input::TurnOver { request, probability },
         EarsEvent::Failed { request, error } => {
             tracing::warn!(%error, "the ears failed");
@@ -377,8 +387,9 @@ fn ears_wake(event: EarsEvent) -> Wake {
 
 fn mind_wake(event: MindEvent) -> Wake {
     Wake::Tell(match event {
-        MindEvent::Found { request, finding, took, .. } => Input::Found { request, finding, took },
-        MindEvent::Sentence { request, spoken, took, .. } => Input::Sentence { request, spoken, took },
+        MindEvent::Found { request, finding, engine, took } => Input::Found { request, finding, engine, took },
+        MindEvent::Sentence { request, spoken, engine, took } => Input::Sentence { request, spoken, engine, took },
+        MindEvent::Left(failover) => Input::EngineLeft(failover),
         MindEvent::Over { request, then } => Input::AnswerOver { request, then },
         MindEvent::Failed { request, error } => {
             tracing::warn!(%error, "the mind failed");
@@ -389,6 +400,9 @@ fn mind_wake(event: MindEvent) -> Wake {
 
 fn lane_wake(event: LaneEvent) -> Wake {
     Wake::Tell(match event {
+        LaneEvent::Made { utterance, engine } => Input::UtteranceMade { utterance, engine },
+        LaneEvent::Marks { utterance, ends } => Input::UtteranceMarks { utterance, ends },
+        LaneEvent::Left(failover) => Input::EngineLeft(failover),
         LaneEvent::Length { utterance, total_ms } => Input::UtteranceLength { utterance, total_ms },
         LaneEvent::Failed { utterance } => Input::VoiceFailed { utterance },
     })

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::call::{CallRecord, Engines, Gap, Latency, Message, Recording, Turn};
+use crate::call::{CallRecord, Engines, Failover, Gap, Latency, Message, Recording, Turn};
 
 #[derive(Serialize)]
 pub struct CallJson {
@@ -39,6 +39,17 @@ pub struct TurnJson {
     interrupted: bool,
     engines: EnginesJson,
     latency: LatencyJson,
+    /// Engines that were left while the turn was heard, answered or spoken.
+    failover: Vec<FailoverJson>,
+}
+
+#[derive(Serialize)]
+struct FailoverJson {
+    stage: &'static str,
+    from: String,
+    to: String,
+    why: &'static str,
+    after_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -134,6 +145,19 @@ impl From<&Turn> for TurnJson {
                 synthesize_first_ms,
                 voice_to_voice_ms,
             },
+            failover: turn.failovers.iter().map(FailoverJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Failover> for FailoverJson {
+    fn from(failover: &Failover) -> Self {
+        Self {
+            stage: failover.stage.name(),
+            from: failover.from.clone(),
+            to: failover.to.clone(),
+            why: failover.why.name(),
+            after_ms: u64::try_from(failover.after.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }

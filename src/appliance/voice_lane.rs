@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::call::Speech;
+use crate::call::{Failover, Speech};
+use crate::conversation::WordEnd;
 use crate::line::{MouthEpoch, MouthFrame};
 use crate::media::{FRAME_MS, Frame, SampleRate};
 use crate::speech::{SpeakRequest, Voice, VoiceEvent};
@@ -31,10 +32,26 @@ pub struct Sentence {
 }
 
 /// What the lane tells the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LaneEvent {
-    Length { utterance: UtteranceId, total_ms: u32 },
-    Failed { utterance: UtteranceId },
+    /// The engine that makes the sentence's first sound.
+    Made {
+        utterance: UtteranceId,
+        engine: &'static str,
+    },
+    Marks {
+        utterance: UtteranceId,
+        ends: Vec<WordEnd>,
+    },
+    Length {
+        utterance: UtteranceId,
+        total_ms: u32,
+    },
+    Failed {
+        utterance: UtteranceId,
+    },
+    /// An engine was left, and the next goes on with the sentence.
+    Left(Failover),
 }
 
 pub struct VoiceLane {
@@ -85,12 +102,18 @@ impl VoiceLane {
                 return Some(());
             }
             match event {
-                VoiceEvent::Sound { samples, .. } => {
+                VoiceEvent::Sound { samples, engine, .. } => {
+                    if total == 0 {
+                        self.tell(LaneEvent::Made { utterance: sentence.utterance, engine }).await?;
+                    }
                     total += samples.len();
                     frames.push(&samples);
                     self.queue_frames(sentence, &mut frames, End::Later).await?;
                 }
-                VoiceEvent::Marks { .. } => {}
+                VoiceEvent::Marks { ends, .. } => {
+                    self.tell(LaneEvent::Marks { utterance: sentence.utterance, ends }).await?;
+                }
+                VoiceEvent::Left { failover, .. } => self.tell(LaneEvent::Left(failover)).await?,
                 VoiceEvent::Done { .. } => {
                     self.tell_length(sentence.utterance, total).await?;
                     self.queue_frames(sentence, &mut frames, End::Here).await?;
@@ -116,11 +139,15 @@ impl VoiceLane {
     async fn tell_length(&self, utterance: UtteranceId, samples: usize) -> Option<()> {
         let frames = samples.div_ceil(self.rate.frame_len()).max(1);
         let total_ms = u32::try_from(frames).unwrap_or(u32::MAX).saturating_mul(FRAME_MS);
-        self.events.send(LaneEvent::Length { utterance, total_ms }).await.ok()
+        self.tell(LaneEvent::Length { utterance, total_ms }).await
     }
 
     async fn failed(&self, utterance: UtteranceId) -> Option<()> {
-        self.events.send(LaneEvent::Failed { utterance }).await.ok()
+        self.tell(LaneEvent::Failed { utterance }).await
+    }
+
+    async fn tell(&self, event: LaneEvent) -> Option<()> {
+        self.events.send(event).await.ok()
     }
 }
 

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use crate::conversation::Overlap;
+use crate::conversation::{Overlap, WordEnd};
 use crate::knowledge::{Finding, Spoken};
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
-use super::{Confidence, MediaFacts};
+use super::{Confidence, Failover, MediaFacts};
 
 /// A fact that reaches the call. `at` is when it became true, which may be
 /// earlier than when it is told.
@@ -51,6 +51,8 @@ pub enum Input {
         request: RequestId,
         words: Private<String>,
         confidence: Confidence,
+        /// The name of the engine that heard them.
+        engine: &'static str,
         took: Duration,
     },
     /// How likely the sound says that the turn is over, 0 to 1.
@@ -64,15 +66,18 @@ pub enum Input {
     Found {
         request: RequestId,
         finding: Finding,
+        /// The name of the engine that found it.
+        engine: &'static str,
         took: Duration,
     },
     /// The next sentence of an answer that is still being formed.
     Sentence {
         request: RequestId,
         spoken: Spoken,
+        engine: &'static str,
         took: Duration,
     },
-    /// The answer is complete; `then` is to be done once it has been said.
+    /// The answer is complete; `then` is to be done once all of it has been said.
     AnswerOver {
         request: RequestId,
         then: Option<Finding>,
@@ -107,9 +112,23 @@ pub enum Input {
         utterance: UtteranceId,
         total_ms: u32,
     },
+    /// The engine that makes the utterance's first sound. Not told of sound that
+    /// was kept ready.
+    UtteranceMade {
+        utterance: UtteranceId,
+        engine: &'static str,
+    },
+    /// When further words of the utterance end, in order.
+    UtteranceMarks {
+        utterance: UtteranceId,
+        ends: Vec<WordEnd>,
+    },
     VoiceFailed {
         utterance: UtteranceId,
     },
+
+    /// An engine was left for the next one in the middle of its work.
+    EngineLeft(Failover),
 
     /// The box is stopping: let the caller finish the sentence, then say goodbye.
     BoxStopping,

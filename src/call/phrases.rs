@@ -22,6 +22,7 @@ pub const NOTHING_TO_REPEAT: &str = "I have not said anything yet. What would yo
 pub const TOO_LONG: &str = "Sorry to interrupt you. Please tell me in one short sentence, what would you like to know?";
 pub const CANNOT_FOLLOW: &str = "I am sorry, I cannot follow you. Please ring again. Goodbye.";
 pub const OWN_FAULT: &str = "I am sorry, something went wrong on my side. Shall I take a message instead?";
+pub const BROKE_OFF: &str = "I am sorry, I cannot say more about that just now. Shall I take a message?";
 pub const BUSY: &str = "All our lines are very busy, so I can only use your keypad just now.";
 
 pub const ASK_NAME: &str = "I will take a message. May I have your name, please?";
@@ -55,6 +56,7 @@ pub const FIXED: &[&str] = &[
     TOO_LONG,
     CANNOT_FOLLOW,
     OWN_FAULT,
+    BROKE_OFF,
     BUSY,
     ASK_NAME,
     ASK_NUMBER,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::conversation::{Played, heard_text};
+use crate::conversation::{Played, WordEnd, heard_text};
 use crate::terms::{Moment, Private, UtteranceId};
 
 use super::record::Latency;
@@ -44,9 +44,24 @@ pub(super) struct Saying {
     pub(super) started: Option<Moment>,
     pub(super) played_ms: u32,
     pub(super) total_ms: Option<u32>,
+    /// When its words end, as far as the voice has told it.
+    pub(super) ends: Vec<WordEnd>,
     /// The turn of the caller that this answers.
     pub(super) answers: Option<TurnTimes>,
+    /// The engine that found it; none for sentences of the call's own.
+    pub(super) responder: Option<&'static str>,
+    /// The engine that made its sound; none for sound that was kept ready.
+    pub(super) synthesizer: Option<&'static str>,
     pub(super) what: What,
+    /// One sentence of several: all of them are one turn.
+    pub(super) part: Part,
+}
+
+/// Does a sentence stand alone, or is it one of an answer's several?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    Whole,
+    OfAnswer,
 }
 
 /// What a sentence is for.
@@ -71,16 +86,41 @@ pub(super) enum Ending {
 }
 
 impl Saying {
+    /// A sentence that is not yet on its way.
+    pub(super) fn new(text: String, what: What, part: Part) -> Self {
+        Self {
+            utterance: UtteranceId::default(),
+            text,
+            started: None,
+            played_ms: 0,
+            total_ms: None,
+            ends: Vec::new(),
+            answers: None,
+            responder: None,
+            synthesizer: None,
+            what,
+            part,
+        }
+    }
+
     /// What the caller really heard of it.
     pub(super) fn heard(&self, ending: Ending) -> Private<String> {
         let text = match ending {
             Ending::Whole => self.text.as_str(),
-            Ending::Cut => {
-                let ms = |ms: u32| Duration::from_millis(u64::from(ms));
-                heard_text(&self.text, &[], Played { heard: ms(self.played_ms), total: self.total_ms.map(ms) })
-            }
+            Ending::Cut => self.heard_until(Duration::from_millis(u64::from(self.played_ms))),
         };
         Private::new(text.to_owned())
+    }
+
+    /// Where the voice has told the ends of words, they count; beyond the last of
+    /// them (another engine went on) the time is reckoned.
+    fn heard_until(&self, heard: Duration) -> &str {
+        let total = self.total_ms.map(|ms| Duration::from_millis(u64::from(ms)));
+        let told = self.ends.last().filter(|last| last.at <= heard && self.text.is_char_boundary(last.text_end));
+        let Some(last) = told else { return heard_text(&self.text, &self.ends, Played { heard, total }) };
+        let rest = Played { heard: heard - last.at, total: total.map(|total| total.saturating_sub(last.at)) };
+        let further = heard_text(&self.text[last.text_end..], &[], rest).len();
+        self.text[..last.text_end + further].trim_end()
     }
 }
 
@@ -99,6 +139,10 @@ impl SayQueue {
         self.0.push_back(saying);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -111,6 +155,11 @@ impl SayQueue {
     pub(super) fn take(&mut self, utterance: UtteranceId) -> Option<Saying> {
         let at = self.0.iter().position(|s| s.utterance == utterance)?;
         self.0.remove(at)
+    }
+
+    /// Is a part of an answer among them?
+    pub(super) fn has_part(&self) -> bool {
+        self.0.iter().any(|s| s.part == Part::OfAnswer)
     }
 
     /// The sentence that sounds or will sound next.

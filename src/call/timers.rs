@@ -14,6 +14,8 @@ pub(super) enum Timer {
     Words,
     /// When the mind must have found an answer.
     Finding,
+    /// When an answer that has begun must have gone on.
+    Sentence,
     /// When a sentence must have begun to sound.
     Voice,
     /// When a sentence must have been played to its end.
@@ -29,13 +31,14 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 10;
+    const COUNT: usize = 11;
 
     const ALL: [Self; Self::COUNT] = [
         Self::LineAnswer,
         Self::Filler,
         Self::Words,
         Self::Finding,
+        Self::Sentence,
         Self::Voice,
         Self::Playing,
         Self::LongestCall,
@@ -50,6 +53,7 @@ impl Timer {
             Self::Filler => "the wait is going to be felt",
             Self::Words => "the ears must give words",
             Self::Finding => "the mind must find an answer",
+            Self::Sentence => "the answer must go on",
             Self::Voice => "the sentence must begin to sound",
             Self::Playing => "the sentence must end",
             Self::LongestCall => "the call is too long",
@@ -65,11 +69,17 @@ impl Timer {
             // A trunk's ACK takes at most 32 s (RFC 3261, timer H).
             Self::LineAnswer => 35_000,
             // Callers begin to wonder after about 1.5 s of silence; the turn has
-            // already been silent for some 0.3 s when this timer starts.
+            // already been silent for some 0.3 s when this timer starts. A mind
+            // that stalls is left before this (1.3 s after it was asked, which is
+            // at the pause and so before the end of the turn), and the next one
+            // answers at once: only when that fails too is "one moment" heard.
             Self::Filler => 1_400,
             // Whisper base on one busy core needs up to 4 s for a long turn.
             Self::Words => 8_000,
             Self::Finding => 3_000,
+            // A pause between two sentences is a third of a second; after two
+            // seconds a caller takes the answer for over, and says so.
+            Self::Sentence => 2_000,
             Self::Voice => 4_000,
             // The longest sentence that the voice takes is about 20 s.
             Self::Playing => 60_000,
@@ -90,6 +100,10 @@ pub(super) struct TimerTable([Option<Moment>; Timer::COUNT]);
 impl TimerTable {
     pub(super) fn start(&mut self, timer: Timer, now: Moment) {
         self.0[timer as usize] = Some(now + timer.patience());
+    }
+
+    pub(super) fn is_running(&self, timer: Timer) -> bool {
+        self.0[timer as usize].is_some()
     }
 
     pub(super) fn stop(&mut self, timer: Timer) {

@@ -20,6 +20,7 @@ mod renderings;
 mod sound;
 mod tink;
 mod v1;
+mod v2;
 mod vault;
 
 pub use call_memory::CallMemory;

@@ -13,8 +13,8 @@ pub(super) use reading::{KeptRecording, journal, keyed_header, list, marks, reco
 use super::index::{Index, IndexError};
 use super::journal::Entry;
 use super::keyring::{Key, RandomFailed};
-use super::v1;
-use crate::call::{CallRecord, Message, Outcome, Recording, Turn};
+use super::{v1, v2};
+use crate::call::{CallRecord, Failover, Message, Outcome, Recording, Turn};
 use crate::media::SampleRate;
 use crate::terms::{CallId, EndCause, LineId, PhoneNumber, Private};
 
@@ -187,9 +187,37 @@ async fn add_turn(
     .bind(turn.interrupted)
     .bind(facts)
     .bind(key.seal(turn.text.expose().as_bytes(), &place(call, "turns", number))?)
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .map_err(IndexError::sql("writing a turn of a call"))?;
+    for (nth, failover) in (0_i64..).zip(&turn.failovers) {
+        add_failover(connection, call, number, nth, failover).await?;
+    }
+    Ok(())
+}
+
+async fn add_failover(
+    connection: &mut SqliteConnection,
+    call: CallId,
+    turn: i64,
+    number: i64,
+    failover: &Failover,
+) -> Result<(), RowError> {
+    sqlx::query(
+        "INSERT INTO failovers (call, turn, number, stage, left_engine, next_engine, why, after_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(call.as_str())
+    .bind(turn)
+    .bind(number)
+    .bind(v2::stage_name(failover.stage))
+    .bind(&failover.from)
+    .bind(&failover.to)
+    .bind(v2::why_name(failover.why))
+    .bind(i64::try_from(failover.after.as_millis()).unwrap_or(i64::MAX))
+    .execute(connection)
+    .await
+    .map_err(IndexError::sql("writing an engine that was left"))?;
     Ok(())
 }
 

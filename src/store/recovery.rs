@@ -145,6 +145,7 @@ fn turn(entry: &Entry, answered_ms: u64) -> Option<Turn> {
         interrupted: false,
         engines: Engines::default(),
         latency: Latency::default(),
+        failovers: Vec::new(),
     })
 }
 

@@ -23,6 +23,8 @@ macro_rules! names {
     };
 }
 
+pub(super) use names;
+
 names!(outcome_name, outcome, Outcome, {
     Answered = "answered", Message = "message", Transferred = "transferred", Abandoned = "abandoned", Failed = "failed",
 });

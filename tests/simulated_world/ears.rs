@@ -9,6 +9,9 @@ use milu::terms::{Private, RequestId};
 use super::caller::QUESTIONS;
 use super::random::Dice;
 
+/// The name of the world's ears in records.
+pub const ENGINE: &str = "ears-simulated";
+
 /// How often in a thousand something goes wrong, and how long things take.
 #[derive(Clone, Debug)]
 pub struct EarsFaults {
@@ -18,14 +21,25 @@ pub struct EarsFaults {
     pub wrong: u32,
     pub doubtful: u32,
     pub unheard: u32,
+    /// The same words once more.
+    pub twice: u32,
     /// The judge thinks that the caller will go on.
     pub misjudges: u32,
     pub latency_ms: (u64, u64),
 }
 
 impl EarsFaults {
-    pub const NONE: Self =
-        Self { fails: 0, never: 0, late: 0, wrong: 0, doubtful: 0, unheard: 0, misjudges: 0, latency_ms: (120, 400) };
+    pub const NONE: Self = Self {
+        fails: 0,
+        never: 0,
+        late: 0,
+        wrong: 0,
+        doubtful: 0,
+        unheard: 0,
+        twice: 0,
+        misjudges: 0,
+        latency_ms: (120, 400),
+    };
 
     pub fn some(dice: &mut Dice) -> Self {
         if dice.per_mille(300) {
@@ -39,6 +53,7 @@ impl EarsFaults {
             wrong: often(150),
             doubtful: often(300),
             unheard: often(300),
+            twice: often(100),
             misjudges: often(500),
             latency_ms: (100, 1500),
         }
@@ -65,7 +80,7 @@ pub fn decode(faults: &EarsFaults, dice: &mut Dice, request: RequestId, said: St
         (false, false) => -0.2,
     };
     let confidence = Confidence { mean_log_probability, no_speech: 0.05, compression: 1.2, repeats: false };
-    Some((took, Input::Heard { request, words: Private::new(words), confidence, took }))
+    Some((took, Input::Heard { request, words: Private::new(words), confidence, engine: ENGINE, took }))
 }
 
 pub fn judge(faults: &EarsFaults, dice: &mut Dice, request: RequestId) -> Option<(Duration, Input)> {

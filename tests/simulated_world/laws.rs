@@ -6,6 +6,7 @@ use std::time::Duration;
 use milu::call::{Input, JournalKind, Output, Speaker, phrases};
 use milu::terms::{Moment, RequestId, UtteranceId};
 
+use super::mind::{HOURS_IN_SENTENCES, LATE};
 use super::world::{Happened, Said, World};
 
 /// A question is followed by the box's voice within this time, whatever fails:
@@ -20,6 +21,10 @@ const TALKED_OVER_MS: u64 = 1000;
 /// People breathe: a voice without a pause of this length is taken for a machine
 /// if the ears find no words in it.
 const UNBROKEN_VOICE: Duration = Duration::from_secs(10);
+
+/// In the middle of an answer: the longest wait for the next sentence (2 s), and
+/// twice a voice that does not come (4 s each).
+const SENTENCE_GAP_MS: u64 = 10_500;
 
 /// Both sides are never silent for longer, unless the far side holds: "hold on"
 /// is granted half a minute.
@@ -37,6 +42,9 @@ pub fn check(world: &World) {
     nobody_is_left_in_silence(world);
     every_question_is_followed_by_the_boxs_voice(world);
     who_interrupts_is_listened_to(world);
+    no_sentence_of_a_dead_request_is_said(world);
+    what_is_heard_of_an_answer_is_its_beginning(world);
+    an_answer_that_stops_does_not_leave_a_hole(world);
 }
 
 fn wanted(world: &World) -> impl Iterator<Item = (Moment, &Output)> {
@@ -241,5 +249,86 @@ fn who_interrupts_is_listened_to(world: &World) {
         });
         let ms = over.count() as u64 * 20;
         assert!(ms <= TALKED_OVER_MS, "the box talked over {said:?} for {ms} ms");
+    }
+}
+
+/// A request is alive from its question to what ends it: an abandonment, a newer
+/// question, or its own end. What comes of a dead one is never said.
+fn no_sentence_of_a_dead_request_is_said(world: &World) {
+    let mut alive: Option<RequestId> = None;
+    let mut may_say: BTreeSet<String> = BTreeSet::new();
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::Ask { request, .. } | Output::AskTopic { request, .. }) => alive = Some(*request),
+            Happened::Wanted(Output::AbandonAsk) => alive = None,
+            Happened::Told(Input::Sentence { request, spoken, .. }) => {
+                let text = spoken.text.expose().clone();
+                if alive == Some(*request) {
+                    may_say.insert(text);
+                }
+            }
+            Happened::Told(Input::AnswerOver { request, .. } | Input::MindFailed { request })
+                if alive == Some(*request) =>
+            {
+                alive = None;
+            }
+            Happened::Wanted(Output::Say { speech, .. }) => {
+                let text = speech.text.expose();
+                assert!(!is_of_a_stream(text) || may_say.contains(text), "{at:?}: {text} is of a dead request");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Sentences that only a mind in sentences says.
+fn is_of_a_stream(text: &str) -> bool {
+    HOURS_IN_SENTENCES.contains(&text) || text == LATE || text.starts_with("And one more thing")
+}
+
+/// In the record an answer in sentences is their beginning, each once and in order.
+fn what_is_heard_of_an_answer_is_its_beginning(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let whole = HOURS_IN_SENTENCES.join(" ");
+    for turn in record.turns.iter().filter(|t| t.who == Speaker::Box) {
+        let text = turn.text.expose();
+        assert!(!text.contains(LATE), "{text}");
+        if text.starts_with(HOURS_IN_SENTENCES[0]) && !world.repeats_sentences() {
+            let further = text.strip_prefix(&whole).is_some_and(|t| t.is_empty() || t.starts_with(" And one more"));
+            assert!(whole.starts_with(text) || further, "{text}");
+        }
+    }
+}
+
+/// After a sentence of an answer that is not over, the box goes on within the
+/// time in which a caller would take it for over, unless somebody else speaks.
+fn an_answer_that_stops_does_not_leave_a_hole(world: &World) {
+    let mut silent_since: Option<Moment> = None;
+    let mut streaming: BTreeSet<UtteranceId> = BTreeSet::new();
+    let mut open = false;
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::Say { utterance, speech }) if is_of_a_stream(speech.text.expose()) => {
+                streaming.insert(*utterance);
+                open = true;
+            }
+            Happened::Told(Input::UtteranceFinished { utterance, .. }) if streaming.contains(utterance) && open => {
+                silent_since = Some(*at);
+            }
+            Happened::Told(Input::AnswerOver { .. }) => open = false,
+            Happened::Sounded(_)
+            | Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::SilenceMouth)
+            | Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. } | Input::Held { .. }) => {
+                silent_since = None
+            }
+            _ => {}
+        }
+        if !open {
+            silent_since = None;
+        }
+        if let Some(since) = silent_since {
+            let hole = at.ms_since(since);
+            assert!(hole <= SENTENCE_GAP_MS, "{hole} ms without a sound in the middle of an answer at {at:?}");
+        }
     }
 }

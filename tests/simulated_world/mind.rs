@@ -8,29 +8,78 @@ use milu::terms::{Private, RequestId};
 
 use super::random::Dice;
 
+/// The names of the world's minds in records.
+pub const WHOLE: &str = "mind-simulated";
+pub const STREAMING: &str = "streaming-mind-simulated";
+
 #[derive(Clone, Debug)]
 pub struct MindFaults {
     pub fails: u32,
     pub never: u32,
     pub late: u32,
     pub latency_ms: (u64, u64),
+    /// Answers come sentence by sentence.
+    pub streams: u32,
+    pub stream: StreamFaults,
+}
+
+/// What goes wrong with an answer in sentences.
+#[derive(Clone, Debug)]
+pub struct StreamFaults {
+    /// Between two sentences.
+    pub gap_ms: (u64, u64),
+    /// It fails in the middle.
+    pub breaks_off: u32,
+    /// It stops in the middle, and nothing is said about it.
+    pub stalls: u32,
+    /// A sentence or the end comes again.
+    pub twice: u32,
+    /// Sentences come after the end, or a whole answer after a sentence.
+    pub disorder: u32,
+    /// Sentences without number.
+    pub endless: u32,
+}
+
+impl StreamFaults {
+    pub const NONE: Self = Self { gap_ms: (20, 200), breaks_off: 0, stalls: 0, twice: 0, disorder: 0, endless: 0 };
 }
 
 impl MindFaults {
-    pub const NONE: Self = Self { fails: 0, never: 0, late: 0, latency_ms: (5, 40) };
+    pub const NONE: Self =
+        Self { fails: 0, never: 0, late: 0, latency_ms: (5, 40), streams: 0, stream: StreamFaults::NONE };
+
+    /// A mind in the cloud, in good health.
+    pub const STREAMING: Self = Self { latency_ms: (400, 700), streams: 1000, ..Self::NONE };
 
     pub fn some(dice: &mut Dice) -> Self {
+        let streams = dice.one_of(&[0, 500, 1000]);
         if dice.per_mille(500) {
-            return Self::NONE;
+            return Self { streams, ..Self::NONE };
         }
         let mut often = |max| dice.between(0, max) as u32;
-        Self { fails: often(150), never: often(80), late: often(80), latency_ms: (5, 300) }
+        let stream = StreamFaults {
+            gap_ms: (10, 20 + u64::from(often(2500))),
+            breaks_off: often(150),
+            stalls: often(150),
+            twice: often(150),
+            disorder: often(150),
+            endless: often(60),
+        };
+        let (fails, never, late) = (often(150), often(80), often(80));
+        Self { fails, never, late, latency_ms: (5, 300), streams, stream }
     }
 }
 
 pub const HOURS: &str = "We open at eight in the morning and close at six in the evening, from Monday to Saturday.";
 pub const SUNDAY: &str = "On Sunday we are closed.";
 pub const PRICE: &str = "A malaria test costs three thousand naira.";
+
+/// The same in sentences, as a mind that streams says it.
+pub const HOURS_IN_SENTENCES: [&str; 3] =
+    ["We open at eight in the morning.", "We close at six in the evening.", "That is from Monday to Saturday."];
+
+/// What comes when the answer is over already.
+pub const LATE: &str = "This comes too late to be said.";
 
 pub fn spoken(text: &str) -> Spoken {
     Spoken { text: Private::new(text.to_owned()), entry: None }
@@ -59,16 +108,76 @@ pub fn think(words: &str) -> Finding {
     }
 }
 
-pub fn answer(faults: &MindFaults, dice: &mut Dice, request: RequestId, finding: Finding) -> Option<(Duration, Input)> {
+/// All that the mind says to a question, each with the time that it takes.
+pub fn answer(faults: &MindFaults, dice: &mut Dice, request: RequestId, finding: Finding) -> Vec<(Duration, Input)> {
     let mut took = Duration::from_millis(dice.between(faults.latency_ms.0, faults.latency_ms.1));
     if dice.per_mille(faults.never) {
-        return None;
+        return Vec::new();
     }
     if dice.per_mille(faults.late) {
         took += Duration::from_millis(dice.between(2000, 6000));
     }
     if dice.per_mille(faults.fails) {
-        return Some((took, Input::MindFailed { request }));
+        return vec![(took, Input::MindFailed { request })];
     }
-    Some((took, Input::Found { request, finding, took }))
+    if dice.per_mille(faults.streams) {
+        return stream(&faults.stream, dice, request, finding, took);
+    }
+    vec![(took, Input::Found { request, finding, engine: WHOLE, took })]
+}
+
+/// How a mind in sentences says what the other says at once.
+pub fn in_sentences(finding: Finding) -> (Vec<String>, Option<Finding>) {
+    match finding {
+        Finding::Answer(spoken) if spoken.text.expose() == HOURS => {
+            (HOURS_IN_SENTENCES.map(str::to_owned).into(), None)
+        }
+        Finding::Answer(spoken) | Finding::Courtesy(spoken) => (vec![spoken.text.into_exposed()], None),
+        Finding::LeaveMessage => (vec!["Of course.".to_owned()], Some(Finding::LeaveMessage)),
+        Finding::Goodbye => (vec!["It was a pleasure.".to_owned(), "Bye now!".to_owned()], Some(Finding::Goodbye)),
+        other => (Vec::new(), Some(other)),
+    }
+}
+
+fn stream(
+    faults: &StreamFaults,
+    dice: &mut Dice,
+    request: RequestId,
+    finding: Finding,
+    first: Duration,
+) -> Vec<(Duration, Input)> {
+    let (mut sentences, then) = in_sentences(finding);
+    if dice.per_mille(faults.endless) {
+        sentences.extend((0..40).map(|n| format!("And one more thing, number {n}.")));
+    }
+    let mut said = Vec::new();
+    let mut at = first;
+    for text in sentences {
+        let sentence = Input::Sentence { request, spoken: spoken(&text), engine: STREAMING, took: at };
+        said.push((at, sentence.clone()));
+        at += Duration::from_millis(dice.between(faults.gap_ms.0, faults.gap_ms.1));
+        if dice.per_mille(faults.twice) {
+            said.push((at, sentence));
+        }
+        if dice.per_mille(faults.disorder) {
+            said.push((at, Input::Found { request, finding: Finding::Unknown, engine: STREAMING, took: at }));
+        }
+        if dice.per_mille(faults.breaks_off) {
+            said.push((at, Input::MindFailed { request }));
+            return said;
+        }
+        if dice.per_mille(faults.stalls) {
+            return said;
+        }
+    }
+    let over = Input::AnswerOver { request, then };
+    said.push((at, over.clone()));
+    if dice.per_mille(faults.twice) {
+        said.push((at, over));
+    }
+    if dice.per_mille(faults.disorder) {
+        let late = Input::Sentence { request, spoken: spoken(LATE), engine: STREAMING, took: at };
+        said.push((at + Duration::from_millis(5), late));
+    }
+    said
 }

@@ -176,6 +176,11 @@ impl World {
         self.weather.listening == Ears::Listening
     }
 
+    /// Whether the mind says the same sentence twice in this weather.
+    pub fn repeats_sentences(&self) -> bool {
+        self.weather.mind.stream.twice > 0
+    }
+
     /// What the box began to say, in order.
     pub fn sentences(&self) -> Vec<String> {
         let said = self.log.iter().filter_map(|(_, happened)| match happened {
@@ -298,6 +303,9 @@ impl World {
         let words: Vec<&str> =
             self.said.iter().filter(|s| s.from >= from && s.from < self.now).filter_map(|s| s.words).collect();
         let answer = ears::decode(&self.weather.ears, &mut self.dice, request, words.join(" "));
+        if let Some((after, again)) = answer.clone().filter(|_| self.dice.per_mille(self.weather.ears.twice)) {
+            self.later(after + Duration::from_millis(30), Coming::Tell(again));
+        }
         let coming = self.answer_later(answer);
         self.decoding.extend(coming);
     }
@@ -305,9 +313,10 @@ impl World {
     fn ask(&mut self, request: RequestId, finding: Finding) {
         let dropped = std::mem::take(&mut self.thinking);
         self.forget(dropped);
-        let answer = mind::answer(&self.weather.mind, &mut self.dice, request, finding);
-        let coming = self.answer_later(answer);
-        self.thinking.extend(coming);
+        for (after, input) in mind::answer(&self.weather.mind, &mut self.dice, request, finding) {
+            let coming = self.later(after, Coming::Tell(input));
+            self.thinking.push(coming);
+        }
     }
 
     fn make_next(&mut self) {

@@ -1,9 +1,11 @@
 //! What is said to a turn of the caller.
 
+use super::super::output::Output;
 use super::super::phrases;
 use super::super::saying::{TurnTimes, What};
 use super::super::trust::Trust;
 use super::{Call, HeardWords, Lookup, Opening, Stage, Topic};
+use crate::conversation::Gist;
 use crate::knowledge::{Finding, Spoken};
 use crate::terms::{EndCause, Moment, Private, UtteranceId};
 
@@ -13,23 +15,58 @@ impl Call {
         self.away = false;
         self.opening = Opening::Invited;
         if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
+            let responder = heard.responder();
             let intent = match heard.lookup {
-                Lookup::Found(finding, _) => finding,
+                Lookup::Found(finding, ..) => finding,
+                Lookup::Forming(forming) => {
+                    // A yes or no was asked for, and that is in the words themselves.
+                    if forming.is_open() {
+                        self.out.push_back(Output::AbandonAsk);
+                    }
+                    yes_or_no(heard.words.expose())
+                }
                 Lookup::NotAsked | Lookup::Asked | Lookup::Failed(_) => Finding::Unknown,
             };
             let words = if heard.trust == Trust::Unheard { "" } else { heard.words.expose() };
             let next = taking.heard(words, heard.trust, &intent, sound);
             self.message_next(next, now);
             self.answers(times);
+            self.found_by(responder);
             return;
         }
+        let responder = heard.responder();
         match (heard.trust, heard.lookup) {
             (_, Lookup::Failed(_)) => self.own_fault(now),
-            (Trust::Good, Lookup::Found(finding, _)) => self.act_on(finding, now),
-            (Trust::Doubtful, Lookup::Found(finding, _)) => self.act_doubtfully(finding, heard.words, now),
+            (Trust::Good, Lookup::Found(finding, ..)) => self.act_on(finding, now),
+            (Trust::Doubtful, Lookup::Found(finding, ..)) => self.act_doubtfully(finding, heard.words, now),
+            (Trust::Good, Lookup::Forming(forming)) => {
+                return self.begin_answer(Some(heard.request), *forming, Some(times), now);
+            }
+            (Trust::Doubtful, Lookup::Forming(forming)) if self.confirms_words() => {
+                return self.begin_answer(Some(heard.request), *forming, Some(times), now);
+            }
+            (Trust::Doubtful, Lookup::Forming(forming)) => {
+                if forming.is_open() {
+                    self.out.push_back(Output::AbandonAsk);
+                }
+                self.not_heard(Some(heard.words), now);
+            }
             _ => self.not_heard(None, now),
         }
         self.answers(times);
+        self.found_by(responder);
+    }
+
+    fn confirms_words(&self) -> bool {
+        matches!(self.stage, Stage::Conversing(Topic::ConfirmWords(_)))
+    }
+
+    /// The sentence queued last says what this engine found; nobody's if empty.
+    pub(super) fn found_by(&mut self, engine: &'static str) {
+        let last = UtteranceId(self.next_utterance.0.saturating_sub(1));
+        if let Some(saying) = self.says.get_mut(last).filter(|s| s.started.is_none() && !engine.is_empty()) {
+            saying.responder = Some(engine);
+        }
     }
 
     /// The sentence queued last answers the turn with these times.
@@ -47,7 +84,7 @@ impl Call {
     pub(super) fn act_doubtfully(&mut self, finding: Finding, words: Private<String>, now: Moment) {
         let question =
             matches!(finding, Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::Goodbye);
-        if question && !matches!(self.stage, Stage::Conversing(Topic::ConfirmWords(_))) {
+        if question && !self.confirms_words() {
             self.not_heard(Some(words), now);
         } else {
             self.act_on(finding, now);
@@ -91,7 +128,7 @@ impl Call {
     pub(super) fn answer(&mut self, spoken: &Spoken, now: Moment) {
         self.counts.settled += 1;
         self.counts.unknown = 0;
-        self.last_answer = Some(spoken.text.expose().clone());
+        self.last_answer = vec![spoken.text.expose().clone()];
         self.say(spoken.text.expose(), What::Answer, now);
     }
 
@@ -105,9 +142,10 @@ impl Call {
 
     pub(super) fn repeat(&mut self, slower: bool, now: Moment) {
         self.slow |= slower;
-        match self.last_answer.clone() {
-            Some(text) => self.say(&text, What::Answer, now),
-            None => self.say(phrases::NOTHING_TO_REPEAT, What::Answer, now),
+        if self.last_answer.is_empty() {
+            self.say(phrases::NOTHING_TO_REPEAT, What::Answer, now);
+        } else {
+            self.say_again(now);
         }
     }
 
@@ -138,5 +176,13 @@ impl Call {
             Topic::ConfirmAnswer(_) | Topic::ConfirmWords(_) | Topic::OfferMessage => self.yes(topic, now),
             Topic::Open | Topic::Message(_) => self.set_topic(topic),
         }
+    }
+}
+
+fn yes_or_no(words: &str) -> Finding {
+    match Gist::of(words) {
+        Gist::Yes => Finding::Yes,
+        Gist::No => Finding::No,
+        Gist::Nothing | Gist::Backchannel | Gist::Dangling | Gist::Words => Finding::Unknown,
     }
 }

@@ -25,6 +25,7 @@ impl Call {
         self.out.push_back(Output::AbandonDecode);
         self.pending = None;
         self.drop_own_question();
+        self.abandon_answer();
         self.stage = Stage::AwaitFarewell(cause);
         for timer in [Timer::Words, Timer::Finding, Timer::Filler, Timer::LastSilence] {
             self.timers.stop(timer);
@@ -73,6 +74,7 @@ impl Call {
                 self.box_turn(&saying, now, Ending::Cut);
             }
         }
+        self.settle_parts();
         if !already_written {
             self.journal(JournalKind::Ended(cause), now);
         }

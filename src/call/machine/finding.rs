@@ -5,37 +5,29 @@ use super::super::phrases;
 use super::super::saying::What;
 use super::super::timers::Timer;
 use super::{Call, HeardWords, Lookup, Topic};
-use crate::knowledge::Finding;
 use crate::terms::{Moment, Private, RequestId};
 
 impl Call {
-    pub(super) fn found(&mut self, request: RequestId, finding: Finding, now: Moment) {
-        if self.own_request == Some(request) {
-            self.own_request = None;
-            self.timers.stop(Timer::Finding);
-            self.act_on(finding, now);
-            self.give_floor(now);
-        } else {
-            self.looked_up(request, Lookup::Found(finding, now), now);
-        }
+    /// The words of a turn or of the latest pause that the mind is still at.
+    pub(super) fn asked_words(&mut self, request: RequestId) -> Option<&mut HeardWords> {
+        let of_turn = self.pending.as_mut().and_then(|p| p.heard.as_mut());
+        let asked = |h: &&mut HeardWords| h.request == request && h.lookup.is_open();
+        of_turn.into_iter().chain(self.heard.as_mut()).find(asked)
     }
 
-    /// What the mind says to the words of a turn or of the latest pause.
+    /// The whole answer to the words of a turn or of the latest pause. Who has
+    /// begun with a sentence does not end so.
     pub(super) fn looked_up(&mut self, request: RequestId, lookup: Lookup, now: Moment) {
-        let of_turn = self.pending.as_mut().and_then(|p| p.heard.as_mut());
-        let asked = |h: &&mut HeardWords| h.request == request && h.lookup == Lookup::Asked;
-        if let Some(heard) = of_turn.into_iter().chain(self.heard.as_mut()).find(asked) {
+        if let Some(heard) = self.asked_words(request).filter(|h| h.lookup == Lookup::Asked) {
             heard.lookup = lookup;
             self.answer_if_ready(now);
         }
     }
 
-    pub(super) fn mind_failed(&mut self, request: RequestId, now: Moment) {
-        if self.own_request == Some(request) {
-            self.own_fault(now);
-        } else {
-            self.looked_up(request, Lookup::Failed(now), now);
-        }
+    /// The question of our own has its answer.
+    pub(super) fn own_answered(&mut self) {
+        self.own_request = None;
+        self.timers.stop(Timer::Finding);
     }
 
     pub(super) fn finding_missing(&mut self, now: Moment) {
@@ -48,8 +40,7 @@ impl Call {
 
     pub(super) fn own_fault(&mut self, now: Moment) {
         self.failed = true;
-        self.own_request = None;
-        self.timers.stop(Timer::Finding);
+        self.own_answered();
         self.keep_half_message(now);
         self.set_topic(Topic::OfferMessage);
         self.say(phrases::OWN_FAULT, What::Answer, now);

@@ -4,7 +4,7 @@ use super::super::output::Output;
 use super::super::phrases;
 use super::super::saying::{TurnTimes, What};
 use super::super::timers::Timer;
-use super::{BREAK_INS_MAX, Call, Ears, Lookup, PendingTurn, Stage, Topic};
+use super::{BREAK_INS_MAX, Call, Ears, PendingTurn, Stage, Topic};
 use crate::conversation::{Directive, Expectation, Fact, Floor, SilenceNth};
 use crate::terms::{EndCause, Moment, RequestId};
 
@@ -76,7 +76,7 @@ impl Call {
     /// over still are.
     pub(super) fn forget_words(&mut self) {
         self.decoding = None;
-        if self.heard.take().is_some_and(|h| h.lookup == Lookup::Asked) {
+        if self.heard.take().is_some_and(|h| h.lookup.is_open()) {
             self.out.push_back(Output::AbandonAsk);
         }
     }
@@ -89,7 +89,7 @@ impl Call {
         }
         if let Some(pending) = self.pending.take_if(|p| p.request == request) {
             self.out.push_back(Output::AbandonDecode);
-            if pending.heard.is_some_and(|h| h.lookup == Lookup::Asked) {
+            if pending.heard.is_some_and(|h| h.lookup.is_open()) {
                 self.out.push_back(Output::AbandonAsk);
             }
             return;
@@ -97,9 +97,12 @@ impl Call {
         if let Some(before) = self.before_answer.take_if(|b| b.request == request) {
             self.stop_speaking(None, now);
             self.drop_own_question();
-            self.unspoken_turn = None;
+            if let Some(turn) = self.unspoken_turn.take() {
+                self.left.extend(turn.failovers);
+            }
             self.stage = before.stage;
             self.counts = before.counts;
+            self.last_answer = before.last_answer;
         }
     }
 
@@ -107,6 +110,7 @@ impl Call {
         self.pending = None;
         self.out.push_back(Output::AbandonDecode);
         self.forget_words();
+        self.drop_answer();
         let sound = self.sound(speech_began, now);
         if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
             let next = taking.too_long(sound);
@@ -119,7 +123,7 @@ impl Call {
     }
 
     pub(super) fn silence(&mut self, nth: SilenceNth, now: Moment) {
-        if !self.says.is_empty() || self.pending.is_some() {
+        if !self.says.is_empty() || self.pending.is_some() || self.answering.is_some() {
             if nth == SilenceNth::Goodbye {
                 self.timers.start(Timer::LastSilence, now);
             }
@@ -159,7 +163,8 @@ impl Call {
 
     /// The last silence fell while something was still to be said.
     pub(super) fn last_silence(&mut self, now: Moment) {
-        let idle = self.says.is_empty() && self.pending.is_none() && self.taker.floor() == Floor::Quiet;
+        let owes_nothing = self.pending.is_none() && self.answering.is_none();
+        let idle = self.says.is_empty() && owes_nothing && self.taker.floor() == Floor::Quiet;
         if idle {
             self.farewell(phrases::NOBODY_THERE, EndCause::NormalClearing, now);
         } else {
@@ -169,7 +174,8 @@ impl Call {
 
     /// When there is nothing to say ("mm-hm"), the next word is the caller's.
     pub(super) fn give_floor(&mut self, now: Moment) {
-        let idle = self.says.is_empty() && self.pending.is_none() && self.own_request.is_none();
+        let owes_nothing = self.pending.is_none() && self.own_request.is_none() && self.answering.is_none();
+        let idle = self.says.is_empty() && owes_nothing;
         if idle && matches!(self.stage, Stage::Conversing(_)) {
             self.tell(Fact::Expecting(self.expecting), now);
         }

@@ -1,7 +1,7 @@
 //! Words of the caller, from the ears to a turn that can be answered.
 
 use super::super::output::Output;
-use super::super::record::{Engines, Speaker, Turn};
+use super::super::record::{EngineStage, Engines, Speaker, Turn};
 use super::super::saying::{TurnTimes, What};
 use super::super::timers::Timer;
 use super::super::trust::{Confidence, Trust};
@@ -11,7 +11,14 @@ use crate::conversation::{Expectation, Fact, Gist};
 use crate::terms::{EndCause, Moment, Private, RequestId};
 
 impl Call {
-    pub(super) fn heard(&mut self, request: RequestId, words: Private<String>, confidence: Confidence, now: Moment) {
+    pub(super) fn heard(
+        &mut self,
+        request: RequestId,
+        words: Private<String>,
+        confidence: Confidence,
+        engine: &'static str,
+        now: Moment,
+    ) {
         if !matches!(self.stage, Stage::Conversing(_)) {
             return;
         }
@@ -23,7 +30,10 @@ impl Call {
         self.tell(Fact::Heard { request, gist, trust: trust.for_turn_taking() }, now);
         // What the turn taker makes of the words comes before what is said to them.
         self.follow_turn_taker(now);
-        self.keep_words(HeardWords { request, words, trust, at: now, lookup: Lookup::NotAsked }, now);
+        self.keep_words(
+            HeardWords { request, words, trust, engine: Some(engine), at: now, lookup: Lookup::NotAsked },
+            now,
+        );
     }
 
     /// Keeps the words of the turn that is over or of the latest pause. Others
@@ -35,10 +45,11 @@ impl Call {
         if let Some(pending) = self.pending.as_mut().filter(|p| p.request == heard.request) {
             pending.heard.get_or_insert(heard);
             self.answer_if_ready(now);
-        } else if self.decoding == Some(heard.request) {
+        } else if self.decoding == Some(heard.request) && self.heard.as_ref().is_none_or(|h| h.request != heard.request)
+        {
             // The turn will probably be over with this pause, so its words are
             // asked ahead; not so while an earlier question is with the mind.
-            let free = self.pending.is_none() && self.own_request.is_none();
+            let free = self.pending.is_none() && self.own_request.is_none() && self.answering.is_none();
             if free && heard.trust != Trust::Unheard && self.needs_finding() {
                 heard.lookup = Lookup::Asked;
                 self.out.push_back(Output::Ask { request: heard.request, words: heard.words.clone() });
@@ -72,7 +83,7 @@ impl Call {
             self.timers.stop(timer);
         }
         self.out.push_back(Output::AbandonDecode);
-        if pending.heard.as_ref().is_some_and(|h| h.lookup == Lookup::Asked) {
+        if pending.heard.as_ref().is_some_and(|h| h.lookup.is_open()) {
             self.out.push_back(Output::AbandonAsk);
         }
         self.leave_unanswered(Some(pending), now);
@@ -96,6 +107,14 @@ impl Call {
         }
         let Some(PendingTurn { request, heard: Some(heard), .. }) = &mut self.pending else { return };
         self.timers.stop(Timer::Words);
+        if self.answering.is_some() {
+            if is_no_turn(heard) {
+                return self.go_on_answering(now);
+            }
+            // The caller has something else to say than to listen on.
+            self.stop_speaking(None, now);
+            return self.answer_if_ready(now);
+        }
         if heard.lookup == Lookup::NotAsked && needs_finding && heard.trust != Trust::Unheard {
             heard.lookup = Lookup::Asked;
             self.out.push_back(Output::Ask { request: *request, words: heard.words.clone() });
@@ -111,10 +130,21 @@ impl Call {
             let times = TurnTimes { words: Some(heard.at), found: Some(heard.found_at()), ..times };
             let turn = PendingTurn { request, began, times, heard: None };
             self.caller_turn(&turn, &heard);
-            self.before_answer = Some(BeforeAnswer { request, stage: self.stage.clone(), counts: self.counts });
+            let (stage, counts) = (self.stage.clone(), self.counts);
+            self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer: self.last_answer.clone() });
             self.respond(heard, began, times, now);
             self.give_floor(now);
         }
+    }
+
+    /// A sound of listening fell between two sentences of an answer.
+    fn go_on_answering(&mut self, now: Moment) {
+        for timer in [Timer::Words, Timer::Finding, Timer::Filler] {
+            self.timers.stop(timer);
+        }
+        let turn = self.pending.take();
+        self.leave_unanswered(turn, now);
+        self.keep_answering(now);
     }
 
     pub(super) fn caller_turn(&mut self, pending: &PendingTurn, heard: &HeardWords) {
@@ -129,8 +159,9 @@ impl Call {
             started_ms: self.ms(pending.began),
             ended_ms: self.ms(pending.times.speech_ended),
             interrupted: false,
-            engines: Engines { transcriber: self.facts.engines.transcriber.clone(), ..Engines::default() },
+            engines: Engines { transcriber: heard.engine.map(str::to_owned), ..Engines::default() },
             latency: Default::default(),
+            failovers: self.take_left(|stage| stage == EngineStage::Ears),
         };
         self.unspoken_turn = Some(turn);
     }
@@ -167,4 +198,9 @@ impl Call {
         self.set_topic(Topic::Open);
         self.say(&sentence, What::Answer, now);
     }
+}
+
+/// Words that leave the floor to the box: nothing heard, or "mm-hm".
+fn is_no_turn(heard: &HeardWords) -> bool {
+    heard.trust == Trust::Unheard || matches!(Gist::of(heard.words.expose()), Gist::Nothing | Gist::Backchannel)
 }

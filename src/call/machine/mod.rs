@@ -4,6 +4,7 @@ mod answering;
 mod ending;
 mod finding;
 mod floor;
+mod forming;
 mod hearing;
 mod keys;
 mod messages;
@@ -23,10 +24,11 @@ use super::input::Input;
 use super::message::MessageTaking;
 use super::output::{JournalEntry, JournalKind, Output};
 use super::phrases::{self, Recorded};
-use super::record::{Engines, MediaFacts, Message, Turn};
+use super::record::{EngineStage, Engines, Failover, MediaFacts, Message, Turn};
 use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
+use forming::{Answering, Forming};
 
 /// The voice's pace after "slower, please".
 const SLOW_PACE: f32 = 0.8;
@@ -46,6 +48,7 @@ pub struct CallFacts {
     pub country_code: String,
     pub recorded: Recorded,
     pub ears: Ears,
+    /// Names for sound that was kept ready, of which no engine tells.
     pub engines: Engines,
     pub menu: KeypadMenu,
 }
@@ -100,6 +103,8 @@ struct HeardWords {
     request: RequestId,
     words: Private<String>,
     trust: Trust,
+    /// The engine that heard them; none if nobody did.
+    engine: Option<&'static str>,
     at: Moment,
     lookup: Lookup,
 }
@@ -108,12 +113,22 @@ impl HeardWords {
     /// The ears gave nothing.
     fn none(request: RequestId, now: Moment) -> Self {
         let words = Private::new(String::new());
-        Self { request, words, trust: Trust::Unheard, at: now, lookup: Lookup::NotAsked }
+        Self { request, words, trust: Trust::Unheard, engine: None, at: now, lookup: Lookup::NotAsked }
+    }
+
+    /// The engine that found the answer; empty if none did.
+    fn responder(&self) -> &'static str {
+        match &self.lookup {
+            Lookup::Found(_, engine, _) => engine,
+            Lookup::Forming(forming) => forming.engine,
+            Lookup::NotAsked | Lookup::Asked | Lookup::Failed(_) => "",
+        }
     }
 
     fn found_at(&self) -> Moment {
         match self.lookup {
-            Lookup::Found(_, at) | Lookup::Failed(at) => at,
+            Lookup::Found(_, _, at) | Lookup::Failed(at) => at,
+            Lookup::Forming(ref forming) => forming.first_at,
             Lookup::NotAsked | Lookup::Asked => self.at,
         }
     }
@@ -124,9 +139,23 @@ impl HeardWords {
 enum Lookup {
     NotAsked,
     Asked,
-    Found(Finding, Moment),
+    /// The whole answer, who found it (empty if that is not known), and when.
+    Found(Finding, &'static str, Moment),
+    /// The answer comes sentence by sentence.
+    Forming(Box<Forming>),
     /// The mind failed, at this time.
     Failed(Moment),
+}
+
+impl Lookup {
+    /// Is the mind still at it?
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Asked => true,
+            Self::Forming(forming) => forming.is_open(),
+            Self::NotAsked | Self::Found(..) | Self::Failed(_) => false,
+        }
+    }
 }
 
 /// How far the first sentences are. Nothing is answered before the notice has
@@ -157,6 +186,7 @@ struct BeforeAnswer {
     request: RequestId,
     stage: Stage,
     counts: Counts,
+    last_answer: Vec<String>,
 }
 
 /// One call. Methods come in four kinds: facts about it (`is_over`,
@@ -186,7 +216,14 @@ pub struct Call {
     /// Questions of our own count down from the top, so that they never meet
     /// the turn taker's, which count up from zero.
     next_own_request: RequestId,
-    last_answer: Option<String>,
+    /// The sentences of the last answer, whether or not all were heard.
+    last_answer: Vec<String>,
+    /// The answer that is being said sentence by sentence.
+    answering: Option<Answering>,
+    /// What has been heard of an answer of several sentences.
+    parts_turn: Option<Turn>,
+    /// Engines that were left, until their turn is written down.
+    left: Vec<Failover>,
     counts: Counts,
     /// What to go back to if the caller was not done after all.
     before_answer: Option<BeforeAnswer>,
@@ -212,6 +249,10 @@ const BREAK_INS_MAX: u8 = 3;
 /// more than once, the box cannot help this caller.
 const UNHEARD_MAX: u32 = 5;
 
+/// A turn has three engines with a few alternatives each; more failovers than
+/// this in one turn say nothing new, and are left out of the record.
+const FAILOVERS_MAX: usize = 8;
+
 impl Call {
     pub fn new(facts: CallFacts) -> Self {
         let taker = TurnTaker::new();
@@ -230,7 +271,10 @@ impl Call {
             box_silent_since: Moment::START,
             own_request: None,
             next_own_request: RequestId(u32::MAX),
-            last_answer: None,
+            last_answer: Vec::new(),
+            answering: None,
+            parts_turn: None,
+            left: Vec::new(),
             counts: Counts::default(),
             before_answer: None,
             unspoken_turn: None,
@@ -299,21 +343,32 @@ impl Call {
             Input::SpeechStarted { at } => self.tell(Fact::SpeechStarted { at }, now),
             Input::SpeechPaused { at } => self.tell(Fact::SpeechPaused { at }, now),
             Input::TurnOver { request, probability } => self.tell(Fact::TurnOver { request, probability }, now),
-            Input::Heard { request, words, confidence, .. } => self.heard(request, words, confidence, now),
+            Input::Heard { request, words, confidence, engine, .. } => {
+                self.heard(request, words, confidence, engine, now);
+            }
             Input::EarsFailed { request } => self.ears_failed(request, now),
-            Input::Found { request, finding, .. } => self.found(request, finding, now),
-            Input::Sentence { request, spoken, .. } => self.found(request, Finding::Answer(spoken), now),
-            Input::AnswerOver { .. } => {}
+            Input::Found { request, finding, engine, .. } => self.found(request, finding, engine, now),
+            Input::Sentence { request, spoken, engine, .. } => self.sentence(request, spoken, engine, now),
+            Input::AnswerOver { request, then } => self.answer_over(request, then, now),
             Input::MindFailed { request } => self.mind_failed(request, now),
             Input::UtteranceStarted { .. }
             | Input::UtteranceProgress { .. }
             | Input::UtteranceFinished { .. }
             | Input::UtteranceCut { .. }
             | Input::UtteranceLength { .. }
-            | Input::VoiceFailed { .. } => self.voice(&input, now),
+            | Input::UtteranceMade { .. }
+            | Input::UtteranceMarks { .. }
+            | Input::VoiceFailed { .. } => self.voice(input, now),
+            Input::EngineLeft(failover) => self.engine_left(failover),
         }
+        self.settle(now);
+    }
+
+    /// After every input and deadline: what follows from it.
+    fn settle(&mut self, now: Moment) {
         self.keep_expectation(now);
         self.follow_turn_taker(now);
+        self.keep_answering(now);
         self.keep_expectation(now);
     }
 
@@ -327,9 +382,7 @@ impl Call {
         while let Some(timer) = self.timers.take_due(now) {
             self.timed_out(timer, now);
         }
-        self.keep_expectation(now);
-        self.follow_turn_taker(now);
-        self.keep_expectation(now);
+        self.settle(now);
     }
 
     fn timed_out(&mut self, timer: Timer, now: Moment) {
@@ -342,6 +395,7 @@ impl Call {
             }
             Timer::Words => self.words_missing(now),
             Timer::Finding => self.finding_missing(now),
+            Timer::Sentence => self.sentence_missing(now),
             Timer::Voice | Timer::Playing => self.voice_stuck(now),
             Timer::LongestCall => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
             Timer::LastSilence => self.last_silence(now),
@@ -356,6 +410,18 @@ impl Call {
 
     fn journal(&mut self, kind: JournalKind, at: Moment) {
         self.out.push_back(Output::Journal(JournalEntry { at, kind }));
+    }
+
+    /// Kept for the record of the turn in which it happened.
+    fn engine_left(&mut self, failover: Failover) {
+        if self.left.len() < FAILOVERS_MAX {
+            self.left.push(failover);
+        }
+    }
+
+    /// The failovers of these stages since they were last asked for.
+    fn take_left(&mut self, of: impl Fn(EngineStage) -> bool) -> Vec<Failover> {
+        self.left.extract_if(.., |failover| of(failover.stage)).collect()
     }
 
     /// Where sound lies in the recording, if it is recorded.

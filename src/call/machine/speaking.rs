@@ -3,17 +3,24 @@
 use super::super::input::Input;
 use super::super::output::{Output, Speech};
 use super::super::phrases;
-use super::super::record::{Engines, Speaker, Turn};
-use super::super::saying::{Ending, Saying, What};
+use super::super::record::{EngineStage, Engines, Speaker, Turn};
+use super::super::saying::{Ending, Part, Saying, What};
 use super::super::timers::Timer;
 use super::{Call, Opening, SLOW_PACE, Stage, milliseconds};
 use crate::conversation::{Fact, Manners};
 use crate::terms::{EndCause, Moment, Private, UtteranceId};
 use std::time::Duration;
 
+/// Ends of words that are kept of one sentence: it has some twenty words.
+const MARKS_MAX: usize = 400;
+
 impl Call {
     pub(super) fn say(&mut self, text: &str, what: What, now: Moment) {
-        if text.is_empty() || !(self.says.has_room() || what == What::Farewell) {
+        self.queue(Saying::new(text.to_owned(), what, Part::Whole), now);
+    }
+
+    pub(super) fn queue(&mut self, saying: Saying, now: Moment) {
+        if saying.text.is_empty() || !(self.says.has_room() || saying.what == What::Farewell) {
             return;
         }
         let utterance = self.next_utterance;
@@ -24,21 +31,14 @@ impl Call {
         if self.opening == Opening::NoticeOver {
             self.opening = Opening::Invited;
         }
-        self.says.push(Saying {
-            utterance,
-            text: text.to_owned(),
-            started: None,
-            played_ms: 0,
-            total_ms: None,
-            answers: None,
-            what,
-        });
         let pace = if self.slow { SLOW_PACE } else { 1.0 };
-        self.out.push_back(Output::Say { utterance, speech: Speech { text: Private::new(text.to_owned()), pace } });
+        let speech = Speech { text: Private::new(saying.text.clone()), pace };
+        self.says.push(Saying { utterance, ..saying });
+        self.out.push_back(Output::Say { utterance, speech });
     }
 
-    pub(super) fn voice(&mut self, input: &Input, now: Moment) {
-        match *input {
+    pub(super) fn voice(&mut self, input: Input, now: Moment) {
+        match input {
             Input::UtteranceStarted { utterance, at } => self.voice_started(utterance, at, now),
             Input::UtteranceProgress { utterance, played_ms, .. } => {
                 if let Some(saying) = self.says.get_mut(utterance) {
@@ -50,6 +50,17 @@ impl Call {
             Input::UtteranceLength { utterance, total_ms } => {
                 if let Some(saying) = self.says.get_mut(utterance) {
                     saying.total_ms = Some(total_ms);
+                }
+            }
+            Input::UtteranceMade { utterance, engine } => {
+                if let Some(saying) = self.says.get_mut(utterance) {
+                    saying.synthesizer.get_or_insert(engine);
+                }
+            }
+            Input::UtteranceMarks { utterance, ends } => {
+                if let Some(saying) = self.says.get_mut(utterance) {
+                    let room = MARKS_MAX.saturating_sub(saying.ends.len());
+                    saying.ends.extend(ends.into_iter().take(room));
                 }
             }
             Input::UtteranceFinished { utterance, played_ms, at } => self.voice_finished(utterance, played_ms, at, now),
@@ -145,8 +156,9 @@ impl Call {
         let behind = self.says.split_behind();
         self.voice_failed(stuck, now);
         for saying in behind {
-            if matches!(self.stage, Stage::Conversing(_)) || saying.what == What::Farewell {
-                self.say(&saying.text, saying.what, now);
+            let wanted = saying.part == Part::Whole || self.answering.is_some();
+            if wanted && matches!(self.stage, Stage::Conversing(_)) || saying.what == What::Farewell {
+                self.queue(saying, now);
             }
         }
     }
@@ -155,7 +167,7 @@ impl Call {
     /// heard, if the turn taker knows it better than the last report of progress.
     pub(super) fn stop_speaking(&mut self, heard: Option<Duration>, now: Moment) {
         if self.says.is_empty() {
-            return;
+            return self.drop_answer();
         }
         self.out.push_back(Output::SilenceMouth);
         self.timers.stop(Timer::Voice);
@@ -170,6 +182,7 @@ impl Call {
             self.tell(Fact::BoxFinished { utterance: saying.utterance, at: now, played }, now);
             self.box_turn(&saying, now, Ending::Cut);
         }
+        self.drop_answer();
     }
 
     pub(super) fn box_turn(&mut self, saying: &Saying, ended: Moment, ending: Ending) {
@@ -177,9 +190,11 @@ impl Call {
         let latency = saying.answers.map(|times| times.latency(started)).unwrap_or_default();
         let engines = Engines {
             transcriber: None,
-            responder: saying.answers.and(self.facts.engines.responder.clone()),
-            synthesizer: self.facts.engines.synthesizer.clone(),
+            responder: saying.responder.map(str::to_owned),
+            synthesizer: saying.synthesizer.map(str::to_owned).or_else(|| self.facts.engines.synthesizer.clone()),
         };
+        let thought = saying.responder.is_some() || saying.answers.is_some();
+        let failovers = self.take_left(|stage| stage == EngineStage::Voice || thought && stage == EngineStage::Mind);
         let turn = Turn {
             who: Speaker::Box,
             text: saying.heard(ending),
@@ -188,14 +203,41 @@ impl Call {
             interrupted: ending == Ending::Cut,
             engines,
             latency,
+            failovers,
         };
-        self.turn_done(turn);
+        match saying.part {
+            Part::OfAnswer => self.part_heard(turn),
+            Part::Whole => {
+                self.settle_parts();
+                self.turn_done(turn);
+            }
+        }
+    }
+
+    /// The sentences of one answer are one turn.
+    fn part_heard(&mut self, part: Turn) {
+        let cut = part.interrupted;
+        match &mut self.parts_turn {
+            Some(turn) => {
+                let (before, after) = (turn.text.expose(), part.text.expose());
+                turn.text = Private::new(format!("{before} {after}").trim().to_owned());
+                turn.ended_ms = part.ended_ms;
+                turn.interrupted |= cut;
+                turn.failovers.extend(part.failovers);
+            }
+            None => self.parts_turn = Some(part),
+        }
+        if cut {
+            self.settle_parts();
+        }
     }
 
     /// The caller's last turn can no longer be taken back.
     pub(super) fn caller_turn_stands(&mut self) {
         self.before_answer = None;
         if let Some(turn) = self.unspoken_turn.take() {
+            // What the box said before it is told before it.
+            self.settle_parts();
             self.turn_done(turn);
         }
     }

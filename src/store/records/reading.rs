@@ -7,14 +7,14 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{CallHeader, CallSummary, JOURNAL_PLACE, ns, place};
-use crate::call::{CallRecord, Message, Recording, Turn};
+use crate::call::{CallRecord, Failover, Message, Recording, Turn};
 use crate::media::SampleRate;
 use crate::store::index::{Index, IndexError};
 use crate::store::journal::Entry;
 use crate::store::keyring::Key;
 use crate::store::marks::Mark;
 use crate::store::sound::Leg;
-use crate::store::v1;
+use crate::store::{v1, v2};
 use crate::terms::{CallId, LineId, Private};
 
 /// A row that says what this version cannot mean.
@@ -193,7 +193,33 @@ async fn turns(index: &Index, call: CallId, key: &Key) -> Result<Vec<Turn>, Read
         .fetch_all(&index.read)
         .await
         .map_err(IndexError::sql("reading the turns of a call"))?;
-    rows.iter().map(|row| turn(row, call, key).ok_or(damaged(call, "turns"))).collect()
+    let turns: Result<Vec<Turn>, _> =
+        rows.iter().map(|row| turn(row, call, key).ok_or(damaged(call, "turns"))).collect();
+    let mut turns = turns?;
+    let rows = sqlx::query("SELECT * FROM failovers WHERE call = ? ORDER BY turn, number")
+        .bind(call.as_str())
+        .fetch_all(&index.read)
+        .await
+        .map_err(IndexError::sql("reading the engines that were left in a call"))?;
+    for row in &rows {
+        let (number, failover) = failover(row).ok_or(damaged(call, "failovers"))?;
+        turns.get_mut(number).ok_or(damaged(call, "failovers"))?.failovers.push(failover);
+    }
+    Ok(turns)
+}
+
+/// An engine that was left, and the number of its turn: turns count from zero.
+fn failover(row: &SqliteRow) -> Option<(usize, Failover)> {
+    let (stage, why): (String, String) = (row.try_get("stage").ok()?, row.try_get("why").ok()?);
+    let turn: i64 = row.try_get("turn").ok()?;
+    let failover = Failover {
+        stage: v2::stage(&stage)?,
+        from: row.try_get("left_engine").ok()?,
+        to: row.try_get("next_engine").ok()?,
+        why: v2::why(&why)?,
+        after: Duration::from_millis(v1::natural(row.try_get("after_ms").ok()?)?),
+    };
+    Some((usize::try_from(turn).ok()?, failover))
 }
 
 fn turn(row: &SqliteRow, call: CallId, key: &Key) -> Option<Turn> {
@@ -209,6 +235,7 @@ fn turn(row: &SqliteRow, call: CallId, key: &Key) -> Option<Turn> {
         interrupted: row.try_get("interrupted").ok()?,
         engines,
         latency,
+        failovers: Vec::new(),
     })
 }
 
