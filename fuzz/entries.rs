@@ -8,6 +8,9 @@ use std::time::Duration;
 use milu::knowledge::{KnowledgeBase, MAX_MISTAKES};
 use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_PAYLOAD, Pulled, RtpPacket};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
+use milu::speech::cloud::anthropic::AnswerEvents;
+use milu::speech::cloud::mind::{Decode, Delta};
+use milu::speech::cloud::openai::ChunkEvents;
 use milu::terms::Moment;
 
 /// The payload type that stands for telephone events here.
@@ -117,4 +120,25 @@ pub fn knowledge_file(bytes: &[u8]) {
         }
         assert!(mistakes.to_string().starts_with(name), "a mistake names its file");
     }
+}
+
+/// The stream of a model's answer, in both dialects, whole and in pieces. It
+/// gives the same whatever its split, and ends exactly once.
+pub fn anthropic_events(bytes: &[u8]) {
+    let claude = || Box::new(AnswerEvents::default()) as Box<dyn Decode>;
+    let others = || Box::new(ChunkEvents::default()) as Box<dyn Decode>;
+    let makers: [&dyn Fn() -> Box<dyn Decode>; 2] = [&claude, &others];
+    for maker in makers {
+        let whole = deltas(maker(), bytes, bytes.len().max(1));
+        assert_eq!(whole, deltas(maker(), bytes, 7), "the split of the bytes does not matter");
+        let ends = whole.iter().filter(|d| matches!(d, Delta::Over(_) | Delta::Failed(_))).count();
+        assert_eq!(ends, 1, "an answer ends once");
+        assert!(matches!(whole.last(), Some(Delta::Over(_) | Delta::Failed(_))), "and nothing follows");
+    }
+}
+
+fn deltas(mut decoder: Box<dyn Decode>, bytes: &[u8], size: usize) -> Vec<Delta> {
+    let mut found: Vec<Delta> = bytes.chunks(size).flat_map(|piece| decoder.feed(piece)).collect();
+    found.extend(decoder.finish());
+    found
 }

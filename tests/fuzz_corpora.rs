@@ -60,3 +60,8 @@ fn no_datagram_passes_the_guard_unsettled() {
 fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
     replay("knowledge_file", entries::knowledge_file);
 }
+
+#[test]
+fn no_models_answer_ends_twice_or_depends_on_its_split() {
+    replay("anthropic_events", entries::anthropic_events);
+}

@@ -196,7 +196,7 @@ impl Subject {
         let mut near = before.chain(after);
         let own = clause.map(|c| &c.subject).filter(|s| !s.is_empty());
         let (own, mut parts) = match own.or_else(|| near.next()) {
-            Some(own) => (own, vec![(own, 1.0), (&self.question, 0.25)]),
+            Some(own) => (own, vec![(own, 1.0), (&self.question, 0.25), (&self.before, 0.25)]),
             None if !self.before.is_empty() => (&self.before, vec![(&self.before, 0.7), (&self.question, 0.7)]),
             None => (&self.question, vec![(&self.question, 1.0)]),
         };

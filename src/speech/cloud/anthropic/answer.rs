@@ -149,7 +149,7 @@ impl AnswerEvents {
         let delta = &data["delta"];
         let Some(block) = data["index"].as_u64().and_then(|index| self.blocks.get_mut(&index)) else { return };
         let kind = delta["type"].as_str().unwrap_or_default();
-        let mut grow = |place: &mut String, name: &str| {
+        let grow = |place: &mut String, name: &str| {
             place.push_str(delta[name].as_str().unwrap_or_default());
             place.len() <= BLOCK_MAX
         };

@@ -30,7 +30,7 @@ pub fn written(config: &AnthropicConfig, ask: &Ask) -> HttpRequest {
 
 fn body(config: &AnthropicConfig, ask: &Ask) -> Value {
     let kept = json!({ "type": "ephemeral", "ttl": "1h" });
-    let mut system = vec![json!({ "type": "text", "text": ask.knowledge.as_str(), "cache_control": kept })];
+    let mut system = vec![json!({ "type": "text", "text": &*ask.knowledge, "cache_control": kept })];
     if !ask.today.is_empty() {
         system.push(json!({ "type": "text", "text": ask.today }));
     }

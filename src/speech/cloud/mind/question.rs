@@ -5,7 +5,7 @@ use jiff::ZonedDateTime;
 use tokio::sync::mpsc;
 
 use super::ask::{Ask, Part, Purpose, Side, Turn};
-use super::delta::Delta;
+use super::delta::{Decode, Delta};
 use super::history::{History, OpenQuestion};
 use super::prompt;
 use super::reply::{Reply, Step};
@@ -195,23 +195,42 @@ impl Question {
             };
             let piece = match tokio::time::timeout(patience, answer.chunk()).await {
                 Ok(piece) => piece.map_err(|error| failed(&error))?,
-                Err(_) => return Err(MindError::TooLate(waited, limit)),
+                Err(_) => {
+                    self.settle(&mut *decoder, region.as_deref());
+                    return Err(MindError::TooLate(waited, limit));
+                }
             };
             let at_end = piece.is_none();
-            let deltas = piece.map_or_else(|| decoder.finish(), |bytes| decoder.feed(&bytes));
+            let deltas = match piece {
+                Some(bytes) => decoder.feed(&bytes),
+                None => decoder.finish(),
+            };
             for delta in deltas {
                 waiting = waiting.after(&delta, (shared.now)());
                 for step in reply.take(delta) {
-                    if let Some(ended) = self.step(step, reply, region.as_deref()).await? {
-                        drain(answer, at_end || matches!(ended, Ended::Over) && !decoder.finish().is_empty()).await;
-                        return Ok(ended);
+                    let Some(ended) = self.step(step, reply, region.as_deref()).await? else { continue };
+                    let left = self.settle(&mut *decoder, region.as_deref());
+                    if !at_end && left == Left::AtItsEnd {
+                        drain(answer).await;
                     }
+                    return Ok(ended);
                 }
             }
             if at_end {
                 return Err(MindError::Broken("the answer breaks off"));
             }
         }
+    }
+
+    /// Accounts for what was used of an answer that is read no further.
+    fn settle(&self, decoder: &mut dyn Decode, region: Option<&str>) -> Left {
+        let rest = decoder.finish();
+        for delta in &rest {
+            if let Delta::Used(used) = delta {
+                self.shared.account(self.setting.call, region, used);
+            }
+        }
+        if rest.is_empty() { Left::AtItsEnd } else { Left::InItsMiddle }
     }
 
     async fn step(&self, step: Step, reply: &mut Reply, region: Option<&str>) -> Result<Option<Ended>, MindError> {
@@ -315,13 +334,17 @@ impl Waiting {
     }
 }
 
+/// Where in a stream its reader stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    AtItsEnd,
+    InItsMiddle,
+}
+
 /// Reads the end of a stream whose answer is whole, so that its connection can
-/// be used again. An answer that is left in its middle is dropped, which closes
-/// the connection and spares the rest.
-async fn drain(mut answer: HttpAnswer, left: bool) {
-    if left {
-        return;
-    }
+/// be used again. One that is left in its middle is dropped instead, which
+/// closes the connection and spares the rest.
+async fn drain(mut answer: HttpAnswer) {
     let rest = async { while let Ok(Some(_)) = answer.chunk().await {} };
     if tokio::time::timeout(END_PATIENCE, rest).await.is_err() {
         tracing::debug!("a provider does not end its stream; the connection is closed");

@@ -82,10 +82,6 @@ impl Reply {
         std::mem::take(&mut self.round)
     }
 
-    pub const fn is_over(&self) -> bool {
-        self.over
-    }
-
     pub fn take(&mut self, delta: Delta) -> Vec<Step> {
         let mut steps = Vec::new();
         match delta {

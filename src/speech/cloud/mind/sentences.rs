@@ -71,8 +71,8 @@ impl Sentences {
             self.may_split = false;
             return Some(self.take(end, Ends::Clause));
         }
-        if self.text.chars().count() > SENTENCE_MAX {
-            let cut = self.text.rfind([',', ' ']).map_or(self.text.len(), |at| at + 1);
+        if let Some((most, _)) = self.text.char_indices().nth(SENTENCE_MAX) {
+            let cut = self.text[..most].rfind([',', ' ']).map_or(most, |at| at + 1);
             return Some(self.take(cut, Ends::Sentence));
         }
         None
@@ -215,9 +215,11 @@ mod tests {
 
     #[test]
     fn the_first_clause_goes_ahead_unless_it_names_a_fact() {
-        let text =
-            "Our laboratory does blood tests, urine tests, and it takes samples until four. Then, well, it stops.";
-        let found = cut(&[text], Verdicts::Free);
+        let pieces = [
+            "Our laboratory does blood tests, urine te",
+            "sts, and it takes samples until four. Then, well, it stops.",
+        ];
+        let found = cut(&pieces, Verdicts::Free);
         assert_eq!(found[0], ("Our laboratory does blood tests,".to_owned(), Ends::Clause));
         assert_eq!(found[1].0, "urine tests, and it takes samples until four.");
         assert_eq!(found[2], ("Then, well, it stops.".to_owned(), Ends::Sentence), "only the first sentence is cut");
@@ -228,9 +230,9 @@ mod tests {
 
     #[test]
     fn a_verdict_is_held_where_the_box_has_one() {
-        let text = "Yes of course we are, any time you like.";
-        assert_eq!(cut(&[text], Verdicts::Held).len(), 1);
-        assert_eq!(cut(&[text], Verdicts::Free).len(), 2);
+        let pieces = ["Yes of course we are, any ", "time you like."];
+        assert_eq!(cut(&pieces, Verdicts::Held).len(), 1);
+        assert_eq!(cut(&pieces, Verdicts::Free).len(), 2);
     }
 
     #[test]
