@@ -426,6 +426,26 @@ async fn a_yes_to_another_question_of_the_model_goes_to_the_model() {
     assert_eq!(call.ask_and_hear("Yes.").await, ["say A scan is ten thousand naira.", "over None"]);
 }
 
+#[tokio::test]
+async fn a_message_stays_on_the_box_with_its_name_and_number() {
+    let mut call = answers(vec![Answer::Stream(claude(&["We do scans."], "end_turn"))]).claude().await;
+    let say = |text: &str| Private::new(text.to_owned());
+    assert_eq!(call.ask_and_hear("I want to leave a message").await, ["found LeaveMessage"]);
+    for (words, then) in [
+        ("My name is Ngozi Canary", "Thank you, Ngozi Canary. What number should we call you back on?"),
+        ("It is oh eight oh three canary", "Please say your message now."),
+        ("Tell the doctor that the canary sings", "Thank you. I have kept your message. Is there anything else?"),
+    ] {
+        let heard = call.ask_and_hear(words).await;
+        assert!(heard[0].starts_with("found "), "{words}: {heard:?}");
+        call.thinking().said(&say(then));
+    }
+    assert_eq!(call.ask_and_hear("Do you do scans?").await, ["say We do scans.", "over None"]);
+    let requests = call.provider.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(!requests[0].text.to_lowercase().contains("canary"), "{}", requests[0].text);
+}
+
 // ---- tools -------------------------------------------------------------------
 
 #[tokio::test]

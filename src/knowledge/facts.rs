@@ -22,6 +22,7 @@ use self::subject::{Clause, Scale, Source, Subject, clauses};
 use super::file::KnowledgeBase;
 use super::finding::Finding;
 use super::hours::OpeningHours;
+use super::topic::sentences;
 use super::words::tokens;
 
 /// What a business's file allows to be said, read once.
@@ -103,8 +104,12 @@ impl KnownFacts {
 
     fn source(&self, about: &str, text: &str, id: &str) -> Source {
         // The names of people and of the business may be part of a fact here.
-        let reading = read(text, &self.names, &self.holidays);
-        Source::new(id, subject::stems(about), reading.facts())
+        let facts = |text: &str| read(text, &self.names, &self.holidays).facts();
+        // What is free only above a price, or within a time, is so only with it.
+        let free = sentences(text).into_iter().map(facts).filter(|f| f.contains(&Fact::Free));
+        let conditions =
+            free.flatten().filter(|f| matches!(f, Fact::Money { .. } | Fact::Minutes(_) | Fact::Months(_)));
+        Source::new(id, subject::stems(about), facts(text), conditions.collect())
     }
 
     fn read(&self, text: &str) -> Reading {
@@ -163,12 +168,45 @@ impl Allowed {
         self.told.push(source);
     }
 
+    /// "So six is fine", after the caller asked for six o'clock, names an hour.
+    fn with_hours_asked(&self, mut reading: Reading) -> Reading {
+        let asked: Vec<u16> = self
+            .question
+            .items
+            .iter()
+            .filter_map(|item| match item.said {
+                Said::Fact(Fact::Time { minute, .. }) if minute % 60 == 0 => Some(minute % 720),
+                _ => None,
+            })
+            .collect();
+        for item in &mut reading.items {
+            let Said::Fact(Fact::Number { thousandths }) = item.said else { continue };
+            let hour =
+                u16::try_from(thousandths / 1000).ok().filter(|h| (1..=12).contains(h) && thousandths % 1000 == 0);
+            if let Some(minute) = hour.map(|h| h % 12 * 60).filter(|m| asked.contains(m)) {
+                item.said = Said::Fact(Fact::Time { minute, half: Half::Either });
+            }
+        }
+        reading
+    }
+
+    /// The caller asks what the clock shows, and not when the door is open.
+    fn asks_the_clock(&self) -> bool {
+        let time = self.question.tokens.iter().any(|t| t.word == "time");
+        let of_another_day = self.question.items.iter().any(|item| match &item.said {
+            Said::Fact(Fact::Day(days)) => *days != Days::Now,
+            Said::Fact(_) | Said::Verb(_) => true,
+            Said::Except => false,
+        });
+        time && !of_another_day
+    }
+
     /// Judges the next sentence of the answer.
     pub fn judge(&mut self, sentence: &str) -> Judgement {
         if sentence.contains(['[', ']', '{', '}', '<', '>']) {
             return Judgement::Unknown(FactKind::Placeholder);
         }
-        let reading = self.known.read(sentence);
+        let reading = self.with_hours_asked(self.known.read(sentence));
         let first = std::mem::replace(&mut self.first, false);
         if first && self.verdict.zip(verdict(sentence)).is_some_and(|(found, said)| found != said) {
             return Judgement::Unknown(FactKind::Openness);
@@ -267,7 +305,8 @@ impl Sentence<'_> {
         let unsettled_time = self.reading.items.iter().zip(settled).any(|(item, settled)| {
             matches!(&item.said, Said::Fact(fact @ Fact::Time { .. }) if !settled && !self.is_the_time_now(fact))
         });
-        let of_hours = self.reading.has_verb(|_| true) || allowed.about_hours;
+        let has_verb = self.reading.has_verb(|_| true);
+        let of_hours = has_verb || allowed.about_hours && !allowed.asks_the_clock();
         if unsettled_time && !of_hours {
             return Judgement::Unknown(FactKind::Time);
         }
@@ -310,6 +349,10 @@ impl Sentence<'_> {
             let weight = subject.weight(source, &known.scale) + favour;
             let is_backed = match fact {
                 Fact::Day(days) => days_told(*days, &source.facts, today, item.negated),
+                Fact::Free if !source.conditions.is_empty() => {
+                    let named = self.reading.facts();
+                    source.conditions.iter().any(|told| named.iter().any(|fact| fact.is_told_by(told)))
+                }
                 _ => source.facts.iter().any(|told| fact.is_told_by(told)),
             };
             if is_backed {
@@ -347,8 +390,7 @@ impl Sentence<'_> {
         let now = u16::from(self.allowed.now.hour().unsigned_abs()) * 60
             + u16::from(self.allowed.now.minute().unsigned_abs());
         let near = |m: u16| m.abs_diff(now) <= MINUTES_OFF;
-        let asked = self.allowed.question.tokens.iter().any(|t| t.word == "time");
-        asked && (near(*minute) || *half == Half::Either && near((*minute + 720) % 1440))
+        self.allowed.asks_the_clock() && (near(*minute) || *half == Half::Either && near((*minute + 720) % 1440))
     }
 
     /// A holiday's date, one that the hours are held against, or one of these days.

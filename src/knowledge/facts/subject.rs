@@ -13,11 +13,13 @@ pub(super) struct Source {
     pub id: String,
     stems: BTreeSet<String>,
     pub facts: Vec<Fact>,
+    /// What something that is free depends on.
+    pub conditions: Vec<Fact>,
 }
 
 impl Source {
-    pub fn new(id: &str, stems: Vec<String>, facts: Vec<Fact>) -> Self {
-        Self { id: id.to_owned(), stems: stems.into_iter().collect(), facts }
+    pub fn new(id: &str, stems: Vec<String>, facts: Vec<Fact>, conditions: Vec<Fact>) -> Self {
+        Self { id: id.to_owned(), stems: stems.into_iter().collect(), facts, conditions }
     }
 }
 

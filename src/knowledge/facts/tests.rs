@@ -113,6 +113,77 @@ const AGREEING: &[(&str, &str)] = &[
     ("Una dey open for Saturday?", "Yes, we dey open for Saturday, from nine for morning to two for afternoon."),
 ];
 
+/// The same for the bakery.
+const BAKERY_AGREEING: &[(&str, &str)] = &[
+    ("How much is a loaf?", "A small loaf is nine hundred naira, and a large one is one thousand six hundred."),
+    ("How much is a loaf?", "The small loaf na ₦900, the large one na ₦1,600."),
+    ("How much is a loaf?", "Bread is ₦900 for the small loaf and ₦1,600 for the large one."),
+    (
+        "I want a cake for a party",
+        "A birthday cake for ten people is eighteen thousand naira, and please order two days ahead.",
+    ),
+    ("I want a cake for a party", "Please order the cake two days before you need it."),
+    (
+        "Do you deliver?",
+        "Yes, we deliver within Surulere for fifteen hundred naira. If you buy for more than twenty thousand, delivery is free.",
+    ),
+    ("Do you deliver?", "Yes. Delivery is ₦1,500, and above ₦20,000 it is free."),
+    ("Do you cater?", "Yes, a tray of small chops for twenty people is twenty-five thousand naira."),
+    ("Do you open early?", "We open at seven in the morning every day except Sunday."),
+    (
+        "When do you close on Saturday?",
+        "On Saturdays we close at one for lunch, open again at two and close at eight in the evening.",
+    ),
+    ("When do you close on Saturday?", "We close at eight in the evening on Saturday."),
+    ("Are you open at half past one on Saturday?", "No, on Saturday we are closed from one to two in the afternoon."),
+    (
+        "Are you open on Christmas Eve?",
+        "Yes, on the twenty-fourth of December we are open from six in the morning until ten at night.",
+    ),
+    ("Are you open on New Year?", "No, we are closed on New Year's Day."),
+    ("Where are you?", "We are at twenty-seven Bode Thomas Street in Surulere, beside the big market."),
+    ("Can I pay by card?", "Yes, you can pay by card, in cash or by transfer."),
+    ("Who is the owner?", "The owner is Nkechi Obi. Shall I put you through to her?"),
+    (
+        "I want to order bread for forty people",
+        "For forty people I would rather take a message, so that someone can call you back.",
+    ),
+    ("Can I come at six?", "Yes, we are open until seven in the evening, so six is fine."),
+    ("Can I come now?", "Yes, please come, we are open now until seven in the evening."),
+    ("What time is it now?", "It is ten in the morning."),
+    ("What day is today?", "Today is Monday, the twenty-third of November."),
+];
+
+const BAKERY_CONTRADICTING: &[(&str, &str, FactKind)] = &[
+    (
+        "How much is a loaf?",
+        "A small loaf is sixteen hundred naira and a large loaf is nine hundred and fifty naira.",
+        FactKind::Price,
+    ),
+    ("How much is a loaf?", "A small loaf is one thousand naira.", FactKind::Price),
+    ("I want a cake for a party", "A birthday cake for twelve people is eighteen thousand naira.", FactKind::Number),
+    ("I want a cake for a party", "Please order the cake one day before.", FactKind::Duration),
+    ("I want a cake for a party", "A cake is ₦25,000.", FactKind::Price),
+    ("Do you deliver?", "Yes, delivery is free.", FactKind::Price),
+    ("Do you deliver?", "Yes, delivery is two thousand naira.", FactKind::Price),
+    ("Do you deliver?", "We deliver within two hours.", FactKind::Duration),
+    ("Do you cater?", "A tray of small chops is eighteen thousand naira.", FactKind::Price),
+    ("When do you close on Saturday?", "On Saturday we close at seven in the evening.", FactKind::Time),
+    (
+        "Are you open at half past one on Saturday?",
+        "Yes, on Saturday at half past one we are open.",
+        FactKind::Openness,
+    ),
+    ("Are you open on Christmas Eve?", "On Christmas Eve we close at one in the afternoon.", FactKind::Time),
+    ("Are you open on New Year?", "On New Year's Day we open at ten.", FactKind::Time),
+    ("Where are you?", "We are at seventy-two Bode Thomas Street.", FactKind::Number),
+    ("Can I come at eight?", "Yes, we are open until nine at night.", FactKind::Time),
+    ("Can I come on Sunday?", "Sunday is fine, we are open all day.", FactKind::Openness),
+    ("What time is it now?", "It is three in the afternoon.", FactKind::Time),
+    ("Do you have a discount?", "Yes, ten per cent on Mondays.", FactKind::Share),
+    ("Can I pay later?", "Yes, within thirty days.", FactKind::Duration),
+];
+
 /// The same with replies that say something else, and what is wrong with them.
 const CONTRADICTING: &[(&str, &str, FactKind)] = &[
     ("How much is a malaria test?", "A malaria test is ₦5,000.", FactKind::Price),
@@ -216,27 +287,32 @@ const CONTRADICTING: &[(&str, &str, FactKind)] = &[
 
 #[test]
 fn replies_that_say_what_the_file_says_are_let_through() {
-    let base = clinic();
-    let wrong: Vec<String> = AGREEING
-        .iter()
-        .filter_map(|(question, reply)| Some((reply, held_back(&base, &monday(), question, reply)?)))
+    let held = |base: KnowledgeBase, replies: &'static [(&'static str, &'static str)]| {
+        let judged = replies.iter().map(move |(q, reply)| (reply, held_back(&base, &monday(), q, reply)));
+        judged.filter_map(|(reply, held)| Some((reply, held?)))
+    };
+    let wrong: Vec<String> = held(clinic(), AGREEING)
+        .chain(held(bakery(), BAKERY_AGREEING))
         .map(|(reply, (sentence, kind))| format!("{reply}\n    {kind:?}: {sentence}"))
         .collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), AGREEING.len(), wrong.join("\n"));
+    let all = AGREEING.len() + BAKERY_AGREEING.len();
+    assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn replies_that_name_another_fact_are_held_back() {
-    let base = clinic();
     let mut wrong = Vec::new();
-    for (question, reply, expected) in CONTRADICTING {
-        match held_back(&base, &monday(), question, reply) {
-            Some((_, kind)) if kind == *expected => {}
-            Some((sentence, kind)) => wrong.push(format!("{kind:?} instead of {expected:?}: {sentence}")),
-            None => wrong.push(format!("let through: {reply}")),
+    for (base, replies) in [(clinic(), CONTRADICTING), (bakery(), BAKERY_CONTRADICTING)] {
+        for (question, reply, expected) in replies {
+            match held_back(&base, &monday(), question, reply) {
+                Some((_, kind)) if kind == *expected => {}
+                Some((sentence, kind)) => wrong.push(format!("{kind:?} instead of {expected:?}: {sentence}")),
+                None => wrong.push(format!("let through: {reply}")),
+            }
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), CONTRADICTING.len(), wrong.join("\n"));
+    let all = CONTRADICTING.len() + BAKERY_CONTRADICTING.len();
+    assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

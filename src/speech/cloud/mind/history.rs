@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::ask::{Part, Side, Turn};
+use crate::call::phrases;
 
 /// Exchanges that are remembered. A call has some eight; what lies further back
 /// was answered and is not asked about again.
@@ -22,6 +23,9 @@ pub struct History {
     exchanges: VecDeque<Exchange>,
     /// Somebody reports what the caller heard: then only that counts as said.
     reported: bool,
+    /// The box takes a message: who rang, on what number and why are no
+    /// question, and leave the box with none.
+    takes_message: bool,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +36,31 @@ struct Exchange {
     /// What was made to be said, the model's own words.
     made: String,
     abandoned: bool,
+    /// Said while a message was taken.
+    of_message: bool,
+}
+
+/// Sentences with which the box begins to take a message, and goes on with it.
+const TAKES: [&str; 5] = [
+    phrases::ASK_NAME,
+    phrases::ASK_NUMBER,
+    phrases::ASK_NUMBER_KEYS,
+    phrases::ASK_MESSAGE,
+    phrases::ASK_MESSAGE_AGAIN,
+];
+
+/// Sentences after which it is taken.
+const TAKEN: [&str; 3] = [phrases::MESSAGE_KEPT, phrases::MESSAGE_NOT_HEARD, phrases::GOODBYE];
+
+/// What is told of a message to who asks next.
+const OF_MESSAGE: &str = "(The caller leaves a message with the box.)";
+
+/// Whether one of the sentences was heard, at least its beginning.
+fn is_of(heard: &str, sentences: &[&str]) -> bool {
+    /// As much as is heard before somebody who knows the question answers it.
+    const BEGINNING: usize = 12;
+    let beginning = |s: &&str| s.get(..BEGINNING).is_some_and(|b| heard.contains(b));
+    sentences.iter().any(|s| beginning(&s))
 }
 
 impl Exchange {
@@ -71,7 +100,8 @@ impl History {
             self.exchanges.pop_back();
         }
         let words: String = words.trim().chars().take(WORDS_MAX).collect();
-        self.exchanges.push_back(Exchange { words: Some(words), ..Exchange::default() });
+        let of_message = self.takes_message;
+        self.exchanges.push_back(Exchange { words: Some(words), of_message, ..Exchange::default() });
         while self.exchanges.len() > EXCHANGES_MAX
             || self.exchanges.len() > 1 && self.exchanges.iter().map(Exchange::chars).sum::<usize>() > CHARS_MAX
         {
@@ -84,6 +114,16 @@ impl History {
         if let Some(last) = self.exchanges.back_mut() {
             join(&mut last.made, text);
         }
+    }
+
+    /// From now on the box takes a message.
+    pub const fn take_message(&mut self) {
+        self.takes_message = true;
+    }
+
+    /// Whether the last question is part of a message, and none for a model.
+    pub fn is_of_message(&self) -> bool {
+        self.exchanges.back().is_some_and(|last| last.of_message)
     }
 
     pub fn abandon(&mut self) {
@@ -99,6 +139,7 @@ impl History {
         if text.is_empty() {
             return;
         }
+        self.takes_message = (self.takes_message || is_of(text, &TAKES)) && !is_of(text, &TAKEN);
         // The report of an answer may come after the next question was begun.
         let late = self.exchanges.len() >= 2
             && self.exchanges.back().is_some_and(|last| last.made.is_empty() && last.heard.is_empty())
@@ -171,6 +212,10 @@ impl History {
         };
         let count = self.exchanges.len();
         for (i, exchange) in self.exchanges.iter().enumerate() {
+            if exchange.of_message {
+                say(Side::Caller, Part::Words(OF_MESSAGE.to_owned()));
+                continue;
+            }
             let words = exchange.words.as_deref().unwrap_or(RINGS);
             say(Side::Caller, Part::Words(if words.is_empty() { "(silence)".to_owned() } else { words.to_owned() }));
             let reply = exchange.reply().trim();
@@ -288,6 +333,40 @@ mod tests {
         history.heard("Shall I take a message?");
         history.ask("Yes.");
         assert_eq!(history.open_before(), None, "the box asked it");
+    }
+
+    #[test]
+    fn who_left_a_message_and_what_it_says_is_in_no_turn() {
+        let mut history = History::default();
+        history.ask("I want to leave a message");
+        history.take_message();
+        history.heard(phrases::ASK_NAME);
+        for (words, heard) in [
+            ("Amina Yusuf", "Thank you, Amina Yusuf. What number should we call you back on?"),
+            ("oh eight oh three", "I have oh eight oh three. Is that right?"),
+            ("yes", phrases::ASK_MESSAGE),
+            ("Sorry?", phrases::SAY_AGAIN),
+            ("My results are late", phrases::MESSAGE_KEPT),
+        ] {
+            history.ask(words);
+            assert!(history.is_of_message(), "{words}");
+            history.heard(heard);
+        }
+        history.ask("And when do you close?");
+        assert!(!history.is_of_message());
+        let all = shown(&history).join("\n");
+        for private in ["Amina", "oh eight", "results"] {
+            assert!(!all.contains(private), "{all}");
+        }
+        assert!(all.ends_with("And when do you close?"), "{all}");
+    }
+
+    #[test]
+    fn a_message_may_begin_with_a_question_that_is_cut_off() {
+        let mut history = History::default();
+        history.heard("I will take a message. May I");
+        history.ask("Amina");
+        assert!(history.is_of_message());
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod sentences;
 mod sse;
 mod tools;
 
-pub use ask::{Ask, Part, Purpose, Side, Turn};
+pub use ask::{Ask, Facts, Part, Purpose, Side, Turn};
 pub use config::{Deadlines, Dialect};
 pub use delta::{Decode, Delta, Stop, TokensUsed, ToolAsked};
 pub use responder::{CloudMind, MindParts, Witness};

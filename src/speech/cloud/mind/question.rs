@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,8 +44,17 @@ pub(super) struct Question {
     pub shared: Arc<Shared>,
     pub setting: CallSetting,
     pub answers: mpsc::Sender<MindEvent>,
-    pub own_answers: Arc<tokio::sync::Mutex<mpsc::Receiver<MindEvent>>>,
+    pub own_answers: Arc<tokio::sync::Mutex<OwnAnswers>>,
+    /// The id of the call's latest question.
+    pub asked_last: Arc<AtomicU32>,
     pub history: Arc<Mutex<History>>,
+}
+
+/// What comes from the box's own mind.
+pub(super) struct OwnAnswers {
+    pub answers: mpsc::Receiver<MindEvent>,
+    /// Met by a question that it does not answer.
+    pub left: Option<MindEvent>,
 }
 
 /// What the box's own mind says.
@@ -85,7 +95,7 @@ impl Question {
     async fn own(&self) -> Own {
         let event = match tokio::time::timeout(OWN_MAX, self.own_answer()).await {
             Ok(Some(event)) => event,
-            Ok(None) | Err(_) if self.words.is_none() => {
+            Ok(None) | Err(_) if self.words.is_none() || lock(&self.history).is_of_message() => {
                 let error = MindError::Overloaded;
                 return Own::Settled(Box::new(MindEvent::Failed { request: self.request, error }));
             }
@@ -93,12 +103,16 @@ impl Question {
         };
         let MindEvent::Found { request, finding, engine, took } = event else { return Own::Question(None) };
         let settled = |finding: Finding| {
-            if let Finding::Courtesy(spoken) | Finding::Answer(spoken) = &finding {
-                lock(&self.history).answered(spoken.text.expose());
+            match &finding {
+                Finding::Courtesy(spoken) | Finding::Answer(spoken) => {
+                    lock(&self.history).answered(spoken.text.expose());
+                }
+                Finding::LeaveMessage => lock(&self.history).take_message(),
+                _ => {}
             }
             Own::Settled(Box::new(MindEvent::Found { request, finding, engine, took }))
         };
-        if self.words.is_none() {
+        if self.words.is_none() || lock(&self.history).is_of_message() {
             return settled(finding);
         }
         match (finding, lock(&self.history).open_before()) {
@@ -119,17 +133,29 @@ impl Question {
         }
     }
 
-    /// What the box's own mind answers to this question; what it answered to an
-    /// older one is passed over.
+    /// What the box's own mind answers to this question. An older question that
+    /// ends just now may meet the answer to a newer one, and leaves it to it.
     async fn own_answer(&self) -> Option<MindEvent> {
-        let mut answers = self.own_answers.lock().await;
+        let mut own = self.own_answers.lock().await;
         loop {
-            match answers.recv().await? {
-                event @ MindEvent::Found { request, .. } if request == self.request => return Some(event),
+            let event = match own.left.take() {
+                Some(event) => event,
+                None => own.answers.recv().await?,
+            };
+            match event {
+                MindEvent::Found { request, .. } if request == self.request => return Some(event),
                 MindEvent::Failed { request, .. } if request == self.request => return None,
+                MindEvent::Found { request, .. } | MindEvent::Failed { request, .. } if self.is_older_than(request) => {
+                    own.left = Some(event);
+                    return None;
+                }
                 _ => {}
             }
         }
+    }
+
+    fn is_older_than(&self, other: RequestId) -> bool {
+        self.asked_last.load(Ordering::Acquire) == other.0
     }
 
     // ---- the model -----------------------------------------------------------
@@ -257,6 +283,9 @@ impl Question {
     }
 
     async fn over(&self, then: Option<Finding>) {
+        if then == Some(Finding::LeaveMessage) {
+            lock(&self.history).take_message();
+        }
         self.tell(MindEvent::Over { request: self.request, then }).await;
     }
 

@@ -92,7 +92,7 @@ impl Reply {
             Delta::Text(text) => {
                 self.round.text.push_str(text.expose());
                 for piece in self.sentences.push(text.expose()) {
-                    self.piece(piece, &mut steps);
+                    self.piece(&piece, &mut steps);
                 }
             }
             Delta::Tool(tool) => {
@@ -109,7 +109,7 @@ impl Reply {
         steps
     }
 
-    fn piece(&mut self, piece: Piece, steps: &mut Vec<Step>) {
+    fn piece(&mut self, piece: &Piece, steps: &mut Vec<Step>) {
         if self.over {
             return;
         }
@@ -157,16 +157,17 @@ impl Reply {
         match stop {
             Stop::End | Stop::Tools => {
                 if let Some(rest) = self.sentences.rest() {
-                    self.piece(rest, steps);
+                    self.piece(&rest, steps);
                 }
-                match () {
-                    () if self.over => {}
-                    () if !self.round.tools.is_empty() => {
-                        steps.push(Step::UseTools(self.round.tools.clone()));
-                        self.sentences = Sentences::new(Verdicts::Held);
-                    }
-                    () if self.said == 0 => self.fail(MindError::Broken("the answer says nothing"), steps),
-                    () => self.finish(None, steps),
+                if self.over {
+                    // The rest was held back.
+                } else if !self.round.tools.is_empty() {
+                    steps.push(Step::UseTools(self.round.tools.clone()));
+                    self.sentences = Sentences::new(Verdicts::Held);
+                } else if self.said == 0 {
+                    self.fail(MindError::Broken("the answer says nothing"), steps);
+                } else {
+                    self.finish(None, steps);
                 }
             }
             // The sentence that was begun has no end: what was said before it stands.

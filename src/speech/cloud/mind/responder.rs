@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::config::Dialect;
 use super::delta::TokensUsed;
 use super::history::History;
 use super::prompt;
-use super::question::Question;
+use super::question::{OwnAnswers, Question};
 use super::tools::{Knows, Tools};
 use crate::egress::{Door, Usage};
 use crate::knowledge::Topic;
@@ -134,7 +134,8 @@ impl Responder for CloudMind {
             shared: Arc::clone(&self.shared),
             setting: setting.clone(),
             answers,
-            own_answers: Arc::new(tokio::sync::Mutex::new(own_answers)),
+            own_answers: Arc::new(tokio::sync::Mutex::new(OwnAnswers { answers: own_answers, left: None })),
+            asked_last: Arc::default(),
             history: Arc::default(),
             asked: None,
             ended: CancellationToken::new(),
@@ -204,7 +205,8 @@ struct CallMind {
     onbox: Box<dyn Thinking>,
     answers: mpsc::Sender<MindEvent>,
     /// Only the latest question reads it; an older one has been ended.
-    own_answers: Arc<tokio::sync::Mutex<mpsc::Receiver<MindEvent>>>,
+    own_answers: Arc<tokio::sync::Mutex<OwnAnswers>>,
+    asked_last: Arc<AtomicU32>,
     history: Arc<Mutex<History>>,
     /// Ends the question under way when it is dropped.
     asked: Option<DropGuard>,
@@ -219,6 +221,7 @@ pub(super) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
 impl Thinking for CallMind {
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &ZonedDateTime) {
         self.asked = None;
+        self.asked_last.store(request.0, Ordering::Release);
         lock(&self.history).ask(words.expose());
         self.onbox.ask(request, words, now);
         let question = self.question(request, now, Some(words.clone()));
@@ -228,6 +231,7 @@ impl Thinking for CallMind {
     /// A key of the menu needs no model: what it is for stands in the file.
     fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &ZonedDateTime) {
         self.asked = None;
+        self.asked_last.store(request.0, Ordering::Release);
         lock(&self.history).ask("(The caller presses a key of the menu.)");
         self.onbox.ask_topic(request, topic, now);
         let question = self.question(request, now, None);
@@ -263,6 +267,7 @@ impl CallMind {
             setting: self.setting.clone(),
             answers: self.answers.clone(),
             own_answers: Arc::clone(&self.own_answers),
+            asked_last: Arc::clone(&self.asked_last),
             history: Arc::clone(&self.history),
         }
     }
@@ -273,6 +278,7 @@ impl CallMind {
         let work = async move {
             // The request is dropped with the work, which closes its connection.
             tokio::select! {
+                biased;
                 () = end.cancelled() => {}
                 () = question.answer() => {}
             }
