@@ -10,7 +10,11 @@ use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_P
 use milu::residency::{CallerWishes, DataClass, MISTAKES_MAX, Policy, Verdict};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
 use milu::speech::EarsEvent;
+use milu::speech::cloud::anthropic::AnswerEvents;
 use milu::speech::cloud::deepgram::{Api, Assembly, Bounds, Message, OtherJudge, Step};
+use milu::speech::cloud::mind::{Decode, Delta};
+use milu::speech::cloud::openai::ChunkEvents;
+use milu::terms::Moment;
 use milu::terms::{Moment, RequestId};
 
 /// The payload type that stands for telephone events here.
@@ -209,4 +213,25 @@ fn answers(assembly: &mut Assembly, asked: u32) -> u32 {
         }
     }
     answers
+}
+
+/// The stream of a model's answer, in both dialects, whole and in pieces. It
+/// gives the same whatever its split, and ends exactly once.
+pub fn anthropic_events(bytes: &[u8]) {
+    let claude = || Box::new(AnswerEvents::default()) as Box<dyn Decode>;
+    let others = || Box::new(ChunkEvents::default()) as Box<dyn Decode>;
+    let makers: [&dyn Fn() -> Box<dyn Decode>; 2] = [&claude, &others];
+    for maker in makers {
+        let whole = deltas(maker(), bytes, bytes.len().max(1));
+        assert_eq!(whole, deltas(maker(), bytes, 7), "the split of the bytes does not matter");
+        let ends = whole.iter().filter(|d| matches!(d, Delta::Over(_) | Delta::Failed(_))).count();
+        assert_eq!(ends, 1, "an answer ends once");
+        assert!(matches!(whole.last(), Some(Delta::Over(_) | Delta::Failed(_))), "and nothing follows");
+    }
+}
+
+fn deltas(mut decoder: Box<dyn Decode>, bytes: &[u8], size: usize) -> Vec<Delta> {
+    let mut found: Vec<Delta> = bytes.chunks(size).flat_map(|piece| decoder.feed(piece)).collect();
+    found.extend(decoder.finish());
+    found
 }

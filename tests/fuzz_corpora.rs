@@ -70,3 +70,8 @@ fn no_residency_policy_breaks_a_promise_or_is_refused_without_a_place() {
 fn no_message_of_the_ears_leaves_a_question_without_its_one_answer() {
     replay("deepgram_messages", entries::deepgram_messages);
 }
+
+#[test]
+fn no_models_answer_ends_twice_or_depends_on_its_split() {
+    replay("anthropic_events", entries::anthropic_events);
+}

@@ -4,6 +4,7 @@
 
 mod bm25;
 mod clauses;
+pub mod facts;
 mod file;
 mod find;
 mod finding;

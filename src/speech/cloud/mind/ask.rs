@@ -1,0 +1,212 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::config::Dialect;
+use super::tools::Tool;
+use crate::egress::HttpRequest;
+use crate::residency::{Payload, Redact};
+
+/// What is said of a part that has nothing left when identifiers are gone: no
+/// provider takes an empty one.
+const NOTHING_LEFT: &str = "(left out)";
+
+/// One question on its way out: everything that the request holds, in parts of
+/// plain text, so that identifiers are taken out of words and not out of JSON.
+#[derive(Clone)]
+pub struct Ask {
+    pub dialect: Arc<Dialect>,
+    pub purpose: Purpose,
+    /// The instructions and the business's knowledge, the same for each call.
+    pub knowledge: Arc<str>,
+    /// The same for each call of a day.
+    pub today: String,
+    pub tools: Vec<Tool>,
+    pub turns: Vec<Turn>,
+    /// Where it is to be computed, if the policy asks for a place.
+    pub region: Option<String>,
+    /// Whether the business's own facts stay as they are when identifiers are
+    /// taken out of the caller's words.
+    pub facts: Facts,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// The provider reads the knowledge before there is a question.
+    Warm,
+    Answer,
+    /// An answer without any more tools.
+    LastAnswer,
+}
+
+/// What the policy says of the business's own facts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Facts {
+    Stay,
+    AreRedactedToo,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    Caller,
+    Model,
+}
+
+/// What one side says in one go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Turn {
+    pub side: Side,
+    pub parts: Vec<Part>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub enum Part {
+    /// What was said, by the caller or by the box.
+    Words(String),
+    /// What the box tells the model: the time, its own finding.
+    Told(String),
+    /// A thought of the model, as the provider's JSON.
+    Thought(String),
+    Use {
+        id: String,
+        name: String,
+        /// Names and values of the input.
+        input: Vec<(String, String)>,
+    },
+    Result {
+        id: String,
+        text: String,
+        refused: bool,
+    },
+}
+
+impl Part {
+    fn redacted(self, redact: &dyn Redact, facts: Facts) -> Option<Self> {
+        let words = |text: String| {
+            let text = redact.redact(&text);
+            if text.trim().is_empty() { NOTHING_LEFT.to_owned() } else { text }
+        };
+        let fact = |text: String| if facts == Facts::Stay { text } else { words(text) };
+        Some(match self {
+            Self::Words(text) => Self::Words(words(text)),
+            Self::Told(text) => Self::Told(fact(text)),
+            // It may repeat the caller's words and bears a signature over them.
+            Self::Thought(_) => return None,
+            Self::Use { id, name, input } => {
+                Self::Use { id, name, input: input.into_iter().map(|(name, value)| (name, words(value))).collect() }
+            }
+            Self::Result { id, text, refused } => Self::Result { id, text: fact(text), refused },
+        })
+    }
+}
+
+impl Payload for Ask {
+    fn redacted(mut self, redact: &dyn Redact) -> Option<Self> {
+        for turn in &mut self.turns {
+            let parts = std::mem::take(&mut turn.parts);
+            turn.parts = parts.into_iter().filter_map(|part| part.redacted(redact, self.facts)).collect();
+        }
+        if self.facts == Facts::AreRedactedToo {
+            self.knowledge = redact.redact(&self.knowledge).into();
+            self.today = redact.redact(&self.today);
+        }
+        Some(self)
+    }
+}
+
+impl From<Ask> for HttpRequest {
+    fn from(ask: Ask) -> Self {
+        let dialect = Arc::clone(&ask.dialect);
+        dialect.request(&ask)
+    }
+}
+
+/// It holds a caller's words.
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("purpose", &self.purpose).field("turns", &self.turns.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Ask {
+    /// For tests of how a question is written.
+    pub fn for_tests() -> Self {
+        use crate::residency::{DestinationId, Host};
+        use crate::speech::cloud::openai::OpenAiConfig;
+        let (id, host) = (DestinationId::parse("lan-mind").unwrap(), Host::parse("mind.lan").unwrap());
+        Self {
+            dialect: Arc::new(Dialect::OpenAi(OpenAiConfig::new(id, host, "m".to_owned()))),
+            purpose: Purpose::Answer,
+            knowledge: "".into(),
+            today: String::new(),
+            tools: vec![],
+            turns: vec![],
+            region: None,
+            facts: Facts::Stay,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoDigits;
+
+    impl Redact for NoDigits {
+        fn redact(&self, text: &str) -> String {
+            text.chars().filter(|c| !c.is_ascii_digit()).collect()
+        }
+    }
+
+    fn ask(facts: Facts) -> Ask {
+        let part = |text: &str| text.to_owned();
+        Ask {
+            knowledge: "WhatsApp 0803".into(),
+            today: "On the 23rd".to_owned(),
+            facts,
+            turns: vec![Turn {
+                side: Side::Caller,
+                parts: vec![
+                    Part::Words(part("my card is 5061")),
+                    Part::Words(part("5061")),
+                    Part::Told(part("It is 10:00.")),
+                    Part::Thought(part("{\"thinking\":\"5061\"}")),
+                    Part::Use { id: part("t1"), name: part("look_up"), input: vec![(part("q1"), part("card 5061"))] },
+                    Part::Result { id: part("t1"), text: part("It costs 15000."), refused: false },
+                ],
+            }],
+            ..Ask::for_tests()
+        }
+    }
+
+    #[test]
+    fn identifiers_are_taken_out_of_words_and_structure_stays() {
+        let redacted = ask(Facts::Stay).redacted(&NoDigits).unwrap();
+        let parts = &redacted.turns[0].parts;
+        let owned = |text: &str| text.to_owned();
+        assert!(parts[0] == Part::Words(owned("my card is ")));
+        assert!(parts[1] == Part::Words(owned(NOTHING_LEFT)), "an empty part is refused by providers");
+        assert!(parts[2] == Part::Told(owned("It is 10:00.")));
+        assert!(
+            parts[3]
+                == Part::Use { id: owned("t1"), name: owned("look_up"), input: vec![(owned("q1"), owned("card "))] }
+        );
+        assert!(parts[4] == Part::Result { id: owned("t1"), text: owned("It costs 15000."), refused: false });
+        assert_eq!((parts.len(), &*redacted.knowledge), (5, "WhatsApp 0803"));
+    }
+
+    #[test]
+    fn the_businesss_own_facts_are_redacted_where_the_policy_says_so() {
+        let redacted = ask(Facts::AreRedactedToo).redacted(&NoDigits).unwrap();
+        assert_eq!((&*redacted.knowledge, redacted.today.as_str()), ("WhatsApp ", "On the rd"));
+        let written = HttpRequest::from(redacted);
+        let body = String::from_utf8(written.body.into_exposed()).unwrap();
+        assert!(!body.contains("5061") && !body.contains("0803") && !body.contains("15000"), "{body}");
+    }
+
+    #[test]
+    fn a_question_does_not_print() {
+        assert!(!format!("{:?}", ask(Facts::Stay)).contains("5061"));
+    }
+}

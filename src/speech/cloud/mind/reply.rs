@@ -1,0 +1,293 @@
+use std::sync::Arc;
+
+use jiff::ZonedDateTime;
+
+use super::delta::{Delta, Stop, TokensUsed, ToolAsked};
+use super::sentences::{Ends, Piece, Sentences, Verdicts};
+use crate::knowledge::facts::{Allowed, FactKind, Judgement, KnownFacts};
+use crate::knowledge::{Finding, Spoken, as_spoken};
+use crate::speech::MindError;
+use crate::terms::Private;
+
+/// Characters of one answer. More is a speech; it ends after the sentence.
+const SAID_MAX: usize = 1200;
+
+/// Tools that one answer may use at once.
+const TOOLS_MAX: usize = 4;
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    Say(Spoken),
+    /// A sentence was held back, for a fact of this kind.
+    HeldBack(FactKind),
+    Used(TokensUsed),
+    /// The tools are to be used, and what they say asked with.
+    UseTools(Vec<ToolAsked>),
+    /// The answer is over. Nothing follows.
+    Over(Option<Finding>),
+    /// Nothing follows.
+    Fail(MindError),
+}
+
+/// One answer as it forms: from what the model writes to what may be said.
+pub struct Reply {
+    sentences: Sentences,
+    allowed: Allowed,
+    finding: Option<Finding>,
+    /// The part of the current sentence that was said ahead.
+    ahead: String,
+    said: usize,
+    /// What the model wrote and used in this round, for the next one.
+    round: Round,
+    over: bool,
+}
+
+/// What a model did before it asked for tools.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Round {
+    pub thoughts: Vec<Private<String>>,
+    pub text: String,
+    pub tools: Vec<ToolAsked>,
+}
+
+impl Reply {
+    pub fn new(known: Arc<KnownFacts>, now: &ZonedDateTime, question: &str, finding: Option<Finding>) -> Self {
+        let of_hours = matches!(&finding, Some(Finding::Answer(a)) if a.entry.as_deref() == Some("hours"));
+        let allowed = Allowed::new(known, now, question, finding.as_ref());
+        let verdicts = if of_hours { Verdicts::Held } else { Verdicts::Free };
+        Self {
+            sentences: Sentences::new(verdicts),
+            allowed,
+            finding,
+            ahead: String::new(),
+            said: 0,
+            round: Round::default(),
+            over: false,
+        }
+    }
+
+    /// What a tool answered may be said from here on.
+    pub fn tool_said(&mut self, text: &str) {
+        self.allowed.tool_said(text);
+    }
+
+    /// Whether a text that the model wrote for somebody names only what is known.
+    pub fn may_write(&mut self, text: &str) -> bool {
+        !matches!(self.allowed.judge(text), Judgement::Unknown(_))
+    }
+
+    /// What the model did since it was asked last.
+    pub fn take_round(&mut self) -> Round {
+        std::mem::take(&mut self.round)
+    }
+
+    pub fn take(&mut self, delta: Delta) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match delta {
+            Delta::Used(used) => steps.push(Step::Used(used)),
+            _ if self.over => {}
+            Delta::Thinking => {}
+            Delta::Thought(thought) => self.round.thoughts.push(thought),
+            Delta::Text(text) => {
+                self.round.text.push_str(text.expose());
+                for piece in self.sentences.push(text.expose()) {
+                    self.piece(&piece, &mut steps);
+                }
+            }
+            Delta::Tool(tool) => {
+                if self.round.tools.len() < TOOLS_MAX {
+                    self.round.tools.push(tool);
+                }
+            }
+            Delta::Over(stop) => self.end(stop, &mut steps),
+            Delta::Failed(error) => {
+                self.over = true;
+                steps.push(Step::Fail(error));
+            }
+        }
+        steps
+    }
+
+    fn piece(&mut self, piece: &Piece, steps: &mut Vec<Step>) {
+        if self.over {
+            return;
+        }
+        let whole = format!("{}{}{}", self.ahead, if self.ahead.is_empty() { "" } else { " " }, piece.text);
+        match piece.ends {
+            Ends::Clause => self.ahead = whole,
+            Ends::Sentence => {
+                self.ahead.clear();
+                if let Judgement::Unknown(kind) = self.allowed.judge(&whole) {
+                    steps.push(Step::HeldBack(kind));
+                    return self.replace(steps);
+                }
+            }
+        }
+        self.say(&piece.text, None, steps);
+        if self.said > SAID_MAX && self.ahead.is_empty() {
+            self.finish(None, steps);
+        }
+    }
+
+    fn say(&mut self, text: &str, entry: Option<String>, steps: &mut Vec<Step>) {
+        self.said += text.len();
+        steps.push(Step::Say(Spoken { text: Private::new(as_spoken(text)), entry }));
+    }
+
+    fn finish(&mut self, then: Option<Finding>, steps: &mut Vec<Step>) {
+        self.over = true;
+        steps.push(Step::Over(then));
+    }
+
+    /// The box's own words instead of the model's.
+    fn replace(&mut self, steps: &mut Vec<Step>) {
+        match self.finding.take() {
+            Some(Finding::Answer(spoken)) => {
+                steps.push(Step::Say(spoken));
+                self.finish(None, steps);
+            }
+            Some(maybe @ Finding::Maybe { .. }) => self.finish(Some(maybe), steps),
+            // "I am sorry, I do not know that. Would you like to leave a message …?"
+            _ => self.finish(Some(Finding::Unknown), steps),
+        }
+    }
+
+    fn end(&mut self, stop: Stop, steps: &mut Vec<Step>) {
+        match stop {
+            Stop::End | Stop::Tools => {
+                if let Some(rest) = self.sentences.rest() {
+                    self.piece(&rest, steps);
+                }
+                if self.over {
+                    // The rest was held back.
+                } else if !self.round.tools.is_empty() {
+                    steps.push(Step::UseTools(self.round.tools.clone()));
+                    self.sentences = Sentences::new(Verdicts::Held);
+                } else if self.said == 0 {
+                    self.fail(MindError::Broken("the answer says nothing"), steps);
+                } else {
+                    self.finish(None, steps);
+                }
+            }
+            // The sentence that was begun has no end: what was said before it stands.
+            Stop::Length | Stop::Refusal if !self.ahead.is_empty() => self.replace(steps),
+            Stop::Length | Stop::Refusal if self.said > 0 => self.finish(None, steps),
+            Stop::Length => self.fail(MindError::Broken("the answer has no whole sentence"), steps),
+            Stop::Refusal => self.fail(MindError::Declined, steps),
+        }
+    }
+
+    fn fail(&mut self, error: MindError, steps: &mut Vec<Step>) {
+        self.over = true;
+        steps.push(Step::Fail(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection};
+    use jiff::civil::datetime;
+    use jiff::tz::TimeZone;
+
+    fn reply(question: &str) -> Reply {
+        let text = include_str!("../../../../firmware-config/knowledge/clinic.toml");
+        let index = KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", text).unwrap(), None);
+        let now =
+            datetime(2026, 11, 23, 10, 0, 0, 0).to_zoned_datetime(TimeZone::get("Africa/Lagos").unwrap()).unwrap();
+        let finding = index.find(question, &[], &Recollection::default(), &now).finding;
+        Reply::new(Arc::new(KnownFacts::new(index.base())), &now, question, Some(finding))
+    }
+
+    fn text(text: &str) -> Delta {
+        Delta::Text(Private::new(text.to_owned()))
+    }
+
+    fn tool(name: &str) -> Delta {
+        Delta::Tool(ToolAsked { id: "t1".to_owned(), name: name.to_owned(), input: Private::default() })
+    }
+
+    fn steps(question: &str, deltas: Vec<Delta>) -> Vec<String> {
+        let mut reply = reply(question);
+        let steps = deltas.into_iter().flat_map(|delta| reply.take(delta)).collect::<Vec<_>>();
+        let show = |step: &Step| match step {
+            Step::Say(spoken) => format!("say {}", spoken.text.expose()),
+            Step::UseTools(tools) => format!("use {}", tools.len()),
+            other => format!("{other:?}"),
+        };
+        steps.iter().map(show).collect()
+    }
+
+    #[test]
+    fn sentences_go_out_as_they_form_with_their_numbers_in_words() {
+        let deltas =
+            vec![text("The test is ₦3,5"), text("00. You wait thirty"), text(" minutes."), Delta::Over(Stop::End)];
+        let expected =
+            ["say The test is three thousand, five hundred naira.", "say You wait thirty minutes.", "Over(None)"];
+        assert_eq!(steps("How much is a malaria test?", deltas), expected);
+    }
+
+    #[test]
+    fn a_wrong_fact_is_never_said_and_the_boxs_own_words_are() {
+        let deltas =
+            vec![text("For that malaria test you pay, "), text("well, ₦5,000. Come at nine."), Delta::Over(Stop::End)];
+        let expected = [
+            "HeldBack(Price)",
+            "say Yes, we test for malaria here. The test is three thousand, five hundred naira and the result is ready in thirty minutes.",
+            "Over(None)",
+        ];
+        let found = steps("How much is a malaria test?", deltas);
+        assert_eq!(found[found.len() - 3..], expected, "{found:?}");
+        assert!(found.len() <= 4 && !found.concat().contains("nine"));
+    }
+
+    #[test]
+    fn without_words_of_its_own_the_box_offers_a_message() {
+        let deltas = vec![text("We have twelve ambulances for that. "), Delta::Over(Stop::End)];
+        assert_eq!(steps("Do you sell cars?", deltas), ["HeldBack(Number)", "Over(Some(Unknown))"]);
+    }
+
+    #[test]
+    fn what_breaks_off_ends_after_its_last_whole_sentence() {
+        for stop in [Stop::Length, Stop::Refusal] {
+            let deltas = vec![text("Yes, we test for malaria here. The test is three thou"), Delta::Over(stop)];
+            assert_eq!(steps("Malaria test?", deltas), ["say Yes, we test for malaria here.", "Over(None)"]);
+        }
+        assert_eq!(steps("Malaria test?", vec![text("I can"), Delta::Over(Stop::Refusal)]), ["Fail(Declined)"]);
+        let cut = steps("Malaria test?", vec![text("Well the test"), Delta::Over(Stop::Length)]);
+        assert_eq!(cut, ["Fail(Broken(\"the answer has no whole sentence\"))"]);
+    }
+
+    #[test]
+    fn a_clause_that_went_ahead_is_not_left_hanging() {
+        let deltas = vec![text("Our laboratory does blood tests, and it"), Delta::Over(Stop::Length)];
+        let found = steps("Do you do blood tests?", deltas);
+        assert_eq!(found[0], "say Our laboratory does blood tests,");
+        assert!(found[1].starts_with("say Our laboratory does blood, urine and sugar tests"), "{found:?}");
+        assert_eq!(found[2..], ["Over(None)"]);
+    }
+
+    #[test]
+    fn tools_are_used_after_what_was_said_before_them() {
+        let deltas = vec![Delta::Thinking, text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
+        assert_eq!(steps("Are you open at Easter?", deltas), ["say Let me look.", "use 1"]);
+    }
+
+    #[test]
+    fn an_answer_of_nothing_is_a_failure() {
+        assert_eq!(
+            steps("Hm?", vec![text(" \n"), Delta::Over(Stop::End)]),
+            ["Fail(Broken(\"the answer says nothing\"))"]
+        );
+        let broken = steps("Hm?", vec![Delta::Failed(MindError::Unreachable), text("more")]);
+        assert_eq!(broken, ["Fail(Unreachable)"]);
+    }
+
+    #[test]
+    fn a_speech_is_ended() {
+        let deltas = vec![text(&"We are glad that you ring us. ".repeat(100)), Delta::Over(Stop::End)];
+        let found = steps("Hm?", deltas);
+        assert!(found.len() < 60 && found.last().is_some_and(|s| s == "Over(None)"), "{}", found.len());
+    }
+}

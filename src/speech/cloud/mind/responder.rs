@@ -1,0 +1,350 @@
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::ZonedDateTime;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use super::ask::{Ask, Facts, Purpose};
+use super::config::Dialect;
+use super::delta::TokensUsed;
+use super::history::History;
+use super::prompt;
+use super::question::{OwnAnswers, Question};
+use super::tools::{Knows, Tools};
+use crate::egress::{Door, Usage};
+use crate::knowledge::Topic;
+use crate::knowledge::facts::{FactKind, KnownFacts};
+use crate::residency::{DataClass, Verdict};
+use crate::speech::onbox::MomentSource;
+use crate::speech::{CallSetting, MindEvent, Responder, Thinking};
+use crate::terms::{CallId, Moment, Private, RequestId};
+
+/// What a question holds: the caller's words, what the box said, and the
+/// business's own facts. The caller's number is not among it.
+pub(super) const QUESTION: [DataClass; 3] = [DataClass::Transcript, DataClass::Reply, DataClass::Knowledge];
+
+/// Answers of the box's own mind on their way; it has one question at a time.
+const OWN_ANSWERS: usize = 16;
+
+/// The provider keeps the knowledge for an hour after its last use; it is read
+/// to it again somewhat before.
+const WARM_FOR: Duration = Duration::from_secs(50 * 60);
+
+/// How long reading the knowledge may take; nobody waits for it.
+const WARMING_MAX: Duration = Duration::from_secs(20);
+
+/// An answer of one token.
+const WARM_ANSWER_MAX: usize = 64 * 1024;
+
+/// Who hears of what a mind does besides answering. Nothing here waits.
+pub trait Witness: Send + Sync {
+    /// What an answer cost, and where the provider says that it was computed.
+    fn used(&self, _call: Option<CallId>, _model: &str, _used: &TokensUsed) {}
+
+    /// A sentence was held back, because it named a fact that is not known.
+    fn held_back(&self, _call: Option<CallId>, _kind: FactKind) {}
+}
+
+/// A witness who forgets.
+impl Witness for () {}
+
+/// What a mind is made of.
+pub struct MindParts {
+    pub dialect: Dialect,
+    pub door: Door,
+    /// The box's own mind, which is asked first.
+    pub onbox: Arc<dyn Responder>,
+    pub knows: Arc<dyn Knows>,
+    pub tools: Arc<dyn Tools>,
+    pub witness: Arc<dyn Witness>,
+    pub tasks: TaskTracker,
+    pub runtime: Handle,
+    pub now: MomentSource,
+}
+
+/// A language model behind the door, with the box's own mind beside it. Cheap
+/// to share; it serves all calls.
+pub struct CloudMind {
+    shared: Arc<Shared>,
+}
+
+/// What all calls share.
+pub(super) struct Shared {
+    pub dialect: Arc<Dialect>,
+    pub door: Door,
+    pub onbox: Arc<dyn Responder>,
+    pub knows: Arc<dyn Knows>,
+    pub tools: Arc<dyn Tools>,
+    pub witness: Arc<dyn Witness>,
+    pub known: Arc<KnownFacts>,
+    pub knowledge: Arc<str>,
+    pub now: MomentSource,
+    tasks: TaskTracker,
+    runtime: Handle,
+    /// When the provider was last read the knowledge.
+    warmed: Mutex<Option<Moment>>,
+    /// It computed elsewhere than the policy asks: nothing more is sent to it.
+    strayed: AtomicBool,
+}
+
+impl CloudMind {
+    pub fn new(parts: MindParts) -> Self {
+        let base = parts.knows.index().base();
+        let shared = Shared {
+            known: Arc::new(KnownFacts::new(base)),
+            knowledge: prompt::knowledge(base).into(),
+            dialect: Arc::new(parts.dialect),
+            door: parts.door,
+            onbox: parts.onbox,
+            knows: parts.knows,
+            tools: parts.tools,
+            witness: parts.witness,
+            now: parts.now,
+            tasks: parts.tasks,
+            runtime: parts.runtime,
+            warmed: Mutex::default(),
+            strayed: AtomicBool::new(false),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl fmt::Debug for CloudMind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudMind").field("name", &self.shared.dialect.name()).finish_non_exhaustive()
+    }
+}
+
+impl Responder for CloudMind {
+    fn name(&self) -> &'static str {
+        self.shared.dialect.name()
+    }
+
+    /// Opens it when the call is offered: while it rings, the provider reads the
+    /// business's knowledge and a connection is made.
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
+        let (tell, own_answers) = mpsc::channel(OWN_ANSWERS);
+        let mind = CallMind {
+            onbox: self.shared.onbox.open(setting, tell),
+            shared: Arc::clone(&self.shared),
+            setting: setting.clone(),
+            answers,
+            own_answers: Arc::new(tokio::sync::Mutex::new(OwnAnswers { answers: own_answers, left: None })),
+            asked_last: Arc::default(),
+            history: Arc::default(),
+            asked: None,
+            ended: CancellationToken::new(),
+        };
+        mind.warm();
+        Box::new(mind)
+    }
+}
+
+impl Shared {
+    pub fn has_strayed(&self) -> bool {
+        self.strayed.load(Ordering::Relaxed)
+    }
+
+    /// Tells what an answer cost, and holds the provider to its region.
+    pub fn account(&self, call: Option<CallId>, region: Option<&str>, used: &TokensUsed) {
+        let destination = self.dialect.destination();
+        self.door.used(destination, Usage::TokensIn(used.input));
+        self.door.used(destination, Usage::TokensInKept(used.cache_read));
+        self.door.used(destination, Usage::TokensInToKeep(used.cache_written));
+        self.door.used(destination, Usage::TokensOut(used.output));
+        self.witness.used(call, self.dialect.model(), used);
+        let elsewhere = used.inference_geo.as_deref().filter(|geo| region.is_some_and(|asked| asked != *geo));
+        if elsewhere.is_some() {
+            tracing::error!(%destination, "the provider computed elsewhere than the policy asks; it is asked no more");
+            self.strayed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A question for `setting`'s call, without its turns.
+    pub fn blank(&self, setting: &CallSetting, purpose: Purpose) -> Ask {
+        let destination = self.dialect.destination();
+        let decide = |classes: &[DataClass]| setting.gate.decide(classes, destination);
+        let raw = decide(&[DataClass::Knowledge]).is_some_and(|d| d.verdict == Verdict::Raw);
+        Ask {
+            dialect: Arc::clone(&self.dialect),
+            purpose,
+            knowledge: Arc::clone(&self.knowledge),
+            today: String::new(),
+            tools: self.tools.offered(),
+            turns: Vec::new(),
+            region: decide(&QUESTION).and_then(|d| d.safeguards.inference_region),
+            facts: if raw { Facts::Stay } else { Facts::AreRedactedToo },
+        }
+    }
+
+    /// Whether it is time to read the provider the knowledge; if so, it is taken as done.
+    fn is_cold(&self) -> bool {
+        let now = (self.now)();
+        let mut warmed = self.warmed.lock().unwrap_or_else(PoisonError::into_inner);
+        let cold = warmed.is_none_or(|at| now.since(at) >= WARM_FOR);
+        if cold {
+            *warmed = Some(now);
+        }
+        cold
+    }
+
+    fn stay_cold(&self) {
+        *self.warmed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// One call's mind.
+struct CallMind {
+    shared: Arc<Shared>,
+    setting: CallSetting,
+    onbox: Box<dyn Thinking>,
+    answers: mpsc::Sender<MindEvent>,
+    /// Only the latest question reads it; an older one has been ended.
+    own_answers: Arc<tokio::sync::Mutex<OwnAnswers>>,
+    asked_last: Arc<AtomicU32>,
+    history: Arc<Mutex<History>>,
+    /// Ends the question under way when it is dropped.
+    asked: Option<DropGuard>,
+    ended: CancellationToken,
+}
+
+/// Held for a few moves of text at a time.
+pub(super) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
+    history.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Thinking for CallMind {
+    fn ask(&mut self, request: RequestId, words: &Private<String>, now: &ZonedDateTime) {
+        self.asked = None;
+        self.asked_last.store(request.0, Ordering::Release);
+        lock(&self.history).ask(words.expose());
+        self.onbox.ask(request, words, now);
+        let question = self.question(request, now, Some(words.clone()));
+        self.start(question);
+    }
+
+    /// A key of the menu needs no model: what it is for stands in the file.
+    fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &ZonedDateTime) {
+        self.asked = None;
+        self.asked_last.store(request.0, Ordering::Release);
+        lock(&self.history).ask("(The caller presses a key of the menu.)");
+        self.onbox.ask_topic(request, topic, now);
+        let question = self.question(request, now, None);
+        self.start(question);
+    }
+
+    fn abandon(&mut self) {
+        self.asked = None;
+        self.onbox.abandon();
+        lock(&self.history).abandon();
+    }
+
+    fn said(&mut self, text: &Private<String>) {
+        lock(&self.history).heard(text.expose());
+        self.onbox.said(text);
+    }
+
+    fn overheard(&mut self, words: &Private<String>) {
+        self.asked = None;
+        lock(&self.history).ask(words.expose());
+        self.onbox.overheard(words);
+    }
+}
+
+impl CallMind {
+    fn question(&self, request: RequestId, now: &ZonedDateTime, words: Option<Private<String>>) -> Question {
+        Question {
+            request,
+            words,
+            now: now.clone(),
+            asked_at: (self.shared.now)(),
+            shared: Arc::clone(&self.shared),
+            setting: self.setting.clone(),
+            answers: self.answers.clone(),
+            own_answers: Arc::clone(&self.own_answers),
+            asked_last: Arc::clone(&self.asked_last),
+            history: Arc::clone(&self.history),
+        }
+    }
+
+    fn start(&mut self, question: Question) {
+        let end = self.ended.child_token();
+        self.asked = Some(end.clone().drop_guard());
+        let work = async move {
+            // The request is dropped with the work, which closes its connection.
+            tokio::select! {
+                biased;
+                () = end.cancelled() => {}
+                () = question.answer() => {}
+            }
+        };
+        self.shared.tasks.spawn_on(work, &self.shared.runtime);
+    }
+
+    /// While it rings: the provider reads the knowledge, or at least a
+    /// connection is made.
+    fn warm(&self) {
+        let destination = self.shared.dialect.destination();
+        // Who may not ask a question need not be prepared for one.
+        if self.shared.has_strayed() || !self.setting.gate.may_go(&QUESTION, destination) {
+            return;
+        }
+        let (shared, setting, ended) = (Arc::clone(&self.shared), self.setting.clone(), self.ended.clone());
+        let work = async move {
+            tokio::select! {
+                () = ended.cancelled() => {}
+                warmed = tokio::time::timeout(WARMING_MAX, warm(&shared, &setting)) => match warmed {
+                    Ok(Ok(())) => {}
+                    Ok(Err(NotWarmed)) | Err(_) => shared.stay_cold(),
+                }
+            }
+        };
+        self.shared.tasks.spawn_on(work, &self.shared.runtime);
+    }
+}
+
+impl Drop for CallMind {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+/// Why does not matter: the first question will say it.
+struct NotWarmed;
+
+async fn warm(shared: &Shared, setting: &CallSetting) -> Result<(), NotWarmed> {
+    let destination = shared.dialect.destination();
+    let within = crate::egress::Within { connect: shared.dialect.deadlines().connect, answer: WARMING_MAX };
+    if !shared.is_cold() {
+        let warming = crate::egress::Warming { host: shared.dialect.host().clone(), within };
+        let cleared = setting.gate.clear(&[DataClass::Knowledge], destination, warming).map_err(|_| NotWarmed)?;
+        return shared.door.warm(setting.call, cleared).await.map_err(|_| NotWarmed);
+    }
+    let mut ask = shared.blank(setting, Purpose::Warm);
+    ask.turns = History::only("Hello");
+    let region = ask.region.clone();
+    let cleared = setting.gate.clear(&[DataClass::Knowledge], destination, ask).map_err(|_| NotWarmed)?;
+    let mut answer = shared.door.request(setting.call, cleared).await.map_err(|error| {
+        tracing::debug!(%error, "the mind was not warmed up");
+        NotWarmed
+    })?;
+    let status = answer.status;
+    let body = answer.whole(WARM_ANSWER_MAX).await.map_err(|_| NotWarmed)?;
+    if !(200..300).contains(&status) {
+        tracing::warn!(status, "the mind's provider refuses to read the knowledge");
+        return Err(NotWarmed);
+    }
+    let mut decoder = shared.dialect.decoder();
+    let deltas = decoder.feed(&body).into_iter().chain(decoder.finish());
+    for delta in deltas {
+        if let super::delta::Delta::Used(used) = delta {
+            shared.account(setting.call, region.as_deref(), &used);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,266 @@
+use crate::knowledge::facts::could_name_a_fact;
+
+/// A sentence that does not end is cut here: nobody listens to a longer one.
+const SENTENCE_MAX: usize = 400;
+
+/// The least that is said before its sentence is whole: less sounds chopped.
+const CLAUSE_WORDS: usize = 4;
+
+/// A piece of text to be said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Piece {
+    pub text: String,
+    /// Whether its sentence ends with it.
+    pub ends: Ends,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends {
+    Sentence,
+    /// Only a clause; the rest follows.
+    Clause,
+}
+
+/// Cuts a growing text into what can be said at once: whole sentences, and the
+/// first clause of the first one if it names nothing that must be checked
+/// against its end.
+#[derive(Debug)]
+pub struct Sentences {
+    text: String,
+    /// Whether a clause may still go ahead of its sentence.
+    may_split: bool,
+    /// A yes or no is a claim of its own.
+    verdicts: Verdicts,
+}
+
+/// Whether "yes" and "no" may go ahead of their sentence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdicts {
+    Free,
+    Held,
+}
+
+impl Sentences {
+    pub const fn new(verdicts: Verdicts) -> Self {
+        Self { text: String::new(), may_split: true, verdicts }
+    }
+
+    /// Takes more of the text; gives what is complete by it.
+    pub fn push(&mut self, more: &str) -> Vec<Piece> {
+        self.text.push_str(more);
+        let mut pieces = Vec::new();
+        while let Some(piece) = self.next() {
+            pieces.extend(piece);
+        }
+        pieces
+    }
+
+    /// What is left when the text is over; it is no whole sentence if the text
+    /// was broken off.
+    pub fn rest(&mut self) -> Option<Piece> {
+        let text = plain(&std::mem::take(&mut self.text));
+        (!text.is_empty()).then_some(Piece { text, ends: Ends::Sentence })
+    }
+
+    /// The next piece if there is one; it may turn out to hold no word.
+    fn next(&mut self) -> Option<Option<Piece>> {
+        if let Some(end) = sentence_end(&self.text) {
+            return Some(self.take(end, Ends::Sentence));
+        }
+        if let Some(end) = self.clause_end() {
+            self.may_split = false;
+            return Some(self.take(end, Ends::Clause));
+        }
+        if let Some((most, _)) = self.text.char_indices().nth(SENTENCE_MAX) {
+            let cut = self.text[..most].rfind([',', ' ']).map_or(most, |at| at + 1);
+            return Some(self.take(cut, Ends::Sentence));
+        }
+        None
+    }
+
+    fn take(&mut self, end: usize, ends: Ends) -> Option<Piece> {
+        let rest = self.text.split_off(end);
+        let text = plain(&std::mem::replace(&mut self.text, rest));
+        if text.is_empty() {
+            return None;
+        }
+        self.may_split = false;
+        Some(Piece { text, ends })
+    }
+
+    /// Where the first clause ends, if it can be said now.
+    fn clause_end(&self) -> Option<usize> {
+        if !self.may_split {
+            return None;
+        }
+        let ends = self.text.match_indices([',', ';', ':', '–', '—']).filter_map(|(at, mark)| {
+            let end = at + mark.len();
+            self.text[end..].starts_with(char::is_whitespace).then_some(end)
+        });
+        let end = ends.into_iter().find(|end| self.text[..*end].split_whitespace().count() >= CLAUSE_WORDS)?;
+        let clause = &self.text[..end];
+        let verdict = self.verdicts == Verdicts::Held && begins_with_verdict(clause);
+        (!could_name_a_fact(clause) && !verdict).then_some(end)
+    }
+}
+
+fn begins_with_verdict(text: &str) -> bool {
+    let first = text.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    ["yes", "yeah", "yep", "sure", "no", "nope"].iter().any(|v| v.eq_ignore_ascii_case(first))
+}
+
+/// Where the first sentence ends, once what follows shows that it does.
+fn sentence_end(text: &str) -> Option<usize> {
+    for (at, mark) in text.match_indices(['.', '!', '?', '…', '\n', '。']) {
+        let mut end = at + mark.len();
+        if mark == "\n" {
+            return Some(end);
+        }
+        let closing = |c: char| matches!(c, '"' | '\'' | ')' | '”' | '’' | '!' | '?' | '.' | '…' | '*');
+        end += text[end..].find(|c| !closing(c)).unwrap_or(text.len() - end);
+        let mut after = text[end..].chars();
+        // Only what follows tells a full stop from the dot of "2.5".
+        if !after.next().is_some_and(char::is_whitespace) {
+            continue;
+        }
+        let next = after.find(|c| !c.is_whitespace());
+        match ends_here(&text[..at], mark, next) {
+            Some(true) => return Some(end),
+            Some(false) => {}
+            None => return None,
+        }
+    }
+    None
+}
+
+/// Whether the mark behind `before` ends a sentence; none if that shows only
+/// when more has come.
+fn ends_here(before: &str, mark: &str, next: Option<char>) -> Option<bool> {
+    if mark != "." {
+        return Some(true);
+    }
+    let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    match last.to_lowercase().as_str() {
+        "dr" | "mr" | "mrs" | "ms" | "prof" | "st" | "e.g" | "i.e" | "approx" | "rev" | "engr" | "vs" => Some(false),
+        // "No. 14" is a number, "no." an answer.
+        "no" | "nr" => next.map(|c| !c.is_ascii_digit()),
+        "a.m" | "p.m" | "etc" => next.map(char::is_uppercase),
+        // "1. Bread": a list that should not be there.
+        figure if !figure.is_empty() && figure.len() <= 2 && figure.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(before.trim_start().len() > figure.len())
+        }
+        _ => Some(true),
+    }
+}
+
+/// The words without the marks of a written page, which nobody can say.
+fn plain(text: &str) -> String {
+    let mut said = String::with_capacity(text.len());
+    let start = text.trim_start().trim_start_matches(['-', '•', '*', '#', '>', ' ', '–']);
+    for c in start.chars() {
+        match c {
+            '*' | '`' | '#' | '_' | '~' | '|' => {}
+            c if c.is_control() || c.is_whitespace() => said.push(' '),
+            // Pictures, and the marks that join and colour them.
+            '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{FE00}'..='\u{FE0F}' | '\u{200B}'..='\u{200F}' => {
+            }
+            c => said.push(c),
+        }
+    }
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let has_words = said.chars().any(char::is_alphanumeric);
+    if has_words { said } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cut(pieces: &[&str], verdicts: Verdicts) -> Vec<(String, Ends)> {
+        let mut sentences = Sentences::new(verdicts);
+        let mut found: Vec<Piece> = pieces.iter().flat_map(|piece| sentences.push(piece)).collect();
+        found.extend(sentences.rest());
+        found.into_iter().map(|p| (p.text, p.ends)).collect()
+    }
+
+    fn texts(text: &str) -> Vec<String> {
+        cut(&[text], Verdicts::Held).into_iter().map(|(text, _)| text).collect()
+    }
+
+    #[test]
+    fn sentences_end_where_people_end_them() {
+        let text = "We are at No. 14 Bode St. in Yaba. Dr. Bello comes at 10 a.m. daily. It is ₦2.50! Really? Yes";
+        let expected = [
+            "We are at No. 14 Bode St. in Yaba.",
+            "Dr. Bello comes at 10 a.m. daily.",
+            "It is ₦2.50!",
+            "Really?",
+            "Yes",
+        ];
+        assert_eq!(texts(text), expected);
+        assert_eq!(texts("We close at 6 p.m. Please come early."), ["We close at 6 p.m.", "Please come early."]);
+        assert_eq!(texts("No. We do not."), ["No.", "We do not."]);
+    }
+
+    #[test]
+    fn a_sentence_goes_as_soon_as_its_end_is_sure() {
+        let mut sentences = Sentences::new(Verdicts::Held);
+        assert_eq!(sentences.push("It is ₦2."), []);
+        assert_eq!(sentences.push("50"), []);
+        assert_eq!(sentences.push("."), []);
+        let piece = Piece { text: "It is ₦2.50.".to_owned(), ends: Ends::Sentence };
+        assert_eq!(sentences.push(" T"), [piece]);
+    }
+
+    #[test]
+    fn the_first_clause_goes_ahead_unless_it_names_a_fact() {
+        let pieces = [
+            "Our laboratory does blood tests, urine te",
+            "sts, and it takes samples until four. Then, well, it stops.",
+        ];
+        let found = cut(&pieces, Verdicts::Free);
+        assert_eq!(found[0], ("Our laboratory does blood tests,".to_owned(), Ends::Clause));
+        assert_eq!(found[1].0, "urine tests, and it takes samples until four.");
+        assert_eq!(found[2], ("Then, well, it stops.".to_owned(), Ends::Sentence), "only the first sentence is cut");
+        assert_eq!(texts("On every Monday of the month, we bake.").len(), 1);
+        assert_eq!(texts("A test costs more, I think.").len(), 1);
+        assert_eq!(texts("Well, yes.").len(), 1, "too short to go alone");
+    }
+
+    #[test]
+    fn a_verdict_is_held_where_the_box_has_one() {
+        let pieces = ["Yes of course we are, any ", "time you like."];
+        assert_eq!(cut(&pieces, Verdicts::Held).len(), 1);
+        assert_eq!(cut(&pieces, Verdicts::Free).len(), 2);
+    }
+
+    #[test]
+    fn what_nobody_can_say_is_left_out() {
+        let text = "**Prices**\n\n- A scan: `₦10,000` 😀\n- # Bread\n1. Cake\n---\n";
+        assert_eq!(texts(text), ["Prices", "A scan: ₦10,000", "Bread", "1. Cake"]);
+    }
+
+    #[test]
+    fn a_text_without_any_end_is_cut() {
+        let found = texts(&"word ".repeat(300));
+        assert!(found.len() >= 3 && found.iter().all(|s| s.len() <= SENTENCE_MAX + 5), "{found:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_is_lost_or_made_up_whatever_the_split(
+            words in prop::collection::vec(prop::sample::select(vec!["We", "are,", "open.", "2.5", "a.m.", "Dr.", "No.", "yes!", "six", "well;", "\n", "₦3,500", "x?\""]), 0..40),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let text = words.join(" ");
+            let cuts: Vec<usize> = text.char_indices().map(|(i, _)| i).chain([text.len()]).collect();
+            let (head, tail) = text.split_at(cuts[at.index(cuts.len())]);
+            let whole = cut(&[&text], Verdicts::Held);
+            let joined = whole.iter().map(|(t, _)| t.as_str()).collect::<Vec<_>>().join(" ");
+            let bare = |t: &str| t.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+            prop_assert_eq!(bare(&joined), bare(&text));
+            prop_assert_eq!(bare(&cut(&[head, tail], Verdicts::Held).into_iter().map(|(t, _)| t).collect::<String>()), bare(&text));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A server of the business's own that speaks the chat-completions interface
+//! (llama.cpp, Ollama, vLLM): how a question is written, and how the stream of
+//! its answer is read. It decides nothing and sends nothing.
+
+mod answer;
+mod question;
+
+pub use answer::ChunkEvents;
+pub(super) use answer::of_refusal;
+pub(super) use question::written;
+
+use super::mind::Deadlines;
+use crate::residency::{DestinationId, Host};
+use crate::terms::Private;
+
+/// Whether the server's model is told of tools. A small one is better without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Offers {
+    Tools,
+    Nothing,
+}
+
+/// How a server of the business's own is asked.
+#[derive(Clone, Debug)]
+pub struct OpenAiConfig {
+    pub destination: DestinationId,
+    pub host: Host,
+    /// The path, `/v1/chat/completions` as a rule.
+    pub path: String,
+    pub model: String,
+    pub key: Option<Private<String>>,
+    pub offers: Offers,
+    /// None leaves it to the server.
+    pub temperature: Option<f32>,
+    pub max_tokens: u32,
+    pub deadlines: Deadlines,
+}
+
+impl OpenAiConfig {
+    pub fn new(destination: DestinationId, host: Host, model: String) -> Self {
+        Self {
+            destination,
+            host,
+            path: "/v1/chat/completions".to_owned(),
+            model,
+            key: None,
+            offers: Offers::Tools,
+            temperature: Some(0.2),
+            max_tokens: 300,
+            deadlines: Deadlines::default(),
+        }
+    }
+}
