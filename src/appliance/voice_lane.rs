@@ -90,6 +90,7 @@ impl VoiceLane {
                     frames.push(&samples);
                     self.queue_frames(sentence, &mut frames, End::Later).await?;
                 }
+                VoiceEvent::Marks { .. } => {}
                 VoiceEvent::Done { .. } => {
                     self.tell_length(sentence.utterance, total).await?;
                     self.queue_frames(sentence, &mut frames, End::Here).await?;

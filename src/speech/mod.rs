@@ -11,4 +11,4 @@ mod voice;
 pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindEvent, Responder, Thinking};
 pub use setting::{CallSetting, Hints};
-pub use voice::{SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
+pub use voice::{Again, Awaited, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};

@@ -85,6 +85,7 @@ impl PiperVoice {
         while let Some(event) = made.recv().await {
             match event {
                 VoiceEvent::Sound { samples, .. } => all.extend(samples),
+                VoiceEvent::Marks { .. } => {}
                 VoiceEvent::Done { .. } => return Ok(all),
                 VoiceEvent::Failed { error, .. } => return Err(error),
             }
