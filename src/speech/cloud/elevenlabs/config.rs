@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use crate::residency::{DestinationId, Host};
+use crate::terms::Private;
+
+/// How the provider is asked for a voice.
+#[derive(Clone, Debug)]
+pub struct ElevenLabsConfig {
+    pub destination: DestinationId,
+    /// The host of the region: `api.elevenlabs.io`, `api.eu.residency.elevenlabs.io`.
+    pub host: Host,
+    /// The voice's id at the provider; letters and digits.
+    pub voice_id: String,
+    pub model: String,
+    pub key: Private<String>,
+    /// 1.0 is the voice's own pace; the provider takes 0.7 to 1.2.
+    pub speed: f32,
+    pub stability: f32,
+    pub similarity_boost: f32,
+    pub deadlines: VoiceDeadlines,
+}
+
+/// How long a voice may take before the caller is better served by another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoiceDeadlines {
+    /// To a connection, its handshake included.
+    pub connect: Duration,
+    /// From the words to the first sound.
+    pub first_sound: Duration,
+    /// Between pieces of sound, while the caller has none left to hear.
+    pub next_sound: Duration,
+}
+
+impl Default for VoiceDeadlines {
+    /// The provider's median to the first sound is 230 ms on a good line; three
+    /// round trips of a bad one (300 ms) stand before it.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_millis(2_000),
+            first_sound: Duration::from_millis(1_500),
+            next_sound: Duration::from_millis(1_500),
+        }
+    }
+}
+
+impl ElevenLabsConfig {
+    /// The provider's fastest model, with the settings that it recommends.
+    pub fn new(destination: DestinationId, host: Host, voice_id: String, key: Private<String>) -> Self {
+        Self {
+            destination,
+            host,
+            voice_id,
+            model: "eleven_flash_v2_5".to_owned(),
+            key,
+            speed: 1.0,
+            stability: 0.5,
+            similarity_boost: 0.75,
+            deadlines: VoiceDeadlines::default(),
+        }
+    }
+}
