@@ -2,6 +2,8 @@
 //! cloud, is driven through. Engines answer over bounded channels and know
 //! nothing of lines, of the store or of what a call is.
 
+pub mod cloud;
+mod delivery;
 mod ears;
 mod mind;
 pub mod onbox;

@@ -63,11 +63,12 @@ impl<T> Contexts<T> {
         }
     }
 
-    /// The utterance is not wanted any more.
-    pub(super) fn abandon(&mut self, key: Key) -> Closing {
-        let Some(open) = self.open.iter_mut().find(|o| o.key == key) else { return Closing::Silent };
-        open.taker = None;
-        if std::mem::replace(&mut open.is_closing, true) { Closing::Silent } else { Closing::Tell(open.name) }
+    /// The utterance is not wanted any more. Gives back who took its sound.
+    pub(super) fn abandon(&mut self, key: Key) -> (Closing, Option<T>) {
+        let Some(open) = self.open.iter_mut().find(|o| o.key == key) else { return (Closing::Silent, None) };
+        let was_closing = std::mem::replace(&mut open.is_closing, true);
+        let closing = if was_closing { Closing::Silent } else { Closing::Tell(open.name) };
+        (closing, open.taker.take())
     }
 
     /// Whose a message is. One without a name is the only open one's; a name that
@@ -115,7 +116,7 @@ mod tests {
             contexts.open(Key(n), n).expect("five may be open");
         }
         assert_eq!(contexts.open(Key(5), 5), Err(5));
-        assert!(matches!(contexts.abandon(Key(2)), Closing::Tell(name) if name.id == "u02"));
+        assert!(matches!(contexts.abandon(Key(2)), (Closing::Tell(name), Some(2)) if name.id == "u02"));
         assert_eq!(contexts.open(Key(5), 5), Err(5), "a context counts until it ends");
         assert_eq!(contexts.ended(Key(2)), None, "nobody wants it any more");
         assert_eq!(contexts.open(Key(5), 5).map(|name| name.id), Ok("u05"));
@@ -127,8 +128,8 @@ mod tests {
         contexts.open(Key(0), ()).expect("there is room");
         contexts.closing(Key(0));
         assert_eq!(contexts.name_of(Key(0)), None, "no words after the close");
-        assert_eq!(contexts.abandon(Key(0)), Closing::Silent);
-        assert_eq!(contexts.abandon(Key(7)), Closing::Silent);
+        assert_eq!(contexts.abandon(Key(0)), (Closing::Silent, Some(())));
+        assert_eq!(contexts.abandon(Key(7)), (Closing::Silent, None));
     }
 
     #[test]

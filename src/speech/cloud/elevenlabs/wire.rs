@@ -154,8 +154,7 @@ pub fn socket_target(voice_id: &str, manner: &Manner<'_>) -> String {
 
 /// The target of a request that streams the sound of one text.
 pub fn stream_target(voice_id: &str, manner: &Manner<'_>) -> String {
-    let mut target =
-        format!("/v1/text-to-speech/{}/stream?output_format={}", encoded(voice_id), manner.format.name());
+    let mut target = format!("/v1/text-to-speech/{}/stream?output_format={}", encoded(voice_id), manner.format.name());
     if manner.retention == Retention::None {
         target.push_str("&enable_logging=false");
     }
@@ -350,8 +349,7 @@ struct RawAlignment {
 
 /// Reads a message of the socket.
 pub fn read_message(text: &str) -> Result<Message, Unreadable> {
-    let raw: Raw =
-        serde_json::from_str(text).map_err(|_| Unreadable { context: None, error: ReadMessage::Json })?;
+    let raw: Raw = serde_json::from_str(text).map_err(|_| Unreadable { context: None, error: ReadMessage::Json })?;
     let complaint = raw.error.as_ref().filter(|e| !e.is_null()).map(|e| complaint(e, raw.message.as_ref()));
     let sound = match raw.audio.filter(|audio| !audio.is_empty()).map(|audio| octets(&audio)) {
         None => None,
@@ -505,11 +503,23 @@ mod tests {
     #[test]
     fn complaints_are_known_by_what_they_call_for() {
         for (text, expected) in [
-            (r#"{"message":"Maximum simultaneous contexts per WebSocket connection exceeded (5).","error":"max_active_conversations","code":1008}"#, Complaint::TooMuch),
-            (r#"{"message":"This request exceeds your quota","error":"quota_exceeded","code":1008}"#, Complaint::Credit),
+            (
+                r#"{"message":"Maximum simultaneous contexts per WebSocket connection exceeded (5).","error":"max_active_conversations","code":1008}"#,
+                Complaint::TooMuch,
+            ),
+            (
+                r#"{"message":"This request exceeds your quota","error":"quota_exceeded","code":1008}"#,
+                Complaint::Credit,
+            ),
             (r#"{"message":"no","error":"invalid_api_key","code":1008}"#, Complaint::Key),
-            (r#"{"message":"Have not received a new text input within the timeout of 20 seconds.","error":"input_timeout_exceeded","code":1008}"#, Complaint::Idle),
-            (r#"{"message":"A voice with that id does not exist","error":"voice_id_does_not_exist","code":1008}"#, Complaint::Request),
+            (
+                r#"{"message":"Have not received a new text input within the timeout of 20 seconds.","error":"input_timeout_exceeded","code":1008}"#,
+                Complaint::Idle,
+            ),
+            (
+                r#"{"message":"A voice with that id does not exist","error":"voice_id_does_not_exist","code":1008}"#,
+                Complaint::Request,
+            ),
             (r#"{"error":{"a":1}}"#, Complaint::Unknown),
         ] {
             assert_eq!(read_message(text).expect("a message").complaint, Some(expected), "{text}");
@@ -527,7 +537,9 @@ mod tests {
 
     #[test]
     fn neither_words_nor_sound_are_shown_by_a_debug() {
-        let message = read_message(r#"{"audio":"AAEC","alignment":{"chars":["S"],"charStartTimesMs":[0],"charDurationsMs":[9]}}"#);
+        let message = read_message(
+            r#"{"audio":"AAEC","alignment":{"chars":["S"],"charStartTimesMs":[0],"charDurationsMs":[9]}}"#,
+        );
         let shown = format!("{message:?}");
         assert!(!shown.contains('S') || !shown.contains("'S'"), "{shown}");
     }
