@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::residency::{Host, Safeguards};
+use crate::residency::{Host, Payload, Redact, Safeguards};
 use crate::terms::Private;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,3 +63,17 @@ pub struct StreamOpening {
 /// Bytes for an open stream.
 #[derive(Clone, Debug)]
 pub struct StreamMessage(pub Private<Vec<u8>>);
+
+/// A connection that is made ahead of what it will carry.
+#[derive(Clone, Debug)]
+pub struct Warming {
+    pub host: Host,
+    pub within: Within,
+}
+
+impl Payload for Warming {
+    /// It holds nobody's datum.
+    fn redacted(self, _redact: &dyn Redact) -> Option<Self> {
+        Some(self)
+    }
+}

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use super::SendError;
+use super::account::Account;
+use super::budget::Standing;
+use crate::residency::{Clearance, Destination, Safeguards};
+use crate::terms::CallId;
+
+/// What an open connection is for: where it leads, what it promised, and whose
+/// call it serves.
+pub(super) struct Leave {
+    pub(super) destination: Arc<Destination>,
+    pub(super) call: Option<CallId>,
+    /// What the opening carried.
+    pub(super) safeguards: Safeguards,
+}
+
+impl Leave {
+    /// Lets a message pass on `clearance`, or says why not.
+    pub(super) fn extend(&self, clearance: &Clearance, account: &Account) -> Result<(), SendError> {
+        let to = || clearance.destination().clone();
+        if *clearance.destination() != self.destination.id {
+            return Err(SendError::WrongDestination { destination: to() });
+        }
+        if !self.safeguards.cover(clearance.safeguards()) {
+            return Err(SendError::SafeguardMissing { destination: to() });
+        }
+        if !self.destination.on_site && account.books().standing(self.call) == Standing::Spent {
+            return Err(SendError::BudgetSpent { destination: to() });
+        }
+        account.carry(self.call, &self.destination, clearance, &self.safeguards);
+        Ok(())
+    }
+}

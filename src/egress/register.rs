@@ -1,0 +1,155 @@
+//! Rows on their way to the register of transfers. A row is never lost and
+//! nobody waits for it: while the register's channel is full, rows are kept, and
+//! those of one call, destination and verdict are added up.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::residency::Transfer;
+
+/// Rows that wait before the door lets nothing new out: a register that does not
+/// write for minutes has a fault, and what is sent must be written. Rows of
+/// connections that are open then are still kept: there are only so many.
+const WAITING_MAX: usize = 1024;
+
+/// The near end of the register.
+pub(super) struct Register {
+    /// None: nobody wants to know.
+    out: Option<mpsc::Sender<Transfer>>,
+    /// In the order in which they came. Held for moments, never while waiting.
+    waiting: Mutex<VecDeque<Transfer>>,
+}
+
+impl Register {
+    pub(super) const fn new(out: Option<mpsc::Sender<Transfer>>) -> Self {
+        Self { out, waiting: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Whether what is sent now would be written in time.
+    pub(super) fn keeps_up(&self) -> bool {
+        self.lock().len() < WAITING_MAX
+    }
+
+    /// Writes a row, now or when there is room.
+    pub(super) fn write(&self, transfer: Transfer) {
+        let Some(out) = &self.out else { return };
+        let mut waiting = self.lock();
+        match waiting.iter_mut().find(|other| are_alike(other, &transfer)) {
+            Some(other) => add(other, &transfer),
+            None => waiting.push_back(transfer),
+        }
+        while let Some(first) = waiting.pop_front() {
+            if let Err(TrySendError::Full(first) | TrySendError::Closed(first)) = out.try_send(first) {
+                waiting.push_front(first);
+                return;
+            }
+        }
+    }
+
+    /// Waits until all rows are written, or nobody writes any more. It may be
+    /// left at any time: a row that was not taken stays.
+    pub(super) async fn settle(&self) {
+        let Some(out) = &self.out else { return };
+        while !self.lock().is_empty() {
+            let Ok(room) = out.reserve().await else { return };
+            if let Some(first) = self.lock().pop_front() {
+                room.send(first);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Transfer>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether two rows tell of the same kind of transfer, but for time and bytes.
+pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
+    let at_once = |row: &Transfer| Transfer { at: one.at, bytes_sent: 0, bytes_received: 0, ..row.clone() };
+    one.call == other.call && one.destination == other.destination && at_once(one) == at_once(other)
+}
+
+/// Adds what `other` carried; the time is that of the later.
+pub(super) fn add(row: &mut Transfer, other: &Transfer) {
+    row.at = row.at.max(other.at);
+    row.bytes_sent = row.bytes_sent.saturating_add(other.bytes_sent);
+    row.bytes_received = row.bytes_received.saturating_add(other.bytes_received);
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::residency::{DataClass, DestinationId, Ground, Safeguards, Verdict};
+    use crate::terms::CallId;
+
+    fn row(call: u64, second: i64, sent: u64) -> Transfer {
+        Transfer {
+            at: Timestamp::from_second(second).expect("a time"),
+            call: Some(CallId::from_parts(call, [0; 10])),
+            destination: DestinationId::parse("ears").expect("a name"),
+            operator: "Ears Ltd".to_owned(),
+            country: "NG".to_owned(),
+            classes: vec![DataClass::CallAudio],
+            verdict: Verdict::Raw,
+            ground: Ground::Contract,
+            rows: vec!["row-1".to_owned()],
+            safeguards: Safeguards::default(),
+            bytes_sent: sent,
+            bytes_received: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_that_find_the_register_full_are_added_up_and_none_is_lost() {
+        let (out, mut written) = mpsc::channel(1);
+        let register = Register::new(Some(out));
+        for second in 0..10 {
+            register.write(row(7, second, 100));
+            register.write(row(8, second, 1));
+        }
+        let mut sent = 0;
+        let mut latest = None;
+        let gather = async {
+            // The first, then those of call 7 and of call 8 added up.
+            for _ in 0..3 {
+                let row = written.recv().await.expect("a row");
+                sent += row.bytes_sent;
+                latest = Some(row.at);
+            }
+        };
+        tokio::join!(register.settle(), gather);
+        assert_eq!(sent, 10 * 101);
+        assert_eq!(latest, Timestamp::from_second(9).ok());
+        assert!(written.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_register_that_nobody_writes_holds_the_door_shut_and_keeps_its_rows() {
+        let (out, written) = mpsc::channel(1);
+        drop(written);
+        let register = Register::new(Some(out));
+        for call in 0..WAITING_MAX as u64 {
+            assert!(register.keeps_up(), "{call}");
+            register.write(row(call, 1, 1));
+        }
+        assert!(!register.keeps_up());
+        register.write(row(3, 2, 5));
+        assert_eq!(register.lock().iter().map(|row| row.bytes_sent).sum::<u64>(), WAITING_MAX as u64 + 5);
+        register.settle().await;
+        assert!(!register.keeps_up());
+    }
+
+    #[test]
+    fn rows_differ_by_what_they_say_and_not_by_when_or_how_much() {
+        assert!(are_alike(&row(1, 1, 1), &row(1, 2, 9)));
+        assert!(!are_alike(&row(1, 1, 1), &row(2, 1, 1)));
+        assert!(!are_alike(&row(1, 1, 1), &Transfer { verdict: Verdict::Redacted, ..row(1, 1, 1) }));
+        let with = Safeguards { training_opt_out: true, ..Safeguards::default() };
+        assert!(!are_alike(&row(1, 1, 1), &Transfer { safeguards: with, ..row(1, 1, 1) }));
+    }
+}
