@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 
 pub use crate::call::Confidence;
 
-use super::CallSetting;
+use super::{Again, CallSetting};
 use crate::media::{Frame, SampleRate};
 use crate::terms::{Moment, Private, RequestId};
 
@@ -58,12 +58,63 @@ pub enum EarsEvent {
     },
 }
 
+/// Why there are no words, as far as it matters to who asks next.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EarsError {
     #[error("transcribing a turn: every place in the engine's pool is taken")]
     Overloaded,
     #[error("transcribing a turn: the engine failed ({0})")]
     Engine(&'static str),
+    /// The policy, the caller's wish, a safeguard or the budget.
+    #[error("transcribing a turn: its sound may not go there")]
+    Kept,
+    /// The key, the account, the model or the request: somebody must repair it.
+    #[error("transcribing a turn: the provider does not serve us ({0})")]
+    NotServed(&'static str),
+    #[error("transcribing a turn: the provider is busy")]
+    Busy { retry_after: Option<Duration> },
+    #[error("transcribing a turn: {waiting_for} took longer than {} ms", .within.as_millis())]
+    Stalled { waiting_for: AwaitedWords, within: Duration },
+    /// The network, or an answer that breaks the protocol.
+    #[error("transcribing a turn: the provider was lost ({0})")]
+    Lost(&'static str),
+}
+
+/// What the ears were waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AwaitedWords {
+    Connection,
+    /// Sound must leave the box as fast as it comes.
+    Uplink,
+    /// The first sign that a turn's sound is listened to.
+    FirstPartial,
+    /// The words of a pause.
+    Words,
+}
+
+impl std::fmt::Display for AwaitedWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "the connection",
+            Self::Uplink => "sending the sound",
+            Self::FirstPartial => "the first partial result",
+            Self::Words => "the words",
+        })
+    }
+}
+
+impl EarsError {
+    /// What the failover does with the engine that said so.
+    pub const fn again(&self) -> Again {
+        match self {
+            // Another caller may wish otherwise, and another turn is no other sound.
+            Self::Kept => Again::OtherWords,
+            Self::NotServed(_) => Again::OnceRepaired,
+            Self::Busy { retry_after: Some(time) } => Again::After(*time),
+            Self::Overloaded | Self::Engine(_) | Self::Busy { retry_after: None } => Again::Soon,
+            Self::Stalled { .. } | Self::Lost(_) => Again::Soon,
+        }
+    }
 }
 
 /// The words of a turn, with what is known of how well they were heard.

@@ -10,7 +10,7 @@ pub mod onbox;
 mod setting;
 mod voice;
 
-pub use ears::{Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
+pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindEvent, Responder, Thinking};
 pub use setting::{CallSetting, Hints};
 pub use voice::{Again, Awaited, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
