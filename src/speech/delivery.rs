@@ -2,14 +2,65 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{VoiceError, VoiceEvent};
+use super::{Awaited, VoiceError, VoiceEvent};
 use crate::conversation::WordEnd;
+use crate::egress::SendError;
 use crate::media::{SampleRate, VoiceFinish};
 use crate::terms::UtteranceId;
 
 /// Samples of one slice: half a second of a narrow line. The call's queue counts
 /// slices, so one must not be a whole sentence.
 const SLICE: usize = 4_000;
+
+/// How long a voice may take before the caller is better served by another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoiceDeadlines {
+    /// To a connection, its handshake included.
+    pub connect: Duration,
+    /// From the words to the first sound.
+    pub first_sound: Duration,
+    /// Between pieces of sound, while the caller has none left to hear.
+    pub next_sound: Duration,
+}
+
+impl Default for VoiceDeadlines {
+    /// A provider's median to the first sound is 230 ms on a good line; three
+    /// round trips of a bad one (300 ms) stand before it.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_millis(2_000),
+            first_sound: Duration::from_millis(1_500),
+            next_sound: Duration::from_millis(1_500),
+        }
+    }
+}
+
+/// What the door said, for who wanted a voice. `waiting_for` is what was being
+/// waited for.
+pub(super) fn of_send(error: &SendError, waiting_for: Awaited) -> VoiceError {
+    match error {
+        SendError::UnknownDestination { .. }
+        | SendError::ForeignHost { .. }
+        | SendError::SafeguardMissing { .. }
+        | SendError::WrongDestination { .. }
+        | SendError::Unrecorded { .. }
+        | SendError::NotOnSite { .. }
+        | SendError::BudgetSpent { .. } => VoiceError::Kept,
+        SendError::Malformed { .. } => VoiceError::NotServed("its configuration makes no request"),
+        SendError::Certificate { .. } => VoiceError::NotServed("its certificate is not trusted"),
+        SendError::Resolve { .. } => VoiceError::Lost("its name cannot be resolved"),
+        SendError::Connect { .. } => VoiceError::Lost("it cannot be reached"),
+        SendError::ConnectTimedOut { within, .. } => {
+            VoiceError::Stalled { waiting_for: Awaited::Connection, within: *within }
+        }
+        SendError::AnswerTimedOut { within, .. } => VoiceError::Stalled { waiting_for, within: *within },
+        SendError::Handshake { .. } => VoiceError::Lost("it opens no WebSocket"),
+        SendError::Redirect { .. } => VoiceError::Lost("it wants us to go elsewhere"),
+        SendError::Protocol { .. } => VoiceError::Lost("it breaks the protocol"),
+        SendError::TooLarge { .. } => VoiceError::Lost("a message is too large"),
+        SendError::Closed { .. } => VoiceError::Lost("the connection broke off"),
+    }
+}
 
 /// The call does not listen any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,11 +5,13 @@
 pub mod cloud;
 mod delivery;
 mod ears;
+pub mod lan;
 mod mind;
 pub mod onbox;
 mod setting;
 mod voice;
 
+pub use delivery::VoiceDeadlines;
 pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindEvent, Responder, Thinking};
 pub use setting::{CallSetting, Hints};

@@ -1,6 +1,5 @@
-use std::time::Duration;
-
 use crate::residency::{DestinationId, Host};
+use crate::speech::VoiceDeadlines;
 use crate::terms::Private;
 
 /// How the provider is asked for a voice.
@@ -18,29 +17,6 @@ pub struct ElevenLabsConfig {
     pub stability: f32,
     pub similarity_boost: f32,
     pub deadlines: VoiceDeadlines,
-}
-
-/// How long a voice may take before the caller is better served by another one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct VoiceDeadlines {
-    /// To a connection, its handshake included.
-    pub connect: Duration,
-    /// From the words to the first sound.
-    pub first_sound: Duration,
-    /// Between pieces of sound, while the caller has none left to hear.
-    pub next_sound: Duration,
-}
-
-impl Default for VoiceDeadlines {
-    /// The provider's median to the first sound is 230 ms on a good line; three
-    /// round trips of a bad one (300 ms) stand before it.
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_millis(2_000),
-            first_sound: Duration::from_millis(1_500),
-            next_sound: Duration::from_millis(1_500),
-        }
-    }
 }
 
 impl ElevenLabsConfig {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::wire::{Complaint, ReadMessage};
 use crate::egress::SendError;
-use crate::speech::{Awaited, VoiceError};
+use crate::speech::{Awaited, VoiceError, delivery};
 
 /// RFC 6455 section 7.4.1: what was sent breaks the receiver's policy. The
 /// provider closes so after every complaint, and when a socket was idle.
@@ -50,22 +50,8 @@ pub(super) const fn of_unreadable(error: ReadMessage) -> VoiceError {
 /// What the door said. `waiting_for` is what was being waited for.
 pub(super) fn of_send(error: &SendError, waiting_for: Awaited) -> VoiceError {
     match error {
-        SendError::ForeignHost { .. }
-        | SendError::SafeguardMissing { .. }
-        | SendError::WrongDestination { .. }
-        | SendError::BudgetSpent { .. } => VoiceError::Kept,
-        SendError::Resolve { .. } => VoiceError::Lost("its name cannot be resolved"),
-        SendError::Connect { .. } => VoiceError::Lost("it cannot be reached"),
-        SendError::Certificate { .. } => VoiceError::NotServed("its certificate is not trusted"),
-        SendError::ConnectTimedOut { within, .. } => {
-            VoiceError::Stalled { waiting_for: Awaited::Connection, within: *within }
-        }
-        SendError::AnswerTimedOut { within, .. } => VoiceError::Stalled { waiting_for, within: *within },
         SendError::Handshake { status, retry_after, .. } => of_status(*status, *retry_after),
-        SendError::Redirect { .. } => VoiceError::Lost("it wants us to go elsewhere"),
-        SendError::Protocol { .. } => VoiceError::Lost("it breaks the protocol"),
-        SendError::TooLarge { .. } => VoiceError::Lost("a message is too large"),
-        SendError::Closed { .. } => VoiceError::Lost("the connection broke off"),
+        error => delivery::of_send(error, waiting_for),
     }
 }
 

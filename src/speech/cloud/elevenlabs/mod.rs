@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::config::{ElevenLabsConfig, VoiceDeadlines};
+pub use self::config::ElevenLabsConfig;
 use self::contexts::Key;
 use self::payload::Asking;
 use self::socket::{CallSocket, Command};

@@ -15,7 +15,7 @@ use super::wire::{Sound, SoundDecoder, SoundFormat};
 use super::{NAME, Parts};
 use crate::residency::DataClass;
 use crate::speech::delivery::{Delivery, Gone};
-use crate::speech::{Awaited, CallSetting, SpeakRequest, VoiceError, VoiceEvent};
+use crate::speech::{Awaited, CallSetting, SpeakRequest, VoiceDeadlines, VoiceError, VoiceEvent};
 use crate::terms::Private;
 
 /// Letters of one utterance: about two minutes of speech. A business's longest
@@ -194,7 +194,7 @@ struct Listening {
     marks: Marks,
     decoder: SoundDecoder,
     waiting_for: Awaited,
-    deadlines: super::VoiceDeadlines,
+    deadlines: VoiceDeadlines,
 }
 
 enum Next {

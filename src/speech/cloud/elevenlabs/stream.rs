@@ -8,14 +8,14 @@ use super::payload::StreamRequest;
 use super::wire::{SoundDecoder, SoundFormat};
 use crate::egress::HttpAnswer;
 use crate::residency::Cleared;
-use crate::speech::{Awaited, VoiceError};
+use crate::speech::{Awaited, VoiceDeadlines, VoiceError};
 use crate::terms::CallId;
 
 /// The sound of one text, as the answer to one request.
 pub(super) struct Stream {
     answer: HttpAnswer,
     decoder: SoundDecoder,
-    deadlines: super::VoiceDeadlines,
+    deadlines: VoiceDeadlines,
     /// What is waited for next.
     waiting_for: Awaited,
 }
