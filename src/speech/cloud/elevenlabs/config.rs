@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::residency::{DestinationId, Host};
 use crate::speech::VoiceDeadlines;
 use crate::terms::Private;
@@ -17,6 +19,9 @@ pub struct ElevenLabsConfig {
     pub stability: f32,
     pub similarity_boost: f32,
     pub deadlines: VoiceDeadlines,
+    /// How often a sign of life goes on a call's socket. The provider closes one that
+    /// is silent for three minutes, and home routers forget it after one.
+    pub keep_alive: Duration,
 }
 
 impl ElevenLabsConfig {
@@ -32,6 +37,7 @@ impl ElevenLabsConfig {
             stability: 0.5,
             similarity_boost: 0.75,
             deadlines: VoiceDeadlines::default(),
+            keep_alive: Duration::from_secs(45),
         }
     }
 }

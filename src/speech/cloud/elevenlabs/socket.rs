@@ -105,7 +105,7 @@ impl CallSocket {
     /// Until the call drops its end of `commands`.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         self.open_ahead().await;
-        let mut keep_alive = interval(wire::KEEP_ALIVE_EVERY);
+        let mut keep_alive = interval(self.parts.config.keep_alive);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         keep_alive.reset();
         loop {

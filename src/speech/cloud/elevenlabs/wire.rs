@@ -2,8 +2,6 @@
 //! Fields that it does not know are passed over; whatever is larger or stranger
 //! than the provider's documents is an error and never a panic.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -24,10 +22,8 @@ pub const SOUND_MAX: usize = 1 << 20;
 /// anything.
 const INACTIVITY_SECONDS: u32 = 180;
 
-/// What goes on an idle socket, well within [`INACTIVITY_SECONDS`] and within the
-/// minute after which home routers forget a connection.
+/// What goes on a socket from time to time, well within [`INACTIVITY_SECONDS`].
 pub const KEEP_ALIVE: &str = r#"{"text":""}"#;
-pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(45);
 
 /// The last message of a call.
 pub const CLOSE_SOCKET: &str = r#"{"close_socket":true}"#;
@@ -388,7 +384,7 @@ fn complaint(error: &serde_json::Value, message: Option<&serde_json::Value>) -> 
             Some(Complaint::Key)
         } else if has(&["quota", "payment", "credit", "subscription", "billing"]) {
             Some(Complaint::Credit)
-        } else if has(&["max_active", "too_many", "rate_limit", "concurren", "busy", "simultaneous"]) {
+        } else if has(&["max_active", "max_contexts", "too_many", "rate_limit", "concurren", "busy", "simultaneous"]) {
             Some(Complaint::TooMuch)
         } else if has(&["input_timeout", "inactiv", "have not received a new text"]) {
             Some(Complaint::Idle)
