@@ -60,3 +60,13 @@ fn no_datagram_passes_the_guard_unsettled() {
 fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
     replay("knowledge_file", entries::knowledge_file);
 }
+
+#[test]
+fn no_message_of_a_providers_voice_has_more_than_it_may() {
+    replay("elevenlabs_messages", entries::elevenlabs_messages);
+}
+
+#[test]
+fn no_stream_of_wyoming_events_is_read_differently_in_pieces() {
+    replay("wyoming_events", entries::wyoming_events);
+}
