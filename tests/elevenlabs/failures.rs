@@ -13,8 +13,14 @@ use crate::speech::{last, sound, tone};
 /// Long enough for a loaded machine to do what it should, short enough to wait for.
 const SOON: Duration = Duration::from_millis(600);
 
-fn hasty() -> Wanted {
-    let deadlines = VoiceDeadlines { connect: PATIENCE, first_sound: SOON, next_sound: SOON };
+/// Of a call that does not wait long for this, and long for everything else.
+fn hasty(waiting_for: Awaited) -> Wanted {
+    let mut deadlines = VoiceDeadlines { connect: PATIENCE, first_sound: PATIENCE, next_sound: PATIENCE };
+    match waiting_for {
+        Awaited::Connection => deadlines.connect = SOON,
+        Awaited::FirstSound => deadlines.first_sound = SOON,
+        Awaited::NextSound => deadlines.next_sound = SOON,
+    }
     Wanted { deadlines, ..Wanted::default() }
 }
 
@@ -109,14 +115,14 @@ async fn a_socket_that_breaks_after_some_sound_fails_and_what_came_is_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_says_nothing_is_given_up_in_time() {
-    let Call { socket: _socket, utterance, .. } = call(hasty()).await;
+    let Call { socket: _socket, utterance, .. } = call(hasty(Awaited::FirstSound)).await;
     let expected = VoiceError::Stalled { waiting_for: Awaited::FirstSound, within: SOON };
     assert_eq!(utterance.error().await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_stops_in_the_middle_is_given_up_in_time() {
-    let Call { mut socket, utterance, context, .. } = call(hasty()).await;
+    let Call { mut socket, utterance, context, .. } = call(hasty(Awaited::NextSound)).await;
     socket.say(&sound(&context, &tone(800))).await;
     let came = utterance.all().await;
     assert_eq!(came.end, Err(VoiceError::Stalled { waiting_for: Awaited::NextSound, within: SOON }));
@@ -126,8 +132,7 @@ async fn a_provider_that_stops_in_the_middle_is_given_up_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handshake_that_is_not_answered_is_given_up_in_time() {
     let mut far = Far::start().await;
-    let deadlines = VoiceDeadlines { connect: SOON, ..Wanted::default().deadlines };
-    let voice = Near::with(far.port, Wanted { deadlines, ..Wanted::default() }).call();
+    let voice = Near::with(far.port, hasty(Awaited::Connection)).call();
     let _unanswered = far.asked().await;
     let utterance = speak(&*voice, 0, "We are open.");
     assert!(matches!(utterance.error().await, VoiceError::Stalled { waiting_for: Awaited::Connection, .. }));
@@ -135,7 +140,7 @@ async fn a_handshake_that_is_not_answered_is_given_up_in_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sound_of_a_strange_context_is_nobodys() {
-    let Call { mut socket, utterance, .. } = call(hasty()).await;
+    let Call { mut socket, utterance, .. } = call(hasty(Awaited::FirstSound)).await;
     socket.say(&sound("u31", &tone(800))).await;
     socket.say(&sound("'); --", &tone(800))).await;
     socket.say(&last("u31")).await;
@@ -190,7 +195,7 @@ async fn a_context_that_ends_before_its_words_do_is_a_failure() {
     let voice = Near::open(far.port).call();
     let mut socket = far.socket().await;
     let text = "This sentence is one of several that are each long enough to be a piece of their own in this answer. ";
-    let mut utterance = speak(&*voice, 0, &text.repeat(3));
+    let mut utterance = speak(&*voice, 0, &text.repeat(15));
     let (context, _) = socket.begun().await;
     socket.say(&sound(&context, &tone(800))).await;
     utterance.sound().await;

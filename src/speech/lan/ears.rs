@@ -120,7 +120,7 @@ struct Following {
 
 /// What is on its way to a server that follows a turn.
 enum Heading {
-    Frame(Frame),
+    Sound(Vec<i16>),
     /// The turn's words are wanted now.
     Words(Wish),
 }
@@ -144,7 +144,7 @@ impl Hearing for WyomingHearing {
         if let Some(judge) = &mut self.judge {
             judge.frame(frame, at);
         }
-        let is_lost = |following: &Following| following.sound.try_send(Heading::Frame(*frame)).is_err();
+        let is_lost = |following: &Following| following.sound.try_send(Heading::Sound(at_16_khz(frame))).is_err();
         if self.following.as_ref().is_some_and(is_lost) {
             // Nothing is lost: the sound of the turn is kept here as well.
             self.following = None;
@@ -168,7 +168,7 @@ impl Hearing for WyomingHearing {
         if !has_voice(&sound) {
             self.decoding = None;
             let now = (self.parts.now)();
-            answer(&self.answers, EarsEvent::Heard(heard(&wish, String::new(), now)));
+            answer(&self.answers, EarsEvent::Heard(heard(&wish, "", now)));
             return;
         }
         if let Some(following) = self.following.take() {
@@ -264,8 +264,8 @@ fn answer(answers: &mpsc::Sender<EarsEvent>, event: EarsEvent) {
     }
 }
 
-fn heard(wish: &Wish, words: String, now: Moment) -> Heard {
-    let words = cleaned(&words);
+fn heard(wish: &Wish, words: &str, now: Moment) -> Heard {
+    let words = cleaned(words);
     let confidence = if words.is_empty() {
         NOTHING
     } else {
@@ -295,7 +295,7 @@ struct Server {
 impl Server {
     fn tell(&self, answers: &mpsc::Sender<EarsEvent>, wish: &Wish, words: Result<String, EarsError>) {
         let event = match words {
-            Ok(words) => EarsEvent::Heard(heard(wish, words, (self.parts.now)())),
+            Ok(words) => EarsEvent::Heard(heard(wish, &words, (self.parts.now)())),
             Err(error) => {
                 tracing::debug!(%error, "a turn was not transcribed");
                 EarsEvent::Failed { request: wish.request, error }
@@ -351,7 +351,7 @@ impl Server {
         let mut together = began;
         while let Some(heading) = sound.recv().await {
             match heading {
-                Heading::Frame(frame) => together.extend(at_16_khz(&frame)),
+                Heading::Sound(samples) => together.extend(samples),
                 Heading::Words(wish) => return Ok(Some(Sent { wish, rest: together, sender, receiver })),
             }
             if together.len() >= TOGETHER {

@@ -4,7 +4,6 @@
 //! it said to no log.
 
 mod config;
-mod contexts;
 mod failure;
 mod inbox;
 mod marks;
@@ -12,6 +11,7 @@ mod payload;
 mod pieces;
 mod socket;
 mod speaking;
+mod strands;
 mod stream;
 pub mod wire;
 
@@ -24,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::config::ElevenLabsConfig;
-use self::contexts::Key;
 use self::payload::Asking;
 use self::socket::{CallSocket, Command};
 use self::speaking::Utterance;
+use self::strands::Key;
 use self::stream::Stream;
 use self::wire::SoundFormat;
 use crate::egress::Door;

@@ -7,10 +7,10 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Parts;
-use super::contexts::{Closing, Contexts, Key};
 use super::failure;
 use super::inbox::Inbox;
 use super::payload::{Asking, ContextOpening, Words};
+use super::strands::{Closing, Key, Strands};
 use super::wire::{self, Complaint, ContextName, Message, SoundFormat, Unreadable};
 use crate::egress::{Incoming, SendError, WebSocketReceiver, WebSocketSender};
 use crate::residency::{Cleared, DataClass, Payload};
@@ -82,7 +82,7 @@ pub(super) struct CallSocket {
     parts: Arc<Parts>,
     setting: CallSetting,
     wire: Option<Wire>,
-    contexts: Contexts<Inbox>,
+    strands: Strands<Inbox>,
     waiting: VecDeque<Begin>,
     opened: u32,
     /// What the provider said of us for good: the key, the account, the voice.
@@ -91,15 +91,7 @@ pub(super) struct CallSocket {
 
 impl CallSocket {
     pub(super) const fn new(parts: Arc<Parts>, setting: CallSetting) -> Self {
-        Self {
-            parts,
-            setting,
-            wire: None,
-            contexts: Contexts::new(),
-            waiting: VecDeque::new(),
-            opened: 0,
-            refused: None,
-        }
+        Self { parts, setting, wire: None, strands: Strands::new(), waiting: VecDeque::new(), opened: 0, refused: None }
     }
 
     /// Until the call drops its end of `commands`.
@@ -151,7 +143,7 @@ impl CallSocket {
             return;
         }
         let Begin { key, format, pace, first, inbox } = begin;
-        match self.contexts.open(key, inbox) {
+        match self.strands.open(key, inbox) {
             Ok(name) => self.start(name, pace, first).await,
             Err(inbox) if self.waiting.len() < WAITING_MAX => {
                 self.waiting.push_back(Begin { key, format, pace, first, inbox });
@@ -173,14 +165,14 @@ impl CallSocket {
         };
         if self.send(opening).await && self.send(words).await {
             self.said(key, name, first.end).await;
-            if let Some(inbox) = self.contexts.taker(key) {
+            if let Some(inbox) = self.strands.taker(key) {
                 inbox.begun();
             }
         }
     }
 
     async fn more(&mut self, more: More) {
-        let Some(name) = self.contexts.name_of(more.key) else { return };
+        let Some(name) = self.strands.name_of(more.key) else { return };
         match self.cleared(Words::new(name.id, &more.piece, more.whole)) {
             Ok(words) => {
                 if self.send(words).await {
@@ -199,7 +191,7 @@ impl CallSocket {
     /// to its end, and then says so.
     async fn said(&mut self, key: Key, name: &'static ContextName, end: End) {
         if end == End::Here {
-            self.contexts.closing(key);
+            self.strands.closing(key);
             self.send_fixed(name.close).await;
         }
     }
@@ -207,7 +199,7 @@ impl CallSocket {
     async fn close(&mut self, key: Key) {
         let waited = self.waiting.len();
         self.waiting.retain(|begin| begin.key != key);
-        if self.waiting.len() < waited && !self.contexts.are_wanted() {
+        if self.waiting.len() < waited && !self.strands.are_wanted() {
             // All contexts are taken by sentences that nobody wants any more, and
             // their ends do not come: a fresh socket is the quickest way out.
             self.lose(&VoiceError::Lost("its contexts do not end"));
@@ -218,7 +210,7 @@ impl CallSocket {
 
     /// Tells the provider that a context is not wanted any more.
     async fn abandoned(&mut self, key: Key) -> Option<Inbox> {
-        let (closing, inbox) = self.contexts.abandon(key);
+        let (closing, inbox) = self.strands.abandon(key);
         if let Closing::Tell(name) = closing {
             self.send_fixed(name.close).await;
         }
@@ -253,19 +245,19 @@ impl CallSocket {
             self.complained(complaint);
             return;
         }
-        let Some(key) = self.contexts.whose(message.context.as_deref()) else {
+        let Some(key) = self.strands.whose(message.context.as_deref()) else {
             // Of a context that has ended, or of one that we never had.
             tracing::debug!("sound of no utterance was dropped");
             return;
         };
-        if let (Some(sound), Some(inbox)) = (message.sound, self.contexts.taker(key))
+        if let (Some(sound), Some(inbox)) = (message.sound, self.strands.taker(key))
             && inbox.sound(sound).is_err()
             && let Some(inbox) = self.abandoned(key).await
         {
             inbox.end(Err(VoiceError::Lost("it sends more sound than the words have")));
         }
         if message.is_final {
-            if let Some(inbox) = self.contexts.ended(key) {
+            if let Some(inbox) = self.strands.ended(key) {
                 inbox.end(Ok(()));
             }
             if let Some(begin) = self.waiting.pop_front() {
@@ -282,7 +274,7 @@ impl CallSocket {
 
     async fn unreadable(&mut self, unreadable: Unreadable) {
         let error = failure::of_unreadable(unreadable.error);
-        match unreadable.context.and_then(|context| self.contexts.whose(Some(&context))) {
+        match unreadable.context.and_then(|context| self.strands.whose(Some(&context))) {
             Some(key) => {
                 if let Some(inbox) = self.abandoned(key).await {
                     inbox.end(Err(error));
@@ -295,7 +287,7 @@ impl CallSocket {
 
     /// One utterance ends badly before the provider knows of it.
     fn fail(&mut self, key: Key, error: VoiceError) {
-        if let Some(inbox) = self.contexts.ended(key) {
+        if let Some(inbox) = self.strands.ended(key) {
             inbox.end(Err(error));
         }
     }
@@ -307,7 +299,7 @@ impl CallSocket {
             self.refused = Some(error.clone());
         }
         let waiting = self.waiting.drain(..).map(|begin| begin.inbox);
-        for inbox in self.contexts.clear().chain(waiting) {
+        for inbox in self.strands.clear().chain(waiting) {
             inbox.end(Err(error.clone()));
         }
     }

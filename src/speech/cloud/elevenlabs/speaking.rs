@@ -4,12 +4,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::contexts::Key;
 use super::inbox::{Arrived, Inbox};
 use super::marks::Marks;
 use super::payload::Asking;
 use super::pieces::piece_ends;
 use super::socket::{Begin, Command, End, More, SAID};
+use super::strands::Key;
 use super::stream::Stream;
 use super::wire::{Sound, SoundDecoder, SoundFormat};
 use super::{NAME, Parts};

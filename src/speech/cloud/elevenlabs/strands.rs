@@ -1,8 +1,9 @@
-//! Which context of a socket belongs to which utterance. Pure: it sends nothing.
+//! Which strand of a socket belongs to which utterance; the provider calls a strand
+//! a context. Pure: it sends nothing.
 
 use super::wire::{CONTEXT_NAMES, ContextName};
 
-/// Contexts that the provider holds open at a time on one socket; with a sixth it
+/// Strands that the provider holds open at a time on one socket; with a sixth it
 /// closes the socket. One that is being closed counts until it says that it ended.
 pub(super) const CONTEXTS_MAX: usize = 5;
 
@@ -10,8 +11,8 @@ pub(super) const CONTEXTS_MAX: usize = 5;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Key(pub(super) u64);
 
-/// The open contexts of a socket. `T` is where an utterance's sound goes.
-pub(super) struct Contexts<T> {
+/// The strands of a socket. `T` is where an utterance's sound goes.
+pub(super) struct Strands<T> {
     open: Vec<Open<T>>,
     next_name: usize,
 }
@@ -32,7 +33,7 @@ pub(super) enum Closing {
     Silent,
 }
 
-impl<T> Contexts<T> {
+impl<T> Strands<T> {
     pub(super) const fn new() -> Self {
         Self { open: Vec::new(), next_name: 0 }
     }
@@ -111,45 +112,45 @@ mod tests {
 
     #[test]
     fn a_sixth_utterance_waits_until_one_has_really_ended() {
-        let mut contexts = Contexts::new();
+        let mut strands = Strands::new();
         for n in 0..5 {
-            contexts.open(Key(n), n).expect("five may be open");
+            strands.open(Key(n), n).expect("five may be open");
         }
-        assert_eq!(contexts.open(Key(5), 5), Err(5));
-        assert!(matches!(contexts.abandon(Key(2)), (Closing::Tell(name), Some(2)) if name.id == "u02"));
-        assert_eq!(contexts.open(Key(5), 5), Err(5), "a context counts until it ends");
-        assert_eq!(contexts.ended(Key(2)), None, "nobody wants it any more");
-        assert_eq!(contexts.open(Key(5), 5).map(|name| name.id), Ok("u05"));
+        assert_eq!(strands.open(Key(5), 5), Err(5));
+        assert!(matches!(strands.abandon(Key(2)), (Closing::Tell(name), Some(2)) if name.id == "u02"));
+        assert_eq!(strands.open(Key(5), 5), Err(5), "a context counts until it ends");
+        assert_eq!(strands.ended(Key(2)), None, "nobody wants it any more");
+        assert_eq!(strands.open(Key(5), 5).map(|name| name.id), Ok("u05"));
     }
 
     #[test]
     fn a_context_is_closed_once() {
-        let mut contexts = Contexts::new();
-        contexts.open(Key(0), ()).expect("there is room");
-        contexts.closing(Key(0));
-        assert_eq!(contexts.name_of(Key(0)), None, "no words after the close");
-        assert_eq!(contexts.abandon(Key(0)), (Closing::Silent, Some(())));
-        assert_eq!(contexts.abandon(Key(7)), (Closing::Silent, None));
+        let mut strands = Strands::new();
+        strands.open(Key(0), ()).expect("there is room");
+        strands.closing(Key(0));
+        assert_eq!(strands.name_of(Key(0)), None, "no words after the close");
+        assert_eq!(strands.abandon(Key(0)), (Closing::Silent, Some(())));
+        assert_eq!(strands.abandon(Key(7)), (Closing::Silent, None));
     }
 
     #[test]
     fn sound_without_a_name_is_the_only_ones_and_a_strange_name_is_nobodys() {
-        let mut contexts = Contexts::new();
-        contexts.open(Key(0), ()).expect("there is room");
-        assert_eq!(contexts.whose(None), Some(Key(0)));
-        assert_eq!((contexts.whose(Some("u00")), contexts.whose(Some("u09"))), (Some(Key(0)), None));
-        contexts.open(Key(1), ()).expect("there is room");
-        assert_eq!(contexts.whose(None), None);
+        let mut strands = Strands::new();
+        strands.open(Key(0), ()).expect("there is room");
+        assert_eq!(strands.whose(None), Some(Key(0)));
+        assert_eq!((strands.whose(Some("u00")), strands.whose(Some("u09"))), (Some(Key(0)), None));
+        strands.open(Key(1), ()).expect("there is room");
+        assert_eq!(strands.whose(None), None);
     }
 
     proptest! {
         #[test]
         fn no_two_open_contexts_ever_share_a_name(steps in prop::collection::vec((any::<bool>(), 0_u64..6), 0..300)) {
-            let mut contexts = Contexts::new();
+            let mut strands = Strands::new();
             let mut open: Vec<(Key, &str)> = Vec::new();
             for (n, (opens, which)) in (0_u64..).zip(steps) {
                 if opens {
-                    if let Ok(name) = contexts.open(Key(n), ()) {
+                    if let Ok(name) = strands.open(Key(n), ()) {
                         prop_assert!(open.iter().all(|(_, id)| *id != name.id));
                         open.push((Key(n), name.id));
                     } else {
@@ -157,8 +158,8 @@ mod tests {
                     }
                 } else if !open.is_empty() {
                     let (key, id) = open.remove(which as usize % open.len());
-                    prop_assert_eq!(contexts.whose(Some(id)), Some(key));
-                    contexts.ended(key);
+                    prop_assert_eq!(strands.whose(Some(id)), Some(key));
+                    strands.ended(key);
                 }
             }
         }
