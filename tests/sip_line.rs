@@ -383,6 +383,7 @@ async fn no_form_of_to_ends_the_line_over_udp() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[allow(clippy::disallowed_methods, reason = "a caller of the line, and not the box")]
 async fn no_form_of_to_ends_the_line_over_tcp() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut line = Served::start(|_| {});

@@ -164,6 +164,86 @@ fn a_clock_or_a_spawn_outside_its_owner_is_found() {
 }
 
 #[test]
+fn a_second_door_is_found_however_it_is_made() {
+    for text in [
+        "let s = TcpStream::connect(address).await?;",
+        "let s = std::net::TcpStream::connect_timeout(&a, t)?;",
+        "use tokio::net::TcpSocket;",
+        "let s = tokio::net::UdpSocket::bind(any).await?;",
+        "for a in tokio::net::lookup_host(host).await? {}",
+        "let a = (\"api.example.com\", 443).to_socket_addrs()?;",
+        "use hyper::client::conn::http1;",
+        "let (ws, _) = tokio_tungstenite::connect_async(url).await?;",
+        "let config = rustls::ClientConfig::builder();",
+        "let mut command = Command::new(\"curl\");",
+        "fn f(c: Cleared<Words>) { let (words, _) = c.into_parts(); }",
+    ] {
+        for path in ["src/speech/cloud/deepgram.rs", "src/appliance/desk.rs", "src/store/marks.rs"] {
+            assert!(complains(rules::one_door_out, path, text), "{path}: {text}");
+        }
+    }
+    for (path, text) in [
+        ("src/egress/connect.rs", "let s = TcpStream::connect(address).await?;"),
+        ("src/egress/door.rs", "let (words, clearance) = cleared.into_parts();"),
+        ("src/line/sip/tcp.rs", "let s = TcpStream::connect(address).await?;"),
+        ("src/line/sip/wire.rs", "let s = UdpSocket::bind(address)?;"),
+        ("src/bin/milu/client.rs", "use hyper::client::conn::http1::SendRequest;"),
+        ("src/speech/onbox/models/download.rs", "let mut command = Command::new(\"curl\");"),
+        ("src/appliance/control.rs", "let listener = UnixListener::bind(path)?; let (a, b) = request.into_parts();"),
+        ("src/line/sip/tcp.rs", "use tokio::net::{TcpListener, TcpStream};"),
+        ("src/speech/mind.rs", "// hyper and rustls are the door's\nuse crate::egress::Door;"),
+        ("src/store/marks.rs", "#[cfg(test)]\nmod tests {\n fn f() { TcpStream::connect(a); }\n}"),
+    ] {
+        assert!(!complains(rules::one_door_out, path, text), "{path}: {text}");
+    }
+}
+
+/// What opens connections, and the parts of the program that may be built on it:
+/// the door, and the server of the control socket.
+const CONNECTING: &[(&str, &[&str])] = &[
+    ("hyper", &["milu", "axum", "hyper-util"]),
+    ("hyper-util", &["milu", "axum"]),
+    ("rustls", &["milu", "tokio-rustls"]),
+    ("tokio-rustls", &["milu"]),
+    ("tokio-tungstenite", &["milu", "axum"]),
+    ("tungstenite", &["tokio-tungstenite"]),
+    ("webpki-roots", &["milu"]),
+    ("attohttpc", &[]),
+    ("aws-lc-rs", &[]),
+    ("curl", &[]),
+    ("h2", &[]),
+    ("hickory-resolver", &[]),
+    ("isahc", &[]),
+    ("native-tls", &[]),
+    ("openssl", &[]),
+    ("quinn", &[]),
+    ("reqwest", &[]),
+    ("surf", &[]),
+    ("ureq", &[]),
+];
+
+#[test]
+fn no_part_that_the_program_is_built_of_has_a_door_of_its_own() {
+    let text = std::fs::read_to_string(root().join("Cargo.lock")).expect("the lock file is there");
+    let lock: toml::Table = text.parse().expect("the lock file is TOML");
+    let packages = lock["package"].as_array().expect("packages");
+    assert!(packages.len() > 100, "only {} packages were read", packages.len());
+    let mut second_doors = Vec::new();
+    for package in packages {
+        let user = package["name"].as_str().expect("a name");
+        let used = package.get("dependencies").and_then(|d| d.as_array()).into_iter().flatten();
+        // `NAME`, or `NAME VERSION` where there are several.
+        for used in used.filter_map(|u| u.as_str()?.split(' ').next()) {
+            let allowed = CONNECTING.iter().find(|(name, _)| *name == used).map(|(_, users)| *users);
+            if allowed.is_some_and(|users| !users.contains(&user)) {
+                second_doors.push(format!("Cargo.lock: `{user}` is built on `{used}`: there is one door out"));
+            }
+        }
+    }
+    assert_tidy(&second_doors);
+}
+
+#[test]
 fn a_swallowed_result_is_found() {
     assert!(complains(rules::swallowed_results, "src/line/sip.rs", "socket.send(b).ok();"));
     assert!(complains(rules::swallowed_results, "src/line/sip.rs", "let _ = socket.send(b);"));

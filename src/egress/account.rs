@@ -170,3 +170,135 @@ fn row(
         bytes_received: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use jiff::Timestamp;
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::egress::books::Spending;
+    use crate::egress::budget::{Budget, Spent};
+    use crate::egress::prices::Prices;
+    use crate::egress::register::Register;
+    use crate::residency::{CallGate, DataClass, DestinationId, Ground, Payload, Policy, Redact, Row, Verdict};
+
+    struct Nothing;
+
+    impl Payload for Nothing {
+        fn redacted(self, _redact: &dyn Redact) -> Option<Self> {
+            Some(self)
+        }
+    }
+
+    impl Redact for Nothing {
+        fn redact(&self, text: &str) -> String {
+            text.to_owned()
+        }
+    }
+
+    fn ears(on_site: bool) -> Destination {
+        Destination {
+            id: DestinationId::parse("ears").expect("a name"),
+            operator: "Ears Ltd".to_owned(),
+            hosts: Vec::new(),
+            country: "US".to_owned(),
+            on_site,
+            contract: None,
+            safeguards: Safeguards::default(),
+            pins: Vec::new(),
+        }
+    }
+
+    fn clearance(class: DataClass) -> Clearance {
+        let to = ears(false);
+        let row = Row {
+            id: class.name().to_owned(),
+            class,
+            destination: to.id.clone(),
+            ground: Ground::Contract,
+            verdict: Verdict::Raw,
+        };
+        let policy = Policy::new(vec![to.clone()], vec![row]);
+        let gate = CallGate::new(Arc::new(policy), Arc::new(Nothing));
+        gate.clear(&[class], &to.id, Nothing).expect("a clearance").into_parts().1
+    }
+
+    /// Books whose clock reads the given second, with the far end of their register.
+    fn books(second: Arc<AtomicU64>) -> (Arc<Books>, mpsc::Receiver<Transfer>) {
+        let (out, rows) = mpsc::channel(4);
+        let day = date(1970, 1, 1);
+        let books = Books {
+            register: Register::new(Some(out)),
+            now: Arc::new(move || Moment::from_micros(second.load(Ordering::Relaxed) * 1_000_000)),
+            wall: Arc::new(|| Timestamp::UNIX_EPOCH),
+            zone: TimeZone::UTC,
+            prices: Prices::none(),
+            spending: Spending { budget: Budget::default(), spent: Spent::nothing(day) }.into(),
+        };
+        (Arc::new(books), rows)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_byte_stands_in_one_row_and_in_the_budget_whatever_is_carried(
+            steps in prop::collection::vec((0..9_usize, 0..3_u64, 0..5000_usize, 0..5000_usize, 0..4_u64), 0..60),
+            on_site in any::<bool>(),
+        ) {
+            let second = Arc::new(AtomicU64::new(0));
+            let (books, mut rows) = books(second.clone());
+            let tally = Arc::new(Tally::default());
+            let to = ears(on_site);
+            let account = Account::open(books.clone(), tally.clone(), None, &to, &clearance(DataClass::Telemetry));
+            let mut written = Vec::new();
+            let mut expected = std::collections::BTreeMap::<&str, (u64, u64)>::new();
+            for (class, call, sent, received, waited) in steps {
+                let class = DataClass::ALL[class];
+                let call = Some(CallId::from_parts(call, [0; 10]));
+                account.carry(call, &to, &clearance(class), &Safeguards::default());
+                tally.add_sent(sent, Moment::START);
+                tally.add_received(received);
+                let sums = expected.entry(class.name()).or_default();
+                sums.0 += sent as u64;
+                sums.1 += received as u64;
+                second.fetch_add(waited, Ordering::Relaxed);
+                account.tick();
+                written.extend(std::iter::from_fn(|| rows.try_recv().ok()));
+            }
+            drop(account);
+            // The register has room for few; the rest waits and follows.
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(async {
+                let settling = books.register.settle();
+                tokio::pin!(settling);
+                loop {
+                    tokio::select! {
+                        biased;
+                        Some(row) = rows.recv() => written.push(row),
+                        () = &mut settling => break,
+                    }
+                }
+                written.extend(std::iter::from_fn(|| rows.try_recv().ok()));
+            });
+            let mut got = std::collections::BTreeMap::<&str, (u64, u64)>::new();
+            for row in &written {
+                prop_assert!(row.bytes_sent + row.bytes_received > 0, "a row for nothing");
+                prop_assert_eq!(row.classes.len(), 1);
+                prop_assert_eq!(&row.rows[0], row.classes[0].name());
+                let sums = got.entry(row.classes[0].name()).or_default();
+                sums.0 += row.bytes_sent;
+                sums.1 += row.bytes_received;
+            }
+            expected.retain(|_, sums| *sums != (0, 0));
+            prop_assert_eq!(&got, &expected);
+            let all: u64 = expected.values().map(|(sent, received)| sent + received).sum();
+            prop_assert_eq!(books.spent().total(date(1970, 1, 1)).bytes, if on_site { 0 } else { all });
+        }
+    }
+}

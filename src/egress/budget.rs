@@ -173,3 +173,122 @@ fn standing(spent: u64, most: Option<u64>) -> Standing {
         Some(_) => Standing::Ample,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: Date = date(2026, 11, 26);
+
+    fn id(name: &str) -> DestinationId {
+        DestinationId::parse(name).expect("a name")
+    }
+
+    fn call(n: u64) -> CallId {
+        CallId::from_parts(n, [0; 10])
+    }
+
+    fn sum(bytes: u64) -> Sum {
+        Sum { bytes, money: Money::NONE }
+    }
+
+    #[test]
+    fn from_four_fifths_on_one_saves_and_at_the_ceiling_one_stops() {
+        for (spent, most, expected) in [
+            (0, Some(100), Standing::Ample),
+            (79, Some(100), Standing::Ample),
+            (80, Some(100), Standing::Near),
+            (99, Some(100), Standing::Near),
+            (100, Some(100), Standing::Spent),
+            (0, Some(0), Standing::Spent),
+            (u64::MAX, Some(u64::MAX), Standing::Spent),
+            (u64::MAX / 2, Some(u64::MAX), Standing::Ample),
+            (u64::MAX, None, Standing::Ample),
+        ] {
+            assert_eq!(standing(spent, most), expected, "{spent} of {most:?}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_ceiling_is_the_one_that_counts() {
+        let mut spent = Spent::nothing(DAY);
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(70));
+        spent.add(DAY, &id("anthropic"), Some(call(2)), Sum { bytes: 15, money: Money::from_nanos(5) });
+        let of = |budget: Budget, n| spent.standing(&budget, DAY, Some(call(n)));
+        assert_eq!(of(Budget::default(), 1), Standing::Ample);
+        assert_eq!(of(Budget { day_bytes: Some(100), ..Budget::default() }, 2), Standing::Near);
+        assert_eq!(of(Budget { call_bytes: Some(70), ..Budget::default() }, 1), Standing::Spent);
+        assert_eq!(of(Budget { call_bytes: Some(70), ..Budget::default() }, 2), Standing::Ample);
+        let money = Some(Money::from_nanos(5));
+        assert_eq!(of(Budget { day_bytes: Some(100), day_money: money, ..Budget::default() }, 2), Standing::Spent);
+    }
+
+    #[test]
+    fn a_new_day_begins_at_nothing_and_a_clock_set_back_forgives_nothing() {
+        let budget = Budget { day_bytes: Some(10), call_bytes: Some(10), ..Budget::default() };
+        let mut spent = Spent::nothing(DAY);
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(10));
+        assert_eq!(spent.standing(&budget, DAY, None), Standing::Spent);
+        let tomorrow = DAY.tomorrow().expect("a day");
+        assert_eq!(spent.standing(&budget, tomorrow, None), Standing::Ample);
+        assert_eq!(spent.standing(&budget, tomorrow, Some(call(1))), Standing::Spent, "the call goes on");
+        spent.add(tomorrow, &id("deepgram"), None, sum(3));
+        spent.add(DAY, &id("deepgram"), None, sum(3));
+        assert_eq!(spent.total(tomorrow).bytes, 6);
+    }
+
+    #[test]
+    fn after_a_restart_the_day_goes_on_from_the_registers_sums() {
+        let sums = [(id("deepgram"), sum(30)), (id("anthropic"), sum(5)), (id("deepgram"), sum(50))];
+        let spent = Spent::restore(DAY, sums);
+        let budget = Budget { day_bytes: Some(100), ..Budget::default() };
+        assert_eq!(spent.standing(&budget, DAY, None), Standing::Near);
+        let of: Vec<_> = spent.of(DAY).map(|(id, sum)| (id.as_str(), sum.bytes)).collect();
+        assert_eq!(of, [("anthropic", 5), ("deepgram", 80)]);
+    }
+
+    #[test]
+    fn the_sentence_says_what_was_spent_on_whom_and_what_follows() {
+        let prices = Prices::none();
+        let mut spent = Spent::nothing(DAY);
+        let sentence = |spent: &Spent, budget| spent.sentence(&budget, &prices, DAY);
+        assert_eq!(sentence(&spent, Budget::default()), "Today the uplink has carried 0.0 MB, for about 0.00 USD.");
+        let budget =
+            Budget { day_bytes: Some(50_000_000), day_money: Some(Money::from_nanos(5_000_000_000)), call_bytes: None };
+        let money = Money::from_nanos(1_234_000_000);
+        spent.add(DAY, &id("deepgram"), None, Sum { bytes: 41_250_000, money });
+        assert_eq!(
+            sentence(&spent, budget),
+            "Today the uplink has carried 41.3 MB of 50.0 MB, for about 1.24 USD of 5.00 USD \
+             (deepgram 41.3 MB and 1.24 USD): near the ceiling, so calls take Opus first and then the box's own engines."
+        );
+        spent.add(DAY, &id("deepgram"), None, sum(10_000_000));
+        assert!(
+            sentence(&spent, budget)
+                .ends_with(": the budget is spent, so until midnight calls are taken by the box's own engines.")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_added_gets_lost_and_a_standing_only_gets_worse(
+            adds in prop::collection::vec((0..3_u8, 0..2000_u64, 0..10_000_u64), 0..200),
+            most in 1..1_000_000_u64,
+        ) {
+            let budget = Budget { day_bytes: Some(most), ..Budget::default() };
+            let mut spent = Spent::nothing(DAY);
+            let mut before = Standing::Ample;
+            for (to, n, bytes) in &adds {
+                spent.add(DAY, &id(["a", "b", "c"][usize::from(*to)]), Some(call(*n)), sum(*bytes));
+                let now = spent.standing(&budget, DAY, None);
+                prop_assert!(now >= before);
+                before = now;
+            }
+            prop_assert_eq!(spent.total(DAY).bytes, adds.iter().map(|(_, _, bytes)| bytes).sum::<u64>());
+            prop_assert!(spent.calls.len() <= CALLS_MAX);
+        }
+    }
+}

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
@@ -110,11 +109,7 @@ impl HttpAnswer {
             let body = &mut self.body;
             let frame = std::future::poll_fn(|cx| {
                 link.drive(cx);
-                match Pin::new(&mut *body).poll_frame(cx) {
-                    // What it has just taken makes room for more.
-                    Poll::Ready(frame) => Poll::Ready(frame),
-                    Poll::Pending => Poll::Pending,
-                }
+                Pin::new(&mut *body).poll_frame(cx)
             })
             .await;
             link.account.tick();

@@ -228,3 +228,99 @@ fn price(entry: &'static str, given: f64) -> Result<Money, InvalidPrices> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within 0..=1e15")]
     Ok(Money((given * NANOS as f64).round() as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(name: &str) -> DestinationId {
+        DestinationId::parse(name).expect("a name")
+    }
+
+    const LIST: &str = r#"
+        currency = "NGN"
+        [uplink]
+        megabyte = 0.35
+        [provider.ears]
+        audio_minute = 0.0077
+        [provider.ears-far]
+        audio_minute = 1
+        [provider.mind]
+        million_tokens_in = 0.10
+        million_tokens_out = 0.50
+        in_region_factor = 1.1
+        [provider.voice]
+        thousand_characters = 0.05
+    "#;
+
+    #[test]
+    fn usage_costs_what_the_list_says() {
+        let prices = Prices::parse(LIST).expect("prices");
+        let nanos = |to: &str, usage| prices.of_usage(&id(to), usage, Place::Anywhere).nanos();
+        assert_eq!(nanos("ears", Usage::Audio(Duration::from_secs(60))), 7_700_000);
+        assert_eq!(nanos("ears", Usage::Audio(Duration::from_secs(90))), 11_550_000);
+        assert_eq!(nanos("mind", Usage::TokensIn(1)), 100);
+        assert_eq!(nanos("mind", Usage::TokensOut(2_000_000)), 1_000_000_000);
+        assert_eq!(nanos("mind", Usage::TokensInKept(1000)), 0, "not in the list");
+        assert_eq!(nanos("voice", Usage::Characters(20)), 1_000_000);
+        assert_eq!(prices.of_usage(&id("mind"), Usage::TokensIn(1), Place::InRegion).nanos(), 110);
+        assert_eq!(prices.of_bytes(2_000_000).nanos(), 700_000_000);
+        assert_eq!(prices.shown(Money::from_nanos(1)), "0.01 NGN", "never nothing for something");
+    }
+
+    #[test]
+    fn a_destination_has_the_prices_of_the_longest_name_that_its_own_begins_with() {
+        let prices = Prices::parse(LIST).expect("prices");
+        let minute =
+            |to: &str| prices.of_usage(&id(to), Usage::Audio(Duration::from_secs(60)), Place::Anywhere).nanos();
+        assert_eq!(minute("ears-eu"), 7_700_000);
+        assert_eq!(minute("ears-far-east"), 1_000_000_000);
+        assert_eq!(minute("earshot"), 0);
+        assert_eq!(minute("lan-ears"), 0);
+    }
+
+    #[test]
+    fn the_delivered_list_is_read_and_knows_the_three_operators() {
+        let prices = Prices::delivered().expect("the delivered prices");
+        for (to, usage) in [
+            ("deepgram", Usage::Audio(Duration::from_secs(60))),
+            ("anthropic", Usage::TokensIn(1_000_000)),
+            ("anthropic", Usage::TokensInKept(1_000_000)),
+            ("anthropic", Usage::TokensInToKeep(1_000_000)),
+            ("anthropic", Usage::TokensOut(1_000_000)),
+            ("elevenlabs", Usage::Characters(1000)),
+        ] {
+            assert!(prices.of_usage(&id(to), usage, Place::Anywhere) > Money::NONE, "{to} {usage:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_with_a_mistake_is_refused_and_says_where() {
+        for (list, told) in [
+            ("currency = \"USD\"\n[provider.ears]\naudio_minutes = 1\n", "audio_minutes"),
+            ("currency = \"USD\"\n[provider.ears]\naudio_minute = -1\n", "`audio_minute` is -1"),
+            ("currency = \"USD\"\n[uplink]\nmegabyte = nan\n", "`uplink.megabyte` is NaN"),
+            ("currency = \"USD\"\n[uplink]\nmegabyte = inf\n", "`uplink.megabyte` is inf"),
+            ("[uplink]\nmegabyte = 1\n", "currency"),
+        ] {
+            let error = Prices::parse(list).expect_err(list).to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_list_and_no_usage_ends_the_process(text in ".{0,200}", amount in any::<u64>()) {
+            drop(Prices::parse(&text));
+            let prices = Prices::parse(LIST).expect("prices");
+            for usage in [Usage::TokensIn(amount), Usage::Characters(amount), Usage::Audio(Duration::from_secs(amount))] {
+                for to in ["ears", "mind", "voice"] {
+                    let once = prices.of_usage(&id(to), usage, Place::Anywhere);
+                    prop_assert!(prices.of_usage(&id(to), usage, Place::InRegion) >= once);
+                }
+            }
+        }
+    }
+}

@@ -68,8 +68,30 @@ impl Register {
 
 /// Whether two rows tell of the same kind of transfer, but for time and bytes.
 pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
-    let at_once = |row: &Transfer| Transfer { at: one.at, bytes_sent: 0, bytes_received: 0, ..row.clone() };
-    one.call == other.call && one.destination == other.destination && at_once(one) == at_once(other)
+    // All fields are named, so that a new one is thought of here.
+    let Transfer {
+        at: _,
+        call,
+        destination,
+        operator,
+        country,
+        classes,
+        verdict,
+        ground,
+        rows,
+        safeguards,
+        bytes_sent: _,
+        bytes_received: _,
+    } = one;
+    *call == other.call
+        && *destination == other.destination
+        && *operator == other.operator
+        && *country == other.country
+        && *classes == other.classes
+        && *verdict == other.verdict
+        && *ground == other.ground
+        && *rows == other.rows
+        && *safeguards == other.safeguards
 }
 
 /// Adds what `other` carried; the time is that of the later.

@@ -102,7 +102,9 @@ pub struct WebSocketSender {
 }
 
 impl WebSocketSender {
-    /// Sends a cleared message; its clearance must be for this socket's destination.
+    /// Sends a cleared message; its clearance must be for this socket's
+    /// destination. It waits while the uplink is full. Who leaves it while it
+    /// waits does not know whether the message went.
     pub async fn send<M: Into<WebSocketMessage>>(&mut self, message: Cleared<M>) -> Result<(), SendError> {
         let (message, clearance) = message.into_parts();
         self.leave.extend(&clearance, &self.account)?;

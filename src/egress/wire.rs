@@ -36,7 +36,11 @@ impl Tally {
         Moment::from_micros(self.last_sent_micros.load(Ordering::Acquire))
     }
 
-    fn add_sent(&self, bytes: usize, now: Moment) {
+    pub(super) fn add_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::AcqRel);
+    }
+
+    pub(super) fn add_sent(&self, bytes: usize, now: Moment) {
         self.sent.fetch_add(bytes as u64, Ordering::AcqRel);
         self.last_sent_micros.store(now.as_micros(), Ordering::Release);
     }
@@ -66,7 +70,7 @@ impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.tally.received.fetch_add((buf.filled().len() - before) as u64, Ordering::AcqRel);
+        self.tally.add_received(buf.filled().len() - before);
         read
     }
 }

@@ -67,6 +67,36 @@ const OWNED_CALLS: &[(&str, &str)] = &[
     ("thread::spawn", "src/ops/supervisor.rs"),
 ];
 
+/// What opens a connection, resolves a name or sends a datagram, and who may: a
+/// path, or the beginning of one. Everything else that leaves goes by `egress`.
+const WAYS_OUT: &[(&str, &[&str])] = &[
+    // SIP speaks to its peers itself: a call is no request to an operator.
+    ("TcpStream::connect", &["src/egress/connect.rs", "src/line/sip/tcp.rs"]),
+    ("TcpStream::connect_timeout", &[]),
+    ("TcpSocket", &[]),
+    ("lookup_host", &["src/egress/names.rs", "src/line/sip/caller.rs"]),
+    ("ToSocketAddrs", &[]),
+    ("to_socket_addrs", &[]),
+    // Sound and signalling of calls.
+    ("UdpSocket::bind", &["src/line/sip/stack.rs", "src/line/sip/wire.rs"]),
+    // The command line asks the box over its Unix socket.
+    ("hyper", &["src/egress/", "src/bin/milu/client.rs"]),
+    ("hyper_util", &["src/egress/", "src/bin/milu/client.rs"]),
+    ("tungstenite", &["src/egress/"]),
+    ("tokio_tungstenite", &["src/egress/"]),
+    ("rustls", &["src/egress/"]),
+    ("tokio_rustls", &["src/egress/"]),
+    ("webpki_roots", &["src/egress/"]),
+];
+
+/// Programs that fetch from elsewhere, and the file that may start them: the
+/// models of the set-up, which hold nobody's datum.
+const FETCHERS: &[(&str, &[&str])] =
+    &[("\"curl\"", &["src/speech/onbox/models/download.rs"]), ("\"wget\"", &[]), ("\"ssh\"", &[]), ("\"nc\"", &[])];
+
+/// Who may take a cleared payload apart.
+const OPENERS: &[&str] = &["src/egress/", "src/residency/clearance.rs"];
+
 /// Marks of work that is not done.
 const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX"), concat!("HA", "CK")];
 
@@ -101,6 +131,7 @@ pub const FOR_SOURCES: &[Rule] = &[
     headers,
     reasons_for_unsafe,
     owned_calls,
+    one_door_out,
     swallowed_results,
     strings_as_errors,
     bool_parameters,
@@ -237,6 +268,36 @@ pub fn owned_calls(source: &Source) -> Vec<String> {
         }
     }
     found
+}
+
+pub fn one_door_out(source: &Source) -> Vec<String> {
+    let may = |paths: &[&str]| paths.iter().any(|path| source.path.starts_with(path));
+    let mut found = Vec::new();
+    for (way, paths) in WAYS_OUT.iter().filter(|(_, paths)| !may(paths)) {
+        for at in words(&source.shipped, way) {
+            let why = format!("`{way}` leads out: give a `Cleared` to `egress`{}", only(paths));
+            found.push(breach(source, Source::row_of(&source.shipped, at), &why));
+        }
+    }
+    for (program, paths) in FETCHERS.iter().filter(|(_, paths)| !may(paths)) {
+        let starts = format!("Command::new({program}");
+        for (at, _) in source.text.match_indices(&starts) {
+            let why = format!("{program} leads out: give a `Cleared` to `egress`{}", only(paths));
+            found.push(breach(source, Source::row_of(&source.text, at), &why));
+        }
+    }
+    // Other things of the world have parts too; a cleared payload comes from the gate.
+    if !may(OPENERS) && words(&source.shipped, "Cleared").next().is_some() {
+        for (at, _) in source.shipped.match_indices(".into_parts()") {
+            let why = "a cleared payload is taken apart by the door alone";
+            found.push(breach(source, Source::row_of(&source.shipped, at), why));
+        }
+    }
+    found
+}
+
+fn only(paths: &[&str]) -> String {
+    if paths.is_empty() { String::new() } else { format!(" (it stands in {} alone)", paths.join(" and ")) }
 }
 
 pub fn swallowed_results(source: &Source) -> Vec<String> {

@@ -177,6 +177,7 @@ impl Stack {
 
 /// `bound`, or when that is the unspecified address, the address from which the
 /// system would send to `peer`. Nothing is sent.
+#[allow(clippy::disallowed_methods, reason = "it asks the kernel for a route; no packet leaves")]
 pub(super) fn own_address(bound: IpAddr, peer: SocketAddr) -> Result<IpAddr, BindError> {
     if !bound.is_unspecified() {
         return Ok(bound);

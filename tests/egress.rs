@@ -1,0 +1,21 @@
+//! The door over real sockets: TLS servers that behave, and servers that do not.
+//! Nothing here leaves the machine.
+
+#[path = "door/far.rs"]
+mod far;
+#[path = "door/hostile.rs"]
+mod hostile;
+#[path = "door/http.rs"]
+mod http;
+#[path = "door/near.rs"]
+mod near;
+#[path = "door/recorded.rs"]
+mod recorded;
+#[path = "door/register.rs"]
+mod register;
+#[path = "door/stream.rs"]
+mod stream;
+#[path = "door/trust.rs"]
+mod trust;
+#[path = "door/websocket.rs"]
+mod websocket;
