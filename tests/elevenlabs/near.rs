@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use milu::conversation::WordEnd;
-use milu::egress::{Door, DoorConfig, Resolver};
+use milu::egress::{Door, DoorConfig, Prices, Resolver};
 use milu::media::SampleRate;
+use milu::ops::WallSource;
 use milu::residency::{
     CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
 };
@@ -34,6 +35,7 @@ impl Redact for Names {
 
 pub struct Near {
     pub voice: ElevenLabsVoice,
+    pub door: Door,
     pub setting: CallSetting,
 }
 
@@ -84,7 +86,10 @@ impl Near {
         let rows = wanted.rows.into_iter().enumerate().map(row).collect();
         let policy = Arc::new(Policy::new(vec![destination], rows));
         let resolver = Resolver::fixed(HashMap::from([(host.clone(), vec![([127, 0, 0, 1], port).into()])]));
-        let door = Door::new(Arc::clone(&policy), DoorConfig { resolver, ..DoorConfig::default() });
+        let prices = Prices::parse("currency = \"USD\"\n[provider.elevenlabs]\nthousand_characters = 0.000001");
+        let wall: WallSource = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+        let prices = prices.expect("a nano-dollar for each character");
+        let door = Door::new(Arc::clone(&policy), DoorConfig { resolver, prices, wall, ..DoorConfig::default() });
         let key = Private::new(KEY.to_owned());
         let mut config = ElevenLabsConfig::new(id, host, "Voice1".to_owned(), key);
         config.deadlines = wanted.deadlines;
@@ -93,9 +98,15 @@ impl Near {
         let gate = Arc::new(CallGate::new(policy, Arc::new(Names)));
         let call = Some(CallId::from_parts(1, [7; 10]));
         Self {
-            voice: ElevenLabsVoice::new(config, door, TaskTracker::new(), runtime),
+            voice: ElevenLabsVoice::new(config, door.clone(), TaskTracker::new(), runtime),
+            door,
             setting: CallSetting { call, hints: Hints::default(), gate },
         }
+    }
+
+    /// Characters that were paid for.
+    pub fn bought(&self) -> u64 {
+        self.door.spent().total(jiff::civil::date(1970, 1, 1)).money.nanos()
     }
 
     pub fn call(&self) -> Box<dyn Voice> {

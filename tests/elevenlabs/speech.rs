@@ -149,6 +149,7 @@ async fn a_caller_who_interrupts_ends_the_context_and_not_the_socket_and_the_res
     socket.say(&last(&other)).await;
     assert_eq!(next.all().await.samples.len(), 800);
     assert!(far.is_left_alone());
+    assert!(near.bought() < long_answer().len() as u64, "{} letters were bought", near.bought());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,6 +179,8 @@ async fn a_long_answer_is_bought_piece_by_piece_as_it_is_listened_to() {
     let came = listening.await.expect("it ends");
     assert_eq!(came.end, Ok(()));
     assert_eq!(came.samples.len(), 8 * 8 * said.len());
+    let letters = said.trim().len() as u64;
+    assert!(near.bought().abs_diff(letters) <= 2, "{} of {letters}, but for spaces between pieces", near.bought());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,7 +30,7 @@ use self::speaking::Utterance;
 use self::strands::Key;
 use self::stream::Stream;
 use self::wire::SoundFormat;
-use crate::egress::Door;
+use crate::egress::{Door, Usage};
 use crate::media::{SampleRate, VoiceFinish};
 use crate::residency::DataClass;
 use crate::speech::{CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
@@ -68,6 +68,12 @@ impl Parts {
         SoundFormat::of_line(if wide { SampleRate::Hz16000 } else { SampleRate::Hz8000 })
     }
 
+    /// Words that were sent are words that are paid for.
+    fn bought(&self, words: &str) {
+        let letters = words.trim().chars().count() as u64;
+        self.door.used(&self.config.destination, Usage::Characters(letters));
+    }
+
     fn remember(&self, format: SoundFormat) {
         self.was_wide.store(format.rate() == SampleRate::Hz16000, Ordering::Relaxed);
     }
@@ -95,6 +101,7 @@ impl ElevenLabsVoice {
         let cleared = gate.clear(FIXED, &config.destination, request).map_err(|_| VoiceError::Kept)?;
         let mut finish = VoiceFinish::new(format.rate().hz(), rate).map_err(|_| VoiceError::Engine("no such rate"))?;
         let mut stream = Stream::open(&self.parts, setting.call, format, cleared).await?;
+        self.parts.bought(text.expose());
         let mut all = Vec::new();
         while let Some(samples) = stream.next().await? {
             all.extend(finish.slice(&samples));

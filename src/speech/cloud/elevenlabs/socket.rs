@@ -157,13 +157,14 @@ impl CallSocket {
         let key = first.key;
         let settings = super::payload::settings(&self.parts.config, pace);
         // The words come first to the gate: a context without any must not be opened.
-        let words = self.cleared(Words::new(name.id, &first.piece, first.whole));
+        let words = self.cleared(Words::new(name.id, &first.piece, Arc::clone(&first.whole)));
         let opening = self.cleared(ContextOpening::new(name.id, &settings));
         let (Ok(words), Ok(opening)) = (words, opening) else {
             self.fail(key, VoiceError::Kept);
             return;
         };
         if self.send(opening).await && self.send(words).await {
+            self.parts.bought(&first.piece);
             self.said(key, name, first.end).await;
             if let Some(inbox) = self.strands.taker(key) {
                 inbox.begun();
@@ -173,9 +174,10 @@ impl CallSocket {
 
     async fn more(&mut self, more: More) {
         let Some(name) = self.strands.name_of(more.key) else { return };
-        match self.cleared(Words::new(name.id, &more.piece, more.whole)) {
+        match self.cleared(Words::new(name.id, &more.piece, Arc::clone(&more.whole))) {
             Ok(words) => {
                 if self.send(words).await {
+                    self.parts.bought(&more.piece);
                     self.said(more.key, name, more.end).await;
                 }
             }
