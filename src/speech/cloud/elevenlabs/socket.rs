@@ -34,6 +34,9 @@ const SOCKETS_MAX: u32 = 6;
 /// A socket that takes no message for so long is of no use to a call.
 const SEND_WITHIN: Duration = Duration::from_secs(2);
 
+/// Signs of life more often than this are of no use to anybody.
+const KEEP_ALIVE_MIN: Duration = Duration::from_millis(20);
+
 /// What the call's utterances want of its socket.
 pub(super) enum Command {
     Begin(Begin),
@@ -97,7 +100,7 @@ impl CallSocket {
     /// Until the call drops its end of `commands`.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         self.open_ahead().await;
-        let mut keep_alive = interval(self.parts.config.keep_alive);
+        let mut keep_alive = interval(self.parts.config.keep_alive.max(KEEP_ALIVE_MIN));
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         keep_alive.reset();
         loop {
