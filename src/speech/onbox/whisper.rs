@@ -8,7 +8,6 @@ pub(in crate::speech) mod words;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
