@@ -14,8 +14,12 @@ use milu::speech::cloud::anthropic::AnswerEvents;
 use milu::speech::cloud::deepgram::{Api, Assembly, Bounds, Message, OtherJudge, Step};
 use milu::speech::cloud::mind::{Decode, Delta};
 use milu::speech::cloud::openai::ChunkEvents;
-use milu::terms::Moment;
 use milu::terms::{Moment, RequestId};
+
+#[path = "entries/voices.rs"]
+mod voices;
+
+pub use voices::{elevenlabs_messages, wyoming_events};
 
 /// The payload type that stands for telephone events here.
 const EVENTS: u8 = 101;

@@ -75,3 +75,13 @@ fn no_message_of_the_ears_leaves_a_question_without_its_one_answer() {
 fn no_models_answer_ends_twice_or_depends_on_its_split() {
     replay("anthropic_events", entries::anthropic_events);
 }
+
+#[test]
+fn no_message_of_a_providers_voice_has_more_than_it_may() {
+    replay("elevenlabs_messages", entries::elevenlabs_messages);
+}
+
+#[test]
+fn no_stream_of_wyoming_events_is_read_differently_in_pieces() {
+    replay("wyoming_events", entries::wyoming_events);
+}

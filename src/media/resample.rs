@@ -1,5 +1,5 @@
 //! Changing the sample rate, as sound streams by: a polyphase filter (a windowed sinc
-//! with Kaiser's window), exact in time and without drift. It knows only the four
+//! with Kaiser's window), exact in time and without drift. It knows only the
 //! conversions that a telephone box needs.
 
 use std::f64::consts::PI;
@@ -18,9 +18,42 @@ pub enum Conversion {
     Hz22050ToHz8000,
     /// A voice's 22.05 kHz to a wide line.
     Hz22050ToHz16000,
+    /// The rates of other voices, to a narrow and to a wide line.
+    Hz24000ToHz8000,
+    Hz24000ToHz16000,
+    Hz44100ToHz8000,
+    Hz44100ToHz16000,
+    Hz48000ToHz8000,
+    Hz48000ToHz16000,
+}
+
+/// A rate that no conversion begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("converting sound to a line's rate: {hz} Hz is no rate of a voice")]
+pub struct UnknownRate {
+    pub hz: u32,
 }
 
 impl Conversion {
+    /// From a voice that speaks at `hz` to a line. `Ok(None)` where nothing is
+    /// to be converted, and an error for a rate that no voice has.
+    pub const fn of_voice(hz: u32, line: SampleRate) -> Result<Option<Self>, UnknownRate> {
+        Ok(Some(match (hz, line) {
+            (8_000, SampleRate::Hz8000) | (16_000, SampleRate::Hz16000) => return Ok(None),
+            (8_000, SampleRate::Hz16000) => Self::Hz8000ToHz16000,
+            (16_000, SampleRate::Hz8000) => Self::Hz16000ToHz8000,
+            (22_050, SampleRate::Hz8000) => Self::Hz22050ToHz8000,
+            (22_050, SampleRate::Hz16000) => Self::Hz22050ToHz16000,
+            (24_000, SampleRate::Hz8000) => Self::Hz24000ToHz8000,
+            (24_000, SampleRate::Hz16000) => Self::Hz24000ToHz16000,
+            (44_100, SampleRate::Hz8000) => Self::Hz44100ToHz8000,
+            (44_100, SampleRate::Hz16000) => Self::Hz44100ToHz16000,
+            (48_000, SampleRate::Hz8000) => Self::Hz48000ToHz8000,
+            (48_000, SampleRate::Hz16000) => Self::Hz48000ToHz16000,
+            _ => return Err(UnknownRate { hz }),
+        }))
+    }
+
     /// The ratio in lowest terms: so many samples out for so many in.
     const fn ratio(self) -> (usize, usize) {
         match self {
@@ -28,6 +61,12 @@ impl Conversion {
             Self::Hz16000ToHz8000 => (1, 2),
             Self::Hz22050ToHz8000 => (160, 441),
             Self::Hz22050ToHz16000 => (320, 441),
+            Self::Hz24000ToHz8000 => (1, 3),
+            Self::Hz24000ToHz16000 => (2, 3),
+            Self::Hz44100ToHz8000 => (80, 441),
+            Self::Hz44100ToHz16000 => (160, 441),
+            Self::Hz48000ToHz8000 => (1, 6),
+            Self::Hz48000ToHz16000 => (1, 3),
         }
     }
 
@@ -36,6 +75,9 @@ impl Conversion {
             Self::Hz8000ToHz16000 => 8_000,
             Self::Hz16000ToHz8000 => 16_000,
             Self::Hz22050ToHz8000 | Self::Hz22050ToHz16000 => 22_050,
+            Self::Hz24000ToHz8000 | Self::Hz24000ToHz16000 => 24_000,
+            Self::Hz44100ToHz8000 | Self::Hz44100ToHz16000 => 44_100,
+            Self::Hz48000ToHz8000 | Self::Hz48000ToHz16000 => 48_000,
         }
     }
 
@@ -43,13 +85,15 @@ impl Conversion {
     /// at half the lower rate, so nothing folds back.
     const fn band(self) -> (f64, f64) {
         match self {
-            Self::Hz22050ToHz16000 => (7_000.0, 8_000.0),
+            Self::Hz22050ToHz16000 | Self::Hz24000ToHz16000 | Self::Hz44100ToHz16000 | Self::Hz48000ToHz16000 => {
+                (7_000.0, 8_000.0)
+            }
             _ => (3_400.0, 4_000.0),
         }
     }
 
     fn filter(self) -> &'static Filter {
-        static FILTERS: [OnceLock<Filter>; 4] = [const { OnceLock::new() }; 4];
+        static FILTERS: [OnceLock<Filter>; 10] = [const { OnceLock::new() }; 10];
         FILTERS[self as usize].get_or_init(|| Filter::design(self))
     }
 }
@@ -58,7 +102,7 @@ impl Conversion {
 const STOP_DB: f64 = 72.0;
 
 /// The polyphase table, built once a process for each conversion: 0.8 kB for the
-/// doublings, about 90 kB for those from 22.05 kHz.
+/// doublings, about 115 kB for those from 44.1 kHz.
 struct Filter {
     /// Taps of each phase, phase after phase, oldest sample first.
     taps: Vec<f32>,
@@ -146,8 +190,8 @@ impl Resampler {
     /// Converts a frame between 8 and 16 kHz.
     ///
     /// # Panics
-    /// If the frame does not have the conversion's input rate, or the conversion is from
-    /// 22.05 kHz, which no frame has: a mistake of ours.
+    /// If the frame does not have the conversion's input rate, or the conversion is from a
+    /// voice's rate, which no frame has: a mistake of ours.
     pub fn frame(&mut self, frame: &Frame) -> Frame {
         assert_eq!(frame.rate().hz(), self.conversion.input_hz(), "a resampler takes its own rate only");
         let rate = match frame.rate() {
@@ -214,12 +258,34 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Conversion; 4] = [
+    const ALL: [Conversion; 10] = [
         Conversion::Hz8000ToHz16000,
         Conversion::Hz16000ToHz8000,
         Conversion::Hz22050ToHz8000,
         Conversion::Hz22050ToHz16000,
+        Conversion::Hz24000ToHz8000,
+        Conversion::Hz24000ToHz16000,
+        Conversion::Hz44100ToHz8000,
+        Conversion::Hz44100ToHz16000,
+        Conversion::Hz48000ToHz8000,
+        Conversion::Hz48000ToHz16000,
     ];
+
+    #[test]
+    fn a_voice_of_each_rate_comes_to_each_line() {
+        for hz in [8_000, 16_000, 22_050, 24_000, 44_100, 48_000] {
+            for line in [SampleRate::Hz8000, SampleRate::Hz16000] {
+                match Conversion::of_voice(hz, line).expect("a voice's rate") {
+                    None => assert_eq!(hz, line.hz()),
+                    Some(conversion) => {
+                        assert_eq!(conversion.input_hz(), hz);
+                        assert!((output_hz(conversion) - f64::from(line.hz())).abs() < 1e-9);
+                    }
+                }
+            }
+        }
+        assert_eq!(Conversion::of_voice(11_025, SampleRate::Hz8000), Err(UnknownRate { hz: 11_025 }));
+    }
 
     fn output_hz(conversion: Conversion) -> f64 {
         let (up, down) = conversion.ratio();

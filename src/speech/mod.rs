@@ -3,13 +3,16 @@
 //! nothing of lines, of the store or of what a call is.
 
 pub mod cloud;
+mod delivery;
 mod ears;
 pub mod failover;
+pub mod lan;
 mod mind;
 pub mod onbox;
 mod setting;
 mod voice;
 
+pub use delivery::VoiceDeadlines;
 pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 pub use mind::{MindError, MindEvent, Responder, Thinking, TryAgain, Waited};
 pub use setting::{CallSetting, Hints};

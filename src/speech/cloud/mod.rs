@@ -5,5 +5,6 @@
 
 pub mod anthropic;
 pub mod deepgram;
+pub mod elevenlabs;
 pub mod mind;
 pub mod openai;

@@ -9,8 +9,8 @@ mod phonemes;
 mod piper;
 mod pool;
 mod smart_turn;
-mod turn_sound;
-mod whisper;
+pub(in crate::speech) mod turn_sound;
+pub(in crate::speech) mod whisper;
 mod word_pieces;
 
 pub use embedder::{EMBEDDING_WIDTH, EmbedError, Embedder, LoadEmbedder};

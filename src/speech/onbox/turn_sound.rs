@@ -17,7 +17,7 @@ const PRE_ROLL: Duration = Duration::from_millis(300);
 
 /// Sound in order, the newest last.
 #[derive(Default)]
-pub(super) struct TurnSound {
+pub(in crate::speech) struct TurnSound {
     samples: VecDeque<i16>,
     /// When the last sample was heard.
     newest: Moment,
@@ -25,7 +25,7 @@ pub(super) struct TurnSound {
 
 impl TurnSound {
     /// Adds a frame that was heard at `at` (its end).
-    pub(super) fn push(&mut self, frame: &Frame, at: Moment) {
+    pub(in crate::speech) fn push(&mut self, frame: &Frame, at: Moment) {
         match frame.rate() {
             SampleRate::Hz16000 => self.samples.extend(frame.samples()),
             // The ears are fed at 16 kHz; a frame of a narrow line that comes
@@ -38,20 +38,45 @@ impl TurnSound {
     }
 
     /// Forgets what was heard before `at`, less the pre-roll.
-    pub(super) fn began(&mut self, at: Moment) {
+    pub(in crate::speech) fn began(&mut self, at: Moment) {
         let wanted = samples_in(self.newest.since(at - PRE_ROLL));
         let surplus = self.samples.len().saturating_sub(wanted);
         self.samples.drain(..surplus);
     }
 
-    pub(super) fn all(&self) -> Vec<i16> {
+    pub(in crate::speech) fn all(&self) -> Vec<i16> {
         self.samples.iter().copied().collect()
     }
 
     /// The last `count` samples, or fewer if there are fewer.
-    pub(super) fn last(&self, count: usize) -> Vec<i16> {
+    pub(in crate::speech) fn last(&self, count: usize) -> Vec<i16> {
         self.samples.iter().skip(self.samples.len().saturating_sub(count)).copied().collect()
     }
+}
+
+/// A block of 20 ms below this (-55 dBFS) holds nobody's voice: line noise on
+/// a quiet trunk is at -65, a whisper into a telephone at -45.
+const VOICE_RMS: f32 = 58.0;
+
+/// Samples of such a block.
+const BLOCK: usize = HZ / 50;
+
+/// Blocks of voice that make words: a `no` has some eight.
+const VOICE_BLOCKS: usize = 3;
+
+/// Whether anybody speaks in sound at 16 kHz: ears hear words in silence.
+#[expect(clippy::cast_precision_loss, reason = "a block has 320 samples")]
+pub(in crate::speech) fn has_voice(sound: &[i16]) -> bool {
+    let loud = |block: &&[i16]| {
+        let energy: f32 = block.iter().map(|s| f32::from(*s).powi(2)).sum();
+        (energy / block.len() as f32).sqrt() > VOICE_RMS
+    };
+    sound.chunks(BLOCK).filter(loud).count() >= VOICE_BLOCKS
+}
+
+/// How long sound at 16 kHz lasts.
+pub(in crate::speech) fn length(sound: &[i16]) -> Duration {
+    Duration::from_millis(sound.len() as u64 * 1000 / HZ as u64)
 }
 
 fn samples_in(time: Duration) -> usize {

@@ -3,21 +3,20 @@
 //! goes to who asked, and to nobody else: no log, no disk.
 
 mod model;
-mod words;
+pub(in crate::speech) mod words;
 
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 pub use self::model::LoadEars;
-use self::model::{Decode, HZ, Model, Prompt, Unwanted};
+use self::model::{Decode, Model, Prompt, Unwanted};
 use self::words::is_phantom;
 use super::pool::{Pool, PoolFull, Priority, rten_companion};
 use super::smart_turn::{SmartTurn, WINDOW};
-use super::turn_sound::TurnSound;
+use super::turn_sound::{TurnSound, has_voice, length};
 use crate::media::{Frame, SampleRate};
 use crate::speech::{CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 use crate::terms::{Moment, Private, RequestId};
@@ -27,16 +26,6 @@ pub type MomentSource = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// The ears' name in records.
 const NAME: &str = "whisper-onbox";
-
-/// A block of 20 ms below this (-55 dBFS) holds nobody's voice: line noise on
-/// a quiet trunk is at -65, a whisper into a telephone at -45.
-const VOICE_RMS: f32 = 58.0;
-
-/// Samples of such a block.
-const BLOCK: usize = HZ / 50;
-
-/// Blocks of voice that make words: a `no` has some eight.
-const VOICE_BLOCKS: usize = 3;
 
 /// The ears. Cheap to share; they serve all calls.
 pub struct WhisperEars {
@@ -203,17 +192,4 @@ fn hear(whisper: &Model, sound: &[i16], prompt: &Prompt, unwanted: &Unwanted) ->
         return Ok((String::new(), Confidence { no_speech: 1.0, ..confidence }));
     }
     Ok((words, confidence))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a block has 320 samples")]
-fn has_voice(sound: &[i16]) -> bool {
-    let loud = |block: &&[i16]| {
-        let energy: f32 = block.iter().map(|s| f32::from(*s).powi(2)).sum();
-        (energy / block.len() as f32).sqrt() > VOICE_RMS
-    };
-    sound.chunks(BLOCK).filter(loud).count() >= VOICE_BLOCKS
-}
-
-fn length(sound: &[i16]) -> Duration {
-    Duration::from_millis(sound.len() as u64 * 1000 / HZ as u64)
 }

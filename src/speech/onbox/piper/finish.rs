@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::media::{Conversion, Resampler, SampleRate};
+use crate::media::{Conversion, Loudness, Resampler, SampleRate, ramp};
 
 /// The rate of Piper's voices of medium and high quality.
 pub(super) const HZ: usize = 22_050;
@@ -19,28 +19,8 @@ const TAIL: Duration = Duration::from_millis(40);
 /// Ramps at either end of a clause, against clicks.
 const FADE: Duration = Duration::from_millis(6);
 
-/// The level of active speech that a telephone carries well: -18 dBFS.
-const TARGET_RMS: f32 = 0.126;
-
 /// Where the loudness starts for a voice of Piper's, which has about -24 dBFS.
 const FIRST_GAIN: f32 = 2.0;
-
-/// The gain stays within these, so that a breath is never made a shout.
-const GAIN_MIN: f32 = 0.7;
-const GAIN_MAX: f32 = 4.0;
-
-/// Loudness is looked at in blocks of 20 ms, and goes a fiftieth of the way
-/// in each: half in 0.7 s, too slow to be heard as pumping.
-const BLOCK: usize = HZ / 50;
-const GAIN_STEP: f32 = 0.02;
-
-/// A block below this is a pause, and says nothing of the voice's loudness.
-const ACTIVE_RMS: f32 = 0.02;
-
-/// Peaks are bent from -8 dBFS on, and stay below -4 dBFS: the filter after
-/// this rings by up to 1 dB, and -3 dBFS is what a telephone's peer expects.
-const KNEE: f32 = 0.398;
-const CEILING: f32 = 0.631;
 
 /// What finishes one utterance.
 pub(super) struct Finish {
@@ -55,7 +35,7 @@ impl Finish {
             SampleRate::Hz8000 => Conversion::Hz22050ToHz8000,
             SampleRate::Hz16000 => Conversion::Hz22050ToHz16000,
         };
-        Self { edges: Edges::new(), loudness: Loudness::new(), resampler: Resampler::new(conversion) }
+        Self { edges: Edges::new(), loudness: Loudness::new(HZ, FIRST_GAIN), resampler: Resampler::new(conversion) }
     }
 
     /// Samples of the line for a slice of the voice's. May be none.
@@ -128,7 +108,7 @@ impl Edges {
             self.began = true;
             let first = sound.iter().position(|s| s.abs() > QUIET).unwrap_or(0);
             sound.drain(..first.saturating_sub(samples_in(LEAD)));
-            fade(&mut sound, samples_in(FADE), |way| way);
+            ramp(&mut sound, samples_in(FADE), |way| way);
         }
         sound
     }
@@ -141,58 +121,9 @@ impl Edges {
         }
         let start = tail.len().saturating_sub(samples_in(FADE));
         let len = tail.len() - start;
-        fade(&mut tail[start..], len, |way| 1.0 - way);
+        ramp(&mut tail[start..], len, |way| 1.0 - way);
         tail
     }
-}
-
-/// Ramps the first `len` samples by a curve over 0 to 1.
-#[expect(clippy::cast_precision_loss, reason = "a fade has some hundred samples")]
-fn fade(sound: &mut [f32], len: usize, curve: impl Fn(f32) -> f32) {
-    for (i, sample) in sound.iter_mut().take(len).enumerate() {
-        *sample *= curve((i as f32 + 0.5) / len as f32);
-    }
-}
-
-/// Brings speech to the telephone's level. The gain drifts slowly and does not
-/// look ahead, so that the first slice need not wait.
-struct Loudness {
-    gain: f32,
-    energy: f32,
-    seen: usize,
-}
-
-impl Loudness {
-    const fn new() -> Self {
-        Self { gain: FIRST_GAIN, energy: 0.0, seen: 0 }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a block has some hundred samples")]
-    fn apply(&mut self, sound: &mut [f32]) {
-        for sample in sound {
-            self.energy += *sample * *sample;
-            self.seen += 1;
-            *sample = bent(*sample * self.gain);
-            if self.seen == BLOCK {
-                let rms = (self.energy / BLOCK as f32).sqrt();
-                if rms > ACTIVE_RMS {
-                    let wanted = (TARGET_RMS / rms).clamp(GAIN_MIN, GAIN_MAX);
-                    self.gain *= (wanted / self.gain).powf(GAIN_STEP);
-                }
-                (self.energy, self.seen) = (0.0, 0);
-            }
-        }
-    }
-}
-
-/// Straight up to the knee, then bent towards the ceiling.
-fn bent(sample: f32) -> f32 {
-    let over = sample.abs() - KNEE;
-    if over <= 0.0 {
-        return sample;
-    }
-    let room = CEILING - KNEE;
-    (KNEE + room * (over / room).tanh()).copysign(sample)
 }
 
 #[cfg(test)]
@@ -237,19 +168,6 @@ mod tests {
             sound
         };
         assert_eq!(made(333), made(4096));
-    }
-
-    #[test]
-    fn quiet_and_loud_voices_come_out_at_the_same_level_and_no_peak_is_above_the_ceiling() {
-        for amplitude in [0.08, 0.15, 0.9] {
-            let mut loudness = Loudness::new();
-            let mut sound = tone(0, 4 * HZ, 0, amplitude);
-            loudness.apply(&mut sound);
-            let last = &sound[3 * HZ..];
-            let rms = (last.iter().map(|s| s * s).sum::<f32>() / HZ as f32).sqrt();
-            assert!(rms > TARGET_RMS * 0.8 && rms < TARGET_RMS * 3.6, "{amplitude}: {rms}");
-            assert!(sound.iter().all(|s| s.abs() <= CEILING));
-        }
     }
 
     #[test]

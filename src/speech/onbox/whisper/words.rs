@@ -43,7 +43,7 @@ const PHANTOMS: &[&str] = &[
 const SURE: f32 = -0.55;
 
 /// Without `[BLANK_AUDIO]`, `(music)`, `*coughs*` and notes, and with single spaces.
-pub(super) fn cleaned(text: &str) -> String {
+pub(in crate::speech) fn cleaned(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut aside: Option<char> = None;
     for c in text.chars() {
@@ -63,7 +63,7 @@ pub(super) fn cleaned(text: &str) -> String {
 /// Bytes of the text over bytes of it compressed by zlib, as Whisper's own
 /// decoder judges a loop (above 2.4).
 #[expect(clippy::cast_precision_loss, reason = "texts of some hundred bytes")]
-pub(super) fn compression(words: &str) -> f32 {
+pub(in crate::speech) fn compression(words: &str) -> f32 {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     // Writing to memory does not fail; if it did, the text would count as plain.
     match encoder.write_all(words.as_bytes()).and_then(|()| encoder.finish()) {
@@ -73,7 +73,7 @@ pub(super) fn compression(words: &str) -> f32 {
 }
 
 /// Whether the same run of words comes several times without anything between.
-pub(super) fn repeats(text: &str) -> bool {
+pub(in crate::speech) fn repeats(text: &str) -> bool {
     let words = plain_words(text);
     (1..=RUN_MAX).any(|len| {
         let times = if len == 1 { WORD_TIMES } else { RUN_TIMES };

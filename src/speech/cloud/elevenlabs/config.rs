@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use crate::residency::{DestinationId, Host};
+use crate::speech::VoiceDeadlines;
+use crate::terms::Private;
+
+/// How the provider is asked for a voice.
+#[derive(Clone, Debug)]
+pub struct ElevenLabsConfig {
+    pub destination: DestinationId,
+    /// The host of the region: `api.elevenlabs.io`, `api.eu.residency.elevenlabs.io`.
+    pub host: Host,
+    /// The voice's id at the provider; letters and digits.
+    pub voice_id: String,
+    pub model: String,
+    pub key: Private<String>,
+    /// 1.0 is the voice's own pace; the provider takes 0.7 to 1.2.
+    pub speed: f32,
+    pub stability: f32,
+    pub similarity_boost: f32,
+    pub deadlines: VoiceDeadlines,
+    /// How often a sign of life goes on a call's socket. The provider closes one that
+    /// is silent for three minutes, and home routers forget it after one.
+    pub keep_alive: Duration,
+}
+
+impl ElevenLabsConfig {
+    /// The provider's fastest model, with the settings that it recommends.
+    pub fn new(destination: DestinationId, host: Host, voice_id: String, key: Private<String>) -> Self {
+        Self {
+            destination,
+            host,
+            voice_id,
+            model: "eleven_flash_v2_5".to_owned(),
+            key,
+            speed: 1.0,
+            stability: 0.5,
+            similarity_boost: 0.75,
+            deadlines: VoiceDeadlines::default(),
+            keep_alive: Duration::from_secs(45),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::{Awaited, VoiceError, VoiceEvent};
+use crate::conversation::WordEnd;
+use crate::egress::SendError;
+use crate::media::{SampleRate, VoiceFinish};
+use crate::terms::UtteranceId;
+
+/// Samples of one slice: half a second of a narrow line. The call's queue counts
+/// slices, so one must not be a whole sentence.
+const SLICE: usize = 4_000;
+
+/// How long a voice may take before the caller is better served by another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VoiceDeadlines {
+    /// To a connection, its handshake included.
+    pub connect: Duration,
+    /// From the words to the first sound.
+    pub first_sound: Duration,
+    /// Between pieces of sound, while the caller has none left to hear.
+    pub next_sound: Duration,
+}
+
+impl Default for VoiceDeadlines {
+    /// A provider's median to the first sound is 230 ms on a good line; three
+    /// round trips of a bad one (300 ms) stand before it.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_millis(2_000),
+            first_sound: Duration::from_millis(1_500),
+            next_sound: Duration::from_millis(1_500),
+        }
+    }
+}
+
+/// What the door said, for who wanted a voice. `waiting_for` is what was being
+/// waited for.
+pub(super) fn of_send(error: &SendError, waiting_for: Awaited) -> VoiceError {
+    match error {
+        SendError::UnknownDestination { .. }
+        | SendError::ForeignHost { .. }
+        | SendError::SafeguardMissing { .. }
+        | SendError::WrongDestination { .. }
+        | SendError::Unrecorded { .. }
+        | SendError::NotOnSite { .. }
+        | SendError::BudgetSpent { .. } => VoiceError::Kept,
+        SendError::Malformed { .. } => VoiceError::NotServed("its configuration makes no request"),
+        SendError::Certificate { .. } => VoiceError::NotServed("its certificate is not trusted"),
+        SendError::Resolve { .. } => VoiceError::Lost("its name cannot be resolved"),
+        SendError::Connect { .. } => VoiceError::Lost("it cannot be reached"),
+        SendError::ConnectTimedOut { within, .. } => {
+            VoiceError::Stalled { waiting_for: Awaited::Connection, within: *within }
+        }
+        SendError::AnswerTimedOut { within, .. } => VoiceError::Stalled { waiting_for, within: *within },
+        SendError::Handshake { .. } => VoiceError::Lost("it opens no WebSocket"),
+        SendError::Redirect { .. } => VoiceError::Lost("it wants us to go elsewhere"),
+        SendError::Protocol { .. } => VoiceError::Lost("it breaks the protocol"),
+        SendError::TooLarge { .. } => VoiceError::Lost("a message is too large"),
+        SendError::Closed { .. } => VoiceError::Lost("the connection broke off"),
+    }
+}
+
+/// The call does not listen any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Gone;
+
+/// Brings the sound of a voice that is not ours to the call: finished for the
+/// telephone, in slices, with what it says when. It waits where the call has
+/// enough to play.
+pub(super) struct Delivery {
+    utterance: UtteranceId,
+    engine: &'static str,
+    sound: mpsc::Sender<VoiceEvent>,
+    finish: VoiceFinish,
+    hz: u32,
+    /// Samples of the voice that came.
+    came: usize,
+    /// Samples of the line that went.
+    went: usize,
+}
+
+impl Delivery {
+    /// For a voice that speaks at `hz`.
+    pub(super) fn new(
+        utterance: UtteranceId,
+        engine: &'static str,
+        sound: mpsc::Sender<VoiceEvent>,
+        hz: u32,
+        line: SampleRate,
+    ) -> Result<Self, VoiceError> {
+        let finish = VoiceFinish::new(hz, line).map_err(|_| VoiceError::Engine("its sound has no usual rate"))?;
+        Ok(Self { utterance, engine, sound, finish, hz, came: 0, went: 0 })
+    }
+
+    /// How much of the voice's sound has come: where the next sample stands.
+    pub(super) fn position(&self) -> Duration {
+        Duration::from_micros(self.came as u64 * 1_000_000 / u64::from(self.hz))
+    }
+
+    /// Whether the call has been given any sound.
+    pub(super) const fn has_sounded(&self) -> bool {
+        self.went > 0
+    }
+
+    /// The next samples of the voice, and the words that end in them, reckoned
+    /// from the voice's own first sample.
+    pub(super) async fn slice(&mut self, samples: &[i16], mut ends: Vec<WordEnd>) -> Result<(), Gone> {
+        self.came += samples.len();
+        let sound = self.finish.slice(samples);
+        if !ends.is_empty() {
+            let cut = self.finish.cut();
+            ends.iter_mut().for_each(|end| end.at = end.at.saturating_sub(cut));
+            self.tell(VoiceEvent::Marks { utterance: self.utterance, ends }).await?;
+        }
+        self.hand_over(&sound).await
+    }
+
+    /// The sound has ended, as it should or not: what is held back goes too.
+    pub(super) async fn end(&mut self) -> Result<(), Gone> {
+        let sound = self.finish.end();
+        self.hand_over(&sound).await
+    }
+
+    pub(super) async fn tell(&self, event: VoiceEvent) -> Result<(), Gone> {
+        self.sound.send(event).await.map_err(|_| Gone)
+    }
+
+    async fn hand_over(&mut self, sound: &[i16]) -> Result<(), Gone> {
+        for slice in sound.chunks(SLICE) {
+            let (utterance, engine) = (self.utterance, self.engine);
+            self.tell(VoiceEvent::Sound { utterance, samples: slice.to_vec(), engine }).await?;
+            self.went += slice.len();
+        }
+        Ok(())
+    }
+}

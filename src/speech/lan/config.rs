@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use crate::residency::{DestinationId, Host};
+use crate::speech::VoiceDeadlines;
+
+/// A server of voices.
+#[derive(Clone, Debug)]
+pub struct WyomingVoiceConfig {
+    pub destination: DestinationId,
+    pub host: Host,
+    /// A voice that the server names; none is the server's own choice.
+    pub voice: Option<String>,
+    /// Of a voice with several speakers.
+    pub speaker: Option<String>,
+    pub deadlines: VoiceDeadlines,
+}
+
+/// A server of ears.
+#[derive(Clone, Debug)]
+pub struct WyomingEarsConfig {
+    pub destination: DestinationId,
+    pub host: Host,
+    /// A model that the server names; none is the server's own choice.
+    pub model: Option<String>,
+    pub sending: Sending,
+    /// To a connection.
+    pub connect: Duration,
+    /// From the end of the sound to its words.
+    pub words: Duration,
+}
+
+/// When the sound of a turn goes to the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sending {
+    /// When its words are wanted. The network of a business carries half a minute
+    /// in some milliseconds, and most servers listen only when they have all.
+    #[default]
+    WhenAsked,
+    /// As it is heard, for a server that listens while it comes.
+    AsHeard,
+}
+
+impl WyomingVoiceConfig {
+    pub fn new(destination: DestinationId, host: Host) -> Self {
+        // A server without a graphics card makes a whole sentence before its first sound.
+        let deadlines = VoiceDeadlines {
+            connect: Duration::from_millis(500),
+            first_sound: Duration::from_millis(3_000),
+            next_sound: Duration::from_millis(3_000),
+        };
+        Self { destination, host, voice: None, speaker: None, deadlines }
+    }
+}
+
+impl WyomingEarsConfig {
+    pub fn new(destination: DestinationId, host: Host) -> Self {
+        Self {
+            destination,
+            host,
+            model: None,
+            sending: Sending::default(),
+            connect: Duration::from_millis(500),
+            words: Duration::from_millis(4_000),
+        }
+    }
+}

@@ -1,0 +1,479 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use super::config::{Sending, WyomingEarsConfig};
+use super::event::{EventReader, Said};
+use super::payload::{Heard as HeardSound, Opening, SOUND_STARTS, SOUND_STOPS, Transcribe};
+use crate::egress::{Door, SendError, StreamReceiver, StreamSender};
+use crate::media::{Frame, SampleRate};
+use crate::residency::{Cleared, DataClass, Payload};
+use crate::speech::onbox::MomentSource;
+use crate::speech::onbox::turn_sound::{TurnSound, has_voice, length};
+use crate::speech::onbox::whisper::words::{cleaned, compression, repeats};
+use crate::speech::{AwaitedWords, CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
+use crate::terms::{Moment, Private, RequestId};
+
+/// The ears' name in records.
+const NAME: &str = "wyoming-ears";
+
+/// A caller's voice is the most that goes to the server.
+const HEARD: &[DataClass] = &[DataClass::CallAudio];
+
+/// Pieces of a turn on their way while it is heard: ten seconds of frames. A server
+/// that takes none for so long is given all the sound when its words are wanted.
+const FRAMES: usize = 500;
+
+/// Samples that go together as they are heard: a tenth of a second at 16 kHz.
+const TOGETHER: usize = 1_600;
+
+/// Octets of the words of one turn. Half a minute of speech has some six hundred.
+const WORDS_MAX: usize = 16 << 10;
+
+/// The protocol tells nothing of how sure a server is. Its words are acted on;
+/// nothing more is built on them.
+const UNKNOWN_LOG_PROBABILITY: f32 = -0.7;
+
+/// Sound without a voice has no words.
+const NOTHING: Confidence =
+    Confidence { mean_log_probability: -10.0, no_speech: 1.0, compression: 1.0, repeats: false };
+
+/// Ears in the business's own network. Cheap to share; they serve all calls.
+///
+/// The protocol knows no judgement of turns: other ears, on the box, may be given
+/// for it.
+pub struct WyomingEars {
+    parts: Arc<Parts>,
+    judge: Option<Arc<dyn Transcriber>>,
+}
+
+struct Parts {
+    config: WyomingEarsConfig,
+    door: Door,
+    tasks: TaskTracker,
+    runtime: Handle,
+    now: MomentSource,
+}
+
+impl WyomingEars {
+    /// `judge` is other ears whose judgement of turns is used, never their words.
+    /// Connections are driven by tasks of `tasks` on `runtime`.
+    pub fn new(
+        config: WyomingEarsConfig,
+        door: Door,
+        judge: Option<Arc<dyn Transcriber>>,
+        tasks: TaskTracker,
+        runtime: Handle,
+        now: MomentSource,
+    ) -> Self {
+        Self { parts: Arc::new(Parts { config, door, tasks, runtime, now }), judge }
+    }
+}
+
+impl std::fmt::Debug for WyomingEars {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WyomingEars").field("host", &self.parts.config.host).finish_non_exhaustive()
+    }
+}
+
+impl Transcriber for WyomingEars {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        Box::new(WyomingHearing {
+            parts: Arc::clone(&self.parts),
+            setting: setting.clone(),
+            judge: self.judge.as_ref().map(|judge| judge.open(setting, answers.clone())),
+            sound: TurnSound::default(),
+            answers,
+            following: None,
+            decoding: None,
+        })
+    }
+}
+
+/// One call's ears.
+struct WyomingHearing {
+    parts: Arc<Parts>,
+    setting: CallSetting,
+    judge: Option<Box<dyn Hearing>>,
+    sound: TurnSound,
+    answers: mpsc::Sender<EarsEvent>,
+    /// The connection that the turn is sent over while it is heard.
+    following: Option<Following>,
+    /// Ends the decode that was asked for last.
+    decoding: Option<DropGuard>,
+}
+
+/// A turn that is sent while it is heard.
+struct Following {
+    sound: mpsc::Sender<Heading>,
+    stop: DropGuard,
+}
+
+/// What is on its way to a server that follows a turn.
+enum Heading {
+    Sound(Vec<i16>),
+    /// The turn's words are wanted now.
+    Words(Wish),
+}
+
+/// Whose words are wanted, and since when.
+struct Wish {
+    request: RequestId,
+    asked: Moment,
+    sound: Duration,
+}
+
+impl Hearing for WyomingHearing {
+    fn line_answered(&mut self, rate: SampleRate) {
+        if let Some(judge) = &mut self.judge {
+            judge.line_answered(rate);
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame, at: Moment) {
+        self.sound.push(frame, at);
+        if let Some(judge) = &mut self.judge {
+            judge.frame(frame, at);
+        }
+        let is_lost = |following: &Following| following.sound.try_send(Heading::Sound(at_16_khz(frame))).is_err();
+        if self.following.as_ref().is_some_and(is_lost) {
+            // Nothing is lost: the sound of the turn is kept here as well.
+            self.following = None;
+        }
+    }
+
+    fn turn_began(&mut self, at: Moment) {
+        self.sound.began(at);
+        if let Some(judge) = &mut self.judge {
+            judge.turn_began(at);
+        }
+        self.following = match self.parts.config.sending {
+            Sending::WhenAsked => None,
+            Sending::AsHeard => Some(self.follow()),
+        };
+    }
+
+    fn decode(&mut self, request: RequestId) {
+        let sound = self.sound.all();
+        let wish = Wish { request, asked: (self.parts.now)(), sound: length(&sound) };
+        if !has_voice(&sound) {
+            self.decoding = None;
+            let now = (self.parts.now)();
+            answer(&self.answers, EarsEvent::Heard(heard(&wish, "", now)));
+            return;
+        }
+        if let Some(following) = self.following.take() {
+            let Following { sound, stop } = following;
+            if sound.try_send(Heading::Words(wish)).is_ok() {
+                self.decoding = Some(stop);
+            } else {
+                // The connection is gone; with the next pause all of it goes anew.
+                self.decode_all(request, (self.parts.now)());
+            }
+            return;
+        }
+        self.decode_all(request, wish.asked);
+    }
+
+    fn judge(&mut self, request: RequestId) {
+        match &mut self.judge {
+            Some(judge) => judge.judge(request),
+            None => answer(
+                &self.answers,
+                EarsEvent::Failed { request, error: EarsError::Engine("it does not judge turns") },
+            ),
+        }
+    }
+
+    fn abandon(&mut self) {
+        self.decoding = None;
+        self.following = None;
+        if let Some(judge) = &mut self.judge {
+            judge.abandon();
+        }
+    }
+}
+
+impl WyomingHearing {
+    /// Sends all of the turn's sound now. What was asked before is not wanted.
+    fn decode_all(&mut self, request: RequestId, asked: Moment) {
+        let sound = self.sound.all();
+        let wish = Wish { request, asked, sound: length(&sound) };
+        let (server, answers) = (self.server(), self.answers.clone());
+        let work = async move {
+            let words = server.words_of(sound).await;
+            server.tell(&answers, &wish, words);
+        };
+        self.decoding = Some(self.spawn(work));
+    }
+
+    /// Opens a connection and sends what is heard from here on, and what the turn
+    /// has so far.
+    fn follow(&self) -> Following {
+        let (hand, sound) = mpsc::channel(FRAMES);
+        let (server, answers, began) = (self.server(), self.answers.clone(), self.sound.all());
+        let work = async move {
+            if let Some((wish, words)) = server.follow(began, sound).await {
+                server.tell(&answers, &wish, words);
+            }
+        };
+        Following { sound: hand, stop: self.spawn(work) }
+    }
+
+    fn server(&self) -> Server {
+        Server { parts: Arc::clone(&self.parts), setting: self.setting.clone() }
+    }
+
+    /// Until the guard is dropped.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> DropGuard {
+        let cancel = CancellationToken::new();
+        let cancelled = cancel.clone();
+        let work = async move {
+            tokio::select! {
+                () = cancelled.cancelled() => {}
+                () = work => {}
+            }
+        };
+        self.parts.tasks.spawn_on(work, &self.parts.runtime);
+        cancel.drop_guard()
+    }
+}
+
+/// A turn that was sent while it was heard, up to the wish for its words.
+struct Sent {
+    wish: Wish,
+    /// Sound that is still to be sent.
+    rest: Vec<i16>,
+    sender: StreamSender,
+    receiver: StreamReceiver,
+}
+
+/// A call that does not take its answers is over or stuck.
+fn answer(answers: &mpsc::Sender<EarsEvent>, event: EarsEvent) {
+    if answers.try_send(event).is_err() {
+        tracing::debug!("an answer of the ears was not taken");
+    }
+}
+
+fn heard(wish: &Wish, words: &str, now: Moment) -> Heard {
+    let words = cleaned(words);
+    let confidence = if words.is_empty() {
+        NOTHING
+    } else {
+        Confidence {
+            mean_log_probability: UNKNOWN_LOG_PROBABILITY,
+            no_speech: 0.0,
+            compression: compression(&words),
+            repeats: repeats(&words),
+        }
+    };
+    Heard {
+        request: wish.request,
+        words: Private::new(words),
+        confidence,
+        engine: NAME,
+        took: now.since(wish.asked),
+        sound: wish.sound,
+    }
+}
+
+/// The server, as one turn of a call sees it.
+struct Server {
+    parts: Arc<Parts>,
+    setting: CallSetting,
+}
+
+impl Server {
+    fn tell(&self, answers: &mpsc::Sender<EarsEvent>, wish: &Wish, words: Result<String, EarsError>) {
+        let event = match words {
+            Ok(words) => EarsEvent::Heard(heard(wish, &words, (self.parts.now)())),
+            Err(error) => {
+                tracing::debug!(%error, "a turn was not transcribed");
+                EarsEvent::Failed { request: wish.request, error }
+            }
+        };
+        answer(answers, event);
+    }
+
+    /// The words of a turn whose sound is all there.
+    async fn words_of(&self, sound: Vec<i16>) -> Result<String, EarsError> {
+        let (mut sender, receiver) = self.connect().await?;
+        self.send(&mut sender, sound).await?;
+        self.words(sender, receiver).await
+    }
+
+    /// Sends a turn while it is heard, until its words are wanted. None when they
+    /// never are.
+    async fn follow(
+        &self,
+        began: Vec<i16>,
+        mut sound: mpsc::Receiver<Heading>,
+    ) -> Option<(Wish, Result<String, EarsError>)> {
+        match self.send_as_heard(began, &mut sound).await {
+            Ok(None) => None,
+            Ok(Some(Sent { wish, rest, mut sender, receiver })) => {
+                let words = match self.send(&mut sender, rest).await {
+                    Ok(()) => self.words(sender, receiver).await,
+                    Err(error) => Err(error),
+                };
+                Some((wish, words))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a turn cannot be sent while it is heard");
+                // From here on the call notices; who has asked already is told.
+                sound.close();
+                while let Some(heading) = sound.recv().await {
+                    if let Heading::Words(wish) = heading {
+                        return Some((wish, Err(error)));
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// A turn's sound, until its words are wanted; none if they never are.
+    async fn send_as_heard(
+        &self,
+        began: Vec<i16>,
+        sound: &mut mpsc::Receiver<Heading>,
+    ) -> Result<Option<Sent>, EarsError> {
+        let (mut sender, receiver) = self.connect().await?;
+        let mut together = began;
+        while let Some(heading) = sound.recv().await {
+            match heading {
+                Heading::Sound(samples) => together.extend(samples),
+                Heading::Words(wish) => return Ok(Some(Sent { wish, rest: together, sender, receiver })),
+            }
+            if together.len() >= TOGETHER {
+                self.send(&mut sender, std::mem::take(&mut together)).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// A connection on which the server expects sound.
+    async fn connect(&self) -> Result<(StreamSender, StreamReceiver), EarsError> {
+        let Parts { config, door, .. } = &*self.parts;
+        let hints = &self.setting.hints;
+        // The hints are the business's own words, and stay where those stay.
+        let knowledge = [DataClass::CallAudio, DataClass::Knowledge];
+        let may_hint = self.setting.gate.may_go(&knowledge, &config.destination) && !hints.words.is_empty();
+        let (classes, words) = if may_hint { (&knowledge[..], &hints.words[..]) } else { (HEARD, &[][..]) };
+        let opening = self.cleared(HEARD, Opening::new(&config.host, config.connect))?;
+        let language = hints.language.iso_639_1();
+        let wish = self.cleared(classes, Transcribe::new(config.model.as_deref(), language, words))?;
+        let connecting = async {
+            let (mut sender, receiver) = door.stream(self.setting.call, opening).await?;
+            sender.send(wish).await?;
+            sender.send_fixed(SOUND_STARTS).await?;
+            Ok((sender, receiver))
+        };
+        in_time(connecting, AwaitedWords::Connection, config.connect).await
+    }
+
+    async fn send(&self, sender: &mut StreamSender, sound: Vec<i16>) -> Result<(), EarsError> {
+        let sound = self.cleared(HEARD, HeardSound::new(sound))?;
+        in_time(sender.send(sound), AwaitedWords::Uplink, self.parts.config.words).await
+    }
+
+    /// The words of all the sound that was sent.
+    async fn words(&self, mut sender: StreamSender, receiver: StreamReceiver) -> Result<String, EarsError> {
+        let within = self.parts.config.words;
+        in_time(sender.send_fixed(SOUND_STOPS), AwaitedWords::Uplink, within).await?;
+        let stalled = EarsError::Stalled { waiting_for: AwaitedWords::Words, within };
+        timeout(within, transcript(receiver)).await.map_err(|_| stalled)?
+    }
+
+    fn cleared<T: Payload>(&self, classes: &[DataClass], payload: T) -> Result<Cleared<T>, EarsError> {
+        let cleared = self.setting.gate.clear(classes, &self.parts.config.destination, payload);
+        cleared.map_err(|refused| {
+            tracing::debug!(%refused, "a turn stays on the box");
+            EarsError::Kept
+        })
+    }
+}
+
+/// Frames are at 16 kHz; a narrow one would play at double speed.
+fn at_16_khz(frame: &Frame) -> Vec<i16> {
+    match frame.rate() {
+        SampleRate::Hz16000 => frame.samples().to_vec(),
+        SampleRate::Hz8000 => frame.samples().iter().flat_map(|s| [*s; 2]).collect(),
+    }
+}
+
+/// Reads until the words are complete.
+async fn transcript(mut receiver: StreamReceiver) -> Result<String, EarsError> {
+    let mut reader = EventReader::default();
+    let mut forming = String::new();
+    loop {
+        let event = reader.next_event().map_err(|_| EarsError::Lost("it breaks the protocol"))?;
+        match event.map(Said::from) {
+            Some(Said::Transcript(words)) => return bounded(words),
+            Some(Said::TranscriptChunk(words)) => {
+                forming.push_str(&words);
+                forming = bounded(forming)?;
+            }
+            // Servers that stream send the whole as well, and before this; one that
+            // does not has said it in pieces.
+            Some(Said::TranscriptStop) => return Ok(forming),
+            Some(Said::Error) => return Err(EarsError::Engine("the server says that it failed")),
+            Some(_) => {}
+            None => match receiver.next().await {
+                Ok(Some(bytes)) => reader.push(&bytes),
+                Ok(None) => return Err(EarsError::Lost("the connection broke off")),
+                Err(error) => return Err(of_send(&error, AwaitedWords::Words)),
+            },
+        }
+    }
+}
+
+fn bounded(words: String) -> Result<String, EarsError> {
+    if words.len() > WORDS_MAX { Err(EarsError::Lost("it hears more words than a turn has")) } else { Ok(words) }
+}
+
+async fn in_time<T>(
+    work: impl Future<Output = Result<T, SendError>>,
+    waiting_for: AwaitedWords,
+    within: Duration,
+) -> Result<T, EarsError> {
+    timeout(within, work)
+        .await
+        .map_err(|_| EarsError::Stalled { waiting_for, within })?
+        .map_err(|error| of_send(&error, waiting_for))
+}
+
+fn of_send(error: &SendError, waiting_for: AwaitedWords) -> EarsError {
+    match error {
+        SendError::UnknownDestination { .. }
+        | SendError::ForeignHost { .. }
+        | SendError::SafeguardMissing { .. }
+        | SendError::WrongDestination { .. }
+        | SendError::Unrecorded { .. }
+        | SendError::NotOnSite { .. }
+        | SendError::BudgetSpent { .. } => EarsError::Kept,
+        SendError::Malformed { .. } | SendError::Certificate { .. } => {
+            EarsError::NotServed("its certificate or configuration is wrong")
+        }
+        SendError::Resolve { .. } => EarsError::Lost("its name cannot be resolved"),
+        SendError::Connect { .. } => EarsError::Lost("it cannot be reached"),
+        SendError::ConnectTimedOut { within, .. } => {
+            EarsError::Stalled { waiting_for: AwaitedWords::Connection, within: *within }
+        }
+        SendError::AnswerTimedOut { within, .. } => EarsError::Stalled { waiting_for, within: *within },
+        SendError::Handshake { .. } | SendError::Redirect { .. } | SendError::Protocol { .. } => {
+            EarsError::Lost("it breaks the protocol")
+        }
+        SendError::TooLarge { .. } => EarsError::Lost("a message is too large"),
+        SendError::Closed { .. } => EarsError::Lost("the connection broke off"),
+    }
+}

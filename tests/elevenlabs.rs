@@ -1,0 +1,14 @@
+//! The voice of ElevenLabs over real sockets, against a server that behaves and one
+//! that does not.
+#![allow(clippy::panic, clippy::expect_used, reason = "what tests share stands outside of them")]
+
+#[path = "elevenlabs/failures.rs"]
+mod failures;
+#[path = "elevenlabs/far.rs"]
+mod far;
+#[path = "elevenlabs/near.rs"]
+mod near;
+#[path = "elevenlabs/policy.rs"]
+mod policy;
+#[path = "elevenlabs/speech.rs"]
+mod speech;
