@@ -1,0 +1,3 @@
+//! The stand-ins themselves.
+#[path = "providers/mod.rs"]
+mod providers;
