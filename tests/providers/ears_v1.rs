@@ -353,7 +353,7 @@ impl Stream {
         json!({ "type": "ConfigureSuccess", "request_id": id, "keyterms": terms })
     }
 
-    async fn hand_in(&self, work: Work) {
+    async fn hand_in(&mut self, work: Work) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         if matches!(work, Work::Final(_)) {
             self.final_waits.notify_one();

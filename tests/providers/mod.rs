@@ -9,7 +9,7 @@
 //! what is shipped. Tests use [`Providers`]; the demonstration and the benchmarks
 //! run the program (`cargo run --example providers`).
 
-#![allow(dead_code, reason = "each test file uses what it needs of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses what it needs of it")]
 
 pub mod control;
 pub mod ears_flux;
