@@ -61,7 +61,7 @@ pub async fn listen(world: Arc<World>, mut socket: Socket, asked: ListenV1, id: 
     };
     let (work, works) = mpsc::channel(QUEUE);
     let (tell, mut told) = mpsc::channel(QUEUE);
-    let (waiting, final_waits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (waiting, finals) = (Arc::new(AtomicUsize::new(0)), Arc::new(Finals::default()));
     let clerk = Clerk {
         world: Arc::clone(&world),
         source,
@@ -69,11 +69,12 @@ pub async fn listen(world: Arc<World>, mut socket: Socket, asked: ListenV1, id: 
         id: id.clone(),
         tell,
         waiting: Arc::clone(&waiting),
-        final_waits: Arc::clone(&final_waits),
+        finals: Arc::clone(&finals),
+        interim_told: false,
         last_word_end: None,
     };
     world.spawn(clerk.work(works));
-    let mut stream = Stream::new(Arc::clone(&world), asked, decoder, work, waiting, final_waits);
+    let mut stream = Stream::new(Arc::clone(&world), asked, decoder, work, waiting, finals);
     let mut heard_last = world.now();
     let ended = loop {
         tokio::select! {
@@ -131,6 +132,26 @@ struct Final {
     due: Moment,
 }
 
+/// Finals that wait for the clerk: they are worth more than interim words.
+#[derive(Default)]
+struct Finals {
+    waiting: AtomicUsize,
+    come: Notify,
+}
+
+impl Finals {
+    /// Ends when a final waits.
+    async fn wait(&self) {
+        loop {
+            let come = self.come.notified();
+            if self.waiting.load(Ordering::SeqCst) > 0 {
+                return;
+            }
+            come.await;
+        }
+    }
+}
+
 enum Told {
     Say(Value),
     Close,
@@ -160,7 +181,7 @@ struct Stream {
     heard: Duration,
     work: mpsc::Sender<Work>,
     waiting: Arc<AtomicUsize>,
-    final_waits: Arc<Notify>,
+    finals: Arc<Finals>,
 }
 
 impl Stream {
@@ -170,7 +191,7 @@ impl Stream {
         decoder: SoundDecoder,
         work: mpsc::Sender<Work>,
         waiting: Arc<AtomicUsize>,
-        final_waits: Arc<Notify>,
+        finals: Arc<Finals>,
     ) -> Self {
         Self {
             world,
@@ -183,7 +204,7 @@ impl Stream {
             heard: Duration::ZERO,
             work,
             waiting,
-            final_waits,
+            finals,
         }
     }
 
@@ -356,7 +377,8 @@ impl Stream {
     async fn hand_in(&mut self, work: Work) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         if matches!(work, Work::Final(_)) {
-            self.final_waits.notify_one();
+            self.finals.waiting.fetch_add(1, Ordering::SeqCst);
+            self.finals.come.notify_waiters();
         }
         // The clerk ends with the stream.
         drop(self.work.send(work).await);
@@ -380,7 +402,9 @@ struct Clerk {
     id: String,
     tell: mpsc::Sender<Told>,
     waiting: Arc<AtomicUsize>,
-    final_waits: Arc<Notify>,
+    finals: Arc<Finals>,
+    /// Whether there were interim words since the last final ones.
+    interim_told: bool,
     /// Of final words after which no end of the utterance was said.
     last_word_end: Option<Moment>,
 }
@@ -404,12 +428,13 @@ impl Clerk {
                 let (start, hearing) = (piece.start, self.source.interim(piece));
                 let words = tokio::select! {
                     words = hearing.words() => words,
-                    // A final is worth more than what it makes obsolete.
-                    () = self.final_waits.notified() => return Vec::new(),
+                    // On a busy machine too, there are interim words once.
+                    () = self.finals.wait(), if self.interim_told => return Vec::new(),
                 };
                 if words.is_empty() {
                     return Vec::new();
                 }
+                self.interim_told = true;
                 let facts = json!({ "is_final": false, "speech_final": false, "from_finalize": false });
                 vec![Told::Say(self.results(&words, start, now, &facts))]
             }
@@ -430,6 +455,8 @@ impl Clerk {
     }
 
     async fn final_words(&mut self, wanted: Final) -> Value {
+        self.finals.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.interim_told = false;
         let words = match wanted.piece {
             Some(piece) => self.source.whole(piece).words().await,
             None => Words::default(),

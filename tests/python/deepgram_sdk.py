@@ -25,6 +25,7 @@ from deepgram.listen.v2.types.listen_v2configure_success import ListenV2Configur
 from deepgram.listen.v2.types.listen_v2configure_thresholds import ListenV2ConfigureThresholds
 from deepgram.listen.v2.types.listen_v2connected import ListenV2Connected
 from deepgram.listen.v2.types.listen_v2turn_info import ListenV2TurnInfo
+from websockets.exceptions import InvalidStatus
 
 from sdk_common import PATIENCE_S, Ports, assert_near, mu_law, raises, read_wav, run
 
@@ -171,6 +172,13 @@ def key_terms_are_changed_on_the_way_within_their_limit():
         connection.send_close_stream()
 
 
+def status(act):
+    """The status with which an opening is refused. The client maps the errors of older releases of `websockets` to
+    its own; those of the present one come through as they are."""
+    error = raises((ApiError, InvalidStatus), act)
+    return error.status_code if isinstance(error, ApiError) else error.response.status_code
+
+
 def opened(deepgram, **options):
     with deepgram.listen.v1.connect(**options):
         pass
@@ -178,16 +186,15 @@ def opened(deepgram, **options):
 
 def an_opening_that_is_wrong_is_refused():
     good = dict(model="nova-3", encoding="linear16", sample_rate=16000)
-    error = raises(ApiError, lambda: opened(client("another key"), **good))
-    assert error.status_code == 401
+    assert status(lambda: opened(client("another key"), **good)) == 401
     unknown = dict(good, request_options={"additional_query_parameters": {"colour": "blue"}})
     for wrong in (unknown, dict(good, model="whisper-9"), dict(good, utterance_end_ms=1000),
                   dict(good, model="nova-2", keyterm="Yaba"), dict(good, keyterm=["far too long a term"] * 200)):
-        assert raises(ApiError, lambda: opened(client(), **wrong)).status_code == 400, wrong
-    for fault, status in (("status-401", 401), ("status-402", 402), ("status-403", 403), ("status-429", 429),
+        assert status(lambda: opened(client(), **wrong)) == 400, wrong
+    for fault, code in (("status-401", 401), ("status-402", 402), ("status-403", 403), ("status-429", 429),
                           ("status-503", 503)):
         PORTS.fault("ears", fault)
-        assert raises(ApiError, lambda: opened(client(), **good)).status_code == status
+        assert status(lambda: opened(client(), **good)) == code
 
 
 def flux_takes_turns():
@@ -248,7 +255,7 @@ def flux_refuses_a_wrong_opening():
     good = dict(model="flux-general-en", encoding="linear16", sample_rate=16000)
     for wrong in (dict(good, eot_threshold=0.2), dict(good, eager_eot_threshold=0.95), dict(good, model="nova-3"),
                   dict(good, language_hint=["en"]), dict(good, eot_timeout_ms=100)):
-        assert raises(ApiError, lambda: opened(**wrong)).status_code == 400, wrong
+        assert status(lambda: opened(**wrong)) == 400, wrong
 
 
 run([

@@ -104,12 +104,12 @@ def of_a_law(octets):
 
 
 def raises(kind, act):
-    """The exception of this class that `act` raises."""
+    """The exception of this class, or of one of these, that `act` raises."""
     try:
         act()
     except kind as error:
         return error
-    raise AssertionError(f"{kind.__name__} was not raised")
+    raise AssertionError(f"{kind} was not raised")
 
 
 def run(checks):
