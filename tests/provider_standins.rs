@@ -2,6 +2,7 @@
 //! are ordered, what is written down of what came, known words at their time,
 //! Opus, and the server on the LAN. Needs the models.
 
+#![allow(clippy::panic, reason = "what tests share stands outside of them")]
 #![allow(unsafe_code, reason = "the translation of libopus, which makes a test's packets, keeps the C interface")]
 
 #[path = "providers/mod.rs"]
@@ -265,6 +266,9 @@ async fn a_throttled_connection_trickles() {
     assert!(clock.now().since(began) + Duration::from_millis(200) >= least, "{} bytes", text.len());
 }
 
+/// Samples after which one update comes: a quarter of a second in whole frames.
+const UPDATE: usize = 13 * 320;
+
 #[tokio::test]
 async fn each_fault_of_messages_spoils_one_message_of_each_protocol() {
     let stand_ins = knowing("Good morning.");
@@ -274,16 +278,16 @@ async fn each_fault_of_messages_spoils_one_message_of_each_protocol() {
     assert!(serde_json::from_str::<Value>(&text(&mut socket).await).is_err(), "garbage is JSON");
 
     stand_ins.fault(FaultOrder::new(Provider::Ears, FaultKind::Oversized).once());
-    play(&mut socket, &[0; 4_000], Duration::ZERO, Duration::ZERO).await;
+    play(&mut socket, &[0; UPDATE], Duration::ZERO, Duration::ZERO).await;
     assert!(text(&mut socket).await.len() > 16 << 20);
 
     stand_ins.fault(FaultOrder::new(Provider::Ears, FaultKind::OutOfOrder).once());
-    play(&mut socket, &[0; 16_000], Duration::ZERO, Duration::ZERO).await;
+    play(&mut socket, &[0; 2 * UPDATE], Duration::ZERO, Duration::ZERO).await;
     let numbers = [message(&mut socket).await, message(&mut socket).await].map(|m| m["sequence_id"].as_u64());
     assert_eq!(numbers[0], numbers[1].map(|n| n + 1), "{numbers:?}");
 
     stand_ins.fault(FaultOrder::new(Provider::Ears, FaultKind::ErrorAfter200).once());
-    play(&mut socket, &[0; 16_000], Duration::ZERO, Duration::ZERO).await;
+    play(&mut socket, &[0; UPDATE], Duration::ZERO, Duration::ZERO).await;
     while let Some(Ok(Message::Text(text))) = next(&mut socket).await {
         if text.contains("\"Error\"") {
             return;
@@ -407,7 +411,7 @@ async fn a_turn_of_known_words_ends_once_although_there_is_a_pause_in_it() {
     let stand_ins = knowing("How much is it?\nThank you.");
     let mut socket = ears(&stand_ins, &format!("{FLUX}&eager_eot_threshold=0.5&eot_threshold=0.8")).await;
     let mut sound = question();
-    sound.extend(std::iter::repeat_n(0, 16_000 / 2));
+    sound.extend(std::iter::repeat_n(0, 16_000 / 5));
     sound.extend(question());
     play(&mut socket, &sound, Duration::from_secs(2), Duration::from_millis(5)).await;
     say(&mut socket, json!({ "type": "CloseStream" })).await;
@@ -482,12 +486,13 @@ async fn transcript(stand_ins: &Providers, path: &str, payloads: impl Iterator<I
 async fn opus_is_heard_like_plain_sound() {
     let stand_ins = start(|_, _| {});
     let plain = transcript(&stand_ins, NOVA, question().chunks(320).map(bytes)).await;
-    assert!(plain.split_whitespace().count() >= 4, "{plain:?}");
-    let packets = opus_packets(&question());
     let path = NOVA.replace("linear16", "opus").replace("16000", "48000");
-    assert_eq!(transcript(&stand_ins, &path, packets.into_iter()).await, plain);
+    let opus = transcript(&stand_ins, &path, opus_packets(&question()).into_iter()).await;
+    let words = |text: &str| text.to_lowercase().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let both = words(&plain).iter().filter(|word| words(&opus).contains(word)).count();
+    assert!(both >= 4 && both * 4 >= words(&plain).len() * 3, "{plain:?} and {opus:?}");
     let seen = stand_ins.seen(Provider::Ears);
-    assert!(seen.sound_ms >= 2 * 1_000 && seen.heard.iter().any(|heard| *heard == plain), "{seen:?}");
+    assert!(seen.sound_ms >= 2 * 1_000 && seen.heard.contains(&plain) && seen.heard.contains(&opus), "{seen:?}");
 }
 
 #[tokio::test]

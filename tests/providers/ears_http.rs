@@ -103,7 +103,7 @@ fn opening(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Opening, Response> {
     let id = world.request_id();
-    if let Some(fault) = world.faults.take(Provider::Ears, world.now(), FaultKind::AT_OPENING) {
+    if let Some(fault) = world.faults.at_opening(Provider::Ears) {
         return Err(refused(&id, &ordered(fault)));
     }
     authorized(headers).map_err(|refusal| refused(&id, &refusal))?;

@@ -121,13 +121,23 @@ enum Work {
     Close { heard: Duration },
 }
 
+/// Why a piece is final.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It is long enough, or there is nothing in it.
+    Piece,
+    /// The speech is over.
+    Speech,
+    /// The client asked.
+    Finalize,
+}
+
 struct Final {
     /// None: nothing was said in it.
     piece: Option<Piece>,
     start: Moment,
     end: Moment,
-    speech_final: bool,
-    from_finalize: bool,
+    ending: Ending,
     /// The words are not said before, in the machine's time.
     due: Moment,
 }
@@ -272,7 +282,7 @@ impl Stream {
         }
         utterance.voice_end = now;
         if length(self.track.kept()) >= PIECE_MAX {
-            return self.give(false, false).await;
+            return self.give(Ending::Piece).await;
         }
         // While a decode runs the next one waits: this machine has other things to do.
         let idle = self.waiting.load(Ordering::SeqCst) == 0;
@@ -287,34 +297,34 @@ impl Stream {
         let now = self.track.now();
         if let Some(utterance) = &self.utterance {
             let silence = now.since(utterance.voice_end);
-            let (end, speech_final) = match self.asked.endpointing {
-                Some(endpointing) => (endpointing.max(PAUSE), true),
-                None => (UNENDED, false),
+            let (end, ending) = match self.asked.endpointing {
+                Some(endpointing) => (endpointing.max(PAUSE), Ending::Speech),
+                None => (UNENDED, Ending::Piece),
             };
             let long = utterance.has_voice && length(self.track.kept()) >= PIECE;
             if silence >= end {
-                self.give(speech_final, false).await;
+                self.give(ending).await;
                 self.utterance = None;
                 self.track.let_go();
             } else if long {
-                self.give(false, false).await;
+                self.give(Ending::Piece).await;
             }
         } else if now.since(self.resulted) >= SILENT {
-            self.give(false, false).await;
+            self.give(Ending::Piece).await;
         }
         if let (Some(after), Some(ended)) = (self.asked.utterance_end, self.unended)
             && now.since(ended) >= after
         {
             self.unended = None;
             if self.utterance.as_ref().is_some_and(|utterance| utterance.has_voice) {
-                self.give(false, false).await;
+                self.give(Ending::Piece).await;
             }
             self.hand_in(Work::UtteranceEnd).await;
         }
     }
 
     /// Makes the present piece final.
-    async fn give(&mut self, speech_final: bool, from_finalize: bool) {
+    async fn give(&mut self, ending: Ending) {
         let now = self.track.now();
         let (start, mut silence) = (self.resulted, Duration::ZERO);
         let mut piece = None;
@@ -332,7 +342,7 @@ impl Stream {
         self.resulted = now;
         // The delay counts from the end of speech, which lies in the past.
         let due = self.world.now() + self.world.options.ears_delay() - silence;
-        self.hand_in(Work::Final(Final { piece, start, end: now, speech_final, from_finalize, due })).await;
+        self.hand_in(Work::Final(Final { piece, start, end: now, ending, due })).await;
     }
 
     fn piece(&self, sound: Vec<i16>) -> Piece {
@@ -344,7 +354,7 @@ impl Stream {
     async fn finalize(&mut self) {
         let pending = self.utterance.as_ref().is_some_and(|utterance| utterance.has_voice);
         if pending && length(self.track.kept()) >= LEAST {
-            self.give(true, true).await;
+            self.give(Ending::Finalize).await;
             self.utterance = None;
             self.track.let_go();
         }
@@ -352,7 +362,7 @@ impl Stream {
 
     async fn close(&mut self) {
         if self.utterance.as_ref().is_some_and(|utterance| utterance.has_voice) {
-            self.give(true, false).await;
+            self.give(Ending::Speech).await;
         }
         self.hand_in(Work::Close { heard: self.heard }).await;
     }
@@ -468,8 +478,8 @@ impl Clerk {
         }
         let facts = json!({
             "is_final": true,
-            "speech_final": wanted.speech_final,
-            "from_finalize": wanted.from_finalize,
+            "speech_final": wanted.ending != Ending::Piece,
+            "from_finalize": wanted.ending == Ending::Finalize,
         });
         self.results(&words, wanted.start, wanted.end, &facts)
     }

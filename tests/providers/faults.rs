@@ -241,6 +241,12 @@ impl Faults {
         Some(fault)
     }
 
+    /// The fault that meets whatever is being opened now.
+    pub fn at_opening(&self, provider: Provider) -> Option<FaultKind> {
+        // What opens now has no past: it counts from the order.
+        self.take(provider, Moment::START, FaultKind::AT_OPENING)
+    }
+
     fn live(&self, provider: Provider) -> Vec<Arc<Wire>> {
         let wires = lock(&self.shared.wires);
         wires.iter().filter(|(of, _)| *of == provider).filter_map(|(_, wire)| wire.upgrade()).collect()

@@ -35,8 +35,10 @@ impl Providers {
             runtime.block_on(async {
                 // Whoever started them waits for this, or has given up.
                 drop(tell.send(serve::start(options).await));
-                // Ends when the sender is dropped.
-                drop(stopped.await);
+                // Nothing is ever sent: it ends when the sender is dropped.
+                if stopped.await.is_ok() {
+                    tracing::debug!("the stand-ins were told to end");
+                }
             });
             // Open connections end with the runtime; a model may still be loading.
             runtime.shutdown_background();

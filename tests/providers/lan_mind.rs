@@ -39,7 +39,7 @@ fn refused(status: StatusCode, message: &str) -> Response {
 async fn complete(State(world): State<Arc<World>>, body: Bytes) -> Response {
     let began = world.now();
     world.seen.payload(Provider::LanMind, &body);
-    if let Some(fault) = world.faults.take(Provider::LanMind, began, FaultKind::AT_OPENING) {
+    if let Some(fault) = world.faults.at_opening(Provider::LanMind) {
         let status = match fault {
             FaultKind::Status400 => StatusCode::BAD_REQUEST,
             FaultKind::Status401 => StatusCode::UNAUTHORIZED,

@@ -122,7 +122,7 @@ async fn count_tokens(State(world): State<Arc<World>>, headers: HeaderMap, body:
 
 async fn messages(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
     let (id, began) = (world.id("req"), world.now());
-    if let Some(fault) = world.faults.take(Provider::Mind, began, FaultKind::AT_OPENING) {
+    if let Some(fault) = world.faults.at_opening(Provider::Mind) {
         world.seen.payload(Provider::Mind, &body);
         return ordered(fault, &id);
     }

@@ -21,11 +21,11 @@ pub fn align(text: &str, total: Duration) -> Alignment {
 
 impl Alignment {
     /// The characters that begin between two times, counted from the first of
-    /// them; to the last piece belongs all that is left.
-    pub fn between(&self, from: Duration, until: Duration, is_last: bool) -> Self {
+    /// them; all that are left, without a second.
+    pub fn between(&self, from: Duration, until: Option<Duration>) -> Self {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let (from, until) = (millis(from), millis(until));
-        let within = |start: u64| start >= from && (is_last || start < until);
+        let (from, until) = (millis(from), until.map_or(u64::MAX, millis));
+        let within = |start: u64| (from..until).contains(&start);
         let inside = self.chars.iter().filter(|(_, start, _)| within(*start));
         Self { chars: inside.map(|(c, start, length)| (*c, start - from, *length)).collect() }
     }

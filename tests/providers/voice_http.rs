@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::ears_query::Query;
 use super::socket::{MESSAGE_MAX, Socket};
-use super::voice_request::{Asked, VoiceError, allowed, invalid_key, key_in_headers, speed};
+use super::voice_request::{Asked, Key, VoiceError, Way, allowed, invalid_key, key_in_headers, speed};
 use super::voice_sound::{Manner, Piece, speak};
 use super::{FaultKind, Provider, World, voice_input, voice_multi};
 
@@ -65,15 +65,15 @@ fn ordered(fault: FaultKind) -> VoiceError {
     }
 }
 
-fn opening(world: &World, voice: &str, query: &Query, is_multi: bool) -> Result<Asked, VoiceError> {
-    if let Some(fault) = world.faults.take(Provider::Voice, world.now(), FaultKind::AT_OPENING) {
+fn opening(world: &World, voice: &str, query: &Query, way: Way) -> Result<Asked, VoiceError> {
+    if let Some(fault) = world.faults.at_opening(Provider::Voice) {
         return Err(ordered(fault));
     }
     if voice.len() < 10 || !voice.chars().all(|c| c.is_ascii_alphanumeric()) {
         let message = format!("A voice with the voice_id {voice} was not found.");
         return Err(VoiceError::new(404, "voice_not_found", message));
     }
-    let asked = Asked::read(query, is_multi)?;
+    let asked = Asked::read(query, way)?;
     allowed(world, &asked)?;
     Ok(asked)
 }
@@ -85,16 +85,15 @@ async fn stream_input(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let asked = match opening(&world, &voice, &Query::parse(&query.unwrap_or_default()), false) {
+    let asked = match opening(&world, &voice, &Query::parse(&query.unwrap_or_default()), Way::OneContext) {
         Ok(asked) => asked,
         Err(error) => return refused(&error),
     };
     let Ok(upgrade) = upgrade else { return nothing_here().await };
-    // The key may still come with the first message.
-    let is_known = key_in_headers(&headers).unwrap_or(false);
+    let key = Key::of_opening(&headers);
     upgrade.max_message_size(MESSAGE_MAX).on_upgrade(move |socket| async move {
         let socket = Socket::new(Arc::clone(&world), Provider::Voice, socket);
-        voice_input::listen(world, socket, asked, is_known).await;
+        voice_input::listen(world, socket, asked, key).await;
     })
 }
 
@@ -105,15 +104,15 @@ async fn multi_stream_input(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let asked = match opening(&world, &voice, &Query::parse(&query.unwrap_or_default()), true) {
+    let asked = match opening(&world, &voice, &Query::parse(&query.unwrap_or_default()), Way::ManyContexts) {
         Ok(asked) => asked,
         Err(error) => return refused(&error),
     };
     let Ok(upgrade) = upgrade else { return nothing_here().await };
-    let is_known = key_in_headers(&headers).unwrap_or(false);
+    let key = Key::of_opening(&headers);
     upgrade.max_message_size(MESSAGE_MAX).on_upgrade(move |socket| async move {
         let socket = Socket::new(Arc::clone(&world), Provider::Voice, socket);
-        voice_multi::listen(world, socket, asked, is_known).await;
+        voice_multi::listen(world, socket, asked, key).await;
     })
 }
 
@@ -126,7 +125,7 @@ async fn stream(
 ) -> Response {
     let began = world.now();
     world.seen.payload(Provider::Voice, &body);
-    let asked = match opening(&world, &voice, &Query::parse(&query.unwrap_or_default()), false) {
+    let asked = match opening(&world, &voice, &Query::parse(&query.unwrap_or_default()), Way::Request) {
         Ok(asked) => asked,
         Err(error) => return refused(&error),
     };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::socket::{Ended, Incoming, Socket};
-use super::voice_request::{Asked, Settings, VoiceError, invalid_key, key_in_message};
+use super::voice_request::{Asked, Key, Settings, VoiceError, invalid_key};
 use super::voice_sound::{Manner, Piece, speak};
 use super::{Provider, World};
 
@@ -205,13 +205,12 @@ pub fn unreadable() -> VoiceError {
     VoiceError::new(400, "invalid_message", "The message could not be parsed.")
 }
 
-/// `is_known` says whether the key came with the opening.
-pub async fn listen(world: Arc<World>, mut socket: Socket, asked: Asked, is_known: bool) {
-    let over = converse(&world, &mut socket, &asked, is_known).await;
+pub async fn listen(world: Arc<World>, mut socket: Socket, asked: Asked, key: Key) {
+    let over = converse(&world, &mut socket, &asked, key).await;
     close(socket, over).await;
 }
 
-async fn converse(world: &Arc<World>, socket: &mut Socket, asked: &Asked, is_known: bool) -> Over {
+async fn converse(world: &Arc<World>, socket: &mut Socket, asked: &Asked, key: Key) -> Over {
     let (said, mut sound) = said_channel();
     let mut utterance: Option<Utterance> = None;
     let mut said = Some(said);
@@ -228,7 +227,7 @@ async fn converse(world: &Arc<World>, socket: &mut Socket, asked: &Asked, is_kno
                 let text = message["text"].as_str().unwrap_or_default();
                 match &mut utterance {
                     None => {
-                        if !key_in_message(&message).unwrap_or(is_known) {
+                        if !key.admits(&message) {
                             return Over::Wrong(invalid_key());
                         }
                         let settings = match Settings::read(&message) {

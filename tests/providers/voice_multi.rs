@@ -13,7 +13,7 @@ use super::socket::{Ended, Incoming, Socket};
 use super::voice_input::{
     Over, Said, Utterance, changed_settings, close, said_channel, timed_out, unreadable, voiceless,
 };
-use super::voice_request::{Asked, Settings, VoiceError, invalid_key, key_in_message};
+use super::voice_request::{Asked, Key, Settings, VoiceError, invalid_key};
 
 /// Contexts that are open at once.
 const CONTEXTS_MAX: usize = 5;
@@ -33,23 +33,15 @@ struct Contexts {
     /// Closed contexts that still speak.
     ending: usize,
     said: mpsc::Sender<Said>,
-    is_known: bool,
+    key: Key,
     /// Closes when all has been said.
     is_closing: bool,
 }
 
-/// `is_known` says whether the key came with the opening.
-pub async fn listen(world: Arc<World>, mut socket: Socket, asked: Asked, is_known: bool) {
+pub async fn listen(world: Arc<World>, mut socket: Socket, asked: Asked, key: Key) {
     let (said, sound) = said_channel();
-    let contexts = Contexts {
-        world: Arc::clone(&world),
-        asked,
-        open: BTreeMap::new(),
-        ending: 0,
-        said,
-        is_known,
-        is_closing: false,
-    };
+    let contexts =
+        Contexts { world: Arc::clone(&world), asked, open: BTreeMap::new(), ending: 0, said, key, is_closing: false };
     let over = contexts.converse(&mut socket, sound).await;
     close(socket, over).await;
 }
@@ -122,10 +114,10 @@ impl Contexts {
         if text.is_empty() {
             return Ok(());
         }
-        if !key_in_message(message).unwrap_or(self.is_known) {
+        if !self.key.admits(message) {
             return Err(invalid_key());
         }
-        self.is_known = true;
+        self.key = Key::Shown;
         if self.open.len() >= CONTEXTS_MAX {
             let why = format!("A connection has at most {CONTEXTS_MAX} contexts.");
             return Err(VoiceError::new(400, "max_contexts_exceeded", why));

@@ -50,6 +50,34 @@ pub fn invalid_key() -> VoiceError {
     VoiceError::new(401, "invalid_api_key", "Invalid API key")
 }
 
+/// How the voice is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Request,
+    OneContext,
+    ManyContexts,
+}
+
+/// Whether a socket has shown its key when it opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    Shown,
+    /// It must come with the first message.
+    ToCome,
+}
+
+impl Key {
+    pub fn of_opening(headers: &HeaderMap) -> Self {
+        if key_in_headers(headers) == Some(true) { Self::Shown } else { Self::ToCome }
+    }
+
+    /// Whether a socket with this first message may speak.
+    pub fn admits(self, message: &Value) -> bool {
+        let stated = ["xi_api_key", "xi-api-key", "authorization"].iter().find_map(|key| message[*key].as_str());
+        stated.map_or(self == Self::Shown, |key| key.trim_start_matches("Bearer ") == VOICE_KEY)
+    }
+}
+
 /// What a socket or a request asks for in its address.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -65,9 +93,9 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn read(query: &Query, is_multi: bool) -> Result<Self, VoiceError> {
+    pub fn read(query: &Query, way: Way) -> Result<Self, VoiceError> {
         let model = query.get("model_id").unwrap_or("eleven_flash_v2_5").to_owned();
-        if is_multi && model == "eleven_v3" {
+        if way == Way::ManyContexts && model == "eleven_v3" {
             return Err(VoiceError::new(400, "model_not_supported", "This model has no multi-context sockets."));
         }
         let inactivity = match query.get("inactivity_timeout") {
@@ -114,12 +142,6 @@ pub fn key_in_headers(headers: &HeaderMap) -> Option<bool> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let key = text("xi-api-key").or_else(|| text("authorization")?.strip_prefix("Bearer "))?;
     Some(key == VOICE_KEY)
-}
-
-/// The same for the first message of a socket.
-pub fn key_in_message(message: &Value) -> Option<bool> {
-    let stated = ["xi_api_key", "xi-api-key", "authorization"].iter().find_map(|key| message[*key].as_str())?;
-    Some(stated.trim_start_matches("Bearer ") == VOICE_KEY)
 }
 
 /// How one utterance is to be spoken: settings that come with its first message.

@@ -173,7 +173,7 @@ pub async fn speak(world: &World, text: &str, manner: Manner, pieces: &mpsc::Sen
             let end = (at + most).min(sound.len());
             let (from, until) = (time(at, manner.format.hz), time(end, manner.format.hz));
             let alignment = if manner.is_aligned {
-                Some(alignment.between(from, until, end == sound.len()))
+                Some(alignment.between(from, (end < sound.len()).then_some(until)))
             } else {
                 (at == 0).then(|| alignment.clone())
             };
