@@ -13,8 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use milu::media::SampleRate;
 use milu::ops::SystemClock;
 use milu::terms::Moment;
+use providers::ears_query::{ListenV1, ListenV2, Query};
+use providers::ears_sound::{Encoding, SoundDecoder};
+use providers::facts::Facts;
+use providers::mind_answer::{Answer, Block, Dialogue, Honesty, Role, ToolChoice, Turn, answer};
+use providers::mind_request;
+use providers::mind_tools::Tool;
 use providers::world::{EARS_KEY, MIND_KEY, VOICE_KEY};
 use providers::{FaultKind, FaultOrder, Options, Provider, Providers};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
@@ -580,4 +587,71 @@ async fn a_sentence_that_was_spoken_once_needs_no_voice_again() {
     }))
     .await;
     assert_eq!(again, first);
+}
+
+/// What the mind says to these words, told this much.
+fn said_by_the_mind(prompt: &str, words: &str, tools: Vec<Tool>) -> Answer {
+    let turns = vec![Turn { role: Role::User, blocks: vec![Block::Text(words.to_owned())] }];
+    let dialogue = Dialogue { system: prompt.to_owned(), turns, tools, choice: ToolChoice::Auto };
+    let facts = Facts::in_prompt(prompt);
+    answer(&dialogue, facts.as_ref(), SystemClock::new().wall(), Honesty::Honest)
+}
+
+#[test]
+fn the_mind_says_what_the_prompt_says_in_whatever_shape_it_stands_there() {
+    const PROMPT: &str = "You answer the telephone. Never name a price of your own.\n\nWhat the business knows\n\n\
+        Address: We are at 14 Akinwunmi Street.\n\n\
+        How much is a malaria test? Can I test for malaria?: The test is ₦3,500.\n\n\
+        Do you take card? How can I pay?: You can pay in cash or by card.\n";
+    let says = |words: &str| said_by_the_mind(PROMPT, words, Vec::new()).text;
+    assert!(says("How much is the malaria test please?").ends_with("The test is ₦3,500."));
+    assert!(says("Can I pay by card?").ends_with("You can pay in cash or by card."));
+    assert!(says("What is your address?").ends_with("We are at 14 Akinwunmi Street."));
+    assert!(says("Who won the match?").contains("do not have that information"));
+    let pairs = "Q: When do you open?\nA: We open at eight.\nQ: Do you sell shoes?\nA: No, we bake bread.";
+    assert!(said_by_the_mind(pairs, "When do you open?", Vec::new()).text.ends_with("We open at eight."));
+}
+
+#[test]
+fn a_note_is_followed_and_a_tool_is_used_where_nothing_settles_the_question() {
+    let tool = |name: &str| Tool {
+        name: name.to_owned(),
+        description: String::new(),
+        schema: json!({ "type": "object", "properties": { "question": { "type": "string" } } }),
+    };
+    let tools = || vec![tool("look_up_knowledge"), tool("take_message")];
+    let noted = "Do you close early?\nNote from the box: it is noon. The box found: Today we close at six.";
+    assert!(said_by_the_mind("Be brief.", noted, tools()).text.ends_with("Today we close at six."));
+    let nothing = "Do you have parking?\nNote from the box: it is noon. The box found nothing for these words.";
+    let used = said_by_the_mind("Be brief.", nothing, tools()).tool.expect("a tool");
+    assert_eq!((used.name.as_str(), &used.input["question"]), ("look_up_knowledge", &json!("Do you have parking?")));
+    let message = said_by_the_mind("Be brief.", "Please take a message for the doctor", tools());
+    assert_eq!(message.tool.expect("a tool").name, "take_message");
+}
+
+#[test]
+fn a_lie_names_another_number_whatever_stands_there() {
+    for truth in ["It costs ₦3,500.", "We close at six in the evening.", "Yes, we do."] {
+        let lie = providers::lie::contradicted(truth);
+        assert_ne!(lie, truth);
+    }
+    assert_eq!(providers::lie::contradicted("We close at six."), "We close at nine.");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_client_sends_is_answered_and_not_a_panic(
+        text in "\\PC{0,200}",
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400),
+    ) {
+        let query = Query::parse(&text);
+        // Taken or refused: both are answers.
+        drop((ListenV1::read(&query), ListenV2::read(&query)));
+        drop(mind_request::read(&axum::http::HeaderMap::new(), text.as_bytes()));
+        drop(mind_request::read(&axum::http::HeaderMap::new(), &bytes));
+        for encoding in [Encoding::Linear16, Encoding::MuLaw, Encoding::ALaw, Encoding::Opus] {
+            let mut decoder = SoundDecoder::new(encoding, SampleRate::Hz8000).expect("a decoder");
+            drop(decoder.push(&bytes));
+        }
+    }
 }

@@ -140,30 +140,49 @@ fn parts(text: &str) -> Vec<&str> {
     [text].into_iter().chain(fenced).chain(tagged).chain(headed).collect()
 }
 
-/// `Q:` and `A:` belong together; every other row stands for itself.
+/// Rows of this shape say what they are about: `How do I pay? Cash or card?: By card.`,
+/// `Address: 14 Akinwunmi Street`. A head without a question has few words.
+fn headed(row: &str) -> Option<(&str, &str)> {
+    const HEAD_WORDS: usize = 5;
+    let asked = row.find("?: ").map(|at| (&row[..=at], &row[at + 3..]));
+    let named = row.split_once(": ").filter(|(head, _)| head.split_whitespace().count() <= HEAD_WORDS);
+    asked.or(named).filter(|(head, fact)| !head.trim().is_empty() && !fact.trim().is_empty())
+}
+
+/// Where the facts begin: after a heading such as `What the business knows`. What
+/// stands before it tells the mind how to behave, and is nothing to be told.
+fn after_instructions(text: &str) -> &str {
+    let is_heading = |row: &str| {
+        let words = row.split_whitespace().count();
+        let names = ["knows", "knowledge", "facts"].iter().any(|word| row.to_lowercase().contains(word));
+        names && (1..=6).contains(&words) && !row.ends_with('.')
+    };
+    let heading = text.lines().filter(|row| is_heading(row.trim())).last();
+    heading.and_then(|heading| text.rfind(heading).map(|at| &text[at + heading.len()..])).unwrap_or(text)
+}
+
+/// `Q:` and `A:` belong together; a row with a head is found by both and says
+/// what follows the head. Only without such rows does each row say itself.
 fn rows(text: &str) -> Vec<Row> {
-    let mut rows = Vec::new();
+    let (mut rows, mut plain) = (Vec::new(), Vec::new());
     let mut asked = String::new();
-    for row in text.lines() {
+    for row in after_instructions(text).lines() {
         let row = row.trim().trim_start_matches(['-', '*', '#', '>', ' ']);
         let question = ["Q:", "Question:", "ask:"].iter().find_map(|mark| row.strip_prefix(mark));
         let answer = ["A:", "Answer:", "answer:"].iter().find_map(|mark| row.strip_prefix(mark));
-        match (question, answer) {
-            (Some(question), _) => {
-                asked.push_str(question);
-                asked.push(' ');
-            }
-            (_, Some(answer)) => {
-                rows.push(Row { stems: stems(&format!("{asked}{answer}")), says: answer.trim().to_owned() });
-                asked.clear();
-            }
-            _ if row.split_whitespace().count() >= 3 => {
-                rows.push(Row { stems: stems(row), says: row.to_owned() });
-            }
-            _ => {}
+        if let Some(question) = question {
+            asked.push_str(question);
+            asked.push(' ');
+        } else if let Some(answer) = answer {
+            rows.push(Row { stems: stems(&format!("{asked}{answer}")), says: answer.trim().to_owned() });
+            asked.clear();
+        } else if let Some((_, fact)) = headed(row) {
+            rows.push(Row { stems: stems(row), says: fact.trim().to_owned() });
+        } else if row.split_whitespace().count() >= 3 {
+            plain.push(Row { stems: stems(row), says: row.to_owned() });
         }
     }
-    rows
+    if rows.is_empty() { plain } else { rows }
 }
 
 /// The row that has most in common with the question; words that many rows have weigh little.

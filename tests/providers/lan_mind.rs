@@ -70,6 +70,7 @@ async fn complete(State(world): State<Arc<World>>, body: Bytes) -> Response {
         created: world.clock.wall().as_second(),
         prompt_tokens: tokens(&request.to_string()),
         answer,
+        is_usage_wanted: request["stream_options"]["include_usage"] == true,
     };
     if request["stream"] == true {
         let (tell, told) = mpsc::channel(EVENTS);
@@ -133,6 +134,8 @@ struct Completion {
     created: i64,
     prompt_tokens: u64,
     answer: Answer,
+    /// A stream ends with its usage.
+    is_usage_wanted: bool,
 }
 
 impl Completion {
@@ -192,6 +195,11 @@ impl Completion {
             chunks.push((self.chunk(&json!({ "tool_calls": calls }), None), so_far));
         }
         chunks.push((self.chunk(&json!({}), Some(self.finish())), so_far));
+        if self.is_usage_wanted {
+            let mut last = self.chunk(&json!({}), None);
+            (last["choices"], last["usage"]) = (json!([]), self.usage());
+            chunks.push((last, so_far));
+        }
         chunks
     }
 }

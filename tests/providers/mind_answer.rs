@@ -112,24 +112,26 @@ fn strings(value: &Value) -> Vec<String> {
 }
 
 fn first_answer(dialogue: &Dialogue, facts: Option<&Facts>, wall: jiff::Timestamp) -> Answer {
-    let asked: Vec<String> = dialogue.turns.iter().filter(|turn| turn.role == Role::User).filter_map(words).collect();
-    let Some(last) = asked.last() else { return Answer { text: UNKNOWN.to_owned(), tool: None } };
-    let everything = format!("{}\n{last}", dialogue.system);
-    let wish = facts.map_or(Wish::Unknown, |facts| facts.find(&asked, stated_time(&everything), wall));
+    let said = dialogue.turns.iter().filter(|turn| turn.role == Role::User).filter_map(said).collect::<Vec<_>>();
+    let Some(last) = said.last() else { return Answer { text: UNKNOWN.to_owned(), tool: None } };
+    let asked: Vec<String> = said.iter().map(|said| said.words.clone()).collect();
+    let everything = format!("{}\n{}\n{}", dialogue.system, last.words, last.notes);
+    let wish = match last.noted() {
+        Some(fact) => Wish::Fact(fact.to_owned()),
+        None => facts.map_or(Wish::Unknown, |facts| facts.find(&asked, stated_time(&everything), wall)),
+    };
     let name = match &wish {
         Wish::Person(name) => name.clone(),
         _ => None,
     };
-    if let Some(tool) = tool(dialogue, &wish, last) {
-        let text = if Purpose::End.tool(&dialogue.tools).is_some_and(|end| end.name == tool.name) {
-            "Thank you for calling. Goodbye."
-        } else {
-            ""
-        };
-        return Answer { text: text.to_owned(), tool: Some(tool.call(last, name.as_deref())) };
+    // What a note settles needs no tool to be known.
+    let needs_no_lookup = last.noted().is_some();
+    if let Some(tool) = tool(dialogue, &wish, &last.words, needs_no_lookup) {
+        // What is to be said then, the tool's owner says.
+        return Answer { text: String::new(), tool: Some(tool.call(&last.words, name.as_deref())) };
     }
     let text = match wish {
-        Wish::Fact(fact) => format!("{}{fact}", opening(last, &fact)),
+        Wish::Fact(fact) => format!("{}{fact}", opening(&last.words, &fact)),
         Wish::Courtesy(text) => text,
         Wish::Goodbye => "Thank you for calling. Goodbye.".to_owned(),
         Wish::Message => "Of course. What is your message?".to_owned(),
@@ -139,8 +141,26 @@ fn first_answer(dialogue: &Dialogue, facts: Option<&Facts>, wall: jiff::Timestam
     Answer { text, tool: None }
 }
 
+/// A turn of the caller: their words, and what whoever asks adds to them.
+struct Said {
+    words: String,
+    notes: String,
+}
+
+/// Rows that begin so are not the caller's.
+const NOTE: &str = "Note";
+
+impl Said {
+    /// The fact that a note gives for these words, unless it doubts that it fits.
+    fn noted(&self) -> Option<&str> {
+        let (head, fact) = self.notes.split_once("found: ")?;
+        let fact = fact.lines().next().unwrap_or_default().trim();
+        (!head.contains("nothing") && !fact.is_empty()).then_some(fact)
+    }
+}
+
 /// The tool that is used for this wish, if one is.
-fn tool<'a>(dialogue: &'a Dialogue, wish: &Wish, words: &str) -> Option<&'a Tool> {
+fn tool<'a>(dialogue: &'a Dialogue, wish: &Wish, words: &str, needs_no_lookup: bool) -> Option<&'a Tool> {
     let tools = &dialogue.tools;
     let purpose = match (wish, Purpose::asked_for(words)) {
         (Wish::Person(_), _) => Some(Purpose::Person),
@@ -153,6 +173,7 @@ fn tool<'a>(dialogue: &'a Dialogue, wish: &Wish, words: &str) -> Option<&'a Tool
     };
     // Hours without a tool of their own are looked up.
     let fitting = || match purpose? {
+        Purpose::Hours | Purpose::Lookup if needs_no_lookup => None,
         Purpose::Hours => Purpose::Hours.tool(tools).or_else(|| {
             let known = matches!(wish, Wish::Fact(_));
             if known { None } else { Purpose::Lookup.tool(tools) }
@@ -167,14 +188,16 @@ fn tool<'a>(dialogue: &'a Dialogue, wish: &Wish, words: &str) -> Option<&'a Tool
     }
 }
 
-/// The words of a turn that were said; none if it only brings results.
-fn words(turn: &Turn) -> Option<String> {
+/// What a turn says; none if it only brings results.
+fn said(turn: &Turn) -> Option<Said> {
     let texts = turn.blocks.iter().filter_map(|block| match block {
         Block::Text(text) => Some(text.as_str()),
         _ => None,
     });
-    let words = texts.collect::<Vec<_>>().join(" ");
-    (!words.trim().is_empty()).then_some(words)
+    let all = texts.collect::<Vec<_>>().join("\n");
+    let (notes, words): (Vec<&str>, Vec<&str>) = all.lines().partition(|row| row.trim_start().starts_with(NOTE));
+    let words = words.join(" ");
+    (!words.trim().is_empty()).then(|| Said { words, notes: notes.join("\n") })
 }
 
 fn opening(question: &str, fact: &str) -> &'static str {

@@ -2,6 +2,7 @@
 //! the ordered faults.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
@@ -13,6 +14,9 @@ use super::{Provider, World};
 
 /// Larger messages from a client are a mistake of ours.
 pub const MESSAGE_MAX: usize = 4 << 20;
+
+/// A client that was told goodbye has this long to say its own.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 pub enum Incoming {
     Binary(Bytes),
@@ -116,10 +120,9 @@ impl Socket {
             return;
         }
         // The client's own goodbye, so that ours is not lost in a reset.
-        while let Some(Ok(message)) = self.socket.recv().await {
-            if matches!(message, Message::Close(_)) {
-                return;
-            }
+        let goodbye = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+            tracing::debug!("a client did not say goodbye");
         }
     }
 
