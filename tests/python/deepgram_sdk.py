@@ -47,10 +47,15 @@ def client(key=None):
     return DeepgramClient(api_key=key or PORTS.ears_key, environment=environment)
 
 
-class Listener:
-    """Takes the messages of a connection on a thread of its own."""
+# A stream without a sign of life for ten seconds is closed.
+PULSE_S = 3
 
-    def __init__(self, connection):
+
+class Listener:
+    """Takes the messages of a connection on a thread of its own. `pulse` is a sign of life."""
+
+    def __init__(self, connection, pulse):
+        self.pulse = pulse
         self.messages, self.errors = [], []
         self.changed = threading.Condition()
         self.closed = False
@@ -72,12 +77,16 @@ class Listener:
 
     def until(self, what, found):
         """Waits for a message that `found` likes."""
-        with self.changed:
-            in_time = self.changed.wait_for(
-                lambda: self.closed or any(found(message) for message in self.messages), PATIENCE_S
-            )
-            assert in_time and any(found(m) for m in self.messages), f"in vain: {what} in {self.messages}"
-            return next(message for message in self.messages if found(message))
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            with self.changed:
+                self.changed.wait_for(lambda: self.closed or any(map(found, self.messages)), PULSE_S)
+                for message in filter(found, self.messages):
+                    return message
+                if self.closed:
+                    break
+            self.pulse()
+        raise AssertionError(f"in vain: {what}, {self.errors}, {self.messages}")
 
     def until_closed(self):
         self.thread.join(PATIENCE_S)
@@ -108,7 +117,7 @@ def a_live_stream_is_transcribed_with_all_its_events():
         keyterm=["Sunrise Family Clinic", "Yaba"],
     )
     with client().listen.v1.connect(**options) as connection:
-        listener = Listener(connection)
+        listener = Listener(connection, connection.send_keep_alive)
         speak(connection, WIDE, WIDE_HZ * 2, silence_s=2.0)
         listener.until("the end of speech", lambda m: isinstance(m, ListenV1Results) and m.speech_final)
         listener.until("the end of the utterance", lambda m: isinstance(m, ListenV1UtteranceEnd))
@@ -141,7 +150,7 @@ def a_telephone_line_is_transcribed_and_finalized():
     sound = mu_law(NARROW)
     options = dict(model="nova-3", encoding="mulaw", sample_rate=NARROW_HZ, endpointing=False, mip_opt_out=True)
     with client().listen.v1.connect(**options) as connection:
-        listener = Listener(connection)
+        listener = Listener(connection, connection.send_keep_alive)
         speak(connection, sound, NARROW_HZ)
         connection.send_finalize()
         final = listener.until("what was finalized", lambda m: isinstance(m, ListenV1Results) and m.from_finalize)
@@ -203,7 +212,7 @@ def flux_takes_turns():
         eot_timeout_ms=5000, keyterm=["Yaba", "Sunrise Family Clinic"], mip_opt_out=True,
     )
     with client().listen.v2.connect(**options) as connection:
-        listener = Listener(connection)
+        listener = Listener(connection, lambda: connection.send_media(bytes(640)))
         speak(connection, WIDE, WIDE_HZ * 2, silence_s=3.0)
         ended = listener.until("the end of the turn", lambda m: getattr(m, "event", "") == "EndOfTurn")
         connection.send_configure(
@@ -235,7 +244,7 @@ def flux_takes_turns():
 def flux_ends_a_turn_when_it_is_told_to():
     options = dict(model="flux-general-en", encoding="mulaw", sample_rate=NARROW_HZ, eot_threshold=1.0)
     with client().listen.v2.connect(**options) as connection:
-        listener = Listener(connection)
+        listener = Listener(connection, lambda: connection.send_media(b"\xff" * 160))
         speak(connection, mu_law(NARROW), NARROW_HZ, silence_s=1.0, silence=b"\xff")
         listener.until("a turn", lambda m: getattr(m, "event", "") == "StartOfTurn")
         assert not any(getattr(m, "event", "") == "EndOfTurn" for m in listener.messages), "it was not told to"
