@@ -4,6 +4,7 @@
 use super::checks::luhn;
 use super::lexicon::Means;
 use super::runs::{Form, Item, Reader, Run};
+use super::shapes::ALWAYS;
 
 /// How surely a group is an amount, a time or a date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -169,7 +170,8 @@ pub(super) fn is_list(run: &Run, items: &[Item]) -> bool {
     let prices = items.len() >= 2 && groups().all(|digits| is_price(digits));
     let years = items.len() <= 3 && groups().all(|digits| is_year(digits));
     let values: Vec<u32> = groups().map(|digits| number(digits)).collect();
-    let counted = items.len() >= 2 && values.windows(2).all(|w| w[0].checked_add(1) == Some(w[1]));
+    // Nobody counts aloud as far as an identifier is long.
+    let counted = (2..ALWAYS).contains(&items.len()) && values.windows(2).all(|w| w[0].checked_add(1) == Some(w[1]));
     prices || years || counted
 }
 

@@ -80,21 +80,30 @@ enum Dot {
 
 /// The token behind a dot that begins at `at`, perhaps behind a space.
 fn after_dot(reader: &Reader<'_>, at: usize) -> Option<(usize, Dot)> {
-    let dot = reader.skip_space(at);
+    let dot = skip_pause(reader, at);
     if reader.means(dot) != Some(Means::Dot) {
         return None;
     }
-    let next = reader.skip_space(dot + 1);
+    let next = skip_pause(reader, dot + 1);
     // "At this point in time" has no domain: "point" is a dot only before a sure one.
     let is_said = reader.text(dot).to_ascii_lowercase().starts_with("dot");
     let is_tight = next == dot + 1 && dot == at && reader.text(dot).len() == 1;
     Some((next, if is_said || is_tight { Dot::Sure } else { Dot::Loose }))
 }
 
+/// The first token from `at` on that is neither space nor comma.
+fn skip_pause(reader: &Reader<'_>, at: usize) -> usize {
+    let mut at = at;
+    while matches!(reader.means(at), Some(Means::Space | Means::Mark(','))) {
+        at += 1;
+    }
+    at
+}
+
 /// The last token of the domain that begins at `from`.
 fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool) -> Option<usize> {
     let is_written = is_sign && reader.means(from).is_some_and(is_word);
-    let mut at = reader.skip_space(from);
+    let mut at = skip_pause(reader, from);
     let mut last = None;
     for label in 0..LABELS_MAX {
         let place = match label {
@@ -102,8 +111,9 @@ fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool) -> Option
             0 => Label::First,
             _ => Label::Further,
         };
-        let Some(label_last) = label_end(reader, at, end, place) else { break };
-        if is_written || label == 0 && is_mail_host(reader, at, label_last) {
+        let host = mail_host(reader, at).filter(|_| place == Label::First);
+        let Some(label_last) = host.or_else(|| label_end(reader, at, end, place)) else { break };
+        if is_written || host.is_some() {
             last = Some(label_last);
         }
         let Some((next, dot)) = after_dot(reader, label_last + 1).filter(|(next, _)| *next < end) else { break };
@@ -123,15 +133,22 @@ fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool) -> Option
     last.filter(|last| *last < end)
 }
 
-fn is_mail_host(reader: &Reader<'_>, from: usize, last: usize) -> bool {
+/// The last token of the name of a host that everybody knows.
+fn mail_host(reader: &Reader<'_>, from: usize) -> Option<usize> {
     if reader.means(from) == Some(Means::MailHost) {
-        return true;
+        return Some(from);
     }
     // "G mail", "gee mail", "hot mail".
     let head = reader.text(from).to_ascii_lowercase();
-    matches!(head.as_str(), "g" | "gee" | "hot" | "proton" | "yahoo" | "y" | "jee" | "ji")
-        && reader.text(last).eq_ignore_ascii_case("mail")
-        && last > from
+    let tail = skip_hyphen(reader, from + 1);
+    let is_it = matches!(head.as_str(), "g" | "gee" | "hot" | "proton" | "yahoo" | "y" | "jee" | "ji")
+        && reader.text(tail).eq_ignore_ascii_case("mail");
+    is_it.then_some(tail)
+}
+
+fn skip_hyphen(reader: &Reader<'_>, at: usize) -> usize {
+    let at = reader.skip_space(at);
+    if reader.means(at) == Some(Means::Dash) { reader.skip_space(at + 1) } else { at }
 }
 
 /// Where a label stands, by which it ends at a space or goes on.
@@ -202,8 +219,8 @@ fn is_letter(reader: &Reader<'_>, at: usize) -> bool {
 /// The first token of what stands before the "at", not before `from`.
 fn local(reader: &Reader<'_>, from: usize, at: usize, memory: &Memory) -> Option<usize> {
     let cue = cue_start(reader, from, at, memory);
-    let is_written = at > from && reader.means(at - 1).is_some_and(is_word);
-    let mut names = if is_written && reader.text(at) == "@" { 0 } else { NAME_WORDS };
+    let is_written = at > from && reader.text(at) == "@" && reader.means(at - 1).is_some_and(is_word);
+    let mut names = NAME_WORDS;
     let (mut first, mut next) = (None, at);
     while let Some(word) = (from..next).rev().find(|i| !is_gap(reader, *i)) {
         let means = reader.means(word)?;
@@ -214,9 +231,9 @@ fn local(reader: &Reader<'_>, from: usize, at: usize, memory: &Memory) -> Option
         } else if let Some(letter) = explained(reader, from, word) {
             (first, next) = (Some(letter), letter);
             continue;
-        } else if !is_bound(reader, from, word, next, first) {
+        } else if !is_bound(reader, from, word, next, first) || is_written && is_apart(reader, word, next) {
             let is_name = matches!(means, Means::Plain | Means::MailHost | Means::Unit | Means::Bank(_));
-            if !is_name || names == 0 || !is_in_sentence(reader, word, next) {
+            if !is_name || is_written || names == 0 || !is_in_sentence(reader, word, next) {
                 break;
             }
             names -= 1;
@@ -224,6 +241,11 @@ fn local(reader: &Reader<'_>, from: usize, at: usize, memory: &Memory) -> Option
         (first, next) = (Some(word), word);
     }
     first.filter(|first| (*first..at).any(|i| reader.means(i).is_some_and(is_word)))
+}
+
+/// Whether a space and no sign stands between a token and what follows it.
+fn is_apart(reader: &Reader<'_>, word: usize, next: usize) -> bool {
+    word + 1 != next && !is_sign(reader, next) && !is_sign(reader, word)
 }
 
 /// Whether the token at `word` belongs to the part of the address behind it,

@@ -5,12 +5,7 @@ use super::kind::Kind;
 use super::lexicon::{Cue, Means};
 use super::memory::{Hinted, Memory, kind_of};
 use super::runs::{Form, Item, Reader, Run};
-use super::shapes::{Hint, begins_mobile, is_card, is_phone, is_whole, kind};
-
-/// From so many digits on, a number is somebody's whatever stands around it,
-/// unless it is an amount of money: an account number is the shortest that
-/// nobody asks a shop about.
-const ALWAYS: usize = 10;
+use super::shapes::{ALWAYS, CARD_MAX, CARD_MIN, Hint, begins_mobile, is_card, is_phone, is_whole, kind};
 
 /// From so many on it is, unless it looks like an amount or a list: a landline
 /// without its area code has seven.
@@ -139,7 +134,7 @@ impl Judge<'_> {
             return Some(Some(secret));
         }
         if sure >= ALWAYS {
-            return (!(is_list && items.len() > 1 && digits.len() < 2 * ALWAYS)).then_some(named);
+            return (!is_list || digits.len() >= 2 * ALWAYS).then_some(named);
         }
         if self.memory.is_of_thing() && !is_phone_like(digits) {
             return None;
@@ -179,7 +174,7 @@ impl Judge<'_> {
         let is_said = items.iter().all(|item| matches!(item.form, Form::Said | Form::Sounded));
         let begins = begins_mobile(digits) || digits.starts_with("234") && self.has_plus(items);
         goes_on
-            || one_by_one && sure >= ONE_BY_ONE && !(is_list && sure < USUALLY && !is_said)
+            || one_by_one && sure >= ONE_BY_ONE && !(is_list && !is_said)
             || begins && sure >= AT_CUE
             || one_by_one && digits.starts_with('0') && sure >= 4
             || is_last && is_said && sure >= AT_CUE
@@ -270,19 +265,21 @@ impl Judge<'_> {
         let hint = |items: &[Item]| Hint { said, bank: self.memory.bank_code(), has_plus: self.has_plus(items) };
         let mut rest = items;
         while !rest.is_empty() {
-            let first_whole = (1..=rest.len()).find(|n| {
-                let (head, hint) = (&rest[..*n], hint(&rest[..*n]));
-                let digits = self.run.digits_of(head);
-                // Of a number from abroad nobody knows where it ends.
-                let may_end = !hint.has_plus || digits.starts_with("234") && digits.len() >= 13;
-                (*n == rest.len() || digits.len() >= ALWAYS && may_end)
-                    && is_whole(digits, &hint)
-                    && !self.is_longer_card(rest, *n)
+            let is_all = self.is_one(rest, &hint(rest));
+            let first_whole = is_all.then_some(rest.len()).or_else(|| {
+                (1..rest.len()).find(|n| {
+                    let (head, hint) = (&rest[..*n], hint(&rest[..*n]));
+                    let digits = self.run.digits_of(head);
+                    // Of a number from abroad nobody knows where it ends.
+                    let may_end = !hint.has_plus || digits.starts_with("234") && digits.len() >= 13;
+                    digits.len() >= ALWAYS && may_end && is_whole(digits, &hint) && !self.is_longer_card(rest, *n)
+                })
             });
             let (head, tail) = rest.split_at(first_whole.unwrap_or(rest.len()));
             let digits = self.run.digits_of(head);
             let is_after_whole = rest.len() < items.len();
-            if is_after_whole && first_whole.is_none() && digits.len() <= 2 && self.next_unit(head).is_some() {
+            let is_counted = matches!(self.next_unit(head), Some(Means::Unit | Means::Currency));
+            if is_after_whole && head.len() == 1 && digits.len() <= 2 && is_counted {
                 return;
             }
             let kind = match claims.last() {
@@ -298,6 +295,13 @@ impl Judge<'_> {
             claims.push(Claim { first, last, kind, digits: digits.len() });
             rest = tail;
         }
+    }
+
+    /// Whether all groups together are one identifier.
+    fn is_one(&self, items: &[Item], hint: &Hint) -> bool {
+        let digits = self.run.digits_of(items);
+        let is_said = hint.said == Some(Kind::Card) && (CARD_MIN..=CARD_MAX).contains(&digits.len());
+        is_said || is_whole(digits, hint) || kind(digits, hint) == Kind::Card
     }
 
     fn kind(&self, digits: &str, hint: &Hint) -> Kind {

@@ -84,7 +84,7 @@ const WORDS: &[(Means, &str)] = &[
     (Means::Digit(3), "three tree tiri thri trii eeta meta uku ato"),
     (Means::Digit(4), "four fo foh fow foor eerin erin merin hudu ano"),
     (Means::Digit(5), "five faif faiv fife fayv aarun arun marun biyar ise"),
-    (Means::Digit(6), "six siks sikis sikx eefa efa mefa shida isii"),
+    (Means::Digit(6), "six sik siks sikis sikx eefa efa mefa shida isii"),
     (Means::Digit(7), "seven sevin sebun seben sevun eeje eje meje bakwai asaa"),
     (Means::Digit(8), "eight ait eit eyt eejo ejo mejo takwas asato"),
     (Means::Digit(9), "nine nain niner nayn eesan esan mesan tara itoolu itolu"),
@@ -143,7 +143,7 @@ const WORDS: &[(Means, &str)] = &[
         Means::Link,
         "is na be are was it's its that's thats it the my your this on of in ends ending end starts starting begins \
          first last as equals goes reads says new old other own personal current main alternative dey e he's i'm im \
-         here's get got tagged called following me us him her them will now",
+         here's get got tagged called following me us him her them will now address",
     ),
     (
         Means::Stop,
@@ -153,7 +153,7 @@ const WORDS: &[(Means, &str)] = &[
          most very use using via visit buy sell pick come came go going see look check find meet work live \
          stay stand open say said tell told let make made take took give gave send sent write wrote book \
          deliver pay paid cost costs ask asked try still also always never today tomorrow tonight make wetin dem una \
-         una's wey fit no nor don go dis dat am i'll we'll i've we've you're we're they're don't can't home office",
+         una's wey fit no nor don go dis dat am i'll we'll i've we've you're we're they're don't can't home office thank thanks",
     ),
     (Means::Currency, "naira kobo ngn dollar dollars pound pounds euro euros cedi cedis bucks usd gbp eur percent"),
     (Means::Clock, "am pm o'clock oclock hrs hours gmt wat noon midnight"),

@@ -80,10 +80,9 @@ pub(super) enum Hinted {
 impl Memory {
     /// A word that is no part of a number.
     pub(super) fn hear(&mut self, means: Means, text: &str) {
-        let spells = match means {
-            Means::Letter(letter) => Some(char::from(letter)),
-            _ => None,
-        };
+        // Some letters are words too: "I", and "k" for a thousand.
+        let mut letters = text.chars().filter(char::is_ascii_alphabetic);
+        let spells = letters.next().filter(|_| text.len() == 1).map(|letter| letter.to_ascii_lowercase());
         match means {
             Means::Space | Means::Mark(_) | Means::Dot | Means::Dash | Means::Underscore | Means::Plus => return,
             _ => {}

@@ -14,6 +14,11 @@ pub(super) const CARD_MAX: usize = 19;
 /// NUBAN: nine of the serial and a check digit (CBN, 2010).
 pub(super) const ACCOUNT: usize = 10;
 
+/// From so many digits on, a number is somebody's whatever stands around it,
+/// unless it is an amount of money: an account number is the shortest that
+/// nobody asks a shop about.
+pub(super) const ALWAYS: usize = 10;
+
 /// BVN and NIN.
 pub(super) const IDENTITY: usize = 11;
 
