@@ -263,7 +263,7 @@ impl Judge<'_> {
     /// Claims the groups, as one identifier or as the several that they are.
     fn claim(&self, items: &[Item], said: Option<Kind>, claims: &mut Vec<Claim>) {
         let hint = |items: &[Item]| Hint { said, bank: self.memory.bank_code(), has_plus: self.has_plus(items) };
-        let mut rest = items;
+        let mut rest = if self.is_count_before_phone(items, &hint(items)) { &items[1..] } else { items };
         while !rest.is_empty() {
             let is_all = self.is_one(rest, &hint(rest));
             let first_whole = is_all.then_some(rest.len()).or_else(|| {
@@ -295,6 +295,14 @@ impl Judge<'_> {
             claims.push(Claim { first, last, kind, digits: digits.len() });
             rest = tail;
         }
+    }
+
+    /// "At 4, 0803 123 4567": a count and then a telephone number.
+    fn is_count_before_phone(&self, items: &[Item], hint: &Hint) -> bool {
+        let [count, rest @ ..] = items else { return false };
+        let (count, rest) = (self.run.digits_of(&[*count]), self.run.digits_of(rest));
+        let is_count = count.len() <= 2 && !count.starts_with('0') && !hint.has_plus;
+        is_count && begins_mobile(rest) && is_phone(rest, false) && !self.is_one(items, hint)
     }
 
     /// Whether all groups together are one identifier.

@@ -232,7 +232,7 @@ impl Memory {
             match kind {
                 Kind::Email => self.email = None,
                 Kind::Pin | Kind::OneTimeCode | Kind::CardCode | Kind::CardExpiry => self.secret = None,
-                _ => self.subject = None,
+                Kind::Card | Kind::Bvn | Kind::Nin | Kind::Account | Kind::Phone | Kind::Number => self.subject = None,
             }
         } else {
             self.open = Some(Open { kind, digits, words: 0 });

@@ -135,6 +135,8 @@ pub(super) fn is_complete(kind: Kind, digits: usize) -> bool {
         Kind::Card => digits >= CARD_MIN,
         Kind::Bvn | Kind::Nin => digits >= IDENTITY,
         Kind::Account | Kind::Phone | Kind::Number => digits >= 10,
-        Kind::CardCode | Kind::CardExpiry | Kind::Pin | Kind::OneTimeCode | Kind::Email => true,
+        Kind::Pin => digits >= 4,
+        Kind::OneTimeCode => digits >= 6,
+        Kind::CardCode | Kind::CardExpiry | Kind::Email => true,
     }
 }
