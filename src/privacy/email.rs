@@ -232,7 +232,8 @@ fn local(reader: &Reader<'_>, from: usize, at: usize, memory: &Memory) -> Option
             (first, next) = (Some(letter), letter);
             continue;
         } else if !is_bound(reader, from, word, next, first) || is_written && is_apart(reader, word, next) {
-            let is_name = matches!(means, Means::Plain | Means::MailHost | Means::Unit | Means::Bank(_));
+            let is_name = matches!(means, Means::Plain | Means::MailHost | Means::Unit | Means::Bank(_))
+                || is_office(reader, word, first);
             if !is_name || is_written || names == 0 || !is_in_sentence(reader, word, next) {
                 break;
             }
@@ -259,7 +260,7 @@ fn is_bound(reader: &Reader<'_>, from: usize, word: usize, next: usize, first: O
             let before = reader.before(word).filter(|i| *i >= from);
             before.is_some_and(|i| is_letter(reader, i)) && first.is_some_and(|i| is_letter(reader, i))
         }
-        _ if is_part(means) || is_letter(reader, word) => true,
+        _ if is_part(means) || is_letter(reader, word) || is_number_and(reader, word, next) => true,
         _ if is_word(means) => word + 1 == next || first.is_some_and(|i| is_sign(reader, i)) || sign_before(),
         _ => false,
     }
@@ -298,6 +299,22 @@ fn is_part(means: Means) -> bool {
         means,
         Means::Underscore | Means::Dash | Means::Plus | Means::Dot | Means::Mark('\'' | '%') | Means::Letter(_)
     ) || begins_group(means)
+        || matches!(means, Means::Scale(_))
+}
+
+/// Words that are cues elsewhere, and the names of a business's addresses.
+const OFFICES: &[&str] = &["accounts", "contact", "orders", "mail", "order"];
+
+/// Whether the word at `word`, right before the "at", is such a name.
+fn is_office(reader: &Reader<'_>, word: usize, first: Option<usize>) -> bool {
+    first.is_none() && OFFICES.iter().any(|office| reader.text(word).eq_ignore_ascii_case(office))
+}
+
+/// The "and" of "two thousand and five".
+fn is_number_and(reader: &Reader<'_>, word: usize, next: usize) -> bool {
+    reader.text(word).eq_ignore_ascii_case("and")
+        && reader.means(next).is_some_and(begins_group)
+        && reader.before(word).is_some_and(|i| matches!(reader.means(i), Some(Means::Scale(_))))
 }
 
 /// "D for dog", "B as in boy": the letter, if the word at `word` explains one.
@@ -442,11 +459,13 @@ fn joined_from(reader: &Reader<'_>, end: usize) -> usize {
             || is_letter(reader, word)
             || means == Means::MailHost
             || is_explaining
+            || is_number_and(reader, word, next)
             || sign_behind
             || sign_before
             || is_tight)
         {
             let is_name = matches!(means, Means::Plain | Means::Unit | Means::Bank(_));
+            let is_name = is_name || OFFICES.iter().any(|office| reader.text(word).eq_ignore_ascii_case(office));
             if !(is_name && names > 0 || is_in_label(reader, word)) {
                 break;
             }

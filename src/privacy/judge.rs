@@ -140,7 +140,7 @@ impl Judge<'_> {
             return None;
         }
         let is_bare_amount = items.len() == 1 && is_round_amount(digits) && linked.is_none();
-        if sure >= USUALLY && !is_list && !is_bare_amount {
+        if sure >= USUALLY && !is_list && !is_bare_amount && !(linked.is_none() && self.is_price_and_count(items)) {
             return Some(named);
         }
         if self.is_piece(items, sure, is_list) {
@@ -163,13 +163,29 @@ impl Judge<'_> {
         self.trailing(items, sure).map(Some)
     }
 
+    /// "11500 and 36": a price, and something else.
+    fn is_price_and_count(&self, items: &[Item]) -> bool {
+        let is_price = |item: &Item| {
+            let digits = self.run.digits_of(&[*item]);
+            (3..=6).contains(&digits.len()) && digits.ends_with("00") && !digits.starts_with('0')
+        };
+        let is_and = |left: &Item, right: &Item| {
+            (left.last + 1..right.first).any(|at| self.reader.text(at).eq_ignore_ascii_case("and"))
+        };
+        items.windows(2).any(|w| (is_price(&w[0]) || is_price(&w[1])) && is_and(&w[0], &w[1]))
+    }
+
     /// A part of an identifier, by its form or by what went before.
     fn is_piece(&self, items: &[Item], sure: usize, is_list: bool) -> bool {
         let digits = self.run.digits_of(items);
         let one_by_one = is_one_by_one(self.run, items);
         let is_last = self.is_last(items);
+        let is_counted = match self.next_unit(items) {
+            Some(Means::Plain) => !one_by_one,
+            unit => unit.is_some(),
+        };
         let goes_on = self.memory.open().is_some()
-            && self.next_unit(items).is_none()
+            && !is_counted
             && (sure >= AT_CUE || sure >= 2 && (one_by_one || self.memory.is_turn_start()));
         let is_said = items.iter().all(|item| matches!(item.form, Form::Said | Form::Sounded));
         let begins = begins_mobile(digits) || digits.starts_with("234") && self.has_plus(items);
@@ -275,18 +291,19 @@ impl Judge<'_> {
                     digits.len() >= ALWAYS && may_end && is_whole(digits, &hint) && !self.is_longer_card(rest, *n)
                 })
             });
-            let (head, tail) = rest.split_at(first_whole.unwrap_or(rest.len()));
+            let is_after_card = claims.last().is_some_and(|c| c.kind == Kind::Card) && rest.len() < items.len();
+            let is_end_first = is_after_card && rest.len() > 2 && is_expiry(self.run, &rest[..2]);
+            let (head, tail) = rest.split_at(first_whole.unwrap_or(if is_end_first { 2 } else { rest.len() }));
             let digits = self.run.digits_of(head);
             let is_after_whole = rest.len() < items.len();
             let is_counted = matches!(self.next_unit(head), Some(Means::Unit | Means::Currency));
             if is_after_whole && head.len() == 1 && digits.len() <= 2 && is_counted {
                 return;
             }
-            let kind = match claims.last() {
-                Some(before) if is_after_whole && before.kind == Kind::Card && is_expiry(self.run, head) => {
-                    Kind::CardExpiry
-                }
-                Some(before) if is_after_whole && before.kind == Kind::Card && digits.len() <= 4 => Kind::CardCode,
+            let is_after_end = claims.last().is_some_and(|c| c.kind == Kind::CardExpiry) && is_after_whole;
+            let kind = match digits.len() {
+                _ if is_after_card && is_expiry(self.run, head) => Kind::CardExpiry,
+                ..=4 if is_after_card || is_after_end => Kind::CardCode,
                 _ => self.kind(digits, &hint(head)),
             };
             let first = head.first().map_or(0, |item| item.first);

@@ -135,7 +135,7 @@ const WORDS: &[(Means, &str)] = &[
     (Means::At, "at"),
     (
         Means::Filler,
-        "and then er erm um uh uhm eh ehm hmm mm ah ehn abi sha okay ok so like well now again sorry please abeg \
+        "and then er erm err um umm uh uhh uhm eh ehm emm em hmm hmmm mm mmm ah ehn abi sha okay ok so like well now again sorry please abeg \
          sir ma madam oga yes yeah yah right correct space comma stroke slash pause next followed by wait",
     ),
     (Means::Range, "till until through thru tru"),
