@@ -46,7 +46,8 @@ struct Open {
     words: u8,
 }
 
-#[derive(Clone, Debug, Default)]
+/// Never printed: it holds a person's words.
+#[derive(Clone, Default)]
 pub(super) struct Memory {
     /// What belongs to a person: card, account, telephone.
     subject: Option<Said>,

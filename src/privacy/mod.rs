@@ -6,6 +6,7 @@ mod amounts;
 mod checks;
 mod email;
 mod judge;
+mod keypad;
 mod kind;
 mod lexicon;
 mod memory;
@@ -16,6 +17,7 @@ mod stream;
 mod token;
 
 pub use checks::{luhn, nuban, verhoeff};
+pub use keypad::{KeyFate, Keyed, KeypadGuard, Stretch};
 pub use kind::{Found, Kind};
 pub use redactor::{Redactor, Side, Spoken};
 pub use stream::{CAREFUL_MAX, StreamRedactor};

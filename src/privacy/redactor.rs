@@ -11,8 +11,8 @@ pub enum Side {
     Box,
 }
 
-/// One turn of a call that is over.
-#[derive(Clone, Copy, Debug)]
+/// One turn of a call that is over. It has no `Debug`: it holds a person's words.
+#[derive(Clone, Copy)]
 pub struct Spoken<'a> {
     pub side: Side,
     pub words: &'a str,

@@ -36,8 +36,8 @@ pub(super) struct Item {
     pub(super) form: Form,
 }
 
-/// Groups that may be one number.
-#[derive(Clone, Debug, Default)]
+/// Groups that may be one number. Never printed.
+#[derive(Clone, Default)]
 pub(super) struct Run {
     pub(super) digits: String,
     pub(super) items: Vec<Item>,

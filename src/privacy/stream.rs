@@ -1,3 +1,4 @@
+use std::fmt;
 use std::ops::Range;
 
 use super::email;
@@ -25,7 +26,7 @@ const BEFORE_NUMBER: usize = 2;
 ///
 /// However the text is cut, the pieces given out are together what
 /// [`Redactor::redact`](super::Redactor::redact) makes of the whole.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct StreamRedactor {
     tape: Tape,
     memory: Memory,
@@ -33,8 +34,15 @@ pub struct StreamRedactor {
     turn_start: usize,
 }
 
+impl fmt::Debug for StreamRedactor {
+    /// Not what it holds: a person's words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamRedactor").finish_non_exhaustive()
+    }
+}
+
 /// What was given out.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Released {
     pub(super) text: String,
     pub(super) found: Vec<Found>,

@@ -39,7 +39,8 @@ fn class(c: char, open: Option<Class>) -> Class {
 }
 
 /// Text that was fed and not yet given back, and its pieces.
-#[derive(Clone, Debug, Default)]
+/// Never printed: it holds what a person says.
+#[derive(Clone, Default)]
 pub(super) struct Tape {
     text: String,
     /// Where `text` begins, in octets from the beginning of all text.
