@@ -21,7 +21,9 @@ const AMOUNT_FIGURES_MAX: usize = 9;
 /// One for each group of the run.
 pub(super) fn quantities(reader: &Reader<'_>, run: &Run) -> Vec<Quantity> {
     let mut found: Vec<Quantity> = run.items.iter().map(|item| alone(reader, run, item)).collect();
-    for k in 0..run.items.len() {
+    // Abroad, telephone numbers are written with dots as dates are here.
+    let bound = if run.is_dialled() { 0 } else { run.items.len() };
+    for k in 0..bound {
         let (length, quantity) = together(reader, run, k);
         for one in found.iter_mut().skip(k).take(length) {
             *one = (*one).max(quantity);

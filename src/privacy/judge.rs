@@ -129,6 +129,9 @@ impl Judge<'_> {
             _ => near,
         };
         let is_shape = is_phone(digits, self.has_plus(items)) || is_card(digits);
+        if self.has_plus(items) && self.run.is_dialled() && sure >= USUALLY {
+            return Some(Some(Kind::Phone));
+        }
         let is_list = linked.is_none() && !is_shape && is_list(self.run, items);
         if let Some(secret) = self.secret(items, sure) {
             return Some(Some(secret));

@@ -53,6 +53,14 @@ impl Run {
         }
     }
 
+    /// Whether it begins as only a telephone number does: with a "+" right before
+    /// it, or with the digits that are dialled for abroad.
+    pub(super) fn is_dialled(&self) -> bool {
+        let Some(first) = self.items.first() else { return false };
+        let is_tight = self.plus.is_some_and(|plus| plus + 1 == first.first);
+        is_tight || first.form == Form::Figures && first.to >= 3 && self.digits.starts_with("00")
+    }
+
     /// The token behind the run.
     pub(super) fn end(&self) -> usize {
         self.items.last().map_or(0, |item| item.last + 1)
