@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use milu::knowledge::{KnowledgeBase, MAX_MISTAKES};
 use milu::media::{Codec, Decoder, DigitReceiver, JitterBuffer, MAX_PACKET, MAX_PAYLOAD, Pulled, RtpPacket};
+use milu::privacy::{Redactor, Side, Spoken, StreamRedactor};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
 use milu::terms::Moment;
 
@@ -117,4 +118,48 @@ pub fn knowledge_file(bytes: &[u8]) {
         }
         assert!(mistakes.to_string().starts_with(name), "a mistake names its file");
     }
+}
+
+/// What somebody says. In chunks it comes out as in one piece; what was found
+/// stands in order within the text; and no run of figures that is as long as an
+/// account number is left, unless it is money.
+pub fn redaction(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let redacted = Redactor::new().redact(&text);
+    assert_eq!(in_chunks(&text, bytes.len() % 7 + 1), redacted, "chunks come out as the whole does");
+    let (mut built, mut from) = (String::new(), 0);
+    for one in Redactor::new().find(&text) {
+        built.push_str(text.get(from..one.span.start).expect("identifiers stand in order"));
+        built.push_str(one.kind.label());
+        from = one.span.end;
+    }
+    built.push_str(text.get(from..).expect("an identifier ends within the text"));
+    assert_eq!(built, redacted, "what was found is what was taken");
+    if !text.contains(['₦', 'N', 'n', '#', '$', '£', '€', '%']) {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let has_money = words.clone().any(|word| CURRENCIES.iter().any(|name| word.eq_ignore_ascii_case(name)));
+        let longest = redacted.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+        assert!(has_money || longest < 10, "{longest} figures are left: {redacted}");
+    }
+    let turns = text.split('\n').take(8).enumerate();
+    let turns: Vec<Spoken<'_>> =
+        turns.map(|(i, words)| Spoken { side: if i % 3 == 1 { Side::Box } else { Side::Caller }, words }).collect();
+    assert_eq!(Redactor::new().redact_turns(&turns).len(), turns.len());
+}
+
+/// Names of money without an N in them; those with one are looked for by letter.
+const CURRENCIES: [&str; 7] = ["kobo", "dollar", "dollars", "euro", "euros", "cedis", "usd"];
+
+fn in_chunks(text: &str, length: usize) -> String {
+    let mut stream = StreamRedactor::new();
+    let (mut out, mut chunk) = (String::new(), String::new());
+    for c in text.chars() {
+        chunk.push(c);
+        if chunk.chars().count() == length {
+            out.push_str(&stream.push(&chunk));
+            chunk.clear();
+        }
+    }
+    out.push_str(&stream.push(&chunk));
+    out + &stream.finish()
 }

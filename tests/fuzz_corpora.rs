@@ -60,3 +60,8 @@ fn no_datagram_passes_the_guard_unsettled() {
 fn no_knowledge_file_is_refused_without_a_place_and_a_reason() {
     replay("knowledge_file", entries::knowledge_file);
 }
+
+#[test]
+fn no_talk_is_redacted_otherwise_in_chunks_than_as_a_whole() {
+    replay("redaction", entries::redaction);
+}
