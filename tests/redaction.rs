@@ -10,7 +10,7 @@ use corpus::{Case, cases, sentences};
 use milu::privacy::{Kind, Redactor, StreamRedactor};
 use proptest::prelude::*;
 
-const NUMBERS: [&str; 5] = ["written", "spoken", "pidgin", "email", "calls"];
+const NUMBERS: [&str; 6] = ["written", "spoken", "pidgin", "email", "calls", "later"];
 
 /// Of the identifiers, as a share; in the corpus all are found.
 const RECALL_MIN: f64 = 0.99;

@@ -81,7 +81,7 @@ fn assert_superset(texts: &[String], at_least: usize) {
 
 #[test]
 fn what_presidio_finds_in_our_corpus_is_found_by_us() {
-    let files = ["written", "spoken", "pidgin", "email", "calls"];
+    let files = ["written", "spoken", "pidgin", "email", "calls", "later"];
     let texts: Vec<String> = files.into_iter().flat_map(cases).map(|case| case.text).collect();
     assert_superset(&texts, 60);
     // It knows nothing that is said in words, nor a number with a wrong digit.

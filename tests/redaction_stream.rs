@@ -12,7 +12,7 @@ use corpus::{cases, marked, read, sentences};
 use milu::privacy::{CAREFUL_MAX, Redactor, Side, Spoken, StreamRedactor};
 use proptest::prelude::*;
 
-const ALL: [&str; 5] = ["written", "spoken", "pidgin", "email", "calls"];
+const ALL: [&str; 6] = ["written", "spoken", "pidgin", "email", "calls", "later"];
 
 /// What comes out when `text` is fed in chunks that end at `cuts`.
 fn streamed(text: &str, cuts: &[usize]) -> Vec<String> {

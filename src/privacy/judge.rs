@@ -267,7 +267,8 @@ impl Judge<'_> {
                 Means::Cue(cue) if is_said => return kind_of(cue),
                 Means::Link => {
                     let word = self.reader.text(at).to_ascii_lowercase();
-                    is_said |= matches!(word.as_str(), "is" | "na" | "be" | "are" | "was" | "it's" | "that's" | "its");
+                    is_said |=
+                        matches!(word.as_str(), "is" | "na" | "be" | "are" | "was" | "as" | "it's" | "that's" | "its");
                     is_mine |= word == "my";
                     words += 1;
                 }
@@ -300,7 +301,7 @@ impl Judge<'_> {
             let digits = self.run.digits_of(head);
             let is_after_whole = rest.len() < items.len();
             let is_counted = matches!(self.next_unit(head), Some(Means::Unit | Means::Currency));
-            if is_after_whole && head.len() == 1 && digits.len() <= 2 && is_counted {
+            if is_after_whole && head.len() == 1 && digits.len() <= 2 && (is_counted || self.is_particle(head)) {
                 return;
             }
             let is_after_end = claims.last().is_some_and(|c| c.kind == Kind::CardExpiry) && is_after_whole;
@@ -323,6 +324,11 @@ impl Judge<'_> {
         let (count, rest) = (self.run.digits_of(&[*count]), self.run.digits_of(rest));
         let is_count = count.len() <= 2 && !count.starts_with('0') && !hint.has_plus;
         is_count && begins_mobile(rest) && is_phone(rest, false) && !self.is_one(items, hint)
+    }
+
+    /// "That is my number o": no nought.
+    fn is_particle(&self, items: &[Item]) -> bool {
+        items.first().is_some_and(|item| self.reader.text(item.first) == "o" && item.first == item.last)
     }
 
     /// Whether all groups together are one identifier.

@@ -170,7 +170,7 @@ const WORDS: &[(Means, &str)] = &[
     (Means::Cue(Cue::CardCode), "cvv cvc cvv2 cvc2 cid"),
     (Means::Cue(Cue::Expiry), "expiry expires expire expiring expiration expired exp valid"),
     (Means::Cue(Cue::Bvn), "bvn verification"),
-    (Means::Cue(Cue::Nin), "nin nimc identity identification"),
+    (Means::Cue(Cue::Nin), "nin nimc identity identification id"),
     (Means::Cue(Cue::Account), "account acct acc nuban accounts"),
     (
         Means::Cue(Cue::Phone),

@@ -136,6 +136,8 @@ impl Memory {
     }
 
     fn cue(&mut self, cue: Cue, word: &str) {
+        // "National ID"; of any other ID nothing is known.
+        let cue = if cue == Cue::Nin && word == "id" && self.last != "national" { Cue::Number } else { cue };
         let said = Said { cue, words: 0, is_linked: true, is_weak: WEAK.contains(&word) };
         let is_near = |said: &Option<Said>| said.is_some_and(|s| s.words <= JOINED_WORDS);
         let renew = |said: &mut Option<Said>| {
@@ -176,7 +178,7 @@ impl Memory {
 
     fn sort_of_code(&self) -> Cue {
         match self.last.as_str() {
-            "security" => Cue::CardCode,
+            "security" | "digit" | "digits" => Cue::CardCode,
             "verification" | "confirmation" | "authorisation" | "authorization" | "time" | "sms" => Cue::OneTimeCode,
             _ => Cue::Code,
         }
