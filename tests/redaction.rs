@@ -91,7 +91,8 @@ fn what_stands_around_an_identifier_stays() {
 
 #[test]
 fn prices_times_dates_addresses_and_counts_stay() {
-    let whole = sentences("whole");
+    let mut whole = sentences("whole");
+    whole.extend(NUMBERS.into_iter().flat_map(cases).filter(|case| case.private.is_empty()).map(|case| case.text));
     let changed: Vec<String> = whole
         .iter()
         .filter(|sentence| Redactor::new().redact(sentence) != **sentence)
@@ -116,6 +117,35 @@ fn an_identifier_is_found_in_the_middle_of_talk_as_it_is_alone() {
             assert!(!redacted.contains(&left), "{redacted}");
         }
     }
+}
+
+#[test]
+fn a_check_digit_raises_suspicion_and_never_lowers_it() {
+    let kinds = |text: &str| Redactor::new().find(text).iter().map(|one| one.kind).collect::<Vec<_>>();
+    // Ten digits that begin as a mobile number does; with a bank's check digit they are an account of it.
+    let fitting = (0..10).map(|check| format!("803123456{check}")).find(|number| milu::privacy::nuban("044", number));
+    let fitting = fitting.expect("one of ten fits");
+    assert_eq!(kinds(&format!("send it to {fitting}, Ada")), [Kind::Phone]);
+    assert_eq!(kinds(&format!("Access Bank. Send it to {fitting}, Ada")), [Kind::Account]);
+    // With a wrong digit each is still taken.
+    for (text, kind) in [
+        ("4111 1111 1111 1112", Kind::Card),
+        ("my NIN is 12345678903", Kind::Nin),
+        ("account 0000014578 First Bank", Kind::Account),
+    ] {
+        assert_eq!(kinds(text), [kind], "{text}");
+    }
+    // Amounts of money have no check digit: one that has a card's is a card.
+    assert_eq!(kinds("₦4111111111111111"), [Kind::Card]);
+    assert_eq!(kinds("₦411111111"), []);
+}
+
+#[test]
+fn a_redactor_in_the_log_tells_nothing() {
+    let mut stream = StreamRedactor::new();
+    stream.push("my pin is 4821 and my name is Chidinma");
+    let shown = format!("{stream:?} {:?}", Redactor::new().find("my pin is 4821"));
+    assert!(!shown.contains("4821") && !shown.contains("Chidinma"), "{shown}");
 }
 
 proptest! {

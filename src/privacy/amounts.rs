@@ -3,7 +3,7 @@
 
 use super::checks::luhn;
 use super::lexicon::Means;
-use super::runs::{Form, Item, Reader, Run};
+use super::runs::{Form, Item, Reader, Run, begins_group};
 use super::shapes::ALWAYS;
 
 /// How surely a group is an amount, a time or a date.
@@ -38,17 +38,20 @@ fn alone(reader: &Reader<'_>, run: &Run, item: &Item) -> Quantity {
     let is_short = digits.len() <= 4;
     let is_tight = after == item.last + 1;
     match reader.means(after) {
-        _ if is_money(reader, item) && may_be_money(digits) => Quantity::Sure,
+        _ if is_money(reader, item) && may_be_money(item, digits) => Quantity::Sure,
         Some(Means::Clock) if is_short => Quantity::Sure,
         Some(Means::Letter(b'a' | b'p')) if is_short && is_half_day(reader, after) => Quantity::Sure,
         Some(Means::Unit) if is_short && is_tight => Quantity::Sure,
         Some(Means::Unit) if is_short => Quantity::Likely,
-        _ if is_tight && matches!(reader.text(after).to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th") => {
+        _ if is_short
+            && is_tight
+            && matches!(reader.text(after).to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th") =>
+        {
             Quantity::Sure
         }
         _ if item.form == Form::Scaled => Quantity::Likely,
         _ if item.form == Form::Grouped && digits.len() <= AMOUNT_FIGURES_MAX => Quantity::Likely,
-        _ if is_hour_figures(digits) && is_behind_hour_word(reader, item) => Quantity::Likely,
+        _ if run.items.len() == 1 && is_hour_figures(digits) && is_behind_hour_word(reader, item) => Quantity::Likely,
         _ => Quantity::No,
     }
 }
@@ -61,19 +64,26 @@ fn is_money(reader: &Reader<'_>, item: &Item) -> bool {
     }
     let Some(before) = reader.before(item.first) else { return false };
     match reader.means(before) {
-        // A percent sign belongs to the number before it.
-        Some(Means::Currency) => reader.text(before) != "%",
+        // A name of money, and a percent sign, belong to the number before them.
+        Some(Means::Currency) if is_number_before(reader, before) => false,
+        Some(Means::Currency) => true,
         // "#5000" is how the naira sign is often typed, "N5000" how it is often written.
         Some(Means::Mark('#') | Means::Letter(b'n')) => before + 1 == item.first,
         _ => false,
     }
 }
 
+fn is_number_before(reader: &Reader<'_>, at: usize) -> bool {
+    let is_figure = |i| reader.means(i).is_some_and(|m| begins_group(m) || matches!(m, Means::Scale(_)));
+    reader.before(at).is_some_and(is_figure) && reader.text(at).chars().all(|c| c.is_alphabetic() || c == '%')
+}
+
 /// A telephone or card number is none, whatever stands beside it.
-fn may_be_money(digits: &str) -> bool {
+fn may_be_money(item: &Item, digits: &str) -> bool {
+    let is_long = item.form == Form::Figures && digits.len() > AMOUNT_FIGURES_MAX;
     let is_number = digits.len() >= 7 && digits.starts_with('0');
     let is_card = digits.len() >= 13 && luhn(digits);
-    !is_number && !is_card
+    !is_long && !is_number && !is_card
 }
 
 /// "a.m.", "p m".

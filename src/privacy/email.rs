@@ -25,24 +25,24 @@ pub(super) const CUE_WORDS: u8 = 10;
 /// Letters in a row that are an address being spelled, when one was spoken of.
 const SPELLED_MIN: usize = 3;
 
-/// The addresses among the tokens before `end`, in their order.
-pub(super) fn addresses(reader: &Reader<'_>, end: usize, memory: &Memory) -> Vec<Range<usize>> {
+/// The addresses among the tokens from `begin` on, in their order.
+pub(super) fn addresses(reader: &Reader<'_>, begin: usize, memory: &Memory) -> Vec<Range<usize>> {
+    let end = reader.tokens.len();
+    let announced = memory.email_words();
     let mut found: Vec<Range<usize>> = Vec::new();
-    for at in 0..end {
-        let from = found.last().map_or(0, |range| range.end);
+    for at in begin..end {
+        let from = found.last().map_or(begin, |range| range.end);
         if at < from {
             continue;
         }
         let address = match reader.means(at) {
-            Some(Means::At) => around(reader, from, at, end, memory),
-            Some(Means::MailHost) => without_at(reader, from, at, end, memory),
+            Some(Means::At) => around(reader, from, at, end, announced.filter(|_| found.is_empty())),
+            Some(Means::MailHost) => without_at(reader, from, at, end, announced.filter(|_| found.is_empty())),
             _ => None,
         };
         found.extend(address);
     }
-    if memory_or_cue(reader, end, memory) {
-        spelled(reader, end, memory, &mut found);
-    }
+    spelled(reader, begin, announced, &mut found);
     found
 }
 
@@ -53,19 +53,26 @@ fn is_word(means: Means) -> bool {
     ) && means != Means::Currency
 }
 
-/// The address around the "at" or "@" at `at`.
-fn around(reader: &Reader<'_>, from: usize, at: usize, end: usize, memory: &Memory) -> Option<Range<usize>> {
+/// The address around the "at" or "@" at `at`. `announced`: words since an
+/// address was spoken of, before the token `from`.
+fn around(reader: &Reader<'_>, from: usize, at: usize, end: usize, announced: Option<u8>) -> Option<Range<usize>> {
     let is_sign = !reader.text(at).eq_ignore_ascii_case("at");
     let last = domain(reader, at + 1, end, is_sign)?;
-    let first = local(reader, from, at, memory)?;
+    let first = local(reader, from, at, announced)?;
     Some(first..last + 1)
 }
 
 /// "ada dot obi gmail dot com": the "at" was not heard.
-fn without_at(reader: &Reader<'_>, from: usize, host: usize, end: usize, memory: &Memory) -> Option<Range<usize>> {
+fn without_at(
+    reader: &Reader<'_>,
+    from: usize,
+    host: usize,
+    end: usize,
+    announced: Option<u8>,
+) -> Option<Range<usize>> {
     let dot = after_dot(reader, host + 1)?;
     let last = top(reader, dot.0, end, dot.1)?;
-    let first = local(reader, from, host, memory)?;
+    let first = local(reader, from, host, announced)?;
     Some(first..last + 1)
 }
 
@@ -217,8 +224,8 @@ fn is_letter(reader: &Reader<'_>, at: usize) -> bool {
 }
 
 /// The first token of what stands before the "at", not before `from`.
-fn local(reader: &Reader<'_>, from: usize, at: usize, memory: &Memory) -> Option<usize> {
-    let cue = cue_start(reader, from, at, memory);
+fn local(reader: &Reader<'_>, from: usize, at: usize, announced: Option<u8>) -> Option<usize> {
+    let cue = cue_start(reader, from, at, announced);
     let is_written = at > from && reader.text(at) == "@" && reader.means(at - 1).is_some_and(is_word);
     let mut names = NAME_WORDS;
     let (mut first, mut next) = (None, at);
@@ -333,11 +340,11 @@ fn explained(reader: &Reader<'_>, from: usize, word: usize) -> Option<usize> {
 }
 
 /// Where the address begins if one was announced: behind "my e-mail is".
-fn cue_start(reader: &Reader<'_>, from: usize, at: usize, memory: &Memory) -> Option<usize> {
+fn cue_start(reader: &Reader<'_>, from: usize, at: usize, announced: Option<u8>) -> Option<usize> {
     let said = (from..at).rev().find(|i| is_cue(reader, *i));
     let begin = match said {
         Some(cue) => cue + 1,
-        None if from == 0 && memory.email_words().is_some_and(|words| words < CUE_WORDS) => 0,
+        None if announced.is_some_and(|words| words < CUE_WORDS) => from,
         None => return None,
     };
     // What was asked before is not the answer.
@@ -357,26 +364,26 @@ fn is_cue(reader: &Reader<'_>, at: usize) -> bool {
     reader.means(at) == Some(Means::Cue(super::lexicon::Cue::Email))
 }
 
-fn memory_or_cue(reader: &Reader<'_>, end: usize, memory: &Memory) -> bool {
-    memory.email_words().is_some() || (0..end).any(|i| is_cue(reader, i))
-}
-
 /// Letters and signs in a row where an address was announced, and its end not heard.
-fn spelled(reader: &Reader<'_>, end: usize, memory: &Memory, found: &mut Vec<Range<usize>>) {
-    let mut is_cued = memory.email_words().is_some();
-    let mut at = 0;
+fn spelled(reader: &Reader<'_>, begin: usize, announced: Option<u8>, found: &mut Vec<Range<usize>>) {
+    let end = reader.tokens.len();
+    let mut since_cue = announced;
+    let mut at = begin;
     while at < end {
         if let Some(address) = found.iter().find(|range| range.contains(&at)) {
-            at = address.end;
+            (at, since_cue) = (address.end, None);
             continue;
         }
-        is_cued |= is_cue(reader, at);
-        let Some(run) = spelled_from(reader, at, end).filter(|_| is_cued) else {
-            at += 1;
+        if is_cue(reader, at) {
+            since_cue = Some(0);
+        } else if let Some(run) = since_cue.and_then(|_| spelled_from(reader, at, end)) {
+            (at, since_cue) = (run.end, None);
+            found.push(run);
             continue;
-        };
-        at = run.end;
-        found.push(run);
+        } else if reader.means(at).is_some_and(is_word) {
+            since_cue = since_cue.map(|words| words + 1).filter(|words| *words <= CUE_WORDS);
+        }
+        at += 1;
     }
     found.sort_by_key(|range| range.start);
 }
@@ -412,22 +419,23 @@ fn spelled_from(reader: &Reader<'_>, from: usize, end: usize) -> Option<Range<us
     (letters >= SPELLED_MIN || signs > 0 && last > from).then_some(from..last + 1)
 }
 
-/// The first token that may still become part of an address, with what comes.
-pub(super) fn held_from(reader: &Reader<'_>, memory: &Memory) -> usize {
-    let end = reader.tokens.len();
-    cued_from(reader, end, memory).min(joined_from(reader, end))
+/// The first token from `begin` on that may still become part of an address,
+/// with what comes.
+pub(super) fn held_from(reader: &Reader<'_>, begin: usize, memory: &Memory) -> usize {
+    cued_from(reader, begin, memory).min(joined_from(reader, begin))
 }
 
 /// From the cue on, while it counts.
-fn cued_from(reader: &Reader<'_>, end: usize, memory: &Memory) -> usize {
+fn cued_from(reader: &Reader<'_>, begin: usize, memory: &Memory) -> usize {
+    let end = reader.tokens.len();
     let words_from = |from: usize| (from..end).filter(|i| reader.means(*i).is_some_and(is_word)).count();
     if let Some(words) = memory.email_words()
-        && usize::from(words) + words_from(0) <= usize::from(CUE_WORDS)
+        && usize::from(words) + words_from(begin) <= usize::from(CUE_WORDS)
     {
-        return 0;
+        return begin;
     }
     let mut words = 0;
-    for at in (0..end).rev() {
+    for at in (begin..end).rev() {
         if is_cue(reader, at) {
             return at;
         }
@@ -440,11 +448,12 @@ fn cued_from(reader: &Reader<'_>, end: usize, memory: &Memory) -> usize {
 }
 
 /// From the first of the parts that hang together at the end.
-fn joined_from(reader: &Reader<'_>, end: usize) -> usize {
+fn joined_from(reader: &Reader<'_>, begin: usize) -> usize {
+    let end = reader.tokens.len();
     let (mut names, mut next) = (NAME_WORDS, end);
-    while let Some(word) = (0..next).rev().find(|i| !is_gap(reader, *i)) {
+    while let Some(word) = (begin..next).rev().find(|i| !is_gap(reader, *i)) {
         let Some(means) = reader.means(word) else { break };
-        if let Some(letter) = explained(reader, 0, word) {
+        if let Some(letter) = explained(reader, begin, word) {
             next = letter;
             continue;
         }
@@ -455,7 +464,8 @@ fn joined_from(reader: &Reader<'_>, end: usize) -> usize {
         let is_tight = next < end && word + 1 == next;
         if means == Means::At {
             names = NAME_WORDS;
-        } else if !(is_part(means)
+        } else if !(next == end // A sign may follow whatever it is: "me dot ada".
+            || is_part(means)
             || is_letter(reader, word)
             || means == Means::MailHost
             || is_explaining

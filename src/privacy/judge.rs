@@ -143,7 +143,11 @@ impl Judge<'_> {
             return None;
         }
         let is_bare_amount = items.len() == 1 && is_round_amount(digits) && linked.is_none();
-        if sure >= USUALLY && !is_list && !is_bare_amount && !(linked.is_none() && self.is_price_and_count(items)) {
+        if sure >= USUALLY
+            && !is_list
+            && !is_bare_amount
+            && !(linked.is_none() && !is_shape && self.is_price_and_count(items))
+        {
             return Some(named);
         }
         if self.is_piece(items, sure, is_list) {
@@ -175,7 +179,8 @@ impl Judge<'_> {
         let is_and = |left: &Item, right: &Item| {
             (left.last + 1..right.first).any(|at| self.reader.text(at).eq_ignore_ascii_case("and"))
         };
-        items.windows(2).any(|w| (is_price(&w[0]) || is_price(&w[1])) && is_and(&w[0], &w[1]))
+        let begins = items.first().is_some_and(|item| self.run.digits_of(&[*item]).starts_with('0'));
+        !begins && items.windows(2).any(|w| (is_price(&w[0]) || is_price(&w[1])) && is_and(&w[0], &w[1]))
     }
 
     /// A part of an identifier, by its form or by what went before.
@@ -301,7 +306,7 @@ impl Judge<'_> {
             let digits = self.run.digits_of(head);
             let is_after_whole = rest.len() < items.len();
             let is_counted = matches!(self.next_unit(head), Some(Means::Unit | Means::Currency));
-            if is_after_whole && head.len() == 1 && digits.len() <= 2 && (is_counted || self.is_particle(head)) {
+            if is_after_whole && head.len() == 1 && digits.len() <= 2 && is_counted {
                 return;
             }
             let is_after_end = claims.last().is_some_and(|c| c.kind == Kind::CardExpiry) && is_after_whole;
@@ -324,11 +329,6 @@ impl Judge<'_> {
         let (count, rest) = (self.run.digits_of(&[*count]), self.run.digits_of(rest));
         let is_count = count.len() <= 2 && !count.starts_with('0') && !hint.has_plus;
         is_count && begins_mobile(rest) && is_phone(rest, false) && !self.is_one(items, hint)
-    }
-
-    /// "That is my number o": no nought.
-    fn is_particle(&self, items: &[Item]) -> bool {
-        items.first().is_some_and(|item| self.reader.text(item.first) == "o" && item.first == item.last)
     }
 
     /// Whether all groups together are one identifier.

@@ -294,3 +294,60 @@ fn figure(value: u8) -> String {
 fn values(text: &str) -> String {
     text.chars().filter_map(digit_value).map(|value| char::from(b'0' + value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The digits and the number of groups of the run that begins the text.
+    fn read(text: &str) -> Option<(String, usize)> {
+        let mut tape = Tape::default();
+        for c in text.chars() {
+            tape.push(c);
+        }
+        tape.close();
+        let reader = Reader::new(&tape);
+        reader.run(0, reader.tokens.len()).map(|run| (run.digits, run.items.len()))
+    }
+
+    #[test]
+    fn groups_are_read_however_they_are_said() {
+        for (text, digits, groups) in [
+            ("0803 123 4567", "08031234567", 3),
+            ("oh eight oh three", "0803", 4),
+            ("double seven triple oh", "77000", 2),
+            ("double 07", "007", 1),
+            ("quadruple zero, three zeros", "0000000", 2),
+            ("forty-two nineteen seventy", "421970", 3),
+            ("twenty one", "21", 1),
+            ("five hundred and twenty, six thousand", "5206000", 2),
+            ("two million five hundred thousand", "2500000", 1),
+            ("1,500,000", "1500000", 1),
+            ("0,8,0,3", "0803", 4),
+            ("plus two three four", "234", 3),
+            ("zero er um and then 8", "08", 2),
+            ("one to three", "123", 3),
+            ("o8o3", "0803", 4),
+            ("zero (8) / 0.3", "0803", 4),
+        ] {
+            assert_eq!(read(text), Some((digits.to_owned(), groups)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_ends_at_a_word_a_question_and_too_many_small_words() {
+        for (text, digits) in [
+            ("12 loaves and 30 rolls", "12"),
+            ("12? 45", "12"),
+            ("1 and then er um well 2", "1"),
+            ("5 to 7", "5"),
+            ("7 or 8", "7"),
+            ("0803@example", "0803"),
+        ] {
+            assert_eq!(read(text).map(|(digits, _)| digits).as_deref(), Some(digits), "{text}");
+        }
+        for text in ["bread", "double chocolate", "plus", "", "to 7", "thousands"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

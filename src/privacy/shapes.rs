@@ -140,3 +140,50 @@ pub(super) fn is_complete(kind: Kind, digits: usize) -> bool {
         Kind::CardCode | Kind::CardExpiry | Kind::Email => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telephone_numbers_of_nigeria_are_known_in_all_forms() {
+        for digits in [
+            "08031234567",
+            "2348031234567",
+            "23408031234567",
+            "02348031234567",
+            "002348031234567",
+            "0092348031234567",
+            "014601234",
+            "02014601234",
+            "064631234",
+            "23414601234",
+            "009447911123456",
+        ] {
+            assert!(is_phone(digits, false), "{digits}");
+        }
+        for digits in ["8031234567", "0803", "22234567890", "4111111111111111", "00", ""] {
+            assert!(!is_phone(digits, false), "{digits}");
+        }
+        assert!(is_phone("447911123456", true) && is_phone("24740123", true));
+    }
+
+    #[test]
+    fn what_is_said_of_a_number_names_it_if_the_digits_allow() {
+        let said = |kind| Hint { said: Some(kind), ..Hint::default() };
+        for (digits, hint, expected) in [
+            ("12345678901", said(Kind::Nin), Kind::Nin),
+            ("12345678901", said(Kind::Bvn), Kind::Bvn),
+            ("08031234567", said(Kind::Card), Kind::Phone),
+            ("0123456789", said(Kind::Phone), Kind::Phone),
+            ("0123456789", Hint::default(), Kind::Account),
+            ("22234567890", Hint::default(), Kind::Bvn),
+            ("12345678902", Hint::default(), Kind::Nin),
+            ("12345678901", Hint::default(), Kind::Number),
+            ("4111111111111112", Hint::default(), Kind::Card),
+            ("0000014579", Hint { bank: Some(11), ..said(Kind::Phone) }, Kind::Account),
+        ] {
+            assert_eq!(kind(digits, &hint), expected, "{digits} {hint:?}");
+        }
+    }
+}

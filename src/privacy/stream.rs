@@ -17,8 +17,9 @@ pub const CAREFUL_MAX: usize = 16 * 1024;
 /// ("D for dog"), has some 320. A longer one goes as a whole, with all that is held.
 const HELD_MAX: usize = 512;
 
-/// Pieces before a number that tell what it is: "N", "₦", "at".
-const BEFORE_NUMBER: usize = 2;
+/// Words that were given out and are kept, since they tell what a number behind
+/// them is: "₦", "at".
+const KEPT_WORDS: usize = 2;
 
 /// Redacts a text that comes in pieces, and holds back what may yet become a
 /// part of an identifier: a run of digits that may go on, an address that is
@@ -32,6 +33,8 @@ pub struct StreamRedactor {
     memory: Memory,
     care: Care,
     turn_start: usize,
+    /// Pieces at the beginning of the tape that were given out.
+    settled: usize,
 }
 
 impl fmt::Debug for StreamRedactor {
@@ -112,65 +115,93 @@ impl StreamRedactor {
         self.memory.new_turn();
         self.care = Care::Full;
         self.turn_start = self.tape.end();
+        // What a number begins with in the next turn was not said before it.
+        self.tape.drop_first(self.tape.tokens().len());
+        self.settled = 0;
     }
 
     /// A piece became whole: gives out what cannot be a part of anything any more.
     fn settle_sure(&mut self, released: &mut Released) {
         let reader = Reader::new(&self.tape);
-        let count = reader.tokens.len();
-        if reader.tokens.last().is_none_or(|token| token.means == Means::Space) {
-            return;
-        }
-        if self.tape.base() - self.turn_start > CAREFUL_MAX {
+        let Some(last) = reader.tokens.last().filter(|token| token.means != Means::Space) else { return };
+        if last.end - self.turn_start > CAREFUL_MAX {
             self.care = Care::Blunt;
         }
-        let held = before_number(&reader).min(number_from(&reader)).min(email::held_from(&reader, &self.memory));
-        if held > 0 {
+        let held = number_from(&reader, self.settled).min(email::held_from(&reader, self.settled, &self.memory));
+        if held > self.settled {
             self.settle(held, released);
-        } else if count > HELD_MAX {
+        }
+        if self.tape.tokens().len() - self.settled > HELD_MAX {
             self.spill(released);
         }
     }
 
     /// Too much hangs together: all of it goes.
     fn spill(&mut self, released: &mut Released) {
-        let tokens = self.tape.tokens();
-        let (start, end) = (self.tape.base(), tokens.last().map_or(0, |token| token.end));
-        let is_number = tokens.iter().any(|token| begins_group(token.means));
-        let kind = if is_number { Kind::Number } else { Kind::Email };
+        let held = &self.tape.tokens()[self.settled..];
+        let (start, end) = (held.first().map_or(0, |token| token.start), held.last().map_or(0, |token| token.end));
+        let kind = if held.iter().any(|token| begins_group(token.means)) { Kind::Number } else { Kind::Email };
         released.text.push_str(kind.label());
         released.found.push(Found { kind, span: start..end });
         self.care = Care::Blunt;
-        self.tape.drop_first(self.tape.tokens().len());
+        self.forget(self.tape.tokens().len());
     }
 
     /// Judges the pieces before `count`, and gives them out.
     fn settle(&mut self, count: usize, released: &mut Released) {
         let (claims, count) = self.claims(count);
-        let tokens = self.tape.tokens();
-        let mut from = self.tape.base();
+        let Some(judged) = self.tape.tokens().get(self.settled..count).filter(|judged| !judged.is_empty()) else {
+            return;
+        };
+        let mut from = judged[0].start;
+        let end = judged[judged.len() - 1].end;
         for claim in claims {
-            let span = span(&Reader::new(&self.tape), &claim);
+            let span = self.span(&claim);
             released.text.push_str(self.tape.slice(from, span.start));
             released.text.push_str(claim.kind.label());
             from = span.end;
             released.found.push(Found { kind: claim.kind, span });
         }
-        let end = count.checked_sub(1).and_then(|last| tokens.get(last)).map_or(from, |token| token.end);
-        released.text.push_str(self.tape.slice(from, end.max(from)));
-        self.tape.drop_first(count);
+        released.text.push_str(self.tape.slice(from, end));
+        self.forget(count);
     }
 
-    /// The identifiers that begin before `count`, and how many pieces are judged with them.
+    /// The first `count` pieces were given out; the last words of them are kept.
+    fn forget(&mut self, count: usize) {
+        let reader = Reader::new(&self.tape);
+        let mut kept = count;
+        for _ in 0..KEPT_WORDS {
+            kept = reader.before(kept).unwrap_or(0);
+        }
+        self.tape.drop_first(kept);
+        self.settled = count - kept;
+    }
+
+    /// Where a claim stands in the text; with the bracket that opens before it and
+    /// closes within it.
+    fn span(&self, claim: &Claim) -> Range<usize> {
+        let reader = Reader::new(&self.tape);
+        let is = |at: usize, mark: char| reader.means(at) == Some(Means::Mark(mark));
+        let is_bracketed =
+            claim.first > self.settled && is(claim.first - 1, '(') && (claim.first..=claim.last).any(|at| is(at, ')'));
+        let first = claim.first - usize::from(is_bracketed);
+        reader.tokens[first].start..reader.tokens[claim.last].end
+    }
+
+    /// The identifiers before `count`, and how many pieces were judged: fewer, if
+    /// an identifier begins before `count` and does not end there.
     fn claims(&mut self, count: usize) -> (Vec<Claim>, usize) {
         let reader = Reader::new(&self.tape);
         let memory = &mut self.memory;
-        let addresses = email::addresses(&reader, reader.tokens.len(), memory);
+        let addresses = email::addresses(&reader, self.settled, memory);
         let mut claims = Vec::new();
-        let mut at = 0;
+        let mut at = self.settled;
         while at < count {
             let next_address = addresses.iter().find(|address| address.end > at);
             if let Some(address) = next_address.filter(|address| address.start <= at) {
+                if address.end > count {
+                    break;
+                }
                 claims.push(Claim { first: at, last: address.end - 1, kind: Kind::Email, digits: 0 });
                 memory.found(Kind::Email, 0);
                 at = address.end;
@@ -183,6 +214,9 @@ impl StreamRedactor {
                 at += 1;
                 continue;
             };
+            if run.end() > count {
+                break;
+            }
             let found = Judge { reader, memory, care: self.care, run: &run }.claims();
             if found.is_empty() {
                 memory.kept();
@@ -204,54 +238,32 @@ fn hear_all(cues: &mut Memory, tape: &mut Tape) {
     tape.drop_first(tape.tokens().len());
 }
 
-/// Where a claim stands in the text; with the bracket that opens before it and
-/// closes within it.
-fn span(reader: &Reader<'_>, claim: &Claim) -> Range<usize> {
-    let is = |at: usize, mark: char| reader.means(at) == Some(Means::Mark(mark));
-    let is_bracketed = claim.first > 0 && is(claim.first - 1, '(') && (claim.first..=claim.last).any(|at| is(at, ')'));
-    let first = claim.first - usize::from(is_bracketed);
-    reader.tokens[first].start..reader.tokens[claim.last].end
-}
-
-/// The pieces that a number which comes next is judged by.
-fn before_number(reader: &Reader<'_>) -> usize {
-    let mut at = reader.tokens.len();
-    for _ in 0..BEFORE_NUMBER {
-        at = reader.before(at).unwrap_or(0);
-    }
-    at
-}
-
-/// Where the last run of digits begins, if it may go on or is yet to be named by
-/// the words behind it.
-fn number_from(reader: &Reader<'_>) -> usize {
-    let end = reader.tokens.len();
-    let (mut at, mut words) = (end, 0);
-    let is_number = |means: Means| begins_group(means) || means == Means::Plus;
-    loop {
-        let Some(before) = reader.before(at) else { return end };
+/// Where the first run of digits begins that may go on, or that the words behind
+/// it may yet name.
+fn number_from(reader: &Reader<'_>, settled: usize) -> usize {
+    let (mut first, mut at) = (reader.tokens.len(), reader.tokens.len());
+    let (mut words, mut is_in) = (0, false);
+    while let Some(before) = reader.before(at).filter(|at| *at >= settled) {
         at = before;
         match reader.means(at) {
-            Some(means) if is_number(means) => break,
+            Some(means) if begins_group(means) || means == Means::Plus => {
+                (first, is_in) = (at, true);
+                words += 1;
+            }
             Some(means) if is_in_run(means) => {}
-            _ => words += 1,
+            _ => {
+                is_in = false;
+                words += 1;
+            }
         }
         // The word that tells that nothing more comes is there too.
-        if words > TRAILING_WORDS {
-            return end;
+        if !is_in && words > TRAILING_WORDS {
+            break;
         }
     }
-    let mut first = at;
-    while let Some(before) = reader.before(at) {
-        match reader.means(before) {
-            Some(means) if is_number(means) => first = before,
-            Some(means) if is_in_run(means) => {}
-            _ => break,
-        }
-        at = before;
-    }
-    for _ in 0..BEFORE_NUMBER {
-        first = reader.before(first).unwrap_or(0);
+    // "(01) 460 1234" goes with its bracket.
+    while first > settled && reader.means(first - 1) == Some(Means::Mark('(')) {
+        first -= 1;
     }
     first
 }
@@ -263,5 +275,102 @@ fn is_in_run(means: Means) -> bool {
         Means::Sounds(_) | Means::Scale(_) | Means::Plural(_) => true,
         Means::Mark(c) => is_between(c),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is found when all of the text is held back to its end.
+    fn found_with_all_held(text: &str) -> Vec<Found> {
+        let mut stream = StreamRedactor::new();
+        for c in text.chars() {
+            stream.tape.push(c);
+        }
+        let mut released = Released::default();
+        stream.end_turn_into(&mut released);
+        released.found
+    }
+
+    fn found(text: &str) -> Vec<Found> {
+        let mut released = Released::default();
+        let mut stream = StreamRedactor::new();
+        stream.push_into(text, &mut released);
+        stream.end_turn_into(&mut released);
+        released.found
+    }
+
+    /// Without the word that announces an address: how far back its window reaches
+    /// depends on what was given out.
+    fn talk() -> impl Strategy<Value = String> {
+        const WORDS: &[&str] = &[
+            "oh",
+            "zero",
+            "one",
+            "seven",
+            "double",
+            "forty",
+            "twelve",
+            "hundred",
+            "zeros",
+            "plus",
+            "to",
+            "for",
+            "and",
+            "er",
+            "my",
+            "number",
+            "card",
+            "pin",
+            "is",
+            "na",
+            "at",
+            "dot",
+            "com",
+            "gmail",
+            "ada",
+            "obi",
+            "underscore",
+            "a",
+            "d",
+            "naira",
+            "code",
+            "the",
+            "bread",
+            "bank",
+            "co",
+            "uk",
+            "0803",
+            "123",
+            "4567",
+            "12",
+            "4111 1111 1111 1111",
+            "ada@gmail.com",
+            "₦",
+            ",",
+            ".",
+            "-",
+            "₦500",
+            "8:30",
+            "I",
+            "want",
+        ];
+        prop::collection::vec(prop::sample::select(WORDS), 0..40).prop_map(|words| words.join(" "))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_held_back_is_all_that_matters(text in talk()) {
+            let found = found(&text);
+            for one in found_with_all_held(&text) {
+                let is_found = |at: usize| found.iter().any(|one| one.span.contains(&at));
+                let meaning = text[one.span.clone()].char_indices().filter(|(_, c)| c.is_alphanumeric());
+                for (at, _) in meaning {
+                    prop_assert!(is_found(one.span.start + at), "{:?} of {} but {:?}", one, text, found);
+                }
+            }
+        }
     }
 }

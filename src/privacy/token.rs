@@ -85,10 +85,6 @@ impl Tape {
         self.base + self.text.len()
     }
 
-    pub(super) fn base(&self) -> usize {
-        self.base
-    }
-
     pub(super) fn tokens(&self) -> &[Token] {
         &self.tokens
     }
