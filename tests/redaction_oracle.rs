@@ -2,7 +2,7 @@
 //! e-mail, telephones and NINs find, ours finds too, on the sentences of our
 //! corpus and on telephone numbers of the whole world.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "the helpers of tests are tests too")]
 
 #[path = "redaction/corpus.rs"]
 #[allow(dead_code, reason = "shared with the other tests of redaction")]

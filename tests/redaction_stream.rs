@@ -1,6 +1,8 @@
 //! Redaction of text that comes in pieces and over turns: the same as of the
 //! whole, and never a piece of an identifier before its rest was heard.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "the helpers of tests are tests too")]
+
 #[path = "redaction/corpus.rs"]
 #[allow(dead_code, reason = "shared with the other tests of redaction")]
 mod corpus;

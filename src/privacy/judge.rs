@@ -47,6 +47,14 @@ pub(super) enum Care {
     Blunt,
 }
 
+/// Whether groups of digits stay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    Stays,
+    /// They are somebody's, and this is what the words around them say they are.
+    Goes(Option<Kind>),
+}
+
 /// What one run is judged by.
 pub(super) struct Judge<'a> {
     pub(super) reader: Reader<'a>,
@@ -80,18 +88,13 @@ impl Judge<'_> {
         }
         let is_plain = |at: usize| quantities[at] == Quantity::No;
         if (from..to).all(is_plain) || self.is_one_number(items, is_plain(from)) {
-            if let Some(said) = self.is_private(items) {
-                self.claim(items, said, claims);
-            }
+            self.judge(items, claims);
             return;
         }
         let mut at = from;
         while at < to {
             let length = quantities[at..to].iter().take_while(|q| **q == Quantity::No).count();
-            let items = &self.run.items[at..at + length];
-            if let Some(said) = self.is_private(items) {
-                self.claim(items, said, claims);
-            }
+            self.judge(&self.run.items[at..at + length], claims);
             at += length + 1;
         }
     }
@@ -110,64 +113,63 @@ impl Judge<'_> {
         self.run.plus.is_some() && items.first().is_some_and(|item| item.from == 0)
     }
 
-    /// Whether the groups are somebody's; if so, what the words around them say.
-    fn is_private(&self, items: &[Item]) -> Option<Option<Kind>> {
+    fn judge(&self, items: &[Item], claims: &mut Vec<Claim>) {
+        if let Verdict::Goes(said) = self.verdict(items) {
+            self.claim(items, said, claims);
+        }
+    }
+
+    fn verdict(&self, items: &[Item]) -> Verdict {
         let digits = self.run.digits_of(items);
         let sure =
             items.iter().filter(|item| item.form != Form::Sounded).map(|item| item.to - item.from).sum::<usize>();
         if sure == 0 {
-            return None;
+            return Verdict::Stays;
         }
-        let subject = self.memory.subject();
-        let (linked, near) = match subject {
-            Hinted::Linked(kind) => (Some(kind), Some(kind)),
-            Hinted::Near(kind) => (None, Some(kind)),
-            Hinted::WeaklyLinked(_) | Hinted::No => (None, None),
-        };
-        let named = match subject {
-            Hinted::WeaklyLinked(kind) => Some(kind),
-            _ => near,
-        };
-        let is_shape = is_phone(digits, self.has_plus(items)) || is_card(digits);
         if self.has_plus(items) && self.run.is_dialled() && sure >= USUALLY {
-            return Some(Some(Kind::Phone));
+            return Verdict::Goes(Some(Kind::Phone));
         }
-        let is_list = linked.is_none() && !is_shape && is_list(self.run, items);
         if let Some(secret) = self.secret(items, sure) {
-            return Some(Some(secret));
+            return Verdict::Goes(Some(secret));
         }
+        let named = self.memory.subject().kind();
+        let is_linked = matches!(self.memory.subject(), Hinted::Linked(_));
+        let is_shape = is_phone(digits, self.has_plus(items)) || is_card(digits);
+        let is_list = !is_linked && !is_shape && is_list(self.run, items);
         if sure >= ALWAYS {
-            return (!is_list || digits.len() >= 2 * ALWAYS).then_some(named);
+            let stays = is_list && digits.len() < 2 * ALWAYS;
+            return if stays { Verdict::Stays } else { Verdict::Goes(named) };
         }
         if self.memory.is_of_thing() && !is_phone_like(digits) {
-            return None;
+            return Verdict::Stays;
         }
-        let is_bare_amount = items.len() == 1 && is_round_amount(digits) && linked.is_none();
-        if sure >= USUALLY
-            && !is_list
-            && !is_bare_amount
-            && !(linked.is_none() && !is_shape && self.is_price_and_count(items))
-        {
-            return Some(named);
+        let is_amount = !is_linked
+            && (is_list || items.len() == 1 && is_round_amount(digits) || !is_shape && self.is_price_and_count(items));
+        if sure >= USUALLY && !is_amount {
+            return Verdict::Goes(named);
         }
         if self.is_piece(items, sure, is_list) {
-            return Some(named.or_else(|| self.memory.open()));
+            return Verdict::Goes(named.or_else(|| self.memory.open()));
         }
-        if sure >= AT_CUE && !self.is_service(digits) {
-            if let Some(kind) = linked {
-                return Some(Some(kind));
-            }
-            if let Hinted::WeaklyLinked(kind) = subject
-                && (sure >= NEAR_CUE && !digits.ends_with("00") || sure > AT_CUE && self.next_unit(items).is_none())
-            {
-                return Some(Some(kind));
-            }
+        if self.is_named(items, sure) {
+            return Verdict::Goes(named);
         }
-        let is_near = near.is_some_and(|kind| kind != Kind::Number || is_one_by_one(self.run, items));
-        if is_near && sure >= NEAR_CUE && !digits.ends_with("00") && self.next_unit(items).is_none() {
-            return Some(near);
+        self.trailing(items, sure).map_or(Verdict::Stays, |kind| Verdict::Goes(Some(kind)))
+    }
+
+    /// Whether the words before make a short number somebody's.
+    fn is_named(&self, items: &[Item], sure: usize) -> bool {
+        let digits = self.run.digits_of(items);
+        let is_counted = self.next_unit(items).is_some();
+        let is_like_amount = digits.ends_with("00") || is_counted;
+        match self.memory.subject() {
+            _ if SERVICES.contains(&digits) => false,
+            Hinted::Linked(_) => sure >= AT_CUE,
+            Hinted::WeaklyLinked(_) => sure >= NEAR_CUE && !digits.ends_with("00") || sure > AT_CUE && !is_counted,
+            Hinted::Near(Kind::Number) => sure >= NEAR_CUE && !is_like_amount && is_one_by_one(self.run, items),
+            Hinted::Near(_) => sure >= NEAR_CUE && !is_like_amount,
+            Hinted::No => false,
         }
-        self.trailing(items, sure).map(Some)
     }
 
     /// "11500 and 36": a price, and something else.
@@ -250,10 +252,6 @@ impl Judge<'_> {
         self.reader
             .means(after)
             .filter(|means| matches!(means, Means::Unit | Means::Currency | Means::Clock | Means::Plain))
-    }
-
-    fn is_service(&self, digits: &str) -> bool {
-        SERVICES.contains(&digits)
     }
 
     /// "… is my PIN", "… na the code".

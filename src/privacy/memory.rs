@@ -78,6 +78,15 @@ pub(super) enum Hinted {
     Linked(Kind),
 }
 
+impl Hinted {
+    pub(super) const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Near(kind) | Self::WeaklyLinked(kind) | Self::Linked(kind) => Some(kind),
+            Self::No => None,
+        }
+    }
+}
+
 impl Memory {
     /// A word that is no part of a number.
     pub(super) fn hear(&mut self, means: Means, text: &str) {
