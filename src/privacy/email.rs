@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::{Means, folded, is_sure_domain, is_top_domain};
+use super::lexicon::{Cue, Means, folded, is_sure_domain, is_top_domain};
 use super::memory::Memory;
 use super::runs::{Reader, begins_group};
 
@@ -361,7 +361,9 @@ fn cue_start(reader: &Reader<'_>, from: usize, at: usize, announced: Option<u8>)
 }
 
 fn is_cue(reader: &Reader<'_>, at: usize) -> bool {
-    reader.means(at) == Some(Means::Cue(super::lexicon::Cue::Email))
+    // "[e-mail address]" is our own label.
+    let is_label = at >= 3 && reader.means(at - 3) == Some(Means::Mark('['));
+    !is_label && reader.means(at) == Some(Means::Cue(Cue::Email))
 }
 
 /// Letters and signs in a row where an address was announced, and its end not heard.

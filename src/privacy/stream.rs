@@ -127,7 +127,9 @@ impl StreamRedactor {
         if last.end - self.turn_start > CAREFUL_MAX {
             self.care = Care::Blunt;
         }
-        let held = number_from(&reader, self.settled).min(email::held_from(&reader, self.settled, &self.memory));
+        let held = number_from(&reader, self.settled)
+            .min(email::held_from(&reader, self.settled, &self.memory))
+            .min(label_from(&reader, self.settled));
         if held > self.settled {
             self.settle(held, released);
         }
@@ -207,6 +209,14 @@ impl StreamRedactor {
                 at = address.end;
                 continue;
             }
+            if let Some((kind, end)) = label_at(&reader, at) {
+                if end > count {
+                    break;
+                }
+                memory.found(kind, COMPLETE);
+                at = end;
+                continue;
+            }
             let end = next_address.map_or(reader.tokens.len(), |address| address.start);
             let begins = reader.means(at).is_some_and(|means| begins_group(means) || means == Means::Plus);
             let Some(run) = begins.then(|| reader.run(at, end)).flatten() else {
@@ -229,6 +239,28 @@ impl StreamRedactor {
         }
         (claims, at)
     }
+}
+
+/// Digits that make an identifier of any kind complete.
+const COMPLETE: usize = 19;
+
+/// Pieces of the longest label: "[one-time code]".
+const LABEL_PIECES: usize = 7;
+
+/// The label that begins at `at`, and the token behind it: text may have been
+/// redacted before, and a label's words say nothing of the numbers behind it.
+fn label_at(reader: &Reader<'_>, at: usize) -> Option<(Kind, usize)> {
+    let start = reader.tokens.get(at).filter(|token| token.means == Means::Mark('['))?.start;
+    let close = (at + 1..at + LABEL_PIECES).find(|i| reader.means(*i) == Some(Means::Mark(']')))?;
+    let label = reader.tape.slice(start, reader.tokens[close].end);
+    Kind::ALL.into_iter().find(|kind| kind.label() == label).map(|kind| (kind, close + 1))
+}
+
+/// The bracket of a label that is not whole yet.
+fn label_from(reader: &Reader<'_>, settled: usize) -> usize {
+    let end = reader.tokens.len();
+    let first = settled.max(end.saturating_sub(LABEL_PIECES));
+    (first..end).find(|at| reader.means(*at) == Some(Means::Mark('['))).unwrap_or(end)
 }
 
 fn hear_all(cues: &mut Memory, tape: &mut Tape) {
