@@ -171,6 +171,15 @@ proptest! {
     }
 
     #[test]
+    fn no_address_said_at_random_leaves_a_name((sentence, names) in speakers::address()) {
+        let redacted = Redactor::new().redact(&sentence);
+        let squeezed: String = redacted.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+        for name in names {
+            prop_assert!(!squeezed.contains(name), "{} -> {}", sentence, redacted);
+        }
+    }
+
+    #[test]
     fn no_amount_time_or_count_made_at_random_is_taken(sentence in speakers::harmless()) {
         prop_assert_eq!(Redactor::new().redact(&sentence), sentence);
     }

@@ -200,3 +200,58 @@ pub fn talk() -> impl Strategy<Value = String> {
     prop::collection::vec((piece, prop::sample::select(vec![" ", "", "  "])), 0..60)
         .prop_map(|pieces| pieces.into_iter().map(|(piece, space)| piece + space).collect())
 }
+
+const NAMES: [&str; 8] = ["chidinma", "tunde", "obi", "okonkwo", "bakes", "sunrise", "emeka", "adaeze"];
+const JOINTS: [&str; 5] = [" dot ", " underscore ", " dash ", ".", "_"];
+const HOSTS: [&str; 10] = [
+    "gmail dot com",
+    "yahoo dot co dot uk",
+    "g mail dot com",
+    "golden crust dot com dot ng",
+    "unilag dot edu dot ng",
+    "gmail.com",
+    "hotmail . com",
+    "outlook, dot, com",
+    "proton dot me",
+    "icloud dot c o m",
+];
+const MAIL_LEADS: [&str; 7] = [
+    "",
+    "my email is ",
+    "send it to ",
+    "you can reach me on ",
+    "my email address na ",
+    "Yes. It is ",
+    "I want bread and this is ",
+];
+
+/// An e-mail address as somebody says it, and the names in it.
+pub fn address() -> impl Strategy<Value = (String, Vec<&'static str>)> {
+    let part = (prop::sample::select(NAMES.to_vec()), 0_usize..4, "[0-9]{0,3}");
+    let parts = prop::collection::vec((part, prop::sample::select(JOINTS.to_vec())), 1..4);
+    (parts, 0_usize..HOSTS.len(), 0_usize..MAIL_LEADS.len(), any::<bool>(), 0_usize..TAILS.len()).prop_map(
+        |(parts, host, lead, is_sign, tail)| {
+            let mut sentence = MAIL_LEADS[lead].to_owned();
+            let mut names = Vec::new();
+            for (i, ((name, way, digits), joint)) in parts.iter().enumerate() {
+                if i > 0 {
+                    sentence.push_str(joint);
+                }
+                match way {
+                    0 => sentence.extend(name.chars().flat_map(|c| [c, ' '])),
+                    1 => sentence.push_str(&name.to_uppercase()),
+                    _ => sentence.push_str(name),
+                }
+                names.push(*name);
+                if !digits.is_empty() {
+                    sentence.push_str(&format!(" {digits}"));
+                }
+            }
+            let at = if is_sign { " @ " } else { " at " };
+            sentence.push_str(at);
+            sentence.push_str(HOSTS[host]);
+            sentence.push_str(TAILS[tail]);
+            (sentence, names)
+        },
+    )
+}
