@@ -16,9 +16,12 @@ use milu::speech::cloud::mind::{Decode, Delta};
 use milu::speech::cloud::openai::ChunkEvents;
 use milu::terms::{Moment, RequestId};
 
+#[path = "entries/privacy.rs"]
+mod privacy;
 #[path = "entries/voices.rs"]
 mod voices;
 
+pub use privacy::redaction;
 pub use voices::{elevenlabs_messages, wyoming_events};
 
 /// The payload type that stands for telephone events here.

@@ -7,7 +7,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | 0 | [`terms`]: the nouns that everyone shares |
-//! | 1 | [`media`] [`signalling`] [`conversation`] [`knowledge`] [`residency`]: pure machines, one subject each |
+//! | 1 | [`media`] [`signalling`] [`conversation`] [`knowledge`] [`residency`] [`privacy`]: pure machines, one subject each |
 //! | 2 | [`call`]: one call from offer to record, pure · [`ops`]: running things |
 //! | 3 | [`store`] [`line`] [`speech`] [`egress`]: drivers that touch the disk, the network and the models |
 //! | 4 | [`appliance`]: builds the box from its configuration and keeps it running | · [`caller`]: the other end of the wire, to test with
@@ -21,6 +21,7 @@ pub mod knowledge;
 pub mod line;
 pub mod media;
 pub mod ops;
+pub mod privacy;
 pub mod residency;
 pub mod signalling;
 pub mod speech;

@@ -85,3 +85,8 @@ fn no_message_of_a_providers_voice_has_more_than_it_may() {
 fn no_stream_of_wyoming_events_is_read_differently_in_pieces() {
     replay("wyoming_events", entries::wyoming_events);
 }
+
+#[test]
+fn no_talk_is_redacted_otherwise_in_chunks_than_as_a_whole() {
+    replay("redaction", entries::redaction);
+}

@@ -1,0 +1,193 @@
+//! Numbers that are nobody's identifiers: prices, times, dates, measures, counts.
+//! They stay, or the box could not answer.
+
+use super::checks::luhn;
+use super::lexicon::Means;
+use super::runs::{Form, Item, Reader, Run, begins_group};
+use super::shapes::ALWAYS;
+
+/// How surely a group is an amount, a time or a date.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Quantity {
+    No,
+    /// It may yet be a part of an identifier that was said so.
+    Likely,
+    Sure,
+}
+
+/// No amount of money that a caller names has more figures.
+const AMOUNT_FIGURES_MAX: usize = 9;
+
+/// One for each group of the run.
+pub(super) fn quantities(reader: &Reader<'_>, run: &Run) -> Vec<Quantity> {
+    let mut found: Vec<Quantity> = run.items.iter().map(|item| alone(reader, run, item)).collect();
+    // Abroad, telephone numbers are written with dots as dates are here.
+    let bound = if run.is_dialled() { 0 } else { run.items.len() };
+    for k in 0..bound {
+        let (length, quantity) = together(reader, run, k);
+        for one in found.iter_mut().skip(k).take(length) {
+            *one = (*one).max(quantity);
+        }
+    }
+    found
+}
+
+fn alone(reader: &Reader<'_>, run: &Run, item: &Item) -> Quantity {
+    let digits = run.digits_of(std::slice::from_ref(item));
+    let after = reader.skip_space(item.last + 1);
+    let is_short = digits.len() <= 4;
+    let is_tight = after == item.last + 1;
+    match reader.means(after) {
+        _ if is_money(reader, item) && may_be_money(item, digits) => Quantity::Sure,
+        Some(Means::Clock) if is_short => Quantity::Sure,
+        Some(Means::Letter(b'a' | b'p')) if is_short && is_half_day(reader, after) => Quantity::Sure,
+        Some(Means::Unit) if is_short && is_tight => Quantity::Sure,
+        Some(Means::Unit) if is_short => Quantity::Likely,
+        _ if is_short
+            && is_tight
+            && matches!(reader.text(after).to_ascii_lowercase().as_str(), "st" | "nd" | "rd" | "th") =>
+        {
+            Quantity::Sure
+        }
+        _ if item.form == Form::Scaled => Quantity::Likely,
+        _ if item.form == Form::Grouped && digits.len() <= AMOUNT_FIGURES_MAX => Quantity::Likely,
+        _ if run.items.len() == 1 && is_hour_figures(digits) && is_behind_hour_word(reader, item) => Quantity::Likely,
+        _ => Quantity::No,
+    }
+}
+
+/// Whether a mark or a name of money stands before or behind.
+fn is_money(reader: &Reader<'_>, item: &Item) -> bool {
+    let after = reader.skip_space(item.last + 1);
+    if reader.means(after) == Some(Means::Currency) {
+        return true;
+    }
+    let Some(before) = reader.before(item.first) else { return false };
+    match reader.means(before) {
+        // A name of money, and a percent sign, belong to the number before them.
+        Some(Means::Currency) if is_number_before(reader, before) => false,
+        Some(Means::Currency) => true,
+        // "#5000" is how the naira sign is often typed, "N5000" how it is often written.
+        Some(Means::Mark('#') | Means::Letter(b'n')) => before + 1 == item.first,
+        _ => false,
+    }
+}
+
+fn is_number_before(reader: &Reader<'_>, at: usize) -> bool {
+    let is_figure = |i| reader.means(i).is_some_and(|m| begins_group(m) || matches!(m, Means::Scale(_)));
+    reader.before(at).is_some_and(is_figure) && reader.text(at).chars().all(|c| c.is_alphabetic() || c == '%')
+}
+
+/// A telephone or card number is none, whatever stands beside it.
+fn may_be_money(item: &Item, digits: &str) -> bool {
+    let is_long = item.form == Form::Figures && digits.len() > AMOUNT_FIGURES_MAX;
+    let is_number = digits.len() >= 7 && digits.starts_with('0');
+    let is_card = digits.len() >= 13 && luhn(digits);
+    !is_long && !is_number && !is_card
+}
+
+/// "a.m.", "p m".
+fn is_half_day(reader: &Reader<'_>, at: usize) -> bool {
+    let mut next = reader.skip_space(at + 1);
+    if reader.means(next) == Some(Means::Dot) {
+        next = reader.skip_space(next + 1);
+    }
+    reader.text(next).eq_ignore_ascii_case("m")
+}
+
+/// "0800", "1730".
+fn is_hour_figures(digits: &str) -> bool {
+    digits.len() == 4 && digits.split_at_checked(2).is_some_and(|(hour, minute)| is_time(hour, minute))
+}
+
+fn is_behind_hour_word(reader: &Reader<'_>, item: &Item) -> bool {
+    let Some(before) = reader.before(item.first) else { return false };
+    let word = reader.text(before).to_ascii_lowercase();
+    matches!(
+        word.as_str(),
+        "at" | "from" | "by" | "to" | "till" | "until" | "before" | "after" | "around" | "about" | "since" | "between"
+    )
+}
+
+fn number(digits: &str) -> u32 {
+    digits.parse().unwrap_or(u32::MAX)
+}
+
+fn is_time(hour: &str, minute: &str) -> bool {
+    hour.len() <= 2 && number(hour) <= 24 && minute.len() == 2 && number(minute) < 60
+}
+
+/// What stands tightly between two groups: one mark and no space.
+fn tight_mark(reader: &Reader<'_>, left: &Item, right: &Item) -> Option<Means> {
+    (left.last + 2 == right.first).then(|| reader.means(left.last + 1))?.filter(|m| *m != Means::Space)
+}
+
+/// Groups from `k` on that are one time or date: how many, and how surely.
+fn together(reader: &Reader<'_>, run: &Run, k: usize) -> (usize, Quantity) {
+    let items = &run.items[k..];
+    let digits = |i: usize| items.get(i).map_or("", |item| run.digits_of(std::slice::from_ref(item)));
+    let [first, second, rest @ ..] = items else { return (0, Quantity::No) };
+    if run.items.len() == 3 && k == 0 && is_spaced_date(reader, run) {
+        return (3, Quantity::Likely);
+    }
+    let Some(mark) = tight_mark(reader, first, second) else { return (0, Quantity::No) };
+    let goes_before = k > 0 && tight_mark(reader, &run.items[k - 1], first) == Some(mark);
+    // How many groups the same mark binds together from here on.
+    let bound = items.windows(2).take_while(|w| tight_mark(reader, &w[0], &w[1]) == Some(mark)).count() + 1;
+    if goes_before {
+        return (0, Quantity::No);
+    }
+    match (mark, bound) {
+        (Means::Mark(':'), 2) if is_time(digits(0), digits(1)) => (2, Quantity::Sure),
+        (Means::Mark(':'), 3) if is_time(digits(0), digits(1)) && is_time("0", digits(2)) => (3, Quantity::Sure),
+        (Means::Dot, 2) if is_time(digits(0), digits(1)) => (2, Quantity::Likely),
+        (Means::Mark('/') | Means::Dash | Means::Dot, 3)
+            if !rest.is_empty() && is_date(digits(0), digits(1), digits(2)) =>
+        {
+            (3, Quantity::Sure)
+        }
+        _ => (0, Quantity::No),
+    }
+}
+
+/// "25 12 2026", in figures with nothing but spaces between.
+fn is_spaced_date(reader: &Reader<'_>, run: &Run) -> bool {
+    let spaced = run.items.windows(2).all(|w| reader.skip_space(w[0].last + 1) == w[1].first);
+    let figures = run.items.iter().all(|item| item.form == Form::Figures);
+    let [day, month, year] = [0, 1, 2].map(|i| run.items.get(i).map_or("", |item| run.digits_of(&[*item])));
+    spaced && figures && year.len() == 4 && is_date(day, month, year)
+}
+
+/// Day, month and year in any of the three orders in use.
+fn is_date(a: &str, b: &str, c: &str) -> bool {
+    let day = |d: &str| d.len() <= 2 && (1..=31).contains(&number(d));
+    let month = |m: &str| m.len() <= 2 && (1..=12).contains(&number(m));
+    let year = |y: &str| y.len() == 2 || y.len() == 4 && is_year(y);
+    day(a) && month(b) && year(c) || month(a) && day(b) && year(c) || a.len() == 4 && year(a) && month(b) && day(c)
+}
+
+fn is_year(digits: &str) -> bool {
+    digits.len() == 4 && (1900..=2099).contains(&number(digits))
+}
+
+/// Whether the groups are a list of things that are counted, priced or dated,
+/// and not one number in pieces.
+pub(super) fn is_list(run: &Run, items: &[Item]) -> bool {
+    let groups = || items.iter().map(|item| run.digits_of(std::slice::from_ref(item)));
+    let is_price = |digits: &str| {
+        (3..=6).contains(&digits.len())
+            && !digits.starts_with('0')
+            && (digits.ends_with("00") || digits.ends_with("50"))
+    };
+    let prices = items.len() >= 2 && groups().all(|digits| is_price(digits));
+    let years = items.len() <= 3 && groups().all(|digits| is_year(digits));
+    let values: Vec<u32> = groups().map(|digits| number(digits)).collect();
+    // Nobody counts aloud as far as an identifier is long.
+    let counted = (2..ALWAYS).contains(&items.len()) && values.windows(2).all(|w| w[0].checked_add(1) == Some(w[1]));
+    prices || years || counted
+}
+
+/// "1500000": an amount without its commas.
+pub(super) fn is_round_amount(digits: &str) -> bool {
+    digits.len() <= AMOUNT_FIGURES_MAX && digits.ends_with("000") && !digits.starts_with('0')
+}
