@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::index::{Index, IndexError};
 use super::records::ns;
 use super::v1;
-use crate::residency::{DataClass, DestinationId, Ground, Safeguards, Transfer, Verdict};
+use crate::residency::{DataClass, DestinationId, Safeguards, Transfer};
 use crate::terms::CallId;
 
 /// Which rows of the register to read, newest first.
@@ -157,6 +157,7 @@ fn transfer(row: &SqliteRow) -> Option<Transfer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::residency::{Ground, Verdict};
     use crate::store::Keyring;
 
     fn transfer_to(name: &str, at_s: i64, call: Option<CallId>) -> Transfer {

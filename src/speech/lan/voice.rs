@@ -67,7 +67,7 @@ impl WyomingVoice {
         while let Some(event) = made.recv().await {
             match event {
                 VoiceEvent::Sound { samples, .. } => all.extend(samples),
-                VoiceEvent::Marks { .. } => {}
+                VoiceEvent::Marks { .. } | VoiceEvent::Left { .. } => {}
                 VoiceEvent::Done { .. } => return Ok(all),
                 VoiceEvent::Failed { error, .. } => return Err(error),
             }

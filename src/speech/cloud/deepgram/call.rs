@@ -297,8 +297,8 @@ impl CallEars {
         match event {
             EarsEvent::TurnOver { request, probability } => self.assembly.judged(*request, *probability),
             EarsEvent::Failed { .. } => self.assembly.other_judge_failed(),
-            // It is asked for no words.
-            EarsEvent::Heard(_) => {}
+            // It is asked for no words, and is no chain of engines.
+            EarsEvent::Heard(_) | EarsEvent::Left(_) => {}
         }
     }
 
