@@ -6,11 +6,14 @@ use std::process::{Command, Stdio};
 use thiserror::Error;
 
 use crate::knowledge::{KnowledgeBase, Mistakes};
+use crate::ops::SystemClock;
 use crate::speech::onbox::models::{Choice, FileState, Manifest, list};
 use crate::store::Keyring;
 
 use super::config::Config;
+use super::credentials::Credentials;
 use super::engines::whisper_file;
+use super::outside;
 
 /// What was found of one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ impl CheckFinding {
 }
 
 /// Reads everything that a start of the box would read.
-pub fn check(config: &Config) -> Vec<CheckFinding> {
+pub fn check(config: &Config, credentials: &Credentials) -> Vec<CheckFinding> {
     vec![
         check_knowledge(&config.knowledge),
         check_models(config),
@@ -48,6 +51,7 @@ pub fn check(config: &Config) -> Vec<CheckFinding> {
         check_key(&config.key_file),
         check_data_dir(&config.data_dir),
         check_lines(config),
+        check_outside(config, credentials),
     ]
 }
 
@@ -170,6 +174,20 @@ fn check_data_dir(dir: &Path) -> CheckFinding {
                 existing.display()
             ),
         ),
+    }
+}
+
+fn check_outside(config: &Config, credentials: &Credentials) -> CheckFinding {
+    match outside::check_outside(config, credentials, SystemClock::new()) {
+        Ok(None) => CheckFinding::fine("outside", "no policy is named, so nothing leaves the box".to_owned()),
+        Ok(Some(policy)) => {
+            let names: Vec<&str> = policy.destinations().iter().map(|d| d.id.as_str()).collect();
+            CheckFinding::fine(
+                "outside",
+                format!("the policy has {} rows for {}", policy.rows().len(), names.join(", ")),
+            )
+        }
+        Err(error) => CheckFinding::wrong("outside", error.to_string()),
     }
 }
 

@@ -19,10 +19,11 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, Stop};
-use crate::store::{CallSummary, Leg, ReadError, Vault};
+use crate::store::{CallSummary, Leg, ReadError, RegisterError, TransferQuery, Vault};
 use crate::terms::CallId;
 
 use super::record_json::CallJson;
+use super::transfer_json::TransferJson;
 use super::watch::{Watch, WatchEvent};
 
 /// The owner and the group may use the socket.
@@ -30,6 +31,12 @@ const SOCKET_MODE: u32 = 0o660;
 
 /// `milu calls` shows at most this many calls: what a person pages through.
 const LIST_MAX: u32 = 500;
+
+/// A call of an hour writes a row for each destination every few seconds.
+const SENT_MAX: u32 = 10_000;
+
+/// `milu policy register` shows at most this many rows, the newest.
+const REGISTER_MAX: u32 = 5_000;
 
 #[derive(Debug, Error)]
 pub enum ControlError {
@@ -78,6 +85,7 @@ impl Control {
             .route("/v1/calls/{id}", get(show))
             .route("/v1/calls/{id}/sound", get(sound))
             .route("/v1/watch", get(watch))
+            .route("/v1/transfers", get(transfers))
             .route("/v1/lines", get(lines))
             .route("/v1/doctor", get(doctor))
             .with_state(self);
@@ -107,6 +115,12 @@ impl From<ReadError> for Refusal {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.to_string())
+    }
+}
+
+impl From<RegisterError> for Refusal {
+    fn from(error: RegisterError) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }
 
@@ -160,8 +174,24 @@ async fn list(
 }
 
 async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> Result<axum::Json<CallJson>, Refusal> {
-    let record = control.vault.show(call_id(&id)?).await?;
-    Ok(axum::Json(CallJson::from(&record)))
+    let id = call_id(&id)?;
+    let record = control.vault.show(id).await?;
+    let sent = control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, since: None }).await?;
+    let heard_again = control.vault.second_hearings(id).await?;
+    Ok(axum::Json(CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again)))
+}
+
+#[derive(Serialize)]
+struct TransfersJson {
+    transfers: Vec<TransferJson>,
+}
+
+async fn transfers(
+    State(control): State<Control>,
+    Query(Since { since }): Query<Since>,
+) -> Result<axum::Json<TransfersJson>, Refusal> {
+    let rows = control.vault.transfers(TransferQuery { since, call: None, limit: REGISTER_MAX }).await?;
+    Ok(axum::Json(TransfersJson { transfers: rows.iter().map(TransferJson::from).collect() }))
 }
 
 #[derive(Deserialize)]

@@ -13,12 +13,15 @@ use crate::call::{Call, CallFacts, Ears, Engines};
 use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
+use crate::residency::CallGate;
 use crate::speech::{CallSetting, Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{CallHeader, CallMemory, Vault};
 use crate::terms::{CallId, EndCause};
 
 use super::call_task::CallTask;
+use super::outside::Outside;
 use super::renderings::Renderings;
+use super::second_hearing::SecondHearings;
 use super::watch::Watch;
 
 /// Offers waiting for the desk; a line refuses what does not fit.
@@ -35,6 +38,9 @@ pub struct Desk {
     pub responder: Arc<dyn Responder>,
     pub synthesizer: Arc<dyn Synthesizer>,
     pub renderings: Arc<Renderings>,
+    pub second_hearing: Option<Arc<SecondHearings>>,
+    /// None on a box that sends nothing.
+    pub outside: Option<Outside>,
     pub vault: Vault,
     pub watch: Watch,
     pub clock: SystemClock,
@@ -117,7 +123,12 @@ impl Desk {
         });
         let ended = call.ended().await;
         match record.recv().await {
-            Some(record) => watch.ended(&record),
+            Some(record) => {
+                watch.ended(&record);
+                if let Some(second) = &self.second_hearing {
+                    second.consider(&record).await;
+                }
+            }
             None => {
                 tracing::error!(call = %id, fault = matches!(ended, Ended::Panicked), "a call broke off");
             }
@@ -129,6 +140,11 @@ impl Desk {
         self.random.fill(&mut random).ok()?;
         let ms = self.clock.wall().as_millisecond();
         Some(CallId::from_parts(u64::try_from(ms).unwrap_or(0), random))
+    }
+
+    /// What leaves the box on a call's behalf passes this.
+    fn gate(&self) -> Arc<CallGate> {
+        self.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |outside| outside.keeper.gate())
     }
 
     fn ears_place(&self) -> Option<EarsPlace> {
@@ -163,7 +179,7 @@ impl Desk {
         let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
         let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
         let offered_at = facts.offered_at;
-        let setting = CallSetting { call: Some(facts.id), ..CallSetting::on_box(self.business.hints.clone()) };
+        let setting = CallSetting { call: Some(facts.id), hints: self.business.hints.clone(), gate: self.gate() };
         let hearing = heard.then(|| self.transcriber.open(&setting, ears_in));
         CallTask {
             id: facts.id,

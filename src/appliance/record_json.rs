@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 
+use super::transfer_json::EgressJson;
 use crate::call::{CallRecord, Engines, Failover, Gap, Latency, Message, Recording, Turn};
+use crate::residency::Transfer;
+use crate::store::SecondHearing;
 
 #[derive(Serialize)]
 pub struct CallJson {
@@ -20,7 +23,7 @@ pub struct CallJson {
     message: Option<MessageJson>,
     recording: Option<RecordingJson>,
     /// What left the box because of this call. Engines on the box send nothing.
-    egress: [(); 0],
+    egress: Vec<EgressJson>,
     media: MediaJson,
 }
 
@@ -41,6 +44,15 @@ pub struct TurnJson {
     latency: LatencyJson,
     /// Engines that were left while the turn was heard, answered or spoken.
     failover: Vec<FailoverJson>,
+    /// What better ears made of the turn afterwards, if they heard it again.
+    heard_again: Option<HeardAgainJson>,
+}
+
+#[derive(Serialize)]
+struct HeardAgainJson {
+    text: String,
+    transcriber: String,
+    at: String,
 }
 
 #[derive(Serialize)]
@@ -100,6 +112,28 @@ struct MediaJson {
     mos: Option<f32>,
 }
 
+impl CallJson {
+    /// With what left the box because of the call: its rows of the register, the
+    /// newest first.
+    pub fn with_egress(self, sent: &[Transfer]) -> Self {
+        Self { egress: EgressJson::of(sent), ..self }
+    }
+
+    /// With what a second hearing gave.
+    pub fn with_second_hearings(mut self, heard: &[SecondHearing]) -> Self {
+        for hearing in heard {
+            if let Some(turn) = self.turns.get_mut(hearing.turn) {
+                turn.heard_again = Some(HeardAgainJson {
+                    text: hearing.words.expose().clone(),
+                    transcriber: hearing.engine.clone(),
+                    at: hearing.heard_at.to_string(),
+                });
+            }
+        }
+        self
+    }
+}
+
 impl From<&CallRecord> for CallJson {
     fn from(record: &CallRecord) -> Self {
         Self {
@@ -115,7 +149,7 @@ impl From<&CallRecord> for CallJson {
             turns: record.turns.iter().map(TurnJson::from).collect(),
             message: record.message.as_ref().map(MessageJson::from),
             recording: record.recording.as_ref().map(RecordingJson::from),
-            egress: [],
+            egress: Vec::new(),
             media: MediaJson {
                 codec: record.media.codec.clone(),
                 packets_lost: record.media.packets_lost,
@@ -146,6 +180,7 @@ impl From<&Turn> for TurnJson {
                 voice_to_voice_ms,
             },
             failover: turn.failovers.iter().map(FailoverJson::from).collect(),
+            heard_again: None,
         }
     }
 }

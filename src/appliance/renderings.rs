@@ -40,15 +40,18 @@ impl Renderings {
         self.held.read().unwrap_or_else(PoisonError::into_inner).sounds.get(&key).cloned()
     }
 
-    /// Holds a sound. False when the memory set aside for it is full.
+    /// Holds a sound, in place of an older one of the same words. False when the
+    /// memory set aside for it is full.
     pub fn hold(&self, text: &str, rate: SampleRate, sound: Vec<i16>) -> bool {
         let bytes = sound.len() * 2;
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if held.bytes + bytes > MEMORY_MAX_BYTES {
+        let key = Key { text: text.to_owned(), rate };
+        let freed = held.sounds.get(&key).map_or(0, |old| old.len() * 2);
+        if held.bytes + bytes - freed > MEMORY_MAX_BYTES {
             return false;
         }
-        held.bytes += bytes;
-        held.sounds.insert(Key { text: text.to_owned(), rate }, sound.into());
+        held.bytes = held.bytes + bytes - freed;
+        held.sounds.insert(key, sound.into());
         true
     }
 }

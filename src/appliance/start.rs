@@ -18,18 +18,23 @@ use crate::media::SampleRate;
 use crate::ops::{
     Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
 };
+use crate::residency::CallGate;
 use crate::signalling::sip::Encoding;
-use crate::speech::Hints;
 use crate::speech::onbox::{BuildMind, KnowledgeMind};
+use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
 use crate::terms::Language;
 
 use super::check::{ReadKnowledge, read_knowledge};
 use super::config::{Config, SipLineConfig};
 use super::control::{self, Control, ControlError, LineView};
+use super::credentials::Credentials;
 use super::desk::{Business, Desk, OFFERS};
 use super::engines::{EngineError, Engines};
+use super::fixed_voice::FixedVoice;
+use super::outside::{Chains, Outside, OutsideError, OwnEngines};
 use super::renderings::Renderings;
+use super::second_hearing::SecondHearings;
 use super::warm_up::{self, WarmUp};
 use super::watch::Watch;
 
@@ -53,6 +58,8 @@ pub enum StartError {
     )]
     Line { line: String, source: BindError },
     #[error("starting the box: {0}")]
+    Outside(#[from] OutsideError),
+    #[error("starting the box: {0}")]
     Control(#[from] ControlError),
     #[error("starting the box: preparing {path}: {source}")]
     Directory { path: PathBuf, source: std::io::Error },
@@ -72,6 +79,20 @@ pub struct Appliance {
     supervisor: Supervisor,
     vault: Vault,
     tasks: TaskTracker,
+    outside: Option<Outside>,
+}
+
+/// With what callers are heard, understood and spoken to.
+struct Spoken {
+    ears: Arc<dyn Transcriber>,
+    mind: Arc<dyn Responder>,
+    voice: Arc<dyn Synthesizer>,
+    outside: Option<Outside>,
+    chains: Option<Arc<Chains>>,
+    outside_ears: Vec<Arc<dyn Transcriber>>,
+    fixed_voices: Vec<FixedVoice>,
+    /// How many calls may be listened to because others do the listening.
+    heard_outside: u32,
 }
 
 /// Engines that load on threads of their own while the vault opens.
@@ -91,13 +112,13 @@ struct Loaded {
 impl Appliance {
     /// Reads everything, opens the lines and the control socket, and answers
     /// from the moment at which this returns.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(config: Config, credentials: Credentials) -> Result<Self, StartError> {
         let clock = SystemClock::new();
         let stop = Stop::new(grace(&config));
         let supervisor = Supervisor::new(clock, stop.clone());
         let loading = begin_loading(&config, clock)?;
         let vault = open_vault(&config, clock).await?;
-        let opened = Self::open(&config, loading, vault.clone(), supervisor, stop.clone(), clock).await;
+        let opened = Self::open(&config, credentials, loading, vault.clone(), supervisor, stop.clone(), clock).await;
         if opened.is_err() {
             stop.end_now();
             // Its threads encrypt with a library that cleans up as the process
@@ -109,6 +130,7 @@ impl Appliance {
 
     async fn open(
         config: &Config,
+        credentials: Credentials,
         loading: Loading,
         vault: Vault,
         supervisor: Supervisor,
@@ -119,21 +141,38 @@ impl Appliance {
         let business = business(config, &mind);
         let health = Health::new();
         let renderings = Arc::new(Renderings::default());
-        let warm_up = WarmUp {
+        let mind = Arc::new(mind);
+        let own = OwnEngines {
+            ears: engines.ears.clone(),
+            mind: mind.clone(),
             voice: engines.voice.clone(),
+            tasks: tasks.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            clock,
+        };
+        let mut spoken = reach_outside(config, credentials, &vault, &business, own, &supervisor).await?;
+        let gate = spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate());
+        spoken.fixed_voices.push(FixedVoice::on_box(engines.voice.clone()));
+        let warm_up = WarmUp {
+            voices: std::mem::take(&mut spoken.fixed_voices),
+            gate,
             renderings: renderings.clone(),
             vault: vault.clone(),
             stop: stop.clone(),
             health: health.clone(),
         };
-        warm_up.hold_all(&warm_up::opening(&business), SampleRate::Hz8000).await;
-        let sentences = warm_up::rest(mind.index().base());
+        let opening = warm_up::opening(&business);
+        warm_up.hold_all(&opening, SampleRate::Hz8000).await;
+        let sentences = opening.into_iter().chain(warm_up::rest(mind.index().base())).collect();
+        let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let desk = Desk {
             business,
-            transcriber: engines.ears,
-            responder: Arc::new(mind),
-            synthesizer: engines.voice,
+            transcriber: spoken.ears,
+            responder: spoken.mind,
+            synthesizer: spoken.voice,
             renderings,
+            second_hearing: second_hearing.clone(),
+            outside: spoken.outside.clone(),
             vault: vault.clone(),
             watch: Watch::new(),
             clock,
@@ -141,7 +180,7 @@ impl Appliance {
             grace: grace(config),
             supervisor: supervisor.clone(),
             random: SystemRandom::new(),
-            heard_max: config.speech.calls_heard_max,
+            heard_max: config.speech.calls_heard_max.max(spoken.heard_outside),
             heard_now: Arc::default(),
         };
         let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
@@ -164,7 +203,14 @@ impl Appliance {
         }));
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
         report_health(&supervisor, &health, &vault, config, stop.clone());
-        Ok(Self { stop, supervisor, vault, tasks })
+        if let Some(outside) = spoken.outside.clone() {
+            let chains = spoken.chains.clone();
+            report_outside(&supervisor, &health, outside, chains, second_hearing.clone(), stop.clone());
+        }
+        if let Some(second_hearing) = second_hearing {
+            drop(supervisor.spawn("second-hearings", second_hearing.run()));
+        }
+        Ok(Self { stop, supervisor, vault, tasks, outside: spoken.outside })
     }
 
     /// Runs until it is told to stop, lets callers finish, and winds up.
@@ -181,6 +227,12 @@ impl Appliance {
         obey.abort();
         for name in self.supervisor.join(WIND_UP).await {
             tracing::warn!(task = %name, "a task did not end in time");
+        }
+        if let Some(outside) = &self.outside {
+            // The last rows of the register belong on the disk before it is closed.
+            if tokio::time::timeout(WIND_UP, outside.door.settle()).await.is_err() {
+                tracing::warn!("the register of transfers was not complete when the box stopped");
+            }
         }
         self.tasks.close();
         self.vault.close().await;
@@ -265,6 +317,67 @@ fn business(config: &Config, mind: &KnowledgeMind) -> Business {
     }
 }
 
+/// What the telephony half of a small box carries: ears outside take the load.
+const HEARD_OUTSIDE: u32 = 40;
+
+async fn reach_outside(
+    config: &Config,
+    credentials: Credentials,
+    vault: &Vault,
+    business: &Business,
+    own: OwnEngines,
+    supervisor: &Supervisor,
+) -> Result<Spoken, StartError> {
+    if config.privacy.policy.is_none() {
+        let OwnEngines { ears, mind, voice, .. } = own;
+        return Ok(Spoken {
+            ears,
+            mind,
+            voice,
+            outside: None,
+            chains: None,
+            outside_ears: Vec::new(),
+            fixed_voices: Vec::new(),
+            heard_outside: 0,
+        });
+    }
+    let zone = business.time_zone.clone();
+    let outside = Outside::open(config, credentials, vault, own.clock, zone, supervisor).await?;
+    let mut chains = outside.chains(&config.outside, &own)?;
+    let outside_ears = std::mem::take(&mut chains.outside_ears);
+    Ok(Spoken {
+        ears: chains.ears.clone(),
+        mind: chains.mind.clone(),
+        voice: chains.voice.clone(),
+        outside: Some(outside),
+        heard_outside: if outside_ears.is_empty() { 0 } else { HEARD_OUTSIDE },
+        outside_ears,
+        fixed_voices: std::mem::take(&mut chains.fixed_voices),
+        chains: Some(Arc::new(chains)),
+    })
+}
+
+/// None where no ears outside the box could hear better.
+fn second_hearing(
+    spoken: &Spoken,
+    engines: &Engines,
+    business: &Business,
+    vault: &Vault,
+    clock: SystemClock,
+    stop: &Stop,
+) -> Option<Arc<SecondHearings>> {
+    let outside = spoken.outside.clone().filter(|_| !spoken.outside_ears.is_empty())?;
+    Some(Arc::new(SecondHearings {
+        ears: spoken.outside_ears.clone(),
+        own_ears: engines.ears.name(),
+        outside,
+        hints: business.hints.clone(),
+        vault: vault.clone(),
+        clock,
+        stop: stop.clone(),
+    }))
+}
+
 fn open_lines(
     config: &Config,
     clock: SystemClock,
@@ -343,6 +456,9 @@ fn tell_service_manager(
 /// Less free disk than this (an hour of both legs, several times over) is said.
 const FREE_BYTES_MIN: u64 = 1 << 30;
 
+/// A policy that was changed is in force this long after, at the latest.
+const OUTSIDE_EVERY: Duration = Duration::from_secs(5);
+
 /// Health changes slowly; a technician looks once in a while.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
 
@@ -356,6 +472,36 @@ fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config
             health.state(tasks_fact(&own));
             tokio::select! {
                 () = tokio::time::sleep(HEALTH_EVERY) => {}
+                () = stop.ended() => return,
+            }
+        }
+    }));
+}
+
+/// Looks at the policy's file and at the engines outside, and says how they are.
+fn report_outside(
+    supervisor: &Supervisor,
+    health: &Health,
+    outside: Outside,
+    chains: Option<Arc<Chains>>,
+    second_hearing: Option<Arc<SecondHearings>>,
+    stop: Stop,
+) {
+    let health = health.clone();
+    drop(supervisor.spawn("outside", async move {
+        while !stop.is_ended() {
+            if let Err(error) = outside.keeper.look_again(&outside.door).await {
+                tracing::warn!(%error, "the residency policy's file is not taken over");
+            }
+            outside.keeper.fact().into_iter().for_each(|fact| health.state(fact));
+            chains.iter().flat_map(|chains| chains.facts()).for_each(|fact| health.state(fact));
+            let sentence = outside.door.budget_sentence();
+            health.state(HealthFact { name: "budget".to_owned(), state: HealthState::Well, sentence });
+            if let Some(second) = &second_hearing {
+                health.state(second.fact().await);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(OUTSIDE_EVERY) => {}
                 () = stop.ended() => return,
             }
         }

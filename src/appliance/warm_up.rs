@@ -8,23 +8,27 @@ use crate::call::phrases;
 use crate::knowledge::KnowledgeBase;
 use crate::media::SampleRate;
 use crate::ops::{Health, HealthFact, HealthState, Stop};
-use crate::speech::Synthesizer;
-use crate::speech::onbox::PiperVoice;
+use crate::residency::CallGate;
 use crate::store::{RenderingKey, Rendition, Vault};
 use crate::terms::Private;
 
 use super::desk::Business;
+use super::fixed_voice::FixedVoice;
 use super::renderings::Renderings;
-
-/// What tells one version of the voice's weights from another in the store.
-const VOICE: &str = "piper-onbox en_US-joe-medium 1";
 
 /// While a caller is on the line the cores are theirs; this is how often it is
 /// looked whether they are free again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// A provider that fails a sentence is not asked for the next ones; after this
+/// long it is tried again.
+const LET_IT_BE: Duration = Duration::from_secs(60);
+
 pub struct WarmUp {
-    pub voice: Arc<PiperVoice>,
+    /// The best voice first, the box's own last.
+    pub voices: Vec<FixedVoice>,
+    /// For the business's own words, outside a call.
+    pub gate: Arc<CallGate>,
     pub renderings: Arc<Renderings>,
     pub vault: Vault,
     pub stop: Stop,
@@ -45,31 +49,65 @@ pub fn rest(base: &KnowledgeBase) -> Vec<String> {
 }
 
 impl WarmUp {
-    /// Makes these sentences ready, in order. A sentence that cannot be rendered
-    /// is spoken afresh when it is needed.
+    /// Makes these sentences ready, in order: in the best voice in which they are
+    /// kept, else in the box's own, which needs nobody. A sentence that cannot be
+    /// rendered is spoken afresh when it is needed.
     pub async fn hold_all(&self, sentences: &[String], rate: SampleRate) {
         for sentence in sentences {
-            if !self.hold(sentence, rate).await {
-                return;
+            if self.hold_kept(sentence, rate).await {
+                continue;
+            }
+            for voice in self.voices.iter().filter(|voice| voice.is_on_box()) {
+                self.render(voice, sentence, rate).await;
             }
         }
     }
 
-    /// The same, waiting while anybody is on the line.
+    /// All of these sentences in the best voice that can be had, while nobody is
+    /// on the line. What a voice outside could not render is tried again later.
     pub async fn hold_quietly(&self, sentences: Vec<String>, rate: SampleRate) {
         let total = sentences.len();
         self.tell(0, total);
-        for (ready, sentence) in sentences.into_iter().enumerate() {
-            while self.stop.callers() > 0 && !self.stop.is_asked() {
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK_AGAIN) => {}
-                    () = self.stop.asked() => return,
+        let mut left = sentences;
+        let mut let_be = false;
+        while !left.is_empty() {
+            let mut again = Vec::new();
+            for sentence in left {
+                if !self.wait_for_quiet().await {
+                    return;
                 }
+                match self.hold_best(&sentence, rate, let_be).await {
+                    Held::Best => {}
+                    Held::Second => {
+                        let_be = true;
+                        again.push(sentence);
+                    }
+                    Held::Full => return,
+                }
+                self.tell(total - again.len(), total);
             }
-            if self.stop.is_asked() || !self.hold(&sentence, rate).await {
+            if again.is_empty() || !self.pause(LET_IT_BE).await {
                 return;
             }
-            self.tell(ready + 1, total);
+            (left, let_be) = (again, false);
+        }
+    }
+
+    /// False when the box is to stop.
+    async fn wait_for_quiet(&self) -> bool {
+        while self.stop.callers() > 0 && !self.stop.is_asked() {
+            if !self.pause(LOOK_AGAIN).await {
+                return false;
+            }
+        }
+        !self.stop.is_asked()
+    }
+
+    /// False when the box is to stop.
+    async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.stop.asked() => false,
         }
     }
 
@@ -79,25 +117,70 @@ impl WarmUp {
         self.health.state(HealthFact { name: "voice".to_owned(), state: HealthState::Well, sentence });
     }
 
-    /// False when the memory for sounds is full.
-    async fn hold(&self, sentence: &str, rate: SampleRate) -> bool {
-        let text = Private::new(sentence.to_owned());
-        let key = RenderingKey::of(&Rendition { text: text.clone(), voice: VOICE.to_owned(), rate, pace: 1.0 });
-        match self.vault.rendering(&key).await {
-            Ok(Some(sound)) => return self.renderings.hold(sentence, rate, sound),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "a kept sentence could not be read; it is rendered again"),
+    async fn hold_best(&self, sentence: &str, rate: SampleRate, let_be: bool) -> Held {
+        for (place, voice) in self.voices.iter().enumerate() {
+            let held = if place == 0 { Held::Best } else { Held::Second };
+            if let Some(sound) = self.kept(voice, sentence, rate).await {
+                return if self.renderings.hold(sentence, rate, sound) { held } else { Held::Full };
+            }
+            if (let_be && !voice.is_on_box()) || !self.render(voice, sentence, rate).await {
+                continue;
+            }
+            return held;
         }
-        let sound = match self.voice.render(text, rate).await {
+        // No voice could say it: it is spoken afresh.
+        Held::Best
+    }
+
+    /// Whether the sentence was kept in some voice, and is held now.
+    async fn hold_kept(&self, sentence: &str, rate: SampleRate) -> bool {
+        for voice in &self.voices {
+            if let Some(sound) = self.kept(voice, sentence, rate).await {
+                return self.renderings.hold(sentence, rate, sound);
+            }
+        }
+        false
+    }
+
+    async fn kept(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> Option<Vec<i16>> {
+        match self.vault.rendering(&key(voice, sentence, rate)).await {
             Ok(sound) => sound,
             Err(error) => {
-                tracing::warn!(%error, voice = self.voice.name(), "a fixed sentence could not be rendered");
-                return true;
+                tracing::warn!(%error, "a kept sentence could not be read; it is rendered again");
+                None
+            }
+        }
+    }
+
+    /// Renders, keeps and holds a sentence; false if that voice could not.
+    async fn render(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> bool {
+        let text = Private::new(sentence.to_owned());
+        let sound = match voice.render(&self.gate, &text, rate).await {
+            Ok(sound) => sound,
+            Err(error) => {
+                tracing::warn!(%error, voice = %voice.key, "a fixed sentence could not be rendered");
+                return false;
             }
         };
-        if let Err(error) = self.vault.keep_rendering(&key, &sound).await {
+        if let Err(error) = self.vault.keep_rendering(&key(voice, sentence, rate), &sound).await {
             tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
         }
         self.renderings.hold(sentence, rate, sound)
     }
+}
+
+/// How a sentence is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// In the best voice, or as well as it can be.
+    Best,
+    /// In another voice; the best may be had later.
+    Second,
+    /// Not: the memory for sounds is full.
+    Full,
+}
+
+fn key(voice: &FixedVoice, sentence: &str, rate: SampleRate) -> RenderingKey {
+    let text = Private::new(sentence.to_owned());
+    RenderingKey::of(&Rendition { text, voice: voice.key.clone(), rate, pace: 1.0 })
 }

@@ -18,6 +18,7 @@ use super::index::{Index, IndexError};
 use super::keyring::{CallKey, Keyring, KeyringStatus, RandomFailed};
 use super::marks;
 use super::playback::{self, LegSound, SoundError};
+use super::policies::{self, KeptPolicies};
 use super::recorder::{Clock, FaultCounts, Faults, Recorder, RecorderEnded};
 use super::records::{self, CallHeader, CallSummary, ReadRowError, RowError};
 use super::recovery::{self, RecoveryError};
@@ -312,6 +313,15 @@ impl Vault {
             Leg::Box => boxed,
         };
         Ok((rate, sound))
+    }
+
+    /// The policies in force when the box last stopped.
+    pub async fn policies(&self) -> Result<KeptPolicies, IndexError> {
+        policies::read(&self.rooms.index).await
+    }
+
+    pub async fn keep_policies(&self, kept: &KeptPolicies) -> Result<(), IndexError> {
+        policies::write(&self.rooms.index, kept).await
     }
 
     /// Writes rows of the register of transfers, all of them or none.

@@ -74,9 +74,6 @@ impl Default for RecordingConfig {
 pub struct PrivacyConfig {
     /// The residency policy; without one nothing leaves.
     pub policy: Option<PathBuf>,
-    /// The owner's Ed25519 key, 64 hexadecimal digits: its signature lets a
-    /// wider policy take effect before its notice period is over.
-    pub owner_key: Option<String>,
     /// A PEM file of certificate authorities to trust beside the public ones.
     pub extra_roots: Option<PathBuf>,
 }

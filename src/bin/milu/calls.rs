@@ -127,8 +127,24 @@ pub fn print_call(call: &Value) {
         }
         None => println!("  nothing was recorded"),
     }
+    for sent in call["egress"].as_array().into_iter().flatten() {
+        println!(
+            "  sent to {}: {} ({}), {} bytes, by {}",
+            text(&sent["destination"]),
+            text(&sent["data"]),
+            text(&sent["verdict"]),
+            sent["bytes"],
+            joined(&sent["policy"])
+        );
+    }
     let media = &call["media"];
     println!("  line quality: {}, {} packets lost, MOS {}", text(&media["codec"]), media["packets_lost"], media["mos"]);
+}
+
+/// Names in a row.
+pub fn joined(names: &Value) -> String {
+    let names: Vec<&str> = names.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    names.join(", ")
 }
 
 fn print_turn(turn: &Value) {
@@ -149,6 +165,9 @@ fn print_engines(turn: &Value) {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
         println!("{:19}{}", "", parts.join(", "));
+    }
+    if let Some(again) = turn["heard_again"].as_object() {
+        println!("{:19}heard again by {}: {}", "", text(&again["transcriber"]), text(&again["text"]));
     }
     for left in turn["failover"].as_array().into_iter().flatten() {
         let (stage, from, to) = (text(&left["stage"]), text(&left["from"]), text(&left["to"]));

@@ -107,7 +107,7 @@ fn main() -> ExitCode {
         Command::Calls(args) => calls::calls(&args, &cli.control),
         Command::Lines(args) => lines::lines(&args, &cli.control),
         Command::Knowledge(args) => knowledge::knowledge(&args),
-        Command::Policy(args) => policy::policy(&args),
+        Command::Policy(args) => policy::policy(&args, &cli.control),
         Command::Models(args) => models::models(&args),
         Command::Keys(args) => keys::keys(&args),
     };

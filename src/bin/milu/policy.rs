@@ -11,7 +11,8 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
-use crate::Failure;
+use crate::calls::joined;
+use crate::{Failure, client};
 
 #[derive(Args)]
 pub struct PolicyArgs {
@@ -49,6 +50,18 @@ enum What {
         caller: Vec<Wish>,
         #[arg(long, value_name = "FILE", default_value = "/etc/milu/residency.toml")]
         policy: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// The register of transfers: what really left the box, to whom, on which ground
+    #[command(
+        after_help = "Examples:\n  milu policy register\n  milu policy register --since 2026-11-01T00:00:00Z --json"
+    )]
+    Register {
+        /// Only what left at or after this time (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        since: Option<jiff::Timestamp>,
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },
@@ -92,8 +105,9 @@ impl Wish {
     }
 }
 
-pub fn policy(args: &PolicyArgs) -> Result<(), Failure> {
+pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
     match &args.what {
+        What::Register { since, json } => register(*since, *json, control),
         What::Check { file, cedar, json } => check(file, *cedar, *json),
         What::Explain { data, to, caller, policy, json } => {
             let class = DataClass::parse(data).map_err(Failure::usage)?;
@@ -270,4 +284,34 @@ fn case_json(counterexample: &Counterexample) -> Value {
                 "caller": { "consents": case.consents, "objects": case.objects } })
     });
     json!({ "sentence": counterexample.sentence, "case": case })
+}
+
+fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Result<(), Failure> {
+    let url = since.map_or_else(|| "/v1/transfers".to_owned(), |since| format!("/v1/transfers?since={since}"));
+    let answer: Value = client::fetch_json(control, &url)?;
+    if json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let rows = answer["transfers"].as_array().map_or(&[][..], Vec::as_slice);
+    if rows.is_empty() {
+        println!("Nothing has left the box.");
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for row in rows {
+        println!(
+            "{}  {} ({}, {})  {} {}, ground {}, by {}  {} bytes out, {} in",
+            text(&row["at"]),
+            text(&row["destination"]),
+            text(&row["operator"]),
+            text(&row["country"]),
+            joined(&row["data"]),
+            text(&row["verdict"]),
+            text(&row["ground"]),
+            joined(&row["policy"]),
+            row["bytes_sent"],
+            row["bytes_received"],
+        );
+    }
+    Ok(())
 }

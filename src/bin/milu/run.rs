@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use milu::appliance::{Appliance, Config, check as check_box};
+use milu::appliance::{Appliance, Config, Credentials, check as check_box};
 use milu::ops::{LogShape, start_logs};
 
 use crate::Failure;
@@ -13,6 +13,9 @@ pub struct RunArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// The directory of credentials, one file each; the service manager's if left out
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -20,6 +23,9 @@ pub struct CheckArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// The directory of credentials, one file each; the service manager's if left out
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     /// One JSON document instead of sentences
     #[arg(long)]
     json: bool,
@@ -33,14 +39,15 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::no(format!("starting the box: its threads could not be started ({e})")))?;
     runtime.block_on(async {
-        let appliance = Appliance::start(config).await.map_err(Failure::usage)?;
+        let appliance =
+            Appliance::start(config, Credentials::new(args.credentials.clone())).await.map_err(Failure::usage)?;
         appliance.run().await.map_err(Failure::no)
     })
 }
 
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let config = Config::read(&args.config).map_err(Failure::usage)?;
-    let findings = check_box(&config);
+    let findings = check_box(&config, &Credentials::new(args.credentials.clone()));
     let wrong = findings.iter().filter(|f| f.trouble.is_some()).count();
     if args.json {
         let rows: Vec<_> = findings

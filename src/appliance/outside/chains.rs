@@ -1,0 +1,325 @@
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use super::{Outside, OutsideError, destination};
+use crate::appliance::config::{
+    AnthropicSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig, UplinkSound,
+    WyomingSection,
+};
+use crate::appliance::credentials::Credentials;
+use crate::appliance::fixed_voice::{FixedVoice, Renders};
+use crate::call::EngineStage;
+use crate::egress::{Door, Standing};
+use crate::ops::{HealthFact, SystemClock};
+use crate::residency::{DataClass, Policy};
+use crate::speech::cloud::anthropic::AnthropicConfig;
+use crate::speech::cloud::deepgram::{Api, DeepgramConfig, DeepgramEars, Uplink};
+use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
+use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts};
+use crate::speech::cloud::openai::OpenAiConfig;
+use crate::speech::failover::{
+    BreakerRules, Budget, BudgetSource, Chance, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, Works,
+};
+use crate::speech::lan::{WyomingEars, WyomingEarsConfig, WyomingVoice, WyomingVoiceConfig};
+use crate::speech::onbox::KnowledgeMind;
+use crate::speech::{Responder, Synthesizer, Transcriber};
+
+/// What ears outside must be sent, and what a mind and a voice must.
+const FOR_EARS: &[DataClass] = &[DataClass::CallAudio];
+const FOR_MINDS: &[DataClass] = &[DataClass::Transcript, DataClass::Reply, DataClass::Knowledge];
+const FOR_VOICES: &[DataClass] = &[DataClass::Reply];
+
+/// The box's own engines, which are always there.
+pub struct OwnEngines {
+    pub ears: Arc<dyn Transcriber>,
+    pub mind: Arc<KnowledgeMind>,
+    pub voice: Arc<dyn Synthesizer>,
+    pub tasks: TaskTracker,
+    pub runtime: Handle,
+    pub clock: SystemClock,
+}
+
+/// Engines in their order, the box's own last.
+pub struct Chains {
+    pub ears: Arc<EarsChain>,
+    pub mind: Arc<MindChain>,
+    pub voice: Arc<VoiceChain>,
+    /// Ears outside the box, for what is to be heard again.
+    pub outside_ears: Vec<Arc<dyn Transcriber>>,
+    /// Voices outside the box, for the sentences that are kept.
+    pub fixed_voices: Vec<FixedVoice>,
+}
+
+impl Chains {
+    /// How the engines are, for `milu doctor`.
+    pub fn facts(&self) -> Vec<HealthFact> {
+        [self.ears.health(), self.mind.health(), self.voice.health()].concat()
+    }
+}
+
+/// Builds one kind of engine after the other.
+struct Builder<'a> {
+    outside: &'a Outside,
+    policy: &'a Policy,
+    own: &'a OwnEngines,
+    chance: Chance,
+}
+
+impl Outside {
+    /// The chains that the configuration asks for.
+    pub fn chains(&self, config: &OutsideConfig, own: &OwnEngines) -> Result<Chains, OutsideError> {
+        let policy = self.keeper.in_force();
+        let builder = Builder { outside: self, policy: &policy, own, chance: chance() };
+        let (ears, outside_ears) = builder.ears(config)?;
+        let (voice, fixed_voices) = builder.voices(config)?;
+        let mind = builder.minds(config)?;
+        Ok(Chains { ears: Arc::new(ears), mind: Arc::new(mind), voice: Arc::new(voice), outside_ears, fixed_voices })
+    }
+}
+
+/// Whether everything that the sections name is there: destinations, hosts and
+/// credentials. A missing key is said before a call, not in one.
+pub(super) fn check(config: &OutsideConfig, policy: &Policy, credentials: &Credentials) -> Result<(), OutsideError> {
+    if let Some(section) = &config.deepgram {
+        deepgram(section, policy, credentials)?;
+    }
+    if let Some(section) = &config.anthropic {
+        anthropic(section, policy, credentials)?;
+    }
+    if let Some(section) = &config.openai {
+        openai(section, policy, credentials)?;
+    }
+    if let Some(section) = &config.elevenlabs {
+        elevenlabs(section, policy, credentials)?;
+    }
+    for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
+        if let Some(section) = section {
+            destination(policy, name, &section.destination, section.host.as_deref())?;
+        }
+    }
+    Ok(())
+}
+
+fn deepgram(
+    section: &DeepgramSection,
+    policy: &Policy,
+    credentials: &Credentials,
+) -> Result<DeepgramConfig, OutsideError> {
+    let (id, host) = destination(policy, "deepgram", &section.destination, section.host.as_deref())?;
+    let api = match section.api {
+        DeepgramApi::V1 => Api::V1,
+        DeepgramApi::Flux => Api::Flux,
+    };
+    let mut config = DeepgramConfig::new(id, host, api, credentials.read(&section.credential)?);
+    if let Some(model) = &section.model {
+        config.model.clone_from(model);
+    }
+    config.language = Some(section.language.clone());
+    config.uplink = match section.uplink {
+        UplinkSound::Auto | UplinkSound::Linear16 => Uplink::Linear16,
+        UplinkSound::Mulaw => Uplink::Mulaw,
+        UplinkSound::Opus => Uplink::Opus,
+    };
+    Ok(config)
+}
+
+fn anthropic(section: &AnthropicSection, policy: &Policy, credentials: &Credentials) -> Result<Dialect, OutsideError> {
+    let (id, host) = destination(policy, "anthropic", &section.destination, section.host.as_deref())?;
+    let mut config = AnthropicConfig::new(id, host, credentials.read(&section.credential)?);
+    if let Some(model) = &section.model {
+        config.model.clone_from(model);
+    }
+    Ok(Dialect::Anthropic(config))
+}
+
+fn openai(section: &OpenAiSection, policy: &Policy, credentials: &Credentials) -> Result<Dialect, OutsideError> {
+    let (id, host) = destination(policy, "openai", &section.destination, section.host.as_deref())?;
+    let mut config = OpenAiConfig::new(id, host, section.model.clone());
+    config.key = section.credential.as_deref().map(|name| credentials.read(name)).transpose()?;
+    Ok(Dialect::OpenAi(config))
+}
+
+fn elevenlabs(
+    section: &ElevenLabsSection,
+    policy: &Policy,
+    credentials: &Credentials,
+) -> Result<ElevenLabsConfig, OutsideError> {
+    let (id, host) = destination(policy, "elevenlabs", &section.destination, section.host.as_deref())?;
+    let key = credentials.read(&section.credential)?;
+    let mut config = ElevenLabsConfig::new(id, host, section.voice_id.clone(), key);
+    if let Some(model) = &section.model {
+        config.model.clone_from(model);
+    }
+    Ok(config)
+}
+
+/// What an engine does when the budget is nearly spent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WhenNear {
+    /// The box had better do the work itself.
+    StandBack,
+    /// It costs little enough to go on.
+    GoOn,
+}
+
+type Ears = (EarsChain, Vec<Arc<dyn Transcriber>>);
+type Voices = (VoiceChain, Vec<FixedVoice>);
+
+impl Builder<'_> {
+    fn works(&self) -> Works {
+        Works::new(self.own.clock.as_fn(), self.own.tasks.clone(), self.own.runtime.clone())
+    }
+
+    fn door(&self) -> Door {
+        self.outside.door.clone()
+    }
+
+    fn link<E: ?Sized>(
+        &self,
+        stage: EngineStage,
+        (engine, name): (Arc<E>, &'static str),
+        needs: Needs,
+        near: WhenNear,
+    ) -> Link<E> {
+        let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::clone(&self.chance));
+        Link::over_a_network(stage, engine, health, Some(needs), budget(self.door(), near))
+    }
+
+    fn own<E: ?Sized>(&self, stage: EngineStage, engine: Arc<E>, name: &'static str) -> Link<E> {
+        let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::clone(&self.chance));
+        Link::on_the_box(stage, engine, health)
+    }
+
+    fn ears(&self, config: &OutsideConfig) -> Result<Ears, OutsideError> {
+        let (own, credentials) = (self.own, &self.outside.credentials);
+        let mut links: Vec<Link<dyn Transcriber>> = Vec::new();
+        let mut all: Vec<Arc<dyn Transcriber>> = Vec::new();
+        if let Some(section) = &config.deepgram {
+            let deepgram = deepgram(section, self.policy, credentials)?;
+            // Nearly out of budget, the same ears are sent a tenth of the bytes.
+            let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
+            let mut uses = vec![(deepgram, WhenNear::StandBack)];
+            if section.uplink == UplinkSound::Auto {
+                uses.push((saving, WhenNear::GoOn));
+            }
+            for (config, near) in uses {
+                let needs = Needs { destination: config.destination.clone(), classes: FOR_EARS };
+                let judge = Some(Arc::clone(&own.ears));
+                let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
+                let ears = DeepgramEars::new(config, self.door(), judge, tasks, own.runtime.clone(), now);
+                let ears: Arc<dyn Transcriber> = Arc::new(ears);
+                all.push(Arc::clone(&ears));
+                let name = ears.name();
+                links.push(self.link(EngineStage::Ears, (ears, name), needs, near));
+            }
+        }
+        if let Some(section) = &config.wyoming_ears {
+            let (id, host) = self.on_site("wyoming_ears", section)?;
+            let needs = Needs { destination: id.clone(), classes: FOR_EARS };
+            let judge = Some(Arc::clone(&own.ears));
+            let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
+            let config = WyomingEarsConfig::new(id, host);
+            let ears = WyomingEars::new(config, self.door(), judge, tasks, own.runtime.clone(), now);
+            let ears: Arc<dyn Transcriber> = Arc::new(ears);
+            all.push(Arc::clone(&ears));
+            let name = ears.name();
+            links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn));
+        }
+        let last = self.own(EngineStage::Ears, Arc::clone(&own.ears), own.ears.name());
+        Ok((EarsChain::new(links, last, self.works()), all))
+    }
+
+    fn minds(&self, config: &OutsideConfig) -> Result<MindChain, OutsideError> {
+        let (own, credentials) = (self.own, &self.outside.credentials);
+        let mut dialects = Vec::new();
+        if let Some(section) = &config.anthropic {
+            dialects.push((anthropic(section, self.policy, credentials)?, WhenNear::StandBack));
+        }
+        if let Some(section) = &config.openai {
+            dialects.push((openai(section, self.policy, credentials)?, WhenNear::GoOn));
+        }
+        let mut links: Vec<Link<dyn Responder>> = Vec::new();
+        for (dialect, near) in dialects {
+            let needs = Needs { destination: dialect.destination().clone(), classes: FOR_MINDS };
+            let knows: Arc<dyn Knows> = own.mind.clone();
+            let mind: Arc<dyn Responder> = Arc::new(CloudMind::new(MindParts {
+                dialect,
+                door: self.door(),
+                onbox: own.mind.clone(),
+                tools: Arc::new(BoxTools::new(Arc::clone(&knows), None)),
+                knows,
+                witness: Arc::new(()),
+                tasks: own.tasks.clone(),
+                runtime: own.runtime.clone(),
+                now: own.clock.as_fn(),
+            }));
+            let name = mind.name();
+            links.push(self.link(EngineStage::Mind, (mind, name), needs, near));
+        }
+        let last: Arc<dyn Responder> = own.mind.clone();
+        let name = last.name();
+        Ok(MindChain::new(links, self.own(EngineStage::Mind, last, name), self.works()))
+    }
+
+    fn voices(&self, config: &OutsideConfig) -> Result<Voices, OutsideError> {
+        let (own, credentials) = (self.own, &self.outside.credentials);
+        let mut links: Vec<Link<dyn Synthesizer>> = Vec::new();
+        let mut fixed = Vec::new();
+        if let Some(section) = &config.elevenlabs {
+            let config = elevenlabs(section, self.policy, credentials)?;
+            let needs = Needs { destination: config.destination.clone(), classes: FOR_VOICES };
+            let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
+            let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
+            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()) });
+            let voice: Arc<dyn Synthesizer> = Arc::new(voice);
+            let name = voice.name();
+            links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::StandBack));
+        }
+        if let Some(section) = &config.wyoming_voice {
+            let (id, host) = self.on_site("wyoming_voice", section)?;
+            let needs = Needs { destination: id.clone(), classes: FOR_VOICES };
+            let key = format!("wyoming {host} 1");
+            let config = WyomingVoiceConfig::new(id, host);
+            let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
+            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()) });
+            let voice: Arc<dyn Synthesizer> = voice;
+            let name = voice.name();
+            links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::GoOn));
+        }
+        let last = self.own(EngineStage::Voice, Arc::clone(&own.voice), own.voice.name());
+        Ok((VoiceChain::new(links, last, self.works()), fixed))
+    }
+
+    fn on_site(
+        &self,
+        name: &'static str,
+        section: &WyomingSection,
+    ) -> Result<(crate::residency::DestinationId, crate::residency::Host), OutsideError> {
+        destination(self.policy, name, &section.destination, section.host.as_deref())
+    }
+}
+
+fn budget(door: Door, near: WhenNear) -> BudgetSource {
+    Arc::new(move || match door.standing(None) {
+        Standing::Ample => Budget::Ample,
+        Standing::Near if near == WhenNear::GoOn => Budget::Ample,
+        Standing::Near => Budget::Near,
+        Standing::Spent => Budget::Spent,
+    })
+}
+
+/// Chance for the breakers' jitter. Without random bytes all boxes try again at
+/// the same time, which is no worse than without jitter.
+fn chance() -> Chance {
+    let random = SystemRandom::new();
+    Arc::new(move || {
+        let mut bytes = [0; 2];
+        match random.fill(&mut bytes) {
+            Ok(()) => f32::from(u16::from_le_bytes(bytes)) / f32::from(u16::MAX),
+            Err(_) => 0.5,
+        }
+    })
+}

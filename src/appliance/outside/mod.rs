@@ -1,0 +1,184 @@
+//! The box's relations with engines outside of it: the policy in force, the door,
+//! the register of transfers, and the chains of engines in which the box's own
+//! come last. Without a policy nothing of this sends a byte.
+
+mod chains;
+mod policy_keeper;
+mod register;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+pub use chains::{Chains, OwnEngines};
+pub use policy_keeper::{KeepPolicy, PolicyKeeper};
+
+use super::config::{BudgetSection, Config};
+use super::credentials::{CredentialError, Credentials};
+use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Sum};
+use crate::ops::{Supervisor, SystemClock};
+use crate::residency::{Destination, DestinationId, Host, InvalidDestination, Policy};
+use crate::store::{RegisterError, Vault};
+
+/// Rows of the register on their way to the disk; the door keeps what does not fit.
+const ROWS: usize = 256;
+
+/// Why engines outside the box cannot be used as the configuration asks.
+#[derive(Debug, Error)]
+pub enum OutsideError {
+    #[error(transparent)]
+    Policy(#[from] KeepPolicy),
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    #[error("reading {what} {path}: {source}")]
+    File { what: &'static str, path: String, source: std::io::Error },
+    #[error("reading the extra roots {path}: {source}")]
+    Roots { path: String, source: InvalidRoot },
+    #[error("reading the prices: {0}")]
+    Prices(#[from] InvalidPrices),
+    #[error("adding up what was spent today: {0}")]
+    Register(#[from] RegisterError),
+    #[error("[{section}]: {source}")]
+    Destination { section: &'static str, source: InvalidDestination },
+    #[error(
+        "[{section}]: the residency policy has no destination `{destination}`; add it there with its operator, hosts and contract"
+    )]
+    Unknown { section: &'static str, destination: String },
+    #[error("[{section}]: `{host}` is none of the hosts of `{destination}` in the residency policy")]
+    ForeignHost { section: &'static str, host: String, destination: String },
+    #[error("[{section}]: the residency policy names no host for `{destination}`")]
+    NoHost { section: &'static str, destination: String },
+}
+
+/// What stands between the box and the engines outside.
+#[derive(Clone)]
+pub struct Outside {
+    pub keeper: Arc<PolicyKeeper>,
+    pub door: Door,
+    credentials: Credentials,
+}
+
+impl Outside {
+    /// Opens the door under the policy that is in force.
+    pub async fn open(
+        config: &Config,
+        credentials: Credentials,
+        vault: &Vault,
+        clock: SystemClock,
+        zone: jiff::tz::TimeZone,
+        supervisor: &Supervisor,
+    ) -> Result<Self, OutsideError> {
+        let keeper = PolicyKeeper::open(config.privacy.policy.clone(), vault.clone(), clock).await?;
+        let (rows, written) = mpsc::channel(ROWS);
+        drop(supervisor.spawn("register", register::write(written, vault.clone())));
+        let door = Door::new(
+            keeper.in_force(),
+            DoorConfig {
+                roots: roots(config.privacy.extra_roots.as_deref())?,
+                register: Some(rows),
+                budget: budget(&config.outside.budget),
+                prices: prices(config.outside.budget.prices.as_deref())?,
+                spent: Some(spent_today(vault, clock, &zone).await?),
+                zone,
+                now: clock.as_fn(),
+                wall: clock.wall_fn(),
+                ..DoorConfig::default()
+            },
+        );
+        Ok(Self { keeper: Arc::new(keeper), door, credentials })
+    }
+}
+
+/// The destination that a section of the configuration means, as the policy has
+/// it, and the host to ask there.
+fn destination(
+    policy: &Policy,
+    section: &'static str,
+    name: &str,
+    host: Option<&str>,
+) -> Result<(DestinationId, Host), OutsideError> {
+    let id = DestinationId::parse(name).map_err(|source| OutsideError::Destination { section, source })?;
+    let unknown = || OutsideError::Unknown { section, destination: name.to_owned() };
+    let known: &Destination = policy.destination(&id).ok_or_else(unknown)?;
+    let host = match host {
+        None => known.hosts.first().cloned().ok_or(OutsideError::NoHost { section, destination: name.to_owned() })?,
+        Some(text) => {
+            let host = Host::parse(text).map_err(|source| OutsideError::Destination { section, source })?;
+            if !known.hosts.contains(&host) {
+                let (host, destination) = (text.to_owned(), name.to_owned());
+                return Err(OutsideError::ForeignHost { section, host, destination });
+            }
+            host
+        }
+    };
+    Ok((id, host))
+}
+
+/// Reads all that engines outside the box would need, and opens nothing.
+pub fn check_outside(
+    config: &Config,
+    credentials: &Credentials,
+    clock: SystemClock,
+) -> Result<Option<Arc<Policy>>, OutsideError> {
+    let Some(path) = &config.privacy.policy else { return Ok(None) };
+    let policy = Arc::new(policy_keeper::read(path, clock.wall())?);
+    roots(config.privacy.extra_roots.as_deref())?;
+    prices(config.outside.budget.prices.as_deref())?;
+    chains::check(&config.outside, &policy, credentials)?;
+    Ok(Some(policy))
+}
+
+fn roots(extra: Option<&Path>) -> Result<Roots, OutsideError> {
+    let Some(path) = extra else { return Ok(Roots::public()) };
+    let shown = path.display().to_string();
+    let pem = std::fs::read(path).map_err(|source| OutsideError::File {
+        what: "the extra roots",
+        path: shown.clone(),
+        source,
+    })?;
+    Roots::public().and_pem(&pem).map_err(|source| OutsideError::Roots { path: shown, source })
+}
+
+fn prices(path: Option<&Path>) -> Result<Prices, OutsideError> {
+    let Some(path) = path else { return Ok(Prices::delivered()?) };
+    let read = std::fs::read_to_string(path);
+    let text =
+        read.map_err(|source| OutsideError::File { what: "the prices", path: path.display().to_string(), source })?;
+    Ok(Prices::parse(&text)?)
+}
+
+/// Megabytes are 10^6 bytes, as carriers sell them.
+fn budget(section: &BudgetSection) -> Budget {
+    let bytes = |mb: u32| u64::from(mb) * 1_000_000;
+    Budget {
+        day_bytes: section.day_mb.map(bytes),
+        call_bytes: section.call_mb.map(bytes),
+        day_money: section.day_money.map(nanos).map(Money::from_nanos),
+    }
+}
+
+/// A price list's unit is the currency's billionth part.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped; a budget of 18 billion is none")]
+fn nanos(money: f64) -> u64 {
+    (money.clamp(0.0, 1.8e10) * 1e9) as u64
+}
+
+/// What went out since midnight, from the register. What was paid for words and
+/// minutes is not in it: the register counts bytes.
+async fn spent_today(vault: &Vault, clock: SystemClock, zone: &jiff::tz::TimeZone) -> Result<Spent, OutsideError> {
+    let now = clock.wall().to_zoned_datetime(zone.clone());
+    let midnight = now.start_of_day().map_or_else(|_| clock.wall(), |start| start.timestamp());
+    let sums = vault.transfer_totals(midnight).await?.into_iter().map(|total| {
+        let bytes = total.bytes_sent.saturating_add(total.bytes_received);
+        (total.destination, Sum { bytes, money: Money::NONE })
+    });
+    Ok(Spent::restore(now.date(), sums))
+}
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outside").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+//! Calls that were heard on the box alone while better ears could not be had are
+//! heard again later: a queue on the disk, and one task that works through it
+//! while nobody is on the line. What was said and done in the call stays as it
+//! was; the second hearing stands beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::mpsc;
+
+use super::outside::Outside;
+use crate::call::{CallRecord, Speaker};
+use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
+use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
+use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
+use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
+use crate::terms::{CallId, Moment, Private, RequestId};
+
+/// An outage that has just ended may come back; nothing is urgent here.
+const DUE_AFTER: Duration = Duration::from_secs(60);
+
+/// How often the queue is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// Waits after failures: 2, 4, 8 … minutes, at most six hours.
+const FIRST_WAIT_MIN: i64 = 2;
+const LONGEST_WAIT_MIN: i64 = 360;
+
+/// After so many failures the record stays as it is: a day and a half of tries.
+const TRIES_MAX: u32 = 12;
+
+/// Of one turn; what ears take at once.
+const LONGEST_TURN_MS: u64 = 30_000;
+
+/// From a turn's sound to its words.
+const WORDS_WITHIN: Duration = Duration::from_secs(15);
+
+/// Twenty milliseconds of sound go out every five: four times as fast as they
+/// were spoken, which providers take and a metered line bears.
+const FRAME_EVERY: Duration = Duration::from_millis(5);
+
+/// Answers of ears that are asked once.
+const ANSWERS: usize = 8;
+
+/// Hears calls again with the ears outside the box.
+pub struct SecondHearings {
+    pub ears: Vec<Arc<dyn Transcriber>>,
+    /// The name of the ears whose words are worth another hearing.
+    pub own_ears: &'static str,
+    pub outside: Outside,
+    pub hints: Hints,
+    pub vault: Vault,
+    pub clock: SystemClock,
+    pub stop: Stop,
+}
+
+/// Why a call was not heard again this time.
+enum NotYet {
+    /// The ears failed, or may not be sent it now.
+    Ears,
+    /// It cannot be read any more: there is nothing to hear.
+    Gone,
+}
+
+impl SecondHearings {
+    /// Queues a call that the box's own ears heard for want of better ones.
+    pub async fn consider(&self, record: &CallRecord) {
+        let by_own = |turn: &crate::call::Turn| {
+            turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(self.own_ears)
+        };
+        if record.recording.is_none() || !record.turns.iter().any(by_own) {
+            return;
+        }
+        let due = later(self.clock.wall(), DUE_AFTER);
+        match self.vault.hear_again(record.id, due).await {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!(call = %record.id, "a call is not queued to be heard again"),
+            Err(error) => tracing::warn!(call = %record.id, %error, "a call could not be queued to be heard again"),
+        }
+    }
+
+    /// Works through the queue until the box stops.
+    pub async fn run(self: Arc<Self>) {
+        while !self.stop.is_asked() {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.stop.asked() => return,
+            }
+            while self.stop.callers() == 0 && !self.stop.is_asked() && self.one().await {}
+        }
+    }
+
+    /// Hears one call again; false when there is none, or it did not work.
+    async fn one(&self) -> bool {
+        let now = self.clock.wall();
+        let waiting = match self.vault.next_to_hear_again(now).await {
+            Ok(Some(waiting)) => waiting,
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::warn!(%error, "the queue of second hearings could not be read");
+                return false;
+            }
+        };
+        let Waiting { call, tries } = waiting;
+        let settled = match self.hear(call).await {
+            Ok(heard) => self.vault.settle_hearing(call, &heard).await.map_err(|error| error.to_string()),
+            Err(NotYet::Ears) if tries < TRIES_MAX => {
+                let wait = (FIRST_WAIT_MIN << tries.min(10)).min(LONGEST_WAIT_MIN);
+                let due = later(now, Duration::from_secs(wait.unsigned_abs() * 60));
+                let postponed = self.vault.postpone_hearing(call, due).await;
+                return postponed.is_err_and(|error| {
+                    tracing::warn!(%call, %error, "a second hearing could not be postponed");
+                    false
+                });
+            }
+            Err(NotYet::Ears | NotYet::Gone) => {
+                self.vault.settle_hearing(call, &[]).await.map_err(|error| error.to_string())
+            }
+        };
+        match settled {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%call, %error, "a second hearing could not be kept");
+                false
+            }
+        }
+    }
+
+    async fn hear(&self, call: CallId) -> Result<Vec<SecondHearing>, NotYet> {
+        let gone = |error: ReadError| {
+            tracing::warn!(%call, %error, "a call cannot be heard again");
+            NotYet::Gone
+        };
+        let record = self.vault.show(call).await.map_err(gone)?;
+        let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
+        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(gone)?;
+        let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate: self.outside.keeper.gate() };
+        let mut heard = Vec::new();
+        for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
+            let part =
+                part(&sound, rate, said.started_ms.saturating_sub(from_ms), said.ended_ms.saturating_sub(from_ms));
+            if part.is_empty() {
+                continue;
+            }
+            let (words, engine) = self.words(&setting, &part).await.ok_or(NotYet::Ears)?;
+            heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at: self.clock.wall() });
+        }
+        Ok(heard)
+    }
+
+    /// The words of a turn, from the first ears that give them.
+    async fn words(&self, setting: &CallSetting, sound: &[i16]) -> Option<(Private<String>, &'static str)> {
+        for ears in &self.ears {
+            let (tell, told) = mpsc::channel(ANSWERS);
+            let hearing = ears.open(setting, tell);
+            if let Some(heard) = self.ask(hearing, told, sound).await {
+                return Some(heard);
+            }
+        }
+        None
+    }
+
+    async fn ask(
+        &self,
+        mut hearing: Box<dyn Hearing>,
+        mut told: mpsc::Receiver<EarsEvent>,
+        sound: &[i16],
+    ) -> Option<(Private<String>, &'static str)> {
+        let began = self.clock.now();
+        hearing.line_answered(SampleRate::Hz16000);
+        hearing.turn_began(began);
+        let mut at: Moment = began;
+        for samples in sound.chunks(SampleRate::Hz16000.frame_len()) {
+            hearing.frame(&Frame::from_samples(SampleRate::Hz16000, samples), at);
+            at = at + Duration::from_millis(u64::from(FRAME_MS));
+            tokio::time::sleep(FRAME_EVERY).await;
+        }
+        let request = RequestId::default();
+        hearing.decode(request);
+        let words = async {
+            loop {
+                match told.recv().await? {
+                    EarsEvent::Heard(heard) if heard.request == request => return Some((heard.words, heard.engine)),
+                    EarsEvent::Failed { .. } => return None,
+                    EarsEvent::Heard(_) | EarsEvent::TurnOver { .. } | EarsEvent::Left(_) => {}
+                }
+            }
+        };
+        tokio::time::timeout(WORDS_WITHIN, words).await.ok().flatten()
+    }
+
+    /// What `milu doctor` says of it.
+    pub async fn fact(&self) -> HealthFact {
+        let (state, sentence) = match self.vault.waiting_to_be_heard_again().await {
+            Ok(0) => (HealthState::Well, "no call waits to be heard again.".to_owned()),
+            Ok(count) => (HealthState::Well, format!("{count} calls wait to be heard again by better ears.")),
+            Err(error) => (HealthState::Impaired, format!("the queue cannot be read: {error}.")),
+        };
+        HealthFact { name: "second hearings".to_owned(), state, sentence }
+    }
+}
+
+fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX)
+}
+
+/// A stretch of the recording at the ears' 16 kHz.
+fn part(sound: &[i16], rate: SampleRate, from_ms: u64, to_ms: u64) -> Vec<i16> {
+    let to_ms = to_ms.min(from_ms.saturating_add(LONGEST_TURN_MS));
+    let at = |ms: u64| {
+        let sample = ms.saturating_mul(u64::from(rate.hz())) / 1000;
+        usize::try_from(sample).unwrap_or(usize::MAX).min(sound.len())
+    };
+    let stretch = &sound[at(from_ms)..at(to_ms).max(at(from_ms))];
+    match rate {
+        SampleRate::Hz16000 => stretch.to_vec(),
+        SampleRate::Hz8000 => {
+            let mut widen = Resampler::new(Conversion::Hz8000ToHz16000);
+            let frames = stretch.chunks(rate.frame_len());
+            frames.flat_map(|f| widen.frame(&Frame::from_samples(rate, f)).samples().to_vec()).collect()
+        }
+    }
+}
+
+impl std::fmt::Debug for SecondHearings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecondHearings").field("own_ears", &self.own_ears).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_of_a_narrow_recording_is_given_at_the_ears_rate_and_within_its_bounds() {
+        let sound = vec![100; 8_000];
+        assert_eq!(part(&sound, SampleRate::Hz8000, 0, 500).len(), 8_000);
+        assert_eq!(part(&sound, SampleRate::Hz8000, 900, 5_000).len(), 1_600);
+        assert!(part(&sound, SampleRate::Hz8000, 2_000, 1_000).is_empty());
+        assert_eq!(part(&sound, SampleRate::Hz16000, 250, 500).len(), 4_000);
+    }
+}

@@ -1,0 +1,95 @@
+//! Rows of the register of transfers as the outside sees them.
+
+use serde::Serialize;
+
+use crate::residency::Transfer;
+
+/// What went to one destination on one leave; the JSON of `milu policy register`.
+#[derive(Serialize)]
+pub struct TransferJson {
+    at: String,
+    call: Option<String>,
+    destination: String,
+    operator: String,
+    country: String,
+    data: Vec<&'static str>,
+    verdict: &'static str,
+    ground: &'static str,
+    policy: Vec<String>,
+    safeguards: SafeguardsJson,
+    bytes_sent: u64,
+    bytes_received: u64,
+}
+
+#[derive(Serialize)]
+struct SafeguardsJson {
+    training_opt_out: bool,
+    zero_retention: bool,
+    inference_region: Option<String>,
+}
+
+impl From<&Transfer> for TransferJson {
+    fn from(transfer: &Transfer) -> Self {
+        Self {
+            at: transfer.at.to_string(),
+            call: transfer.call.map(|id| id.to_string()),
+            destination: transfer.destination.to_string(),
+            operator: transfer.operator.clone(),
+            country: transfer.country.clone(),
+            data: transfer.classes.iter().map(|class| class.name()).collect(),
+            verdict: transfer.verdict.name(),
+            ground: transfer.ground.name(),
+            policy: transfer.rows.clone(),
+            safeguards: SafeguardsJson {
+                training_opt_out: transfer.safeguards.training_opt_out,
+                zero_retention: transfer.safeguards.zero_retention,
+                inference_region: transfer.safeguards.inference_region.clone(),
+            },
+            bytes_sent: transfer.bytes_sent,
+            bytes_received: transfer.bytes_received,
+        }
+    }
+}
+
+/// What left the box because of a call, one entry for each destination, data and
+/// leave; the `egress` of a call.
+#[derive(Serialize)]
+pub struct EgressJson {
+    /// When it began.
+    at: String,
+    destination: String,
+    data: String,
+    verdict: &'static str,
+    policy: Vec<String>,
+    bytes: u64,
+}
+
+impl EgressJson {
+    /// From a call's rows, the newest first as the store gives them.
+    pub fn of(transfers: &[Transfer]) -> Vec<Self> {
+        let mut entries: Vec<Self> = Vec::new();
+        for transfer in transfers.iter().rev() {
+            let data: Vec<&str> = transfer.classes.iter().map(|class| class.name()).collect();
+            let entry = Self {
+                at: transfer.at.to_string(),
+                destination: transfer.destination.to_string(),
+                data: data.join("+"),
+                verdict: transfer.verdict.name(),
+                policy: transfer.rows.clone(),
+                bytes: transfer.bytes_sent,
+            };
+            match entries.iter_mut().find(|known| known.is_alike(&entry)) {
+                Some(known) => known.bytes += entry.bytes,
+                None => entries.push(entry),
+            }
+        }
+        entries
+    }
+
+    fn is_alike(&self, other: &Self) -> bool {
+        self.destination == other.destination
+            && self.data == other.data
+            && self.verdict == other.verdict
+            && self.policy == other.policy
+    }
+}

@@ -1,0 +1,77 @@
+//! The policies in force, kept so that a restart cannot shorten a notice period.
+
+use jiff::Timestamp;
+use sqlx::Connection;
+
+use super::index::{Index, IndexError};
+use super::records::ns;
+
+/// What is in force: the texts that hold together, the oldest first, and until
+/// when the newest waits.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KeptPolicies {
+    pub texts: Vec<String>,
+    pub waiting_until: Option<Timestamp>,
+}
+
+pub(super) async fn read(index: &Index) -> Result<KeptPolicies, IndexError> {
+    let doing = || IndexError::sql("reading the policies in force");
+    let texts = sqlx::query_scalar("SELECT text FROM policy_texts ORDER BY place")
+        .fetch_all(&index.read)
+        .await
+        .map_err(doing())?;
+    let until: Option<i64> =
+        sqlx::query_scalar("SELECT until_ns FROM policy_waits").fetch_optional(&index.read).await.map_err(doing())?;
+    let waiting_until = until.and_then(|ns| Timestamp::from_nanosecond(i128::from(ns)).ok());
+    Ok(KeptPolicies { texts, waiting_until })
+}
+
+/// Takes the place of what was kept, all of it or nothing.
+pub(super) async fn write(index: &Index, kept: &KeptPolicies) -> Result<(), IndexError> {
+    let doing = || IndexError::sql("keeping the policies in force");
+    let mut connection = index.write.acquire().await.map_err(doing())?;
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(doing())?;
+    for statement in ["DELETE FROM policy_texts", "DELETE FROM policy_waits"] {
+        sqlx::query(statement).execute(&mut *all).await.map_err(doing())?;
+    }
+    for (place, text) in (0_i64..).zip(&kept.texts) {
+        sqlx::query("INSERT INTO policy_texts (place, text) VALUES (?, ?)")
+            .bind(place)
+            .bind(text)
+            .execute(&mut *all)
+            .await
+            .map_err(doing())?;
+    }
+    if let Some(until) = kept.waiting_until {
+        sqlx::query("INSERT INTO policy_waits (only, until_ns) VALUES (1, ?)")
+            .bind(ns(until))
+            .execute(&mut *all)
+            .await
+            .map_err(doing())?;
+    }
+    all.commit().await.map_err(doing())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Keyring;
+
+    #[tokio::test]
+    async fn the_policies_in_force_come_back_in_their_order_with_their_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), Timestamp::UNIX_EPOCH).unwrap();
+        let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
+        assert_eq!(read(&index).await.unwrap(), KeptPolicies::default());
+        let kept = KeptPolicies {
+            texts: vec!["first".to_owned(), "second".to_owned()],
+            waiting_until: Timestamp::from_second(1_800_000_000).ok(),
+        };
+        write(&index, &kept).await.unwrap();
+        assert_eq!(read(&index).await.unwrap(), kept);
+        let alone = KeptPolicies { texts: vec!["third".to_owned()], waiting_until: None };
+        write(&index, &alone).await.unwrap();
+        assert_eq!(read(&index).await.unwrap(), alone);
+    }
+}
