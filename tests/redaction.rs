@@ -149,7 +149,7 @@ fn what_was_redacted_once_stays_as_it_is() {
         assert_eq!(Redactor::new().redact(&once), once, "{}", case.text);
     }
     for kind in Kind::ALL {
-        let text = format!("It is {}, 350 rolls and 120 loaves, 45000 in all", kind.label());
+        let text = format!("It is {}, 3500 in all, for 350 rolls and 120 loaves", kind.label());
         assert_eq!(Redactor::new().redact(&text), text);
     }
 }
