@@ -19,7 +19,7 @@ use jiff::civil::datetime;
 use jiff::tz::TimeZone;
 use milu::egress::{Door, DoorConfig, Resolver, Roots};
 use milu::knowledge::facts::FactKind;
-use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
+use milu::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use milu::ops::SystemClock;
 use milu::residency::{
     CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
@@ -480,16 +480,18 @@ async fn tools_that_end_the_answer_become_what_is_done_next() {
         Answer::Stream([vec![start_in("us")], tool(0, name, &input), end("tool_use")].concat())
     };
     let mut call = answers(vec![
-        call_tool("take_message", json!({})),
         call_tool("put_through", json!({ "person": "the paediatrician" })),
         call_tool("end_call", json!({})),
+        call_tool("take_message", json!({})),
     ])
     .claude()
     .await;
-    assert_eq!(call.ask_and_hear("Tell the boss that the pipe is broken").await, ["over Some(LeaveMessage)"]);
     let person = call.ask_and_hear("The children's woman, is it her day?").await;
     assert_eq!(person, ["over Some(Person { name: Some(\"Doctor Amina Bello\") })"]);
     assert_eq!(call.ask_and_hear("Well that settles everything for me").await, ["over Some(Goodbye)"]);
+    assert_eq!(call.ask_and_hear("Tell the boss that the pipe is broken").await, ["over Some(LeaveMessage)"]);
+    let name = call.ask_and_hear("I am Ngozi from the pipe company").await;
+    assert!(name[0].starts_with("found"), "what follows is of the message: {name:?}");
 }
 
 #[tokio::test]

@@ -173,6 +173,8 @@ pub(super) struct Subject {
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     own: &'a BTreeSet<String>,
+    /// They are of the sentence before: a guess, by which nothing is denied.
+    guessed: bool,
     parts: Vec<(&'a BTreeSet<String>, f32)>,
 }
 
@@ -203,7 +205,7 @@ impl Subject {
             None => (&self.question, vec![(&self.question, 1.0)]),
         };
         parts.extend(near.map(|s| (s, 0.15)));
-        Place { own, parts }
+        Place { own, guessed: std::ptr::eq(own, &self.before), parts }
     }
 }
 
@@ -221,6 +223,9 @@ impl Place<'_> {
 
     /// Whether a source speaks of at least this share of the nearest words.
     pub fn is_covered_by(&self, source: &Source, scale: &Scale, share: f32) -> bool {
+        if self.guessed {
+            return false;
+        }
         let all: f32 = self.own.iter().map(|s| scale.of(s)).sum();
         all > 0.0 && covered(self.own, source, scale) >= share * all
     }

@@ -115,7 +115,8 @@ impl Question {
         if self.words.is_none() || lock(&self.history).is_of_message() {
             return settled(finding);
         }
-        match (finding, lock(&self.history).open_before()) {
+        let open = lock(&self.history).open_before();
+        match (finding, open) {
             (finding @ (Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown), _) => {
                 Own::Question(Some(finding))
             }
