@@ -216,7 +216,8 @@ fn answers(assembly: &mut Assembly, asked: u32) -> u32 {
             Step::Tell(EarsEvent::TurnOver { probability, .. }) => {
                 assert!((0.0..=1.0).contains(&probability), "a probability");
             }
-            Step::Finalize | Step::Close => {}
+            // An engine alone is left for no other.
+            Step::Tell(EarsEvent::Left(_)) | Step::Finalize | Step::Close => {}
         }
     }
     answers

@@ -126,7 +126,7 @@ fn destination(host: Host, region: Option<&str>, on_site: bool) -> Destination {
         hosts: vec![host],
         country: "US".to_owned(),
         on_site,
-        contract: None,
+        contract: Some(milu::residency::Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
         safeguards: Safeguards { inference_region: region.map(str::to_owned), ..Safeguards::default() },
         pins: Vec::new(),
     }

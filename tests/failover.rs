@@ -105,7 +105,7 @@ fn gate() -> Arc<CallGate> {
         hosts: Vec::new(),
         country: "IE".to_owned(),
         on_site: false,
-        contract: None,
+        contract: Some(milu::residency::Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
         safeguards: Safeguards::default(),
         pins: Vec::new(),
     };

@@ -209,7 +209,10 @@ mod tests {
             hosts: Vec::new(),
             country: "US".to_owned(),
             on_site,
-            contract: None,
+            contract: Some(crate::residency::Contract {
+                name: "DPA".to_owned(),
+                signed: jiff::civil::date(2026, 1, 5),
+            }),
             safeguards: Safeguards::default(),
             pins: Vec::new(),
         }

@@ -74,7 +74,7 @@ pub fn abroad(name: &str) -> Destination {
         hosts: vec![host(&format!("{name}.example"))],
         country: "US".to_owned(),
         on_site: false,
-        contract: None,
+        contract: Some(milu::residency::Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
         safeguards: Safeguards::default(),
         pins: Vec::new(),
     }

@@ -72,7 +72,7 @@ impl Near {
             country: "NG".to_owned(),
             // Without TLS, which is the door's to test.
             on_site: true,
-            contract: None,
+            contract: Some(milu::residency::Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
             safeguards: wanted.safeguards,
             pins: Vec::new(),
         };

@@ -274,6 +274,8 @@ async fn heard(
                 tracing::warn!(%error, "the stand-in's ears did not hear");
                 return Words::default();
             }
+            // An engine alone is left for no other.
+            Some(EarsEvent::Left(_)) => {}
             None => return Words::default(),
         }
     }

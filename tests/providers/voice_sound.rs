@@ -135,6 +135,7 @@ async fn clause(world: &World, text: &str, rate: SampleRate, speed: f32) -> Opti
     while let Some(event) = told.recv().await {
         match event {
             VoiceEvent::Sound { samples, .. } => all.extend(samples),
+            VoiceEvent::Marks { .. } | VoiceEvent::Left { .. } => {}
             VoiceEvent::Done { .. } => {
                 let sound = Arc::new(all);
                 world.speech.keep(&name, &sound);

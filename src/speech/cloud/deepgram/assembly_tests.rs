@@ -70,6 +70,7 @@ impl Stream {
                 Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
                 Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
                 Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
+                Step::Tell(EarsEvent::Left(_)) => panic!("an engine alone is left for no other"),
                 Step::Finalize => self.finalizes += 1,
                 Step::Close => self.closes += 1,
             }
