@@ -411,6 +411,7 @@ async fn a_yes_to_the_models_offer_of_a_message_takes_one_on_the_box() {
     let mut call = answers(vec![Answer::Stream(claude(&offer, "end_turn")); 2]).claude().await;
     call.ask_and_hear("Do you treat snake bites?").await;
     assert_eq!(call.ask_and_hear("Yes, please.").await, ["found LeaveMessage"]);
+    call.thinking().said(&Private::new(milu::call::phrases::MESSAGE_KEPT.to_owned()));
     call.ask_and_hear("And do you treat dog bites?").await;
     let no = call.ask_and_hear("No, thank you.").await;
     assert!(no[0].starts_with("found Courtesy"), "it does not end the call: {no:?}");

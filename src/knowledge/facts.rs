@@ -51,7 +51,6 @@ pub struct Allowed {
     /// The days that the answer has spoken of last.
     days: Option<DayGroup>,
     subject: Subject,
-    first: bool,
 }
 
 /// What became of a sentence.
@@ -159,7 +158,7 @@ impl Allowed {
         let subject = Subject::of_question(question, &known.scale);
         let days = last_days(&reading);
         let now = known.hours.local(now);
-        Self { known, now, question: reading, asked, about_hours, verdict, found, told, days, subject, first: true }
+        Self { known, now, question: reading, asked, about_hours, verdict, found, told, days, subject }
     }
 
     /// What a tool answered may be named from here on.
@@ -207,9 +206,12 @@ impl Allowed {
             return Judgement::Unknown(FactKind::Placeholder);
         }
         let reading = self.with_hours_asked(self.known.read(sentence));
-        let first = std::mem::replace(&mut self.first, false);
-        if first && self.verdict.zip(verdict(sentence)).is_some_and(|(found, said)| found != said) {
-            return Judgement::Unknown(FactKind::Openness);
+        // Only the first verdict of an answer is one on the question.
+        if let Some((found, said)) = self.verdict.zip(verdict(sentence)) {
+            self.verdict = None;
+            if found != said {
+                return Judgement::Unknown(FactKind::Openness);
+            }
         }
         if reading.items.is_empty() {
             self.subject.turn_to(sentence, &self.known.scale);

@@ -190,8 +190,8 @@ impl Walk<'_> {
 
     /// Whether a time comes before the next verb.
     fn has_time_ahead(&self, i: usize) -> bool {
-        let ahead = self.reading.items[i + 1..].iter().take_while(|item| !matches!(item.said, Said::Verb(_)));
-        ahead.into_iter().any(|item| matches!(item.said, Said::Fact(Fact::Time { .. } | Fact::Day(Days::Always))))
+        let is_time = |item: &Item| matches!(item.said, Said::Fact(Fact::Time { .. } | Fact::Day(Days::Always)));
+        self.reading.items[i + 1..].iter().take_while(|item| !matches!(item.said, Said::Verb(_))).any(is_time)
     }
 
     fn time(&mut self, i: usize, item: &Item, clock: Clock) {

@@ -261,8 +261,8 @@ pub(super) fn read(text: &str, names: &[Vec<String>], holidays: &[HolidayName]) 
 /// Whether a "not" stands close before the token at `at`, in the same clause.
 /// "No, we are open" denies nothing.
 fn is_negated(tokens: &[Token], at: usize) -> bool {
-    let near = tokens[..at].iter().rev().take(3).take_while(|t| !t.pause);
-    near.into_iter().any(|t| matches!(t.word.as_str(), "not" | "never" | "no" | "cannot") || t.word.ends_with("n't"))
+    let denies = |t: &Token| matches!(t.word.as_str(), "not" | "never" | "no" | "cannot") || t.word.ends_with("n't");
+    tokens[..at].iter().rev().take(3).take_while(|t| !t.pause).any(denies)
 }
 
 /// The tokens from one place on.

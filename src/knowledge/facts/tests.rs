@@ -256,6 +256,7 @@ const CONTRADICTING: &[(&str, &str, FactKind)] = &[
     ("Are you open now?", "Yes, we are open now, until five in the afternoon.", FactKind::Time),
     ("Are you open on Sunday?", "Yes, we are open on Sunday.", FactKind::Openness),
     ("Are you open on Sunday?", "Yes, we are.", FactKind::Openness),
+    ("Are you open on Sunday?", "Let me see. Yes, we are.", FactKind::Openness),
     ("Are you open on Sunday?", "On Sunday we open at nine.", FactKind::Time),
     ("Are you open on Saturday?", "On Saturdays we are open from eight to six.", FactKind::Time),
     ("What time do you close on Friday?", "We close at two in the afternoon.", FactKind::Time),

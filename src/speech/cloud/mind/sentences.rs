@@ -93,11 +93,10 @@ impl Sentences {
         if !self.may_split {
             return None;
         }
-        let ends = self.text.match_indices([',', ';', ':', '–', '—']).filter_map(|(at, mark)| {
-            let end = at + mark.len();
-            self.text[end..].starts_with(char::is_whitespace).then_some(end)
-        });
-        let end = ends.into_iter().find(|end| self.text[..*end].split_whitespace().count() >= CLAUSE_WORDS)?;
+        let end = self.text.match_indices([',', ';', ':', '–', '—']).map(|(at, mark)| at + mark.len()).find(|end| {
+            let (clause, rest) = self.text.split_at(*end);
+            rest.starts_with(char::is_whitespace) && clause.split_whitespace().count() >= CLAUSE_WORDS
+        })?;
         let clause = &self.text[..end];
         let verdict = self.verdicts == Verdicts::Held && begins_with_verdict(clause);
         (!could_name_a_fact(clause) && !verdict).then_some(end)
