@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{OriginalUri, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use milu::egress::{Door, DoorConfig};
@@ -105,7 +105,7 @@ impl Provider {
 }
 
 async fn listen(
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
     State(serving): State<Serving>,

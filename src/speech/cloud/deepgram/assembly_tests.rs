@@ -361,6 +361,20 @@ fn beside_another_judge_the_silences_of_v1_count_for_nothing() {
     assert!(matches!(call.judged[..], [_, (2, p)] if p > 0.5), "{:?}", call.judged);
 }
 
+#[test]
+fn an_answer_of_the_other_judge_may_be_quicker_than_the_question() {
+    for api in [Api::V1, Api::Flux] {
+        let mut call = Stream::of(api, OtherJudge::Present);
+        call.sound_until(1600).turn_began(400);
+        call.assembly.judged(RequestId(1), 0.8);
+        call.pause(1).wait_until(2000);
+        assert_eq!(call.judged, [(1, 0.8)], "{api:?}");
+        call.assembly.judged(RequestId(1), 0.3);
+        call.pause(2).wait_until(2400);
+        assert!(call.judged.iter().all(|(request, _)| *request == 1), "an answer to an earlier pause");
+    }
+}
+
 // ---- Flux ----------------------------------------------------------------------
 
 #[test]

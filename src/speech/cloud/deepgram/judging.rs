@@ -48,6 +48,8 @@ pub(super) struct Judging {
     patience: Duration,
     other: OtherJudge,
     pause: Option<Judged>,
+    /// The other judge's answer to a question that has not come here yet.
+    early: Option<(RequestId, f32)>,
     /// The provider's last word, and how far it had listened.
     last: Option<(Duration, f32)>,
     /// v1: the last piece with words in it was declared over.
@@ -58,7 +60,7 @@ type Told = Option<(RequestId, f32)>;
 
 impl Judging {
     pub(super) const fn new(api: Api, patience: Duration, other: OtherJudge) -> Self {
-        Self { api, patience, other, pause: None, last: None, is_over: false }
+        Self { api, patience, other, pause: None, early: None, last: None, is_over: false }
     }
 
     /// When the other's answer is told without the provider's.
@@ -69,8 +71,9 @@ impl Judging {
     /// A pause is to be judged, the voice of which ended at `voice_end`.
     pub(super) fn ask(&mut self, request: RequestId, voice_end: Duration, now: Moment) -> Told {
         self.pause = Some(Judged { request, asked: now, voice_end, told: None, by_provider: false, held: None });
-        let (until, probability) = self.last?;
-        self.provider(until, probability)
+        let by_provider = self.last.and_then(|(until, probability)| self.provider(until, probability));
+        let early = self.early.take().and_then(|(request, probability)| self.other(request, probability));
+        early.or(by_provider)
     }
 
     pub(super) const fn stop(&mut self) {
@@ -85,7 +88,12 @@ impl Judging {
 
     /// The other judge's answer.
     pub(super) fn other(&mut self, request: RequestId, probability: f32) -> Told {
-        let pause = self.pause.as_mut().filter(|p| p.request == request)?;
+        let Some(pause) = self.pause.as_mut().filter(|p| p.request == request) else {
+            // It is asked by the call itself and may be quicker than the question
+            // here; one to an earlier pause matches no later question.
+            self.early = Some((request, probability));
+            return None;
+        };
         match self.api {
             Api::V1 => pause.tell(probability),
             Api::Flux if pause.by_provider => None,

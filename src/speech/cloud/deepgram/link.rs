@@ -90,14 +90,16 @@ pub(super) struct FarEnd {
     unpaid: Duration,
 }
 
-/// Both ends of a stream that is not open yet.
+/// Both ends of a stream that is not open yet, for messages with `message` of sound.
 pub(super) fn link(
     config: Arc<DeepgramConfig>,
     door: Door,
     setting: CallSetting,
     encoding: Encoding,
+    message: Duration,
 ) -> (Link, FarEnd) {
-    let (outgoing, to_send) = mpsc::channel(OUTGOING);
+    let room = BEHIND_MAX.as_millis() / message.as_millis().max(1) + SHORT_MESSAGES;
+    let (outgoing, to_send) = mpsc::channel(usize::try_from(room).unwrap_or(1));
     let (tell, events) = mpsc::channel(INCOMING);
     let far = FarEnd { outgoing: to_send, events: tell, config, door, setting, encoding, unpaid: Duration::ZERO };
     (Link { outgoing, events }, far)
@@ -154,6 +156,10 @@ impl FarEnd {
         while let Some(message) = self.outgoing.recv().await.filter(|_| self.outgoing.sender_strong_count() > 0) {
             match tokio::time::timeout(SEND_WITHIN, self.send(&mut sender, message)).await {
                 Ok(Ok(())) => {}
+                Ok(Err(refused @ LinkError::Refused(_))) => {
+                    sender.close().await;
+                    return Written::Failed(refused);
+                }
                 Ok(Err(error)) => return Written::Failed(error),
                 Err(_) => return Written::Failed(LinkError::Stuck(SEND_WITHIN)),
             }
