@@ -571,6 +571,27 @@ async fn a_provider_that_says_nothing_has_until_its_bound() {
 }
 
 #[tokio::test]
+async fn ears_that_fall_two_seconds_behind_say_so() {
+    // It takes the connection and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = Host::parse(&silent.local_addr().unwrap().to_string()).unwrap();
+    let set = |config: &mut DeepgramConfig| config.bounds.opening.answer = PATIENCE;
+    let the_box = TheBox::new(&host, Api::V1, &BOTH, set);
+    let mut call = the_box.call();
+    call.hearing.line_answered(SampleRate::Hz8000);
+    for _ in 0..8 {
+        call.speak(20);
+        // The task of the call takes the sound as it would in real time.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+    call.hearing.decode(RequestId(1));
+    let within = Duration::from_secs(2);
+    assert_eq!(call.failure(1).await, EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within });
+}
+
+#[tokio::test]
 async fn a_caller_who_takes_back_their_leave_is_heard_there_no_more() {
     let tasks = TaskTracker::new();
     let mut provider = Provider::start(&tasks, None).await;
