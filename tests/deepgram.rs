@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{OriginalUri, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use milu::egress::{Door, DoorConfig};
@@ -105,7 +105,7 @@ impl Provider {
 }
 
 async fn listen(
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
     State(serving): State<Serving>,
@@ -568,6 +568,27 @@ async fn a_provider_that_says_nothing_has_until_its_bound() {
     call.speak(40);
     call.hearing.decode(RequestId(1));
     assert_eq!(call.failure(1).await, EarsError::Stalled { waiting_for: AwaitedWords::Words, within });
+}
+
+#[tokio::test]
+async fn ears_that_fall_two_seconds_behind_say_so() {
+    // It takes the connection and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = Host::parse(&silent.local_addr().unwrap().to_string()).unwrap();
+    let set = |config: &mut DeepgramConfig| config.bounds.opening.answer = PATIENCE;
+    let the_box = TheBox::new(&host, Api::V1, &BOTH, set);
+    let mut call = the_box.call();
+    call.hearing.line_answered(SampleRate::Hz8000);
+    for _ in 0..8 {
+        call.speak(20);
+        // The task of the call takes the sound as it would in real time.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+    call.hearing.decode(RequestId(1));
+    let within = Duration::from_secs(2);
+    assert_eq!(call.failure(1).await, EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within });
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::terms::{Moment, RequestId};
 
 use super::assembly::{Assembly, Step};
 use super::config::{Api, DeepgramConfig, Uplink};
-use super::link::{BEHIND_MAX, Link, LinkError, LinkEvent, Outgoing, ears_error, link};
+use super::link::{BEHIND_MAX, Link, LinkError, LinkEvent, Outgoing, Unsent, ears_error, link};
 use super::packing::{Packed, Packing};
 use super::query::{Encoding, FINALIZE, KEEP_ALIVE, KEEP_ALIVE_EVERY};
 
@@ -179,10 +179,17 @@ impl CallEars {
     /// wrong guess costs an opening, while the greeting is spoken.
     fn line_answered(&mut self, line: SampleRate) {
         self.parts.likely.set(line);
+        if self.assembly.failure().is_some() {
+            return;
+        }
         let wanted = self.encoding(line);
-        let fits = self.packing.as_ref().is_some_and(|packing| packing.encoding() == wanted);
-        if self.assembly.failure().is_none() && !fits {
-            self.open(line);
+        if self.packing.as_ref().is_none_or(|packing| packing.encoding() != wanted) {
+            return self.open(line);
+        }
+        // The same encoding, but what is worth encoding depends on the line.
+        match Packing::new(self.parts.config.api, wanted, line) {
+            Ok(packing) => self.packing = Some(packing),
+            Err(error) => self.unpackable(error),
         }
     }
 
@@ -244,13 +251,18 @@ impl CallEars {
     /// Gives a message to the link. Without room the uplink is too far behind.
     fn send(&mut self, message: Outgoing) -> bool {
         let Some(link) = &self.link else { return false };
-        let taken = link.send(message);
-        if taken {
-            self.last_sent = (self.parts.now)();
-        } else {
-            self.assembly.fail(EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within: BEHIND_MAX });
+        match link.send(message) {
+            Ok(()) => {
+                self.last_sent = (self.parts.now)();
+                true
+            }
+            Err(Unsent::Behind) => {
+                self.assembly.fail(EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within: BEHIND_MAX });
+                false
+            }
+            // What it was lost for is on its way here.
+            Err(Unsent::Lost) => false,
         }
-        taken
     }
 
     /// Flux has no word for it, and takes silence.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::egress::{Door, Incoming, SendError, Usage, WebSocketReceiver, WebSocketSender};
 use crate::residency::{DataClass, Refused, Verdict};
@@ -106,15 +107,27 @@ pub(super) fn link(
 }
 
 impl Link {
-    /// Gives a message to be sent; false if there is no room for it.
-    pub(super) fn send(&self, message: Outgoing) -> bool {
-        self.outgoing.try_send(message).is_ok()
+    /// Gives a message to be sent.
+    pub(super) fn send(&self, message: Outgoing) -> Result<(), Unsent> {
+        self.outgoing.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) => Unsent::Behind,
+            TrySendError::Closed(_) => Unsent::Lost,
+        })
     }
 
     /// What came next; none after `Lost`. May be dropped while it waits.
     pub(super) async fn next(&mut self) -> Option<LinkEvent> {
         self.events.recv().await
     }
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unsent {
+    /// There is no room for it.
+    Behind,
+    /// The stream is no more; its last event says why.
+    Lost,
 }
 
 /// How the writing ended.
@@ -156,6 +169,10 @@ impl FarEnd {
         while let Some(message) = self.outgoing.recv().await.filter(|_| self.outgoing.sender_strong_count() > 0) {
             match tokio::time::timeout(SEND_WITHIN, self.send(&mut sender, message)).await {
                 Ok(Ok(())) => {}
+                Ok(Err(refused @ LinkError::Refused(_))) => {
+                    sender.close().await;
+                    return Written::Failed(refused);
+                }
                 Ok(Err(error)) => return Written::Failed(error),
                 Err(_) => return Written::Failed(LinkError::Stuck(SEND_WITHIN)),
             }
