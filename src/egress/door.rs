@@ -346,11 +346,15 @@ impl Passing {
         let within = self.within.answer;
         while let Some(mut link) = self.under.pool.take(&destination.id, &self.host) {
             link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
-            match link.exchange(request, then, within, &frame.books.now).await {
-                Ok(answer) => return Ok((answer, link)),
+            // What only asks may be asked twice (RFC 9110 section 9.2.2).
+            let again = (request.method() == hyper::Method::GET).then(|| request.clone());
+            match (link.exchange(request, then, within, &frame.books.now).await, again) {
+                (Ok(answer), _) => return Ok((answer, link)),
                 // It was closed meanwhile, and the request has not left.
-                Err(NoAnswer::NotSent(unsent)) => request = *unsent,
-                Err(other) => return Err(self.no_answer(&other)),
+                (Err(NoAnswer::NotSent(unsent)), _) => request = *unsent,
+                // It was closed in the very moment.
+                (Err(NoAnswer::Broken(error)), Some(again)) if !http::is_protocol_fault(&error) => request = again,
+                (Err(other), _) => return Err(self.no_answer(&other)),
             }
         }
         let mut link = self.connect(frame).await?;

@@ -168,13 +168,14 @@ impl fmt::Debug for HttpAnswer {
 /// What a fault of the connection is called.
 pub(super) fn broken(host: &Host, error: &hyper::Error) -> SendError {
     let host = host.clone();
-    // A chunk that is none, and a head that does not end, come as bad input.
+    if is_protocol_fault(error) { SendError::Protocol { host } } else { SendError::Closed { host } }
+}
+
+/// Whether the far side said something that is no HTTP, and did not only go away.
+pub(super) fn is_protocol_fault(error: &hyper::Error) -> bool {
+    // A chunk that is none comes as bad input.
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
     let is_bad_input = source
         .is_some_and(|io| matches!(io.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput));
-    if error.is_parse() || error.is_parse_too_large() || is_bad_input {
-        SendError::Protocol { host }
-    } else {
-        SendError::Closed { host }
-    }
+    error.is_parse() || error.is_parse_too_large() || is_bad_input
 }

@@ -120,27 +120,29 @@ async fn a_host_that_takes_the_request_and_is_silent_is_given_up_in_time() {
 
 #[tokio::test]
 async fn a_large_request_on_a_slow_uplink_has_its_time_counted_from_its_last_byte() {
-    // The far side reads 1 MiB so slowly that the whole takes longer than the
-    // answer may.
+    const MIB: usize = 1 << 20;
+    // The far side takes the first half so slowly that the whole takes longer
+    // than the answer may; what the kernel holds back is less than the second.
     let (near, _far) = open(|mut stream| async move {
         use tokio::io::AsyncReadExt;
         let mut piece = vec![0; 16 * 1024];
-        let mut left = 8 * 1024 * 1024_usize;
-        while left > 0 {
+        let (mut read, mut paused) = (0, 0);
+        while read < 24 * MIB {
             match stream.read(&mut piece).await {
-                Ok(n) if n > 0 => left = left.saturating_sub(n),
+                Ok(n) if n > 0 => read += n,
                 _ => return,
             }
-            if left.is_multiple_of(7) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            if read < 12 * MIB && read / (64 * 1024) > paused {
+                paused = read / (64 * 1024);
+                tokio::time::sleep(Duration::from_millis(15)).await;
             }
         }
         say(&mut stream, OK).await;
         until_closed(&mut stream).await;
     })
     .await;
-    let within = Within { connect: Duration::from_secs(30), answer: Duration::from_millis(1500) };
-    let request = HttpRequest { within, ..post(ears(), vec![0x41; 8 * 1024 * 1024]) };
+    let within = Within { connect: Duration::from_secs(30), answer: Duration::from_millis(2500) };
+    let request = HttpRequest { within, ..post(ears(), vec![0x41; 24 * MIB]) };
     let answer = near.door.request(None, near.words("ears", request)).await;
     assert_eq!(answer.map(|a| a.status), Ok(200));
 }
@@ -226,6 +228,25 @@ async fn a_connection_serves_one_request_after_the_other_and_a_closed_one_is_rep
         answer.whole(100).await.expect("a body");
     }
     assert_eq!(far.seen.connections(), 3);
+}
+
+#[tokio::test]
+async fn on_a_kept_connection_that_closes_in_the_moment_of_use_only_a_question_is_asked_again() {
+    for (request, expected) in [(get(ears()), Ok(200)), (post(ears(), "once"), Err(SendError::Closed { host: ears() }))]
+    {
+        // Each connection answers one request, and closes when the second has come.
+        let (near, far) = open(|mut stream| async move {
+            asked(&mut stream).await;
+            say(&mut stream, OK).await;
+            asked(&mut stream).await;
+        })
+        .await;
+        let mut first = near.door.request(None, near.words("ears", request.clone())).await.expect("an answer");
+        first.whole(100).await.expect("a body");
+        let second = near.door.request(None, near.words("ears", request)).await;
+        assert_eq!(second.map(|a| a.status), expected);
+        assert_eq!(far.seen.connections(), 1 + usize::from(expected.is_ok()));
+    }
 }
 
 #[tokio::test]
