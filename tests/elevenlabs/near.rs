@@ -168,6 +168,7 @@ impl Utterance {
                     assert_eq!(utterance, self.id);
                     came.ends.extend(ends);
                 }
+                VoiceEvent::Left { .. } => panic!("an engine alone is left for no other"),
                 VoiceEvent::Done { .. } => return came,
                 VoiceEvent::Failed { error, .. } => {
                     came.end = Err(error);

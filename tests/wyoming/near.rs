@@ -104,6 +104,7 @@ impl Near {
                     samples.extend(more);
                 }
                 VoiceEvent::Marks { .. } => panic!("the protocol knows no marks"),
+                VoiceEvent::Left { .. } => panic!("an engine alone is left for no other"),
                 VoiceEvent::Done { .. } => return (samples, Ok(())),
                 VoiceEvent::Failed { error, .. } => return (samples, Err(error)),
             }
