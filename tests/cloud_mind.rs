@@ -304,6 +304,7 @@ impl Call {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it reads as what is expected")]
 fn failed(error: MindError) -> Vec<String> {
     vec![format!("failed {error:?}")]
 }

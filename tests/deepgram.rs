@@ -1,6 +1,7 @@
 //! Deepgram's ears through the real door, against a server of this test that
 //! speaks the provider's protocol over a real socket and misbehaves as told.
 //! What a turn's words become in simulated time is tested beside the code.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share stands outside of them")]
 
 use std::collections::HashMap;
 use std::sync::Arc;

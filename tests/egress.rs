@@ -1,5 +1,6 @@
 //! The door over real sockets: TLS servers that behave, and servers that do not.
 //! Nothing here leaves the machine.
+#![allow(clippy::panic, reason = "what tests share stands outside of them")]
 
 #[path = "door/far.rs"]
 mod far;

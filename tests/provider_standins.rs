@@ -1,7 +1,7 @@
 //! What the vendors' own clients cannot show of the stand-ins: the faults that
 //! are ordered, what is written down of what came, known words at their time,
 //! Opus, and the server on the LAN. Needs the models.
-
+#![allow(clippy::disallowed_methods, reason = "the test is a client of the stand-ins, and no part of the box")]
 #![allow(clippy::panic, reason = "what tests share stands outside of them")]
 #![allow(unsafe_code, reason = "the translation of libopus, which makes a test's packets, keeps the C interface")]
 

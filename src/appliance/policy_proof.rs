@@ -299,9 +299,9 @@ fn failed(theorem: &'static str) -> impl Fn(SymbolicError) -> ProofError {
     move |source| ProofError::Solver { theorem, source: Box::new(source) }
 }
 
-fn found(theorem: Theorem, cases: Vec<Counterexample>) -> Theorem {
-    let finding = if cases.is_empty() { ProofFinding::Proved } else { ProofFinding::Refuted(cases) };
-    Theorem { finding, ..theorem }
+fn found(mut theorem: Theorem, cases: Vec<Counterexample>) -> Theorem {
+    theorem.finding = if cases.is_empty() { ProofFinding::Proved } else { ProofFinding::Refuted(cases) };
+    theorem
 }
 
 fn is_of(class: DataClass) -> String {

@@ -21,7 +21,7 @@ pub enum WatchEvent {
     },
     Turn {
         id: String,
-        turn: TurnJson,
+        turn: Box<TurnJson>,
     },
     Ended {
         id: String,
@@ -47,7 +47,7 @@ impl Watch {
     }
 
     pub fn turn(&self, id: CallId, turn: &Turn) {
-        self.tell(&WatchEvent::Turn { id: id.to_string(), turn: turn.into() });
+        self.tell(&WatchEvent::Turn { id: id.to_string(), turn: Box::new(turn.into()) });
     }
 
     pub fn ended(&self, record: &CallRecord) {

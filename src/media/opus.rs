@@ -85,7 +85,7 @@ impl OpusEncoder {
     /// One packet of 20, 40 or 60 ms.
     pub fn encode(&mut self, samples: &[i16]) -> Result<Vec<u8>, OpusError> {
         let frames = samples.len() / FRAME;
-        if samples.len() % FRAME != 0 || !(1..=FRAMES_MAX).contains(&frames) {
+        if !samples.len().is_multiple_of(FRAME) || !(1..=FRAMES_MAX).contains(&frames) {
             return Err(OpusError::Length { samples: samples.len() });
         }
         // At most 960.

@@ -179,9 +179,9 @@ pub(super) fn is_list(run: &Run, items: &[Item]) -> bool {
             && !digits.starts_with('0')
             && (digits.ends_with("00") || digits.ends_with("50"))
     };
-    let prices = items.len() >= 2 && groups().all(|digits| is_price(digits));
-    let years = items.len() <= 3 && groups().all(|digits| is_year(digits));
-    let values: Vec<u32> = groups().map(|digits| number(digits)).collect();
+    let prices = items.len() >= 2 && groups().all(is_price);
+    let years = items.len() <= 3 && groups().all(is_year);
+    let values: Vec<u32> = groups().map(number).collect();
     // Nobody counts aloud as far as an identifier is long.
     let counted = (2..ALWAYS).contains(&items.len()) && values.windows(2).all(|w| w[0].checked_add(1) == Some(w[1]));
     prices || years || counted

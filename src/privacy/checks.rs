@@ -59,7 +59,7 @@ pub fn nuban(bank: &str, account: &str) -> bool {
     let Some((serial, check)) = account.split_at_checked(9) else { return false };
     let weighed: u32 =
         values(bank).chain(values(serial)).zip([3, 7, 3].into_iter().cycle()).map(|(d, w)| u32::from(d) * w).sum();
-    values(check).next().is_some_and(|check| (weighed + u32::from(check)) % 10 == 0)
+    values(check).next().is_some_and(|check| (weighed + u32::from(check)).is_multiple_of(10))
 }
 
 fn values(digits: &str) -> impl DoubleEndedIterator<Item = u8> {

@@ -200,7 +200,7 @@ impl Judge<'_> {
         let is_said = items.iter().all(|item| matches!(item.form, Form::Said | Form::Sounded));
         let begins = begins_mobile(digits) || digits.starts_with("234") && self.has_plus(items);
         goes_on
-            || one_by_one && sure >= ONE_BY_ONE && !(is_list && !is_said)
+            || one_by_one && sure >= ONE_BY_ONE && (is_said || !is_list)
             || begins && sure >= AT_CUE
             || one_by_one && digits.starts_with('0') && sure >= 4
             || is_last && is_said && sure >= AT_CUE

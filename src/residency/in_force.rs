@@ -126,7 +126,7 @@ impl InForce {
         // A clock at the end of time announces for ever.
         let until = announced.unwrap_or_else(|| now.checked_add(notice).unwrap_or(Timestamp::MAX));
         let mut texts = self.texts.clone();
-        texts.push(policy.clone());
+        texts.push(policy);
         without_what_says_nothing(&mut texts);
         if texts.len() > TEXTS_MAX {
             return Err(NotAdopted::TooMany { until: self.waiting.as_ref().map_or(until, |w| w.until) });

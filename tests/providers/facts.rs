@@ -157,7 +157,7 @@ fn after_instructions(text: &str) -> &str {
         let names = ["knows", "knowledge", "facts"].iter().any(|word| row.to_lowercase().contains(word));
         names && (1..=6).contains(&words) && !row.ends_with('.')
     };
-    let heading = text.lines().filter(|row| is_heading(row.trim())).last();
+    let heading = text.lines().rfind(|row| is_heading(row.trim()));
     heading.and_then(|heading| text.rfind(heading).map(|at| &text[at + heading.len()..])).unwrap_or(text)
 }
 

@@ -97,9 +97,9 @@ impl PromptCache {
             let Some(keep) = boundary.keep else { continue };
             let created = boundary.tokens - until;
             if keep > Duration::from_secs(300) {
-                used.created_1h += created
+                used.created_1h += created;
             } else {
-                used.created_5m += created
+                used.created_5m += created;
             }
             until = boundary.tokens;
             if prefixes.len() < PREFIXES_MAX {

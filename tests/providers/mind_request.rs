@@ -489,7 +489,8 @@ fn block(block: &Value, role: Role, at: &str) -> Result<Block, ApiError> {
             Ok(Block::ToolResult { id: required("tool_use_id")?, text, is_error: truth(block, "is_error")? })
         }
         (Some("thinking"), Role::Assistant) => {
-            (required("thinking")?, required("signature")?);
+            required("thinking")?;
+            required("signature")?;
             Ok(Block::Thinking)
         }
         (Some(kind), _) => Err(ApiError::invalid(format!("{at}: `{kind}` blocks are not allowed here"))),

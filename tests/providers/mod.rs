@@ -10,6 +10,7 @@
 //! run the program (`cargo run --example providers`).
 
 #![allow(dead_code, unused_imports, reason = "each test file uses what it needs of it")]
+#![allow(clippy::result_large_err, clippy::needless_pass_by_value, reason = "a refusal is a whole answer of a server")]
 #![allow(clippy::unused_async, reason = "the handlers of a server are async, whether they wait or not")]
 
 pub mod control;

@@ -149,7 +149,7 @@ fn grouped(n: u32) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -162,7 +162,7 @@ fn cardinal(n: u32) -> String {
     let below_hundred = |n: u32| match n {
         0..10 => DIGITS[n as usize][0].to_owned(),
         10..20 => TEENS[(n - 10) as usize].to_owned(),
-        _ if n % 10 == 0 => TENS[(n / 10) as usize].to_owned(),
+        _ if n.is_multiple_of(10) => TENS[(n / 10) as usize].to_owned(),
         _ => format!("{}-{}", TENS[(n / 10) as usize], DIGITS[(n % 10) as usize][0]),
     };
     let below_thousand = |n: u32| match (n / 100, n % 100) {

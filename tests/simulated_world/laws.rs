@@ -329,7 +329,7 @@ fn an_answer_that_stops_does_not_leave_a_hole(world: &World) {
             Happened::Sounded(_)
             | Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::SilenceMouth)
             | Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. } | Input::Held { .. }) => {
-                silent_since = None
+                silent_since = None;
             }
             _ => {}
         }

@@ -80,6 +80,7 @@ impl Server {
             .expect("the server starts");
         let mut server = Self { process, port, _scratch: scratch };
         let listening = async {
+            #[expect(clippy::disallowed_methods, reason = "the test waits for its own server")]
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 let ended = server.process.try_wait().expect("its state is known");
                 assert!(ended.is_none(), "{program} ended: {ended:?}");

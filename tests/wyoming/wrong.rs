@@ -246,7 +246,9 @@ async fn a_server_of_ears_that_misbehaves_is_given_up_with_a_reason() {
     let ears = near.ears(Sending::WhenAsked, SOON, None);
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&voiced(50));
-    let answers: [(&[u8], fn(&EarsError) -> bool); 4] = [
+    /// What a server says, and what is to be made of it.
+    type Answer = (&'static [u8], fn(&EarsError) -> bool);
+    let answers: [Answer; 4] = [
         (b"{\"type\":\"error\",\"data\":{\"text\":\"no\"}}\n", |e| matches!(e, EarsError::Engine(_))),
         (b"garbage\n", |e| matches!(e, EarsError::Lost(_))),
         (b"{\"type\":\"transcript\",\"payload_length\":999999999}\n", |e| matches!(e, EarsError::Lost(_))),
@@ -260,7 +262,7 @@ async fn a_server_of_ears_that_misbehaves_is_given_up_with_a_reason() {
         server.raw(answer).await;
         match call.answer().await {
             EarsEvent::Failed { request, error } => {
-                assert!(request == RequestId(n) && is_expected(&error), "{n}: {error}")
+                assert!(request == RequestId(n) && is_expected(&error), "{n}: {error}");
             }
             other => panic!("{other:?}"),
         }

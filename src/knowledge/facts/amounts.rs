@@ -334,7 +334,7 @@ impl Cardinal {
         }
         let value = word_value(word)?;
         let below = self.current % 100;
-        let fits = if value >= 10 { below == 0 } else { below == 0 || below >= 20 && below % 10 == 0 };
+        let fits = if value >= 10 { below == 0 } else { below == 0 || below >= 20 && below.is_multiple_of(10) };
         // "Zero" stands alone; after a number it begins another.
         let fresh = !self.any || self.open || below >= 20;
         let fits = fits && (value > 0 || !self.any) && fresh;

@@ -10,7 +10,7 @@ pub enum Days {
     /// This moment.
     Now,
     /// So many days from today.
-    InDays(i8),
+    Ahead(i8),
     /// "On Saturday": the next one.
     Coming(Weekday),
     /// "Next Saturday": the next one or the one after it.
@@ -81,7 +81,7 @@ impl Days {
     pub(super) const HOLIDAYS: Self = Self::Holidays;
 
     pub(super) const fn in_days(n: i8) -> Self {
-        Self::InDays(n)
+        Self::Ahead(n)
     }
 
     pub(super) fn regular(day: Weekday) -> Self {
@@ -118,7 +118,7 @@ impl Days {
             Self::Week(set) => Some(set),
             Self::Coming(day) | Self::Next(day) => Some(WeekSet::one(day)),
             Self::Now => Some(WeekSet::one(today.weekday())),
-            Self::InDays(n) => Some(WeekSet::one(ahead(today, n)?.weekday())),
+            Self::Ahead(n) => Some(WeekSet::one(ahead(today, n)?.weekday())),
             Self::Date { month, day } => next_month_day(month, day, today).map(|d| WeekSet::one(d.weekday())),
             Self::DateOn { weekday, .. } => Some(WeekSet::one(weekday)),
             Self::Always => Some(WeekSet::EVERY),
@@ -132,7 +132,7 @@ impl Days {
         let all = |days: Vec<OneDay>| vec![days];
         match self {
             Self::Now => all(vec![OneDay::Now]),
-            Self::InDays(n) => all(ahead(today, n).map(OneDay::On).into_iter().collect()),
+            Self::Ahead(n) => all(ahead(today, n).map(OneDay::On).into_iter().collect()),
             Self::Coming(day) => all(coming(day, today).map(OneDay::On).into_iter().collect()),
             Self::Next(day) => {
                 let first = coming(day, today);

@@ -477,14 +477,14 @@ impl<'a> Rest<'a> {
 
     fn month(&self, n: usize) -> Option<i8> {
         let word = self.word(n);
-        let known = |name: &&str| {
+        let known = |name: &str| {
             name.eq_ignore_ascii_case(word)
                 || word.len() == 3
                     && word != "may"
                     && name[..3].eq_ignore_ascii_case(word)
                     && self.tokens.get(self.at + n).is_some_and(|t| t.capital)
         };
-        MONTHS.iter().position(|m| known(&m)).and_then(|m| i8::try_from(m + 1).ok())
+        MONTHS.into_iter().position(known).and_then(|m| i8::try_from(m + 1).ok())
     }
 
     fn days(&self) -> Option<(Fact, usize)> {

@@ -497,7 +497,7 @@ proptest! {
     fn figures_and_words_are_one_fact(n in 2u64..10_000_000) {
         let facts = |text: &str| read(text, &[], &[]).facts();
         let naira = vec![Fact::Money { thousandths: n * 1000, currency: "naira" }];
-        prop_assert_eq!(facts(&format!("{} naira", cardinal(n))), naira.clone());
+        prop_assert_eq!(facts(&format!("{} naira", cardinal(n))), naira.as_slice());
         prop_assert_eq!(facts(&format!("₦{n}")), naira);
     }
 
@@ -511,7 +511,7 @@ proptest! {
     #[test]
     fn a_telephone_number_is_read_as_it_is_said(number in "0[789][01][0-9]{8}") {
         let wanted = vec![Fact::Digits(number.clone())];
-        prop_assert_eq!(read(&phone(&number), &[], &[]).facts(), wanted.clone());
+        prop_assert_eq!(read(&phone(&number), &[], &[]).facts(), wanted.as_slice());
         prop_assert_eq!(read(&digits(&number), &[], &[]).facts(), wanted);
     }
 

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::speech::lan::event::{EventReader, Said, SoundLayout};
 
-    fn events(message: StreamMessage) -> Vec<Event> {
+    fn events(message: &StreamMessage) -> Vec<Event> {
         let mut reader = EventReader::default();
         reader.push(message.0.expose());
         std::iter::from_fn(|| reader.next_event().expect("our own events can be read")).collect()
@@ -158,7 +158,7 @@ mod tests {
     fn sound_goes_in_events_of_a_second_and_none_is_lost() {
         let sound: Vec<i16> = (0..40_000).map(|n| (n % 3000) as i16).collect();
         let mut read = Vec::new();
-        for event in events(Heard::new(sound.clone()).into()) {
+        for event in events(&Heard::new(sound.clone()).into()) {
             let Said::AudioChunk(Some(layout), octets) = Said::from(event) else { panic!("sound with its layout") };
             assert_eq!(layout, SoundLayout { hz: 16_000, width: 2, channels: 1 });
             read.extend(octets.as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b)));
@@ -173,7 +173,7 @@ mod tests {
             (SOUND_STOPS, Said::AudioStop),
         ] {
             let fixed = StreamMessage(Private::new(text.as_bytes().to_vec()));
-            let read: Vec<Said> = events(fixed).into_iter().map(Said::from).collect();
+            let read: Vec<Said> = events(&fixed).into_iter().map(Said::from).collect();
             assert_eq!(read, [said]);
         }
     }
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_voice_and_its_speaker_are_named_when_the_configuration_names_them() {
         let text = Arc::new(Private::new(" Hello. ".to_owned()));
-        let of = |voice, speaker| events(Synthesize::new(Arc::clone(&text), voice, speaker).into()).remove(0).data;
+        let of = |voice, speaker| events(&Synthesize::new(Arc::clone(&text), voice, speaker).into()).remove(0).data;
         assert_eq!(Value::Object(of(None, Some("p"))), json!({"text": "Hello."}));
         assert_eq!(
             Value::Object(of(Some("joe"), Some("p"))),

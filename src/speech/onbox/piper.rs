@@ -176,7 +176,7 @@ impl Driver {
             match slice? {
                 Slice::Sound(samples) if samples.is_empty() => {}
                 Slice::Sound(samples) => {
-                    self.deliver(VoiceEvent::Sound { utterance: self.utterance, samples, engine: NAME }).await
+                    self.deliver(VoiceEvent::Sound { utterance: self.utterance, samples, engine: NAME }).await;
                 }
                 Slice::End => return Ok(()),
             }

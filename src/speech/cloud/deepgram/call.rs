@@ -22,7 +22,11 @@ use super::packing::{Packed, Packing};
 use super::query::{Encoding, FINALIZE, KEEP_ALIVE, KEEP_ALIVE_EVERY};
 
 /// What the call wants, in order with its sound.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are frames, fifty a second, which want no allocation"
+)]
 pub(super) enum Command {
     LineAnswered(SampleRate),
     Frame(Frame, Moment),
@@ -71,6 +75,10 @@ pub(super) struct CallEars {
     last_sent: Moment,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are frames, fifty a second, which want no allocation"
+)]
 enum Wake {
     Command(Command),
     CallOver,

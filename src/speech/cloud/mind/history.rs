@@ -60,7 +60,7 @@ fn is_of(heard: &str, sentences: &[&str]) -> bool {
     /// As much as is heard before somebody who knows the question answers it.
     const BEGINNING: usize = 12;
     let beginning = |s: &&str| s.get(..BEGINNING).is_some_and(|b| heard.contains(b));
-    sentences.iter().any(|s| beginning(&s))
+    sentences.iter().any(beginning)
 }
 
 impl Exchange {
