@@ -5,10 +5,11 @@
 if-there = if cargo $(1) --version >/dev/null 2>&1; then $(2); else echo "cargo $(1) is not installed: left out."; fi
 
 # Rings an example business over real SIP and RTP and shows the call and its record.
+# CLOUD=standin: the same call through the cloud's protocols, with a cable pulled half-way.
 demo:
 	@packaging/setup run
-	@cargo build --release --locked
-	@packaging/demo
+	@cargo build --release --locked $(if $(filter standin,$(CLOUD)),--bins --example providers)
+	@packaging/demo $(if $(filter standin,$(CLOUD)),--standin)
 
 # The example business stays up, to be rung from a softphone.
 run:

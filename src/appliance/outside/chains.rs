@@ -163,6 +163,8 @@ enum WhenNear {
     StandBack,
     /// It costs little enough to go on.
     GoOn,
+    /// It is there for that: until then its better twin does the work.
+    StepIn,
 }
 
 type Ears = (EarsChain, Vec<Arc<dyn Transcriber>>);
@@ -203,7 +205,7 @@ impl Builder<'_> {
             let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
             let mut uses = vec![(deepgram, WhenNear::StandBack)];
             if section.uplink == UplinkSound::Auto {
-                uses.push((saving, WhenNear::GoOn));
+                uses.push((saving, WhenNear::StepIn));
             }
             for (config, near) in uses {
                 let needs = Needs { destination: config.destination.clone(), classes: FOR_EARS };
@@ -304,8 +306,9 @@ impl Builder<'_> {
 
 fn budget(door: Door, near: WhenNear) -> BudgetSource {
     Arc::new(move || match door.standing(None) {
+        Standing::Ample if near == WhenNear::StepIn => Budget::Near,
         Standing::Ample => Budget::Ample,
-        Standing::Near if near == WhenNear::GoOn => Budget::Ample,
+        Standing::Near if near != WhenNear::StandBack => Budget::Ample,
         Standing::Near => Budget::Near,
         Standing::Spent => Budget::Spent,
     })
