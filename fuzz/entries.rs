@@ -182,10 +182,10 @@ pub fn deepgram_messages(bytes: &[u8]) {
     let mut assembly = Assembly::of(api, bounds, OtherJudge::Absent);
     let (mut now, mut asked, mut answered) = (Moment::START, 0_u32, 0_u32);
     for (n, text) in datagrams(rest).enumerate() {
-        assembly.sound(now, Duration::from_millis(100));
+        assembly.sound(now, Duration::from_millis(100), now);
         now = now + Duration::from_millis(100);
         if n % 3 == 0 {
-            assembly.turn_began(now);
+            assembly.turn_began(now, now);
         }
         if n % 3 == 1 {
             assembly.decode(RequestId(asked), now);

@@ -580,16 +580,38 @@ async fn ears_that_fall_two_seconds_behind_say_so() {
     let the_box = TheBox::new(&host, Api::V1, &BOTH, set);
     let mut call = the_box.call();
     call.hearing.line_answered(SampleRate::Hz8000);
-    for _ in 0..8 {
-        call.speak(20);
-        // The task of the call takes the sound as it would in real time.
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
+    call.speak(20);
+    // Sound goes on as in a call, for as long as the ears take it.
+    let behind = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        for request in 1.. {
+            ticks.tick().await;
+            call.speak(1);
+            call.hearing.decode(RequestId(request));
+            if let Ok(EarsEvent::Failed { error, .. }) = call.answers.try_recv() {
+                return error;
+            }
         }
-    }
-    call.hearing.decode(RequestId(1));
+        unreachable!("numbers do not end");
+    };
+    let error = tokio::time::timeout(PATIENCE, behind).await.expect("nothing is said of it");
     let within = Duration::from_secs(2);
-    assert_eq!(call.failure(1).await, EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within });
+    assert_eq!(error, EarsError::Stalled { waiting_for: AwaitedWords::Uplink, within });
+}
+
+#[tokio::test]
+async fn ears_that_take_over_within_a_turn_are_told_all_of_it_at_once() {
+    let tasks = TaskTracker::new();
+    let mut provider = Provider::start(&tasks, None).await;
+    let the_box = TheBox::new(&provider.host, Api::V1, &BOTH, |_| {});
+    let mut call = the_box.call();
+    call.hearing.line_answered(SampleRate::Hz8000);
+    call.speak(1400);
+    call.hearing.decode(RequestId(1));
+    provider.opened().await;
+    assert_eq!(provider.sound_until("Finalize").await, 1400 * 160);
+    provider.say(finalized(&["A", "long", "story."], 28_000)).await;
+    assert_eq!(call.words(1).await, "A long story.");
 }
 
 #[tokio::test]

@@ -73,6 +73,14 @@ struct Wanted {
     is_late: bool,
 }
 
+/// How far a turn is surely listened to.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    listened: Duration,
+    /// When that became known.
+    sign_at: Moment,
+}
+
 /// Puts a call's words together. Give it all that happens, in order; after each,
 /// drain [`poll`](Self::poll); wake it at [`deadline`](Self::deadline).
 #[derive(Debug)]
@@ -91,8 +99,8 @@ pub struct Assembly {
     judging: Judging,
     /// What had been sent when each request for final words went out.
     finalizes: VecDeque<Duration>,
-    /// From where on a sign is waited for that the turn is listened to.
-    watched_from: Option<Duration>,
+    /// Where a sign is waited for that the turn is listened to.
+    watch: Option<Watch>,
     /// Of Flux: the turn that its open words belong to.
     flux_turn: Option<u64>,
     /// Of Flux: the open words stand, unless it takes that back.
@@ -119,7 +127,7 @@ impl Assembly {
             wanted: None,
             judging: Judging::new(api, bounds.judgement, others),
             finalizes: VecDeque::new(),
-            watched_from: None,
+            watch: None,
             flux_turn: None,
             is_eager: false,
             sequence: None,
@@ -147,13 +155,14 @@ impl Assembly {
 
     // ---- the call ----------------------------------------------------------
 
-    /// Sound is on its way to the provider; its first sample was heard at `at`.
-    pub fn sound(&mut self, at: Moment, length: Duration) {
+    /// Sound is on its way to the provider; its first sample was heard at `at`,
+    /// which may be long before `now` when a turn is told again to other ears.
+    pub fn sound(&mut self, at: Moment, length: Duration, now: Moment) {
         self.timeline.sound(at, length);
-        let Some(watched_from) = self.watched_from else { return };
-        let listened = self.wording.covered_until().max(watched_from);
-        if self.timeline.end().saturating_sub(listened) > self.bounds.first_partial {
-            let within = self.bounds.first_partial;
+        let Some(watch) = self.watch else { return };
+        let within = self.bounds.first_partial;
+        let unheard = self.timeline.end().saturating_sub(watch.listened);
+        if unheard > within && now.since(watch.sign_at) > within {
             self.fail(EarsError::Stalled { waiting_for: AwaitedWords::FirstPartial, within });
         }
     }
@@ -165,7 +174,7 @@ impl Assembly {
 
     /// A turn begins with the voice at `at`. What was said before it belongs to
     /// the turn before, whose words may still be wanted.
-    pub fn turn_began(&mut self, at: Moment) {
+    pub fn turn_began(&mut self, at: Moment, now: Moment) {
         let voice = self.timeline.offset(at);
         let quiet = voice.saturating_sub(self.last_voice_end);
         let from = voice.saturating_sub(PRE_ROLL.min(quiet / 2)).max(self.told_until);
@@ -176,7 +185,7 @@ impl Assembly {
         }
         self.turn = Turn { from, until: None };
         self.judging.stop();
-        self.watched_from = Some(voice);
+        self.watch = Some(Watch { listened: voice, sign_at: now });
     }
 
     /// The words of the turn so far are wanted. A newer request replaces an
@@ -213,7 +222,7 @@ impl Assembly {
     pub fn abandon(&mut self) {
         self.wanted = None;
         self.judging.stop();
-        self.watched_from = None;
+        self.watch = None;
     }
 
     /// The other judge has answered.
@@ -247,7 +256,7 @@ impl Assembly {
             self.tell(EarsEvent::Failed { request: wanted.request, error: error.clone() });
         }
         self.failed = Some(error);
-        self.watched_from = None;
+        self.watch = None;
         self.steps.push_back(Step::Close);
     }
 
@@ -321,7 +330,7 @@ impl Assembly {
         } else {
             self.wording.hear(words, span);
         }
-        self.listened();
+        self.listened(now);
         // A piece that we cut off ourselves says nothing of silence.
         let told = self.judging.piece(span.end, has_words, speech_final && !from_finalize);
         self.tell_judgement(told);
@@ -343,7 +352,7 @@ impl Assembly {
 
     /// A second without a word, however noisy: the words that there are stand.
     fn utterance_end(&mut self, now: Moment) {
-        self.listened();
+        self.listened(now);
         let told = self.judging.utterance_end();
         self.tell_judgement(told);
         self.tell_if_covered(Duration::ZERO, now);
@@ -370,7 +379,7 @@ impl Assembly {
             TurnEvent::StartOfTurn | TurnEvent::TurnResumed | TurnEvent::EndOfTurn => self.is_eager = false,
             TurnEvent::Update | TurnEvent::Unknown => {}
         }
-        self.listened();
+        self.listened(now);
         let told = self.judging.turn(event, span.end, confidence);
         self.tell_judgement(told);
         self.tell_if_settled(now);
@@ -384,10 +393,11 @@ impl Assembly {
         span
     }
 
-    /// There is a sign that the turn is listened to.
-    fn listened(&mut self) {
-        if self.watched_from.is_some_and(|from| self.wording.covered_until() > from) {
-            self.watched_from = Some(self.wording.covered_until());
+    /// Perhaps there is a sign that the turn is listened to.
+    fn listened(&mut self, now: Moment) {
+        let until = self.wording.covered_until();
+        if let Some(watch) = self.watch.as_mut().filter(|watch| until > watch.listened) {
+            *watch = Watch { listened: until, sign_at: now };
         }
     }
 
@@ -396,7 +406,8 @@ impl Assembly {
     /// Whether what was listened to `until` has the voice of the pause in it, and
     /// so much of the silence after it.
     fn covers(&self, until: Duration, silence: Duration) -> bool {
-        self.wanted.is_some_and(|w| until + SHORT_BY >= w.voice_end + silence)
+        // Who has listened to nothing has not heard nothing.
+        !until.is_zero() && self.wanted.is_some_and(|w| until + SHORT_BY >= w.voice_end + silence)
     }
 
     /// Tells the words if they will not change, or most likely not.
@@ -431,7 +442,7 @@ impl Assembly {
         let passage = self.wording.passage(wanted.turn.from, until);
         self.told_until = self.told_until.max(passage.until.unwrap_or_default());
         if wanted.turn.until.is_none() {
-            self.watched_from = None;
+            self.watch = None;
         }
         self.tell(EarsEvent::Heard(Heard {
             request: wanted.request,

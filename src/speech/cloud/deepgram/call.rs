@@ -172,7 +172,7 @@ impl CallEars {
         match command {
             Command::LineAnswered(rate) => self.line_answered(rate),
             Command::Frame(frame, at) => self.frame(&frame, at),
-            Command::TurnBegan(at) => self.assembly.turn_began(at),
+            Command::TurnBegan(at) => self.assembly.turn_began(at, now),
             Command::Decode(request) => {
                 // The end of the sound must not wait for a message to fill.
                 self.flush();
@@ -252,16 +252,17 @@ impl CallEars {
 
     fn send_sound(&mut self, Packed { octets, at, length }: Packed) {
         if self.send(Outgoing::Sound { octets, length }) {
-            self.assembly.sound(at, length);
+            self.assembly.sound(at, length, (self.parts.now)());
         }
     }
 
     /// Gives a message to the link. Without room the uplink is too far behind.
     fn send(&mut self, message: Outgoing) -> bool {
-        let Some(link) = &self.link else { return false };
-        match link.send(message) {
+        let Some(link) = &mut self.link else { return false };
+        let now = (self.parts.now)();
+        match link.send(message, now) {
             Ok(()) => {
-                self.last_sent = (self.parts.now)();
+                self.last_sent = now;
                 true
             }
             Err(Unsent::Behind) => {

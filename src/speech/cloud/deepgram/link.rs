@@ -1,8 +1,10 @@
 //! One stream to the provider: opened, written, read and closed. It knows of no
 //! turn and no word; what it is given it sends, each piece cleared as it goes.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -12,18 +14,22 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::egress::{Door, Incoming, SendError, Usage, WebSocketReceiver, WebSocketSender};
 use crate::residency::{DataClass, Refused, Verdict};
 use crate::speech::{AwaitedWords, CallSetting, EarsError};
+use crate::terms::Moment;
 
 use super::config::{Bounds, DeepgramConfig};
 use super::message::{BadMessage, Message};
 use super::query::{CLOSE_STREAM, Encoding, ListenOpening, SoundMessage};
 
-/// So much sound may wait on the way out. When it does, what the provider says is
-/// of no more use to anybody.
+/// A message that waits longer than this to be sent: what the provider says then
+/// is of no more use to anybody.
 pub(super) const BEHIND_MAX: Duration = Duration::from_secs(2);
 
-/// Places beside it for words of the protocol and for the short messages of
-/// pauses: a caller makes some three pauses in two seconds at most.
-const SHORT_MESSAGES: u128 = 6;
+/// So much sound may wait on the way out: the longest turn, which ears that take
+/// over within it are told at once, and what comes meanwhile.
+const WAITING_MAX: Duration = Duration::from_secs(32);
+
+/// Places beside it for words of the protocol and for the short messages of pauses.
+const SHORT_MESSAGES: u128 = 16;
 
 /// Messages on their way in; some four come in a second. A provider that floods
 /// us waits for its own socket.
@@ -76,6 +82,10 @@ pub(super) enum LinkError {
 /// The near end of a stream. Dropping it says goodbye to the provider.
 pub(super) struct Link {
     outgoing: mpsc::Sender<Outgoing>,
+    /// When each message was given that had not left then, the oldest first.
+    waiting: VecDeque<Moment>,
+    /// Messages that have left since the near end looked last.
+    left: Arc<AtomicUsize>,
     events: mpsc::Receiver<LinkEvent>,
 }
 
@@ -87,6 +97,7 @@ pub(super) struct FarEnd {
     door: Door,
     setting: CallSetting,
     encoding: Encoding,
+    left: Arc<AtomicUsize>,
     /// Sound that was sent and not yet told to the budget.
     unpaid: Duration,
 }
@@ -99,16 +110,24 @@ pub(super) fn link(
     encoding: Encoding,
     message: Duration,
 ) -> (Link, FarEnd) {
-    let room = BEHIND_MAX.as_millis() / message.as_millis().max(1) + SHORT_MESSAGES;
+    let room = WAITING_MAX.as_millis() / message.as_millis().max(1) + SHORT_MESSAGES;
     let (outgoing, to_send) = mpsc::channel(usize::try_from(room).unwrap_or(1));
     let (tell, events) = mpsc::channel(INCOMING);
-    let far = FarEnd { outgoing: to_send, events: tell, config, door, setting, encoding, unpaid: Duration::ZERO };
-    (Link { outgoing, events }, far)
+    let left = Arc::new(AtomicUsize::new(0));
+    let near = Link { outgoing, waiting: VecDeque::new(), left: Arc::clone(&left), events };
+    let far = FarEnd { outgoing: to_send, events: tell, config, door, setting, encoding, left, unpaid: Duration::ZERO };
+    (near, far)
 }
 
 impl Link {
     /// Gives a message to be sent.
-    pub(super) fn send(&self, message: Outgoing) -> Result<(), Unsent> {
+    pub(super) fn send(&mut self, message: Outgoing, now: Moment) -> Result<(), Unsent> {
+        let left = self.left.swap(0, Ordering::Relaxed).min(self.waiting.len());
+        self.waiting.drain(..left);
+        if self.waiting.front().is_some_and(|given| now.since(*given) > BEHIND_MAX) {
+            return Err(Unsent::Behind);
+        }
+        self.waiting.push_back(now);
         self.outgoing.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => Unsent::Behind,
             TrySendError::Closed(_) => Unsent::Lost,
@@ -124,7 +143,7 @@ impl Link {
 /// Why a message was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Unsent {
-    /// There is no room for it.
+    /// There is no room for it, or what was given before waits for too long.
     Behind,
     /// The stream is no more; its last event says why.
     Lost,
@@ -168,7 +187,9 @@ impl FarEnd {
     async fn write(&mut self, mut sender: WebSocketSender) -> Written {
         while let Some(message) = self.outgoing.recv().await.filter(|_| self.outgoing.sender_strong_count() > 0) {
             match tokio::time::timeout(SEND_WITHIN, self.send(&mut sender, message)).await {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => {
+                    self.left.fetch_add(1, Ordering::Relaxed);
+                }
                 Ok(Err(refused @ LinkError::Refused(_))) => {
                     sender.close().await;
                     return Written::Failed(refused);

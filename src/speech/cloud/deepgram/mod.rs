@@ -35,8 +35,9 @@ use crate::speech::{CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
 use crate::terms::{Moment, RequestId};
 
 /// Frames on their way to the call's task, which does nothing but pass them on:
-/// two seconds. A task that is further behind is starved of its processor.
-const FRAMES: usize = 100;
+/// half a minute, because ears that take over within a turn are told all of it at
+/// once.
+const FRAMES: usize = 1500;
 
 /// Places beside them for what the call wants, of which no more than three come
 /// in one tick.
