@@ -482,9 +482,10 @@ fn a_gap_in_the_sequence_is_counted_and_an_old_message_passed_over() {
 fn a_provider_that_gives_no_sign_of_listening_is_given_up() {
     for api in [Api::V1, Api::Flux] {
         let mut call = Stream::of(api, OtherJudge::Absent);
-        call.sound_until(1000).turn_began(900).sound_until(3900);
+        // Its time counts from when the stream was told of the turn.
+        call.sound_until(1000).turn_began(900).sound_until(4020);
         assert_eq!(call.closes, 0);
-        call.sound_until(3920);
+        call.sound_until(4040);
         assert_eq!(call.closes, 1);
         call.pause(1);
         let within = Bounds::default().first_partial;
