@@ -97,7 +97,8 @@ fn questions_as_the_ears_wrote_them_down_are_answered_and_strangers_are_refused(
     let index = KnowledgeIndex::new(base(), Some(embedder.embed_all(&passages).unwrap()));
     let now = datetime(2026, 11, 23, 9, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).unwrap();
     let all: toml::Table = include_str!("knowledge/heard.toml").parse().unwrap();
-    for set in ["questions", "judge_set"] {
+    // The second was kept apart while the first was tuned on.
+    for (set, least) in [("questions", 45), ("judge_set", 41)] {
         let of_set = all["question"].as_array().unwrap().iter().filter(|q| q["set"].as_str() == Some(set));
         let text = toml::to_string(&toml::Table::from_iter([(
             "question".to_owned(),
@@ -112,7 +113,7 @@ fn questions_as_the_ears_wrote_them_down_are_answered_and_strangers_are_refused(
             .map(|exam| exam.words.as_str())
             .collect();
         let marks = examine(&index, &exams, &now);
-        assert!(marks.right + marks.right_if_confirmed >= 41, "{marks:?} {missed:#?}");
+        assert!(marks.right + marks.right_if_confirmed >= least, "{marks:?} {missed:#?}");
         assert!(marks.wrong <= 1, "{marks:?}");
         assert!(marks.refused >= 18 && marks.answered_out_of_scope == 0, "{marks:?} {missed:#?}");
     }
