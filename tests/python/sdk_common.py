@@ -7,6 +7,7 @@ content with everything; what it was not content with stands in the traceback.
 
 import array
 import difflib
+import faulthandler
 import json
 import os
 import re
@@ -17,6 +18,9 @@ import wave
 
 # Longer than anything takes here, even on a machine that does much else.
 PATIENCE_S = 120
+
+# A client that waits for ever says where: half of what a test may take.
+SCRIPT_S = 300
 
 
 class Ports:
@@ -115,6 +119,7 @@ def raises(kind, act):
 def run(checks):
     """Runs every check, and says which failed."""
     assert os.environ.get("SSL_CERT_FILE"), "the stand-ins' authority is not trusted"
+    faulthandler.dump_traceback_later(SCRIPT_S, exit=True)
     failed = 0
     for check in checks:
         try:

@@ -134,6 +134,8 @@ impl PiperVoice {
         let work = async move {
             let cancelled = driver.cancel.clone();
             tokio::select! {
+                // First, because a slice that was left out for it looks like a failed worker.
+                biased;
                 () = cancelled.cancelled() => {}
                 () = driver.drive(parts, request, plan) => {}
             }
