@@ -457,11 +457,16 @@ impl EarsPuppet {
 struct Ears {
     name: &'static str,
     puppet: Arc<EarsPuppet>,
+    judges_by_words: bool,
 }
 
 impl Transcriber for Ears {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn judges_by_words(&self) -> bool {
+        self.judges_by_words
     }
 
     fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
@@ -514,9 +519,15 @@ struct ThreeEars {
 
 impl ThreeEars {
     fn new() -> Self {
+        Self::whose_first(false)
+    }
+
+    /// Three ears, the first of which may judge turns by their words.
+    fn whose_first(judges_by_words: bool) -> Self {
         let (time, [cloud, lan, own]) = (Time::new(), [(); 3].map(|()| Arc::new(EarsPuppet::default())));
         let ears = |name, puppet: &Arc<EarsPuppet>| -> Arc<dyn Transcriber> {
-            Arc::new(Ears { name, puppet: Arc::clone(puppet) })
+            let judges_by_words = judges_by_words && name == "cloud-ears";
+            Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by_words })
         };
         let stage = EngineStage::Ears;
         let better = vec![
@@ -611,6 +622,31 @@ async fn the_boxs_own_ears_take_over_without_a_replay_and_alone_judge_the_turn()
     hearing.turn_began(ears.time.now());
     hearing.decode(RequestId(2));
     assert_eq!(ears.own.told().last().unwrap(), "decode 2");
+}
+
+#[tokio::test]
+async fn who_has_heard_the_words_judges_the_turn_before_who_heard_its_melody() {
+    let ears = ThreeEars::whose_first(true);
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.judge(RequestId(1));
+    assert!(ears.cloud.told().contains(&"judge 1".to_owned()) && ears.own.told().contains(&"judge 1".to_owned()));
+    let verdict = |request, probability| EarsEvent::TurnOver { request: RequestId(request), probability };
+    // Who is quicker is believed until the other has spoken.
+    ears.own.says(verdict(1, 0.9)).await;
+    ears.cloud.says(verdict(1, 0.2)).await;
+    ears.own.says(verdict(1, 0.8)).await;
+    let mut said = || match heard.try_recv() {
+        Ok(EarsEvent::TurnOver { probability, .. }) => Some(probability),
+        Ok(other) => panic!("{other:?}"),
+        Err(_) => None,
+    };
+    assert_eq!((said(), said(), said()), (Some(0.9), Some(0.2), None));
+    // Of the next pause it has said nothing yet.
+    hearing.judge(RequestId(2));
+    ears.own.says(verdict(2, 0.7)).await;
+    assert_eq!(said(), Some(0.7));
 }
 
 #[tokio::test]

@@ -9,10 +9,12 @@ use std::time::Duration;
 /// up to this long ago.
 pub const PAUSE_REPORTED_AFTER: Duration = Duration::from_millis(200);
 
-/// A sound over the box's voice that is this long pauses it. With the next tick
-/// of the media clock (20 ms) and a packet's way, silence reaches the caller
-/// within 200 ms of the first voiced sample.
-pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(120);
+/// A sound over the box's voice that is this long pauses it: no longer than what
+/// the voice activity detector takes to be sure. A frame and a packet's way to
+/// the box, two ticks of the media clock and the way back are some 80 to 110 ms
+/// more, and silence reaches the caller within 200 ms of the first voiced sample.
+/// What was a cough resumes the sentence.
+pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(80);
 
 /// After so many false interruptions of one utterance the line is noisy, and
 /// only a longer sound pauses it: a sentence in pieces is no answer. The end of
@@ -64,8 +66,8 @@ pub(crate) const BREAK_INS_MAX: u8 = 3;
 pub(crate) const KEYS_OVER_AFTER: Duration = Duration::from_secs(3);
 
 /// A frame of 20 ms says little about echo, so a measurement that follows
-/// another at once moves the likelihood by a quarter of the way: five frames,
-/// less than what it takes to interrupt, turn a sure echo into a sure caller.
+/// another at once moves the likelihood by a quarter of the way: three frames,
+/// less than what it takes to interrupt, make a likely caller of a sure echo.
 pub(crate) const ECHO_WEIGHT: f32 = 0.25;
 
 /// A measurement older than this has nothing to do with the sound of now.

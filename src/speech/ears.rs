@@ -15,6 +15,12 @@ pub trait Transcriber: Send + Sync {
     /// The name in records: `whisper-onbox`.
     fn name(&self) -> &'static str;
 
+    /// Whether these ears judge a turn by its words, as Flux does: their word
+    /// then stands before that of ears which judge by its melody.
+    fn judges_by_words(&self) -> bool {
+        false
+    }
+
     /// Opens the ears for one call. Answers go to `answers` (bounded to 16: a
     /// call has at most one decode and one judgement in flight).
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing>;

@@ -209,9 +209,9 @@ impl Builder<'_> {
             }
             for (config, near) in uses {
                 let needs = Needs { destination: config.destination.clone(), classes: FOR_EARS };
-                let judge = Some(Arc::clone(&own.ears));
                 let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
-                let ears = DeepgramEars::new(config, self.door(), judge, tasks, own.runtime.clone(), now);
+                // The chain has the box's own ears judge: no second ones are opened for it.
+                let ears = DeepgramEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
                 let ears: Arc<dyn Transcriber> = Arc::new(ears);
                 all.push(Arc::clone(&ears));
                 let name = ears.name();
@@ -221,10 +221,9 @@ impl Builder<'_> {
         if let Some(section) = &config.wyoming_ears {
             let (id, host) = self.on_site("wyoming_ears", section)?;
             let needs = Needs { destination: id.clone(), classes: FOR_EARS };
-            let judge = Some(Arc::clone(&own.ears));
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
             let config = WyomingEarsConfig::new(id, host);
-            let ears = WyomingEars::new(config, self.door(), judge, tasks, own.runtime.clone(), now);
+            let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
             all.push(Arc::clone(&ears));
             let name = ears.name();

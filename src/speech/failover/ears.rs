@@ -27,8 +27,9 @@ const KEPT: usize = 1500;
 const PRE_ROLL: Duration = Duration::from_millis(300);
 
 /// Ears in an order; the box's own are the last. They hear every turn, so that
-/// they can take over within it, and they alone judge whether it is over; their
-/// words are wanted only when the others fail.
+/// they can take over within it, and judge whether it is over; their words are
+/// wanted only when the others fail. The judgement of ears that go by the words
+/// stands before theirs.
 pub struct EarsChain {
     chain: Arc<Chain<dyn Transcriber>>,
     works: Works,
@@ -66,6 +67,7 @@ impl Transcriber for EarsChain {
             turn: None,
             sound: VecDeque::new(),
             asked: None,
+            judged_by_words: None,
             probe: None,
         };
         let now = (self.works.now)();
@@ -103,10 +105,7 @@ impl Hearing for CallEars {
     }
 
     fn judge(&mut self, request: RequestId) {
-        self.0.at(|desk, _| {
-            let last = desk.roster.last();
-            desk.open_ears(last).judge(request);
-        });
+        self.0.at(|desk, _| desk.judge(request));
     }
 
     fn abandon(&mut self) {
@@ -141,6 +140,8 @@ struct EarsDesk {
     turn: Option<Turn>,
     sound: VecDeque<(Frame, Moment)>,
     asked: Option<(RequestId, Relay)>,
+    /// The pause of which ears that go by the words have said something.
+    judged_by_words: Option<RequestId>,
     probe: Option<Probe>,
 }
 
@@ -263,6 +264,28 @@ impl EarsDesk {
         }
     }
 
+    fn judges_by_words(&self, engine: usize) -> bool {
+        engine != self.roster.last() && self.chain.link(engine).engine.judges_by_words()
+    }
+
+    fn judge(&mut self, request: RequestId) {
+        self.open_ears(self.roster.last()).judge(request);
+        if self.judges_by_words(self.current) {
+            self.open_ears(self.current).judge(request);
+        }
+    }
+
+    /// A pause was judged. A later word takes the place of an earlier one, but
+    /// never that of who knows the melody the place of who knows the words.
+    fn judged(&mut self, engine: usize, request: RequestId, event: EarsEvent) {
+        if engine == self.current && self.judges_by_words(engine) {
+            self.judged_by_words = Some(request);
+            self.tell(event);
+        } else if engine == self.roster.last() && self.judged_by_words != Some(request) {
+            self.tell(event);
+        }
+    }
+
     fn abandon_current(&mut self) {
         if let Some(hearing) = &mut self.ears[self.current] {
             hearing.abandon();
@@ -359,11 +382,10 @@ impl Desk for EarsDesk {
             return;
         }
         let (request, said) = match &event {
+            EarsEvent::TurnOver { request, .. } => return self.judged(engine, *request, event),
             EarsEvent::Heard(heard) => (heard.request, Said::Whole),
             EarsEvent::Failed { request, error } => (*request, Said::Failed(error.into())),
-            EarsEvent::TurnOver { .. } if engine == self.roster.last() => return self.tell(event),
-            // Only the box's own ears are asked to judge.
-            EarsEvent::TurnOver { .. } | EarsEvent::Left(_) => return,
+            EarsEvent::Left(_) => return,
         };
         let Some((_, relay)) = self.asked.as_mut().filter(|(asked, _)| *asked == request) else { return };
         let next = relay.said(engine, said, now);

@@ -95,6 +95,10 @@ impl Transcriber for DeepgramEars {
         self.config.api.engine()
     }
 
+    fn judges_by_words(&self) -> bool {
+        self.config.api == Api::Flux
+    }
+
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
         let (commands, to_do) = mpsc::channel(FRAMES + WISHES);
         let (judge, judgements) = self.judge.as_ref().map_or((None, None), |judge| {
