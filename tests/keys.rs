@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, Ears, Engines, Input, Output};
+use milu::call::{Call, CallFacts, Ears, Engines, Input, Output, Texts};
 use milu::knowledge::{KeypadMenu, MenuChoice, Spoken};
 use milu::terms::{CallId, LineId, Moment, Private, UtteranceId};
 
@@ -19,6 +19,7 @@ fn facts() -> CallFacts {
         greeting: "Good day.".to_owned(),
         country_code: "234".to_owned(),
         recorded: Recorded::No,
+        texts: Texts::Impossible,
         ears: Ears::Listening,
         engines: Engines { transcriber: None, responder: None, synthesizer: None },
         menu: KeypadMenu {

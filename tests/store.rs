@@ -20,7 +20,8 @@ use milu::call::{
 use milu::media::SampleRate;
 use milu::store::journal::{Entry, Kind};
 use milu::store::{
-    CallHeader, Clock, Keyring, Leg, OpenError, ReadError, RenderingKey, Rendition, SecondHearing, Vault, Waiting,
+    CallHeader, Clock, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError, RenderingKey, Rendition,
+    SecondHearing, TextEnd, Vault, Waiting,
 };
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private};
 
@@ -451,4 +452,52 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
         let bytes = fs::read(&path).unwrap();
         assert!(!bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()), "{}", path.display());
     }
+}
+
+#[tokio::test]
+async fn a_promised_text_message_waits_through_a_restart_and_is_forgotten_once_it_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = OutgoingText {
+        call: Some(call(1)),
+        to: PhoneNumber::parse(NUMBER, "234").unwrap(),
+        text: Private::new("Sunrise Family Clinic: 14 Akinwunmi Street".to_owned()),
+    };
+    {
+        let vault = open(dir.path()).await;
+        vault.begin_call(&header(1)).await.unwrap();
+        vault.texts().enqueue(&text, at(10)).await.unwrap().expect("there is room");
+        vault.close().await;
+    }
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.texts().next_due(at(9)).await.unwrap(), None, "it is not due yet");
+    let waiting = vault.texts().next_due(at(10)).await.unwrap().expect("it waits");
+    assert_eq!((&waiting.text, waiting.tries), (&text, 0));
+    vault.texts().postpone(waiting.id, at(60)).await.unwrap();
+    assert_eq!(vault.texts().next_due(at(59)).await.unwrap(), None, "it is due later");
+    let again = vault.texts().next_due(at(60)).await.unwrap().expect("it waits");
+    assert_eq!(again.tries, 1);
+    vault.texts().settle(again.id, TextEnd::Sent { at: at(61) }).await.unwrap();
+    assert_eq!(vault.texts().waiting_count().await.unwrap(), 0);
+    assert_eq!(vault.texts().sent_since(at(61)).await.unwrap(), 1);
+    assert_eq!(vault.texts().sent_since(at(62)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn text_messages_that_came_are_kept_newest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = |n: i64| KeptText {
+        line: LineId::parse("sim").unwrap(),
+        from: Private::new(NUMBER.to_owned()),
+        text: Private::new(format!("text {n}")),
+        received_at: at(n),
+    };
+    {
+        let vault = open(dir.path()).await;
+        for n in 1..=3 {
+            vault.texts().keep(&kept(n)).await.unwrap();
+        }
+        vault.close().await;
+    }
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.texts().received(2).await.unwrap(), [kept(3), kept(2)]);
 }

@@ -55,6 +55,7 @@ pub fn ask_knowledge(
         Finding::Maybe { question, .. } => ("maybe", Some(question)),
         Finding::Courtesy(spoken) => ("courtesy", Some(spoken)),
         Finding::Unknown => ("unknown", None),
+        Finding::TextMe(written) => ("text-message", written.map(|written| written.aloud)),
         Finding::Person { .. } => ("person", None),
         Finding::LeaveMessage => ("leave-message", None),
         Finding::Repeat { .. } => ("repeat", None),

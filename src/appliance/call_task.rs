@@ -10,6 +10,7 @@ use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speaker, Speech,
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
+use crate::speech::cloud::mind::{NotSent, TextSender};
 use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
@@ -40,6 +41,8 @@ pub struct CallTask {
     pub synthesizer: Arc<dyn Synthesizer>,
     pub setting: CallSetting,
     pub renderings: Arc<Renderings>,
+    /// None when no line sends text messages.
+    pub texts: Option<Arc<dyn TextSender>>,
     /// None when nothing of the call can be kept: the disk is full or broken.
     pub memory: Option<CallMemory>,
     pub offered_at: Moment,
@@ -272,6 +275,7 @@ impl Running {
             Output::PauseMouth => self.task.leg.mouth.pause(),
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
+            Output::SendText { text } => self.send_text(&text),
             Output::TurnDone(turn) => self.turn_done(&turn),
             Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
                 unreachable!("taken by carry_out")
@@ -298,6 +302,13 @@ impl Running {
             self.task.thinking.said(&turn.text);
         }
         self.task.watch.turn(self.task.id, turn);
+    }
+
+    fn send_text(&self, text: &Private<String>) {
+        let sent = self.task.texts.as_ref().map_or(Err(NotSent::NoLine), |texts| texts.send(self.task.id, text));
+        if let Err(error) = sent {
+            tracing::error!(call = %self.task.id, %error, "a caller was promised a text message that cannot be sent");
+        }
     }
 
     fn ask(&mut self, request: RequestId, words: &Private<String>) {
@@ -356,6 +367,7 @@ fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {
         JournalKind::MessageTaken(message) => {
             Entry { at_ms, kind: Kind::MessageTaken, words: Some(message.text.clone()) }
         }
+        JournalKind::TextPromised(text) => Entry { at_ms, kind: Kind::TextPromised, words: Some(text.clone()) },
         JournalKind::Ended(_) => Entry::plain(at_ms, Kind::Ended),
     }
 }

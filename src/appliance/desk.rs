@@ -9,11 +9,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::mpsc;
 
 use crate::call::phrases::Recorded;
-use crate::call::{Call, CallFacts, Ears, Engines};
+use crate::call::{Call, CallFacts, Ears, Engines, Texts};
 use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
 use crate::residency::CallGate;
+use crate::speech::cloud::mind::TextSender;
 use crate::speech::{CallSetting, Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{CallHeader, CallMemory, Vault};
 use crate::terms::{CallId, EndCause};
@@ -38,6 +39,8 @@ pub struct Desk {
     pub responder: Arc<dyn Responder>,
     pub synthesizer: Arc<dyn Synthesizer>,
     pub renderings: Arc<Renderings>,
+    /// None when no line sends text messages.
+    pub texts: Option<Arc<dyn TextSender>>,
     pub second_hearing: Option<Arc<SecondHearings>>,
     /// None on a box that sends nothing.
     pub outside: Option<Outside>,
@@ -165,6 +168,7 @@ impl Desk {
             greeting: self.business.greeting.clone(),
             country_code: self.business.country_code.clone(),
             recorded: self.business.recorded,
+            texts: if self.texts.is_some() && offer.from.is_some() { Texts::Possible } else { Texts::Impossible },
             ears: if heard { Ears::Listening } else { Ears::KeypadOnly },
             engines: Engines {
                 transcriber: Some(self.transcriber.name().to_owned()),
@@ -192,6 +196,7 @@ impl Desk {
             synthesizer: self.synthesizer.clone(),
             setting,
             renderings: self.renderings.clone(),
+            texts: self.texts.clone(),
             memory,
             offered_at,
             time_zone: self.business.time_zone.clone(),

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::call::Input;
 use crate::conversation::Overlap;
 use crate::line::EarFrame;
-use crate::media::{Conversion, EchoGuard, Frame, Level, Resampler, SampleRate, VoiceActivity, VoiceFact};
+use crate::media::{Attention, Conversion, EchoGuard, Frame, Level, Resampler, SampleRate, VoiceActivity, VoiceFact};
 use crate::speech::Hearing;
 
 /// Frames that were sent and whose counterpart has not been heard yet. The media
@@ -68,6 +68,8 @@ impl EarPath {
             None => heard,
         };
         hearing.frame(&wide, ear.at);
+        let attention = if overlap.is_some() { Attention::Keen } else { Attention::Usual };
+        self.voice.attend(attention);
         let fact = self.voice.hear(&wide, ear.at).map(|fact| match fact {
             VoiceFact::Started { at } => Input::SpeechStarted { at },
             VoiceFact::Paused { at } => Input::SpeechPaused { at },

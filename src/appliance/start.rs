@@ -166,6 +166,7 @@ impl Appliance {
         let sentences = opening.into_iter().chain(warm_up::rest(mind.index().base())).collect();
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let desk = Desk {
+            texts: None,
             business,
             transcriber: spoken.ears,
             responder: spoken.mind,

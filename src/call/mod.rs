@@ -15,7 +15,7 @@ mod timers;
 mod trust;
 
 pub use input::Input;
-pub use machine::{Call, CallFacts, Ears};
+pub use machine::{Call, CallFacts, Ears, Texts};
 pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,

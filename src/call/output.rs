@@ -48,6 +48,11 @@ pub enum Output {
     /// Stop speaking and forget what is queued.
     SilenceMouth,
 
+    /// Send the caller a text message. Whoever sends it keeps it until it is sent.
+    SendText {
+        text: Private<String>,
+    },
+
     /// A turn is complete; for those who watch the call.
     TurnDone(super::Turn),
     /// The last output of a call.
@@ -76,5 +81,7 @@ pub enum JournalKind {
     RecordingStarted,
     /// The caller left a message; it must survive a power cut.
     MessageTaken(super::Message),
+    /// The caller was promised this text message.
+    TextPromised(Private<String>),
     Ended(EndCause),
 }

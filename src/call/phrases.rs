@@ -23,6 +23,10 @@ pub const TOO_LONG: &str = "Sorry to interrupt you. Please tell me in one short 
 pub const CANNOT_FOLLOW: &str = "I am sorry, I cannot follow you. Please ring again. Goodbye.";
 pub const OWN_FAULT: &str = "I am sorry, something went wrong on my side. Shall I take a message instead?";
 pub const BROKE_OFF: &str = "I am sorry, I cannot say more about that just now. Shall I take a message?";
+pub const TEXT_COMES: &str =
+    "I am sending it as a text message to the number that you are calling from. Is there anything else?";
+pub const TEXT_WHAT: &str = "What would you like me to send you? Our address, for example?";
+pub const NO_TEXT: &str = "I cannot send a text message to your number, but I can tell you.";
 pub const BUSY: &str = "All our lines are very busy, so I can only use your keypad just now.";
 
 pub const ASK_NAME: &str = "I will take a message. May I have your name, please?";
@@ -57,6 +61,8 @@ pub const FIXED: &[&str] = &[
     CANNOT_FOLLOW,
     OWN_FAULT,
     BROKE_OFF,
+    TEXT_COMES,
+    TEXT_WHAT,
     BUSY,
     ASK_NAME,
     ASK_NUMBER,

@@ -52,6 +52,9 @@ pub(super) struct Saying {
     pub(super) responder: Option<&'static str>,
     /// The engine that made its sound; none for sound that was kept ready.
     pub(super) synthesizer: Option<&'static str>,
+    /// A text message that this sentence promises: sent once it sounds, because
+    /// until then the caller may go on and want something else.
+    pub(super) promises: Option<Private<String>>,
     pub(super) what: What,
     /// One sentence of several: all of them are one turn.
     pub(super) part: Part,
@@ -98,6 +101,7 @@ impl Saying {
             answers: None,
             responder: None,
             synthesizer: None,
+            promises: None,
             what,
             part,
         }

@@ -14,7 +14,7 @@ pub const PAUSE_REPORTED_AFTER: Duration = Duration::from_millis(200);
 /// the box, two ticks of the media clock and the way back are some 80 to 110 ms
 /// more, and silence reaches the caller within 200 ms of the first voiced sample.
 /// What was a cough resumes the sentence.
-pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(80);
+pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(60);
 
 /// After so many false interruptions of one utterance the line is noisy, and
 /// only a longer sound pauses it: a sentence in pieces is no answer. The end of

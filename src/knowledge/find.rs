@@ -8,14 +8,16 @@ use jiff::civil::DateTime;
 use super::bm25::{Document, Lexicon};
 use super::clauses;
 use super::file::KnowledgeBase;
-use super::finding::{Finding, Spoken};
+use super::finding::{Finding, Spoken, Written};
 use super::intent::{self, Intent};
 use super::say::{HoursQuestion, say_hours};
 use super::sounds_like::{Mended, PutIn, SoundsLike};
 use super::spoken::as_spoken;
+use super::text_me;
 use super::topic::{Topic, sentences};
 use super::when::{Understood, When, understand};
 use super::words::{content_stems, is_stop_word, stem, tokens};
+use crate::terms::Private;
 
 /// What a call has been about, for "and on Sunday?" and "how much is it?".
 ///
@@ -126,7 +128,12 @@ impl KnowledgeIndex {
     /// clauses of it, and what may have been said instead. None if no embedding is needed, which spares the
     /// embedder's time.
     pub fn texts_to_embed(&self, words: &str) -> Vec<String> {
-        match intent::read(&tokens(words), &self.base) {
+        let all = tokens(words);
+        // What is wanted as a text message is looked up like a question for it.
+        if let Some(subject) = text_me::wanted(&all) {
+            return if subject.is_empty() { Vec::new() } else { self.texts_to_embed(&subject.join(" ")) };
+        }
+        match intent::read(&all, &self.base) {
             Intent::Settled(_) => Vec::new(),
             Intent::Question(question) => {
                 let mut texts = clauses::texts(words, &question);
@@ -140,8 +147,11 @@ impl KnowledgeIndex {
     /// the unit-length embeddings of [`Self::texts_to_embed`], in that order;
     /// without them words alone decide.
     pub fn find(&self, words: &str, vectors: &[Vec<f32>], memory: &Recollection, now: &ZonedDateTime) -> Found {
-        let now = self.base.hours.local(now);
         let all = tokens(words);
+        if let Some(subject) = text_me::wanted(&all) {
+            return self.text_message(&subject, vectors, memory, now);
+        }
+        let now = self.base.hours.local(now);
         let question = match intent::read(&all, &self.base) {
             Intent::Settled(finding) => return Found { finding, memory: memory.clone(), score: 1.0 },
             Intent::Question(words) => Question::new(words, now, &self.base),
@@ -164,6 +174,31 @@ impl KnowledgeIndex {
             Some(perhaps) if perhaps.score > found.score + MENDED_BY => perhaps,
             _ => found,
         }
+    }
+
+    /// What is wanted as a text message: what these words ask for, or without
+    /// words what was spoken of last.
+    fn text_message(
+        &self,
+        subject: &[String],
+        vectors: &[Vec<f32>],
+        memory: &Recollection,
+        now: &ZonedDateTime,
+    ) -> Found {
+        let found = if subject.is_empty() {
+            let Some(topic) = memory.topic else {
+                return Found { finding: Finding::TextMe(None), memory: memory.clone(), score: 1.0 };
+            };
+            self.answer_topic(topic, memory, now)
+        } else {
+            self.find(&subject.join(" "), vectors, memory, now)
+        };
+        let Finding::Answer(aloud) = found.finding else { return found };
+        // The file's own figures are read more easily than words for them.
+        let topic = found.memory.topic.filter(|topic| *topic != Topic::Hours);
+        let answer = topic.and_then(|topic| self.base.written_answer(topic)).unwrap_or(aloud.text.expose());
+        let text = Private::new(format!("{}: {answer}", self.base.name));
+        Found { finding: Finding::TextMe(Some(Written { text, aloud })), ..found }
     }
 
     /// The question with what was perhaps said in place of what the file never wrote.
@@ -601,6 +636,23 @@ mod tests {
         assert_eq!(text(&second), "On Saturday we close at two in the afternoon.");
         let scan = ask("Do you do ultrasound?", &Recollection::default());
         assert_eq!(text(&ask("How much is it?", &scan.memory)), "Yes, we do ultrasound scans for ten thousand naira.");
+    }
+
+    #[test]
+    fn what_is_wanted_as_a_text_message_comes_in_the_files_own_figures() {
+        let none = Recollection::default();
+        let written = |found: &Found| match &found.finding {
+            Finding::TextMe(Some(written)) => (written.text.expose().clone(), written.aloud.text.expose().clone()),
+            other => panic!("{other:?}"),
+        };
+        let (text, aloud) = written(&ask("Can you text me your address, please?", &none));
+        assert_eq!(text, format!("Sunrise Family Clinic: {}", index().base().address.as_deref().unwrap()));
+        assert!(aloud.contains("fourteen"), "{aloud}");
+        let price = ask("How much is a malaria test?", &none);
+        let (text, _) = written(&ask("Please send that to my phone.", &price.memory));
+        assert!(text.contains("₦3,500"), "{text}");
+        assert_eq!(ask("Text me that.", &none).finding, Finding::TextMe(None));
+        assert_eq!(ask("Text me the football results", &none).finding, Finding::Unknown);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub enum Finding {
     Maybe { question: Spoken, answer: Spoken },
     /// The business's file has no answer to this.
     Unknown,
+    /// The caller wants this as a text message. None if it is not clear what.
+    TextMe(Option<Written>),
     /// The caller asks for a person, perhaps one by name or by department.
     Person { name: Option<String> },
     /// The caller wants to leave a message or be called back.
@@ -27,6 +29,14 @@ pub enum Finding {
     Wait,
     /// A sound of listening: "mm-hm", "okay".
     Backchannel,
+}
+
+/// An answer for a text message, and the same for the voice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// With the business's name before it, in figures as the file has them.
+    pub text: Private<String>,
+    pub aloud: Spoken,
 }
 
 /// Sentences for the voice, as people say them: numbers and times in words.

@@ -37,4 +37,4 @@ pub use quality::{Heard, mean_opinion_score};
 pub use receiver::SoundReceiver;
 pub use resample::{Conversion, Resampler, UnknownRate};
 pub use tone::ToneDetector;
-pub use voice_activity::{VoiceActivity, VoiceFact};
+pub use voice_activity::{Attention, VoiceActivity, VoiceFact};

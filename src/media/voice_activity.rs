@@ -21,6 +21,9 @@ const STILL_VOICE: f32 = 0.35;
 /// longer than clicks and most knocks, shorter than "yes".
 const LOOK_BACK: usize = 10;
 const BEGIN: usize = 5;
+/// While somebody might be interrupted, fewer suffice (48 ms): going silent for a
+/// knock is soon made good, and talking on over a caller is not.
+const BEGIN_KEEN: usize = 3;
 
 /// Levels of the windows that begin a voice differ by this at least: dial tones, ringing and
 /// hum do not, and the network takes some of them for a vowel.
@@ -45,6 +48,14 @@ const BLOCK_WINDOWS: usize = 12;
 
 /// After so long without voice the network forgets the past, which drifts with noise.
 const FORGET_AFTER: Duration = Duration::from_secs(2);
+
+/// How soon a voice is believed to have begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attention {
+    Usual,
+    /// The box is speaking: whoever breaks in should not have to wait.
+    Keen,
+}
 
 /// What was noticed. Times are those of the sound, not of the noticing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +110,7 @@ pub struct VoiceActivity {
     /// The end of the last window with voice; of the first sound, if there was none.
     last_voice: Option<Moment>,
     is_fresh: bool,
+    attention: Attention,
 }
 
 impl Default for VoiceActivity {
@@ -120,7 +132,13 @@ impl VoiceActivity {
             is_speaking: false,
             last_voice: None,
             is_fresh: true,
+            attention: Attention::Usual,
         }
+    }
+
+    /// How soon a voice is believed to have begun, from here on.
+    pub const fn attend(&mut self, attention: Attention) {
+        self.attention = attention;
     }
 
     /// Takes the next frame at 16 kHz, whose first sample was heard `at`.
@@ -215,7 +233,8 @@ impl VoiceActivity {
         for &(_, dbfs) in voiced {
             (count, least, most) = (count + 1, least.min(dbfs), most.max(dbfs));
         }
-        if count < BEGIN || most - least < LEAST_SPREAD_DB {
+        let begin = if self.attention == Attention::Keen { BEGIN_KEEN } else { BEGIN };
+        if count < begin || most - least < LEAST_SPREAD_DB {
             return None;
         }
         self.is_speaking = true;
@@ -238,7 +257,12 @@ mod tests {
     use super::*;
 
     fn listen(samples: impl Fn(usize) -> f32, seconds: usize) -> Vec<VoiceFact> {
+        listen_with(Attention::Usual, samples, seconds)
+    }
+
+    fn listen_with(attention: Attention, samples: impl Fn(usize) -> f32, seconds: usize) -> Vec<VoiceFact> {
         let mut voice = VoiceActivity::new();
+        voice.attend(attention);
         let mut facts = Vec::new();
         for n in 0..seconds * 50 {
             let mut frame = Frame::silence(SampleRate::Hz16000);
@@ -267,6 +291,18 @@ mod tests {
         let tone = |n: usize| 6_000.0 * (std::f32::consts::TAU * 425.0 * n as f32 / 16_000.0).sin();
         assert_eq!(listen(tone, 10), []);
         assert_eq!(listen(|n| if n < 20_000 { 0.0 } else { tone(n) }, 10), []);
+    }
+
+    #[test]
+    fn who_attends_keenly_takes_neither_noise_nor_tone_nor_click_for_a_voice() {
+        let tone = |n: usize| 6_000.0 * (std::f32::consts::TAU * 425.0 * n as f32 / 16_000.0).sin();
+        // 16 ms of noise every second.
+        let clicks = |n: usize| if n % 16_000 < 256 { 8_000.0 * noise(n) } else { 0.0 };
+        let sounds: [&dyn Fn(usize) -> f32; 4] = [&tone, &|n| 1_000.0 * noise(n), &clicks, &|_| 0.0];
+        for (which, sound) in sounds.into_iter().enumerate() {
+            let facts = listen_with(Attention::Keen, sound, 10);
+            assert_eq!(facts, [], "sound {which}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum Kind {
     /// The box's words, as they are about to be spoken.
     Said,
     MessageTaken,
+    /// A text message to the caller, as it is about to be sent.
+    TextPromised,
     Transferred,
     Ended,
 }

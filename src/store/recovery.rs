@@ -133,6 +133,7 @@ fn turn(entry: &Entry, answered_ms: u64) -> Option<Turn> {
         | Kind::NoticePlayed
         | Kind::RecordingStarted
         | Kind::MessageTaken
+        | Kind::TextPromised
         | Kind::Transferred
         | Kind::Ended => return None,
     };

@@ -47,7 +47,7 @@ names!(cause_name, cause, EndCause, {
 names!(kind_name, kind, Kind, {
     Offered = "offered", Answered = "answered", NoticePlayed = "notice-played",
     RecordingStarted = "recording-started", Heard = "heard", Said = "said", MessageTaken = "message-taken",
-    Transferred = "transferred", Ended = "ended",
+    TextPromised = "text-promised", Transferred = "transferred", Ended = "ended",
 });
 
 names!(class_name, class, DataClass, {

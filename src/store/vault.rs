@@ -24,6 +24,7 @@ use super::records::{self, CallHeader, CallSummary, ReadRowError, RowError};
 use super::recovery::{self, RecoveryError};
 use super::renderings::{self, RenderingKey};
 use super::sound::{self, Leg, Place, SEGMENT};
+use super::texts::Texts;
 use super::transfers::{self, RegisterError, TransferQuery, TransferTotal};
 use crate::call::CallRecord;
 use crate::media::SampleRate;
@@ -313,6 +314,11 @@ impl Vault {
             Leg::Box => boxed,
         };
         Ok((rate, sound))
+    }
+
+    /// Text messages: those to be sent and those that came.
+    pub fn texts(&self) -> Texts<'_> {
+        Texts::new(&self.rooms.index)
     }
 
     /// The policies in force when the box last stopped.

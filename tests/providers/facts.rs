@@ -119,6 +119,9 @@ fn wish(finding: Finding) -> Wish {
     match finding {
         Finding::Answer(spoken) => Wish::Fact(spoken.text.into_exposed()),
         Finding::Maybe { answer, .. } => Wish::Fact(answer.text.into_exposed()),
+        Finding::TextMe(written) => {
+            written.map_or(Wish::Unknown, |written| Wish::Fact(written.aloud.text.into_exposed()))
+        }
         Finding::Person { name } => Wish::Person(name),
         Finding::LeaveMessage => Wish::Message,
         Finding::Goodbye | Finding::No => Wish::Goodbye,

@@ -34,6 +34,8 @@ pub const QUESTIONS: &[&str] = &[
     "What is the price of the moon?",
     "Can I speak to Doctor Bello?",
     "I want to leave a message.",
+    "Please text me your address.",
+    "Text me that.",
     "Thank you very much.",
     "Please say that again slower.",
     "Do you test for typhoid?",

@@ -34,6 +34,7 @@ pub fn check(world: &World) {
     it_ends_once(world);
     nothing_is_said_after_the_end(world);
     promises_are_written_before_they_are_kept(world);
+    a_text_message_is_sent_when_it_is_said_so(world);
     nothing_is_kept_before_the_notice_is_over(world);
     what_was_not_heard_is_not_answered(world);
     requests_never_meet(world);
@@ -85,17 +86,33 @@ fn nothing_is_said_after_the_end(world: &World) {
 }
 
 fn promises_are_written_before_they_are_kept(world: &World) {
-    let mut journal: Vec<&JournalKind> = Vec::new();
+    let (mut journal, mut texts): (Vec<&JournalKind>, usize) = (Vec::new(), 0);
     for (_, output) in wanted(world) {
         let written = |wanted: fn(&JournalKind) -> bool| journal.iter().any(|k| wanted(k));
         match output {
             Output::Journal(entry) => journal.push(&entry.kind),
             Output::Say { .. } => assert!(written(|k| matches!(k, JournalKind::Answered))),
+            Output::SendText { text } => {
+                let promised = journal.iter().filter(|k| matches!(k, JournalKind::TextPromised(t) if t == text));
+                texts += 1;
+                assert_eq!(promised.count(), texts, "each text message is promised once before it is sent");
+                assert!(world.weather.number_shown, "a text message to nobody");
+            }
             Output::StartRecording { .. } => assert!(written(|k| matches!(k, JournalKind::RecordingStarted))),
             Output::HangUp(_) | Output::Finished(_) => assert!(written(|k| matches!(k, JournalKind::Ended(_)))),
             _ => {}
         }
     }
+}
+
+/// Whoever hears "I am sending it" is sent it, and nobody else is.
+fn a_text_message_is_sent_when_it_is_said_so(world: &World) {
+    let sent = wanted(world).filter(|(_, output)| matches!(output, Output::SendText { .. })).count();
+    let said =
+        world.record.as_ref().expect("a record").turns.iter().filter(|turn| {
+            turn.who == Speaker::Box && turn.text.expose().starts_with("I am sending it as a text message")
+        });
+    assert!(said.count() <= sent, "a text message was promised and not sent");
 }
 
 fn nothing_is_kept_before_the_notice_is_over(world: &World) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use milu::call::{EngineStage, Failover, Input, WhyLeft};
-use milu::knowledge::{Finding, Spoken};
+use milu::knowledge::{Finding, Spoken, Written};
 use milu::terms::{Private, RequestId};
 
 use super::random::Dice;
@@ -99,6 +99,11 @@ pub fn think(words: &str) -> Finding {
             answer: spoken("Our laboratory tests for malaria and typhoid."),
         },
         "Can I speak to Doctor Bello?" => Finding::Person { name: Some("Doctor Bello".to_owned()) },
+        "Please text me your address." => Finding::TextMe(Some(Written {
+            text: Private::new("Ikeja Clinic: 14 Allen Avenue.".to_owned()),
+            aloud: spoken("We are at fourteen Allen Avenue."),
+        })),
+        "Text me that." => Finding::TextMe(None),
         "I want to leave a message." => Finding::LeaveMessage,
         "Please say that again slower." => Finding::Repeat { slower: true },
         "Thank you very much." => Finding::Courtesy(spoken("You are welcome.")),

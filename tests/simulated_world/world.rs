@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, CallRecord, Ears, Engines, Input, Output};
+use milu::call::{Call, CallFacts, CallRecord, Ears, Engines, Input, Output, Texts};
 use milu::conversation::Overlap;
 use milu::knowledge::{Finding, KeypadMenu, MenuChoice, Topic};
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, RequestId, UtteranceId};
@@ -92,7 +92,7 @@ pub struct World {
     pub record: Option<CallRecord>,
     call: Call,
     dice: Dice,
-    weather: Weather,
+    pub weather: Weather,
     coming: BTreeMap<(Moment, u64), Coming>,
     order: u64,
     acts: std::vec::IntoIter<Act>,
@@ -137,6 +137,7 @@ fn facts(weather: &Weather) -> CallFacts {
         greeting: "Good day.".to_owned(),
         country_code: "234".to_owned(),
         recorded: weather.recorded,
+        texts: if weather.number_shown { Texts::Possible } else { Texts::Impossible },
         ears: weather.listening,
         engines: Engines::default(),
         menu: menu(),

@@ -2,12 +2,16 @@
 
 use super::super::output::Output;
 use super::super::phrases;
-use super::super::saying::{TurnTimes, What};
+use super::super::saying::{Part, Saying, TurnTimes, What};
 use super::super::trust::Trust;
-use super::{Call, HeardWords, Lookup, Opening, Stage, Topic};
+use super::{Call, HeardWords, Lookup, Opening, Stage, Texts, Topic};
 use crate::conversation::Gist;
-use crate::knowledge::{Finding, Spoken};
+use crate::knowledge::{Finding, Spoken, Written};
 use crate::terms::{EndCause, Moment, Private, UtteranceId};
+
+/// Text messages in one call: an address, some prices, a telephone number. Each
+/// costs the business money.
+const TEXTS_MAX: u32 = 5;
 
 impl Call {
     pub(super) fn respond(&mut self, heard: HeardWords, began: Moment, times: TurnTimes, now: Moment) {
@@ -102,6 +106,7 @@ impl Call {
                 self.say(question.text.expose(), What::Answer, now);
             }
             Finding::Unknown => self.unknown(now),
+            Finding::TextMe(written) => self.text(written, now),
             Finding::Person { name } => {
                 self.counts.settled += 1;
                 self.set_topic(Topic::OfferMessage);
@@ -130,6 +135,25 @@ impl Call {
         self.counts.unknown = 0;
         self.last_answer = vec![spoken.text.expose().clone()];
         self.say(spoken.text.expose(), What::Answer, now);
+    }
+
+    /// The caller wants it in writing.
+    fn text(&mut self, written: Option<Written>, now: Moment) {
+        let Some(Written { text, aloud }) = written else {
+            return self.say(phrases::TEXT_WHAT, What::Answer, now);
+        };
+        match self.facts.texts {
+            Texts::Possible if self.texts_promised < TEXTS_MAX => {
+                self.counts.settled += 1;
+                self.counts.unknown = 0;
+                let sentence = Saying::new(phrases::TEXT_COMES.to_owned(), What::Answer, Part::Whole);
+                self.queue(Saying { promises: Some(text), ..sentence }, now);
+            }
+            Texts::Possible | Texts::Impossible => {
+                let text = Private::new(format!("{} {}", phrases::NO_TEXT, aloud.text.expose()));
+                self.answer(&Spoken { text, ..aloud }, now);
+            }
+        }
     }
 
     pub(super) fn unknown(&mut self, now: Moment) {

@@ -47,6 +47,7 @@ pub struct CallFacts {
     pub greeting: String,
     pub country_code: String,
     pub recorded: Recorded,
+    pub texts: Texts,
     pub ears: Ears,
     /// Names for sound that was kept ready, of which no engine tells.
     pub engines: Engines,
@@ -59,6 +60,14 @@ pub enum Ears {
     Listening,
     /// Every place at the ears is taken: the caller gets the keypad.
     KeypadOnly,
+}
+
+/// Can the caller be sent a text message?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Texts {
+    /// The number is known, and a line sends them.
+    Possible,
+    Impossible,
 }
 
 /// Where the call stands; each stage is named for what it waits for.
@@ -232,6 +241,7 @@ pub struct Call {
     answered_at: Option<Moment>,
     recording_from: Option<Moment>,
     message: Option<Message>,
+    texts_promised: u32,
     turns: Vec<Turn>,
     media: MediaFacts,
     failed: bool,
@@ -282,6 +292,7 @@ impl Call {
             answered_at: None,
             recording_from: None,
             message: None,
+            texts_promised: 0,
             turns: Vec::new(),
             media: MediaFacts::default(),
             failed: false,

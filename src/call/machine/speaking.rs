@@ -1,7 +1,7 @@
 //! Sentences on their way to the caller, and what became of them.
 
 use super::super::input::Input;
-use super::super::output::{Output, Speech};
+use super::super::output::{JournalKind, Output, Speech};
 use super::super::phrases;
 use super::super::record::{EngineStage, Engines, Speaker, Turn};
 use super::super::saying::{Ending, Part, Saying, What};
@@ -73,6 +73,7 @@ impl Call {
     pub(super) fn voice_started(&mut self, utterance: UtteranceId, at: Moment, now: Moment) {
         let Some(saying) = self.says.get_mut(utterance) else { return };
         saying.started = Some(at);
+        let promised = saying.promises.take();
         let manners = match saying.what {
             What::Answer | What::Filler => Manners::GivesWay,
             What::Notice | What::BreakingIn | What::Farewell => Manners::Insists,
@@ -82,6 +83,11 @@ impl Call {
         self.timers.start(Timer::Playing, now);
         if answers {
             self.caller_turn_stands();
+        }
+        if let Some(text) = promised {
+            self.texts_promised += 1;
+            self.journal(JournalKind::TextPromised(text.clone()), now);
+            self.out.push_back(Output::SendText { text });
         }
         self.tell(Fact::BoxSpeaking { utterance, at, manners }, now);
     }

@@ -1,0 +1,218 @@
+//! Text messages on the disk: a queue of those to be sent, which survives a power
+//! cut, and those that came. It never sends anything itself.
+
+use jiff::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, Sqlite, SqliteConnection};
+
+use super::index::{Index, IndexError};
+use super::records::ns;
+use super::v1;
+use crate::terms::{CallId, LineId, PhoneNumber, Private};
+
+/// Texts that wait: some days of promises while no line can send. What does not
+/// fit is refused, and the caller is told so.
+const WAITING_MAX: i64 = 1_000;
+
+/// Texts that are kept: the oldest goes when another comes. An advertiser's
+/// flood does not fill the disk, and a business reads its texts within weeks.
+const KEPT_MAX: i64 = 10_000;
+
+/// When texts were sent is asked of one day; a week is kept, for a clock that was wrong.
+const SENT_KEPT_NS: i64 = 7 * 24 * 3600 * 1_000_000_000;
+
+/// A text message to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutgoingText {
+    /// The call in which it was promised, if one was.
+    pub call: Option<CallId>,
+    pub to: PhoneNumber,
+    pub text: Private<String>,
+}
+
+/// One that waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WaitingText {
+    pub id: i64,
+    pub text: OutgoingText,
+    /// How often it has been tried in vain.
+    pub tries: u32,
+}
+
+/// A text message that came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptText {
+    pub line: LineId,
+    /// A telephone number, or the name of a sender that has none.
+    pub from: Private<String>,
+    pub text: Private<String>,
+    pub received_at: Timestamp,
+}
+
+/// What became of a text that leaves the queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextEnd {
+    Sent { at: Timestamp },
+    GivenUp,
+}
+
+/// The texts of a vault.
+pub struct Texts<'a> {
+    index: &'a Index,
+}
+
+impl<'a> Texts<'a> {
+    pub(super) const fn new(index: &'a Index) -> Self {
+        Self { index }
+    }
+
+    /// Puts a text into the queue, due at `due_at`. Its id; none when the queue is full.
+    pub async fn enqueue(&self, text: &OutgoingText, due_at: Timestamp) -> Result<Option<i64>, IndexError> {
+        let done = sqlx::query(
+            "INSERT INTO outgoing_texts (call, recipient, text, due_at_ns, tries) SELECT ?, ?, ?, ?, 0
+             WHERE (SELECT count(*) FROM outgoing_texts) < ?",
+        )
+        .bind(text.call.as_ref().map(CallId::as_str))
+        .bind(text.to.expose())
+        .bind(text.text.expose())
+        .bind(ns(due_at))
+        .bind(WAITING_MAX)
+        .execute(&self.index.write)
+        .await
+        .map_err(IndexError::sql("queueing a text message"))?;
+        Ok((done.rows_affected() == 1).then_some(done.last_insert_rowid()))
+    }
+
+    /// The text that has waited longest among those that are due.
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<WaitingText>, IndexError> {
+        let row = sqlx::query(
+            "SELECT id, call, recipient, text, tries FROM outgoing_texts
+             WHERE due_at_ns <= ? ORDER BY due_at_ns, id LIMIT 1",
+        )
+        .bind(ns(now))
+        .fetch_optional(&self.index.read)
+        .await
+        .map_err(IndexError::sql("looking for a text message to send"))?;
+        Ok(row.as_ref().and_then(waiting))
+    }
+
+    /// How many wait.
+    pub async fn waiting_count(&self) -> Result<u64, IndexError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM outgoing_texts")
+            .fetch_one(&self.index.read)
+            .await
+            .map_err(IndexError::sql("counting the text messages that wait"))?;
+        Ok(v1::natural(count).unwrap_or(0))
+    }
+
+    /// It did not work; it is due again at `due_at`.
+    pub async fn postpone(&self, id: i64, due_at: Timestamp) -> Result<(), IndexError> {
+        sqlx::query("UPDATE outgoing_texts SET due_at_ns = ?, tries = tries + 1 WHERE id = ?")
+            .bind(ns(due_at))
+            .bind(id)
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql("postponing a text message"))?;
+        Ok(())
+    }
+
+    /// Forgets a text that was sent or given up.
+    pub async fn settle(&self, id: i64, end: TextEnd) -> Result<(), IndexError> {
+        let mut connection = self.writer("settling a text message").await?;
+        let settled = settle(&mut connection, id, end).await;
+        if settled.is_err() {
+            // As with the record: after a full disk the connection is of no more use.
+            connection.close_on_drop();
+        }
+        settled
+    }
+
+    async fn writer(&self, doing: &'static str) -> Result<PoolConnection<Sqlite>, IndexError> {
+        self.index.write.acquire().await.map_err(IndexError::sql(doing))
+    }
+
+    /// How many were sent from `since` on.
+    pub async fn sent_since(&self, since: Timestamp) -> Result<u64, IndexError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sent_texts WHERE sent_at_ns >= ?")
+            .bind(ns(since))
+            .fetch_one(&self.index.read)
+            .await
+            .map_err(IndexError::sql("counting the text messages that were sent"))?;
+        Ok(v1::natural(count).unwrap_or(0))
+    }
+
+    /// Keeps a text that came. When this returns, it may be deleted from the SIM.
+    pub async fn keep(&self, text: &KeptText) -> Result<(), IndexError> {
+        let mut connection = self.writer("keeping a text message").await?;
+        let kept = keep(&mut connection, text).await;
+        if kept.is_err() {
+            connection.close_on_drop();
+        }
+        kept
+    }
+
+    /// The newest `limit` texts that came, the newest first.
+    pub async fn received(&self, limit: u32) -> Result<Vec<KeptText>, IndexError> {
+        let rows =
+            sqlx::query("SELECT line, sender, text, received_at_ns FROM incoming_texts ORDER BY id DESC LIMIT ?")
+                .bind(limit)
+                .fetch_all(&self.index.read)
+                .await
+                .map_err(IndexError::sql("reading the text messages that came"))?;
+        Ok(rows.iter().filter_map(kept).collect())
+    }
+}
+
+async fn settle(connection: &mut SqliteConnection, id: i64, end: TextEnd) -> Result<(), IndexError> {
+    let doing = "settling a text message";
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    let forget = sqlx::query("DELETE FROM outgoing_texts WHERE id = ?").bind(id);
+    forget.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    if let TextEnd::Sent { at } = end {
+        let old = ns(at).saturating_sub(SENT_KEPT_NS);
+        let forget = sqlx::query("DELETE FROM sent_texts WHERE sent_at_ns < ?").bind(old);
+        forget.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+        let count = sqlx::query("INSERT INTO sent_texts (sent_at_ns) VALUES (?)").bind(ns(at));
+        count.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    }
+    all.commit().await.map_err(IndexError::sql(doing))
+}
+
+async fn keep(connection: &mut SqliteConnection, text: &KeptText) -> Result<(), IndexError> {
+    let doing = "keeping a text message";
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    sqlx::query("INSERT INTO incoming_texts (line, sender, text, received_at_ns) VALUES (?, ?, ?, ?)")
+        .bind(text.line.as_str())
+        .bind(text.from.expose())
+        .bind(text.text.expose())
+        .bind(ns(text.received_at))
+        .execute(&mut *all)
+        .await
+        .map_err(IndexError::sql(doing))?;
+    let oldest = "DELETE FROM incoming_texts WHERE id <=
+         (SELECT id FROM incoming_texts ORDER BY id DESC LIMIT 1 OFFSET ?)";
+    sqlx::query(oldest).bind(KEPT_MAX).execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    all.commit().await.map_err(IndexError::sql(doing))
+}
+
+fn waiting(row: &SqliteRow) -> Option<WaitingText> {
+    let call: Option<String> = row.try_get("call").ok()?;
+    let (to, text): (String, String) = (row.try_get("recipient").ok()?, row.try_get("text").ok()?);
+    let text = OutgoingText {
+        call: call.and_then(|call| CallId::parse(&call).ok()),
+        to: PhoneNumber::parse(&to, "").ok()?,
+        text: Private::new(text),
+    };
+    Some(WaitingText { id: row.try_get("id").ok()?, text, tries: row.try_get("tries").ok()? })
+}
+
+fn kept(row: &SqliteRow) -> Option<KeptText> {
+    let (line, received_at_ns): (String, i64) = (row.try_get("line").ok()?, row.try_get("received_at_ns").ok()?);
+    Some(KeptText {
+        line: LineId::parse(&line).ok()?,
+        from: Private::new(row.try_get("sender").ok()?),
+        text: Private::new(row.try_get("text").ok()?),
+        received_at: Timestamp::from_nanosecond(i128::from(received_at_ns)).ok()?,
+    })
+}
