@@ -193,7 +193,8 @@ impl KnowledgeIndex {
         } else {
             self.find(&subject.join(" "), vectors, memory, now)
         };
-        let Finding::Answer(aloud) = found.finding else { return found };
+        // Near is near enough: a few words name the subject, and what comes can be read.
+        let (Finding::Answer(aloud) | Finding::Maybe { answer: aloud, .. }) = found.finding else { return found };
         // The file's own figures are read more easily than words for them.
         let topic = found.memory.topic.filter(|topic| *topic != Topic::Hours);
         let answer = topic.and_then(|topic| self.base.written_answer(topic)).unwrap_or(aloud.text.expose());

@@ -44,10 +44,15 @@ pub(super) fn wanted(words: &[String]) -> Option<Vec<String>> {
     if WITH_SENDING.contains(&way) && !words.iter().any(|word| word == "send") {
         return None;
     }
-    let around = words[..at].iter().chain(&words[at + way.len()..]);
-    let subject: Vec<String> = around.cloned().collect();
-    let says_nothing = subject.iter().all(|word| AROUND.contains(&word.as_str()));
-    Some(if says_nothing { Vec::new() } else { subject })
+    let mut subject: Vec<String> = words[..at].iter().chain(&words[at + way.len()..]).cloned().collect();
+    let empty = |word: Option<&String>| word.is_some_and(|word| AROUND.contains(&word.as_str()));
+    while empty(subject.last()) {
+        subject.pop();
+    }
+    while empty(subject.first()) {
+        subject.remove(0);
+    }
+    Some(subject)
 }
 
 fn place(words: &[String], way: &[&str]) -> Option<usize> {

@@ -278,7 +278,7 @@ impl World {
                     self.make_next();
                 }
                 Output::Finished(record) => self.record = Some(*record),
-                Output::Journal(_) | Output::StartRecording { .. } | Output::TurnDone(_) => {}
+                Output::Journal(_) | Output::StartRecording { .. } | Output::SendText { .. } | Output::TurnDone(_) => {}
             }
         }
     }
