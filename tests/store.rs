@@ -92,6 +92,7 @@ fn record(n: u8) -> CallRecord {
         }),
         recording: None,
         media: MediaFacts { codec: Some("PCMA".to_owned()), packets_lost: 3, jitter_ms: 1.5, mos: Some(4.25) },
+        wishes: Vec::new(),
     }
 }
 

@@ -10,9 +10,10 @@ use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
 use super::outside::Outside;
-use crate::call::{CallRecord, Speaker};
+use crate::call::{CallRecord, Speaker, Turn, Wish};
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
+use crate::privacy::{Redactor, Side, Spoken};
 use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
 use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
@@ -66,10 +67,9 @@ enum NotYet {
 impl SecondHearings {
     /// Queues a call that the box's own ears heard for want of better ones.
     pub async fn consider(&self, record: &CallRecord) {
-        let by_own = |turn: &crate::call::Turn| {
-            turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(self.own_ears)
-        };
-        if record.recording.is_none() || !record.turns.iter().any(by_own) {
+        let by_own =
+            |turn: &Turn| turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(self.own_ears);
+        if record.recording.is_none() || !record.may_be_heard_again() || !record.turns.iter().any(by_own) {
             return;
         }
         let due = later(self.clock.wall(), DUE_AFTER);
@@ -135,7 +135,17 @@ impl SecondHearings {
         let record = self.vault.show(call).await.map_err(gone)?;
         let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
         let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(gone)?;
-        let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate: self.outside.keeper.gate() };
+        // What the caller wished holds beyond the call.
+        if !record.may_be_heard_again() {
+            return Ok(Vec::new());
+        }
+        let gate = self.outside.keeper.gate();
+        record.wishes.iter().for_each(|wished| {
+            if let Wish::OfData(wish) = wished.wish {
+                gate.wish(wish);
+            }
+        });
+        let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let mut heard = Vec::new();
         for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
             let part =
@@ -146,6 +156,7 @@ impl SecondHearings {
             let (words, engine) = self.words(&setting, &part).await.ok_or(NotYet::Ears)?;
             heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at: self.clock.wall() });
         }
+        without_identifiers(&record.turns, &mut heard);
         Ok(heard)
     }
 
@@ -201,6 +212,30 @@ impl SecondHearings {
     }
 }
 
+/// As with the first hearing, identifiers are taken out before a word is kept:
+/// with all turns in their order, so that what was asked and split is known.
+fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
+    let words_of = |n: usize, turn: &Turn| {
+        let again = heard.iter().find(|hearing| hearing.turn == n);
+        again.map_or_else(|| turn.text.clone(), |hearing| hearing.words.clone())
+    };
+    let words: Vec<Private<String>> = turns.iter().enumerate().map(|(n, turn)| words_of(n, turn)).collect();
+    let spoken: Vec<Spoken<'_>> = turns
+        .iter()
+        .zip(&words)
+        .map(|(turn, words)| {
+            let side = if turn.who == Speaker::Caller { Side::Caller } else { Side::Box };
+            Spoken { side, words: words.expose() }
+        })
+        .collect();
+    let redacted = Redactor::new().redact_turns(&spoken);
+    for hearing in heard {
+        if let Some(text) = redacted.get(hearing.turn) {
+            hearing.words = Private::new(text.clone());
+        }
+    }
+}
+
 fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX)
@@ -232,7 +267,42 @@ impl std::fmt::Debug for SecondHearings {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::call::{Engines, Latency};
+
+    fn turn(who: Speaker, text: &str) -> Turn {
+        Turn {
+            who,
+            text: Private::new(text.to_owned()),
+            started_ms: 0,
+            ended_ms: 0,
+            interrupted: false,
+            engines: Engines::default(),
+            latency: Latency::default(),
+            failovers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_better_ears_hear_is_kept_without_identifiers_too() {
+        let turns = [
+            turn(Speaker::Box, "What is your account number?"),
+            turn(Speaker::Caller, "uh"),
+            turn(Speaker::Caller, "When do you open?"),
+        ];
+        let heard = |turn, words: &str| SecondHearing {
+            turn,
+            words: Private::new(words.to_owned()),
+            engine: "deepgram".to_owned(),
+            heard_at: Timestamp::UNIX_EPOCH,
+        };
+        let mut again = [heard(1, "It is 0000014579."), heard(2, "When do you open on Sunday?")];
+        without_identifiers(&turns, &mut again);
+        assert!(!again[0].words.expose().contains("14579"), "{}", again[0].words.expose());
+        assert_eq!(again[1].words.expose(), "When do you open on Sunday?");
+    }
 
     #[test]
     fn a_stretch_of_a_narrow_recording_is_given_at_the_ears_rate_and_within_its_bounds() {

@@ -50,7 +50,7 @@ pub(super) struct Saying {
     pub(super) answers: Option<TurnTimes>,
     /// The engine that found it; none for sentences of the call's own.
     pub(super) responder: Option<&'static str>,
-    /// The engine that made its sound; none for sound that was kept ready.
+    /// The engine that made its sound; none until it is told.
     pub(super) synthesizer: Option<&'static str>,
     pub(super) what: What,
     /// One sentence of several: all of them are one turn.

@@ -14,6 +14,19 @@ pub fn luhn(digits: &str) -> bool {
     !digits.is_empty() && sum % 10 == 0
 }
 
+/// Digits of the shortest card number in use, and of the longest telephone number
+/// with its prefix for calls abroad (E.164: 15 and "00").
+const CARD_MIN: usize = 13;
+const PHONE_MAX: usize = 17;
+
+/// Whether keyed digits are rather a card's number than a telephone's: longer
+/// than any of those, or as long as a card's with a first digit and a check digit
+/// of one. A telephone number is keyed with its nought in front, or its country's code.
+pub fn is_card_like(digits: &str) -> bool {
+    let begins = digits.starts_with(['3', '4', '5', '6']);
+    digits.len() > PHONE_MAX || digits.len() >= CARD_MIN && begins && luhn(digits)
+}
+
 /// Multiplication in the dihedral group D5 (Verhoeff 1969).
 const D5: [[u8; 10]; 10] = [
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -79,6 +92,16 @@ mod tests {
             assert!(!luhn(&card.replacen(&card[..1], "9", 1)), "{card}");
         }
         assert!(!luhn(""));
+    }
+
+    #[test]
+    fn keyed_cards_are_told_from_keyed_telephone_numbers() {
+        for card in ["4111111111111111", "378282246310005", "5061000000000000001", "999999999999999999"] {
+            assert!(is_card_like(card), "{card}");
+        }
+        for phone in ["08031234567", "2348031234567", "002348031234567", "00447700900123", "4915112345678", ""] {
+            assert!(!is_card_like(phone), "{phone}");
+        }
     }
 
     #[test]

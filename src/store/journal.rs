@@ -2,6 +2,7 @@
 //! power cut the journal says what had happened. Plain data; [`super::Vault`]
 //! writes it.
 
+use crate::call::Wish;
 use crate::terms::Private;
 
 /// One thing that is about to happen in a call.
@@ -35,5 +36,7 @@ pub enum Kind {
     Said,
     MessageTaken,
     Transferred,
+    /// The caller wished something of their data.
+    Wished(Wish),
     Ended,
 }

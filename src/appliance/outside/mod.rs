@@ -17,10 +17,10 @@ pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 
 use super::config::{BudgetSection, Config};
 use super::credentials::{CredentialError, Credentials};
-use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Sum};
-use crate::ops::{Supervisor, SystemClock};
+use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Standing, Sum};
+use crate::ops::{HealthFact, HealthState, Supervisor, SystemClock};
 use crate::residency::{Destination, DestinationId, Host, InvalidDestination, Policy};
-use crate::store::{RegisterError, Vault};
+use crate::store::{RegisterError, TransferTotal, Vault};
 
 /// Rows of the register on their way to the disk; the door keeps what does not fit.
 const ROWS: usize = 256;
@@ -80,7 +80,7 @@ impl Outside {
                 register: Some(rows),
                 budget: budget(&config.outside.budget),
                 prices: prices(config.outside.budget.prices.as_deref())?,
-                spent: Some(spent_today(vault, clock, &zone).await?),
+                spent: Some(spent_today(vault, clock, &zone, &keeper.in_force()).await?),
                 zone,
                 now: clock.as_fn(),
                 wall: clock.wall_fn(),
@@ -88,6 +88,15 @@ impl Outside {
             },
         );
         Ok(Self { keeper: Arc::new(keeper), door, credentials })
+    }
+
+    /// What `milu doctor` says of the budget: what was spent, and what is saved on.
+    pub fn budget_fact(&self) -> HealthFact {
+        let state = match self.door.standing(None) {
+            Standing::Ample => HealthState::Well,
+            Standing::Near | Standing::Spent => HealthState::Impaired,
+        };
+        HealthFact { name: "budget".to_owned(), state, sentence: self.door.budget_sentence() }
     }
 }
 
@@ -165,16 +174,27 @@ fn nanos(money: f64) -> u64 {
     (money.clamp(0.0, 1.8e10) * 1e9) as u64
 }
 
-/// What went out since midnight, from the register. What was paid for words and
-/// minutes is not in it: the register counts bytes.
-async fn spent_today(vault: &Vault, clock: SystemClock, zone: &jiff::tz::TimeZone) -> Result<Spent, OutsideError> {
+/// What went out since midnight and what it cost, from the register: the day's
+/// budget goes on where it stood when the box went down.
+async fn spent_today(
+    vault: &Vault,
+    clock: SystemClock,
+    zone: &jiff::tz::TimeZone,
+    policy: &Policy,
+) -> Result<Spent, OutsideError> {
     let now = clock.wall().to_zoned_datetime(zone.clone());
     let midnight = now.start_of_day().map_or_else(|_| clock.wall(), |start| start.timestamp());
-    let sums = vault.transfer_totals(midnight).await?.into_iter().map(|total| {
-        let bytes = total.bytes_sent.saturating_add(total.bytes_received);
-        (total.destination, Sum { bytes, money: Money::NONE })
+    Ok(spent_of(now.date(), vault.transfer_totals(midnight).await?, policy))
+}
+
+fn spent_of(day: jiff::civil::Date, totals: Vec<TransferTotal>, policy: &Policy) -> Spent {
+    let sums = totals.into_iter().map(|total| {
+        // What stays in the business's own network crosses no uplink.
+        let on_site = policy.destination(&total.destination).is_some_and(|to| to.on_site);
+        let bytes = if on_site { 0 } else { total.bytes_sent.saturating_add(total.bytes_received) };
+        (total.destination, Sum { bytes, money: Money::from_nanos(total.cost_nanos) })
     });
-    Ok(Spent::restore(now.date(), sums))
+    Spent::restore(day, sums)
 }
 
 impl std::fmt::Debug for Outside {

@@ -9,7 +9,9 @@ mod hearing;
 mod keys;
 mod messages;
 mod opening;
+mod secrets;
 mod speaking;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::conversation::{Expectation, Fact, TurnTaker};
 use crate::knowledge::{Finding, KeypadMenu, Spoken};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
+use super::discretion::Discretion;
 use super::input::Input;
 use super::message::MessageTaking;
 use super::output::{JournalEntry, JournalKind, Output};
@@ -28,7 +31,9 @@ use super::record::{EngineStage, Engines, Failover, MediaFacts, Message, Turn};
 use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
+use super::wish::{Uttered, Wished};
 use forming::{Answering, Forming};
+use secrets::Keypad;
 
 /// The voice's pace after "slower, please".
 const SLOW_PACE: f32 = 0.8;
@@ -48,7 +53,8 @@ pub struct CallFacts {
     pub country_code: String,
     pub recorded: Recorded,
     pub ears: Ears,
-    /// Names for sound that was kept ready, of which no engine tells.
+    pub consent: Consent,
+    /// Names for sound of which no engine tells.
     pub engines: Engines,
     pub menu: KeypadMenu,
 }
@@ -59,6 +65,14 @@ pub enum Ears {
     Listening,
     /// Every place at the ears is taken: the caller gets the keypad.
     KeypadOnly,
+}
+
+/// Does anything that the policy allows rest on the caller's consent?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consent {
+    NotNeeded,
+    /// The caller is asked, once and before anything else.
+    Asked,
 }
 
 /// Where the call stands; each stage is named for what it waits for.
@@ -85,6 +99,8 @@ enum Topic {
     /// "I understood … Is that right?" was asked.
     ConfirmWords(Private<String>),
     OfferMessage,
+    /// "May an outside company help me …?" was asked.
+    Consent,
     Message(Box<MessageTaking>),
 }
 
@@ -107,13 +123,15 @@ struct HeardWords {
     engine: Option<&'static str>,
     at: Moment,
     lookup: Lookup,
+    /// What the caller wishes of their data; such words are asked of no mind.
+    wish: Option<Uttered>,
 }
 
 impl HeardWords {
     /// The ears gave nothing.
     fn none(request: RequestId, now: Moment) -> Self {
         let words = Private::new(String::new());
-        Self { request, words, trust: Trust::Unheard, engine: None, at: now, lookup: Lookup::NotAsked }
+        Self { request, words, trust: Trust::Unheard, engine: None, at: now, lookup: Lookup::NotAsked, wish: None }
     }
 
     /// The engine that found the answer; empty if none did.
@@ -231,7 +249,16 @@ pub struct Call {
     unspoken_turn: Option<Turn>,
     answered_at: Option<Moment>,
     recording_from: Option<Moment>,
+    /// When the caller would not be recorded any more.
+    recording_to: Option<Moment>,
     message: Option<Message>,
+    wishes: Vec<Wished>,
+    /// When the caller was asked for a consent.
+    consent_asked_at: Option<Moment>,
+    /// What the caller asked before that question was answered.
+    held_question: Option<Private<String>>,
+    keypad: Keypad,
+    discretion: Discretion,
     turns: Vec<Turn>,
     media: MediaFacts,
     failed: bool,
@@ -281,7 +308,13 @@ impl Call {
             facts,
             answered_at: None,
             recording_from: None,
+            recording_to: None,
             message: None,
+            wishes: Vec::new(),
+            consent_asked_at: None,
+            held_question: None,
+            keypad: Keypad::default(),
+            discretion: Discretion::default(),
             turns: Vec::new(),
             media: MediaFacts::default(),
             failed: false,
@@ -301,7 +334,10 @@ impl Call {
         if self.is_over() {
             return None;
         }
-        [self.timers.next(), self.taker.deadline()].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [self.timers.next(), self.taker.deadline(), self.keypad.deadline()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 
     /// The next thing that the call wants of the world.
@@ -377,6 +413,7 @@ impl Call {
             return;
         }
         self.taker.handle_timeout(now);
+        self.pass_keys(now);
         // What a timer of the call says must not be cut by what was decided before.
         self.follow_turn_taker(now);
         while let Some(timer) = self.timers.take_due(now) {
@@ -426,7 +463,11 @@ impl Call {
 
     /// Where sound lies in the recording, if it is recorded.
     fn sound(&self, from: Moment, to: Moment) -> Option<(u64, u64)> {
-        self.recording_from.map(|kept_from| (self.ms(from.max(kept_from)), self.ms(to.max(kept_from))))
+        let kept_from = self.recording_from?;
+        let kept_to = self.recording_to.unwrap_or(to.max(kept_from));
+        let is_kept = from < kept_to || self.recording_to.is_none();
+        let within = |at: Moment| self.ms(at.max(kept_from).min(kept_to));
+        is_kept.then(|| (within(from), within(to)))
     }
 
     /// Milliseconds after the answer.

@@ -73,6 +73,7 @@ impl Call {
     pub(super) fn voice_started(&mut self, utterance: UtteranceId, at: Moment, now: Moment) {
         let Some(saying) = self.says.get_mut(utterance) else { return };
         saying.started = Some(at);
+        let text = saying.text.clone();
         let manners = match saying.what {
             What::Answer | What::Filler => Manners::GivesWay,
             What::Notice | What::BreakingIn | What::Farewell => Manners::Insists,
@@ -84,6 +85,7 @@ impl Call {
             self.caller_turn_stands();
         }
         self.tell(Fact::BoxSpeaking { utterance, at, manners }, now);
+        self.guard_sentence(&text, at, now);
     }
 
     pub(super) fn voice_finished(&mut self, utterance: UtteranceId, played_ms: u32, at: Moment, now: Moment) {
@@ -243,7 +245,10 @@ impl Call {
     }
 
     pub(super) fn turn_done(&mut self, turn: Turn) {
-        self.out.push_back(Output::TurnDone(turn.clone()));
+        if turn.who == Speaker::Box && !turn.text.expose().is_empty() {
+            self.out.push_back(Output::Said(turn.text.clone()));
+        }
+        self.out.push_back(Output::TurnDone(self.discretion.shown(&turn)));
         self.turns.push(turn);
     }
 }

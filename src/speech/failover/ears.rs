@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use crate::call::{EngineStage, WhyLeft};
 use crate::media::{Frame, SampleRate};
 use crate::ops::HealthFact;
+use crate::residency::CallGate;
 use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
 use crate::terms::{Moment, RequestId};
 
@@ -91,7 +92,7 @@ impl Hearing for CallEars {
     }
 
     fn frame(&mut self, frame: &Frame, at: Moment) {
-        self.0.at(|desk, _| desk.frame(frame, at));
+        self.0.at(|desk, now| desk.frame(frame, at, now));
     }
 
     fn turn_began(&mut self, at: Moment) {
@@ -198,15 +199,40 @@ impl EarsDesk {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, at: Moment) {
+    fn frame(&mut self, frame: &Frame, at: Moment, now: Moment) {
         if self.sound.len() == KEPT {
             self.sound.pop_front();
         }
         self.sound.push_back((*frame, at));
+        self.heed_wishes(now);
         for engine in self.listeners() {
             if let Some(hearing) = &mut self.ears[engine] {
                 hearing.frame(frame, at);
             }
+        }
+    }
+
+    /// Ears that may get no more of this caller are left at once, and their
+    /// connection is closed; the box's own have heard all of the turn.
+    fn heed_wishes(&mut self, now: Moment) {
+        let may_hear = |chain: &Chain<dyn Transcriber>, gate: &CallGate, engine: usize| chain.link(engine).may_go(gate);
+        if let Some(probe) = self.probe.take_if(|probe| !may_hear(&self.chain, &self.setting.gate, probe.engine)) {
+            self.ears[probe.engine] = None;
+        }
+        let (left, last) = (self.current, self.roster.last());
+        if left == last || may_hear(&self.chain, &self.setting.gate, left) {
+            return;
+        }
+        self.abandon_current();
+        self.ears[left] = None;
+        self.change_to(last);
+        if let Some((request, relay)) = &mut self.asked
+            && relay.engine() == left
+            && !relay.is_over()
+        {
+            let request = *request;
+            relay.taken_over(last, self.chain.link(last).limits, now);
+            self.open_ears(last).decode(request);
         }
     }
 

@@ -167,7 +167,7 @@ impl CallSocket {
             return;
         };
         if self.send(opening).await && self.send(words).await {
-            self.parts.bought(&first.piece);
+            self.parts.bought(self.setting.call, &first.piece);
             self.said(key, name, first.end).await;
             if let Some(inbox) = self.strands.taker(key) {
                 inbox.begun();
@@ -180,7 +180,7 @@ impl CallSocket {
         match self.cleared(Words::new(name.id, &more.piece, Arc::clone(&more.whole))) {
             Ok(words) => {
                 if self.send(words).await {
-                    self.parts.bought(&more.piece);
+                    self.parts.bought(self.setting.call, &more.piece);
                     self.said(more.key, name, more.end).await;
                 }
             }
