@@ -41,8 +41,10 @@ impl Keyless {
 
     /// The next frame of the caller.
     pub fn pass(&mut self, ear: &EarFrame) -> Passed {
+        // A tone that ends within the frame was there when it began.
+        let was_tone = self.tones.may_be_key();
         let pressed = self.tones.hear(&ear.frame).is_some();
-        let is_tone = pressed || self.tones.may_be_key();
+        let is_tone = was_tone || pressed || self.tones.may_be_key();
         let is_silent = is_tone || self.is_withheld || ear.at < self.silent_until;
         let before = self.waiting.take().map(|before| if is_silent { self.silence() } else { before });
         let frame = if is_silent { self.silence() } else { ear.frame };

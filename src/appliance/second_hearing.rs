@@ -14,6 +14,7 @@ use crate::call::{CallRecord, Speaker, Turn, Wish};
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
+use crate::residency::CallGate;
 use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
 use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
@@ -67,9 +68,7 @@ enum NotYet {
 impl SecondHearings {
     /// Queues a call that the box's own ears heard for want of better ones.
     pub async fn consider(&self, record: &CallRecord) {
-        let by_own =
-            |turn: &Turn| turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(self.own_ears);
-        if record.recording.is_none() || !record.may_be_heard_again() || !record.turns.iter().any(by_own) {
+        if !is_worth_it(record, self.own_ears) {
             return;
         }
         let due = later(self.clock.wall(), DUE_AFTER);
@@ -135,16 +134,10 @@ impl SecondHearings {
         let record = self.vault.show(call).await.map_err(gone)?;
         let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
         let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(gone)?;
-        // What the caller wished holds beyond the call.
         if !record.may_be_heard_again() {
             return Ok(Vec::new());
         }
-        let gate = self.outside.keeper.gate();
-        record.wishes.iter().for_each(|wished| {
-            if let Wish::OfData(wish) = wished.wish {
-                gate.wish(wish);
-            }
-        });
+        let gate = under_wishes(self.outside.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let mut heard = Vec::new();
         for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
@@ -212,6 +205,23 @@ impl SecondHearings {
     }
 }
 
+/// Whether a call was heard by the box's own ears for want of better ones, and
+/// its caller has nothing against its being heard again.
+fn is_worth_it(record: &CallRecord, own_ears: &str) -> bool {
+    let by_own = |turn: &Turn| turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(own_ears);
+    record.recording.is_some() && record.may_be_heard_again() && record.turns.iter().any(by_own)
+}
+
+/// A gate of later, for which what the caller wished in the call still holds.
+fn under_wishes(gate: Arc<CallGate>, record: &CallRecord) -> Arc<CallGate> {
+    for wished in &record.wishes {
+        if let Wish::OfData(wish) = wished.wish {
+            gate.wish(wish);
+        }
+    }
+    gate
+}
+
 /// As with the first hearing, identifiers are taken out before a word is kept:
 /// with all turns in their order, so that what was asked and split is known.
 fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
@@ -270,7 +280,43 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::call::{Engines, Latency};
+    use crate::call::{Engines, Latency, MediaFacts, Outcome, Recording, Wished};
+    use crate::residency::CallerWish;
+    use crate::terms::{EndCause, LineId};
+
+    fn record(wishes: &[Wish]) -> CallRecord {
+        let mut heard = turn(Speaker::Caller, "When do you open?");
+        heard.engines.transcriber = Some("whisper-onbox".to_owned());
+        CallRecord {
+            id: CallId::from_parts(1, [0; 10]),
+            line: LineId::parse("front-desk").expect("a name"),
+            from: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            answered_after: None,
+            ended_at: Timestamp::UNIX_EPOCH,
+            end_cause: EndCause::NormalClearing,
+            outcome: Outcome::Answered,
+            turns: vec![heard],
+            message: None,
+            recording: Some(Recording::default()),
+            media: MediaFacts::default(),
+            wishes: wishes.iter().map(|wish| Wished { at_ms: 0, wish: *wish }).collect(),
+        }
+    }
+
+    #[test]
+    fn who_wished_for_less_is_not_heard_again_and_a_consent_holds_beyond_the_call() {
+        let of_data = Wish::OfData;
+        let is_worth = |wishes: &[Wish]| is_worth_it(&record(wishes), "whisper-onbox");
+        assert!(is_worth(&[]) && is_worth(&[of_data(CallerWish::Consents)]));
+        assert!(!is_worth_it(&record(&[]), "deepgram"), "better ears have heard it");
+        for wish in [CallerWish::Objects, CallerWish::Restricts, CallerWish::Withdraws].map(of_data) {
+            assert!(!is_worth(&[of_data(CallerWish::Consents), wish]), "{wish:?}");
+        }
+        assert!(!is_worth(&[Wish::Unrecorded]));
+        let gate = under_wishes(Arc::new(CallGate::closed()), &record(&[of_data(CallerWish::Consents)]));
+        assert!(gate.wishes().consents);
+    }
 
     fn turn(who: Speaker, text: &str) -> Turn {
         Turn {

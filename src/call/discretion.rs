@@ -13,7 +13,14 @@ use super::record::{Message, Speaker, Turn};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Discretion {
     caller: StreamRedactor,
+    /// Answers that stand word for word in the business's file: its own numbers
+    /// are nobody's secret, and it wants to know which the box gave out.
+    own: Vec<Private<String>>,
 }
+
+/// Answers of the file that are remembered: a call hears a handful. A further
+/// one is written down like any other sentence.
+const OWN_MAX: usize = 64;
 
 impl Discretion {
     /// A turn that is complete, as it may be shown while the call goes on. What
@@ -27,10 +34,23 @@ impl Discretion {
             }
             Side::Box => {
                 self.caller.asked(words);
-                Redactor::new().redact(words)
+                if self.is_own(turn) { words.clone() } else { Redactor::new().redact(words) }
             }
         };
         Turn { text: Private::new(text), ..turn.clone() }
+    }
+
+    /// The box is about to say what stands in the business's file.
+    pub(super) fn own_words(&mut self, text: &Private<String>) {
+        if self.own.len() < OWN_MAX && !self.own.contains(text) {
+            self.own.push(text.clone());
+        }
+    }
+
+    /// Whether a turn is such an answer, or what was heard of one.
+    fn is_own(&self, turn: &Turn) -> bool {
+        let words = turn.text.expose();
+        turn.who == Speaker::Box && self.own.iter().any(|own| own.expose().starts_with(words.as_str()))
     }
 
     /// A message as it may be written down in the middle of the call.
@@ -41,27 +61,29 @@ impl Discretion {
         Message { text, name: message.name.as_ref().map(name), ..message.clone() }
     }
 
+    /// Takes the identifiers out of all turns, in their order, with the knowledge
+    /// of the later ones, and out of the message.
+    pub(super) fn write_down(&self, turns: &mut [Turn], message: Option<&mut Message>) {
+        let redactor = Redactor::new();
+        let spoken: Vec<Spoken<'_>> =
+            turns.iter().map(|turn| Spoken { side: side(turn.who), words: turn.text.expose() }).collect();
+        let texts = redactor.redact_turns(&spoken);
+        if let Some(message) = message {
+            let text = redactor.redact_turns(&with_message(&spoken, message.text.expose())).pop().unwrap_or_default();
+            message.text = Private::new(text);
+            message.name = message.name.as_ref().map(name);
+        }
+        for (turn, text) in turns.iter_mut().zip(texts) {
+            if !self.is_own(turn) {
+                turn.text = Private::new(text);
+            }
+        }
+    }
+
     /// Whether the words of a pause end in digits that may go on: then they are
     /// held back until the turn is over, for a part of a number looks like none.
     pub(super) fn holds_back(&self, words: &str) -> bool {
         self.caller.ends_in_number(words)
-    }
-}
-
-/// Takes the identifiers out of all turns, in their order, with the knowledge of
-/// the later ones, and out of the message.
-pub(super) fn write_down(turns: &mut [Turn], message: Option<&mut Message>) {
-    let redactor = Redactor::new();
-    let spoken: Vec<Spoken<'_>> =
-        turns.iter().map(|turn| Spoken { side: side(turn.who), words: turn.text.expose() }).collect();
-    let texts = redactor.redact_turns(&spoken);
-    if let Some(message) = message {
-        let text = redactor.redact_turns(&with_message(&spoken, message.text.expose())).pop().unwrap_or_default();
-        message.text = Private::new(text);
-        message.name = message.name.as_ref().map(name);
-    }
-    for (turn, text) in turns.iter_mut().zip(texts) {
-        turn.text = Private::new(text);
     }
 }
 
@@ -116,7 +138,7 @@ mod tests {
             turn(Speaker::Box, "Yes?"),
             turn(Speaker::Caller, "one one one one, one one one one. When do you open?"),
         ];
-        write_down(&mut turns, None);
+        Discretion::default().write_down(&mut turns, None);
         let all = texts(&turns).join(" ");
         assert!(!all.contains("one one") && all.contains("When do you open?"), "{all}");
     }
@@ -129,9 +151,22 @@ mod tests {
         ];
         let text = turns[1].text.clone();
         let mut message = Message { text, ..Message::default() };
-        write_down(&mut turns, Some(&mut message));
+        Discretion::default().write_down(&mut turns, Some(&mut message));
         assert_eq!(message.text.expose(), "Tell the doctor my BVN is [BVN] and I am coming on Monday.");
         assert_eq!(texts(&turns)[1], message.text.expose());
+    }
+
+    #[test]
+    fn what_the_business_says_of_itself_stays_as_it_is() {
+        let answer = "You can ring us on zero one, two seven seven, four five six seven.";
+        let mut discretion = Discretion::default();
+        discretion.own_words(&Private::new(answer.to_owned()));
+        let mut turns =
+            [turn(Speaker::Box, answer), turn(Speaker::Caller, answer), turn(Speaker::Box, "You can ring us")];
+        assert_eq!(discretion.shown(&turns[0]).text, turns[0].text);
+        discretion.write_down(&mut turns, None);
+        assert_eq!(texts(&turns)[0], answer);
+        assert!(!texts(&turns)[1].contains("seven seven"), "said by a caller it is a number like any other");
     }
 
     #[test]

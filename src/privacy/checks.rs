@@ -14,17 +14,20 @@ pub fn luhn(digits: &str) -> bool {
     !digits.is_empty() && sum % 10 == 0
 }
 
-/// Digits of the shortest card number in use, and of the longest telephone number
-/// with its prefix for calls abroad (E.164: 15 and "00").
-const CARD_MIN: usize = 13;
-const PHONE_MAX: usize = 17;
+/// Digits of the longest telephone number (E.164), and with "00" before it.
+const PHONE_MAX: usize = 15;
+const PHONE_ABROAD_MAX: usize = PHONE_MAX + 2;
+
+/// What the cards of 14 and 15 digits begin with. Telephone numbers of the
+/// countries with these codes are shorter.
+const SHORT_CARDS: &[&str] = &["34", "37", "30", "36", "38"];
 
 /// Whether keyed digits are rather a card's number than a telephone's: longer
-/// than any of those, or as long as a card's with a first digit and a check digit
-/// of one. A telephone number is keyed with its nought in front, or its country's code.
+/// than any of those, or a shorter card's with its check digit.
 pub fn is_card_like(digits: &str) -> bool {
-    let begins = digits.starts_with(['3', '4', '5', '6']);
-    digits.len() > PHONE_MAX || digits.len() >= CARD_MIN && begins && luhn(digits)
+    let longest = if digits.starts_with("00") { PHONE_ABROAD_MAX } else { PHONE_MAX };
+    let is_short_card = digits.len() >= 14 && SHORT_CARDS.iter().any(|begin| digits.starts_with(begin)) && luhn(digits);
+    digits.len() > longest || is_short_card
 }
 
 /// Multiplication in the dihedral group D5 (Verhoeff 1969).

@@ -183,6 +183,11 @@ impl World {
         self.weather.listening == Ears::Listening
     }
 
+    /// Whether the caller is asked for a consent.
+    pub fn asks_consent(&self) -> bool {
+        self.weather.consent == Consent::Asked
+    }
+
     /// Whether the mind says the same sentence twice in this weather.
     pub fn repeats_sentences(&self) -> bool {
         self.weather.mind.stream.twice > 0

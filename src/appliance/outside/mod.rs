@@ -202,3 +202,43 @@ impl std::fmt::Debug for Outside {
         f.debug_struct("Outside").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::residency::{Contract, Safeguards};
+
+    fn to(name: &str, on_site: bool) -> Destination {
+        Destination {
+            id: DestinationId::parse(name).unwrap(),
+            operator: "Somebody Ltd".to_owned(),
+            hosts: Vec::new(),
+            country: "IE".to_owned(),
+            on_site,
+            contract: Some(Contract { name: "DPA".to_owned(), signed: date(2026, 1, 5) }),
+            safeguards: Safeguards::default(),
+            pins: Vec::new(),
+        }
+    }
+
+    fn total(name: &str, bytes: u64, cost_nanos: u64) -> TransferTotal {
+        let destination = DestinationId::parse(name).unwrap();
+        TransferTotal { destination, bytes_sent: bytes, bytes_received: 1, cost_nanos }
+    }
+
+    #[test]
+    fn after_a_restart_the_budget_stands_where_it_stood_in_bytes_and_in_money() {
+        let day = date(2026, 11, 26);
+        let policy = Policy::new(vec![to("deepgram", false), to("lan-ears", true)], Vec::new());
+        // A destination that is not in the policy any more was paid for all the same.
+        let totals = vec![total("deepgram", 79, 300), total("lan-ears", 5_000, 0), total("gone", 9, 100)];
+        let spent = spent_of(day, totals, &policy);
+        assert_eq!(spent.total(day), Sum { bytes: 80 + 10, money: Money::from_nanos(400) });
+        let of_money = Budget { day_money: Some(Money::from_nanos(500)), ..Budget::default() };
+        assert_eq!(spent.standing(&of_money, day, None), Standing::Near);
+        let of_bytes = Budget { day_bytes: Some(90), ..Budget::default() };
+        assert_eq!(spent.standing(&of_bytes, day, None), Standing::Spent);
+    }
+}

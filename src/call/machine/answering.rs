@@ -147,6 +147,9 @@ impl Call {
         self.counts.settled += 1;
         self.counts.unknown = 0;
         self.last_answer = vec![spoken.text.expose().clone()];
+        if spoken.entry.is_some() {
+            self.discretion.own_words(&spoken.text);
+        }
         self.say(spoken.text.expose(), What::Answer, now);
     }
 

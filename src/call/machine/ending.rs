@@ -1,6 +1,5 @@
 //! How a call ends, and its record.
 
-use super::super::discretion;
 use super::super::output::{JournalKind, Output};
 use super::super::phrases;
 use super::super::record::{CallRecord, Message, Outcome, Recording};
@@ -94,7 +93,7 @@ impl Call {
         turns.sort_by_key(|turn| turn.started_ms);
         let mut message = self.message.take();
         let outcome = self.outcome(message.as_ref());
-        discretion::write_down(&mut turns, message.as_mut());
+        self.discretion.write_down(&mut turns, message.as_mut());
         let recording = self.recording_from.map(|from| Recording {
             from_ms: self.ms(from),
             duration_ms: self.recording_to.unwrap_or(now).ms_since(from),

@@ -7,7 +7,6 @@ use tokio::sync::mpsc;
 use crate::call::{EngineStage, WhyLeft};
 use crate::media::{Frame, SampleRate};
 use crate::ops::HealthFact;
-use crate::residency::CallGate;
 use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
 use crate::terms::{Moment, RequestId};
 
@@ -200,11 +199,12 @@ impl EarsDesk {
     }
 
     fn frame(&mut self, frame: &Frame, at: Moment, now: Moment) {
+        // Not one more frame may go where the caller does not want it.
+        self.heed_wishes(now);
         if self.sound.len() == KEPT {
             self.sound.pop_front();
         }
         self.sound.push_back((*frame, at));
-        self.heed_wishes(now);
         for engine in self.listeners() {
             if let Some(hearing) = &mut self.ears[engine] {
                 hearing.frame(frame, at);
@@ -212,27 +212,26 @@ impl EarsDesk {
         }
     }
 
-    /// Ears that may get no more of this caller are left at once, and their
-    /// connection is closed; the box's own have heard all of the turn.
+    /// Ears that may get no more of this caller are left at once, their connection
+    /// is closed, and the next ones hear the turn from its beginning.
     fn heed_wishes(&mut self, now: Moment) {
-        let may_hear = |chain: &Chain<dyn Transcriber>, gate: &CallGate, engine: usize| chain.link(engine).may_go(gate);
-        if let Some(probe) = self.probe.take_if(|probe| !may_hear(&self.chain, &self.setting.gate, probe.engine)) {
+        let (chain, gate) = (Arc::clone(&self.chain), Arc::clone(&self.setting.gate));
+        if let Some(probe) = self.probe.take_if(|probe| !chain.link(probe.engine).may_go(&gate)) {
             self.ears[probe.engine] = None;
         }
-        let (left, last) = (self.current, self.roster.last());
-        if left == last || may_hear(&self.chain, &self.setting.gate, left) {
+        let left = self.current;
+        if chain.link(left).may_go(&gate) {
             return;
         }
+        let Choice { engine, .. } = self.choose(0, now);
         self.abandon_current();
         self.ears[left] = None;
-        self.change_to(last);
-        if let Some((request, relay)) = &mut self.asked
-            && relay.engine() == left
-            && !relay.is_over()
-        {
+        self.change_to(engine);
+        let taken_over = self.asked.as_mut().filter(|(_, relay)| relay.engine() == left && !relay.is_over());
+        if let Some((request, relay)) = taken_over {
+            relay.taken_over(engine, chain.link(engine).limits, now);
             let request = *request;
-            relay.taken_over(last, self.chain.link(last).limits, now);
-            self.open_ears(last).decode(request);
+            self.open_ears(engine).decode(request);
         }
     }
 

@@ -110,7 +110,7 @@ impl CallSocket {
                     None => break,
                 },
                 came = next(&mut self.wire) => self.take(came).await,
-                _ = keep_alive.tick() => self.send_fixed(wire::KEEP_ALIVE).await,
+                _ = keep_alive.tick() => self.keep_alive().await,
             }
         }
         self.send_fixed(wire::CLOSE_SOCKET).await;
@@ -129,6 +129,16 @@ impl CallSocket {
         }
         if let Err(error) = self.ensure_wire(self.parts.usual_format()).await {
             tracing::debug!(%error, "the call's voice is not open ahead");
+        }
+    }
+
+    /// A socket over which nothing may go any more, because the caller or a newer
+    /// policy says so, is not kept open either.
+    async fn keep_alive(&mut self) {
+        if self.setting.gate.may_go(SAID, &self.parts.config.destination) {
+            self.send_fixed(wire::KEEP_ALIVE).await;
+        } else if self.wire.is_some() {
+            self.lose(&VoiceError::Kept);
         }
     }
 
