@@ -486,8 +486,8 @@ async fn a_wish_outlives_a_crash() {
     memory.journal(&Entry::plain(400, Kind::Answered)).await.unwrap();
     let restricts = Wish::OfData(CallerWish::Restricts);
     memory.journal(&Entry::plain(5_400, Kind::Wished(restricts))).await.unwrap();
-    drop(memory);
     vault.close().await;
+    drop((memory, vault));
     let vault = open(dir.path()).await;
     let record = vault.show(call(1)).await.unwrap();
     assert_eq!(record.wishes, [Wished { at_ms: 5_000, wish: restricts }]);

@@ -157,6 +157,11 @@ impl SayQueue {
         self.0.remove(at)
     }
 
+    /// Is this sentence among them?
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.0.iter().any(|s| s.text == text)
+    }
+
     /// Is a part of an answer among them?
     pub(super) fn has_part(&self) -> bool {
         self.0.iter().any(|s| s.part == Part::OfAnswer)

@@ -255,6 +255,7 @@ pub struct Call {
     wishes: Vec<Wished>,
     /// When the caller was asked for a consent.
     consent_asked_at: Option<Moment>,
+    consent_asks: u8,
     /// What the caller asked before that question was answered.
     held_question: Option<Private<String>>,
     keypad: Keypad,
@@ -312,6 +313,7 @@ impl Call {
             message: None,
             wishes: Vec::new(),
             consent_asked_at: None,
+            consent_asks: 0,
             held_question: None,
             keypad: Keypad::default(),
             discretion: Discretion::default(),

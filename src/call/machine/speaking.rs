@@ -129,7 +129,8 @@ impl Call {
             // A call whose notice cannot be spoken goes on, and nothing of it is kept.
             What::Notice => self.notice_over(now),
             What::Farewell => self.farewell_played(now),
-            What::Filler | What::BreakingIn | What::Answer => {}
+            // What waited for it to be over waits no longer.
+            What::Filler | What::BreakingIn | What::Answer => self.give_floor(now),
         }
     }
 

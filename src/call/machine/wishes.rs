@@ -15,6 +15,9 @@ use crate::terms::{Moment, Private};
 /// many a consent is not taken any more, and what asks for less always is.
 const WISHES_MAX: usize = 32;
 
+/// A question that nobody could hear is put again; one that was is not.
+const CONSENT_ASKS_MAX: u8 = 2;
+
 /// What the caller made of the question whether they consent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Consented {
@@ -123,8 +126,21 @@ impl Call {
     /// Asks, once. What the caller said into the notice waits.
     pub(super) fn ask_consent(&mut self, now: Moment) {
         self.consent_asked_at = Some(now);
+        self.consent_asks += 1;
         self.set_topic(Topic::Consent);
         self.say(phrases::ASK_CONSENT, What::Answer, now);
+    }
+
+    /// The caller spoke over the question: it is put once more, and then left.
+    fn ask_consent_again(&mut self, now: Moment) {
+        if self.says.has(phrases::ASK_CONSENT) {
+            return;
+        }
+        if self.consent_asks < CONSENT_ASKS_MAX {
+            self.ask_consent(now);
+        } else {
+            self.consent_unanswered(now);
+        }
     }
 
     pub(super) fn is_asking_consent(&self) -> bool {
@@ -138,7 +154,7 @@ impl Call {
             if heard.trust != Trust::Unheard && Gist::of(heard.words.expose()) == Gist::Words {
                 self.held_question = Some(heard.words.clone());
             }
-            return;
+            return self.ask_consent_again(now);
         }
         match (heard.trust, Gist::of(heard.words.expose()), &heard.wish) {
             (_, _, Some(Uttered { wish: Wish::OfData(CallerWish::Consents), .. })) | (Trust::Good, Gist::Yes, None) => {
