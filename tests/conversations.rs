@@ -19,10 +19,12 @@ mod voice;
 mod world;
 
 use caller::Act::{self, HangUp, Hold, Key, Listen, ListenFor, Noise, Resume, Say, StopBox, Wait};
+use caller::CARD;
 use ears::EarsFaults;
-use milu::call::{Ears, Input, Outcome, Output, Speaker, Turn, phrases};
+use milu::call::{Consent, Ears, GapReason, Input, JournalKind, Outcome, Output, Speaker, Turn, Wish, phrases};
+use milu::residency::CallerWish;
 use milu::terms::{EndCause, Moment};
-use mind::{HOURS, HOURS_IN_SENTENCES, MindFaults, SUNDAY, StreamFaults};
+use mind::{HOURS, HOURS_IN_SENTENCES, MindFaults, PAY, SUNDAY, StreamFaults};
 use voice::VoiceFaults;
 use world::{Happened, Weather, World};
 
@@ -394,4 +396,237 @@ fn every_turn_names_the_engines_that_heard_and_thought_and_what_was_left_on_the_
     assert_eq!(answer.failovers, [mind::failover(std::time::Duration::from_millis(500))]);
     let others = world.record.as_ref().expect("a record").turns.iter().filter(|t| !t.failovers.is_empty()).count();
     assert_eq!(others, 1, "it is written once");
+}
+
+// ---- what the caller wishes of their data -----------------------------------
+
+const ASKED: Weather = Weather { consent: Consent::Asked, ..Weather::FAIR };
+const CONSENTS: Wish = Wish::OfData(CallerWish::Consents);
+const RESTRICTS: Wish = Wish::OfData(CallerWish::Restricts);
+
+fn wishes(world: &World) -> Vec<Wish> {
+    world.record.as_ref().expect("a record").wishes.iter().map(|wished| wished.wish).collect()
+}
+
+/// When the world was first asked for such a thing.
+fn first(world: &World, wanted: fn(&Output) -> bool) -> Option<usize> {
+    world.log.iter().position(|(_, h)| matches!(h, Happened::Wanted(output) if wanted(output)))
+}
+
+fn asked(world: &World) -> Vec<String> {
+    let ask = |(_, h): &(Moment, Happened)| match h {
+        Happened::Wanted(Output::Ask { words, .. }) => Some(words.expose().clone()),
+        _ => None,
+    };
+    world.log.iter().filter_map(ask).collect()
+}
+
+#[test]
+fn a_consent_is_asked_for_once_before_all_else_and_a_yes_counts() {
+    for yes in [Say("Yes.", 450), Say("I agree.", 700), Key('1')] {
+        let world = call(ASKED, &[Listen, yes, Listen, OPEN, Listen, HangUp]);
+        let said = world.sentences();
+        assert_eq!(said[1..], [phrases::ASK_CONSENT, phrases::CONSENTED, phrases::HELP, HOURS].map(str::to_owned));
+        assert_eq!(wishes(&world), [CONSENTS]);
+        let written = first(&world, |o| matches!(o, Output::Journal(e) if e.kind == JournalKind::Wished(CONSENTS)));
+        let holds = first(&world, |o| matches!(o, Output::Wish(CallerWish::Consents)));
+        assert!(written.is_some() && written < holds);
+        assert_eq!(asked(&world), ["When do you open?"], "no mind is asked what a yes means");
+    }
+}
+
+#[test]
+fn a_no_another_question_and_silence_are_no_consent() {
+    for (answer, said_to_it) in [
+        (Say("No.", 450), phrases::NOT_CONSENTED),
+        (Say("I no gree.", 700), phrases::NOT_CONSENTED),
+        (Key('2'), phrases::NOT_CONSENTED),
+        (OPEN, HOURS),
+        (Wait(9000), phrases::HELP),
+        (Key('9'), "name"),
+    ] {
+        let world = call(ASKED, &[Listen, answer.clone(), Listen, OPEN, Listen, HangUp]);
+        let said = world.sentences();
+        assert!(said[2].contains(said_to_it), "{answer:?}: {said:?}");
+        assert_eq!(times(&world, phrases::ASK_CONSENT), 1);
+        assert_eq!((wishes(&world), first(&world, |o| matches!(o, Output::Wish(_)))), (vec![], None), "{answer:?}");
+    }
+}
+
+#[test]
+fn where_nothing_rests_on_it_nobody_is_asked_and_i_agree_is_talk() {
+    let world = fair(&[Listen, Say("I agree.", 700), Listen, HangUp]);
+    assert_eq!((times(&world, phrases::ASK_CONSENT), wishes(&world)), (0, vec![]));
+    assert_eq!(asked(&world), ["I agree."]);
+}
+
+#[test]
+fn what_was_asked_into_the_notice_is_answered_once_the_consent_is_settled() {
+    let world = call(ASKED, &[ListenFor(1000), OPEN, Listen, YES, Listen, HangUp]);
+    let said = world.sentences();
+    assert_eq!(said[1..], [phrases::ASK_CONSENT, phrases::CONSENTED, HOURS].map(str::to_owned));
+    assert_eq!(wishes(&world), [CONSENTS]);
+}
+
+#[test]
+fn a_consent_can_be_taken_back() {
+    let world = call(ASKED, &[Listen, YES, Listen, Say("I take back my consent.", 1500), Listen, OPEN, Listen, HangUp]);
+    assert_eq!(wishes(&world), [CONSENTS, Wish::OfData(CallerWish::Withdraws)]);
+    assert!(says(&world, phrases::NOT_CONSENTED) && says(&world, HOURS));
+    assert!(!world.record.expect("a record").wishes_of_data().consents);
+}
+
+#[test]
+fn who_wants_nothing_to_leave_hears_that_nothing_does_and_is_answered_all_the_same() {
+    let words = "Do not send my voice to the cloud. When do you open?";
+    let world = fair(&[Listen, Say(words, 3500), Listen, HangUp]);
+    let said = world.sentences();
+    assert_eq!(said[2..], [phrases::RESTRICTED, HOURS].map(str::to_owned));
+    assert_eq!(wishes(&world), [RESTRICTS]);
+    assert_eq!(asked(&world), ["When do you open?"]);
+    let holds = first(&world, |o| matches!(o, Output::Wish(CallerWish::Restricts)));
+    let ask = first(&world, |o| matches!(o, Output::Ask { .. }));
+    assert!(holds.is_some() && holds < ask, "it holds before anything else is asked");
+    assert!(!world.record.expect("a record").may_be_heard_again());
+}
+
+#[test]
+fn doubtful_words_are_enough_for_less_and_not_for_more() {
+    let doubtful = EarsFaults { doubtful: 1000, ..EarsFaults::NONE };
+    let less = call(Weather { ears: doubtful.clone(), ..ASKED }, &[Listen, Say(caller::CLOUD, 2000), Listen, HangUp]);
+    assert_eq!(wishes(&less), [RESTRICTS]);
+    let more = call(Weather { ears: doubtful, ..ASKED }, &[Listen, Say("I agree.", 700), Listen, HangUp]);
+    assert_eq!(wishes(&more), []);
+}
+
+#[test]
+fn who_would_not_be_recorded_is_not_from_then_on() {
+    let stop = Say("Don't record me.", 1200);
+    let acts = [Listen, stop, Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, Listen, HangUp];
+    let world = fair(&acts);
+    assert!(says(&world, phrases::RECORDING_STOPPED) && says(&world, phrases::MESSAGE_KEPT));
+    assert_eq!(wishes(&world), [Wish::Unrecorded]);
+    let record = world.record.expect("a record");
+    let wished_ms = record.wishes[0].at_ms;
+    let recording = record.recording.expect("what was recorded before");
+    assert_eq!(recording.from_ms + recording.duration_ms, wished_ms);
+    let message = record.message.expect("a message");
+    assert!(message.text.expose().contains("on Monday") && message.sound.is_none(), "{message:?}");
+}
+
+#[test]
+fn who_would_not_be_recorded_where_nothing_is_hears_that() {
+    let weather = Weather { recorded: phrases::Recorded::No, ..Weather::FAIR };
+    let world = call(weather, &[Listen, Say("No record me o.", 1200), Listen, HangUp]);
+    assert!(says(&world, phrases::NOT_RECORDED) && !says(&world, phrases::RECORDING_STOPPED));
+}
+
+#[test]
+fn a_wish_in_the_middle_of_a_message_is_followed_and_the_message_goes_on() {
+    let wish = Say(caller::CLOUD, 2000);
+    let acts = [Listen, MOON, Listen, YES, Listen, wish, Listen, NAME, Listen, YES, Listen, BODY, Listen, HangUp];
+    let world = fair(&acts);
+    assert_eq!(wishes(&world), [RESTRICTS]);
+    assert_eq!(times(&world, phrases::ASK_NAME), 2, "the question is put again");
+    let message = world.record.and_then(|r| r.message).expect("a message");
+    assert_eq!(message.name.map(milu::terms::Private::into_exposed).as_deref(), Some("Ada"));
+}
+
+// ---- what is written down -----------------------------------------------------
+
+#[test]
+fn a_card_in_a_message_is_in_neither_record_nor_journal_and_the_callback_is_kept() {
+    let number = Say("Zero eight zero three one two three four five six seven.", 4000);
+    let hidden = Weather { number_shown: false, ..Weather::FAIR };
+    let acts =
+        [Listen, MOON, Listen, YES, Listen, NAME, Listen, number, Listen, YES, Listen, Say(CARD, 5000), Listen, HangUp];
+    let world = call(hidden, &acts);
+    let record = world.record.as_ref().expect("a record");
+    let message = record.message.as_ref().expect("a message");
+    assert_eq!(message.text.expose(), "My card number is [card number].");
+    assert_eq!(message.callback.as_ref().map(|n| n.expose()), Some("+2348031234567"), "it is what it was given for");
+    let texts: Vec<&str> = record.turns.iter().map(|turn| turn.text.expose().as_str()).collect();
+    assert!(texts.iter().any(|text| text.contains("[phone number]")), "{texts:?}");
+    let raw = world.log.iter().any(
+        |(_, h)| matches!(h, Happened::Wanted(Output::Said(text)) if text.expose().contains("I have oh eight oh three, one two three")),
+    );
+    assert!(raw, "the mind remembers what was said as it was");
+}
+
+#[test]
+fn words_that_end_in_digits_are_not_asked_ahead_of_their_turns_end() {
+    let world = fair(&[Listen, Say("My number is zero eight zero three", 1800), Listen, HangUp]);
+    let asked_at = first(&world, |o| matches!(o, Output::Ask { .. })).expect("asked");
+    let heard_at = world.log.iter().position(|(_, h)| matches!(h, Happened::Told(Input::Heard { .. }))).expect("heard");
+    let judged = world.log.iter().position(|(_, h)| matches!(h, Happened::Told(Input::TurnOver { .. })));
+    assert!(asked_at > heard_at && judged.is_some_and(|judged| judged < asked_at), "{asked_at} {heard_at} {judged:?}");
+}
+
+// ---- keys that are pressed in secret ------------------------------------------
+
+fn keyed(keys: &str) -> Vec<Act> {
+    keys.chars().flat_map(|key| [Key(key), Wait(300)]).collect()
+}
+
+fn is_withheld(world: &World) -> [usize; 2] {
+    let count = |wanted: fn(&Output) -> bool| {
+        world.log.iter().filter(|(_, h)| matches!(h, Happened::Wanted(output) if wanted(output))).count()
+    };
+    [count(|o| matches!(o, Output::WithholdSound)), count(|o| matches!(o, Output::RestoreSound))]
+}
+
+#[test]
+fn a_card_that_the_box_asked_for_by_keys_goes_nowhere_and_is_a_gap_in_the_recording() {
+    let mut acts = vec![Listen, Say("Can I pay by card?", 1500), Listen];
+    acts.extend(keyed("4111111111111111#"));
+    acts.extend([Wait(3000), Listen, OPEN, Listen, HangUp]);
+    let world = fair(&acts);
+    let said = world.sentences();
+    assert_eq!(said[2..], [PAY, phrases::KEYS_WITHHELD, HOURS].map(str::to_owned));
+    assert_eq!(is_withheld(&world), [1, 1]);
+    let recording = world.record.and_then(|r| r.recording).expect("a recording");
+    let [gap] = &recording.gaps[..] else { panic!("{:?}", recording.gaps) };
+    assert_eq!(gap.reason, GapReason::Withheld);
+    assert!((17 * 300..17 * 300 + 10_000).contains(&(gap.to_ms - gap.from_ms)), "{gap:?}");
+}
+
+#[test]
+fn a_card_that_nobody_asked_for_is_noticed_at_the_fourth_key_and_goes_nowhere() {
+    let mut acts = vec![Listen];
+    acts.extend(keyed("4111111111111111"));
+    acts.extend([Listen, Wait(3000), OPEN, Listen, HangUp]);
+    let world = fair(&acts);
+    assert_eq!(times(&world, phrases::KEYS_NOT_WANTED), 1, "{:?}", world.sentences());
+    assert_eq!(is_withheld(&world), [1, 1]);
+    // The first three keys were choices of the menu; none of the others was.
+    let topics = world.log.iter().filter(|(_, h)| matches!(h, Happened::Wanted(Output::AskTopic { .. }))).count();
+    assert!(topics <= 2, "{topics}");
+    assert!(says(&world, HOURS), "and the call goes on");
+}
+
+#[test]
+fn a_number_to_be_called_back_on_is_keyed_as_ever() {
+    let hidden = Weather { number_shown: false, ..Weather::FAIR };
+    let mut acts = vec![Listen, MOON, Listen, YES, Listen, NAME, Listen];
+    acts.extend(keyed("08031234567#"));
+    acts.extend([Listen, YES, Listen, BODY, Listen, HangUp]);
+    let world = call(hidden, &acts);
+    assert_eq!(is_withheld(&world), [0, 0]);
+    let message = world.record.and_then(|r| r.message).expect("a message");
+    assert_eq!(message.callback.as_ref().map(|n| n.expose()), Some("+2348031234567"));
+}
+
+#[test]
+fn a_card_keyed_where_a_telephone_number_was_asked_for_is_not_taken_for_one() {
+    let hidden = Weather { number_shown: false, ..Weather::FAIR };
+    let mut acts = vec![Listen, MOON, Listen, YES, Listen, NAME, Listen];
+    acts.extend(keyed("4111111111111111"));
+    acts.extend([Listen, Wait(2500)]);
+    acts.extend(keyed("08031234567#"));
+    acts.extend([Listen, YES, Listen, BODY, Listen, HangUp]);
+    let world = call(hidden, &acts);
+    assert!(says(&world, phrases::KEYS_NOT_WANTED) && says(&world, phrases::ASK_NUMBER_KEYS));
+    assert!(!world.sentences().iter().any(|s| s.contains("one, one one one")), "it is not read back");
+    let message = world.record.and_then(|r| r.message).expect("a message");
+    assert_eq!(message.callback.as_ref().map(|n| n.expose()), Some("+2348031234567"));
 }

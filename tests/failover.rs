@@ -689,6 +689,27 @@ async fn a_caller_who_objects_in_the_middle_of_a_turn_is_heard_by_the_next_engin
 }
 
 #[tokio::test]
+async fn ears_that_may_hear_no_more_of_a_caller_are_left_with_the_next_frame() {
+    let ears = ThreeEars::new();
+    let gate = gate();
+    let (answers, mut heard) = mpsc::channel(16);
+    let mut hearing = ears.chain.open(&setting(&gate), answers);
+    ears.hear(&mut hearing, 0..5).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    gate.wish(CallerWish::Restricts);
+    ears.cloud.told();
+    ears.hear(&mut hearing, 5..10).await;
+    let cloud = ears.cloud.told();
+    assert!(!cloud.iter().any(|told| told.starts_with("frame")), "{cloud:?}");
+    let lan = ears.lan.told();
+    assert_eq!(lan.iter().filter(|t| t.starts_with("frame")).count(), 10, "each frame once: {lan:?}");
+    assert_eq!(lan.iter().filter(|t| *t == "decode 1").count(), 1, "what was asked is asked of the next");
+    ears.lan.says(words(1, "Do not send my voice to the cloud.", "lan-ears")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(_)), "and no failover is told");
+}
+
+#[tokio::test]
 async fn ears_that_let_a_caller_down_hear_a_later_turn_beside_the_others_and_come_back() {
     let ears = ThreeEars::new();
     let (mut hearing, mut heard) = ears.open();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, Ears, Engines, Input, Output, Texts};
+use milu::call::{Call, CallFacts, Consent, Ears, Engines, Input, Output, Texts};
 use milu::knowledge::{KeypadMenu, MenuChoice, Spoken};
 use milu::terms::{CallId, LineId, Moment, Private, UtteranceId};
 
@@ -21,6 +21,7 @@ fn facts() -> CallFacts {
         recorded: Recorded::No,
         texts: Texts::Impossible,
         ears: Ears::Listening,
+        consent: Consent::NotNeeded,
         engines: Engines { transcriber: None, responder: None, synthesizer: None },
         menu: KeypadMenu {
             keys: vec![('9', MenuChoice::Message)],

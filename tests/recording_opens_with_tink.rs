@@ -92,6 +92,7 @@ async fn sealed(dir: &Path, samples: &[i16]) -> Sealed {
         message: None,
         recording: None,
         media: MediaFacts::default(),
+        wishes: Vec::new(),
     };
     memory.finish(record).await.unwrap();
     let key = hex(vault.sound_key(id).await.unwrap().expose());

@@ -15,9 +15,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use milu::call::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
-    Speaker, Turn, WhyLeft,
+    Speaker, Turn, WhyLeft, Wish, Wished,
 };
 use milu::media::SampleRate;
+use milu::residency::CallerWish;
 use milu::store::journal::{Entry, Kind};
 use milu::store::{
     CallHeader, Clock, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError, RenderingKey, Rendition,
@@ -93,6 +94,7 @@ fn record(n: u8) -> CallRecord {
         }),
         recording: None,
         media: MediaFacts { codec: Some("PCMA".to_owned()), packets_lost: 3, jitter_ms: 1.5, mos: Some(4.25) },
+        wishes: Vec::new(),
     }
 }
 
@@ -500,4 +502,43 @@ async fn text_messages_that_came_are_kept_newest_first() {
     }
     let vault = open(dir.path()).await;
     assert_eq!(vault.texts().received(2).await.unwrap(), [kept(3), kept(2)]);
+}
+
+/// All that a caller can wish, each at its time.
+fn all_wishes() -> Vec<Wished> {
+    (0..).zip(Wish::ALL).map(|(n, wish)| Wished { at_ms: 1_000 * n, wish }).collect()
+}
+
+#[tokio::test]
+async fn what_a_caller_wished_and_what_was_withheld_come_back_with_the_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.start_recording(SampleRate::Hz8000, 700).await.unwrap();
+    for leg in Leg::BOTH {
+        memory.sound(leg, &tone(leg, 0, 8_000));
+    }
+    let withheld = Gap { from_ms: 900, to_ms: 1_200, reason: GapReason::Withheld };
+    let recording = Recording { from_ms: 700, duration_ms: 1_000, gaps: vec![withheld] };
+    let record = CallRecord { wishes: all_wishes(), recording: Some(recording.clone()), ..record(1) };
+    let kept = memory.finish(record).await.unwrap();
+    assert_eq!(kept.recording, Some(recording));
+    assert_eq!(vault.show(call(1)).await.unwrap(), kept);
+    assert_eq!(kept.wishes, all_wishes());
+}
+
+#[tokio::test]
+async fn a_wish_outlives_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.journal(&Entry::plain(400, Kind::Answered)).await.unwrap();
+    let restricts = Wish::OfData(CallerWish::Restricts);
+    memory.journal(&Entry::plain(5_400, Kind::Wished(restricts))).await.unwrap();
+    vault.close().await;
+    drop((memory, vault));
+    let vault = open(dir.path()).await;
+    let record = vault.show(call(1)).await.unwrap();
+    assert_eq!(record.wishes, [Wished { at_ms: 5_000, wish: restricts }]);
+    assert!(!record.may_be_heard_again());
 }

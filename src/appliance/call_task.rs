@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speaker, Speech, Turn};
+use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
@@ -17,6 +17,7 @@ use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
 
 use super::ear_path::EarPath;
+use super::keyless::{Keyless, Passed};
 use super::renderings::Renderings;
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
 use super::watch::Watch;
@@ -69,6 +70,7 @@ enum Wake {
 
 /// The parts that exist once media flows.
 struct Flowing {
+    keyless: Keyless,
     ears: EarPath,
     lane: mpsc::Sender<Sentence>,
 }
@@ -118,7 +120,10 @@ impl Running {
                 return Some(record);
             }
             match self.wait().await {
-                Wake::Tell(input) => self.tell(input),
+                Wake::Tell(input) => {
+                    self.silence_key(&input);
+                    self.tell(input);
+                }
                 Wake::Answered { at, rate } => {
                     self.start_media(rate);
                     self.tell(Input::Answered { at });
@@ -204,7 +209,7 @@ impl Running {
             events: self.lane_events_in.clone(),
         };
         drop(self.task.supervisor.spawn("voice-lane", voice.run(sentences)));
-        self.flowing = Some(Flowing { ears: EarPath::new(rate), lane });
+        self.flowing = Some(Flowing { keyless: Keyless::new(rate), ears: EarPath::new(rate), lane });
     }
 
     fn keep(&self, leg: Leg, frame: &Frame) {
@@ -214,14 +219,38 @@ impl Running {
     }
 
     fn hear(&mut self, ear: &EarFrame) {
-        if self.keeping {
-            self.keep(Leg::Caller, &ear.frame);
-        }
         let Some(flowing) = &mut self.flowing else { return };
-        let Some(hearing) = &mut self.task.hearing else { return };
-        let heard = flowing.ears.hear(ear, hearing.as_mut());
+        let Passed { heard: ear, kept } = flowing.keyless.pass(ear);
+        if let Some(frame) = kept.filter(|_| self.keeping) {
+            self.keep(Leg::Caller, &frame);
+        }
+        let (Some(flowing), Some(hearing)) = (&mut self.flowing, &mut self.task.hearing) else { return };
+        let heard = flowing.ears.hear(&ear, hearing.as_mut());
         for input in heard.into_iter().flatten() {
             self.tell(input);
+        }
+    }
+
+    /// Before anybody looks at a key its tone is out of the caller's sound.
+    fn silence_key(&mut self, input: &Input) {
+        if let (Input::Digit { at, .. }, Some(flowing)) = (input, &mut self.flowing) {
+            flowing.keyless.told(*at);
+        }
+    }
+
+    fn sound_of_caller(&mut self, act: impl FnOnce(&mut Keyless)) {
+        if let Some(flowing) = &mut self.flowing {
+            act(&mut flowing.keyless);
+        }
+    }
+
+    /// The last of what is kept, if anything is.
+    fn stop_keeping(&mut self) {
+        if !std::mem::take(&mut self.keeping) {
+            return;
+        }
+        if let Some(last) = self.flowing.as_mut().and_then(|flowing| flowing.keyless.end()) {
+            self.keep(Leg::Caller, &last);
         }
     }
 
@@ -276,7 +305,12 @@ impl Running {
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
             Output::SendText { text } => self.send_text(&text),
-            Output::TurnDone(turn) => self.turn_done(&turn),
+            Output::StopRecording => self.stop_keeping(),
+            Output::WithholdSound => self.sound_of_caller(Keyless::withhold),
+            Output::RestoreSound => self.sound_of_caller(Keyless::restore),
+            Output::Wish(wish) => self.task.setting.gate.wish(wish),
+            Output::Said(text) => self.task.thinking.said(&text),
+            Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
             Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
                 unreachable!("taken by carry_out")
             }
@@ -294,14 +328,6 @@ impl Running {
         if let Some(hearing) = &mut self.task.hearing {
             act(hearing.as_mut());
         }
-    }
-
-    /// The mind remembers what was really heard, and not what it wanted to say.
-    fn turn_done(&mut self, turn: &Turn) {
-        if turn.who == Speaker::Box && !turn.text.expose().is_empty() {
-            self.task.thinking.said(&turn.text);
-        }
-        self.task.watch.turn(self.task.id, turn);
     }
 
     fn send_text(&self, text: &Private<String>) {
@@ -332,7 +358,10 @@ impl Running {
     async fn start_recording(&mut self, from_ms: u64) {
         let (Some(memory), Some(flowing)) = (&mut self.task.memory, &self.flowing) else { return };
         match memory.start_recording(flowing.ears.rate(), from_ms).await {
-            Ok(_) => self.keeping = true,
+            Ok(_) => {
+                self.keeping = true;
+                self.sound_of_caller(Keyless::begin);
+            }
             Err(error) => tracing::error!(call = %self.task.id, %error, "the recording could not begin"),
         }
     }
@@ -346,7 +375,7 @@ impl Running {
     }
 
     async fn finish(&mut self, record: CallRecord) -> CallRecord {
-        self.keeping = false;
+        self.stop_keeping();
         self.flowing = None;
         let Some(memory) = self.task.memory.take() else { return record };
         match memory.finish(record.clone()).await {
@@ -368,6 +397,7 @@ fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {
             Entry { at_ms, kind: Kind::MessageTaken, words: Some(message.text.clone()) }
         }
         JournalKind::TextPromised(text) => Entry { at_ms, kind: Kind::TextPromised, words: Some(text.clone()) },
+        JournalKind::Wished(wish) => Entry::plain(at_ms, Kind::Wished(*wish)),
         JournalKind::Ended(_) => Entry::plain(at_ms, Kind::Ended),
     }
 }

@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::mpsc;
 
 use crate::call::phrases::Recorded;
-use crate::call::{Call, CallFacts, Ears, Engines, Texts};
+use crate::call::{Call, CallFacts, Consent, Ears, Engines, Texts};
 use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
@@ -94,7 +94,8 @@ impl Desk {
             return refuse(&offer, EndCause::TemporaryFailure);
         };
         let place = self.ears_place();
-        let facts = self.facts(id, &offer, place.is_some());
+        let gate = self.gate();
+        let facts = self.facts(id, &offer, place.is_some(), &gate);
         let header =
             CallHeader { id, line: offer.line.clone(), from: offer.from.clone(), started_at: facts.started_at };
         let memory = match self.vault.begin_call(&header).await {
@@ -106,7 +107,7 @@ impl Desk {
             }
         };
         self.watch.offered(id, &offer.line);
-        let task = self.task(offer, facts, memory, place.is_some());
+        let task = self.task(offer, facts, memory, place.is_some(), gate);
         let desk = self.clone();
         drop(self.supervisor.spawn("call", async move {
             desk.see_through(id, task).await;
@@ -157,7 +158,7 @@ impl Desk {
         taken.ok().map(|_| EarsPlace(self.heard_now.clone()))
     }
 
-    fn facts(&self, id: CallId, offer: &Offer, heard: bool) -> CallFacts {
+    fn facts(&self, id: CallId, offer: &Offer, heard: bool, gate: &CallGate) -> CallFacts {
         CallFacts {
             id,
             line: offer.line.clone(),
@@ -170,6 +171,7 @@ impl Desk {
             recorded: self.business.recorded,
             texts: if self.texts.is_some() && offer.from.is_some() { Texts::Possible } else { Texts::Impossible },
             ears: if heard { Ears::Listening } else { Ears::KeypadOnly },
+            consent: if gate.policy().rests_on_consent() { Consent::Asked } else { Consent::NotNeeded },
             engines: Engines {
                 transcriber: Some(self.transcriber.name().to_owned()),
                 responder: Some(self.responder.name().to_owned()),
@@ -179,11 +181,18 @@ impl Desk {
         }
     }
 
-    fn task(&self, offer: Offer, facts: CallFacts, memory: Option<CallMemory>, heard: bool) -> CallTask {
+    fn task(
+        &self,
+        offer: Offer,
+        facts: CallFacts,
+        memory: Option<CallMemory>,
+        heard: bool,
+        gate: Arc<CallGate>,
+    ) -> CallTask {
         let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
         let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
         let offered_at = facts.offered_at;
-        let setting = CallSetting { call: Some(facts.id), hints: self.business.hints.clone(), gate: self.gate() };
+        let setting = CallSetting { call: Some(facts.id), hints: self.business.hints.clone(), gate };
         let hearing = heard.then(|| self.transcriber.open(&setting, ears_in));
         CallTask {
             id: facts.id,

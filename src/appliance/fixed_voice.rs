@@ -8,7 +8,7 @@ use crate::residency::CallGate;
 use crate::speech::cloud::elevenlabs::ElevenLabsVoice;
 use crate::speech::lan::WyomingVoice;
 use crate::speech::onbox::PiperVoice;
-use crate::speech::{CallSetting, Hints, VoiceError};
+use crate::speech::{CallSetting, Hints, Synthesizer, VoiceError};
 use crate::terms::Private;
 
 /// A voice, and what tells its renderings from another's in the store.
@@ -28,6 +28,15 @@ impl FixedVoice {
     /// The box's own; the key's number counts the versions of its weights.
     pub fn on_box(voice: Arc<PiperVoice>) -> Self {
         Self { key: "piper-onbox en_US-joe-medium 1".to_owned(), renders: Renders::Piper(voice) }
+    }
+
+    /// The name in records.
+    pub fn name(&self) -> &'static str {
+        match &self.renders {
+            Renders::Piper(voice) => voice.name(),
+            Renders::ElevenLabs(voice) => voice.name(),
+            Renders::Wyoming(voice) => voice.name(),
+        }
     }
 
     /// Whether rendering costs the box's own cores.

@@ -11,6 +11,7 @@ mod desk;
 mod ear_path;
 mod engines;
 mod fixed_voice;
+mod keyless;
 mod outside;
 mod policy_proof;
 mod record_json;

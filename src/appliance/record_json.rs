@@ -25,6 +25,14 @@ pub struct CallJson {
     /// What left the box because of this call. Engines on the box send nothing.
     egress: Vec<EgressJson>,
     media: MediaJson,
+    /// What the caller wished of their data.
+    wishes: Vec<WishJson>,
+}
+
+#[derive(Serialize)]
+struct WishJson {
+    wish: &'static str,
+    at_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -156,6 +164,7 @@ impl From<&CallRecord> for CallJson {
                 jitter_ms: record.media.jitter_ms,
                 mos: record.media.mos,
             },
+            wishes: record.wishes.iter().map(|w| WishJson { wish: w.wish.name(), at_ms: w.at_ms }).collect(),
         }
     }
 }

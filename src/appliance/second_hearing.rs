@@ -10,9 +10,11 @@ use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
 use super::outside::Outside;
-use crate::call::{CallRecord, Speaker};
+use crate::call::{CallRecord, Speaker, Turn, Wish};
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
+use crate::privacy::{Redactor, Side, Spoken};
+use crate::residency::CallGate;
 use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
 use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
@@ -66,10 +68,7 @@ enum NotYet {
 impl SecondHearings {
     /// Queues a call that the box's own ears heard for want of better ones.
     pub async fn consider(&self, record: &CallRecord) {
-        let by_own = |turn: &crate::call::Turn| {
-            turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(self.own_ears)
-        };
-        if record.recording.is_none() || !record.turns.iter().any(by_own) {
+        if !is_worth_it(record, self.own_ears) {
             return;
         }
         let due = later(self.clock.wall(), DUE_AFTER);
@@ -135,7 +134,11 @@ impl SecondHearings {
         let record = self.vault.show(call).await.map_err(gone)?;
         let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
         let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(gone)?;
-        let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate: self.outside.keeper.gate() };
+        if !record.may_be_heard_again() {
+            return Ok(Vec::new());
+        }
+        let gate = under_wishes(self.outside.keeper.gate(), &record);
+        let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let mut heard = Vec::new();
         for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
             let part =
@@ -146,6 +149,7 @@ impl SecondHearings {
             let (words, engine) = self.words(&setting, &part).await.ok_or(NotYet::Ears)?;
             heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at: self.clock.wall() });
         }
+        without_identifiers(&record.turns, &mut heard);
         Ok(heard)
     }
 
@@ -201,6 +205,47 @@ impl SecondHearings {
     }
 }
 
+/// Whether a call was heard by the box's own ears for want of better ones, and
+/// its caller has nothing against its being heard again.
+fn is_worth_it(record: &CallRecord, own_ears: &str) -> bool {
+    let by_own = |turn: &Turn| turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(own_ears);
+    record.recording.is_some() && record.may_be_heard_again() && record.turns.iter().any(by_own)
+}
+
+/// A gate of later, for which what the caller wished in the call still holds.
+fn under_wishes(gate: Arc<CallGate>, record: &CallRecord) -> Arc<CallGate> {
+    for wished in &record.wishes {
+        if let Wish::OfData(wish) = wished.wish {
+            gate.wish(wish);
+        }
+    }
+    gate
+}
+
+/// As with the first hearing, identifiers are taken out before a word is kept:
+/// with all turns in their order, so that what was asked and split is known.
+fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
+    let words_of = |n: usize, turn: &Turn| {
+        let again = heard.iter().find(|hearing| hearing.turn == n);
+        again.map_or_else(|| turn.text.clone(), |hearing| hearing.words.clone())
+    };
+    let words: Vec<Private<String>> = turns.iter().enumerate().map(|(n, turn)| words_of(n, turn)).collect();
+    let spoken: Vec<Spoken<'_>> = turns
+        .iter()
+        .zip(&words)
+        .map(|(turn, words)| {
+            let side = if turn.who == Speaker::Caller { Side::Caller } else { Side::Box };
+            Spoken { side, words: words.expose() }
+        })
+        .collect();
+    let redacted = Redactor::new().redact_turns(&spoken);
+    for hearing in heard {
+        if let Some(text) = redacted.get(hearing.turn) {
+            hearing.words = Private::new(text.clone());
+        }
+    }
+}
+
 fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX)
@@ -232,7 +277,78 @@ impl std::fmt::Debug for SecondHearings {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::call::{Engines, Latency, MediaFacts, Outcome, Recording, Wished};
+    use crate::residency::CallerWish;
+    use crate::terms::{EndCause, LineId};
+
+    fn record(wishes: &[Wish]) -> CallRecord {
+        let mut heard = turn(Speaker::Caller, "When do you open?");
+        heard.engines.transcriber = Some("whisper-onbox".to_owned());
+        CallRecord {
+            id: CallId::from_parts(1, [0; 10]),
+            line: LineId::parse("front-desk").expect("a name"),
+            from: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            answered_after: None,
+            ended_at: Timestamp::UNIX_EPOCH,
+            end_cause: EndCause::NormalClearing,
+            outcome: Outcome::Answered,
+            turns: vec![heard],
+            message: None,
+            recording: Some(Recording::default()),
+            media: MediaFacts::default(),
+            wishes: wishes.iter().map(|wish| Wished { at_ms: 0, wish: *wish }).collect(),
+        }
+    }
+
+    #[test]
+    fn who_wished_for_less_is_not_heard_again_and_a_consent_holds_beyond_the_call() {
+        let of_data = Wish::OfData;
+        let is_worth = |wishes: &[Wish]| is_worth_it(&record(wishes), "whisper-onbox");
+        assert!(is_worth(&[]) && is_worth(&[of_data(CallerWish::Consents)]));
+        assert!(!is_worth_it(&record(&[]), "deepgram"), "better ears have heard it");
+        for wish in [CallerWish::Objects, CallerWish::Restricts, CallerWish::Withdraws].map(of_data) {
+            assert!(!is_worth(&[of_data(CallerWish::Consents), wish]), "{wish:?}");
+        }
+        assert!(!is_worth(&[Wish::Unrecorded]));
+        let gate = under_wishes(Arc::new(CallGate::closed()), &record(&[of_data(CallerWish::Consents)]));
+        assert!(gate.wishes().consents);
+    }
+
+    fn turn(who: Speaker, text: &str) -> Turn {
+        Turn {
+            who,
+            text: Private::new(text.to_owned()),
+            started_ms: 0,
+            ended_ms: 0,
+            interrupted: false,
+            engines: Engines::default(),
+            latency: Latency::default(),
+            failovers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_better_ears_hear_is_kept_without_identifiers_too() {
+        let turns = [
+            turn(Speaker::Box, "What is your account number?"),
+            turn(Speaker::Caller, "uh"),
+            turn(Speaker::Caller, "When do you open?"),
+        ];
+        let heard = |turn, words: &str| SecondHearing {
+            turn,
+            words: Private::new(words.to_owned()),
+            engine: "deepgram".to_owned(),
+            heard_at: Timestamp::UNIX_EPOCH,
+        };
+        let mut again = [heard(1, "It is 0000014579."), heard(2, "When do you open on Sunday?")];
+        without_identifiers(&turns, &mut again);
+        assert!(!again[0].words.expose().contains("14579"), "{}", again[0].words.expose());
+        assert_eq!(again[1].words.expose(), "When do you open on Sunday?");
+    }
 
     #[test]
     fn a_stretch_of_a_narrow_recording_is_given_at_the_ears_rate_and_within_its_bounds() {

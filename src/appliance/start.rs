@@ -496,8 +496,7 @@ fn report_outside(
             }
             outside.keeper.fact().into_iter().for_each(|fact| health.state(fact));
             chains.iter().flat_map(|chains| chains.facts()).for_each(|fact| health.state(fact));
-            let sentence = outside.door.budget_sentence();
-            health.state(HealthFact { name: "budget".to_owned(), state: HealthState::Well, sentence });
+            health.state(outside.budget_fact());
             if let Some(second) = &second_hearing {
                 health.state(second.fact().await);
             }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::residency::Transfer;
+use crate::residency::{Reported, Transfer};
 
 /// What went to one destination on one leave; the JSON of `milu policy register`.
 #[derive(Serialize)]
@@ -19,6 +19,21 @@ pub struct TransferJson {
     safeguards: SafeguardsJson,
     bytes_sent: u64,
     bytes_received: u64,
+    /// What the answers said of what was done with it.
+    reported: ReportedJson,
+    /// In billionths of the price list's currency.
+    cost_nanos: u64,
+}
+
+#[derive(Serialize)]
+struct ReportedJson {
+    inference_region: Option<String>,
+    audio_ms: u64,
+    tokens_in: u64,
+    tokens_in_kept: u64,
+    tokens_in_to_keep: u64,
+    tokens_out: u64,
+    characters: u64,
 }
 
 #[derive(Serialize)]
@@ -47,6 +62,22 @@ impl From<&Transfer> for TransferJson {
             },
             bytes_sent: transfer.bytes_sent,
             bytes_received: transfer.bytes_received,
+            reported: ReportedJson::from(&transfer.reported),
+            cost_nanos: transfer.cost_nanos,
+        }
+    }
+}
+
+impl From<&Reported> for ReportedJson {
+    fn from(reported: &Reported) -> Self {
+        Self {
+            inference_region: reported.inference_region.clone(),
+            audio_ms: reported.audio_ms,
+            tokens_in: reported.tokens_in,
+            tokens_in_kept: reported.tokens_in_kept,
+            tokens_in_to_keep: reported.tokens_in_to_keep,
+            tokens_out: reported.tokens_out,
+            characters: reported.characters,
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Sentence {
 /// What the lane tells the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LaneEvent {
-    /// The engine that makes the sentence's first sound.
+    /// The engine that makes the sentence's first sound, or made it ahead.
     Made {
         utterance: UtteranceId,
         engine: &'static str,
@@ -75,10 +75,11 @@ impl VoiceLane {
 
     /// None when the call is gone.
     async fn speak(&self, sentence: &Sentence) -> Option<()> {
-        if let Some(samples) = self.renderings.find(&sentence.speech, self.rate) {
-            self.tell_length(sentence.utterance, samples.len()).await?;
+        if let Some(rendered) = self.renderings.find(&sentence.speech, self.rate) {
+            self.tell(LaneEvent::Made { utterance: sentence.utterance, engine: rendered.voice }).await?;
+            self.tell_length(sentence.utterance, rendered.sound.len()).await?;
             let mut frames = FrameCutter::new(self.rate);
-            frames.push(&samples);
+            frames.push(&rendered.sound);
             self.queue_frames(sentence, &mut frames, End::Here).await?;
             return Some(());
         }

@@ -121,7 +121,7 @@ impl WarmUp {
         for (place, voice) in self.voices.iter().enumerate() {
             let held = if place == 0 { Held::Best } else { Held::Second };
             if let Some(sound) = self.kept(voice, sentence, rate).await {
-                return if self.renderings.hold(sentence, rate, sound) { held } else { Held::Full };
+                return if self.renderings.hold(sentence, rate, voice.name(), sound) { held } else { Held::Full };
             }
             if (let_be && !voice.is_on_box()) || !self.render(voice, sentence, rate).await {
                 continue;
@@ -136,7 +136,7 @@ impl WarmUp {
     async fn hold_kept(&self, sentence: &str, rate: SampleRate) -> bool {
         for voice in &self.voices {
             if let Some(sound) = self.kept(voice, sentence, rate).await {
-                return self.renderings.hold(sentence, rate, sound);
+                return self.renderings.hold(sentence, rate, voice.name(), sound);
             }
         }
         false
@@ -165,7 +165,7 @@ impl WarmUp {
         if let Err(error) = self.vault.keep_rendering(&key(voice, sentence, rate), &sound).await {
             tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
         }
-        self.renderings.hold(sentence, rate, sound)
+        self.renderings.hold(sentence, rate, voice.name(), sound)
     }
 }
 

@@ -112,8 +112,7 @@ pub enum Input {
         utterance: UtteranceId,
         total_ms: u32,
     },
-    /// The engine that makes the utterance's first sound. Not told of sound that
-    /// was kept ready.
+    /// The engine that makes the utterance's first sound, or made it ahead.
     UtteranceMade {
         utterance: UtteranceId,
         engine: &'static str,

@@ -3,6 +3,7 @@
 
 use crate::conversation::Expectation;
 use crate::knowledge::{Finding, readback};
+use crate::privacy::{Kind, Redactor};
 use crate::terms::{PhoneNumber, Private};
 
 use super::record::Message;
@@ -125,6 +126,37 @@ impl MessageTaking {
         message.is_useful().then_some(message)
     }
 
+    /// The question that is open, to be put again; none for the message itself.
+    pub(super) fn question(&self) -> Option<String> {
+        Some(match &self.step {
+            Step::Name { .. } => phrases::ASK_NAME.to_owned(),
+            Step::ConfirmLineNumber => {
+                let number = self.line_number.as_ref().map_or("", |number| number.expose());
+                phrases::confirm_caller_number(&last_digits_spoken(number))
+            }
+            Step::Number => phrases::ASK_NUMBER_KEYS.to_owned(),
+            Step::ConfirmNumber { number } => phrases::confirm_number(&readback::number_back(number.expose())),
+            Step::Body { .. } => return None,
+        })
+    }
+
+    /// The digits that would have been keyed with one more, where a number is
+    /// asked for.
+    pub(super) fn keyed_with(&self, digit: char) -> Option<String> {
+        let asked = matches!(self.step, Step::Number | Step::ConfirmLineNumber | Step::ConfirmNumber { .. });
+        asked.then(|| if digit.is_ascii_digit() { format!("{}{digit}", self.keyed) } else { self.keyed.clone() })
+    }
+
+    /// What was keyed is no telephone number, and nothing of it is kept. Gives
+    /// the question that is put again.
+    pub(super) fn forget_keys(&mut self) -> Option<String> {
+        self.keyed.clear();
+        self.keyed_with('#').is_some().then(|| {
+            self.step = Step::Number;
+            phrases::ASK_NUMBER_KEYS.to_owned()
+        })
+    }
+
     /// Words of the caller; `sound` is where they lie in the recording.
     pub(super) fn heard(&mut self, words: &str, trust: Trust, intent: &Finding, sound: Option<Sound>) -> Next {
         match self.step.clone() {
@@ -227,6 +259,15 @@ impl MessageTaking {
         (digits.len() >= 7).then(|| PhoneNumber::parse(&digits, &self.country_code).ok())?
     }
 
+    /// The telephone number in a message whose caller gave none to be called back
+    /// on: the text is kept without it, and somebody wants to use it.
+    fn only_phone_in(&self, words: &str) -> Option<PhoneNumber> {
+        let found = Redactor::new().find(words);
+        let mut phones = found.iter().filter(|one| one.kind == Kind::Phone);
+        let (phone, None) = (phones.next()?, phones.next()) else { return None };
+        self.number_in(words.get(phone.span.clone())?)
+    }
+
     fn confirm(&mut self, number: PhoneNumber) -> Next {
         let spoken = readback::number_back(number.expose());
         self.step = Step::ConfirmNumber { number };
@@ -259,6 +300,9 @@ impl MessageTaking {
         if silent && !retried {
             self.step = Step::Body { retried: true };
             return Next::Say(phrases::ASK_MESSAGE_AGAIN.to_owned());
+        }
+        if self.message.callback.is_none() && trust == Trust::Good {
+            self.message.callback = self.only_phone_in(words);
         }
         self.message.text = Private::new(match trust {
             Trust::Unheard => String::new(),

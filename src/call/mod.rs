@@ -4,6 +4,7 @@
 //! no awaiting: every request carries an id, and a late answer to a dead id is
 //! dropped in one place.
 
+mod discretion;
 mod input;
 mod machine;
 mod message;
@@ -13,12 +14,14 @@ mod record;
 mod saying;
 mod timers;
 mod trust;
+mod wish;
 
 pub use input::Input;
-pub use machine::{Call, CallFacts, Ears, Texts};
+pub use machine::{Call, CallFacts, Consent, Ears, Texts};
 pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
     Speaker, Turn, WhyLeft,
 };
 pub use trust::Confidence;
+pub use wish::{Wish, Wished};

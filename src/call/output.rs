@@ -1,7 +1,8 @@
 use crate::knowledge::Topic;
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
-use super::CallRecord;
+use super::{CallRecord, Wish};
+use crate::residency::CallerWish;
 
 /// What the call wants of the world. Drain [`super::Call::poll`] after every
 /// input: a journal entry comes out before the effect that it describes.
@@ -15,6 +16,15 @@ pub enum Output {
     StartRecording {
         from_ms: u64,
     },
+
+    /// Keep no more of either leg's sound.
+    StopRecording,
+    /// The caller keys something secret: from here on their sound is silence to
+    /// the recording and to the ears, until `RestoreSound`.
+    WithholdSound,
+    RestoreSound,
+    /// What the caller wishes of what leaves the box, from here on.
+    Wish(CallerWish),
 
     /// A turn of the caller began: the ears must keep its sound from `at` on.
     TurnBegan {
@@ -53,7 +63,10 @@ pub enum Output {
         text: Private<String>,
     },
 
-    /// A turn is complete; for those who watch the call.
+    /// The caller has heard the box say this; for the mind, which remembers it as
+    /// it was.
+    Said(Private<String>),
+    /// A turn is complete; for those who watch the call, without identifiers.
     TurnDone(super::Turn),
     /// The last output of a call.
     Finished(Box<CallRecord>),
@@ -80,8 +93,11 @@ pub enum JournalKind {
     NoticePlayed,
     RecordingStarted,
     /// The caller left a message; it must survive a power cut.
+    /// Its text is without identifiers.
     MessageTaken(super::Message),
     /// The caller was promised this text message.
     TextPromised(Private<String>),
+    /// The caller wished something of their data.
+    Wished(Wish),
     Ended(EndCause),
 }

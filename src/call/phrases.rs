@@ -40,6 +40,21 @@ pub const MESSAGE_KEPT: &str = "Thank you. I have kept your message. Is there an
 pub const MESSAGE_NOT_HEARD: &str =
     "I could not hear a message, so I have only noted that you called. Is there anything else?";
 
+/// Asked once, before the first question is answered, where something rests on it.
+pub const ASK_CONSENT: &str = "May an outside company help me to hear and answer you? \
+     Please say yes or no, or press one for yes and two for no.";
+pub const CONSENTED: &str = "Thank you.";
+pub const NOT_CONSENTED: &str = "All right, I will do without.";
+pub const OBJECTED: &str = "I have noted your objection, and I follow it from now on.";
+pub const RESTRICTED: &str = "Of course. From now on, nothing of this call leaves our own box.";
+pub const RECORDING_STOPPED: &str = "All right, I have stopped the recording.";
+pub const NOT_RECORDED: &str = "All right, this call is not recorded.";
+
+pub const KEYS_NOT_WANTED: &str =
+    "Please do not key in numbers of cards or accounts here. Nothing of it is recorded or kept.";
+pub const KEYS_WITHHELD: &str =
+    "Thank you. What you keyed in was neither recorded nor kept. What else can I do for you?";
+
 /// Every sentence that does not change, for rendering ahead of the first call.
 pub const FIXED: &[&str] = &[
     HELP,
@@ -71,6 +86,15 @@ pub const FIXED: &[&str] = &[
     ASK_MESSAGE_AGAIN,
     MESSAGE_KEPT,
     MESSAGE_NOT_HEARD,
+    ASK_CONSENT,
+    CONSENTED,
+    NOT_CONSENTED,
+    OBJECTED,
+    RESTRICTED,
+    RECORDING_STOPPED,
+    NOT_RECORDED,
+    KEYS_NOT_WANTED,
+    KEYS_WITHHELD,
 ];
 
 /// What is played before any sound is kept. It names the business, says that a

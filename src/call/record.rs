@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::wish::{self, Wish, Wished};
+use crate::residency::{CallerWish, CallerWishes};
 use crate::terms::{CallId, EndCause, LineId, PhoneNumber, Private};
 
 /// What is kept of a call: the noun that the store writes and the console shows.
@@ -21,6 +23,23 @@ pub struct CallRecord {
     pub message: Option<Message>,
     pub recording: Option<Recording>,
     pub media: MediaFacts,
+    /// What the caller wished of their data, in the order in which it was said.
+    pub wishes: Vec<Wished>,
+}
+
+impl CallRecord {
+    /// All that the caller wished of what leaves the box.
+    pub fn wishes_of_data(&self) -> CallerWishes {
+        wish::of_data(&self.wishes)
+    }
+
+    /// Whether engines outside may work at the call again once it is over. Who
+    /// objected, restricted, took a consent back or would not be recorded has
+    /// said that this is not wanted, whatever the policy's rows rest on.
+    pub fn may_be_heard_again(&self) -> bool {
+        let refuses = |wished: &Wished| wished.wish != Wish::OfData(CallerWish::Consents);
+        !self.wishes.iter().any(refuses)
+    }
 }
 
 /// What the call came to.
@@ -241,6 +260,8 @@ pub enum GapReason {
     DiskFault,
     /// Sound came faster than the disk took it.
     Overload,
+    /// The caller was keying something secret: their side is silence.
+    Withheld,
 }
 
 impl GapReason {
@@ -250,6 +271,7 @@ impl GapReason {
             Self::PowerCut => "power-cut",
             Self::DiskFault => "disk-fault",
             Self::Overload => "overload",
+            Self::Withheld => "withheld",
         }
     }
 }

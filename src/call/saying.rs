@@ -50,7 +50,7 @@ pub(super) struct Saying {
     pub(super) answers: Option<TurnTimes>,
     /// The engine that found it; none for sentences of the call's own.
     pub(super) responder: Option<&'static str>,
-    /// The engine that made its sound; none for sound that was kept ready.
+    /// The engine that made its sound; none until it is told.
     pub(super) synthesizer: Option<&'static str>,
     /// A text message that this sentence promises: sent once it sounds, because
     /// until then the caller may go on and want something else.
@@ -159,6 +159,11 @@ impl SayQueue {
     pub(super) fn take(&mut self, utterance: UtteranceId) -> Option<Saying> {
         let at = self.0.iter().position(|s| s.utterance == utterance)?;
         self.0.remove(at)
+    }
+
+    /// Is this sentence among them?
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.0.iter().any(|s| s.text == text)
     }
 
     /// Is a part of an answer among them?

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::books::Books;
 use super::register::{add, are_alike};
 use super::wire::Tally;
-use crate::residency::{Clearance, Destination, Safeguards, Transfer};
+use crate::residency::{Clearance, Destination, Reported, Safeguards, Transfer};
 use crate::terms::{CallId, Moment};
 
 /// How long a stream goes without a row: what a power cut may leave unwritten.
@@ -51,6 +51,7 @@ impl Account {
         clearance: &Clearance,
     ) -> Self {
         let mut current = row(&books, call, destination, clearance, &Safeguards::default());
+        books.reports.remember(&current);
         current.classes.clear();
         let written = (books.now)();
         let state = State { current, setting_up: true, others: Vec::new(), sent: 0, received: 0, written };
@@ -76,6 +77,9 @@ impl Account {
         let mut state = self.lock();
         self.read(&mut state);
         let next = row(&self.books, call, destination, clearance, safeguards);
+        if state.setting_up || !are_alike(&state.current, &next) {
+            self.books.reports.remember(&next);
+        }
         if state.setting_up {
             let before = std::mem::replace(&mut state.current, next);
             add(&mut state.current, &before);
@@ -117,7 +121,8 @@ impl Account {
         state.current.bytes_sent += sent;
         state.current.bytes_received += received;
         if self.metered {
-            self.books.carried(&state.current.destination, state.current.call, sent + received);
+            let cost = self.books.carried(&state.current.destination, state.current.call, sent + received);
+            state.current.cost_nanos = state.current.cost_nanos.saturating_add(cost.nanos());
         }
     }
 
@@ -130,10 +135,16 @@ impl Account {
     fn write(&self, state: &mut State) {
         let at = (self.books.wall)();
         state.written = (self.books.now)();
-        let empty = Transfer { bytes_sent: 0, bytes_received: 0, ..state.current.clone() };
+        let nothing = Reported::default();
+        let empty =
+            Transfer { bytes_sent: 0, bytes_received: 0, reported: nothing, cost_nanos: 0, ..state.current.clone() };
         let full = std::mem::replace(&mut state.current, empty);
-        for row in state.others.drain(..).chain([full]).filter(|row| row.bytes_sent + row.bytes_received > 0) {
-            self.books.register.write(Transfer { at, ..row });
+        // What is reported is of what passed last.
+        for mut row in [full].into_iter().chain(state.others.drain(..)) {
+            self.books.reports.complete(&mut row);
+            if row.bytes_sent + row.bytes_received > 0 || !row.reported.is_empty() {
+                self.books.register.write(Transfer { at, ..row });
+            }
         }
     }
 
@@ -168,6 +179,8 @@ fn row(
         safeguards: safeguards.clone(),
         bytes_sent: 0,
         bytes_received: 0,
+        reported: Reported::default(),
+        cost_nanos: 0,
     }
 }
 
@@ -184,8 +197,9 @@ mod tests {
     use super::*;
     use crate::egress::books::Spending;
     use crate::egress::budget::{Budget, Spent};
-    use crate::egress::prices::Prices;
+    use crate::egress::prices::{Place, Prices, Usage};
     use crate::egress::register::Register;
+    use crate::egress::reports::Reports;
     use crate::residency::{CallGate, DataClass, DestinationId, Ground, Payload, Policy, Redact, Row, Verdict};
 
     struct Nothing;
@@ -234,6 +248,10 @@ mod tests {
 
     /// Books whose clock reads the given second, with the far end of their register.
     fn books(second: Arc<AtomicU64>) -> (Arc<Books>, mpsc::Receiver<Transfer>) {
+        priced(second, Prices::none())
+    }
+
+    fn priced(second: Arc<AtomicU64>, prices: Prices) -> (Arc<Books>, mpsc::Receiver<Transfer>) {
         let (out, rows) = mpsc::channel(4);
         let day = date(1970, 1, 1);
         let books = Books {
@@ -241,10 +259,49 @@ mod tests {
             now: Arc::new(move || Moment::from_micros(second.load(Ordering::Relaxed) * 1_000_000)),
             wall: Arc::new(|| Timestamp::UNIX_EPOCH),
             zone: TimeZone::UTC,
-            prices: Prices::none(),
+            prices,
+            reports: Reports::default(),
             spending: Spending { budget: Budget::default(), spent: Spent::nothing(day) }.into(),
         };
         (Arc::new(books), rows)
+    }
+
+    const PRICES: &str = "currency = \"USD\"\n[uplink]\nmegabyte = 1\n[provider.ears]\naudio_minute = 0.6\n\
+                          million_tokens_in = 2\n";
+
+    #[test]
+    fn what_an_operator_reports_stands_in_the_row_of_its_connection_with_what_all_of_it_costs() {
+        let (books, mut rows) = priced(Arc::default(), Prices::parse(PRICES).expect("prices"));
+        let (to, call) = (ears(false), Some(CallId::from_parts(1, [0; 10])));
+        let tally = Arc::new(Tally::default());
+        let account = Account::open(books.clone(), tally.clone(), call, &to, &clearance(DataClass::CallAudio));
+        account.carry(call, &to, &clearance(DataClass::CallAudio), &Safeguards::default());
+        tally.add_sent(1_500_000, Moment::START);
+        books.used(call, &to.id, Usage::Audio(Duration::from_secs(30)), Place::Anywhere);
+        books.used(call, &to.id, Usage::TokensIn(1000), Place::Anywhere);
+        books.computed_in(call, &to.id, "eu");
+        // Another call's report is not this row's.
+        books.used(None, &to.id, Usage::Audio(Duration::from_secs(60)), Place::Anywhere);
+        drop(account);
+        let row = rows.try_recv().expect("a row");
+        assert_eq!((row.call, row.bytes_sent), (call, 1_500_000));
+        let reported = Reported {
+            inference_region: Some("eu".to_owned()),
+            audio_ms: 30_000,
+            tokens_in: 1000,
+            ..Reported::default()
+        };
+        assert_eq!(row.reported, reported);
+        assert_eq!(row.cost_nanos, 1_500_000_000 + 300_000_000 + 2_000_000);
+        // And nothing that is reported gets lost, though its connection is gone.
+        books.write_reports();
+        let late = rows.try_recv().expect("a row for the late report");
+        assert_eq!(
+            (late.call, late.bytes_sent, late.reported.audio_ms, late.cost_nanos),
+            (None, 0, 60_000, 600_000_000)
+        );
+        let spent = books.spent().total(date(1970, 1, 1));
+        assert_eq!(spent.money.nanos(), row.cost_nanos + late.cost_nanos, "the register has what the budget has");
     }
 
     proptest! {

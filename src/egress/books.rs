@@ -6,10 +6,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::budget::{Budget, Spent, Standing, Sum};
-use super::prices::{Place, Prices, Usage};
+use super::prices::{Money, Place, Prices, Usage};
 use super::register::Register;
+use super::reports::{Reports, reported};
 use crate::ops::{MomentSource, WallSource};
-use crate::residency::DestinationId;
+use crate::residency::{DestinationId, Reported};
 use crate::terms::CallId;
 
 pub(super) struct Books {
@@ -19,6 +20,7 @@ pub(super) struct Books {
     /// Whose midnight ends the budget's day.
     pub(super) zone: TimeZone,
     pub(super) prices: Prices,
+    pub(super) reports: Reports,
     /// Held for moments.
     pub(super) spending: Mutex<Spending>,
 }
@@ -29,14 +31,35 @@ pub(super) struct Spending {
 }
 
 impl Books {
-    /// Bytes that crossed the uplink.
-    pub(super) fn carried(&self, destination: &DestinationId, call: Option<CallId>, bytes: u64) {
-        self.add(destination, call, Sum { bytes, money: self.prices.of_bytes(bytes) });
+    /// Bytes that crossed the uplink; gives what they cost.
+    pub(super) fn carried(&self, destination: &DestinationId, call: Option<CallId>, bytes: u64) -> Money {
+        let money = self.prices.of_bytes(bytes);
+        self.add(destination, call, Sum { bytes, money });
+        money
     }
 
-    /// What an operator will ask money for.
-    pub(super) fn used(&self, destination: &DestinationId, usage: Usage, place: Place) {
-        self.add(destination, None, Sum { bytes: 0, money: self.prices.of_usage(destination, usage, place) });
+    /// What an operator will ask money for. It counts at once, and stands in the
+    /// register with the next row of this call and destination.
+    pub(super) fn used(&self, call: Option<CallId>, destination: &DestinationId, usage: Usage, place: Place) {
+        let money = self.prices.of_usage(destination, usage, place);
+        self.add(destination, None, Sum { bytes: 0, money });
+        self.report(call, destination, reported(usage), money);
+    }
+
+    /// Where an operator says that it computed.
+    pub(super) fn computed_in(&self, call: Option<CallId>, destination: &DestinationId, region: &str) {
+        let inference_region = Some(region.to_owned());
+        self.report(call, destination, Reported { inference_region, ..Reported::default() }, Money::NONE);
+    }
+
+    /// Writes what was reported and has found no row.
+    pub(super) fn write_reports(&self) {
+        self.reports.flush().into_iter().for_each(|row| self.register.write(row));
+    }
+
+    fn report(&self, call: Option<CallId>, destination: &DestinationId, more: Reported, money: Money) {
+        let rows = self.reports.add(call, destination, more, money);
+        rows.into_iter().for_each(|row| self.register.write(row));
     }
 
     pub(super) fn standing(&self, call: Option<CallId>) -> Standing {

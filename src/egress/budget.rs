@@ -139,7 +139,10 @@ impl Spent {
         }
         said.push_str(match self.standing(budget, day, None) {
             Standing::Ample => ".",
-            Standing::Near => ": near the ceiling, so calls take Opus first and then the box's own engines.",
+            Standing::Near => {
+                ": near the ceiling, so the ears outside are sent Opus, a tenth of the sound's bytes, \
+                 and answers and voice come from the box's own engines until midnight."
+            }
             Standing::Spent => ": the budget is spent, so until midnight calls are taken by the box's own engines.",
         });
         said
@@ -263,7 +266,8 @@ mod tests {
         assert_eq!(
             sentence(&spent, budget),
             "Today the uplink has carried 41.3 MB of 50.0 MB, for about 1.24 USD of 5.00 USD \
-             (deepgram 41.3 MB and 1.24 USD): near the ceiling, so calls take Opus first and then the box's own engines."
+             (deepgram 41.3 MB and 1.24 USD): near the ceiling, so the ears outside are sent Opus, a tenth of the \
+             sound's bytes, and answers and voice come from the box's own engines until midnight."
         );
         spent.add(DAY, &id("deepgram"), None, sum(10_000_000));
         assert!(

@@ -20,6 +20,7 @@ use super::link::{Link, NoAnswer, Pool, Then};
 use super::names::{Names, Resolver};
 use super::prices::{Place, Prices, Usage};
 use super::register::Register;
+use super::reports::Reports;
 use super::trust::{Roots, Trust};
 use super::websocket::Asking;
 use super::wire::Tally;
@@ -111,7 +112,8 @@ impl Door {
         let day = wall().to_zoned_datetime(zone.clone()).date();
         let spending = Spending { budget, spent: spent.unwrap_or_else(|| Spent::nothing(day)) };
         let trust = Trust::new(roots, wall.clone());
-        let books = Books { register: Register::new(register), now, wall, zone, prices, spending: spending.into() };
+        let (register, reports) = (Register::new(register), Reports::default());
+        let books = Books { register, now, wall, zone, prices, reports, spending: spending.into() };
         let under = Under::new(policy, resolver.clone(), books.now.clone());
         let frame = Frame { trust, resolver, books: Arc::new(books), under: RwLock::new(Arc::new(under)) };
         Self { frame: Arc::new(frame) }
@@ -220,11 +222,16 @@ impl Door {
     }
 
     /// What an operator will ask money for, as the engine that used it knows.
-    pub fn used(&self, destination: &DestinationId, usage: Usage) {
+    pub fn used(&self, call: Option<CallId>, destination: &DestinationId, usage: Usage) {
         let under = self.under();
         let region = under.policy.destination(destination).and_then(|d| d.safeguards.inference_region.as_deref());
         let place = if region.is_some_and(|region| region != "global") { Place::InRegion } else { Place::Anywhere };
-        self.frame.books.used(destination, usage, place);
+        self.frame.books.used(call, destination, usage, place);
+    }
+
+    /// Where an operator says that it computed; kept with what it was sent.
+    pub fn computed_in(&self, call: Option<CallId>, destination: &DestinationId, region: &str) {
+        self.frame.books.computed_in(call, destination, region);
     }
 
     /// How the budget stands, for this call if it is one.
@@ -248,6 +255,7 @@ impl Door {
 
     /// Waits until the register has all rows of what is closed; for the stop.
     pub async fn settle(&self) {
+        self.frame.books.write_reports();
         self.frame.books.register.settle().await;
     }
 

@@ -19,6 +19,7 @@ mod link;
 mod names;
 mod prices;
 mod register;
+mod reports;
 mod request;
 mod stream;
 mod trust;

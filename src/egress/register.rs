@@ -66,7 +66,7 @@ impl Register {
     }
 }
 
-/// Whether two rows tell of the same kind of transfer, but for time and bytes.
+/// Whether two rows tell of the same kind of transfer, but for time, bytes and cost.
 pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
     // All fields are named, so that a new one is thought of here.
     let Transfer {
@@ -82,6 +82,8 @@ pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
         safeguards,
         bytes_sent: _,
         bytes_received: _,
+        reported,
+        cost_nanos: _,
     } = one;
     *call == other.call
         && *destination == other.destination
@@ -92,6 +94,7 @@ pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
         && *ground == other.ground
         && *rows == other.rows
         && *safeguards == other.safeguards
+        && reported.is_of_one_place(&other.reported)
 }
 
 /// Adds what `other` carried; the time is that of the later.
@@ -99,6 +102,8 @@ pub(super) fn add(row: &mut Transfer, other: &Transfer) {
     row.at = row.at.max(other.at);
     row.bytes_sent = row.bytes_sent.saturating_add(other.bytes_sent);
     row.bytes_received = row.bytes_received.saturating_add(other.bytes_received);
+    row.reported.add(other.reported.clone());
+    row.cost_nanos = row.cost_nanos.saturating_add(other.cost_nanos);
 }
 
 #[cfg(test)]
@@ -106,7 +111,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::residency::{DataClass, DestinationId, Ground, Safeguards, Verdict};
+    use crate::residency::{DataClass, DestinationId, Ground, Reported, Safeguards, Verdict};
     use crate::terms::CallId;
 
     fn row(call: u64, second: i64, sent: u64) -> Transfer {
@@ -123,6 +128,8 @@ mod tests {
             safeguards: Safeguards::default(),
             bytes_sent: sent,
             bytes_received: 1,
+            reported: Reported::default(),
+            cost_nanos: 0,
         }
     }
 

@@ -58,6 +58,11 @@ impl ToneDetector {
         self.sounding.is_some()
     }
 
+    /// Whether the last look saw a key's tones, though it may be speech yet.
+    pub const fn may_be_key(&self) -> bool {
+        self.sounding.is_some() || self.candidate.is_some()
+    }
+
     /// A key whose press becomes certain within this frame. Presses are reported once,
     /// at most one a frame, about 26 to 32 ms after they begin.
     ///

@@ -14,6 +14,22 @@ pub fn luhn(digits: &str) -> bool {
     !digits.is_empty() && sum % 10 == 0
 }
 
+/// Digits of the longest telephone number (E.164), and with "00" before it.
+const PHONE_MAX: usize = 15;
+const PHONE_ABROAD_MAX: usize = PHONE_MAX + 2;
+
+/// What the cards of 14 and 15 digits begin with. Telephone numbers of the
+/// countries with these codes are shorter.
+const SHORT_CARDS: &[&str] = &["34", "37", "30", "36", "38"];
+
+/// Whether keyed digits are rather a card's number than a telephone's: longer
+/// than any of those, or a shorter card's with its check digit.
+pub fn is_card_like(digits: &str) -> bool {
+    let longest = if digits.starts_with("00") { PHONE_ABROAD_MAX } else { PHONE_MAX };
+    let is_short_card = digits.len() >= 14 && SHORT_CARDS.iter().any(|begin| digits.starts_with(begin)) && luhn(digits);
+    digits.len() > longest || is_short_card
+}
+
 /// Multiplication in the dihedral group D5 (Verhoeff 1969).
 const D5: [[u8; 10]; 10] = [
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -79,6 +95,16 @@ mod tests {
             assert!(!luhn(&card.replacen(&card[..1], "9", 1)), "{card}");
         }
         assert!(!luhn(""));
+    }
+
+    #[test]
+    fn keyed_cards_are_told_from_keyed_telephone_numbers() {
+        for card in ["4111111111111111", "378282246310005", "5061000000000000001", "999999999999999999"] {
+            assert!(is_card_like(card), "{card}");
+        }
+        for phone in ["08031234567", "2348031234567", "002348031234567", "00447700900123", "4915112345678", ""] {
+            assert!(!is_card_like(phone), "{phone}");
+        }
     }
 
     #[test]

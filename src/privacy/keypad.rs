@@ -35,7 +35,60 @@ pub enum Keyed {
     Secret,
 }
 
+/// How people are asked to use their keys.
+const KEY_VERBS: &[&str] = &[
+    "key in",
+    "keying in",
+    "type",
+    "enter",
+    "punch in",
+    "press in",
+    "input",
+    "dial",
+    "use your keypad",
+    "use the keypad",
+];
+
+/// What is keyed to pay with.
+const PAYMENT_NOUNS: &[&str] = &[
+    "card number",
+    "number on your card",
+    "digits of your card",
+    "security code",
+    "cvv",
+    "cvc",
+    "expiry",
+    "account number",
+    "bank account",
+];
+
+/// What is keyed to prove who one is.
+const SECRET_NOUNS: &[&str] =
+    &["pin", "password", "passcode", "one time code", "one time password", "otp", "bvn", "nin", "verification number"];
+
 impl Keyed {
+    /// What a sentence of the box asks the caller to key in, if it is something
+    /// secret. So a business needs no other mark in its file than its own words.
+    pub fn asked_in(text: &str) -> Option<Self> {
+        text.split(['.', '?', '!', ';']).find_map(Self::asked_in_sentence)
+    }
+
+    fn asked_in_sentence(sentence: &str) -> Option<Self> {
+        let plain: String =
+            sentence.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+        // A space on both sides of each word: "pin" is not in "opinion".
+        let spaced = format!(" {} ", plain.split_whitespace().collect::<Vec<_>>().join(" "));
+        let has = |phrases: &[&str]| phrases.iter().any(|phrase| spaced.contains(&format!(" {phrase} ")));
+        let forbids = has(&["do not", "don t", "never", "cannot", "can not"]);
+        if forbids || !has(KEY_VERBS) {
+            return None;
+        }
+        if has(PAYMENT_NOUNS) {
+            return Some(Self::Payment);
+        }
+        has(SECRET_NOUNS).then_some(Self::Secret)
+    }
+
     const fn idle_ms(self) -> u64 {
         match self {
             Self::Payment => PAYMENT_IDLE_MS,
@@ -183,6 +236,11 @@ impl KeypadGuard {
         step.into_iter().chain(loose).min()
     }
 
+    /// Whether more keys came in a row than a choice has: somebody keys a number.
+    pub const fn is_number(&self) -> bool {
+        self.loose.count > SHOWN_MAX
+    }
+
     /// Whether sound is to be withheld now from recording and providers alike:
     /// a caller often says aloud what is keyed.
     pub fn is_silencing(&self) -> bool {
@@ -227,6 +285,39 @@ mod tests {
     fn keyed(guard: &mut KeypadGuard, keys: &str, from_ms: u64, every_ms: u64) -> Vec<KeyFate> {
         let times = (0..).map(|i| from_ms + i * every_ms);
         keys.chars().zip(times).flat_map(|(key, at)| guard.pressed(key, at, at + 100)).collect()
+    }
+
+    #[test]
+    fn the_boxs_own_words_tell_what_is_keyed_in_secret() {
+        for (words, asked) in [
+            ("Please key in your card number, then press the hash key.", Some(Keyed::Payment)),
+            ("To pay, enter the sixteen digits of your card.", Some(Keyed::Payment)),
+            ("Thank you. Now type the security code.", Some(Keyed::Payment)),
+            ("Please enter your PIN on the keypad.", Some(Keyed::Secret)),
+            ("Key in the one-time code that we sent you.", Some(Keyed::Secret)),
+            ("What number should we call you back on? You can say it, or key it in and press the hash key.", None),
+            ("Please do not key in numbers of cards or accounts.", None),
+            ("Never enter your PIN when somebody asks for it.", None),
+            ("You can pay by card at the desk.", None),
+            ("Our opinion is that you should type slowly.", None),
+            ("Enter by the side door. A card number is not needed.", None),
+        ] {
+            assert_eq!(Keyed::asked_in(words), asked, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_more_keys_than_a_choice_has_is_known_at_the_fourth() {
+        let mut guard = KeypadGuard::new();
+        let known: Vec<bool> = (0..5)
+            .map(|n| {
+                guard.pressed('4', n * 300, n * 300 + 100);
+                guard.is_number()
+            })
+            .collect();
+        assert_eq!(known, [false, false, false, true, true]);
+        guard.pass(20_000);
+        assert!(!guard.is_number(), "a run ends with a pause");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod shapes;
 mod stream;
 mod token;
 
-pub use checks::{luhn, nuban, verhoeff};
+pub use checks::{is_card_like, luhn, nuban, verhoeff};
 pub use keypad::{KeyFate, Keyed, KeypadGuard, Stretch};
 pub use kind::{Found, Kind};
 pub use redactor::{Redactor, Side, Spoken};

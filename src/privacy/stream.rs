@@ -21,6 +21,10 @@ const HELD_MAX: usize = 512;
 /// them is: "₦", "at".
 const KEPT_WORDS: usize = 2;
 
+/// Digits at the end of heard words from which on they may be the beginning of a
+/// number of somebody's. "For 12", "at 10" are not.
+const RUNS_ON_MIN: usize = 3;
+
 /// Redacts a text that comes in pieces, and holds back what may yet become a
 /// part of an identifier: a run of digits that may go on, an address that is
 /// being spelled.
@@ -83,6 +87,26 @@ impl StreamRedactor {
     /// now has `words` for it. Nothing is kept: the next hypothesis may differ.
     pub fn so_far(&self, words: &str) -> String {
         self.clone().push(words)
+    }
+
+    /// Whether the recogniser's `words` for the turn so far end within digits that
+    /// may go on: who sends words before the turn is over waits for the rest.
+    pub fn ends_in_number(&self, words: &str) -> bool {
+        let mut heard = self.clone();
+        heard.push(words);
+        heard.tape.close();
+        let reader = Reader::new(&heard.tape);
+        let mut digits = 0;
+        let mut at = reader.tokens.len();
+        while let Some(before) = reader.before(at) {
+            at = before;
+            match reader.means(at) {
+                Some(means) if begins_group(means) => digits += figures(&reader, at),
+                Some(means) if is_in_run(means) => {}
+                _ => break,
+            }
+        }
+        digits >= RUNS_ON_MIN
     }
 
     /// The other side has said this: if it asks for a number, the answer is one,
@@ -263,6 +287,12 @@ fn label_from(reader: &Reader<'_>, settled: usize) -> usize {
     (first..end).find(|at| reader.means(*at) == Some(Means::Mark('['))).unwrap_or(end)
 }
 
+/// Digits in a token that begins a group: its figures, or one for a word.
+fn figures(reader: &Reader<'_>, at: usize) -> usize {
+    let figures = reader.text(at).chars().filter(|c| c.is_numeric()).count();
+    figures.max(1)
+}
+
 fn hear_all(cues: &mut Memory, tape: &mut Tape) {
     for token in tape.tokens() {
         cues.hear(token.means, tape.text_of(token));
@@ -332,6 +362,18 @@ mod tests {
         stream.push_into(text, &mut released);
         stream.end_turn_into(&mut released);
         released.found
+    }
+
+    #[test]
+    fn words_that_end_in_digits_that_may_go_on_are_known() {
+        let stream = StreamRedactor::new();
+        for words in ["My number is oh eight oh three", "na 0803", "It is 0803, 123.", "double five oh one", "234 803"]
+        {
+            assert!(stream.ends_in_number(words), "{words}");
+        }
+        for words in ["I want 12", "Do you open at 10?", "0803 1234567 is my number", "When do you open?", "", "two"] {
+            assert!(!stream.ends_in_number(words), "{words}");
+        }
     }
 
     /// Without the word that announces an address: how far back its window reaches

@@ -75,6 +75,20 @@ impl<T> Cleared<T> {
 /// Takes identifiers out of text.
 pub trait Redact {
     fn redact(&self, text: &str) -> String;
+
+    /// The turns of one conversation, in their order: a number that was split
+    /// over turns is in none of them. Who does not know better takes each by itself.
+    fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
+        turns.iter().map(|(_, text)| self.redact(text)).collect()
+    }
+}
+
+/// Who said a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Party {
+    Caller,
+    /// The box, or the model that speaks for it.
+    Box,
 }
 
 /// What can be cleared.

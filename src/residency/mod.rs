@@ -32,7 +32,7 @@ mod widening;
 mod wishes;
 
 pub use class::{DataClass, Ground, UnknownName};
-pub use clearance::{Clearance, Cleared, Payload, Redact};
+pub use clearance::{Clearance, Cleared, Party, Payload, Redact};
 pub use destination::{Contract, Destination, DestinationId, Host, InvalidDestination, Safeguards};
 pub use explain::Explanation;
 pub use file::{DESTINATIONS_MAX, POLICY_BYTES_MAX, ROWS_MAX};
@@ -41,6 +41,6 @@ pub use in_force::{Adopted, InForce, NotAdopted, TEXTS_MAX, Waiting};
 pub use mistake::{MISTAKES_MAX, PolicyMistake, PolicyMistakes, PolicyPlace, PolicyWrong};
 pub use owner::{InvalidOwner, OwnerKey, OwnerSignature};
 pub use policy::{Decision, NOTICE_PERIOD_DAYS, Policy, Row, Verdict};
-pub use transfer::Transfer;
+pub use transfer::{Reported, Transfer};
 pub use widening::{Callers, Loosening, Widening, widenings};
 pub use wishes::{CallerWish, CallerWishes};

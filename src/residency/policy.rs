@@ -146,6 +146,13 @@ impl Policy {
         &self.rows
     }
 
+    /// Whether anything that it lets go rests on the caller's consent, so that a
+    /// caller is to be asked for it.
+    pub fn rests_on_consent(&self) -> bool {
+        let rests = |row: &Row| row.ground.asks_consent() && row.verdict != Verdict::Local;
+        self.rows.iter().filter(|row| rests(row)).any(|row| self.destination(&row.destination).is_some())
+    }
+
     /// How long a widening of this policy is announced before it takes effect.
     pub const fn notice_period_days(&self) -> u16 {
         self.notice_period_days

@@ -22,4 +22,59 @@ pub struct Transfer {
     /// Bytes on the wire in both directions, TLS included.
     pub bytes_sent: u64,
     pub bytes_received: u64,
+    /// What the answers said of what was done with it.
+    pub reported: Reported,
+    /// What the uplink and the operator ask for it, by the price list at the time:
+    /// billionths of the list's currency.
+    pub cost_nanos: u64,
+}
+
+/// What an operator's answers say that it used, and where. Engines that are
+/// told nothing count it themselves.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reported {
+    /// Where the computing happened (Anthropic `usage.inference_geo`).
+    pub inference_region: Option<String>,
+    /// Sound that was heard, in milliseconds.
+    pub audio_ms: u64,
+    pub tokens_in: u64,
+    /// Tokens in that were kept from an earlier request.
+    pub tokens_in_kept: u64,
+    /// Tokens in that are kept for a later request.
+    pub tokens_in_to_keep: u64,
+    pub tokens_out: u64,
+    /// Characters that were spoken.
+    pub characters: u64,
+}
+
+impl Reported {
+    /// Whether nothing was reported.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds a later report; the later place counts.
+    pub fn add(&mut self, later: Self) {
+        let Self { inference_region, audio_ms, tokens_in, tokens_in_kept, tokens_in_to_keep, tokens_out, characters } =
+            later;
+        self.inference_region = inference_region.or(self.inference_region.take());
+        for (sum, more) in [
+            (&mut self.audio_ms, audio_ms),
+            (&mut self.tokens_in, tokens_in),
+            (&mut self.tokens_in_kept, tokens_in_kept),
+            (&mut self.tokens_in_to_keep, tokens_in_to_keep),
+            (&mut self.tokens_out, tokens_out),
+            (&mut self.characters, characters),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
+    /// Whether both may stand in one row: no row says two places.
+    pub fn is_of_one_place(&self, other: &Self) -> bool {
+        match (&self.inference_region, &other.inference_region) {
+            (Some(one), Some(two)) => one == two,
+            _ => true,
+        }
+    }
 }

@@ -80,19 +80,21 @@ impl CallMemory {
     /// Ends the recording and writes the record. Returns the record as it was
     /// kept: what is said of the recording comes from the recorder.
     pub async fn finish(mut self, mut record: CallRecord) -> Result<CallRecord, KeepError> {
-        record.recording = None;
+        // The call alone knows what it withheld; the rest is the recorder's to say.
+        let withheld = record.recording.take().map_or_else(Vec::new, |recording| recording.gaps);
         if let Some(OpenRecording { tap, rate, from_ms }) = self.recording.take() {
             let legs = self.rooms.recorder.end(tap).await?;
-            record.recording = Some(summary(&legs, rate, from_ms));
+            record.recording = Some(summary(&legs, rate, from_ms, withheld));
         }
         records::finish(&self.rooms.index, &self.key.words, &record).await?;
         Ok(record)
     }
 }
 
-fn summary(legs: &[LegEnd; 2], rate: SampleRate, from_ms: u64) -> Recording {
+fn summary(legs: &[LegEnd; 2], rate: SampleRate, from_ms: u64, withheld: Vec<Gap>) -> Recording {
     let samples = legs.iter().map(|leg| leg.samples).max().unwrap_or(0);
-    let mut gaps: Vec<Gap> = legs.iter().flat_map(|leg| leg.gaps_ms(rate, from_ms)).collect();
+    let mut gaps = withheld;
+    gaps.extend(legs.iter().flat_map(|leg| leg.gaps_ms(rate, from_ms)));
     gaps.sort_by_key(|gap| (gap.from_ms, gap.to_ms));
     gaps.dedup();
     Recording { from_ms, duration_ms: sound::ms(samples, rate), gaps }

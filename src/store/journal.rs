@@ -2,6 +2,7 @@
 //! power cut the journal says what had happened. Plain data; [`super::Vault`]
 //! writes it.
 
+use crate::call::Wish;
 use crate::terms::Private;
 
 /// One thing that is about to happen in a call.
@@ -37,5 +38,7 @@ pub enum Kind {
     /// A text message to the caller, as it is about to be sent.
     TextPromised,
     Transferred,
+    /// The caller wished something of their data.
+    Wished(Wish),
     Ended,
 }

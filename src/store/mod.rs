@@ -25,6 +25,7 @@ mod tink;
 mod transfers;
 mod v1;
 mod v2;
+mod v3;
 mod vault;
 
 pub use call_memory::CallMemory;

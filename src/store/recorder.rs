@@ -23,9 +23,10 @@ pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 /// The most that a power cut costs: see [`COMMIT_INTERVAL`].
 pub(super) const LOSS_MAX_MS: u64 = 250;
 
-/// Between two commits. With the 62 ms of a segment and a slice of 20 ms that
-/// wait for theirs, a power cut costs at most 232 ms and the time of one sync.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(150);
+/// Between two commits. With the 62 ms of a segment, a slice of 20 ms that wait
+/// for theirs, and the 20 ms for which the caller's sound is held back until it is
+/// known to be no key's, a power cut costs at most 232 ms and the time of one sync.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(130);
 
 /// With nothing to commit the thread sleeps until there is work.
 const IDLE_WAIT: Duration = Duration::from_secs(3600);

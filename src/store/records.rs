@@ -13,8 +13,8 @@ pub(super) use reading::{KeptRecording, journal, keyed_header, list, marks, reco
 use super::index::{Index, IndexError};
 use super::journal::Entry;
 use super::keyring::{Key, RandomFailed};
-use super::{v1, v2};
-use crate::call::{CallRecord, Failover, Message, Outcome, Recording, Turn};
+use super::{v1, v2, v3};
+use crate::call::{CallRecord, Failover, Message, Outcome, Recording, Turn, Wished};
 use crate::media::SampleRate;
 use crate::terms::{CallId, EndCause, LineId, PhoneNumber, Private};
 
@@ -90,7 +90,7 @@ pub(super) async fn add_entry(index: &Index, call: CallId, key: &Key, entry: &En
     sqlx::query("INSERT INTO journal (call, at_ms, kind, sealed) VALUES (?, ?, ?, ?)")
         .bind(call.as_str())
         .bind(v1::integer(entry.at_ms))
-        .bind(v1::kind_name(entry.kind))
+        .bind(v3::kind_name(entry.kind))
         .bind(sealed)
         .execute(&index.write)
         .await
@@ -139,6 +139,9 @@ async fn finish_all(connection: &mut SqliteConnection, key: &Key, record: &CallR
     }
     if let Some(recording) = &record.recording {
         finish_recording(&mut transaction, record.id, recording).await?;
+    }
+    for (number, wished) in (0_i64..).zip(&record.wishes) {
+        add_wish(&mut transaction, record.id, number, *wished).await?;
     }
     // The record now holds the words; the journal keeps only what happened when.
     sqlx::query("UPDATE journal SET sealed = NULL WHERE call = ?")
@@ -237,12 +240,29 @@ async fn add_message(
     Ok(())
 }
 
+async fn add_wish(
+    connection: &mut SqliteConnection,
+    call: CallId,
+    number: i64,
+    wished: Wished,
+) -> Result<(), RowError> {
+    sqlx::query("INSERT INTO wishes (call, number, at_ms, wish) VALUES (?, ?, ?, ?)")
+        .bind(call.as_str())
+        .bind(number)
+        .bind(v1::integer(wished.at_ms))
+        .bind(v3::wish_name(wished.wish))
+        .execute(connection)
+        .await
+        .map_err(IndexError::sql("writing a caller's wish"))?;
+    Ok(())
+}
+
 async fn finish_recording(
     connection: &mut SqliteConnection,
     call: CallId,
     recording: &Recording,
 ) -> Result<(), RowError> {
-    let gaps: Vec<v1::GapRow> = recording.gaps.iter().map(v1::GapRow::of).collect();
+    let gaps: Vec<v3::GapRow> = recording.gaps.iter().map(v3::GapRow::of).collect();
     sqlx::query("UPDATE recordings SET from_ms = ?, duration_ms = ?, gaps = ? WHERE call = ?")
         .bind(v1::integer(recording.from_ms))
         .bind(v1::integer(recording.duration_ms))

@@ -12,7 +12,7 @@ use super::recorder::LOSS_MAX_MS;
 use super::records::{self, CallHeader, KeptRecording, ReadRowError, RowError};
 use super::sound::{self, Leg, Place};
 use crate::call::{
-    CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn,
+    CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn, Wished,
 };
 use crate::terms::{CallId, EndCause, Private};
 
@@ -120,7 +120,14 @@ fn cut_record(header: CallHeader, journal: &[Entry], recording: Option<Recording
         message: journal.iter().rev().find(|entry| entry.kind == Kind::MessageTaken).map(message),
         recording,
         media: MediaFacts::default(),
+        wishes: journal.iter().filter_map(|entry| wished(entry, answered.unwrap_or(0))).collect(),
     }
+}
+
+/// What the caller wished holds beyond the crash.
+fn wished(entry: &Entry, answered_ms: u64) -> Option<Wished> {
+    let Kind::Wished(wish) = entry.kind else { return None };
+    Some(Wished { at_ms: entry.at_ms.saturating_sub(answered_ms), wish })
 }
 
 /// What the journal knows of a turn: who, what and when it was written down.
@@ -135,6 +142,7 @@ fn turn(entry: &Entry, answered_ms: u64) -> Option<Turn> {
         | Kind::MessageTaken
         | Kind::TextPromised
         | Kind::Transferred
+        | Kind::Wished(_)
         | Kind::Ended => return None,
     };
     let at = entry.at_ms.saturating_sub(answered_ms);

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::index::{Index, IndexError};
 use super::records::ns;
 use super::v1;
+use super::v3;
 use crate::residency::{DataClass, DestinationId, Safeguards, Transfer};
 use crate::terms::CallId;
 
@@ -26,6 +27,8 @@ pub struct TransferTotal {
     pub destination: DestinationId,
     pub bytes_sent: u64,
     pub bytes_received: u64,
+    /// As in [`Transfer::cost_nanos`].
+    pub cost_nanos: u64,
 }
 
 /// Writing or reading the register failed.
@@ -60,7 +63,8 @@ pub(super) async fn write(index: &Index, transfers: &[Transfer]) -> Result<(), R
         };
         sqlx::query(
             "INSERT INTO transfers (at_ns, call, destination, operator, country, classes, verdict, ground, policy_rows,
-             safeguards, bytes_sent, bytes_received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             safeguards, bytes_sent, bytes_received, reported, cost_nanos)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(ns(transfer.at))
         .bind(transfer.call.as_ref().map(CallId::as_str))
@@ -74,6 +78,8 @@ pub(super) async fn write(index: &Index, transfers: &[Transfer]) -> Result<(), R
         .bind(serde_json::to_string(&safeguards)?)
         .bind(v1::integer(transfer.bytes_sent))
         .bind(v1::integer(transfer.bytes_received))
+        .bind(serde_json::to_string(&v3::ReportedRow::of(&transfer.reported))?)
+        .bind(v1::integer(transfer.cost_nanos))
         .execute(&mut *all)
         .await
         .map_err(doing())?;
@@ -103,7 +109,8 @@ pub(super) async fn read(index: &Index, query: TransferQuery) -> Result<Vec<Tran
 /// What went to each destination at or after `since`.
 pub(super) async fn totals(index: &Index, since: Timestamp) -> Result<Vec<TransferTotal>, RegisterError> {
     let rows = sqlx::query(
-        "SELECT max(number) AS number, destination, sum(bytes_sent) AS bytes_sent, sum(bytes_received) AS bytes_received
+        "SELECT max(number) AS number, destination, sum(bytes_sent) AS bytes_sent,
+         sum(bytes_received) AS bytes_received, sum(cost_nanos) AS cost_nanos
          FROM transfers WHERE at_ns >= ? GROUP BY destination ORDER BY destination",
     )
     .bind(ns(since))
@@ -120,6 +127,7 @@ fn total(row: &SqliteRow) -> Option<TransferTotal> {
         destination: destination(row)?,
         bytes_sent: v1::natural(row.try_get("bytes_sent").ok()?)?,
         bytes_received: v1::natural(row.try_get("bytes_received").ok()?)?,
+        cost_nanos: v1::natural(row.try_get("cost_nanos").ok()?)?,
     })
 }
 
@@ -151,13 +159,15 @@ fn transfer(row: &SqliteRow) -> Option<Transfer> {
         },
         bytes_sent: v1::natural(row.try_get("bytes_sent").ok()?)?,
         bytes_received: v1::natural(row.try_get("bytes_received").ok()?)?,
+        reported: serde_json::from_str::<v3::ReportedRow>(&text("reported")?).ok()?.into_reported(),
+        cost_nanos: v1::natural(row.try_get("cost_nanos").ok()?)?,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{Ground, Verdict};
+    use crate::residency::{Ground, Reported, Verdict};
     use crate::store::Keyring;
 
     fn transfer_to(name: &str, at_s: i64, call: Option<CallId>) -> Transfer {
@@ -178,6 +188,16 @@ mod tests {
             },
             bytes_sent: 32_000,
             bytes_received: 512,
+            reported: Reported {
+                inference_region: Some("eu".to_owned()),
+                audio_ms: 1,
+                tokens_in: 2,
+                tokens_in_kept: 3,
+                tokens_in_to_keep: 4,
+                tokens_out: 5,
+                characters: 6,
+            },
+            cost_nanos: 7_700_000,
         }
     }
 
@@ -208,7 +228,25 @@ mod tests {
             [transfer_to("deepgram", 50, None), transfer_to("deepgram", 150, None), transfer_to("hub", 160, None)];
         write(&index, &rows).await.unwrap();
         let totals = totals(&index, Timestamp::from_second(100).unwrap()).await.unwrap();
-        let seen: Vec<(&str, u64)> = totals.iter().map(|t| (t.destination.as_str(), t.bytes_sent)).collect();
-        assert_eq!(seen, [("deepgram", 32_000), ("hub", 32_000)]);
+        let seen: Vec<(&str, u64, u64)> =
+            totals.iter().map(|t| (t.destination.as_str(), t.bytes_sent, t.cost_nanos)).collect();
+        assert_eq!(seen, [("deepgram", 32_000, 7_700_000), ("hub", 32_000, 7_700_000)]);
+    }
+
+    #[tokio::test]
+    async fn a_row_from_before_costs_were_kept_is_read_as_one_that_cost_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path()).await;
+        sqlx::query(
+            "INSERT INTO transfers (at_ns, destination, operator, country, classes, verdict, ground, policy_rows,
+             safeguards, bytes_sent, bytes_received)
+             SELECT 1, 'hub', 'Us', 'NG', '[]', 'raw', 'contract', '[]',
+             '{\"training_opt_out\":false,\"zero_retention\":false,\"inference_region\":null}', 9, 1",
+        )
+        .execute(&index.write)
+        .await
+        .unwrap();
+        let rows = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
+        assert_eq!((rows[0].bytes_sent, rows[0].cost_nanos, rows[0].reported.is_empty()), (9, 0, true));
     }
 }

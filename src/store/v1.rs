@@ -1,14 +1,14 @@
 //! Version 1 of what stands on the disk. Frozen: these types and names belong to
 //! the format, not to the program, and change only by a new version with a
-//! migration. They convert from and to the nouns of `call`.
+//! migration. They convert from and to the nouns of `call`. What a later version
+//! says otherwise stands there alone: journal kinds and gaps in version 3.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Speaker};
+use crate::call::{Engines, Latency, MediaFacts, Message, Outcome, Speaker};
 use crate::residency::{DataClass, Ground, Verdict};
-use crate::store::journal::Kind;
 use crate::terms::{EndCause, InvalidPhoneNumber, PhoneNumber, Private};
 
 /// A table of the names that stand for the variants of an enum on the disk.
@@ -32,22 +32,12 @@ names!(outcome_name, outcome, Outcome, {
 
 names!(speaker_name, speaker, Speaker, { Caller = "caller", Box = "box", Staff = "staff" });
 
-names!(reason_name, reason, GapReason, {
-    PowerCut = "power-cut", DiskFault = "disk-fault", Overload = "overload",
-});
-
 names!(cause_name, cause, EndCause, {
     NormalClearing = "normal-clearing", UserBusy = "user-busy", NoAnswer = "no-answer", CallRejected = "call-rejected",
     UnallocatedNumber = "unallocated-number", InvalidNumberFormat = "invalid-number-format",
     NetworkOutOfOrder = "network-out-of-order", TemporaryFailure = "temporary-failure",
     SwitchingCongestion = "switching-congestion", IncompatibleDestination = "incompatible-destination",
     ProtocolError = "protocol-error", RecoveryOnTimerExpiry = "recovery-on-timer-expiry", Internal = "internal",
-});
-
-names!(kind_name, kind, Kind, {
-    Offered = "offered", Answered = "answered", NoticePlayed = "notice-played",
-    RecordingStarted = "recording-started", Heard = "heard", Said = "said", MessageTaken = "message-taken",
-    TextPromised = "text-promised", Transferred = "transferred", Ended = "ended",
 });
 
 names!(class_name, class, DataClass, {
@@ -140,23 +130,6 @@ pub(super) fn number(text: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct GapRow {
-    from_ms: u64,
-    to_ms: u64,
-    reason: String,
-}
-
-impl GapRow {
-    pub(super) fn of(gap: &Gap) -> Self {
-        Self { from_ms: gap.from_ms, to_ms: gap.to_ms, reason: reason_name(gap.reason).to_owned() }
-    }
-
-    pub(super) fn into_gap(self) -> Option<Gap> {
-        Some(Gap { from_ms: self.from_ms, to_ms: self.to_ms, reason: reason(&self.reason)? })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
 pub(super) struct MediaRow {
     codec: Option<String>,
     packets_lost: u64,
@@ -201,9 +174,6 @@ mod tests {
     fn every_name_on_the_disk_reads_back_as_the_variant_it_stands_for() {
         for value in [Outcome::Answered, Outcome::Message, Outcome::Transferred, Outcome::Abandoned, Outcome::Failed] {
             assert_eq!(outcome(outcome_name(value)), Some(value));
-        }
-        for value in [GapReason::PowerCut, GapReason::DiskFault, GapReason::Overload] {
-            assert_eq!(reason(reason_name(value)), Some(value));
         }
         for value in [EndCause::NormalClearing, EndCause::NoAnswer, EndCause::TemporaryFailure, EndCause::Internal] {
             assert_eq!(cause(cause_name(value)), Some(value));

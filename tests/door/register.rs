@@ -251,9 +251,9 @@ async fn what_operators_ask_counts_and_the_businesss_own_network_does_not() {
     let at_home = near.words("mind", get(host(&far.address.to_string())));
     assert_eq!(near.door.request(None, at_home).await.map(|a| a.status), Ok(200));
     assert_eq!(near.door.standing(None), Standing::Ample, "no byte has crossed the uplink");
-    near.door.used(&id("ears"), Usage::Audio(Duration::from_secs(96)));
+    near.door.used(None, &id("ears"), Usage::Audio(Duration::from_secs(96)));
     assert_eq!(near.door.standing(None), Standing::Near);
-    near.door.used(&id("ears"), Usage::Audio(Duration::from_secs(24)));
+    near.door.used(None, &id("ears"), Usage::Audio(Duration::from_secs(24)));
     assert_eq!(near.door.standing(None), Standing::Spent);
     let sentence = near.door.budget_sentence();
     assert!(sentence.contains("ears 0.0 MB and 1.00 USD") && sentence.contains("spent"), "{sentence}");

@@ -50,7 +50,15 @@ const OTHER_WORDS: &[&str] = &[
     "My name is Ada.",
     "Zero eight zero three one two three four five six seven.",
     "Please tell the doctor that I will come on Monday.",
+    CARD,
+    CLOUD,
+    "Don't record me.",
+    "I agree.",
 ];
+
+/// What must be written down nowhere, and what no mind may be asked.
+pub const CARD: &str = "My card number is four one one one one one one one one one one one one one one one.";
+pub const CLOUD: &str = "Do not send my voice to the cloud.";
 
 /// A caller who does whatever callers do.
 pub fn anyone(dice: &mut Dice) -> Vec<Act> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use milu::call::{Input, JournalKind, Output, Speaker, phrases};
+use milu::call::{Input, JournalKind, Output, Speaker, Wish, phrases};
 use milu::terms::{Moment, RequestId, UtteranceId};
 
+use super::caller::CLOUD;
 use super::mind::{HOURS_IN_SENTENCES, LATE};
 use super::world::{Happened, Said, World};
 
@@ -47,6 +48,87 @@ pub fn check(world: &World) {
     what_is_heard_of_an_answer_is_its_beginning(world);
     an_answer_that_stops_does_not_leave_a_hole(world);
     an_engine_that_was_left_is_written_down_once(world);
+    no_identifier_is_written_down(world);
+    a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world);
+    what_is_wished_is_asked_of_no_mind(world);
+    withheld_sound_comes_back(world);
+}
+
+/// Neither in the record, nor in the journal, nor for whoever watches.
+fn no_identifier_is_written_down(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let of_record = record.turns.iter().map(|turn| turn.text.expose().clone());
+    let of_message = record.message.iter().map(|message| message.text.expose().clone());
+    let shown = wanted(world).filter_map(|(_, output)| match output {
+        Output::TurnDone(turn) => Some(turn.text.expose().clone()),
+        Output::Journal(entry) => match &entry.kind {
+            JournalKind::MessageTaken(message) => Some(message.text.expose().clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    for text in of_record.chain(of_message).chain(shown) {
+        // As the caller says them, and as the box says the second back.
+        for number in ["one one one one", "eight zero three one two", "eight oh three, one two three"] {
+            assert!(!text.to_lowercase().contains(number), "{text}");
+        }
+    }
+}
+
+fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let mut written = Vec::new();
+    let mut stopped = 0;
+    for (at, output) in wanted(world) {
+        match output {
+            Output::Journal(entry) => {
+                if let JournalKind::Wished(wish) = entry.kind {
+                    written.push(wish);
+                }
+            }
+            Output::Wish(wish) => assert_eq!(written.last(), Some(&Wish::OfData(*wish)), "{at:?}: it holds unwritten"),
+            Output::StopRecording => {
+                assert_eq!(written.last(), Some(&Wish::Unrecorded), "{at:?}: stopped unwritten");
+                stopped += 1;
+            }
+            Output::StartRecording { .. } => {
+                assert!(!written.contains(&Wish::Unrecorded), "{at:?}: who would not be recorded is");
+            }
+            _ => {}
+        }
+    }
+    assert!(stopped <= 1, "stopped once");
+    assert_eq!(record.wishes.iter().map(|wished| wished.wish).collect::<Vec<_>>(), written);
+    let consents = written.contains(&Wish::OfData(milu::residency::CallerWish::Consents));
+    assert!(!consents || world.asks_consent(), "nobody was asked");
+}
+
+fn what_is_wished_is_asked_of_no_mind(world: &World) {
+    for (at, output) in wanted(world) {
+        if let Output::Ask { words, .. } = output {
+            assert!(!words.expose().contains(CLOUD), "{at:?}: {}", words.expose());
+        }
+    }
+}
+
+/// Sound that is withheld comes back, unless the call ends before.
+fn withheld_sound_comes_back(world: &World) {
+    let mut withheld = false;
+    for (at, output) in wanted(world) {
+        match output {
+            Output::WithholdSound => {
+                assert!(!withheld, "{at:?}: withheld twice");
+                withheld = true;
+            }
+            Output::RestoreSound => {
+                assert!(withheld, "{at:?}: it was not withheld");
+                withheld = false;
+            }
+            Output::AskTopic { .. } => assert!(!withheld, "{at:?}: a secret key was acted on"),
+            Output::HangUp(_) | Output::Finished(_) => return,
+            _ => {}
+        }
+    }
 }
 
 fn wanted(world: &World) -> impl Iterator<Item = (Moment, &Output)> {
@@ -242,7 +324,9 @@ fn every_question_is_followed_by_the_boxs_voice(world: &World) {
 /// Sentences that are said to their end, whoever speaks.
 fn insists(text: &str) -> bool {
     let farewells = [phrases::GOODBYE, phrases::NOBODY_THERE, phrases::BOX_STOPPING, phrases::CANNOT_FOLLOW];
-    text.contains("automatic assistant") || text == phrases::TOO_LONG || farewells.contains(&text)
+    text.contains("automatic assistant")
+        || [phrases::TOO_LONG, phrases::KEYS_NOT_WANTED].contains(&text)
+        || farewells.contains(&text)
 }
 
 fn who_interrupts_is_listened_to(world: &World) {

@@ -77,6 +77,8 @@ pub const HOURS: &str = "We open at eight in the morning and close at six in the
 pub const SUNDAY: &str = "On Sunday we are closed.";
 pub const PRICE: &str = "A malaria test costs three thousand naira.";
 
+pub const PAY: &str = "Please key in your card number, then press the hash key.";
+
 /// The same in sentences, as a mind that streams says it.
 pub const HOURS_IN_SENTENCES: [&str; 3] =
     ["We open at eight in the morning.", "We close at six in the evening.", "That is from Monday to Saturday."];
@@ -106,6 +108,7 @@ pub fn think(words: &str) -> Finding {
         "Text me that." => Finding::TextMe(None),
         "I want to leave a message." => Finding::LeaveMessage,
         "Please say that again slower." => Finding::Repeat { slower: true },
+        "Can I pay by card?" => Finding::Answer(spoken(PAY)),
         "Thank you very much." => Finding::Courtesy(spoken("You are welcome.")),
         "Yes." => Finding::Yes,
         "No." => Finding::No,

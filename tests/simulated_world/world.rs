@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, CallRecord, Ears, Engines, Input, Output, Texts};
+use milu::call::{Call, CallFacts, CallRecord, Consent, Ears, Engines, Input, Output, Texts};
 use milu::conversation::Overlap;
 use milu::knowledge::{Finding, KeypadMenu, MenuChoice, Topic};
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, RequestId, UtteranceId};
@@ -35,6 +35,7 @@ pub struct Weather {
     pub listening: Ears,
     pub recorded: Recorded,
     pub number_shown: bool,
+    pub consent: Consent,
 }
 
 impl Weather {
@@ -46,6 +47,7 @@ impl Weather {
         listening: Ears::Listening,
         recorded: Recorded::Yes,
         number_shown: true,
+        consent: Consent::NotNeeded,
     };
 
     pub fn any(dice: &mut Dice) -> Self {
@@ -57,6 +59,7 @@ impl Weather {
             listening: if dice.per_mille(120) { Ears::KeypadOnly } else { Ears::Listening },
             recorded: if dice.per_mille(150) { Recorded::No } else { Recorded::Yes },
             number_shown: dice.per_mille(700),
+            consent: if dice.per_mille(250) { Consent::Asked } else { Consent::NotNeeded },
         }
     }
 }
@@ -104,6 +107,8 @@ pub struct World {
     thinking: Vec<(Moment, u64)>,
     last_sound: Option<Moment>,
     spoken_ms: u64,
+    /// The caller's sound is withheld from the ears.
+    withheld: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +144,7 @@ fn facts(weather: &Weather) -> CallFacts {
         recorded: weather.recorded,
         texts: if weather.number_shown { Texts::Possible } else { Texts::Impossible },
         ears: weather.listening,
+        consent: weather.consent,
         engines: Engines::default(),
         menu: menu(),
     }
@@ -165,6 +171,7 @@ impl World {
             thinking: Vec::new(),
             last_sound: None,
             spoken_ms: 0,
+            withheld: false,
         };
         world.call.accept(world.now);
         world.obey();
@@ -175,6 +182,11 @@ impl World {
     /// Whether the box listens to this caller.
     pub fn hears(&self) -> bool {
         self.weather.listening == Ears::Listening
+    }
+
+    /// Whether the caller is asked for a consent.
+    pub fn asks_consent(&self) -> bool {
+        self.weather.consent == Consent::Asked
     }
 
     /// Whether the mind says the same sentence twice in this weather.
@@ -278,7 +290,15 @@ impl World {
                     self.make_next();
                 }
                 Output::Finished(record) => self.record = Some(*record),
-                Output::Journal(_) | Output::StartRecording { .. } | Output::SendText { .. } | Output::TurnDone(_) => {}
+                Output::WithholdSound => self.withheld = true,
+                Output::RestoreSound => self.withheld = false,
+                Output::Journal(_)
+                | Output::StartRecording { .. }
+                | Output::StopRecording
+                | Output::SendText { .. }
+                | Output::Wish(_)
+                | Output::Said(_)
+                | Output::TurnDone(_) => {}
             }
         }
     }
@@ -417,6 +437,10 @@ impl World {
 
     fn speak(&mut self, words: Option<&'static str>, ms: u64) {
         let lasts = Duration::from_millis(ms);
+        if self.withheld {
+            // Nobody hears it.
+            return self.act_after(ms + APART_MS);
+        }
         self.said.push(Said { from: self.now, to: self.now + lasts, words });
         let (from, to) = (self.now, self.now + lasts);
         self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));

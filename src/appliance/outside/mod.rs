@@ -17,10 +17,10 @@ pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 
 use super::config::{BudgetSection, Config};
 use super::credentials::{CredentialError, Credentials};
-use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Sum};
-use crate::ops::{Supervisor, SystemClock};
+use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Standing, Sum};
+use crate::ops::{HealthFact, HealthState, Supervisor, SystemClock};
 use crate::residency::{Destination, DestinationId, Host, InvalidDestination, Policy};
-use crate::store::{RegisterError, Vault};
+use crate::store::{RegisterError, TransferTotal, Vault};
 
 /// Rows of the register on their way to the disk; the door keeps what does not fit.
 const ROWS: usize = 256;
@@ -80,7 +80,7 @@ impl Outside {
                 register: Some(rows),
                 budget: budget(&config.outside.budget),
                 prices: prices(config.outside.budget.prices.as_deref())?,
-                spent: Some(spent_today(vault, clock, &zone).await?),
+                spent: Some(spent_today(vault, clock, &zone, &keeper.in_force()).await?),
                 zone,
                 now: clock.as_fn(),
                 wall: clock.wall_fn(),
@@ -88,6 +88,15 @@ impl Outside {
             },
         );
         Ok(Self { keeper: Arc::new(keeper), door, credentials })
+    }
+
+    /// What `milu doctor` says of the budget: what was spent, and what is saved on.
+    pub fn budget_fact(&self) -> HealthFact {
+        let state = match self.door.standing(None) {
+            Standing::Ample => HealthState::Well,
+            Standing::Near | Standing::Spent => HealthState::Impaired,
+        };
+        HealthFact { name: "budget".to_owned(), state, sentence: self.door.budget_sentence() }
     }
 }
 
@@ -165,20 +174,71 @@ fn nanos(money: f64) -> u64 {
     (money.clamp(0.0, 1.8e10) * 1e9) as u64
 }
 
-/// What went out since midnight, from the register. What was paid for words and
-/// minutes is not in it: the register counts bytes.
-async fn spent_today(vault: &Vault, clock: SystemClock, zone: &jiff::tz::TimeZone) -> Result<Spent, OutsideError> {
+/// What went out since midnight and what it cost, from the register: the day's
+/// budget goes on where it stood when the box went down.
+async fn spent_today(
+    vault: &Vault,
+    clock: SystemClock,
+    zone: &jiff::tz::TimeZone,
+    policy: &Policy,
+) -> Result<Spent, OutsideError> {
     let now = clock.wall().to_zoned_datetime(zone.clone());
     let midnight = now.start_of_day().map_or_else(|_| clock.wall(), |start| start.timestamp());
-    let sums = vault.transfer_totals(midnight).await?.into_iter().map(|total| {
-        let bytes = total.bytes_sent.saturating_add(total.bytes_received);
-        (total.destination, Sum { bytes, money: Money::NONE })
+    Ok(spent_of(now.date(), vault.transfer_totals(midnight).await?, policy))
+}
+
+fn spent_of(day: jiff::civil::Date, totals: Vec<TransferTotal>, policy: &Policy) -> Spent {
+    let sums = totals.into_iter().map(|total| {
+        // What stays in the business's own network crosses no uplink.
+        let on_site = policy.destination(&total.destination).is_some_and(|to| to.on_site);
+        let bytes = if on_site { 0 } else { total.bytes_sent.saturating_add(total.bytes_received) };
+        (total.destination, Sum { bytes, money: Money::from_nanos(total.cost_nanos) })
     });
-    Ok(Spent::restore(now.date(), sums))
+    Spent::restore(day, sums)
 }
 
 impl std::fmt::Debug for Outside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outside").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::residency::{Contract, Safeguards};
+
+    fn to(name: &str, on_site: bool) -> Destination {
+        Destination {
+            id: DestinationId::parse(name).unwrap(),
+            operator: "Somebody Ltd".to_owned(),
+            hosts: Vec::new(),
+            country: "IE".to_owned(),
+            on_site,
+            contract: Some(Contract { name: "DPA".to_owned(), signed: date(2026, 1, 5) }),
+            safeguards: Safeguards::default(),
+            pins: Vec::new(),
+        }
+    }
+
+    fn total(name: &str, bytes: u64, cost_nanos: u64) -> TransferTotal {
+        let destination = DestinationId::parse(name).unwrap();
+        TransferTotal { destination, bytes_sent: bytes, bytes_received: 1, cost_nanos }
+    }
+
+    #[test]
+    fn after_a_restart_the_budget_stands_where_it_stood_in_bytes_and_in_money() {
+        let day = date(2026, 11, 26);
+        let policy = Policy::new(vec![to("deepgram", false), to("lan-ears", true)], Vec::new());
+        // A destination that is not in the policy any more was paid for all the same.
+        let totals = vec![total("deepgram", 79, 300), total("lan-ears", 5_000, 0), total("gone", 9, 100)];
+        let spent = spent_of(day, totals, &policy);
+        assert_eq!(spent.total(day), Sum { bytes: 80 + 10, money: Money::from_nanos(400) });
+        let of_money = Budget { day_money: Some(Money::from_nanos(500)), ..Budget::default() };
+        assert_eq!(spent.standing(&of_money, day, None), Standing::Near);
+        let of_bytes = Budget { day_bytes: Some(90), ..Budget::default() };
+        assert_eq!(spent.standing(&of_bytes, day, None), Standing::Spent);
     }
 }

@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use crate::egress::Door;
 use crate::ops::{HealthFact, HealthState, SystemClock};
-use crate::privacy::Redactor;
+use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::{
-    Adopted, CallGate, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Policy, PolicyMistakes,
-    Redact,
+    Adopted, CallGate, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Party, Policy,
+    PolicyMistakes, Redact,
 };
 use crate::store::{IndexError, KeptPolicies, Vault};
 
@@ -196,6 +196,15 @@ struct Identifiers(Redactor);
 impl Redact for Identifiers {
     fn redact(&self, text: &str) -> String {
         self.0.redact(text)
+    }
+
+    fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
+        let side = |party: Party| match party {
+            Party::Caller => Side::Caller,
+            Party::Box => Side::Box,
+        };
+        let turns: Vec<Spoken<'_>> = turns.iter().map(|(party, words)| Spoken { side: side(*party), words }).collect();
+        self.0.redact_turns(&turns)
     }
 }
 

@@ -127,6 +127,10 @@ pub fn print_call(call: &Value) {
         }
         None => println!("  nothing was recorded"),
     }
+    for wished in call["wishes"].as_array().into_iter().flatten() {
+        let seconds = wished["at_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
+        println!("  the caller's wish at {seconds:.1} s: {}", text(&wished["wish"]));
+    }
     for sent in call["egress"].as_array().into_iter().flatten() {
         println!(
             "  sent to {}: {} ({}), {} bytes, by {}",

@@ -18,6 +18,19 @@ impl Call {
         let sound = self.sound(began, times.speech_ended);
         self.away = false;
         self.opening = Opening::Invited;
+        if self.is_asking_consent() {
+            return self.consent_heard(&heard, began, times, now);
+        }
+        if let Some(uttered) = heard.wish.clone() {
+            if !matches!(self.stage, Stage::Conversing(Topic::Message(_))) {
+                self.wished(&uttered, now);
+                return self.answers(times);
+            }
+            self.wished_in_message(&uttered, now);
+            if !self.takes_message_itself() {
+                return self.answers(times);
+            }
+        }
         if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
             let responder = heard.responder();
             let intent = match heard.lookup {
@@ -59,6 +72,11 @@ impl Call {
         }
         self.answers(times);
         self.found_by(responder);
+    }
+
+    /// Is the message itself being waited for?
+    fn takes_message_itself(&self) -> bool {
+        matches!(&self.stage, Stage::Conversing(Topic::Message(taking)) if taking.takes_speech())
     }
 
     fn confirms_words(&self) -> bool {
@@ -134,6 +152,9 @@ impl Call {
         self.counts.settled += 1;
         self.counts.unknown = 0;
         self.last_answer = vec![spoken.text.expose().clone()];
+        if spoken.entry.is_some() {
+            self.discretion.own_words(&spoken.text);
+        }
         self.say(spoken.text.expose(), What::Answer, now);
     }
 
@@ -178,7 +199,7 @@ impl Call {
             Topic::OfferMessage => self.take_message(now),
             Topic::ConfirmAnswer(answer) => self.answer(&answer, now),
             Topic::ConfirmWords(words) => self.ask(&words, now),
-            Topic::Open | Topic::Message(_) => self.say(phrases::HELP, What::Answer, now),
+            Topic::Open | Topic::Consent | Topic::Message(_) => self.say(phrases::HELP, What::Answer, now),
         }
     }
 
@@ -190,7 +211,9 @@ impl Call {
                 self.counts.unheard = 1;
                 self.not_heard(None, now);
             }
-            Topic::Open | Topic::Message(_) => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
+            Topic::Open | Topic::Consent | Topic::Message(_) => {
+                self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now)
+            }
         }
     }
 
@@ -198,7 +221,7 @@ impl Call {
     pub(super) fn backchannel(&mut self, topic: Topic, now: Moment) {
         match topic {
             Topic::ConfirmAnswer(_) | Topic::ConfirmWords(_) | Topic::OfferMessage => self.yes(topic, now),
-            Topic::Open | Topic::Message(_) => self.set_topic(topic),
+            Topic::Open | Topic::Consent | Topic::Message(_) => self.set_topic(topic),
         }
     }
 }

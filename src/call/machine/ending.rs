@@ -79,6 +79,7 @@ impl Call {
             self.journal(JournalKind::Ended(cause), now);
         }
         self.timers.stop_all();
+        self.sound_returns(now);
         self.stage = Stage::Ended;
         let record = self.record(cause, now);
         self.out.push_back(Output::Finished(Box::new(record)));
@@ -90,10 +91,13 @@ impl Call {
         // before it is sure that the turn it answers was.
         let mut turns = std::mem::take(&mut self.turns);
         turns.sort_by_key(|turn| turn.started_ms);
+        let mut message = self.message.take();
+        let outcome = self.outcome(message.as_ref());
+        self.discretion.write_down(&mut turns, message.as_mut());
         let recording = self.recording_from.map(|from| Recording {
             from_ms: self.ms(from),
-            duration_ms: now.ms_since(from),
-            gaps: Vec::new(),
+            duration_ms: self.recording_to.unwrap_or(now).ms_since(from),
+            gaps: std::mem::take(&mut self.keypad.withheld),
         });
         CallRecord {
             id: self.facts.id,
@@ -103,16 +107,17 @@ impl Call {
             answered_after: self.answered_at.map(|at| at.since(self.facts.offered_at)),
             ended_at: self.facts.started_at + jiff_span(lasted),
             end_cause: cause,
-            outcome: self.outcome(),
+            outcome,
             turns,
-            message: self.message.take(),
+            message,
             recording,
             media: self.media.clone(),
+            wishes: std::mem::take(&mut self.wishes),
         }
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
-        if self.message.as_ref().is_some_and(Message::is_useful) {
+    fn outcome(&self, message: Option<&Message>) -> Outcome {
+        if message.is_some_and(Message::is_useful) {
             Outcome::Message
         } else if self.counts.settled > 0 {
             Outcome::Answered

@@ -133,6 +133,9 @@ impl Call {
         if self.silence_in_message(nth, now) {
             return;
         }
+        if self.is_asking_consent() {
+            return self.consent_unanswered(now);
+        }
         match nth {
             SilenceNth::FirstPrompt => self.say(phrases::STILL_THERE, What::Answer, now),
             SilenceNth::SecondPrompt => {
@@ -192,6 +195,8 @@ impl Call {
     pub(super) fn keep_expectation(&mut self, now: Moment) {
         let wanted = match &self.stage {
             Stage::Conversing(_) if self.away => Expectation::Return,
+            // People look for their card in their purse.
+            Stage::Conversing(_) if self.keypad.is_withholding() => Expectation::Return,
             Stage::Conversing(Topic::Open) => Expectation::Anything,
             Stage::Conversing(Topic::Message(taking)) => taking.expectation(),
             Stage::Conversing(_) => Expectation::YesNo,

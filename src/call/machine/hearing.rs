@@ -30,10 +30,9 @@ impl Call {
         self.tell(Fact::Heard { request, gist, trust: trust.for_turn_taking() }, now);
         // What the turn taker makes of the words comes before what is said to them.
         self.follow_turn_taker(now);
-        self.keep_words(
-            HeardWords { request, words, trust, engine: Some(engine), at: now, lookup: Lookup::NotAsked },
-            now,
-        );
+        let wish = self.wish_in(&words, trust);
+        let engine = Some(engine);
+        self.keep_words(HeardWords { request, words, trust, engine, at: now, lookup: Lookup::NotAsked, wish }, now);
     }
 
     /// Keeps the words of the turn that is over or of the latest pause. Others
@@ -50,7 +49,8 @@ impl Call {
             // The turn will probably be over with this pause, so its words are
             // asked ahead; not so while an earlier question is with the mind.
             let free = self.pending.is_none() && self.own_request.is_none() && self.answering.is_none();
-            if free && heard.trust != Trust::Unheard && self.needs_finding() {
+            let is_whole = heard.wish.is_none() && !self.discretion.holds_back(heard.words.expose());
+            if free && is_whole && heard.trust != Trust::Unheard && self.needs_finding() {
                 heard.lookup = Lookup::Asked;
                 self.out.push_back(Output::Ask { request: heard.request, words: heard.words.clone() });
             }
@@ -62,6 +62,7 @@ impl Call {
     pub(super) fn needs_finding(&self) -> bool {
         match &self.stage {
             Stage::Conversing(Topic::Message(taking)) => taking.expectation() == Expectation::YesNo,
+            Stage::Conversing(Topic::Consent) => false,
             _ => true,
         }
     }
@@ -117,7 +118,8 @@ impl Call {
             self.stop_speaking(None, now);
             return self.answer_if_ready(now);
         }
-        if heard.lookup == Lookup::NotAsked && needs_finding && heard.trust != Trust::Unheard {
+        let asks = heard.trust != Trust::Unheard && heard.wish.is_none();
+        if heard.lookup == Lookup::NotAsked && needs_finding && asks {
             heard.lookup = Lookup::Asked;
             self.out.push_back(Output::Ask { request: *request, words: heard.words.clone() });
         }

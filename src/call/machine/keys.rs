@@ -3,6 +3,7 @@
 use super::super::output::Output;
 use super::super::saying::What;
 use super::super::timers::Timer;
+use super::secrets::Acted;
 use super::{Call, Opening, Stage, Topic};
 use crate::conversation::{Fact, Floor};
 use crate::knowledge::{Finding, MenuChoice};
@@ -14,6 +15,11 @@ impl Call {
             return;
         }
         self.timers.stop(Timer::LastSilence);
+        if self.guard_key(digit, at, now) == Acted::Not {
+            // The caller is there; what the key is for nobody need know.
+            self.tell(Fact::Digit { at }, now);
+            return;
+        }
         self.tell(Fact::Digit { at }, now);
         // What a key stops is stopped before the answer to the key is queued.
         self.follow_turn_taker(now);
@@ -33,6 +39,9 @@ impl Call {
         }
         self.drop_own_question();
         self.drop_pending_turn(now);
+        if self.key_of_consent(digit, now) {
+            return;
+        }
         match (digit, self.facts.menu.choice(digit)) {
             (_, Some(MenuChoice::Topic(topic))) => {
                 let request = self.own_question(now);

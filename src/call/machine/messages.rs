@@ -41,7 +41,7 @@ impl Call {
             Some(earlier) => earlier.and(message),
             None => message,
         };
-        self.journal(JournalKind::MessageTaken(kept.clone()), now);
+        self.journal(JournalKind::MessageTaken(self.discretion.so_far(&kept)), now);
         self.message = Some(kept);
     }
 

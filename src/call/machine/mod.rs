@@ -9,7 +9,9 @@ mod hearing;
 mod keys;
 mod messages;
 mod opening;
+mod secrets;
 mod speaking;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::conversation::{Expectation, Fact, TurnTaker};
 use crate::knowledge::{Finding, KeypadMenu, Spoken};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
+use super::discretion::Discretion;
 use super::input::Input;
 use super::message::MessageTaking;
 use super::output::{JournalEntry, JournalKind, Output};
@@ -28,7 +31,9 @@ use super::record::{EngineStage, Engines, Failover, MediaFacts, Message, Turn};
 use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
+use super::wish::{Uttered, Wished};
 use forming::{Answering, Forming};
+use secrets::Keypad;
 
 /// The voice's pace after "slower, please".
 const SLOW_PACE: f32 = 0.8;
@@ -49,7 +54,8 @@ pub struct CallFacts {
     pub recorded: Recorded,
     pub texts: Texts,
     pub ears: Ears,
-    /// Names for sound that was kept ready, of which no engine tells.
+    pub consent: Consent,
+    /// Names for sound of which no engine tells.
     pub engines: Engines,
     pub menu: KeypadMenu,
 }
@@ -68,6 +74,14 @@ pub enum Texts {
     /// The number is known, and a line sends them.
     Possible,
     Impossible,
+}
+
+/// Does anything that the policy allows rest on the caller's consent?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consent {
+    NotNeeded,
+    /// The caller is asked, once and before anything else.
+    Asked,
 }
 
 /// Where the call stands; each stage is named for what it waits for.
@@ -94,6 +108,8 @@ enum Topic {
     /// "I understood … Is that right?" was asked.
     ConfirmWords(Private<String>),
     OfferMessage,
+    /// "May an outside company help me …?" was asked.
+    Consent,
     Message(Box<MessageTaking>),
 }
 
@@ -116,13 +132,15 @@ struct HeardWords {
     engine: Option<&'static str>,
     at: Moment,
     lookup: Lookup,
+    /// What the caller wishes of their data; such words are asked of no mind.
+    wish: Option<Uttered>,
 }
 
 impl HeardWords {
     /// The ears gave nothing.
     fn none(request: RequestId, now: Moment) -> Self {
         let words = Private::new(String::new());
-        Self { request, words, trust: Trust::Unheard, engine: None, at: now, lookup: Lookup::NotAsked }
+        Self { request, words, trust: Trust::Unheard, engine: None, at: now, lookup: Lookup::NotAsked, wish: None }
     }
 
     /// The engine that found the answer; empty if none did.
@@ -240,8 +258,18 @@ pub struct Call {
     unspoken_turn: Option<Turn>,
     answered_at: Option<Moment>,
     recording_from: Option<Moment>,
+    /// When the caller would not be recorded any more.
+    recording_to: Option<Moment>,
     message: Option<Message>,
     texts_promised: u32,
+    wishes: Vec<Wished>,
+    /// When the caller was asked for a consent.
+    consent_asked_at: Option<Moment>,
+    consent_asks: u8,
+    /// What the caller asked before that question was answered.
+    held_question: Option<Private<String>>,
+    keypad: Keypad,
+    discretion: Discretion,
     turns: Vec<Turn>,
     media: MediaFacts,
     failed: bool,
@@ -291,8 +319,15 @@ impl Call {
             facts,
             answered_at: None,
             recording_from: None,
+            recording_to: None,
             message: None,
             texts_promised: 0,
+            wishes: Vec::new(),
+            consent_asked_at: None,
+            consent_asks: 0,
+            held_question: None,
+            keypad: Keypad::default(),
+            discretion: Discretion::default(),
             turns: Vec::new(),
             media: MediaFacts::default(),
             failed: false,
@@ -312,7 +347,10 @@ impl Call {
         if self.is_over() {
             return None;
         }
-        [self.timers.next(), self.taker.deadline()].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [self.timers.next(), self.taker.deadline(), self.keypad.deadline()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 
     /// The next thing that the call wants of the world.
@@ -388,6 +426,7 @@ impl Call {
             return;
         }
         self.taker.handle_timeout(now);
+        self.pass_keys(now);
         // What a timer of the call says must not be cut by what was decided before.
         self.follow_turn_taker(now);
         while let Some(timer) = self.timers.take_due(now) {
@@ -437,7 +476,11 @@ impl Call {
 
     /// Where sound lies in the recording, if it is recorded.
     fn sound(&self, from: Moment, to: Moment) -> Option<(u64, u64)> {
-        self.recording_from.map(|kept_from| (self.ms(from.max(kept_from)), self.ms(to.max(kept_from))))
+        let kept_from = self.recording_from?;
+        let kept_to = self.recording_to.unwrap_or(to.max(kept_from));
+        let is_kept = from < kept_to || self.recording_to.is_none();
+        let within = |at: Moment| self.ms(at.max(kept_from).min(kept_to));
+        is_kept.then(|| (within(from), within(to)))
     }
 
     /// Milliseconds after the answer.

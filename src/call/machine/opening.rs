@@ -26,7 +26,7 @@ impl Call {
 
     pub(super) fn notice_played(&mut self, at: Moment) {
         self.journal(JournalKind::NoticePlayed, at);
-        if self.facts.recorded == Recorded::Yes && self.recording_from.is_none() {
+        if self.facts.recorded == Recorded::Yes && self.recording_from.is_none() && !self.is_unrecorded() {
             self.recording_from = Some(at);
             self.journal(JournalKind::RecordingStarted, at);
             self.out.push_back(Output::StartRecording { from_ms: self.ms(at) });
@@ -40,6 +40,8 @@ impl Call {
         if let Some(digit) = self.key_waiting.take() {
             self.opening = Opening::Invited;
             self.key(digit, now);
+        } else if self.asks_consent() {
+            self.ask_consent(now);
         }
         if self.pending.is_some() {
             self.timers.start(Timer::Filler, now);

@@ -74,6 +74,7 @@ impl Call {
         let Some(saying) = self.says.get_mut(utterance) else { return };
         saying.started = Some(at);
         let promised = saying.promises.take();
+        let text = saying.text.clone();
         let manners = match saying.what {
             What::Answer | What::Filler => Manners::GivesWay,
             What::Notice | What::BreakingIn | What::Farewell => Manners::Insists,
@@ -90,6 +91,7 @@ impl Call {
             self.out.push_back(Output::SendText { text });
         }
         self.tell(Fact::BoxSpeaking { utterance, at, manners }, now);
+        self.guard_sentence(&text, at, now);
     }
 
     pub(super) fn voice_finished(&mut self, utterance: UtteranceId, played_ms: u32, at: Moment, now: Moment) {
@@ -133,7 +135,8 @@ impl Call {
             // A call whose notice cannot be spoken goes on, and nothing of it is kept.
             What::Notice => self.notice_over(now),
             What::Farewell => self.farewell_played(now),
-            What::Filler | What::BreakingIn | What::Answer => {}
+            // What waited for it to be over waits no longer.
+            What::Filler | What::BreakingIn | What::Answer => self.give_floor(now),
         }
     }
 
@@ -249,7 +252,10 @@ impl Call {
     }
 
     pub(super) fn turn_done(&mut self, turn: Turn) {
-        self.out.push_back(Output::TurnDone(turn.clone()));
+        if turn.who == Speaker::Box && !turn.text.expose().is_empty() {
+            self.out.push_back(Output::Said(turn.text.clone()));
+        }
+        self.out.push_back(Output::TurnDone(self.discretion.shown(&turn)));
         self.turns.push(turn);
     }
 }

@@ -93,7 +93,7 @@ impl Hearing for CallEars {
     }
 
     fn frame(&mut self, frame: &Frame, at: Moment) {
-        self.0.at(|desk, _| desk.frame(frame, at));
+        self.0.at(|desk, now| desk.frame(frame, at, now));
     }
 
     fn turn_began(&mut self, at: Moment) {
@@ -199,7 +199,9 @@ impl EarsDesk {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, at: Moment) {
+    fn frame(&mut self, frame: &Frame, at: Moment, now: Moment) {
+        // Not one more frame may go where the caller does not want it.
+        self.heed_wishes(now);
         if self.sound.len() == KEPT {
             self.sound.pop_front();
         }
@@ -208,6 +210,29 @@ impl EarsDesk {
             if let Some(hearing) = &mut self.ears[engine] {
                 hearing.frame(frame, at);
             }
+        }
+    }
+
+    /// Ears that may get no more of this caller are left at once, their connection
+    /// is closed, and the next ones hear the turn from its beginning.
+    fn heed_wishes(&mut self, now: Moment) {
+        let (chain, gate) = (Arc::clone(&self.chain), Arc::clone(&self.setting.gate));
+        if let Some(probe) = self.probe.take_if(|probe| !chain.link(probe.engine).may_go(&gate)) {
+            self.ears[probe.engine] = None;
+        }
+        let left = self.current;
+        if chain.link(left).may_go(&gate) {
+            return;
+        }
+        let Choice { engine, .. } = self.choose(0, now);
+        self.abandon_current();
+        self.ears[left] = None;
+        self.change_to(engine);
+        let taken_over = self.asked.as_mut().filter(|(_, relay)| relay.engine() == left && !relay.is_over());
+        if let Some((request, relay)) = taken_over {
+            relay.taken_over(engine, chain.link(engine).limits, now);
+            let request = *request;
+            self.open_ears(engine).decode(request);
         }
     }
 

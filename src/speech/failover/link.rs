@@ -49,12 +49,17 @@ impl<E: ?Sized> Link<E> {
         Self { engine, health, needs, budget, limits: Limits::over_the_network(stage) }
     }
 
-    fn view(&self, gate: &CallGate, now: Moment) -> View {
+    /// Whether its data may go there now, by the policy and the caller's wishes.
+    pub(super) fn may_go(&self, gate: &CallGate) -> bool {
         let may_go = |needs: &Needs| gate.may_go(needs.classes, &needs.destination);
+        self.needs.as_ref().is_none_or(may_go)
+    }
+
+    fn view(&self, gate: &CallGate, now: Moment) -> View {
         View {
             standing: self.health.standing(now),
             last_success: self.health.last_success(),
-            leave: if self.needs.as_ref().is_none_or(may_go) { Leave::Granted } else { Leave::Refused },
+            leave: if self.may_go(gate) { Leave::Granted } else { Leave::Refused },
             budget: (self.budget)(),
         }
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{CallHeader, CallSummary, JOURNAL_PLACE, ns, place};
-use crate::call::{CallRecord, Failover, Message, Recording, Turn};
+use crate::call::{CallRecord, Failover, Message, Recording, Turn, Wished};
 use crate::media::SampleRate;
 use crate::store::index::{Index, IndexError};
 use crate::store::journal::Entry;
 use crate::store::keyring::Key;
 use crate::store::marks::Mark;
 use crate::store::sound::Leg;
-use crate::store::{v1, v2};
+use crate::store::{v1, v2, v3};
 use crate::terms::{CallId, LineId, Private};
 
 /// A row that says what this version cannot mean.
@@ -57,7 +57,7 @@ fn entry(row: &SqliteRow, call: CallId, key: &Key) -> Option<Entry> {
         None => None,
     };
     let kind: String = row.try_get("kind").ok()?;
-    Some(Entry { at_ms: v1::natural(row.try_get("at_ms").ok()?)?, kind: v1::kind(&kind)?, words })
+    Some(Entry { at_ms: v1::natural(row.try_get("at_ms").ok()?)?, kind: v3::kind(&kind)?, words })
 }
 
 fn open_text(key: &Key, sealed: &[u8], place: &[u8]) -> Option<Private<String>> {
@@ -163,6 +163,7 @@ pub(in crate::store) async fn record(
     record.turns = turns(index, call, key).await?;
     record.message = message(index, call, key).await?;
     record.recording = recording(index, call).await?.map(|kept| kept.recording);
+    record.wishes = wishes(index, call).await?;
     Ok(Some(record))
 }
 
@@ -184,7 +185,23 @@ fn ended(row: &SqliteRow, header: CallHeader) -> Option<CallRecord> {
         message: None,
         recording: None,
         media: media.into_media(),
+        wishes: Vec::new(),
     })
+}
+
+async fn wishes(index: &Index, call: CallId) -> Result<Vec<Wished>, ReadRowError> {
+    let rows = sqlx::query("SELECT at_ms, wish FROM wishes WHERE call = ? ORDER BY number")
+        .bind(call.as_str())
+        .fetch_all(&index.read)
+        .await
+        .map_err(IndexError::sql("reading the wishes of a caller"))?;
+    // A wish that cannot be read is not passed over: somebody asked for less.
+    rows.iter().map(|row| wished(row).ok_or(damaged(call, "wishes"))).collect()
+}
+
+fn wished(row: &SqliteRow) -> Option<Wished> {
+    let wish: String = row.try_get("wish").ok()?;
+    Some(Wished { at_ms: v1::natural(row.try_get("at_ms").ok()?)?, wish: v3::wish(&wish)? })
 }
 
 async fn turns(index: &Index, call: CallId, key: &Key) -> Result<Vec<Turn>, ReadRowError> {
@@ -269,7 +286,7 @@ pub(in crate::store) async fn recording(index: &Index, call: CallId) -> Result<O
 
 fn kept_recording(row: &SqliteRow) -> Option<KeptRecording> {
     let gaps: String = row.try_get("gaps").ok()?;
-    let gaps: Vec<v1::GapRow> = serde_json::from_str(&gaps).ok()?;
+    let gaps: Vec<v3::GapRow> = serde_json::from_str(&gaps).ok()?;
     let duration: Option<i64> = row.try_get("duration_ms").ok()?;
     let rate = match row.try_get::<u32, _>("rate_hz").ok()? {
         8_000 => SampleRate::Hz8000,
@@ -279,7 +296,7 @@ fn kept_recording(row: &SqliteRow) -> Option<KeptRecording> {
     let recording = Recording {
         from_ms: v1::natural(row.try_get("from_ms").ok()?)?,
         duration_ms: duration.and_then(v1::natural).unwrap_or(0),
-        gaps: gaps.into_iter().map(v1::GapRow::into_gap).collect::<Option<_>>()?,
+        gaps: gaps.into_iter().map(v3::GapRow::into_gap).collect::<Option<_>>()?,
     };
     Some(KeptRecording { rate, recording })
 }

@@ -220,7 +220,8 @@ impl FarEnd {
     /// Tells the budget what the provider asks money for, once it is so much.
     fn pay(&mut self, from: Duration) {
         if self.unpaid > from {
-            self.door.used(&self.config.destination, Usage::Audio(std::mem::take(&mut self.unpaid)));
+            let sound = std::mem::take(&mut self.unpaid);
+            self.door.used(self.setting.call, &self.config.destination, Usage::Audio(sound));
         }
     }
 

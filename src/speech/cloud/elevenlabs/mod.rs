@@ -34,7 +34,7 @@ use crate::egress::{Door, Usage};
 use crate::media::{SampleRate, VoiceFinish};
 use crate::residency::DataClass;
 use crate::speech::{CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
-use crate::terms::Private;
+use crate::terms::{CallId, Private};
 
 /// The voice's name in records.
 const NAME: &str = "elevenlabs";
@@ -69,9 +69,9 @@ impl Parts {
     }
 
     /// Words that were sent are words that are paid for.
-    fn bought(&self, words: &str) {
+    fn bought(&self, call: Option<CallId>, words: &str) {
         let letters = words.trim().chars().count() as u64;
-        self.door.used(&self.config.destination, Usage::Characters(letters));
+        self.door.used(call, &self.config.destination, Usage::Characters(letters));
     }
 
     fn remember(&self, format: SoundFormat) {
@@ -101,7 +101,7 @@ impl ElevenLabsVoice {
         let cleared = gate.clear(FIXED, &config.destination, request).map_err(|_| VoiceError::Kept)?;
         let mut finish = VoiceFinish::new(format.rate().hz(), rate).map_err(|_| VoiceError::Engine("no such rate"))?;
         let mut stream = Stream::open(&self.parts, setting.call, format, cleared).await?;
-        self.parts.bought(text.expose());
+        self.parts.bought(setting.call, text.expose());
         let mut all = Vec::new();
         while let Some(samples) = stream.next().await? {
             all.extend(finish.slice(&samples));

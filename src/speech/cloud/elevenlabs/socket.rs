@@ -110,7 +110,7 @@ impl CallSocket {
                     None => break,
                 },
                 came = next(&mut self.wire) => self.take(came).await,
-                _ = keep_alive.tick() => self.send_fixed(wire::KEEP_ALIVE).await,
+                _ = keep_alive.tick() => self.keep_alive().await,
             }
         }
         self.send_fixed(wire::CLOSE_SOCKET).await;
@@ -129,6 +129,16 @@ impl CallSocket {
         }
         if let Err(error) = self.ensure_wire(self.parts.usual_format()).await {
             tracing::debug!(%error, "the call's voice is not open ahead");
+        }
+    }
+
+    /// A socket over which nothing may go any more, because the caller or a newer
+    /// policy says so, is not kept open either.
+    async fn keep_alive(&mut self) {
+        if self.setting.gate.may_go(SAID, &self.parts.config.destination) {
+            self.send_fixed(wire::KEEP_ALIVE).await;
+        } else if self.wire.is_some() {
+            self.lose(&VoiceError::Kept);
         }
     }
 
@@ -167,7 +177,7 @@ impl CallSocket {
             return;
         };
         if self.send(opening).await && self.send(words).await {
-            self.parts.bought(&first.piece);
+            self.parts.bought(self.setting.call, &first.piece);
             self.said(key, name, first.end).await;
             if let Some(inbox) = self.strands.taker(key) {
                 inbox.begun();
@@ -180,7 +190,7 @@ impl CallSocket {
         match self.cleared(Words::new(name.id, &more.piece, Arc::clone(&more.whole))) {
             Ok(words) => {
                 if self.send(words).await {
-                    self.parts.bought(&more.piece);
+                    self.parts.bought(self.setting.call, &more.piece);
                     self.said(more.key, name, more.end).await;
                 }
             }

@@ -155,7 +155,7 @@ impl Utterance {
         let cleared =
             setting.gate.clear(SAID, &config.destination, request).map_err(|_| Stopped::Failed(VoiceError::Kept))?;
         let mut stream = Stream::open(&self.parts, setting.call, format, cleared).await?;
-        self.parts.bought(self.request.text.expose());
+        self.parts.bought(self.setting.call, self.request.text.expose());
         while let Some(samples) = stream.next().await? {
             delivery.slice(&samples, Vec::new()).await?;
         }

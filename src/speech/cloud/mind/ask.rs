@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::config::Dialect;
 use super::tools::Tool;
 use crate::egress::HttpRequest;
-use crate::residency::{Payload, Redact};
+use crate::residency::{Party, Payload, Redact};
 
 /// What is said of a part that has nothing left when identifiers are gone: no
 /// provider takes an empty one.
@@ -81,13 +81,11 @@ pub enum Part {
 
 impl Part {
     fn redacted(self, redact: &dyn Redact, facts: Facts) -> Option<Self> {
-        let words = |text: String| {
-            let text = redact.redact(&text);
-            if text.trim().is_empty() { NOTHING_LEFT.to_owned() } else { text }
-        };
+        let words = |text: String| or_nothing(redact.redact(&text));
         let fact = |text: String| if facts == Facts::Stay { text } else { words(text) };
         Some(match self {
-            Self::Words(text) => Self::Words(words(text)),
+            // With the others, by `Ask::redact_words`.
+            Self::Words(text) => Self::Words(text),
             Self::Told(text) => Self::Told(fact(text)),
             // It may repeat the caller's words and bears a signature over them.
             Self::Thought(_) => return None,
@@ -99,8 +97,39 @@ impl Part {
     }
 }
 
+fn or_nothing(text: String) -> String {
+    if text.trim().is_empty() { NOTHING_LEFT.to_owned() } else { text }
+}
+
+impl Ask {
+    /// What both sides said is one conversation: a number may be split over it.
+    fn redact_words(&mut self, redact: &dyn Redact) {
+        let words = |turn: &mut Turn| {
+            let party = if turn.side == Side::Caller { Party::Caller } else { Party::Box };
+            let parts = std::mem::take(&mut turn.parts);
+            (party, parts)
+        };
+        let taken: Vec<(Party, Vec<Part>)> = self.turns.iter_mut().map(words).collect();
+        let said: Vec<(Party, &str)> = taken
+            .iter()
+            .flat_map(|(party, parts)| parts.iter().map(move |part| (*party, part)))
+            .filter_map(|(party, part)| if let Part::Words(text) = part { Some((party, text.as_str())) } else { None })
+            .collect();
+        let mut redacted = redact.redact_turns(&said).into_iter();
+        for (turn, (_, parts)) in self.turns.iter_mut().zip(taken) {
+            let part = |part: Part| match part {
+                // Fewer than were given would be a fault: then nothing is said.
+                Part::Words(_) => Part::Words(or_nothing(redacted.next().unwrap_or_default())),
+                other => other,
+            };
+            turn.parts = parts.into_iter().map(part).collect();
+        }
+    }
+}
+
 impl Payload for Ask {
     fn redacted(mut self, redact: &dyn Redact) -> Option<Self> {
+        self.redact_words(redact);
         for turn in &mut self.turns {
             let parts = std::mem::take(&mut turn.parts);
             turn.parts = parts.into_iter().filter_map(|part| part.redacted(redact, self.facts)).collect();
@@ -194,6 +223,25 @@ mod tests {
         );
         assert!(parts[4] == Part::Result { id: owned("t1"), text: owned("It costs 15000."), refused: false });
         assert_eq!((parts.len(), &*redacted.knowledge), (5, "WhatsApp 0803"));
+    }
+
+    #[test]
+    fn the_whole_conversation_is_looked_at_together() {
+        struct OfTurns;
+        impl Redact for OfTurns {
+            fn redact(&self, text: &str) -> String {
+                text.to_owned()
+            }
+            fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
+                turns.iter().enumerate().map(|(n, (party, _))| format!("{n} {party:?}")).collect()
+            }
+        }
+        let turn = |side, words: &str| Turn { side, parts: vec![Part::Words(words.to_owned())] };
+        let turns = vec![turn(Side::Caller, "0803"), turn(Side::Model, "Yes?"), turn(Side::Caller, "1234567")];
+        let redacted = Ask { turns, ..Ask::for_tests() }.redacted(&OfTurns).unwrap();
+        let words: Vec<&Part> = redacted.turns.iter().flat_map(|turn| &turn.parts).collect();
+        let said = ["0 Caller", "1 Box", "2 Caller"].map(|text| Part::Words(text.to_owned()));
+        assert!(words.into_iter().eq(said.iter()));
     }
 
     #[test]

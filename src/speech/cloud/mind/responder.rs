@@ -153,10 +153,13 @@ impl Shared {
     /// Tells what an answer cost, and holds the provider to its region.
     pub fn account(&self, call: Option<CallId>, region: Option<&str>, used: &TokensUsed) {
         let destination = self.dialect.destination();
-        self.door.used(destination, Usage::TokensIn(used.input));
-        self.door.used(destination, Usage::TokensInKept(used.cache_read));
-        self.door.used(destination, Usage::TokensInToKeep(used.cache_written));
-        self.door.used(destination, Usage::TokensOut(used.output));
+        self.door.used(call, destination, Usage::TokensIn(used.input));
+        self.door.used(call, destination, Usage::TokensInKept(used.cache_read));
+        self.door.used(call, destination, Usage::TokensInToKeep(used.cache_written));
+        self.door.used(call, destination, Usage::TokensOut(used.output));
+        if let Some(geo) = &used.inference_geo {
+            self.door.computed_in(call, destination, geo);
+        }
         self.witness.used(call, self.dialect.model(), used);
         let elsewhere = used.inference_geo.as_deref().filter(|geo| region.is_some_and(|asked| asked != *geo));
         if elsewhere.is_some() {
