@@ -8,6 +8,7 @@ mod media_clock;
 mod mouth_end;
 pub mod simulated;
 pub mod sip;
+pub mod sound_card;
 
 pub use leg::{
     EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent,
