@@ -29,13 +29,13 @@ const PLACE: &str = "MILU_TEST_CARD";
 const BELL: CallStart = CallStart::Key(KeyUse::Toggle);
 
 /// Runs `body` in a process of its own, in which the sound library knows the card.
-fn with_card<F: Future<Output = ()>>(test: &str, body: impl FnOnce(PathBuf) -> F) {
+fn with_card<F: Future<Output = ()>>(test: &str, hz: usize, body: impl FnOnce(PathBuf) -> F) {
     if let Some(dir) = std::env::var_os(PLACE) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         return runtime.block_on(body(dir.into()));
     }
     let dir = tempfile::tempdir().unwrap();
-    let configuration = write_configuration(dir.path());
+    let configuration = write_configuration(dir.path(), hz);
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env("ALSA_CONFIG_PATH", configuration)
@@ -76,7 +76,7 @@ async fn call_both_ways(dir: &Path, config: AudioLineConfig, hz: usize, upsample
 
 #[test]
 fn a_call_carries_speech_both_ways_through_a_sound_card() {
-    with_card("a_call_carries_speech_both_ways_through_a_sound_card", |dir| async move {
+    with_card("a_call_carries_speech_both_ways_through_a_sound_card", 16_000, |dir| async move {
         let (heard, played) = call_both_ways(&dir, config(BELL), 16_000, 1).await;
         println!("at the card's own rate: {heard:.4} heard, {played:.4} played");
         assert!(heard > 0.99 && played > 0.99, "{heard:.3} heard, {played:.3} played");
@@ -85,7 +85,7 @@ fn a_call_carries_speech_both_ways_through_a_sound_card() {
 
 #[test]
 fn a_card_of_48_kilohertz_carries_a_call_too() {
-    with_card("a_card_of_48_kilohertz_carries_a_call_too", |dir| async move {
+    with_card("a_card_of_48_kilohertz_carries_a_call_too", 48_000, |dir| async move {
         let config = AudioLineConfig { card_hz: Some(48_000), ..config(BELL) };
         let (heard, played) = call_both_ways(&dir, config, 48_000, 3).await;
         println!("over 48 kHz: {heard:.4} heard, {played:.4} played");
@@ -95,7 +95,7 @@ fn a_card_of_48_kilohertz_carries_a_call_too() {
 
 #[test]
 fn a_plug_that_is_pulled_ends_the_call_once_and_the_line_comes_back_by_itself() {
-    with_card("a_plug_that_is_pulled_ends_the_call_once_and_the_line_comes_back_by_itself", |dir| async move {
+    with_card("a_plug_that_is_pulled_ends_the_call_once_and_the_line_comes_back_by_itself", 16_000, |dir| async move {
         let card = Card::plug_in(&dir, 16_000, Room::Handset);
         let mut desk = Desk::serve(config(BELL));
         ready(&desk).await;
@@ -138,7 +138,7 @@ fn key_event(code: u16, value: i32) -> Vec<u8> {
 
 #[test]
 fn who_holds_the_key_is_heard_and_who_lets_go_is_not() {
-    with_card("who_holds_the_key_is_heard_and_who_lets_go_is_not", |dir| async move {
+    with_card("who_holds_the_key_is_heard_and_who_lets_go_is_not", 16_000, |dir| async move {
         let path = dir.join("event0");
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         let mut device = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
@@ -168,7 +168,7 @@ fn who_holds_the_key_is_heard_and_who_lets_go_is_not() {
 
 #[test]
 fn a_voice_at_the_door_starts_a_call_and_silence_ends_it() {
-    with_card("a_voice_at_the_door_starts_a_call_and_silence_ends_it", |dir| async move {
+    with_card("a_voice_at_the_door_starts_a_call_and_silence_ends_it", 16_000, |dir| async move {
         let card = Card::plug_in(&dir, 16_000, Room::Handset);
         let quiet_end = Duration::from_secs(3);
         let mut desk = Desk::serve(AudioLineConfig { quiet_end, ..config(CallStart::Voice) });
@@ -193,7 +193,7 @@ fn a_voice_at_the_door_starts_a_call_and_silence_ends_it() {
 
 #[test]
 fn the_boxs_own_voice_does_not_come_back_from_a_room() {
-    with_card("the_boxs_own_voice_does_not_come_back_from_a_room", |dir| async move {
+    with_card("the_boxs_own_voice_does_not_come_back_from_a_room", 16_000, |dir| async move {
         let card = Card::plug_in(&dir, 16_000, Room::Echo(0.3));
         let mut desk = Desk::serve(AudioLineConfig { echo: EchoPath::Room, ..config(BELL) });
         ready(&desk).await;
@@ -214,7 +214,7 @@ fn the_boxs_own_voice_does_not_come_back_from_a_room() {
 
 #[test]
 fn a_technician_hears_both_sides_of_a_call() {
-    with_card("a_technician_hears_both_sides_of_a_call", |dir| async move {
+    with_card("a_technician_hears_both_sides_of_a_call", 16_000, |dir| async move {
         let card = Card::plug_in(&dir, 16_000, Room::Handset);
         let clock = SystemClock::new();
         let media_clock = milu::line::MediaClock::start(clock.as_fn()).unwrap();

@@ -19,16 +19,28 @@ use rustix::fs::OFlags;
 /// What the card's name is in a configuration.
 pub const NAME: &str = "alsa:card0";
 
+/// Twenty milliseconds fill a page of a pipe but for a rest: the system frees a pipe page
+/// by page, and a card that freed six periods at once would have no rhythm.
+const PERIOD_BYTES: usize = 3_840;
+
+/// Loudspeakers of a card of `hz`, all of which play the same.
+const fn speakers(hz: usize) -> usize {
+    PERIOD_BYTES / (2 * hz / 50)
+}
+
 /// The library reads its configuration once in a process, from where the environment
 /// says: so each test is a process of its own, which this writes the file for.
-pub fn write_configuration(dir: &Path) -> PathBuf {
+pub fn write_configuration(dir: &Path, hz: usize) -> PathBuf {
     let path = dir.join("asound.conf");
     let (played, heard) = (dir.join("played"), dir.join("heard"));
+    let channels = speakers(hz);
+    let table: String = (0..channels).map(|n| format!(" ttable.0.{n} 1\n")).collect();
     let text = format!(
         "</usr/share/alsa/alsa.conf>\n\
          pcm.nothing {{ type null }}\n\
+         pcm.speakers {{ type file\n slave.pcm \"nothing\"\n file \"{}\"\n format \"raw\" }}\n\
          pcm.card0 {{\n type asym\n hint {{ show on\n description \"a card of pipes\" }}\n\
-         playback.pcm {{ type file\n slave.pcm \"nothing\"\n file \"{}\"\n format \"raw\" }}\n\
+         playback.pcm {{ type route\n slave {{ pcm \"speakers\"\n format S16_LE\n channels {channels} }}\n{table} }}\n\
          capture.pcm {{ type file\n slave.pcm \"nothing\"\n file \"/dev/null\"\n infile \"{}\"\n format \"raw\" }} }}\n",
         played.display(),
         heard.display()
@@ -80,16 +92,16 @@ impl Card {
                 std::thread::sleep(clock.until(due));
                 period(&own_air, hz / 50, room, &mut walls, &mut played, &mut heard);
             }
+            drop(heard);
+            // The library's plugins end the process when a device below them fails in
+            // the middle of a write: what was pulled takes sound until nobody gives any.
+            std::thread::spawn(move || drain(&mut played));
         });
         Self { air, dir: dir.to_owned(), pulled, crystal: Some(crystal) }
     }
 
     pub fn say(&self, samples: &[i16]) {
         self.air.to_hear.lock().unwrap().extend(samples);
-    }
-
-    pub fn has_said_all(&self) -> bool {
-        self.air.to_hear.lock().unwrap().is_empty()
     }
 
     pub fn played(&self) -> Vec<i16> {
@@ -111,13 +123,24 @@ impl Drop for Card {
     }
 }
 
+fn drain(played: &mut File) {
+    let mut bytes = [0; PERIOD_BYTES];
+    loop {
+        if !matches!(played.read(&mut bytes), Ok(count) if count > 0) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
 /// Twenty milliseconds of the card's time.
 fn period(air: &Air, len: usize, room: Room, walls: &mut Walls, played: &mut File, heard: &mut File) {
-    let mut bytes = vec![0; 2 * len];
+    let mut bytes = vec![0; PERIOD_BYTES];
     // What the box has not given yet is silence.
     let got = played.read(&mut bytes).unwrap_or(0);
     bytes[got..].fill(0);
-    let out: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    // The first loudspeaker is as good as the others.
+    let out: Vec<i16> =
+        bytes.chunks_exact(PERIOD_BYTES / len).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
     let mut block: Vec<i16> = vec![0; len];
     {
         let mut to_hear = air.to_hear.lock().unwrap();
@@ -158,8 +181,8 @@ impl Walls {
     }
 }
 
-/// A named pipe that holds one page (128 ms at 16 kHz), as a card's buffer does; the
-/// system's own size is two seconds.
+/// A named pipe of four pages: 80 ms of the loudspeakers'. The system's own size is
+/// sixteen.
 fn pipe(path: &Path) -> File {
     if path.exists() {
         std::fs::remove_file(path).unwrap();
@@ -167,7 +190,7 @@ fn pipe(path: &Path) -> File {
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     let flags = OFlags::NONBLOCK.bits().try_into().unwrap();
     let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).unwrap();
-    let shrink = "import fcntl,os,sys; fcntl.fcntl(os.open(sys.argv[1], os.O_RDWR), 1031, 4096)";
+    let shrink = "import fcntl,os,sys; fcntl.fcntl(os.open(sys.argv[1], os.O_RDWR), 1031, 16384)";
     assert!(Command::new("python3").args(["-c", shrink]).arg(path).status().unwrap().success());
     file
 }

@@ -38,7 +38,6 @@ pub struct Desk {
     pub offers: mpsc::Receiver<Offer>,
     pub presser: KeyPresser,
     pub health: Arc<dyn Fn() -> LineHealth + Send + Sync>,
-    pub media_clock: MediaClock,
     stop: CancellationToken,
     served: tokio::task::JoinHandle<()>,
 }
@@ -47,12 +46,12 @@ impl Desk {
     pub fn serve(config: AudioLineConfig) -> Self {
         let clock = SystemClock::new().as_fn();
         let media_clock = MediaClock::start(clock.clone()).unwrap();
-        let line = AudioLine::open(config, clock, media_clock.clone()).unwrap();
+        let line = AudioLine::open(config, clock, media_clock).unwrap();
         let (presser, health) = (line.presser(), line.health());
         let (offer_sender, offers) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let served = tokio::spawn(Box::new(line).serve(offer_sender, stop.clone()));
-        Self { offers, presser, health, media_clock, stop, served }
+        Self { offers, presser, health, stop, served }
     }
 
     /// Waits until the line's health is as wanted.

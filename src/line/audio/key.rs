@@ -1,17 +1,14 @@
 //! The key of a sound device: an input device of the kernel's (a USB handset's hook, a
 //! button on a GPIO), or a press that comes over the control socket.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
-use tokio::io::unix::AsyncFd;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::{OpenOptions, Receiver};
 use tokio::sync::mpsc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +63,7 @@ pub struct InputDeviceKey {
     path: PathBuf,
     /// The key that counts; any where there is none.
     code: Option<u16>,
-    device: Option<AsyncFd<File>>,
+    device: Option<Receiver>,
     buffer: Box<[u8; ROOM]>,
     filled: usize,
     is_there: Arc<AtomicBool>,
@@ -88,20 +85,13 @@ impl InputDeviceKey {
             if let Some(event) = self.take_event() {
                 return event;
             }
-            let Some(device) = &self.device else {
+            let Some(device) = &mut self.device else {
                 self.open_when_there().await;
                 continue;
             };
-            let free = &mut self.buffer[self.filled..];
-            let read = match device.readable().await {
-                Ok(mut ready) => ready.try_io(|device| device.get_ref().read(free)),
-                Err(error) => Ok(Err(error)),
-            };
-            match read {
-                // It was not ready after all.
-                Err(_) => {}
-                Ok(Ok(count)) if count > 0 => self.filled += count,
-                Ok(Ok(_) | Err(_)) => self.lose(),
+            match device.read(&mut self.buffer[self.filled..]).await {
+                Ok(count) if count > 0 => self.filled += count,
+                Ok(_) | Err(_) => self.lose(),
             }
         }
     }
@@ -142,9 +132,10 @@ impl CallKey for InputDeviceKey {
     }
 }
 
-fn open(path: &Path) -> std::io::Result<AsyncFd<File>> {
-    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
-    Ok(AsyncFd::register(OpenOptions::new().read(true).custom_flags(flags).open(path)?)?)
+/// To the runtime a device of events is a pipe: it is waited for and read in the same
+/// way. It is not asked whether it is one.
+fn open(path: &Path) -> std::io::Result<Receiver> {
+    OpenOptions::new().unchecked(true).open_receiver(path)
 }
 
 /// What one event of the kernel's says of the key. A key that is held repeats: that is
@@ -165,6 +156,7 @@ fn parse(event: &[u8], code: Option<u16>) -> Option<KeyEvent> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
     use std::io::Write;
 
     use proptest::prelude::*;
