@@ -127,6 +127,35 @@ fn a_plug_that_is_pulled_ends_the_call_once_and_the_line_comes_back_by_itself() 
     });
 }
 
+#[test]
+fn a_card_that_stops_ends_the_call_within_three_seconds_and_comes_back() {
+    with_card("a_card_that_stops_ends_the_call_within_three_seconds_and_comes_back", 16_000, |dir| async move {
+        let card = Card::plug_in(&dir, 16_000, Room::Handset);
+        let mut desk = Desk::serve(config(BELL));
+        ready(&desk).await;
+        desk.presser.press(KeyEvent::Pressed).unwrap();
+        let mut leg = desk.answer().await;
+        exchange(&mut leg, &[], 25).await;
+        let clock = SystemClock::new();
+        let stopped = clock.now();
+        card.stop_crystal();
+        assert_eq!(end_of(&mut leg).await, EndCause::TemporaryFailure);
+        let noticed = clock.now().since(stopped);
+        println!("noticed after {} ms", noticed.as_millis());
+        assert!(noticed < Duration::from_secs(3), "{noticed:?}");
+        let health = (desk.health)();
+        assert_eq!(health.state, LineState::Degraded);
+        let said = health.trouble.unwrap_or_default();
+        assert!(said.contains("gives and takes no sound any more"), "{said}");
+        card.start_crystal();
+        ready(&desk).await;
+        desk.presser.press(KeyEvent::Pressed).unwrap();
+        let mut leg = desk.answer().await;
+        exchange(&mut leg, &[], 25).await;
+        desk.close().await;
+    });
+}
+
 /// One event of the kernel's: the time, then type 1 (a key), its code, and its value.
 fn key_event(code: u16, value: i32) -> Vec<u8> {
     let mut bytes = vec![0; 2 * size_of::<usize>()];

@@ -73,6 +73,7 @@ pub struct Card {
     pub air: Arc<Air>,
     dir: PathBuf,
     pulled: Arc<AtomicBool>,
+    still: Arc<AtomicBool>,
     crystal: Option<JoinHandle<()>>,
 }
 
@@ -82,7 +83,8 @@ impl Card {
         let (mut played, mut heard) = (pipe(&dir.join("played")), pipe(&dir.join("heard")));
         let air = Arc::new(Air::default());
         let pulled = Arc::new(AtomicBool::new(false));
-        let (own_air, own_pulled) = (air.clone(), pulled.clone());
+        let still = Arc::new(AtomicBool::new(false));
+        let (own_air, own_pulled, own_still) = (air.clone(), pulled.clone(), still.clone());
         let crystal = std::thread::spawn(move || {
             let clock = SystemClock::new();
             let mut due = clock.now();
@@ -90,6 +92,9 @@ impl Card {
             while !own_pulled.load(Ordering::Relaxed) {
                 due = due + Duration::from_millis(20);
                 std::thread::sleep(clock.until(due));
+                if own_still.load(Ordering::Relaxed) {
+                    continue;
+                }
                 period(&own_air, hz / 50, room, &mut walls, &mut played, &mut heard);
             }
             drop(heard);
@@ -97,7 +102,7 @@ impl Card {
             // the middle of a write: what was pulled takes sound until nobody gives any.
             std::thread::spawn(move || drain(&mut played));
         });
-        Self { air, dir: dir.to_owned(), pulled, crystal: Some(crystal) }
+        Self { air, dir: dir.to_owned(), pulled, still, crystal: Some(crystal) }
     }
 
     pub fn say(&self, samples: &[i16]) {
@@ -106,6 +111,15 @@ impl Card {
 
     pub fn played(&self) -> Vec<i16> {
         self.air.played.lock().unwrap().clone()
+    }
+
+    /// The crystal stops, or swings again; the plug stays in.
+    pub fn stop_crystal(&self) {
+        self.still.store(true, Ordering::Relaxed);
+    }
+
+    pub fn start_crystal(&self) {
+        self.still.store(false, Ordering::Relaxed);
     }
 
     /// Pulls the plug: both pipes are gone, names and all.

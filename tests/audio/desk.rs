@@ -145,26 +145,47 @@ pub fn sentence(name: &str) -> Vec<i16> {
     reader.samples::<i16>().map(Result::unwrap).collect()
 }
 
-/// How alike `needle` and the best part of `sound` are, 0 to 1. The place is found by
-/// the quarter of a second that is loudest.
+/// A quarter of a second at 16 kHz.
+const PROBE: usize = 4_000;
+
+/// How far a piece may lie from where it belongs: a machine that stood still for a moment
+/// moves what follows.
+const ASIDE: usize = 4_800;
+
+/// How alike `needle` and its place in `sound` are, 0 to 1: the median over its pieces
+/// that are loud, so that a click of a busy machine is not the verdict.
 pub fn likeness(needle: &[i16], sound: &[i16]) -> f64 {
-    const PROBE: usize = 4_000;
     if needle.len() < PROBE || sound.len() < PROBE {
         return 0.0;
     }
-    let energy = |from: usize| needle[from..from + PROBE].iter().map(|s| i64::from(*s).pow(2)).sum::<i64>();
-    let from = (0..needle.len() - PROBE).step_by(400).max_by_key(|from| energy(*from)).unwrap_or(0);
-    let probe = &needle[from..from + PROBE];
-    let place = (0..sound.len() - PROBE)
-        .map(|at| (at, product(probe, &sound[at..])))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map_or(0, |(at, _)| at);
-    // As much of the whole as lies within the sound.
-    let begin = place.saturating_sub(from);
-    let skip = from.saturating_sub(place);
-    let len = (needle.len() - skip).min(sound.len() - begin);
-    let (a, b) = (&needle[skip..skip + len], &sound[begin..begin + len]);
-    product(a, b) / (product(a, a) * product(b, b)).sqrt().max(1.0)
+    let mut pieces: Vec<usize> = (0..=needle.len() - PROBE).step_by(PROBE).collect();
+    pieces.sort_by(|a, b| {
+        let energy = |from: usize| product(&needle[from..from + PROBE], &needle[from..from + PROBE]);
+        energy(*b).total_cmp(&energy(*a))
+    });
+    pieces.truncate(pieces.len().div_ceil(2));
+    let loudest = &needle[pieces[0]..pieces[0] + PROBE];
+    let (place, _) = best_place(loudest, sound, 0..sound.len() - PROBE);
+    let mut found: Vec<f64> = pieces
+        .iter()
+        .map(|&from| {
+            let due = (place + from).saturating_sub(pieces[0]);
+            let around = due.saturating_sub(ASIDE)..(due + ASIDE).min(sound.len() - PROBE);
+            best_place(&needle[from..from + PROBE], sound, around).1
+        })
+        .collect();
+    found.sort_by(f64::total_cmp);
+    found[found.len() / 2]
+}
+
+/// Where within `range` a piece is most at home, and how alike the two are there.
+fn best_place(piece: &[i16], sound: &[i16], range: std::ops::Range<usize>) -> (usize, f64) {
+    let own = product(piece, piece);
+    let alike = |at: usize| {
+        let there = &sound[at..at + piece.len()];
+        product(piece, there) / (own * product(there, there)).sqrt().max(1.0)
+    };
+    range.map(|at| (at, alike(at))).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
 }
 
 fn product(a: &[i16], b: &[i16]) -> f64 {

@@ -21,7 +21,7 @@ use crate::media::{EchoCanceller, SampleRate};
 use crate::terms::{EndCause, LineId};
 
 use super::key::{CallKey, InputDeviceKey, KeyEvent, KeyPresser, PRESSES};
-use super::port::{AudioPort, CODEC, Control, PortHandle, PortNotice, PortParts};
+use super::port::{AudioPort, CODEC, Control, Idle, PortHandle, PortNotice, PortParts};
 use super::trigger::{CallStart, Trigger, Wish};
 
 /// The clock's thread ends a call's sound within two ticks; a thread that is gone must
@@ -101,7 +101,8 @@ impl AudioLine {
             EchoPath::Handset => None,
         };
         let patience = self.config.quiet_end;
-        let parts = PortParts { card: self.end, rate: self.config.rate, canceller, patience };
+        let idle = if self.config.start == CallStart::Voice { Idle::Waiting } else { Idle::Deaf };
+        let parts = PortParts { card: self.end, rate: self.config.rate, canceller, patience, idle };
         let (port, sound) = AudioPort::new(parts);
         if let Err(error) = self.media_clock.join(Box::new(port)) {
             return tracing::error!(%error, line = %self.config.id, "a sound line did not start");

@@ -57,6 +57,16 @@ pub(super) struct PortParts {
     pub(super) canceller: Option<EchoCanceller>,
     /// Silence of both sides for this long is told.
     pub(super) patience: Duration,
+    pub(super) idle: Idle,
+}
+
+/// What happens to what is heard between calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Idle {
+    /// It is thrown away unheard.
+    Deaf,
+    /// It is listened to for a voice, and for nothing else.
+    Waiting,
 }
 
 pub(super) struct AudioPort {
@@ -64,6 +74,7 @@ pub(super) struct AudioPort {
     rate: SampleRate,
     canceller: Option<EchoCanceller>,
     patience: Duration,
+    idle: Idle,
     controls: Receiver<Control>,
     notices: mpsc::Sender<PortNotice>,
     voice: VoiceActivity,
@@ -87,12 +98,13 @@ impl AudioPort {
     pub(super) fn new(parts: PortParts) -> (Self, PortHandle) {
         let (controls, control_receiver) = sync_channel(CONTROLS);
         let (notice_sender, notices) = mpsc::channel(NOTICES);
-        let PortParts { card, rate, canceller, patience } = parts;
+        let PortParts { card, rate, canceller, patience, idle } = parts;
         let port = Self {
             card,
             rate,
             canceller,
             patience,
+            idle,
             controls: control_receiver,
             notices: notice_sender,
             voice: VoiceActivity::new(),
@@ -130,8 +142,12 @@ impl AudioPort {
 
     /// Hears 20 ms, and says 20.
     fn exchange(&mut self, at: Moment, heard: &Frame, played: &Frame, now: Moment) {
-        // The canceller learns the room between calls too: what is played then is silence.
-        let heard = self.canceller.as_mut().map_or(*heard, |canceller| canceller.cancel(played, heard));
+        if self.call.is_none() && self.idle == Idle::Deaf {
+            return;
+        }
+        // Between calls nothing is played: there is no echo to take out.
+        let canceller = self.canceller.as_mut().filter(|_| self.call.is_some());
+        let heard = canceller.map_or(*heard, |canceller| canceller.cancel(played, heard));
         let is_open = self.microphone == Microphone::Open;
         let heard = if is_open { heard } else { Frame::silence(self.rate) };
         let wide = self.widen.as_mut().map_or(heard, |widen| widen.frame(&heard));

@@ -1,5 +1,5 @@
-//! Which sound cards the machine has: `/proc/asound/cards` for their names, sysfs for
-//! where they are plugged in. Asking the sound library would open every device that
+//! Which sound cards the machine has: sysfs for their names and for where they are plugged
+//! in, `/proc/asound/cards` for what they call themselves, where a service may see it. Asking the sound library would open every device that
 //! anybody has described, and start servers.
 
 use std::path::{Path, PathBuf};
@@ -28,8 +28,9 @@ pub struct UsbPlace {
 /// A file of the kernel's with a row for every card; more is no list of cards.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// The kernel's own limit is 32.
-const MOST_CARDS: usize = 64;
+/// The kernel's own limit.
+const MOST_INDEX: u32 = 32;
+const MOST_CARDS: usize = MOST_INDEX as usize;
 
 /// The cards that are plugged in now; none where the machine has no sound.
 pub fn sound_cards() -> Vec<CardFacts> {
@@ -37,11 +38,17 @@ pub fn sound_cards() -> Vec<CardFacts> {
 }
 
 fn cards_under(root: &Path) -> Vec<CardFacts> {
-    let Ok(text) = std::fs::read(root.join("proc/asound/cards")) else { return Vec::new() };
-    let text = String::from_utf8_lossy(&text[..text.len().min(MOST_BYTES)]);
-    let mut cards = parse(&text);
-    for card in &mut cards {
-        card.usb = usb_place(&root.join(format!("sys/class/sound/card{}/device", card.index)));
+    let text = std::fs::read(root.join("proc/asound/cards")).unwrap_or_default();
+    let mut cards = parse(&String::from_utf8_lossy(&text[..text.len().min(MOST_BYTES)]));
+    for index in 0..MOST_INDEX {
+        let card = root.join(format!("sys/class/sound/card{index}"));
+        let known = cards.iter_mut().find(|known| known.index == index);
+        let usb = usb_place(&card.join("device"));
+        match (known, std::fs::read_to_string(card.join("id"))) {
+            (Some(known), _) => known.usb = usb,
+            (None, Ok(id)) => cards.push(CardFacts { index, id: id.trim().to_owned(), title: String::new(), usb }),
+            (None, Err(_)) => {}
+        }
     }
     cards
 }
@@ -95,6 +102,15 @@ mod tests {
         assert_eq!(cards[0], CardFacts { index: 0, id: "PCH".into(), title: "HDA Intel PCH".into(), usb: None });
         let place = UsbPlace { path: "1-1.4".into(), vendor: 0x2c7c, product: 0x0125 };
         assert_eq!(cards[1], CardFacts { index: 2, id: "Android".into(), title: "Android".into(), usb: Some(place) });
+    }
+
+    #[test]
+    fn a_service_that_may_not_see_the_list_finds_its_card_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("sys/class/sound/card3")).unwrap();
+        std::fs::write(root.path().join("sys/class/sound/card3/id"), "Device\n").unwrap();
+        let expected = CardFacts { index: 3, id: "Device".into(), title: String::new(), usb: None };
+        assert_eq!(cards_under(root.path()), [expected]);
     }
 
     #[test]
