@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
+use crate::line::audio::AudioLine;
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{Line, MediaClock};
 use crate::media::SampleRate;
@@ -57,6 +58,8 @@ pub enum StartError {
         "starting the box: opening line {line}: {source}. Stop the program that has this address, or give the line another `bind`"
     )]
     Line { line: String, source: BindError },
+    #[error("starting the box: line {line}: the thread of its sound card: {source}")]
+    SoundCard { line: String, source: std::io::Error },
     #[error("starting the box: {0}")]
     Outside(#[from] OutsideError),
     #[error("starting the box: {0}")]
@@ -386,7 +389,7 @@ fn open_lines(
     offers: &mpsc::Sender<crate::line::Offer>,
     stop: &Stop,
 ) -> Result<Vec<LineView>, StartError> {
-    let mut views: Vec<LineView> = Vec::with_capacity(config.sip_lines.len());
+    let mut views: Vec<LineView> = Vec::with_capacity(config.sip_lines.len() + config.audio_lines.len());
     for line in &config.sip_lines {
         let sip = SipLine::bind(sip_config(line), clock.as_fn(), media_clock.clone())
             .map_err(|source| StartError::Line { line: line.id.to_string(), source })?;
@@ -394,6 +397,13 @@ fn open_lines(
         views.push(sip.health());
         let (offers, ended) = (offers.clone(), stop.ended_token());
         drop(supervisor.spawn(format!("line {}", line.id), Box::new(sip).serve(offers, ended)));
+    }
+    for line in &config.audio_lines {
+        let audio = AudioLine::open(line.clone(), clock.as_fn(), media_clock.clone())
+            .map_err(|source| StartError::SoundCard { line: line.id.to_string(), source })?;
+        views.push(audio.health());
+        let (offers, ended) = (offers.clone(), stop.ended_token());
+        drop(supervisor.spawn(format!("line {}", line.id), Box::new(audio).serve(offers, ended)));
     }
     Ok(views)
 }
