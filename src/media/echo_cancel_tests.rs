@@ -93,7 +93,6 @@ fn the_echo_of_a_room_is_thirty_decibels_down_at_either_rate() {
     for rate in [SampleRate::Hz8000, RATE] {
         for gain in [0.1, 0.4] {
             let db = enhancement_db(rate, gain, 4);
-            println!("{} Hz, a room of {gain}: {db:.1} dB", rate.hz());
             assert!(db > 30.0, "{} Hz, a room of {gain}: {db:.1} dB", rate.hz());
         }
     }
@@ -106,7 +105,6 @@ fn the_first_seconds_of_a_call_are_already_weakened() {
     let out = cleaned(&played, &heard, RATE);
     let second = RATE.hz() as usize;
     let db = energy_db(&heard[second..out.len()]) - energy_db(&out[second..]);
-    println!("from the second second on: {db:.1} dB");
     assert!(db > 12.0, "{db:.1} dB");
 }
 
@@ -141,7 +139,6 @@ fn who_speaks_against_the_box_is_still_heard() {
     let (from, upto) = (8 * second, out.len());
     let same = likeness(&alone[from..upto], &out[from..upto]);
     let loss = energy_db(&alone[from..upto]) - energy_db(&out[from..upto]);
-    println!("likeness to the voice alone {same:.3}; {loss:.1} dB lost");
     assert!(same > 0.8, "likeness {same:.3}");
     assert!(loss.abs() < 4.0, "{loss:.1} dB of the voice lost");
 }
@@ -152,7 +149,6 @@ fn without_an_echo_a_voice_keeps_its_strength() {
     let out = cleaned(&vec![0; near.len()], &near, RATE);
     let second = RATE.hz() as usize;
     let loss = energy_db(&near[second..out.len()]) - energy_db(&out[second..]);
-    println!("{loss:.2} dB lost below 100 Hz");
     assert!(loss.abs() < 2.0, "{loss:.2} dB");
 }
 
@@ -166,7 +162,6 @@ fn a_delay_that_changes_is_found_again() {
     heard.truncate(played.len());
     let out = cleaned(&played, &heard, RATE);
     let db = energy_db(&heard[14 * second..out.len()]) - energy_db(&out[14 * second..]);
-    println!("after the change: {db:.1} dB");
     assert!(db > 20.0, "{db:.1} dB");
 }
 

@@ -297,7 +297,7 @@ impl Served {
         let Some(call) = &mut self.call else { return };
         let Some((ears, mouth)) = call.waiting.take() else { return };
         call.events.tell(LegEvent::Answered { at, rate: self.config.rate, codec: CODEC });
-        self.control(Control::Begin { ears, mouth });
+        self.control(Control::Begin { ears, mouth: Box::new(mouth) });
     }
 
     fn control(&self, control: Control) {

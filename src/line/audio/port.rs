@@ -30,7 +30,7 @@ pub(super) const CODEC: &str = "L16";
 
 /// What the line tells its sound.
 pub(super) enum Control {
-    Begin { ears: mpsc::Sender<EarFrame>, mouth: MouthEnd },
+    Begin { ears: mpsc::Sender<EarFrame>, mouth: Box<MouthEnd> },
     Microphone(Microphone),
     End,
 }
@@ -87,7 +87,7 @@ pub(super) struct AudioPort {
 /// The sound of a call.
 struct CallSound {
     ears: mpsc::Sender<EarFrame>,
-    mouth: MouthEnd,
+    mouth: Box<MouthEnd>,
     /// When either side was last heard.
     last_voice: Moment,
     told_quiet: bool,

@@ -46,8 +46,12 @@ impl Streams {
     ) -> Result<(Self, Opening), CardTrouble> {
         let device = find(settings)?;
         let hears = settings.uses == CardUse::Both;
-        let playable = abilities(device.supported_output_configs().map_err(trouble_of)?);
-        let audible = if hears { abilities(device.supported_input_configs().map_err(trouble_of)?) } else { Vec::new() };
+        let playable = abilities(device.supported_output_configs().map_err(|error| trouble_of(&error))?);
+        let audible = if hears {
+            abilities(device.supported_input_configs().map_err(|error| trouble_of(&error))?)
+        } else {
+            Vec::new()
+        };
         let wanted: &[&[Ability]] = if hears { &[&playable, &audible] } else { &[&playable] };
         let chosen = choose(wanted, settings.rate, settings.card_hz)?;
         // Periods of 20 ms, of which the library keeps two; the driver's own choice
@@ -70,7 +74,7 @@ impl Streams {
         let (to_play, playing) = ring(size);
         let (played_in, played) = ring(size);
         let player = Player { to_play: playing, played: played_in, signs: signs.clone(), counts: counts.clone() };
-        let playback = open_playback(device, chosen[0], buffer_size, player).map_err(trouble_of)?;
+        let playback = open_playback(device, chosen[0], buffer_size, player).map_err(|error| trouble_of(&error))?;
         let (mut captured, mut capture) = (None, None);
         if let Some(setting) = chosen.get(1) {
             let (writer, reader) = ring(size);
@@ -78,10 +82,10 @@ impl Streams {
             captured = Some((reader, origin.clone()));
             let (clock, signs, counts) = (clock.clone(), signs.clone(), counts.clone());
             let listener = Listener { hz, writer, origin, clock, signs, counts, kept: 0 };
-            capture = Some(open_capture(device, *setting, buffer_size, listener).map_err(trouble_of)?);
+            capture = Some(open_capture(device, *setting, buffer_size, listener).map_err(|error| trouble_of(&error))?);
         }
-        playback.play().map_err(trouble_of)?;
-        capture.as_ref().map_or(Ok(()), StreamTrait::play).map_err(trouble_of)?;
+        playback.play().map_err(|error| trouble_of(&error))?;
+        capture.as_ref().map_or(Ok(()), StreamTrait::play).map_err(|error| trouble_of(&error))?;
         let opening = Opening { hz, captured, played, to_play };
         Ok((Self { hz, signs, capture, _playback: playback }, opening))
     }
@@ -101,7 +105,7 @@ impl Streams {
 
 /// The library lists the names that it knows; it opens none of them for that.
 fn find(settings: &CardSettings) -> Result<Device, CardTrouble> {
-    let host = cpal::host_from_id(HostId::Alsa).map_err(trouble_of)?;
+    let host = cpal::host_from_id(HostId::Alsa).map_err(|error| trouble_of(&error))?;
     let names = settings.name.library_names();
     let device = names.iter().find_map(|name| host.device_by_id(&DeviceId::new(HostId::Alsa, name)));
     device.ok_or(CardTrouble::Absent)
@@ -121,7 +125,7 @@ fn abilities(configs: impl Iterator<Item = SupportedStreamConfigRange>) -> Vec<A
     configs.filter_map(ability).collect()
 }
 
-fn trouble_of(error: cpal::Error) -> CardTrouble {
+fn trouble_of(error: &cpal::Error) -> CardTrouble {
     match error.kind() {
         ErrorKind::DeviceNotAvailable => CardTrouble::Absent,
         ErrorKind::DeviceBusy => CardTrouble::Busy,
