@@ -59,6 +59,8 @@ pub struct CardName(Named);
 enum Named {
     /// A card of `/proc/asound/cards` and a device of it.
     Card { id: String, device: u32 },
+    /// The card in a USB socket: of two that are alike, the one that is plugged in there.
+    Socket { path: String, device: u32 },
     /// A name of the sound library's own configuration.
     Library(String),
 }
@@ -66,12 +68,14 @@ enum Named {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error(
     "reading the name of a sound card: write the word in brackets of /proc/asound/cards, such as \"Android\", with \
-     a device behind a comma if it is not the first, or \"alsa:\" and a name of the sound library's configuration"
+     a device behind a comma if it is not the first, or \"usb:\" and the socket it is plugged into, such as \
+     \"usb:1-1.4\", or \"alsa:\" and a name of the sound library's configuration"
 )]
 pub struct ParseCardName;
 
 impl CardName {
-    /// `Android`, `Android,1`, or `alsa:` and a name of the sound library's configuration.
+    /// `Android`, `Android,1`, `usb:1-1.4` and the like (a [`UsbPlace`]'s path), or `alsa:`
+    /// and a name of the sound library's configuration.
     pub fn parse(text: &str) -> Result<Self, ParseCardName> {
         let plain = |name: &str| {
             // The kernel's identifiers have 15 characters; the library's names are short too.
@@ -81,28 +85,40 @@ impl CardName {
             let is_name = plain(name) && !name.is_empty();
             return is_name.then(|| Self(Named::Library(name.to_owned()))).ok_or(ParseCardName);
         }
-        let (id, device) = text.split_once(',').map_or((text, "0"), |(id, device)| (id, device));
+        let (card, device) = text.split_once(',').unwrap_or((text, "0"));
         let device = device.trim().parse().ok().filter(|device| *device < 32).ok_or(ParseCardName)?;
-        plain(id).then(|| Self(Named::Card { id: id.to_owned(), device })).ok_or(ParseCardName)
+        let named = match card.strip_prefix("usb:") {
+            Some(path) if plain(path) => Named::Socket { path: path.to_owned(), device },
+            None if plain(card) => Named::Card { id: card.to_owned(), device },
+            Some(_) | None => return Err(ParseCardName),
+        };
+        Ok(Self(named))
     }
 
     /// Whether the card is plugged in, as far as can be told without opening it.
     fn may_be_there(&self) -> bool {
-        match &self.0 {
-            Named::Card { id, .. } => sound_cards().iter().any(|card| card.id == *id),
-            Named::Library(_) => true,
-        }
+        matches!(self.0, Named::Library(_)) || self.find(sound_cards()).is_some()
     }
 
-    /// The names that the library may know it by, best first.
-    fn library_names(&self) -> Vec<String> {
+    /// The card of this name among `cards`.
+    fn find(&self, cards: Vec<CardFacts>) -> Option<CardFacts> {
+        let is_it = |card: &CardFacts| match &self.0 {
+            Named::Card { id, .. } => card.id == *id,
+            Named::Socket { path, .. } => card.usb.as_ref().is_some_and(|usb| usb.path == *path),
+            Named::Library(_) => false,
+        };
+        cards.into_iter().find(is_it)
+    }
+
+    /// The names that the library may know it by, best first: it lists cards by their
+    /// identifier, and by their number if that is all it knows.
+    fn library_names(&self, cards: Vec<CardFacts>) -> Vec<String> {
         match &self.0 {
-            Named::Card { id, device } => {
-                let index = sound_cards().into_iter().find(|card| card.id == *id).map(|card| card.index);
-                let by_index = index.map(|index| format!("hw:CARD={index},DEV={device}"));
-                std::iter::once(format!("hw:CARD={id},DEV={device}")).chain(by_index).collect()
-            }
             Named::Library(name) => vec![name.clone()],
+            Named::Card { device, .. } | Named::Socket { device, .. } => {
+                let Some(CardFacts { id, index, .. }) = self.find(cards) else { return Vec::new() };
+                vec![format!("hw:CARD={id},DEV={device}"), format!("hw:CARD={index},DEV={device}")]
+            }
         }
     }
 }
@@ -112,6 +128,8 @@ impl fmt::Display for CardName {
         match &self.0 {
             Named::Card { id, device: 0 } => f.write_str(id),
             Named::Card { id, device } => write!(f, "{id},{device}"),
+            Named::Socket { path, device: 0 } => write!(f, "usb:{path}"),
+            Named::Socket { path, device } => write!(f, "usb:{path},{device}"),
             Named::Library(name) => write!(f, "alsa:{name}"),
         }
     }
@@ -346,20 +364,38 @@ impl Keeper {
 mod tests {
     use super::*;
 
+    /// Two handsets of one model.
+    fn two_alike() -> Vec<CardFacts> {
+        let card = |index, id: &str, path: &str| CardFacts {
+            index,
+            id: id.to_owned(),
+            title: String::new(),
+            usb: Some(UsbPlace { path: path.to_owned(), vendor: 0x0d8c, product: 0x0014 }),
+        };
+        vec![card(1, "Device", "1-1.2"), card(4, "Device_1", "1-1.4")]
+    }
+
     #[test]
-    fn a_card_is_named_by_its_identifier_with_its_device_or_as_the_library_does() {
-        for (text, names) in
-            [("Android", "hw:CARD=Android,DEV=0"), ("Door_1,2", "hw:CARD=Door_1,DEV=2"), ("alsa:line0", "line0")]
-        {
+    fn a_card_is_named_by_its_identifier_its_socket_or_as_the_library_does() {
+        for (text, first) in [
+            ("Device", "hw:CARD=Device,DEV=0"),
+            ("Device_1,2", "hw:CARD=Device_1,DEV=2"),
+            ("usb:1-1.4", "hw:CARD=Device_1,DEV=0"),
+            ("usb:1-1.2,1", "hw:CARD=Device,DEV=1"),
+            ("alsa:line0", "line0"),
+        ] {
             let name = CardName::parse(text).unwrap();
             assert_eq!(name.to_string(), text);
-            assert_eq!(name.library_names()[0], names);
+            assert_eq!(name.library_names(two_alike())[0], first);
         }
+        assert!(CardName::parse("usb:2-1").unwrap().library_names(two_alike()).is_empty());
     }
 
     #[test]
     fn what_is_no_name_of_a_card_is_refused() {
-        for text in ["", ",1", "a b", "Android,x", "Android,99", "alsa:", "alsa:hw:0", "hw:0,0", "../etc"] {
+        for text in
+            ["", ",1", "a b", "Android,x", "Android,99", "alsa:", "alsa:hw:0", "hw:0,0", "../etc", "usb:", "usb:1/2"]
+        {
             assert_eq!(CardName::parse(text), Err(ParseCardName), "{text}");
         }
     }

@@ -17,7 +17,7 @@ use super::choice::{Ability, SampleForm, Setting, choose};
 use super::end::{Counters, Opening};
 use super::origin::Origin;
 use super::ring::{SampleReader, SampleWriter, ring};
-use super::{CardSettings, CardTrouble, CardUse, Signs};
+use super::{CardSettings, CardTrouble, CardUse, Signs, sound_cards};
 
 /// A ring holds a fifth of a second, rounded up: ten frames. Whoever takes sound does so
 /// every 20 ms, and one that is later than that has other troubles.
@@ -106,7 +106,7 @@ impl Streams {
 /// The library lists the names that it knows; it opens none of them for that.
 fn find(settings: &CardSettings) -> Result<Device, CardTrouble> {
     let host = cpal::host_from_id(HostId::Alsa).map_err(|error| trouble_of(&error))?;
-    let names = settings.name.library_names();
+    let names = settings.name.library_names(sound_cards());
     let device = names.iter().find_map(|name| host.device_by_id(&DeviceId::new(HostId::Alsa, name)));
     device.ok_or(CardTrouble::Absent)
 }
