@@ -175,6 +175,13 @@ fn who_holds_the_key_is_heard_and_who_lets_go_is_not() {
         let start = CallStart::Key(KeyUse::HoldToTalk);
         let mut desk = Desk::serve(AudioLineConfig { key: Some((path, Some(28))), ..config(start) });
         ready(&desk).await;
+        // A call that nobody takes, whose key was let go meanwhile, leaves nothing behind.
+        device.write_all(&key_event(28, 1)).unwrap();
+        let mut refused = desk.offered().await.leg;
+        device.write_all(&key_event(28, 0)).unwrap();
+        desk.until(|health| health.calls == 1).await;
+        refused.commands.send(LegCommand::Reject(EndCause::UserBusy)).await.unwrap();
+        assert_eq!(end_of(&mut refused).await, EndCause::UserBusy);
         device.write_all(&key_event(30, 1)).unwrap();
         device.write_all(&key_event(28, 1)).unwrap();
         let mut leg = desk.answer().await;

@@ -22,7 +22,7 @@ use crate::terms::{EndCause, LineId};
 
 use super::key::{CallKey, InputDeviceKey, KeyEvent, KeyPresser, PRESSES};
 use super::port::{AudioPort, CODEC, Control, Idle, PortHandle, PortNotice, PortParts};
-use super::trigger::{CallStart, Trigger, Wish};
+use super::trigger::{CallStart, Microphone, Trigger, Wish};
 
 /// The clock's thread ends a call's sound within two ticks; a thread that is gone must
 /// not hold the call up.
@@ -289,6 +289,8 @@ impl Served {
         }
         self.call = Some(Call { commands, events, waiting: Some((ears, mouth)), opening: view.openings });
         self.trigger.call_began();
+        // Whoever presses holds the key now, whatever an earlier call left.
+        self.control(Control::Microphone(Microphone::Open));
         self.calls.store(1, Ordering::Relaxed);
     }
 
