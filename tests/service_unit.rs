@@ -32,6 +32,15 @@ fn systemd_takes_the_unit_without_a_complaint() {
 }
 
 #[test]
+fn the_row_of_devices_is_taken_too() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/milu-devices.conf");
+    let devices = std::fs::read_to_string(path).expect("the drop-in is there");
+    let both = unit().replace("[Install]", &format!("{devices}\n[Install]"));
+    let output = analyze(&["verify", "--man=no"], &both);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", told(&output));
+}
+
+#[test]
 fn systemd_would_complain_of_a_setting_that_it_does_not_know() {
     let output = analyze(&["verify", "--man=no"], &unit().replace("WatchdogSec", "WatchdogSeconds"));
     assert!(told(&output).contains("WatchdogSeconds"), "{}", told(&output));

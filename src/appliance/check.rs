@@ -192,6 +192,8 @@ fn check_outside(config: &Config, credentials: &Credentials) -> CheckFinding {
 }
 
 fn check_lines(config: &Config) -> CheckFinding {
-    let lines: Vec<String> = config.sip_lines.iter().map(|l| format!("{} on {}", l.id, l.bind)).collect();
+    let sip = config.sip_lines.iter().map(|l| format!("{} on {}", l.id, l.bind));
+    let audio = config.audio_lines.iter().map(|l| format!("{} on sound card {}", l.id, l.card));
+    let lines: Vec<String> = sip.chain(audio).collect();
     CheckFinding::fine("lines", lines.join(", "))
 }

@@ -1,6 +1,7 @@
 //! The control socket: JSON over HTTP on a Unix socket, for the command line.
 //! Only the daemon opens the store, so everything about calls is asked here.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,17 +11,18 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::net::UnixListener;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, Stop};
 use crate::store::{CallSummary, Leg, ReadError, RegisterError, TransferQuery, Vault};
-use crate::terms::CallId;
+use crate::terms::{CallId, LineId};
 
 use super::record_json::CallJson;
 use super::transfer_json::TransferJson;
@@ -55,6 +57,8 @@ pub struct Control {
     pub watch: Watch,
     pub health: Health,
     pub lines: Vec<LineView>,
+    /// The keys of the lines that have one.
+    pub keys: BTreeMap<LineId, KeyPresser>,
     pub stop: Stop,
 }
 
@@ -87,6 +91,7 @@ impl Control {
             .route("/v1/watch", get(watch))
             .route("/v1/transfers", get(transfers))
             .route("/v1/lines", get(lines))
+            .route("/v1/lines/{id}/key/{event}", post(key))
             .route("/v1/doctor", get(doctor))
             .with_state(self);
         let ended = async move { stop.ended().await };
@@ -264,6 +269,26 @@ async fn lines(State(control): State<Control>) -> axum::Json<LinesJson> {
         }
     });
     axum::Json(LinesJson { lines: lines.collect() })
+}
+
+/// Presses or releases a line's key: `press` or `release`.
+async fn key(
+    State(control): State<Control>,
+    UrlPath((line, event)): UrlPath<(String, String)>,
+) -> Result<StatusCode, Refusal> {
+    let unknown = || Refusal(StatusCode::NOT_FOUND, format!("pressing a key: no line `{line}` has one"));
+    let id = LineId::parse(&line).map_err(|_| unknown())?;
+    let presser = control.keys.get(&id).ok_or_else(unknown)?;
+    let event = match event.as_str() {
+        "press" => KeyEvent::Pressed,
+        "release" => KeyEvent::Released,
+        _ => {
+            let what = "pressing a key: it can be asked to `press` and to `release`".to_owned();
+            return Err(Refusal(StatusCode::BAD_REQUEST, what));
+        }
+    };
+    presser.press(event).map_err(|stuck| Refusal(StatusCode::SERVICE_UNAVAILABLE, stuck.to_string()))?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Serialize)]

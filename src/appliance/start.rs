@@ -1,5 +1,6 @@
 //! From a configuration to a running box, and from a running box to a clean end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
+use crate::line::audio::{AudioLine, KeyPresser};
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{Line, MediaClock};
 use crate::media::SampleRate;
@@ -23,7 +25,7 @@ use crate::signalling::sip::Encoding;
 use crate::speech::onbox::{BuildMind, KnowledgeMind};
 use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
-use crate::terms::Language;
+use crate::terms::{Language, LineId};
 
 use super::check::{ReadKnowledge, read_knowledge};
 use super::config::{Config, SipLineConfig};
@@ -57,6 +59,8 @@ pub enum StartError {
         "starting the box: opening line {line}: {source}. Stop the program that has this address, or give the line another `bind`"
     )]
     Line { line: String, source: BindError },
+    #[error("starting the box: line {line}: the thread of its sound card: {source}")]
+    SoundCard { line: String, source: std::io::Error },
     #[error("starting the box: {0}")]
     Outside(#[from] OutsideError),
     #[error("starting the box: {0}")]
@@ -187,14 +191,16 @@ impl Appliance {
         let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
         let (offers_in, offers) = mpsc::channel(OFFERS);
         let socket = open_socket(config)?;
-        let lines = open_lines(config, clock, &media_clock, &supervisor, &offers_in, &stop).inspect_err(|_| {
-            remove_socket(&config.control_socket);
-        })?;
+        let Lines { views, keys } = open_lines(config, clock, &media_clock, &supervisor, &offers_in, &stop)
+            .inspect_err(|_| {
+                remove_socket(&config.control_socket);
+            })?;
         let control = Control {
             vault: vault.clone(),
             watch: desk.watch.clone(),
             health: health.clone(),
-            lines,
+            lines: views,
+            keys,
             stop: stop.clone(),
         };
         drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
@@ -379,6 +385,12 @@ fn second_hearing(
     }))
 }
 
+/// What is held of lines that are being served.
+struct Lines {
+    views: Vec<LineView>,
+    keys: BTreeMap<LineId, KeyPresser>,
+}
+
 fn open_lines(
     config: &Config,
     clock: SystemClock,
@@ -386,8 +398,9 @@ fn open_lines(
     supervisor: &Supervisor,
     offers: &mpsc::Sender<crate::line::Offer>,
     stop: &Stop,
-) -> Result<Vec<LineView>, StartError> {
-    let mut views: Vec<LineView> = Vec::with_capacity(config.sip_lines.len());
+) -> Result<Lines, StartError> {
+    let mut views: Vec<LineView> = Vec::with_capacity(config.sip_lines.len() + config.audio_lines.len());
+    let mut keys = BTreeMap::new();
     for line in &config.sip_lines {
         let sip = SipLine::bind(sip_config(line), clock.as_fn(), media_clock.clone())
             .map_err(|source| StartError::Line { line: line.id.to_string(), source })?;
@@ -396,7 +409,15 @@ fn open_lines(
         let (offers, ended) = (offers.clone(), stop.ended_token());
         drop(supervisor.spawn(format!("line {}", line.id), Box::new(sip).serve(offers, ended)));
     }
-    Ok(views)
+    for line in &config.audio_lines {
+        let audio = AudioLine::open(line.clone(), clock.as_fn(), media_clock.clone())
+            .map_err(|source| StartError::SoundCard { line: line.id.to_string(), source })?;
+        views.push(audio.health());
+        keys.insert(line.id.clone(), audio.presser());
+        let (offers, ended) = (offers.clone(), stop.ended_token());
+        drop(supervisor.spawn(format!("line {}", line.id), Box::new(audio).serve(offers, ended)));
+    }
+    Ok(Lines { views, keys })
 }
 
 fn sip_config(line: &SipLineConfig) -> crate::line::sip::SipLineConfig {

@@ -1,8 +1,10 @@
 //! The configuration file `milu.toml`: text turned into what each part needs,
 //! all of it before a port is opened. Secrets are never in it.
 
+mod audio;
 mod cloud;
 
+pub use audio::AudioLineSection;
 pub use cloud::{
     AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
     UplinkSound, WyomingSection,
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::line::audio::AudioLineConfig;
 use crate::terms::LineId;
 
 /// A configuration file is a few kilobytes; a megabyte is a mistake.
@@ -36,6 +39,7 @@ pub struct Config {
     pub privacy: PrivacyConfig,
     pub outside: OutsideConfig,
     pub sip_lines: Vec<SipLineConfig>,
+    pub audio_lines: Vec<AudioLineConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -122,6 +126,8 @@ struct Text {
     budget: BudgetSection,
     #[serde(default)]
     sip_line: Vec<SipLineText>,
+    #[serde(default)]
+    audio_line: Vec<AudioLineSection>,
 }
 
 #[derive(Deserialize)]
@@ -210,7 +216,7 @@ impl Config {
 
     fn parse(text: &str, path: &str, base: &Path) -> Result<Self, ConfigError> {
         let parsed: Text = toml::from_str(text).map_err(|e| syntax(text, path, &e))?;
-        let Text { the_box, speech, recording, mut privacy, sip_line, mut budget, .. } = parsed;
+        let Text { the_box, speech, recording, mut privacy, sip_line, audio_line, mut budget, .. } = parsed;
         for path in [&mut privacy.policy, &mut privacy.extra_roots, &mut budget.prices].into_iter().flatten() {
             *path = base.join(&path);
         }
@@ -236,13 +242,26 @@ impl Config {
             }
             lines.push(line);
         }
+        let mut audio_lines: Vec<AudioLineConfig> = Vec::with_capacity(audio_line.len());
+        for line in audio_line {
+            let line = line.checked().map_err(|(key, what)| value(key, what))?;
+            let mut others = lines.iter().map(|other| &other.id).chain(audio_lines.iter().map(|other| &other.id));
+            if others.any(|other| *other == line.id) {
+                return Err(value(
+                    "audio_line.id",
+                    format!("two lines are named {}; each needs its own name", line.id),
+                ));
+            }
+            audio_lines.push(line);
+        }
         if outside.names_an_engine() && privacy.policy.is_none() {
             let what = "an engine outside the box is named, and no policy that lets anything go there; name one, \
                         such as a copy of firmware-config/residency/nigeria-ndpa-2023.toml";
             return Err(value("privacy.policy", what.into()));
         }
-        if lines.is_empty() {
-            return Err(value("sip_line", "there is no telephone line; add a [[sip_line]] with an id".into()));
+        if lines.is_empty() && audio_lines.is_empty() {
+            let what = "there is no telephone line; add a [[sip_line]] with an id, or an [[audio_line]] with a card";
+            return Err(value("sip_line", what.into()));
         }
         Ok(Self {
             name: the_box.name,
@@ -260,6 +279,7 @@ impl Config {
             privacy,
             outside,
             sip_lines: lines,
+            audio_lines,
         })
     }
 }
@@ -357,6 +377,15 @@ mod tests {
     fn two_lines_of_one_name_are_refused() {
         let text = format!("{SMALLEST}[[sip_line]]\nid = \"front-desk\"\nbind = \"0.0.0.0:5070\"\n");
         assert!(matches!(parse(&text), Err(ConfigError::Value { key: "sip_line.id", .. })));
+    }
+
+    #[test]
+    fn a_sound_card_alone_is_a_line_and_shares_the_names_of_lines() {
+        let door = "[[audio_line]]\nid = \"door\"\ncard = \"Device\"\n";
+        let text = format!("{}{door}", SMALLEST.split("[[sip_line]]").next().unwrap());
+        assert_eq!(parse(&text).unwrap().audio_lines.len(), 1);
+        let text = format!("{SMALLEST}{}", door.replace("door", "front-desk"));
+        assert!(matches!(parse(&text), Err(ConfigError::Value { key: "audio_line.id", .. })));
     }
 
     #[test]
