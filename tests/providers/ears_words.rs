@@ -53,7 +53,7 @@ impl KnownWords {
         Ok(Self { sentences: Mutex::new(Arc::new(sentences)) })
     }
 
-    /// For connections that open from now on.
+    /// For connections that open from now on. Without any sentence they really listen.
     pub fn replace(&self, sentences: Vec<String>) {
         *self.sentences.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(sentences);
     }
@@ -128,8 +128,9 @@ pub enum WordSource {
 
 impl WordSource {
     pub async fn open(world: &World, keyterms: Vec<String>) -> Option<Self> {
-        if let Some(known) = &world.known_words {
-            return Some(Self::Known(Recital { sentences: known.all(), next: 0, last_end: None }));
+        let known = world.known_words.as_ref().map(KnownWords::all);
+        if let Some(sentences) = known.filter(|sentences| !sentences.is_empty()) {
+            return Some(Self::Known(Recital { sentences, next: 0, last_end: None }));
         }
         match world.engines.ears().await {
             Ok(ears) => Some(Self::Heard { ears, keyterms }),
