@@ -2,7 +2,6 @@
 //! is to use the stand-ins: the policy, the credentials, and the sections of the
 //! configuration that name the engines.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -61,17 +60,14 @@ impl<'a> Owner<'a> {
                 Provider::Voice => self.ports.voice,
                 Provider::LanMind => self.ports.lan_mind,
             };
-            // Text takes whatever is written into it.
-            drop(write!(
-                policy,
+            policy.push_str(&format!(
                 "[[destination]]\nid = \"{name}\"\noperator = \"{operator}\"\nhosts = [\"localhost:{port}\"]\n\
                  country = \"US\"\n{safeguard}\
                  contract = {{ name = \"Data Processing Addendum\", signed = 2026-01-31 }}\n\n"
             ));
         }
         for (data, to, verdict) in table {
-            drop(write!(
-                policy,
+            policy.push_str(&format!(
                 "[[row]]\nid = \"{data}-to-{to}\"\ndata = \"{data}\"\nto = \"{to}\"\nground = \"contract\"\n\
                  verdict = \"{verdict}\"\n\n"
             ));
