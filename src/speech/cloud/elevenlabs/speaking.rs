@@ -31,9 +31,9 @@ const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
 const NUDGE: Duration = Duration::from_millis(400);
 
 /// The shortest and the longest that a letter or digit sounds, at the usual pace:
-/// a quick speaker takes 40 ms for one, and no digit takes a second. What lies
+/// quick speakers take 40 ms for one, and no digit takes a second. What lies far
 /// beyond is not the sound of these words, whatever it is called.
-const LETTER_MIN: Duration = Duration::from_millis(12);
+const LETTER_MIN: Duration = Duration::from_millis(5);
 const LETTER_MAX: Duration = Duration::from_secs(1);
 
 /// Pauses before, between and after the words of an utterance.
