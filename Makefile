@@ -17,12 +17,18 @@ run:
 	@cargo build --release --locked
 	@packaging/demo --stay
 
-# All tests, in one profile, so that everything is built once.
+# All tests, in one profile, so that everything is built once, and in a network of
+# their own in which no packet may leave for anybody.
 test:
 	@packaging/setup test
 	@$(call if-there,fmt,cargo fmt --check)
 	@$(call if-there,clippy,cargo clippy --locked --all-targets -- -D warnings)
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; else cargo test --locked --lib --bins --tests; fi
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	    cargo nextest run --locked --no-run && packaging/walled cargo nextest run --locked --offline; \
+	else \
+	    cargo test --locked --no-run --lib --bins --tests && \
+	    packaging/walled cargo test --locked --offline --lib --bins --tests; \
+	fi
 	@cargo test --locked --doc
 	@echo "make test: formatting, lints, tests and documentation examples are in order."
 

@@ -1,7 +1,8 @@
 //! A box to measure, and a caller to measure it with.
 
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use milu::ops::SystemClock;
@@ -14,6 +15,14 @@ pub const MILU: &str = env!("CARGO_BIN_EXE_milu");
 
 /// A box takes at most this long to start on the slowest machine that we build on.
 const START_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a box's configuration says of engines outside.
+#[derive(Default)]
+pub struct Outside {
+    /// Whole sections, as they stand in the file.
+    pub sections: String,
+    pub credentials: Option<PathBuf>,
+}
 
 /// A running box with the example clinic. Dropping it ends it.
 pub struct BoxUnderTest {
@@ -32,18 +41,23 @@ impl BoxUnderTest {
 
     /// Starts in a place that an earlier box has used, so that its greeting is rendered.
     pub fn start_in(place: tempfile::TempDir, speech: &str) -> Self {
+        Self::start_with(place, speech, &Outside::default())
+    }
+
+    /// The same with engines outside the box.
+    pub fn start_with(place: tempfile::TempDir, speech: &str, outside: &Outside) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let config = place.path().join("milu.toml");
-        std::fs::write(&config, config_text(place.path(), &address, speech)).expect("the configuration");
+        let text = config_text(place.path(), &address, speech) + &outside.sections;
+        std::fs::write(&config, text).expect("the configuration");
         let clock = SystemClock::new();
         let began = clock.now();
-        let child = Command::new(MILU)
-            .args(["run", "--config"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the box starts");
+        let mut command = Command::new(MILU);
+        command.args(["run", "--config"]).arg(&config);
+        if let Some(credentials) = &outside.credentials {
+            command.arg("--credentials").arg(credentials);
+        }
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the box starts");
         let mut started = Self { child, place, address, started_after: Duration::ZERO };
         while std::os::unix::net::UnixStream::connect(started.socket()).is_err() {
             assert!(clock.now().since(began) < START_WITHIN, "the box did not start");
@@ -119,6 +133,19 @@ impl BoxUnderTest {
         self.ask(&["calls", "show", &id, "--json"])
     }
 
+    pub fn watch(&self) -> Watch {
+        let mut child = Command::new(MILU)
+            .arg("--control")
+            .arg(self.socket())
+            .args(["calls", "watch", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("milu runs");
+        let rows = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Watch { child, rows }
+    }
+
     fn ask(&self, args: &[&str]) -> Value {
         let out = Command::new(MILU).arg("--control").arg(self.socket()).args(args).output().expect("milu runs");
         serde_json::from_slice(&out.stdout).expect("JSON")
@@ -126,6 +153,11 @@ impl BoxUnderTest {
 
     /// A call of our own test caller; `steps` as on its command line.
     pub fn ring(&self, steps: &[String]) -> Call {
+        self.ring_by("piper", steps)
+    }
+
+    /// The same with a voice of the test caller's.
+    pub fn ring_by(&self, voice: &str, steps: &[String]) -> Call {
         let child = Command::new(MILU)
             .args([
                 "call",
@@ -133,7 +165,7 @@ impl BoxUnderTest {
                 "--json",
                 "--no-transcript",
                 "--voice",
-                "piper",
+                voice,
                 "--models",
             ])
             .arg(models_dir())
@@ -143,6 +175,30 @@ impl BoxUnderTest {
             .spawn()
             .expect("the caller rings");
         Call(child)
+    }
+}
+
+/// What happens on the box, as it happens. Dropping it ends it.
+pub struct Watch {
+    child: Child,
+    rows: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    /// Waits for so many events for which `wanted` is true. It waits for ever for
+    /// what never happens: a benchmark is watched by who runs it.
+    pub fn wait_for(&mut self, count: usize, wanted: impl Fn(&Value) -> bool) {
+        let events = self.rows.by_ref().map_while(Result::ok).filter_map(|row| serde_json::from_str(&row).ok());
+        let seen = events.filter(|event: &Value| wanted(event)).take(count).count();
+        assert_eq!(seen, count, "the box ended before");
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // It may have ended with its box.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -173,7 +229,7 @@ fn config_text(place: &Path, address: &str, speech: &str) -> String {
          models_manifest = \"{root}/firmware-config/models.toml\"\n\
          control_socket = \"{place}/control.sock\"\ngrace_period_s = 0\n\
          [speech]\n{speech}\n\
-         [[sip_line]]\nid = \"bench\"\nbind = \"{address}\"\nrtp_ports = [{first_rtp}, {last_rtp}]\n",
+         [[sip_line]]\nid = \"bench\"\nbind = \"{address}\"\nrtp_ports = [{first_rtp}, {last_rtp}]\ncalls_max = 40\n",
         root = root.display(),
         place = place.display(),
         models = models_dir().display(),

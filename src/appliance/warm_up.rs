@@ -68,8 +68,7 @@ impl WarmUp {
     pub async fn hold_quietly(&self, sentences: Vec<String>, rate: SampleRate) {
         let total = sentences.len();
         self.tell(0, total);
-        let mut left = sentences;
-        let mut let_be = false;
+        let (mut left, mut let_be, mut ready) = (sentences, false, 0);
         while !left.is_empty() {
             let mut again = Vec::new();
             for sentence in left {
@@ -84,7 +83,9 @@ impl WarmUp {
                     }
                     Held::Full => return,
                 }
-                self.tell(total - again.len(), total);
+                // In another voice too it can be played; later rounds look for the best.
+                ready = (ready + 1).min(total);
+                self.tell(ready, total);
             }
             if again.is_empty() || !self.pause(LET_IT_BE).await {
                 return;

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs a command in a network of its own in which every packet is recorded.
 
-    recorded.py [--report FILE] [--local ADDRESS]... [--may-reach ADDRESS]... -- COMMAND...
+    recorded.py [--report FILE] [--leaving-only] [--local ADDRESS]... [--may-reach ADDRESS]... -- COMMAND...
 
 The network has a loopback, and a way out that leads nowhere: what is sent there
 is written down and lost. `--local` gives the machine a further address. The
-report has one JSON object for each packet, loopback included: the interface, the
-protocol, and the address and port that it goes to.
+report has one JSON object for each packet, loopback included unless what leaves is
+all that is wanted: the interface, the protocol, and the address and port that it
+goes to. COMMAND runs as whoever started this.
 
 It ends as COMMAND ends, but with 3 when a packet left for an address that no
 `--may-reach` names, and with 77 when this machine lets nobody make networks.
@@ -43,9 +44,23 @@ def enter(arguments):
         if shutil.which(tool) is None:
             cannot(f"`{tool}` is not installed")
     own = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    as_before = ["--as", f"{os.geteuid()}:{os.getegid()}"]
     if subprocess.run(own + ["true"], capture_output=True).returncode != 0:
         cannot("this machine does not let us make a network of our own")
-    sys.exit(subprocess.run(own + [sys.executable, os.path.abspath(__file__), "--inside"] + arguments).returncode)
+    sys.exit(
+        subprocess.run(own + [sys.executable, os.path.abspath(__file__), "--inside"] + as_before + arguments).returncode
+    )
+
+
+def as_before(who):
+    """What runs a command as whoever that was, who is root in this network."""
+    user, group = who.split(":")
+    if user == "0":
+        return []
+    words = ["unshare", f"--map-user={user}", f"--map-group={group}"]
+    if subprocess.run(words + ["true"], capture_output=True).returncode != 0:
+        cannot("this machine does not let us be ourselves in a network of our own")
+    return words
 
 
 def build(local):
@@ -88,11 +103,13 @@ def goes_to(protocol, packet):
 
 
 class Recorder(threading.Thread):
-    def __init__(self):
+    def __init__(self, device):
         super().__init__(daemon=True)
         # Cooked, so that each packet begins with its IP header on every interface.
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
+        if device is not None:
+            self.socket.bind((device, ETH_P_ALL))
         self.socket.settimeout(0.2)
         self.ended = threading.Event()
         self.packets = []
@@ -118,6 +135,8 @@ class Recorder(threading.Thread):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--as", dest="who", default="0:0", help=argparse.SUPPRESS)
+    parser.add_argument("--leaving-only", action="store_true")
     parser.add_argument("--report")
     parser.add_argument("--local", action="append", default=[])
     parser.add_argument("--may-reach", action="append", default=[])
@@ -127,9 +146,10 @@ def main():
         enter(sys.argv[1:])
 
     build(asked.local)
-    recorder = Recorder()
+    ourselves = as_before(asked.who)
+    recorder = Recorder("out0" if asked.leaving_only else None)
     recorder.start()
-    ended = subprocess.run(asked.command).returncode
+    ended = subprocess.run(ourselves + asked.command).returncode
     recorder.ended.set()
     recorder.join()
     if recorder.dropped():

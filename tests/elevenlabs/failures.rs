@@ -86,6 +86,29 @@ async fn where_no_socket_can_be_had_a_sentence_is_streamed_over_http() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_ends_well_and_is_no_speech_of_the_words_is_a_failure() {
+    for (headers, body) in [
+        ("content-type: application/json\r\n", br#"{"detail":{"status":"something"}}"#.repeat(100)),
+        ("content-type: audio/basic\r\n", br#"{"detail": "no sound"#.to_vec()),
+        ("content-type: audio/basic\r\n", Vec::new()),
+        ("content-type: audio/basic\r\n", tone(8000 * 60)),
+    ] {
+        let mut far = Far::start().await;
+        let voice = Near::open(far.port).call();
+        far.asked().await.answer("426 Upgrade Required", "", &[]).await;
+        let utterance = speak(&*voice, 0, "We are open.");
+        far.asked().await.answer("426 Upgrade Required", "", &[]).await;
+        // Who has heard enough reads no further.
+        let answer = far.asked().await;
+        let answered = tokio::spawn(async move { answer.answer("200 OK", headers, &[&body]).await });
+        let came = utterance.all().await;
+        assert!(matches!(came.end, Err(VoiceError::Lost(_))), "{headers}: {:?}", came.end);
+        assert!(came.samples.len() < 8000 * 30, "{} samples were played", came.samples.len());
+        answered.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_that_breaks_before_any_sound_leaves_the_sentence_to_http() {
     let Call { mut far, socket, utterance, .. } = call(Wanted::default()).await;
     drop(socket);

@@ -1,6 +1,6 @@
 //! Plain HTTP on the loopback for whoever tests: `POST /fault`, `POST /clear`,
-//! `POST /words` (what callers will say from now on), `POST /forget`,
-//! `GET /seen`, `GET /log-raw?provider=mind`.
+//! `POST /words` (what callers will say from now on; without a sentence the ears
+//! really listen), `POST /forget`, `GET /seen`, `GET /log-raw?provider=mind`.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -250,7 +250,7 @@ impl Flux {
     fn piece(&self, judge: bool) -> Piece {
         let now = self.track.now();
         let (start, voice_end) = self.turn.as_ref().map_or((now, now), |turn| (turn.voice_start, turn.voice_end));
-        Piece { sound: self.track.kept().to_vec(), start, voice_end, judge }
+        Piece { sound: self.track.kept().to_vec(), start, voice_end, end: now, judge }
     }
 
     fn start(&mut self, hearing: Hearing) -> u64 {

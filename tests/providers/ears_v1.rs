@@ -348,7 +348,7 @@ impl Stream {
     fn piece(&self, sound: Vec<i16>) -> Piece {
         let now = self.track.now();
         let (start, voice_end) = self.utterance.as_ref().map_or((now, now), |u| (u.voice_start, u.voice_end));
-        Piece { sound, start, voice_end, judge: false }
+        Piece { sound, start, voice_end, end: now, judge: false }
     }
 
     async fn finalize(&mut self) {

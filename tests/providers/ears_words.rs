@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use milu::media::{Frame, SampleRate};
+use milu::ops::SystemClock;
 use milu::speech::onbox::WhisperEars;
 use milu::speech::{CallSetting, EarsEvent, Hints, Transcriber};
 use milu::terms::{Language, Moment, RequestId};
@@ -21,12 +22,19 @@ use tokio::sync::mpsc;
 use super::World;
 use super::ears_sound::length;
 
+/// So much silence after a voice is a pause and not a stop within a word.
+const PAUSED: Duration = Duration::from_millis(60);
+
 /// How fast known words come up in interim results: a calm speaker.
 const WORDS_PER_S: f64 = 2.5;
 
 /// Voice that goes on so soon after known words were final is the same sentence,
 /// with a pause in it: nobody answers and asks again within this.
 const SAME_SENTENCE: Duration = Duration::from_millis(700);
+
+/// After so long it is another one, however little of the silence between was sent:
+/// a box that left these ears and comes back sends but the end of it.
+const ANOTHER_SENTENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Error)]
 pub enum ReadWords {
@@ -53,7 +61,7 @@ impl KnownWords {
         Ok(Self { sentences: Mutex::new(Arc::new(sentences)) })
     }
 
-    /// For connections that open from now on.
+    /// For connections that open from now on. Without any sentence they really listen.
     pub fn replace(&self, sentences: Vec<String>) {
         *self.sentences.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(sentences);
     }
@@ -116,6 +124,8 @@ pub struct Piece {
     pub start: Moment,
     /// Where voice was last in it.
     pub voice_end: Moment,
+    /// Where the sound ends.
+    pub end: Moment,
     /// Whether it is also to be judged if the turn is over.
     pub judge: bool,
 }
@@ -128,8 +138,15 @@ pub enum WordSource {
 
 impl WordSource {
     pub async fn open(world: &World, keyterms: Vec<String>) -> Option<Self> {
-        if let Some(known) = &world.known_words {
-            return Some(Self::Known(Recital { sentences: known.all(), next: 0, last_end: None }));
+        let known = world.known_words.as_ref().map(KnownWords::all);
+        if let Some(sentences) = known.filter(|sentences| !sentences.is_empty()) {
+            return Some(Self::Known(Recital {
+                sentences,
+                next: 0,
+                last_end: None,
+                last_told: world.now(),
+                clock: world.clock,
+            }));
         }
         match world.engines.ears().await {
             Ok(ears) => Some(Self::Heard { ears, keyterms }),
@@ -167,8 +184,11 @@ impl WordSource {
 pub struct Recital {
     sentences: Arc<Vec<String>>,
     next: usize,
-    /// Where the last sentence ended.
+    /// Where the last sentence ended, in the stream.
     last_end: Option<Moment>,
+    /// When its words were given.
+    last_told: Moment,
+    clock: SystemClock,
 }
 
 impl Recital {
@@ -177,6 +197,7 @@ impl Recital {
         match self.last_end {
             // A turn that went on after a pause is heard again from its beginning.
             Some(end) if piece.start < end => Placed::Again,
+            Some(_) if self.clock.now().since(self.last_told) >= ANOTHER_SENTENCE => Placed::Next,
             Some(end) if piece.start.since(end) < SAME_SENTENCE => Placed::Rest,
             _ => Placed::Next,
         }
@@ -196,17 +217,22 @@ impl Recital {
             Placed::Next => {}
         }
         let sentence = self.sentence(self.next);
+        let silence = piece.end.since(piece.voice_end);
+        if silence >= PAUSED {
+            // Ears that have listened into the silence have all of the words.
+            return Words::spread(sentence, 0.95, piece.start, piece.voice_end);
+        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some dozen words")]
         let said = (length(&piece.sound).as_secs_f64() * WORDS_PER_S) as usize;
         let all = sentence.split_whitespace().count();
         let most = all.saturating_sub(1).max(1);
         let words: Vec<&str> = sentence.split_whitespace().take(said.clamp(1, most)).collect();
-        Words::spread(&words.join(" "), 0.9, piece.start, piece.voice_end)
+        Words::spread(&words.join(" "), 0.8, piece.start, piece.voice_end)
     }
 
     fn all(&mut self, piece: &Piece) -> Words {
         let placed = self.place(piece);
-        self.last_end = Some(piece.voice_end);
+        (self.last_end, self.last_told) = (Some(piece.voice_end), self.clock.now());
         if placed == Placed::Rest {
             return Words::default();
         }

@@ -77,6 +77,13 @@ impl Providers {
         self.world.seen.of(provider)
     }
 
+    /// What callers will say on connections that open from now on. None: the ears
+    /// really listen. False if they were started without known words.
+    pub fn will_say(&self, sentences: &[&str]) -> bool {
+        let known = self.world.known_words.as_ref();
+        known.inspect(|known| known.replace(sentences.iter().map(|s| (*s).to_owned()).collect())).is_some()
+    }
+
     /// Bytes from clients, after TLS and without WebSocket masks.
     pub fn raw(&self, provider: Provider) -> Vec<u8> {
         self.world.seen.raw(provider)

@@ -31,6 +31,8 @@ pub struct Received {
     pub abandoned: u64,
     /// Bytes of requests and messages from the client.
     pub bytes: u64,
+    /// Bytes from the client as the wire carries them, TLS included.
+    pub wire_bytes: u64,
     /// Milliseconds of sound from the client.
     pub sound_ms: u64,
     /// Paths with their queries, as they came, in order.

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::ears_words::{KnownWords, ReadWords};
 use super::facts::{Facts, ReadFacts};
+use super::metered::Metered;
 use super::tls::{self, Authority, MakeTls};
 use super::wire::Switched;
 use super::world::{EARS_KEY, MIND_KEY, VOICE_KEY};
@@ -168,7 +169,7 @@ async fn accept(
         };
         let (world_of_it, tls, ready) = (Arc::clone(&world), tls.clone(), ready.clone());
         world.spawn(async move {
-            let Some(stream) = handshake(stream, tls).await else { return };
+            let Some(stream) = handshake(stream, &world_of_it, provider, tls).await else { return };
             let wire = world_of_it.faults.accepted(provider);
             world_of_it.seen.count(provider, |received| received.connections += 1);
             // Nobody takes it only when the stand-ins end.
@@ -177,11 +178,17 @@ async fn accept(
     }
 }
 
-async fn handshake(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Box<dyn Stream>> {
+async fn handshake(
+    stream: TcpStream,
+    world: &Arc<World>,
+    provider: Provider,
+    tls: Option<TlsAcceptor>,
+) -> Option<Box<dyn Stream>> {
     // Small messages one after another: they must not wait for each other.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection delays small messages");
     }
+    let stream = Metered::new(stream, Arc::clone(world), provider);
     let Some(tls) = tls else { return Some(Box::new(stream)) };
     match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
         Ok(Ok(stream)) => Some(Box::new(stream)),

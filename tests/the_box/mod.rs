@@ -74,6 +74,10 @@ pub struct Setup {
     pub rtp_timeout_ms: u32,
     /// More of it, as it stands in the file.
     pub more: &'static str,
+    /// Whole sections of it, as they stand in the file.
+    pub sections: String,
+    /// The directory of credentials.
+    pub credentials: Option<PathBuf>,
     /// The level of the log.
     pub log: &'static str,
 }
@@ -89,6 +93,8 @@ impl Default for Setup {
             calls_heard_max: 4,
             rtp_timeout_ms: 30_000,
             more: "",
+            sections: String::new(),
+            credentials: None,
             log: "info",
         }
     }
@@ -103,7 +109,7 @@ impl Setup {
             "[box]\nname = \"test\"\nknowledge = {knowledge:?}\ndata_dir = {data_dir:?}\nmodels_dir = {models:?}\n\
              models_manifest = {manifest:?}\ncontrol_socket = {socket:?}\ngrace_period_s = {grace}\n{more}\n\
              [speech]\ncalls_heard_max = {heard}\n\
-             [[sip_line]]\nid = \"front-desk\"\nbind = \"{bind}\"\nrtp_ports = [20000, 29998]\nrtp_timeout_ms = {rtp}\n",
+             [[sip_line]]\nid = \"front-desk\"\nbind = \"{bind}\"\nrtp_ports = [20000, 29998]\nrtp_timeout_ms = {rtp}\n{sections}",
             knowledge = self.knowledge,
             models = self.models,
             manifest = root().join("firmware-config/models.toml"),
@@ -113,6 +119,7 @@ impl Setup {
             heard = self.calls_heard_max,
             bind = self.bind,
             rtp = self.rtp_timeout_ms,
+            sections = self.sections,
         );
         std::fs::write(&file, text).expect("the configuration is written");
         file
@@ -146,7 +153,12 @@ impl TheBox {
     /// Starts in a place that a box may have used before.
     pub fn start_in(place: TempDir, setup: &Setup) -> Self {
         let config = setup.write(place.path());
-        Self::start_by(Command::new(MILU).args(["run", "--config"]).arg(config), place, setup)
+        let mut command = Command::new(MILU);
+        command.args(["run", "--config"]).arg(config);
+        if let Some(credentials) = &setup.credentials {
+            command.arg("--credentials").arg(credentials);
+        }
+        Self::start_by(&mut command, place, setup)
     }
 
     /// Starts by a command that becomes the box.

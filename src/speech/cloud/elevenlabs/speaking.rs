@@ -30,6 +30,15 @@ const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
 /// the caller still has some to hear.
 const NUDGE: Duration = Duration::from_millis(400);
 
+/// The shortest and the longest that a letter or digit sounds, at the usual pace:
+/// quick speakers take 40 ms for one, and no digit takes a second. What lies far
+/// beyond is not the sound of these words, whatever it is called.
+const LETTER_MIN: Duration = Duration::from_millis(5);
+const LETTER_MAX: Duration = Duration::from_secs(1);
+
+/// Pauses before, between and after the words of an utterance.
+const PAUSES_MAX: Duration = Duration::from_secs(10);
+
 /// One utterance on its way from its words to the call.
 pub(super) struct Utterance {
     pub(super) parts: Arc<Parts>,
@@ -137,7 +146,10 @@ impl Utterance {
                 Next::Final if pieces.are_left() => {
                     return Err(VoiceError::Lost("it ended before the words did").into());
                 }
-                Next::Final => return Ok(delivery.end().await?),
+                Next::Final => {
+                    self.is_long_enough(delivery)?;
+                    return Ok(delivery.end().await?);
+                }
             }
         }
     }
@@ -158,8 +170,28 @@ impl Utterance {
         self.parts.bought(self.setting.call, self.request.text.expose());
         while let Some(samples) = stream.next().await? {
             delivery.slice(&samples, Vec::new()).await?;
+            if delivery.position() > self.letters_at(LETTER_MAX) + PAUSES_MAX {
+                return Err(VoiceError::Lost("it sends more sound than the words have").into());
+            }
         }
+        self.is_long_enough(delivery)?;
         Ok(delivery.end().await?)
+    }
+
+    /// An answer that ends well and is no speech would leave the caller in silence.
+    fn is_long_enough(&self, delivery: &Delivery) -> Result<(), VoiceError> {
+        if delivery.position() < self.letters_at(LETTER_MIN) {
+            return Err(VoiceError::Lost("its sound is too short for the words"));
+        }
+        Ok(())
+    }
+
+    /// How long the letters and digits take at so much for each.
+    fn letters_at(&self, each: Duration) -> Duration {
+        let text = self.request.text.expose();
+        // At most TEXT_MAX of them, and the pace is within its bounds.
+        let count = u32::try_from(text.chars().filter(|c| c.is_alphanumeric()).count()).unwrap_or(u32::MAX);
+        each.saturating_mul(count).div_f32(self.request.pace)
     }
 }
 

@@ -37,6 +37,11 @@ impl Stream {
             let retry_after = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
             return Err(failure::of_status(answer.status, retry_after.map(Duration::from_secs)));
         }
+        // A complaint with the status of success would be played as noise.
+        let kind = answer.header("content-type").unwrap_or_default();
+        if ["application/json", "text/"].iter().any(|of_text| kind.starts_with(of_text)) {
+            return Err(VoiceError::Lost("it answers with words in the place of sound"));
+        }
         Ok(Self { answer, decoder: SoundDecoder::new(format), deadlines, waiting_for: Awaited::FirstSound })
     }
 
