@@ -385,7 +385,8 @@ fn judged<T: serde::de::DeserializeOwned>(order: &str, input: &impl serde::Seria
 #[test]
 fn every_place_of_every_national_table_is_as_gsmcodecs_has_it() {
     // Locking and single table, from 0 (the default) to 13 (Urdu): 128 places each.
-    let theirs: Vec<(Vec<Option<char>>, Vec<Option<char>>)> = judged("tables", &());
+    type Places = Vec<Option<char>>;
+    let theirs: Vec<(Places, Places)> = judged("tables", &());
     assert_eq!(theirs.len(), 14);
     let mut others = Vec::new();
     for (identifier, (locking, single)) in (0_u8..).zip(theirs) {

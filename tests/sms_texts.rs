@@ -239,3 +239,17 @@ fn a_flood_of_first_parts_never_holds_more_than_its_bound() {
     }
     assert_eq!(out, 1000 - TEXTS_MAX);
 }
+
+#[test]
+fn what_is_for_a_program_or_for_nobody_is_told_from_what_is_for_people() {
+    let row = |protocol: &str, scheme: &str, first: &str, data: &str| {
+        let row = format!("00{first}0D91328430214365F7{protocol}{scheme}62213051214340{data}");
+        let Message::Deliver(deliver) = Pdu::read(&row).unwrap().message else { panic!("a deliver") };
+        Assembly::default().take(deliver, (), Moment::START).texts.remove(0)
+    };
+    assert!(row("00", "00", "04", "02C834").is_for_people());
+    // Type 0; octets; and a text to the port of multimedia messages (2948).
+    assert!(!row("40", "00", "04", "02C834").is_for_people());
+    assert!(!row("00", "04", "04", "02C834").is_for_people());
+    assert!(!row("00", "00", "44", "0A0605040B8423F0C834").is_for_people());
+}

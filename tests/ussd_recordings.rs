@@ -41,6 +41,24 @@ fn a_huawei_answers_in_packed_septets_whatever_scheme_it_names() {
 }
 
 #[test]
+fn answers_that_makers_and_users_quote_are_read() {
+    for (row, text) in [
+        // A modem in a router (the maker's manual).
+        ("+CUSD: 0,\"EBB79B1E0685E9ECF4BADE9E03\", 0", "konta atlikums"),
+        ("+CUSD: 0,\"004F004B\",72", "OK"),
+        ("+CUSD: 0,\"041D0435043F0440043004320438043B044C043D043E\",72", "Неправильно"),
+        (
+            "+CUSD: 0,\"Your account balance is 49.10 USD and will expire on 04/03/16.\",64",
+            "Your account balance is 49.10 USD and will expire on 04/03/16.",
+        ),
+        // A text that was never closed.
+        ("+CUSD: 0,\"H", "H"),
+    ] {
+        assert_eq!(read(row).map(|(text, _)| text).as_deref(), Some(text), "{row}");
+    }
+}
+
+#[test]
 fn a_huawei_is_asked_in_packed_septets() {
     // Its source calls it *100#; the octets are those of *101#.
     let asked = request("*101#", UssdForm::Packed7Hex, 0).unwrap();
