@@ -51,6 +51,24 @@ fn answers_that_makers_and_users_quote_are_read() {
             "+CUSD: 0,\"Your account balance is 49.10 USD and will expire on 04/03/16.\",64",
             "Your account balance is 49.10 USD and will expire on 04/03/16.",
         ),
+        // Eight-bit characters in figures, whatever the scheme says.
+        (
+            "+CUSD: 1,\"536973612050756C73612052702E333030302E0A312E59410A322E43656B204B756F74610A\",0",
+            "Sisa Pulsa Rp.3000.\n1.YA\n2.Cek Kuota\n",
+        ),
+        // Arabic behind two letters that name the language, with the modem's memory behind its end.
+        (
+            "+CUSD: 2,\"613906310635064A062F06430020003100300037002E003900330000FFFF60B16260EEEEFFFF00A9\",17",
+            "رصيدك 107.93",
+        ),
+        // A part in quotes that was not put into figures.
+        ("+CUSD: 0,\"0047007500640066006F006B0020\"Shape of you\"002000650064\"\"", "Gudfok \"Shape of you\" ed"),
+        (
+            "+CUSD: 2,\"00480061007600690020006B0065007200650074003A00200030004600740020007600E0007300E00072\",15",
+            "Havi keret: 0Ft vàsàr",
+        ),
+        // Without quotes and without a scheme.
+        ("+CUSD: 0, CE325C1EB6A7D9EE7C1AE47EB7CB72507DCEAE9FD3", "Nepravilnyi nomer uslugi"),
         // A text that was never closed.
         ("+CUSD: 0,\"H", "H"),
     ] {
