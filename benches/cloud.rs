@@ -20,6 +20,8 @@ mod tables;
 #[path = "support/the_box.rs"]
 #[allow(dead_code, reason = "this benchmark does not weigh the box")]
 mod the_box;
+#[path = "support/watch.rs"]
+mod watch;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -33,6 +35,7 @@ use providers::{FaultKind, FaultOrder, Options, Provider, Providers};
 use serde_json::{Value, json};
 use tables::{Row, models_dir, report};
 use the_box::{BoxUnderTest, Outside, percentile};
+use watch::Watch;
 
 /// Questions of different lengths over different facts.
 const QUESTIONS: [&str; 10] = [
@@ -230,7 +233,7 @@ fn silent_provider(stage: &Stage, rows: &mut Vec<Row>) {
         let questions = [QUESTIONS[n], QUESTIONS[n + 1]];
         assert!(bench.vendors.will_say(&questions), "the ears are told what is said");
         let steps: Vec<String> = questions.iter().flat_map(|q| ["--say".to_owned(), (*q).to_owned()]).collect();
-        let mut watch = bench.boxed.watch();
+        let mut watch = Watch::of(&bench.boxed.socket());
         let call = bench.boxed.ring(&steps);
         watch.wait_for(1, |event| event["turn"]["who"] == "box" && event["turn"]["latency"]["endpoint_ms"].is_u64());
         bench.vendors.fault(FaultOrder::new(stage.provider, FaultKind::Stall));
@@ -307,7 +310,7 @@ fn calls_at_once(rows: &mut Vec<Row>) {
     bench.asks(&QUESTIONS);
     assert!(bench.vendors.will_say(&QUESTIONS), "the ears are told what is said");
     let steps: Vec<String> = QUESTIONS.iter().flat_map(|q| ["--say".to_owned(), (*q).to_owned()]).collect();
-    let mut watch = bench.boxed.watch();
+    let mut watch = Watch::of(&bench.boxed.socket());
     let ringing: Vec<_> = (0..CALLS_AT_ONCE).map(|_| bench.boxed.ring_by("en-gb", &steps)).collect();
     watch.wait_for(CALLS_AT_ONCE, |event| event["event"] == "offered");
     drop(watch);

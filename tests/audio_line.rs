@@ -1,7 +1,7 @@
 //! A sound card as a telephone line, with the real sound library over a card of pipes:
 //! calls with speech both ways, a plug that is pulled, a key, a voice, an echo, and the
 //! technician's loudspeaker. Needs `/usr/share/alsa` and python3.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share stands outside of them")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "what tests share stands outside of them")]
 #![allow(clippy::disallowed_methods, reason = "the tests' own tasks and threads end with their process")]
 
 #[path = "audio/card.rs"]
@@ -267,9 +267,9 @@ fn a_technician_hears_both_sides_of_a_call() {
         // One after the other, as people speak.
         for (n, frame) in sides.iter().flatten().enumerate() {
             if n < sides[0].len() {
-                tap.caller(frame)
+                tap.caller(frame);
             } else {
-                tap.spoken(frame)
+                tap.spoken(frame);
             }
             due = due + Duration::from_millis(20);
             clock.sleep_until(due).await;

@@ -1,8 +1,7 @@
 //! A box to measure, and a caller to measure it with.
 
-use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use milu::ops::SystemClock;
@@ -68,7 +67,7 @@ impl BoxUnderTest {
         started
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.place.path().join("control.sock")
     }
 
@@ -133,19 +132,6 @@ impl BoxUnderTest {
         self.ask(&["calls", "show", &id, "--json"])
     }
 
-    pub fn watch(&self) -> Watch {
-        let mut child = Command::new(MILU)
-            .arg("--control")
-            .arg(self.socket())
-            .args(["calls", "watch", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("milu runs");
-        let rows = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Watch { child, rows }
-    }
-
     fn ask(&self, args: &[&str]) -> Value {
         let out = Command::new(MILU).arg("--control").arg(self.socket()).args(args).output().expect("milu runs");
         serde_json::from_slice(&out.stdout).expect("JSON")
@@ -175,30 +161,6 @@ impl BoxUnderTest {
             .spawn()
             .expect("the caller rings");
         Call(child)
-    }
-}
-
-/// What happens on the box, as it happens. Dropping it ends it.
-pub struct Watch {
-    child: Child,
-    rows: Lines<BufReader<ChildStdout>>,
-}
-
-impl Watch {
-    /// Waits for so many events for which `wanted` is true. It waits for ever for
-    /// what never happens: a benchmark is watched by who runs it.
-    pub fn wait_for(&mut self, count: usize, wanted: impl Fn(&Value) -> bool) {
-        let events = self.rows.by_ref().map_while(Result::ok).filter_map(|row| serde_json::from_str(&row).ok());
-        let seen = events.filter(|event: &Value| wanted(event)).take(count).count();
-        assert_eq!(seen, count, "the box ended before");
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // It may have ended with its box.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 

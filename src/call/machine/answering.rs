@@ -212,7 +212,7 @@ impl Call {
                 self.not_heard(None, now);
             }
             Topic::Open | Topic::Consent | Topic::Message(_) => {
-                self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now)
+                self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now);
             }
         }
     }
