@@ -210,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_is_to_be_asked_only_where_a_consent_would_let_more_go() {
+        let asks = |rows: &[(DataClass, Ground, Verdict)]| gate(rows).policy().rests_on_consent();
+        let audio = DataClass::CallAudio;
+        assert!(asks(&[(audio, Ground::Consent, Verdict::Raw)]));
+        assert!(asks(&[(audio, Ground::Contract, Verdict::Redacted), (audio, Ground::Consent, Verdict::Raw)]));
+        assert!(!asks(&[(audio, Ground::Contract, Verdict::Raw), (audio, Ground::Consent, Verdict::Raw)]));
+        assert!(!asks(&[(audio, Ground::Consent, Verdict::Local)]));
+        assert!(!asks(&[]));
+    }
+
+    #[test]
     fn a_payload_of_two_kinds_goes_as_the_stricter_kind_may_and_names_both_rows() {
         let rows = [
             (DataClass::Transcript, Ground::Contract, Verdict::Redacted),

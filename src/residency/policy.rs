@@ -146,11 +146,16 @@ impl Policy {
         &self.rows
     }
 
-    /// Whether anything that it lets go rests on the caller's consent, so that a
-    /// caller is to be asked for it.
+    /// Whether a caller's consent would let anything go that stays without it: then
+    /// a caller is to be asked for it.
     pub fn rests_on_consent(&self) -> bool {
-        let rests = |row: &Row| row.ground.asks_consent() && row.verdict != Verdict::Local;
-        self.rows.iter().filter(|row| rests(row)).any(|row| self.destination(&row.destination).is_some())
+        let silent = CallerWishes::default();
+        let consents = CallerWishes { consents: true, ..silent };
+        let gains = |c: &Clause| {
+            let verdict = |wishes| self.reading(c.class, &c.destination, wishes);
+            verdict(consents) > verdict(silent)
+        };
+        self.clauses.iter().any(gains)
     }
 
     /// How long a widening of this policy is announced before it takes effect.

@@ -269,7 +269,11 @@ impl Call {
         match self.answering.as_ref().and_then(|a| a.end.clone()) {
             None if self.pending.is_some() || self.timers.is_running(Timer::Sentence) => {}
             None => self.timers.start(Timer::Sentence, now),
-            Some(AnswerEnd::Complete(None)) => self.answer_said(),
+            Some(AnswerEnd::Complete(None)) => {
+                self.answer_said();
+                // A sound may have fallen into its end, and was no turn.
+                self.give_floor(now);
+            }
             Some(AnswerEnd::Complete(Some(then))) if quiet => {
                 self.answer_said();
                 self.after_answer(then, now);

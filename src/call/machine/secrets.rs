@@ -75,7 +75,9 @@ impl Call {
             Met::Plain => Acted::Upon,
             Met::Open => Acted::Not,
             Met::Begun => {
-                let fates = self.keypad.guard.asks(Keyed::Payment, ms(at));
+                let mut fates = self.keypad.guard.asks(Keyed::Payment, ms(at));
+                // It is over as soon as no more comes: nobody waits for it.
+                fates.extend(self.keypad.guard.asks_no_more(ms(at)));
                 self.keypad.why = Why::Unasked;
                 self.keep_secrets(&fates, now);
                 if self.opening == Opening::Notice {

@@ -131,6 +131,21 @@ impl Call {
         self.say(phrases::ASK_CONSENT, What::Answer, now);
     }
 
+    /// What was said before the question was put waits for its answer; a wish does not.
+    fn hold(&mut self, heard: &HeardWords, now: Moment) {
+        let words = match &heard.wish {
+            Some(uttered) if uttered.wish != Wish::OfData(CallerWish::Consents) => {
+                let sentence = self.follow_wish(uttered.wish, now);
+                self.say(sentence, What::Answer, now);
+                &uttered.rest
+            }
+            _ => heard.words.expose(),
+        };
+        if heard.trust != Trust::Unheard && Gist::of(words) == Gist::Words {
+            self.held_question = Some(Private::new(words.clone()));
+        }
+    }
+
     /// The caller spoke over the question: it is put once more, and then left.
     fn ask_consent_again(&mut self, now: Moment) {
         if self.says.has(phrases::ASK_CONSENT) {
@@ -151,9 +166,7 @@ impl Call {
     pub(super) fn consent_heard(&mut self, heard: &HeardWords, began: Moment, times: TurnTimes, now: Moment) {
         // What was said before the question was put does not answer it.
         if self.consent_asked_at.is_none_or(|asked| began < asked) {
-            if heard.trust != Trust::Unheard && Gist::of(heard.words.expose()) == Gist::Words {
-                self.held_question = Some(heard.words.clone());
-            }
+            self.hold(heard, now);
             return self.ask_consent_again(now);
         }
         match (heard.trust, Gist::of(heard.words.expose()), &heard.wish) {
@@ -182,7 +195,7 @@ impl Call {
             // They want something else to be answered first.
             (Trust::Good, Gist::Words | Gist::Dangling, None) => {
                 self.no_consent(now);
-                self.ask(&heard.words.clone(), now);
+                self.ask(&heard.words, now);
             }
         }
         self.answers(times);
