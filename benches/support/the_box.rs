@@ -1,5 +1,7 @@
 //! A box to measure, and a caller to measure it with.
 
+#![allow(dead_code, reason = "each benchmark uses what it needs of it")]
+
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};

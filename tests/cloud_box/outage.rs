@@ -45,12 +45,12 @@ fn a_call_is_answered_from_outside_then_by_the_box_alone_and_is_heard_again_and_
         .arg(root().join("tests/door/recorded.py"))
         .args(["--leaving-only", "--"])
         .arg(std::env::current_exe().expect("our own path"))
-        .args(["--exact", "outage::the_day", "--ignored", "--nocapture"])
+        .args(["--exact", "outage::a_whole_day_of_the_box", "--ignored", "--nocapture"])
         .status()
         .expect("python3 runs");
     if ended.code() == Some(CANNOT) {
         println!("not recorded: this machine does not let us make a network of our own");
-        return the_day();
+        return a_whole_day_of_the_box();
     }
     assert!(ended.success(), "{ended}");
 }
@@ -58,7 +58,7 @@ fn a_call_is_answered_from_outside_then_by_the_box_alone_and_is_heard_again_and_
 /// Run by the test above, within the recorded network.
 #[test]
 #[ignore = "it is run within a recorded network"]
-fn the_day() {
+fn a_whole_day_of_the_box() {
     let cloud = Cloud::start(&[ASKED[0].0, ASKED[1].0, GOODBYE]);
     let the_box = TheBox::start(&cloud.setup(CAREFUL));
     warmed_up(&the_box);
