@@ -122,7 +122,8 @@ fn the_vendors_did_the_work(record: &Value) {
     for turn in turns.iter().filter(|turn| turn["who"] == "caller") {
         assert_eq!(turn["engines"]["transcriber"], OUTSIDE[0], "{record:#}");
     }
-    for answer in answers(record) {
+    // To take leave needs no mind outside.
+    for answer in answers(record).into_iter().take(ASKED.len()) {
         assert_eq!(answer["engines"]["responder"], OUTSIDE[1], "{record:#}");
         for time in ["endpoint_ms", "transcribe_ms", "respond_first_ms", "synthesize_first_ms", "voice_to_voice_ms"] {
             assert!(answer["latency"][time].is_u64(), "{time} in {record:#}");
