@@ -35,7 +35,7 @@ const DEAF: &Table = &[
 /// nobody has, the account's check digit is right for its bank.
 const WORDS: [&str; 4] = [
     "Do you deliver? My card number is 4111 1111 1111 1111 and it is a Visa card.",
-    "I want to pay by transfer from my account number 0690000032 with Access Bank, \
+    "I want to pay by transfer from my account number 0691827438 with Access Bank, \
      and my BVN is two two three four five six seven eight nine oh one.",
     "How much is a loaf of bread? You can reach me on 0805 555 0188 or at adaeze dot nwosu at example dot com.",
     "No, thank you. Goodbye.",
@@ -54,7 +54,7 @@ const ALOUD: [&str; 3] = [
 fn canaries() -> Vec<Canary> {
     vec![
         Canary::number("card", "4111 1111 1111 1111", &[]),
-        Canary::number("account", "0690000032", &[]),
+        Canary::number("account", "0691827438", &[]),
         Canary::number(
             "BVN",
             "22345678901",
@@ -96,13 +96,18 @@ fn no_identifier_is_in_anything_that_the_policy_does_not_let_go_nor_in_the_log()
     let place = the_box.stop();
     let log = std::fs::read(place.path().join("log")).expect("a log");
     assert!(log.len() > 100_000, "the box was to log at its finest level");
-    assert_eq!(Haystack::new(&log).finds(&canaries), [""; 0]);
+    nothing_in(&log, &canaries, "the log");
+}
+
+fn nothing_in(bytes: &[u8], canaries: &[Canary], place: &str) {
+    let searched = Haystack::new(bytes);
+    let found: Vec<String> = canaries.iter().filter_map(|canary| canary.found_in(&searched)).collect();
+    assert!(found.is_empty(), "in {place}: {found:#?}");
 }
 
 fn nothing_of_them_came(cloud: &Cloud, canaries: &[Canary]) {
     for provider in Provider::ALL {
-        let raw = cloud.providers.raw(provider);
-        assert_eq!(Haystack::new(&raw).finds(canaries), [""; 0], "in {} bytes to {provider:?}", raw.len());
+        nothing_in(&cloud.providers.raw(provider), canaries, &format!("what went to {provider:?}"));
     }
 }
 

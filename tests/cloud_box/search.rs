@@ -8,6 +8,9 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 /// this tells nobody's number.
 const DIGITS_IN_A_ROW: usize = 7;
 
+/// Characters that are shown before and after what was found.
+const AROUND: usize = 80;
+
 const DIGIT_NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 /// An identifier, and every form in which it is looked for.
@@ -58,10 +61,18 @@ impl Canary {
         }
     }
 
-    pub fn is_in(&self, bytes: &Haystack) -> bool {
-        let is_in = |whole: &str, form: &String| !form.is_empty() && whole.contains(form.as_str());
-        self.squeezed.iter().any(|form| is_in(&bytes.squeezed, form) || is_in(&bytes.unescaped, form))
-            || self.exact.iter().any(|form| is_in(&bytes.exact, form))
+    /// The form in which it is there, with what stands around it.
+    pub fn found_in(&self, bytes: &Haystack) -> Option<String> {
+        let around = |whole: &str, form: &String| {
+            let at = whole.find(form.as_str()).filter(|_| !form.is_empty())?;
+            let before = whole[..at].chars().rev().take(AROUND).collect::<Vec<_>>().into_iter().rev();
+            let after = whole[at..].chars().take(form.chars().count() + AROUND);
+            Some(format!("{form} in: {}", before.chain(after).collect::<String>()))
+        };
+        let squeezed = self.squeezed.iter();
+        let mut found =
+            squeezed.filter_map(|form| around(&bytes.squeezed, form).or_else(|| around(&bytes.unescaped, form)));
+        found.next().or_else(|| self.exact.iter().find_map(|form| around(&bytes.exact, form)))
     }
 }
 
@@ -81,7 +92,7 @@ impl Haystack {
 
     /// The names of those canaries that are in it.
     pub fn finds<'a>(&self, canaries: &'a [Canary]) -> Vec<&'a str> {
-        canaries.iter().filter(|canary| canary.is_in(self)).map(|canary| canary.name).collect()
+        canaries.iter().filter(|canary| canary.found_in(self).is_some()).map(|canary| canary.name).collect()
     }
 }
 
