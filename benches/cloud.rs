@@ -18,6 +18,7 @@ mod providers;
 #[path = "support/tables.rs"]
 mod tables;
 #[path = "support/the_box.rs"]
+#[allow(dead_code, reason = "this benchmark does not weigh the box")]
 mod the_box;
 #[path = "support/watch.rs"]
 mod watch;
