@@ -505,8 +505,8 @@ async fn a_text_message_says_only_what_is_known() {
     let mut call = answers(vec![send("A malaria test is ₦9,000."), done(), send("A malaria test is ₦3,500."), done()])
         .claude()
         .await;
-    call.ask_and_hear("Please text me the price of a malaria test").await;
-    call.ask_and_hear("Please text me the price of a malaria test").await;
+    call.ask_and_hear("Could I have the price of a malaria test in writing?").await;
+    call.ask_and_hear("Could I have the price of a malaria test in writing?").await;
     assert_eq!(*call.notes.texts.lock().unwrap(), ["A malaria test is ₦3,500."]);
     assert_eq!(
         call.provider.requests()[1].body["messages"].as_array().unwrap().last().unwrap()["content"][0]["is_error"],
