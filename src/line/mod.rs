@@ -2,6 +2,7 @@
 //! [`Offer`]s and [`Leg`]s; it never knows what a conversation is, and it never
 //! imports another driver.
 
+pub mod audio;
 mod leg;
 mod leg_end;
 mod media_clock;
