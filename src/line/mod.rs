@@ -2,12 +2,14 @@
 //! [`Offer`]s and [`Leg`]s; it never knows what a conversation is, and it never
 //! imports another driver.
 
+pub mod audio;
 mod leg;
 mod leg_end;
 mod media_clock;
 mod mouth_end;
 pub mod simulated;
 pub mod sip;
+pub mod sound_card;
 
 pub use leg::{
     EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent,

@@ -5,6 +5,7 @@ mod codec;
 mod conceal;
 mod dtmf;
 mod echo;
+mod echo_cancel;
 mod finish;
 mod frame;
 pub mod g711;
@@ -25,6 +26,7 @@ pub use codec::{Codec, DecodePayloadError, Decoder, Encoder, FRAME_OCTETS, MAX_P
 pub use conceal::Concealer;
 pub use dtmf::{Digit, DigitQueueFull, DigitReceiver, DigitSender, EventPacket, ParseEventError, TelephoneEvent};
 pub use echo::EchoGuard;
+pub use echo_cancel::EchoCanceller;
 pub use finish::VoiceFinish;
 pub use frame::{FRAME_MS, Frame, SampleRate};
 pub use jitter::{Activity, Inserted, JitterBuffer, JitterStats, Pulled, Reception};

@@ -25,11 +25,14 @@ pub enum Conversion {
     Hz44100ToHz16000,
     Hz48000ToHz8000,
     Hz48000ToHz16000,
+    /// A line to a sound card that has no telephone rate.
+    Hz8000ToHz48000,
+    Hz16000ToHz48000,
 }
 
 /// A rate that no conversion begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("converting sound to a line's rate: {hz} Hz is no rate of a voice")]
+#[error("converting sound to a line's rate: {hz} Hz is no rate of a voice or of a sound card")]
 pub struct UnknownRate {
     pub hz: u32,
 }
@@ -54,6 +57,19 @@ impl Conversion {
         }))
     }
 
+    /// From a sound card's rate to a line's, and back. `None` where the rates are the
+    /// same, and an error for a rate that no card is opened with.
+    pub const fn of_card(hz: u32, line: SampleRate) -> Result<Option<(Self, Self)>, UnknownRate> {
+        Ok(Some(match (hz, line) {
+            (8_000, SampleRate::Hz8000) | (16_000, SampleRate::Hz16000) => return Ok(None),
+            (8_000, SampleRate::Hz16000) => (Self::Hz8000ToHz16000, Self::Hz16000ToHz8000),
+            (16_000, SampleRate::Hz8000) => (Self::Hz16000ToHz8000, Self::Hz8000ToHz16000),
+            (48_000, SampleRate::Hz8000) => (Self::Hz48000ToHz8000, Self::Hz8000ToHz48000),
+            (48_000, SampleRate::Hz16000) => (Self::Hz48000ToHz16000, Self::Hz16000ToHz48000),
+            _ => return Err(UnknownRate { hz }),
+        }))
+    }
+
     /// The ratio in lowest terms: so many samples out for so many in.
     const fn ratio(self) -> (usize, usize) {
         match self {
@@ -67,13 +83,15 @@ impl Conversion {
             Self::Hz44100ToHz16000 => (160, 441),
             Self::Hz48000ToHz8000 => (1, 6),
             Self::Hz48000ToHz16000 => (1, 3),
+            Self::Hz8000ToHz48000 => (6, 1),
+            Self::Hz16000ToHz48000 => (3, 1),
         }
     }
 
     const fn input_hz(self) -> u32 {
         match self {
-            Self::Hz8000ToHz16000 => 8_000,
-            Self::Hz16000ToHz8000 => 16_000,
+            Self::Hz8000ToHz16000 | Self::Hz8000ToHz48000 => 8_000,
+            Self::Hz16000ToHz8000 | Self::Hz16000ToHz48000 => 16_000,
             Self::Hz22050ToHz8000 | Self::Hz22050ToHz16000 => 22_050,
             Self::Hz24000ToHz8000 | Self::Hz24000ToHz16000 => 24_000,
             Self::Hz44100ToHz8000 | Self::Hz44100ToHz16000 => 44_100,
@@ -85,15 +103,17 @@ impl Conversion {
     /// at half the lower rate, so nothing folds back.
     const fn band(self) -> (f64, f64) {
         match self {
-            Self::Hz22050ToHz16000 | Self::Hz24000ToHz16000 | Self::Hz44100ToHz16000 | Self::Hz48000ToHz16000 => {
-                (7_000.0, 8_000.0)
-            }
+            Self::Hz22050ToHz16000
+            | Self::Hz24000ToHz16000
+            | Self::Hz44100ToHz16000
+            | Self::Hz48000ToHz16000
+            | Self::Hz16000ToHz48000 => (7_000.0, 8_000.0),
             _ => (3_400.0, 4_000.0),
         }
     }
 
     fn filter(self) -> &'static Filter {
-        static FILTERS: [OnceLock<Filter>; 10] = [const { OnceLock::new() }; 10];
+        static FILTERS: [OnceLock<Filter>; 12] = [const { OnceLock::new() }; 12];
         FILTERS[self as usize].get_or_init(|| Filter::design(self))
     }
 }
@@ -258,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Conversion; 10] = [
+    const ALL: [Conversion; 12] = [
         Conversion::Hz8000ToHz16000,
         Conversion::Hz16000ToHz8000,
         Conversion::Hz22050ToHz8000,
@@ -269,6 +289,8 @@ mod tests {
         Conversion::Hz44100ToHz16000,
         Conversion::Hz48000ToHz8000,
         Conversion::Hz48000ToHz16000,
+        Conversion::Hz8000ToHz48000,
+        Conversion::Hz16000ToHz48000,
     ];
 
     #[test]
@@ -346,6 +368,41 @@ mod tests {
         }
         let mirror_db = 20.0 * (2.0 * f64::hypot(re, im) / 16_000.0 / 16_000.0).log10();
         assert!(mirror_db < -60.0, "{mirror_db:.1} dB");
+    }
+
+    #[test]
+    fn a_card_that_has_no_telephone_rate_is_fed_without_mirrors() {
+        for (conversion, line_hz) in [(Conversion::Hz8000ToHz48000, 8_000.0), (Conversion::Hz16000ToHz48000, 16_000.0)]
+        {
+            let out = convert(conversion, &sine(line_hz, 1_000.0, 16_000));
+            for mirror in [line_hz - 1_000.0, line_hz + 1_000.0, 2.0 * line_hz - 1_000.0] {
+                let (mut re, mut im) = (0.0, 0.0);
+                for (n, &sample) in out[2_000..26_000].iter().enumerate() {
+                    let angle = 2.0 * PI * mirror * n as f64 / 48_000.0;
+                    re += f64::from(sample) * angle.cos();
+                    im += f64::from(sample) * angle.sin();
+                }
+                let mirror_db = 20.0 * (2.0 * f64::hypot(re, im) / 24_000.0 / 16_000.0).log10();
+                assert!(mirror_db < -60.0, "{conversion:?}, {mirror} Hz: {mirror_db:.1} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn a_card_of_each_rate_comes_to_each_line_and_back() {
+        for hz in [8_000, 16_000, 48_000] {
+            for line in [SampleRate::Hz8000, SampleRate::Hz16000] {
+                match Conversion::of_card(hz, line).expect("a card's rate") {
+                    None => assert_eq!(hz, line.hz()),
+                    Some((from_card, to_card)) => {
+                        assert_eq!((from_card.input_hz(), to_card.input_hz()), (hz, line.hz()));
+                        assert!((output_hz(from_card) - f64::from(line.hz())).abs() < 1e-9);
+                        assert!((output_hz(to_card) - f64::from(hz)).abs() < 1e-9);
+                    }
+                }
+            }
+        }
+        assert_eq!(Conversion::of_card(44_100, SampleRate::Hz8000), Err(UnknownRate { hz: 44_100 }));
     }
 
     #[test]
