@@ -146,6 +146,16 @@ impl Modem {
         lock(&self.inner.sound).heard.clone()
     }
 
+    /// What the far side has heard after so many samples.
+    pub fn heard_from(&self, samples: usize) -> Vec<i16> {
+        lock(&self.inner.sound).heard.get(samples..).map_or_else(Vec::new, <[i16]>::to_vec)
+    }
+
+    /// The SIM's own number.
+    pub fn number(&self) -> String {
+        lock(&self.inner.state).options.number.clone()
+    }
+
     pub fn forget_heard(&self) {
         lock(&self.inner.sound).heard.clear();
     }

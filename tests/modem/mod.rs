@@ -28,6 +28,7 @@ mod rack;
 pub mod recording;
 mod sound;
 pub mod state;
+pub mod telephone;
 
 pub use family::Family;
 pub use faults::Fault;
