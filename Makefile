@@ -6,10 +6,11 @@ if-there = if cargo $(1) --version >/dev/null 2>&1; then $(2); else echo "cargo 
 
 # Rings an example business over real SIP and RTP and shows the call and its record.
 # CLOUD=standin: the same call through the cloud's protocols, with a cable pulled half-way.
+# LINE=gsm: somebody rings the clinic's SIM, and is sent a text message.
 demo:
 	@packaging/setup run
-	@cargo build --release --locked $(if $(filter standin,$(CLOUD)),--bins --example providers)
-	@packaging/demo $(if $(filter standin,$(CLOUD)),--standin)
+	@cargo build --release --locked --bins $(if $(filter standin,$(CLOUD)),--example providers) $(if $(filter gsm,$(LINE)),--example modem)
+	@packaging/demo $(if $(filter standin,$(CLOUD)),--standin,$(if $(filter gsm,$(LINE)),--gsm))
 
 # The example business stays up, to be rung from a softphone.
 run:

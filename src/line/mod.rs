@@ -3,6 +3,7 @@
 //! imports another driver.
 
 pub mod audio;
+pub mod gsm;
 mod leg;
 mod leg_end;
 mod media_clock;

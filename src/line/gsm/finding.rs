@@ -1,0 +1,159 @@
+//! Which of the modems that are plugged in belongs to a line.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::signalling::modem::{InterfaceRule, Profile};
+use crate::terms::Private;
+
+use super::sysfs::{UsbInterface, UsbModem, usb_modems};
+
+/// The kernel's trees. Tests hand in directories of their own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Roots {
+    pub sys: PathBuf,
+    pub dev: PathBuf,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self { sys: "/sys".into(), dev: "/dev".into() }
+    }
+}
+
+/// Where a line's modem is.
+#[derive(Clone, Debug)]
+pub enum ModemPlace {
+    /// On ports that have names of their own, such as a serial adapter's.
+    Ports { at: PathBuf, sound: Option<PathBuf> },
+    /// Wherever it is plugged in.
+    Usb(Wanted),
+}
+
+/// What is known of a line's modem. What is not said may be anything.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The socket in which it was last, or in which it always is.
+    pub usb_path: Option<String>,
+    /// Whether another socket will not do.
+    pub socket: Socket,
+    pub imei: Option<Private<String>>,
+    /// The SIM that was in it last, from which a changed SIM is told.
+    pub iccid: Option<Private<String>>,
+}
+
+/// Whether a modem may have moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Socket {
+    /// The modem counts, wherever it is.
+    #[default]
+    Any,
+    /// The socket counts, whatever is in it.
+    This,
+}
+
+/// A modem whose ports can be opened.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// None for ports with names of their own.
+    pub(super) usb_path: Option<String>,
+    pub(super) at: PathBuf,
+    pub(super) sound: Option<PathBuf>,
+    pub(super) profile: Arc<Profile>,
+}
+
+/// The modems that lines hold, so that no two lines take one. Clones are the same book.
+#[derive(Clone, Debug, Default)]
+pub struct GsmClaims(Arc<Mutex<BTreeSet<String>>>);
+
+impl GsmClaims {
+    fn with<T>(&self, f: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        // Nothing that could fail half way is done under the lock.
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// True when nobody else holds the modem in this socket.
+    pub(super) fn claim(&self, usb_path: &str) -> bool {
+        self.with(|held| held.insert(usb_path.to_owned()))
+    }
+
+    pub(super) fn release(&self, usb_path: &str) {
+        self.with(|held| held.remove(usb_path));
+    }
+
+    fn is_held(&self, usb_path: &str) -> bool {
+        self.with(|held| held.contains(usb_path))
+    }
+}
+
+/// What a line is looking for.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    pub(super) place: &'a ModemPlace,
+    pub(super) profiles: &'a [Arc<Profile>],
+    pub(super) roots: &'a Roots,
+    pub(super) claims: &'a GsmClaims,
+    /// Ttys of modems that turned out to be others.
+    pub(super) strangers: &'a BTreeSet<String>,
+}
+
+impl Search<'_> {
+    /// The modem, claimed; whoever takes it gives the claim back.
+    pub(super) fn find(&self) -> Option<Found> {
+        match self.place {
+            ModemPlace::Ports { at, sound } => {
+                let profile = self.profiles.first()?.clone();
+                at.exists().then(|| Found { usb_path: None, at: at.clone(), sound: sound.clone(), profile })
+            }
+            ModemPlace::Usb(wanted) => self.find_on_usb(wanted),
+        }
+    }
+
+    fn find_on_usb(&self, wanted: &Wanted) -> Option<Found> {
+        let mut modems = usb_modems(&self.roots.sys);
+        let is_where_it_was = |modem: &UsbModem| wanted.usb_path.as_ref() == Some(&modem.usb_path);
+        if wanted.socket == Socket::This {
+            modems.retain(is_where_it_was);
+        }
+        modems.sort_by_key(|modem| !is_where_it_was(modem));
+        modems.iter().filter(|modem| !self.claims.is_held(&modem.usb_path)).find_map(|modem| {
+            let (at, sound, profile) = self.profiles.iter().find_map(|profile| ports(modem, profile))?;
+            if self.strangers.contains(&at.tty) {
+                return None;
+            }
+            let path = |interface: &UsbInterface| self.roots.dev.join(&interface.tty);
+            let found = Found {
+                usb_path: Some(modem.usb_path.clone()),
+                at: path(at),
+                sound: sound.map(path),
+                profile: profile.clone(),
+            };
+            // The node comes a moment after the kernel's tree has it.
+            (found.at.exists() && self.claims.claim(&modem.usb_path)).then_some(found)
+        })
+    }
+}
+
+/// The port for commands and that for sound, when the profile knows the device.
+fn ports<'m, 'p>(
+    modem: &'m UsbModem,
+    profile: &'p Arc<Profile>,
+) -> Option<(&'m UsbInterface, Option<&'m UsbInterface>, &'p Arc<Profile>)> {
+    let fits = |usb: &&crate::signalling::modem::UsbMatch| {
+        usb.vendor == modem.vendor && usb.product.is_none_or(|product| product == modem.product)
+    };
+    // A product that is named counts before a whole vendor.
+    let usb = profile.usb.iter().filter(fits).max_by_key(|usb| usb.product.is_some())?;
+    let at = first_of(modem, &usb.at)?;
+    Some((at, first_of(modem, &usb.sound), profile))
+}
+
+fn first_of<'m>(modem: &'m UsbModem, rules: &[InterfaceRule]) -> Option<&'m UsbInterface> {
+    rules.iter().find_map(|rule| {
+        modem.interfaces.iter().find(|interface| match *rule {
+            InterfaceRule::Number(number) => interface.number == number,
+            InterfaceRule::Class(class, subclass, protocol) => interface.class == (class, subclass, protocol),
+        })
+    })
+}

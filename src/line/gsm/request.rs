@@ -1,0 +1,155 @@
+//! What the box wants of a modem besides calls, and what it is told.
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::signalling::modem::{
+    CommandFailure, Delivery, Force, IncomingText, ModemInput, StateChange, StorageSlot, SupportRow, TextFailure,
+    UssdFailure, UssdReply,
+};
+use crate::terms::{PhoneNumber, Private};
+
+use super::status::{Board, GsmStatus};
+
+/// Requests that wait: a technician and a few calls at once.
+pub(super) const REQUESTS: usize = 32;
+
+/// Events that nobody has taken: a storage of texts that is listed gives thirty at once.
+pub(super) const EVENTS: usize = 128;
+
+/// What a modem's line tells besides calls.
+#[derive(Debug)]
+pub enum GsmEvent {
+    /// To be kept, and then said to be kept by [`GsmControl::text_kept`].
+    TextArrived {
+        text: IncomingText,
+        slots: Vec<StorageSlot>,
+    },
+    TextSent {
+        id: u64,
+        result: Result<(), TextFailure>,
+    },
+    TextDelivered {
+        id: u64,
+        delivery: Delivery,
+    },
+    UssdSaid {
+        id: u64,
+        result: Result<UssdReply, UssdFailure>,
+    },
+    CommandAnswered {
+        id: u64,
+        result: Result<Private<String>, CommandFailure>,
+    },
+    Changed(StateChange),
+    /// The modem of this line is known now: what it is to be found by from here on.
+    Identified {
+        usb_path: Option<String>,
+        imei: Option<Private<String>>,
+        iccid: Option<Private<String>>,
+    },
+}
+
+pub(super) enum GsmRequest {
+    SendText { id: u64, to: PhoneNumber, text: Private<String> },
+    TextKept { slots: Vec<StorageSlot> },
+    Ussd { id: u64, code: String },
+    UssdAnswer { id: u64, text: String },
+    UssdCancel { id: u64 },
+    Command { id: u64, row: String, force: Force },
+    Day(i32),
+    Release,
+    Support(oneshot::Sender<Vec<SupportRow>>),
+}
+
+impl GsmRequest {
+    /// As the machine takes it; none for what the driver answers itself.
+    pub(super) fn into_input(self) -> Result<ModemInput<'static>, oneshot::Sender<Vec<SupportRow>>> {
+        Ok(match self {
+            Self::SendText { id, to, text } => ModemInput::SendText { id, to, text },
+            Self::TextKept { slots } => ModemInput::TextKept { slots },
+            Self::Ussd { id, code } => ModemInput::Ussd { id, code },
+            Self::UssdAnswer { id, text } => ModemInput::UssdAnswer { id, text },
+            Self::UssdCancel { id } => ModemInput::UssdCancel { id },
+            Self::Command { id, row, force } => ModemInput::Command { id, row, force },
+            Self::Day(day) => ModemInput::Day(day),
+            Self::Release => ModemInput::Release,
+            Self::Support(reply) => return Err(reply),
+        })
+    }
+}
+
+/// A request was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum GsmRefusal {
+    #[error("asking the modem: as many requests wait already as it takes")]
+    Busy,
+    #[error("asking the modem: its line is not served")]
+    NotServed,
+}
+
+/// A handle to a modem's line that is being served. Clones are the same line.
+#[derive(Clone, Debug)]
+pub struct GsmControl {
+    pub(super) requests: mpsc::Sender<GsmRequest>,
+    pub(super) board: Board,
+}
+
+impl GsmControl {
+    fn ask(&self, request: GsmRequest) -> Result<(), GsmRefusal> {
+        self.requests.try_send(request).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => GsmRefusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => GsmRefusal::NotServed,
+        })
+    }
+
+    /// What became of it comes as [`GsmEvent::TextSent`] with the same id.
+    pub fn send_text(&self, id: u64, to: PhoneNumber, text: Private<String>) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::SendText { id, to, text })
+    }
+
+    /// The text was stored durably: the modem may forget it.
+    pub fn text_kept(&self, slots: Vec<StorageSlot>) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::TextKept { slots })
+    }
+
+    pub fn ussd(&self, id: u64, code: String) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::Ussd { id, code })
+    }
+
+    /// Answers the menu of the dialogue with this id.
+    pub fn ussd_answer(&self, id: u64, text: String) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::UssdAnswer { id, text })
+    }
+
+    pub fn ussd_cancel(&self, id: u64) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::UssdCancel { id })
+    }
+
+    /// A row by hand; its answer comes as [`GsmEvent::CommandAnswered`].
+    pub fn command(&self, id: u64, row: String, force: Force) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::Command { id, row, force })
+    }
+
+    /// A new day in the business's time zone, as days since 1970-01-01.
+    pub fn day(&self, day: i32) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::Day(day))
+    }
+
+    /// A person has looked after a quarantined modem.
+    pub fn release(&self) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::Release)
+    }
+
+    /// How the line is now.
+    pub fn status(&self) -> GsmStatus {
+        self.board.read()
+    }
+
+    /// The last rows to and from the modem, redacted.
+    pub async fn support_rows(&self) -> Result<Vec<SupportRow>, GsmRefusal> {
+        let (reply, rows) = oneshot::channel();
+        self.ask(GsmRequest::Support(reply))?;
+        rows.await.map_err(|_| GsmRefusal::NotServed)
+    }
+}

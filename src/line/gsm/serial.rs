@@ -1,0 +1,179 @@
+//! Serial ports of modems: how they are opened, and sound over one of them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use tokio_serial::{ClearBuffer, SerialPort as _, SerialStream};
+
+use crate::media::{Frame, SampleRate};
+
+use super::port::{SoundIo, Taken};
+
+/// The speed that ports on USB take and do not need, and that serial adapters are set to.
+const BAUD: u32 = 115_200;
+
+/// Octets read at once: 100 ms.
+const READ: usize = 1600;
+
+/// Reads of a turn: a port that has more is a flood, and waits.
+const READS_A_TURN: usize = 8;
+
+/// Sound that the modem has before it plays the first of it, in frames: our turn comes
+/// up to 20 ms late, and the system's own delays come on top.
+const IN_FLIGHT: usize = 3;
+
+/// Frames that wait for a port that does not take them. Behind them the voice itself
+/// waits, and nothing is lost.
+const WAITING_MAX: usize = 2;
+
+#[derive(Debug, Error)]
+#[error("opening the modem's port {}: {source}", path.display())]
+pub(super) struct OpenPort {
+    path: PathBuf,
+    source: tokio_serial::Error,
+}
+
+/// Opens a port: 8 bits, no parity, one stop bit, raw, and for us alone. A port
+/// without lines for DTR and RTS is as good as one with them.
+pub(super) fn open(path: &Path) -> Result<SerialStream, OpenPort> {
+    let settings = tokio_serial::new(path.to_string_lossy(), BAUD);
+    SerialStream::open(&settings).map_err(|source| OpenPort { path: path.to_owned(), source })
+}
+
+/// Raw 16-bit samples over a serial port, 20 ms for 20 ms.
+pub(super) struct SerialSound {
+    port: SerialStream,
+    rate: SampleRate,
+    /// Octets that came and are less than a frame.
+    down: VecDeque<u8>,
+    /// Octets that the port did not take yet.
+    up: VecDeque<u8>,
+    /// Whether octets came in this turn.
+    fresh: bool,
+    reads: usize,
+    begun: bool,
+    gone: bool,
+}
+
+impl SerialSound {
+    pub(super) fn open(path: &Path, rate: SampleRate) -> Result<Self, OpenPort> {
+        let port = open(path)?;
+        Ok(Self {
+            port,
+            rate,
+            down: VecDeque::with_capacity(2 * READ),
+            up: VecDeque::with_capacity(2 * READ),
+            fresh: false,
+            reads: 0,
+            begun: false,
+            gone: false,
+        })
+    }
+
+    const fn frame_bytes(&self) -> usize {
+        2 * self.rate.frame_len()
+    }
+
+    /// Reads what is there; false when nothing is.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; READ];
+        match self.port.try_read(&mut bytes) {
+            Ok(0) => {
+                self.gone = true;
+                false
+            }
+            Ok(len) => {
+                self.down.extend(&bytes[..len]);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock || error.kind() == io::ErrorKind::Interrupted => {
+                false
+            }
+            Err(_) => {
+                self.gone = true;
+                false
+            }
+        }
+    }
+
+    /// Gives the port what it takes; how many octets that were.
+    fn write(&mut self) -> usize {
+        let mut written = 0;
+        while !self.up.is_empty() {
+            let (first, _) = self.up.as_slices();
+            match self.port.try_write(first) {
+                Ok(0) => break,
+                Ok(len) => {
+                    self.up.drain(..len);
+                    written += len;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.gone = true;
+                    break;
+                }
+            }
+        }
+        written
+    }
+}
+
+impl SoundIo for SerialSound {
+    fn begin_turn(&mut self) -> usize {
+        // Frames come whole. Half a sample that nothing followed is the rest of
+        // something that was no sound, and would turn all that comes into noise.
+        if !self.fresh && !self.down.len().is_multiple_of(2) {
+            self.down.pop_front();
+        }
+        self.fresh = false;
+        self.reads = 0;
+        self.write()
+    }
+
+    fn take(&mut self) -> Taken {
+        while self.down.len() < self.frame_bytes() && self.reads < READS_A_TURN && self.read() {
+            self.fresh = true;
+            self.reads += 1;
+        }
+        if self.down.len() < self.frame_bytes() {
+            return if self.gone { Taken::Gone } else { Taken::Nothing };
+        }
+        let mut frame = Frame::silence(self.rate);
+        for sample in frame.samples_mut() {
+            let low = self.down.pop_front().unwrap_or(0);
+            let high = self.down.pop_front().unwrap_or(0);
+            *sample = i16::from_le_bytes([low, high]);
+        }
+        Taken::Frame(frame)
+    }
+
+    fn has_room(&self) -> bool {
+        self.up.len() < WAITING_MAX * self.frame_bytes()
+    }
+
+    fn give(&mut self, frame: &Frame) -> usize {
+        if !self.begun {
+            self.begun = true;
+            self.up.extend(std::iter::repeat_n(0, IN_FLIGHT * self.frame_bytes()));
+        }
+        self.up.extend(frame.samples().iter().flat_map(|sample| sample.to_le_bytes()));
+        self.write()
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.port.clear(ClearBuffer::Input) {
+            tracing::debug!(%error, "a port's old sound could not be thrown away at once; it is read and dropped");
+        }
+        for _ in 0..READS_A_TURN {
+            if !self.read() {
+                break;
+            }
+        }
+        self.down.clear();
+        self.up.clear();
+        self.begun = false;
+    }
+}

@@ -1,0 +1,128 @@
+use std::time::Duration;
+
+use crate::terms::Private;
+
+/// One command for the modem, and what it may answer.
+#[derive(Clone, Debug)]
+pub(super) struct Command<T> {
+    /// What whoever gave it knows it by.
+    pub(super) tag: T,
+    /// Without its line end.
+    pub(super) row: String,
+    pub(super) expects: Expects,
+    pub(super) limit: Duration,
+    pub(super) kind: CommandKind,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum CommandKind {
+    Plain,
+    /// Dials or answers: `NO CARRIER` and its like are results of it.
+    OfCalls,
+    /// Waits for a prompt, then has this body.
+    WithBody(Private<String>),
+}
+
+/// Which rows are answers to a command. Everything else is news.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Expects {
+    /// Names of rows, with their sign.
+    pub(super) names: Vec<String>,
+    pub(super) bare: Bare,
+}
+
+/// Rows without a name that are an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Bare {
+    #[default]
+    No,
+    /// An identity: IMEI, IMSI, ICCID.
+    Digits,
+    /// A maker's words.
+    Words,
+}
+
+/// For what the modem knows by itself.
+pub(super) const SHORT: Duration = Duration::from_secs(2);
+/// For what it may have to ask its SIM.
+pub(super) const MEDIUM: Duration = Duration::from_secs(5);
+/// For what the network has to answer: dialling, hanging up.
+pub(super) const OF_CALLS: Duration = Duration::from_secs(15);
+/// For the body of a text (chan_dongle and ModemManager wait as long).
+pub(super) const LONG: Duration = Duration::from_secs(40);
+
+/// Commands whose answer is a maker's words.
+const WORDS: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+GMI", "+GMM", "+GMR", "+CLAC", "I"];
+/// Commands whose answer is an identity, with or without a name before it.
+const IDENTITIES: &[&str] = &["+CGSN", "+GSN", "+CIMI", "+CCID", "+QCCID", "+CICCID", "+ICCID", "^ICCID"];
+
+impl<T> Command<T> {
+    pub(super) fn new(tag: T, row: &str) -> Self {
+        let limit = if row == "AT" || row == "ATE0" { SHORT } else { MEDIUM };
+        Self { tag, row: row.to_owned(), expects: Expects::of(row), limit, kind: CommandKind::Plain }
+    }
+
+    /// Nothing but a result is expected: what looks like an answer is news.
+    pub(super) fn without_answer(mut self) -> Self {
+        self.expects = Expects::default();
+        self
+    }
+
+    pub(super) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    pub(super) fn of_calls(mut self) -> Self {
+        self.kind = CommandKind::OfCalls;
+        self.within(OF_CALLS)
+    }
+
+    pub(super) fn with_body(mut self, body: Private<String>) -> Self {
+        self.kind = CommandKind::WithBody(body);
+        self.within(LONG)
+    }
+}
+
+impl Expects {
+    /// What a command is answered with, by its own name; of a compound command,
+    /// by the names of its parts.
+    pub(super) fn of(row: &str) -> Self {
+        let mut expects = Self::default();
+        let Some(rest) = row.get(2..).filter(|_| row.get(..2).is_some_and(|at| at.eq_ignore_ascii_case("AT"))) else {
+            return expects;
+        };
+        for part in rest.split(';') {
+            let end = part.find(['=', '?', '"', ' ']).unwrap_or(part.len());
+            let name = part[..end].to_ascii_uppercase();
+            // `ATI4` is `ATI`.
+            let plain = name.trim_end_matches(|c: char| c.is_ascii_digit());
+            if WORDS.contains(&name.as_str()) || plain == "I" {
+                expects.bare = Bare::Words;
+            } else if IDENTITIES.contains(&name.as_str()) {
+                expects.bare = Bare::Digits;
+            }
+            if name.len() > 1 && name.starts_with(['+', '^', '$', '*', '#', '&', '%']) {
+                expects.names.push(name);
+            }
+        }
+        expects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_answered_by_its_name() {
+        assert_eq!(Expects::of("AT+CSQ").names, ["+CSQ"]);
+        assert_eq!(Expects::of("AT^CVOICE?").names, ["^CVOICE"]);
+        assert_eq!(Expects::of("AT+QCFG=\"ims\"").names, ["+QCFG"]);
+        assert_eq!(Expects::of("AT+CSQ;+CPIN?;+COPS=3,0").names, ["+CSQ", "+CPIN", "+COPS"]);
+        assert_eq!(Expects::of("ATA"), Expects::default());
+        assert_eq!(Expects::of("ATI4").bare, Bare::Words);
+        assert_eq!(Expects::of("AT+CGSN").bare, Bare::Digits);
+        assert_eq!(Expects::of("é").names, [""; 0]);
+    }
+}

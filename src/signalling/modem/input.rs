@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use crate::terms::{EndCause, PhoneNumber, Private};
+
+/// What happens to a modem's line, and what is wanted of it.
+#[derive(Clone, Debug)]
+pub enum ModemInput<'a> {
+    /// The deadline that [`super::ModemLine::deadline`] named has come.
+    Tick,
+    /// The AT port was opened.
+    PortOpened,
+    /// The AT port is gone: a read of nothing or an I/O error.
+    PortGone,
+    /// From the AT port, cut anywhere.
+    Bytes(&'a [u8]),
+    /// Once a second while the sound is open.
+    SoundMeasured(SoundFacts),
+    /// The way of sound that was asked for cannot be opened.
+    SoundFailed,
+    /// Take the call that was offered.
+    Answer,
+    /// Refuse the call that was offered.
+    Reject(EndCause),
+    HangUp(EndCause),
+    /// 0-9, '*', '#', A-D to the caller.
+    SendDigit(char),
+    SendText {
+        id: u64,
+        to: PhoneNumber,
+        text: Private<String>,
+    },
+    /// An incoming text was stored durably: it may be deleted from the modem now.
+    TextKept {
+        slots: Vec<StorageSlot>,
+    },
+    Ussd {
+        id: u64,
+        code: String,
+    },
+    /// The answer to a menu.
+    UssdAnswer {
+        id: u64,
+        text: String,
+    },
+    UssdCancel {
+        id: u64,
+    },
+    /// A row by hand, from a technician.
+    Command {
+        id: u64,
+        row: String,
+        force: Force,
+    },
+    /// A new day of the calendar in the business's time zone, as days since 1970-01-01.
+    Day(i32),
+    /// A person looked after a quarantined modem: it may be tried again at once.
+    Release,
+}
+
+/// Whether a command that costs money or can lock a SIM is sent all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Force {
+    No,
+    Yes,
+}
+
+/// What one second of a call's sound was like.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SoundFacts {
+    /// The time that was measured, about a second.
+    pub over: Duration,
+    /// Octets that came from the modem.
+    pub down_bytes: u32,
+    /// Octets that the modem took.
+    pub up_bytes: u32,
+    /// The caller's level in dBFS; -100 or less for digital silence.
+    pub down_dbfs: f32,
+    /// Our level in dBFS.
+    pub up_dbfs: f32,
+}
+
+/// Where a part of a text lies in the modem.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StorageSlot {
+    pub index: u16,
+}

@@ -1,0 +1,286 @@
+use crate::terms::EndCause;
+
+use super::call_list::{self, Caller, ListedCall};
+use super::engine::Said;
+use super::profile::{DigitCoding, Profile};
+use super::registration::{self, RegistrationRow};
+use super::row::{FinalResult, Row, fields, number_at};
+
+/// What a modem says without being asked. A hint, where calls are concerned: the
+/// modem's own list of calls is the truth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum News {
+    Rings,
+    Caller(Caller),
+    /// A second call waits while another one is on.
+    Waiting,
+    /// One call, as the list has it.
+    Call(ListedCall),
+    /// Something about calls has changed.
+    CallsChanged,
+    CallBegan,
+    CallOver(EndCause),
+    Digit(char),
+    /// Of circuits or packets; `is_lte` for `+CEREG`.
+    Registered {
+        row: RegistrationRow,
+        is_lte: bool,
+    },
+    Signal(i16),
+    /// A text is stored; its place if that was said.
+    TextStored(Option<u16>),
+    /// A text that is not stored.
+    Text(String),
+    StorageFull,
+    Ussd(UssdNews),
+    SimReady,
+    SimGone,
+    Booted,
+    PoweringDown,
+    UnderVoltage,
+    UplinkStops,
+    UplinkGoesOn,
+    /// Known, and of no use here.
+    Idle,
+    Unknown,
+}
+
+/// `+CUSD: <m>[,<text>[,<scheme>]]` (3GPP TS 27.007 section 7.15).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct UssdNews {
+    pub(super) status: u8,
+    pub(super) text: Option<String>,
+    pub(super) scheme: Option<u8>,
+}
+
+/// Bare rows that modems say by themselves, whoever made them.
+pub(super) const BARE: &[&str] = &[
+    "RING",
+    "VOICE CALL",
+    "MISSED_CALL",
+    "HANGUP",
+    "Call Ready",
+    "SMS Ready",
+    "SMS DONE",
+    "PB DONE",
+    "RDY",
+    "START",
+    "POWERED DOWN",
+    "NORMAL POWER DOWN",
+    "UNDER-VOLTAGE",
+    "OVER-VOLTAGE",
+    "APP RDY",
+];
+
+/// Named rows that say nothing that is needed here.
+const IDLE: &[&str] = &[
+    "+CGREG",
+    "+C5GREG",
+    "+CTZU",
+    "+CTZV",
+    "+CTZE",
+    "+NITZ",
+    "*PSUTTZ",
+    "+PSUTTZ",
+    "+CIEV",
+    "+QUSIM",
+    "+CGEV",
+    "^BOOT",
+    "^MODE",
+    "^SRVST",
+    "^NWTIME",
+    "^DSFLOWRPT",
+    "^SYSSTART",
+    "+COLP",
+    "+CSSI",
+    "+CSSU",
+    "+COPS",
+    "+CPMS",
+    "^ORIG",
+    "^CONF",
+    "^EARST",
+    "^STIN",
+    "+QLTS",
+    "+BEARTYPE",
+    "+WIND",
+    "+CPSI",
+    "+CNSMOD",
+    "+ZPASR",
+    "+ZDONR",
+    "+ZUSIMR",
+    "#QSS",
+    "+CGMI",
+];
+
+/// What a row that nobody asked for says.
+pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
+    if let Some(news) = by_profile(&said.text, profile) {
+        return news;
+    }
+    match &said.row {
+        Row::Final(FinalResult::NoCarrier | FinalResult::NoDialtone) => News::CallOver(EndCause::NormalClearing),
+        Row::Final(FinalResult::Busy) => News::CallOver(EndCause::UserBusy),
+        Row::Final(FinalResult::NoAnswer) => News::CallOver(EndCause::NoAnswer),
+        Row::Final(_) => News::Idle,
+        Row::Bare(text) => bare(text),
+        Row::Named { name, fields } => named(name, fields, said.coded.as_deref(), country_code),
+    }
+}
+
+/// What only this family says.
+fn by_profile(text: &str, profile: &Profile) -> Option<News> {
+    let begins = |list: &[String]| list.iter().any(|beginning| text.starts_with(beginning.as_str()));
+    let calls = &profile.calls;
+    if profile.sounds.iter().any(|sound| sound.pause.as_deref() == Some(text)) {
+        return Some(News::UplinkStops);
+    }
+    if profile.sounds.iter().any(|sound| sound.resume.as_deref() == Some(text)) {
+        return Some(News::UplinkGoesOn);
+    }
+    if let Some(digit) = calls.digits.iter().find_map(|beginning| text.strip_prefix(beginning.as_str())) {
+        return Some(key(digit, calls.digit_coding).map_or(News::Unknown, News::Digit));
+    }
+    if begins(&calls.begins) {
+        return Some(News::CallBegan);
+    }
+    if begins(&calls.ends) {
+        return Some(News::CallOver(cause_of_end(text)));
+    }
+    if begins(&profile.reset.boots) {
+        return Some(News::Booted);
+    }
+    begins(&calls.rings).then_some(News::Rings)
+}
+
+fn cause_of_end(text: &str) -> EndCause {
+    text.strip_prefix("^CEND:").map_or(EndCause::NormalClearing, call_list::cause_of_cend)
+}
+
+fn key(text: &str, coding: DigitCoding) -> Option<char> {
+    let text = text.trim_start_matches(':').trim().trim_matches('"');
+    let key = match coding {
+        DigitCoding::Character => text.chars().next()?,
+        DigitCoding::Ascii => char::from(text.split(',').next()?.trim().parse::<u8>().ok()?),
+    };
+    let key = key.to_ascii_uppercase();
+    matches!(key, '0'..='9' | '*' | '#' | 'A'..='D').then_some(key)
+}
+
+fn bare(text: &str) -> News {
+    match text {
+        "RING" => News::Rings,
+        "RDY" | "START" | "APP RDY" => News::Booted,
+        _ if text.starts_with("VOICE CALL: BEGIN") => News::CallBegan,
+        _ if text.starts_with("VOICE CALL: END") || text.starts_with("HANGUP") => {
+            News::CallOver(EndCause::NormalClearing)
+        }
+        _ if text.starts_with("MISSED_CALL") => News::CallsChanged,
+        _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
+        _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
+        _ if BARE.iter().any(|known| text.starts_with(known)) => News::Idle,
+        _ => News::Unknown,
+    }
+}
+
+fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> News {
+    let list = || fields(text);
+    match name {
+        "+CRING" => News::Rings,
+        "+CLIP" => News::Caller(call_list::of_clip(text, country_code)),
+        "+CCWA" if text.starts_with('"') => News::Waiting,
+        "+CCWA" => News::Idle,
+        // The end of a list that is news has no fields.
+        "+CLCC" | "^SLCC" => call_list::of_list(text, country_code).map_or(News::CallsChanged, News::Call),
+        "^DSCI" => call_list::of_dsci(text, country_code).map_or(News::CallsChanged, News::Call),
+        "+UCALLSTAT" => News::CallsChanged,
+        "+QIND" => quectel(text, country_code),
+        "^CONN" => News::CallBegan,
+        "^CEND" => News::CallOver(call_list::cause_of_cend(text)),
+        "+RXDTMF" | "+DTMF" | "^DDTMF" | "+UUDTMFD" => {
+            key(text, DigitCoding::Character).map_or(News::Unknown, News::Digit)
+        }
+        "+QTONEDET" => key(text, DigitCoding::Ascii).map_or(News::Unknown, News::Digit),
+        "+CREG" | "+CEREG" => {
+            registration::read(text).map_or(News::Unknown, |row| News::Registered { row, is_lte: name == "+CEREG" })
+        }
+        "+CSQ" | "+CSQN" => number_at(&list(), 0).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
+        "^RSSI" => number_at(&list(), 0).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
+        "^HCSQ" => News::Idle,
+        "+CMTI" | "+CDSI" => News::TextStored(number_at(&list(), 1)),
+        "+CMT" | "+CDS" => coded.map_or(News::Unknown, |coded| News::Text(coded.to_owned())),
+        "+CBM" => News::Idle,
+        "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
+        "+CUSD" => ussd(text).map_or(News::Unknown, News::Ussd),
+        "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
+        "+CPIN" | "^SIMST" if text.eq_ignore_ascii_case("NOT INSERTED") || text == "255" => News::SimGone,
+        "+CPIN" | "^SIMST" => News::Idle,
+        "*ATREADY" | "+READY" => News::Booted,
+        _ if IDLE.contains(&name) => News::Idle,
+        _ => News::Unknown,
+    }
+}
+
+fn quectel(text: &str, country_code: &str) -> News {
+    let fields = fields(text);
+    match fields.first().map(|f| f.text.to_ascii_lowercase()).as_deref() {
+        Some("ccinfo") => call_list::of_quectel(text, country_code).map_or(News::CallsChanged, News::Call),
+        Some("csq") => number_at(&fields, 1).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
+        Some("smsfull") => News::StorageFull,
+        _ => News::Idle,
+    }
+}
+
+/// Received power by `<rssi>` of `+CSQ` (3GPP TS 27.007 section 8.5).
+pub(super) fn dbm_of_csq(rssi: i16) -> Option<i16> {
+    (0..=31).contains(&rssi).then(|| 2 * rssi - 113)
+}
+
+/// The text may have commas, open marks and rows of its own: it begins behind the
+/// first comma and ends at its last mark.
+pub(super) fn ussd(text: &str) -> Option<UssdNews> {
+    let (status, rest) = match text.split_once(',') {
+        Some((status, rest)) => (status, Some(rest.trim())),
+        None => (text, None),
+    };
+    let status = status.trim().parse().ok()?;
+    let Some(rest) = rest else { return Some(UssdNews { status, text: None, scheme: None }) };
+    let (words, scheme) = match rest.strip_prefix('"') {
+        Some(inner) => match inner.rfind('"') {
+            Some(end) => (&inner[..end], inner[end + 1..].trim_start_matches(',')),
+            None => (inner, ""),
+        },
+        None => rest.rsplit_once(',').filter(|(_, s)| s.trim().parse::<u8>().is_ok()).unwrap_or((rest, "")),
+    };
+    Some(UssdNews { status, text: Some(words.to_owned()), scheme: scheme.trim().parse().ok() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codes_answer_is_read_with_and_without_marks_and_scheme() {
+        for (text, expected) in [
+            ("0,\"Bal: N1,200.00, bye\",15", (0, Some("Bal: N1,200.00, bye"), Some(15))),
+            ("1,\"1. A\n2. B\"", (1, Some("1. A\n2. B"), None)),
+            ("0,CF2135487D2E,1", (0, Some("CF2135487D2E"), Some(1))),
+            ("0,\"never closed", (0, Some("never closed"), None)),
+            ("2", (2, None, None)),
+            ("0,\"\",0", (0, Some(""), Some(0))),
+        ] {
+            let read = ussd(text).expect("an answer");
+            assert_eq!((read.status, read.text.as_deref(), read.scheme), expected, "{text}");
+        }
+        assert_eq!(ussd("x"), None);
+    }
+
+    #[test]
+    fn a_key_is_read_by_its_character_or_its_number() {
+        assert_eq!(key(": 8", DigitCoding::Character), Some('8'));
+        assert_eq!(key(" 53", DigitCoding::Ascii), Some('5'));
+        assert_eq!(key("35", DigitCoding::Ascii), Some('#'));
+        assert_eq!(key("a", DigitCoding::Character), Some('A'));
+        assert_eq!(key("x", DigitCoding::Character), None);
+        assert_eq!(key("", DigitCoding::Ascii), None);
+    }
+}

@@ -1,0 +1,185 @@
+use thiserror::Error;
+
+use crate::terms::{EndCause, PhoneNumber, Private};
+
+use super::input::StorageSlot;
+use super::state::StateChange;
+
+/// What a modem's line wants of the world.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ModemOutput {
+    /// To the AT port.
+    Write(Private<Vec<u8>>),
+    /// Open the call's sound. It stays open until `CloseSound`.
+    OpenSound(SoundPath),
+    /// Read what lies in the sound's port and throw it away: it is old.
+    FlushSound,
+    /// The modem takes no sound for now.
+    PauseUplink,
+    ResumeUplink,
+    CloseSound,
+    /// A call is there. One at a time: a second one is refused by the machine itself.
+    Offered {
+        from: Option<PhoneNumber>,
+    },
+    /// The caller hears what is played from here on.
+    Connected,
+    /// Comes exactly once for each `Offered`.
+    Ended(EndCause),
+    /// The caller pressed a key, by the modem's own detector.
+    Digit(char),
+    TextArrived {
+        text: IncomingText,
+        /// To be named in `TextKept` once the text is kept.
+        slots: Vec<StorageSlot>,
+    },
+    TextSent {
+        id: u64,
+        result: Result<(), TextFailure>,
+    },
+    TextDelivered {
+        id: u64,
+        delivery: Delivery,
+    },
+    UssdSaid {
+        id: u64,
+        result: Result<UssdReply, UssdFailure>,
+    },
+    CommandAnswered {
+        id: u64,
+        result: Result<Private<String>, CommandFailure>,
+    },
+    /// What the driver must do, or has to expect, to heal the modem.
+    Reset(ResetStep),
+    /// Every transition, with its reason.
+    Changed(StateChange),
+}
+
+/// How the sound of a call travels.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SoundPath {
+    /// Raw 16-bit samples on a second serial port of the modem.
+    Serial,
+    /// The modem is a USB sound card.
+    UsbCard,
+    /// Wires between the modem and a sound card of the box.
+    Analog,
+}
+
+impl SoundPath {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::UsbCard => "usb",
+            Self::Analog => "analog",
+        }
+    }
+}
+
+/// One step of the ladder that heals a modem, the mildest first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum ResetStep {
+    /// Close the AT port and open it again.
+    Reopen,
+    /// The modem was told to restart by AT; its ports may vanish and come back.
+    SoftReset,
+    /// Take the power off its USB port and give it back.
+    PowerCycle,
+}
+
+/// A text that came in, whole or with what there was of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IncomingText {
+    pub from: TextSender,
+    pub text: Private<String>,
+    /// When the network took it, as `2026-11-26T16:40:00+01:00`.
+    pub sent_at: Option<String>,
+    /// Parts that never came, although a day was waited for them.
+    pub missing_parts: u8,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TextSender {
+    Number(PhoneNumber),
+    /// A name in place of a number, as banks and networks use them.
+    Name(Private<String>),
+    Unknown,
+}
+
+/// Why a text was not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum TextFailure {
+    #[error("as many texts as one day may have were sent already")]
+    DailyCeiling,
+    #[error("as many texts wait already as the queue holds")]
+    QueueFull,
+    #[error("the text is empty, or longer than ten parts")]
+    Length,
+    #[error("a text cannot be sent to this number")]
+    Number,
+    #[error("the network refused it for good (CMS error {0})")]
+    Refused(u16),
+    #[error("it could not be sent within its time")]
+    TriedInVain,
+}
+
+/// What became of a text that was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    Delivered,
+    /// The network still tries.
+    Pending,
+    Failed,
+}
+
+/// What the network said to a code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UssdReply {
+    pub text: Private<String>,
+    pub then: UssdThen,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UssdThen {
+    Over,
+    /// It is a menu: answer it or cancel it.
+    AwaitsAnswer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum UssdFailure {
+    #[error("no such dialogue is open")]
+    NotOpen,
+    #[error("as many codes wait already as the queue holds")]
+    QueueFull,
+    #[error("this is no code for a network: digits, '*' and '#', up to 160 characters")]
+    Code,
+    #[error("the network did not answer in 45 seconds")]
+    TimedOut,
+    #[error("the network ended it")]
+    EndedByNetwork,
+    #[error("the network does not know this code")]
+    NotSupported,
+    #[error("the modem refused it")]
+    Refused,
+    #[error("the modem was reset or taken away")]
+    ModemGone,
+    #[error("it was cancelled")]
+    Cancelled,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum CommandFailure {
+    #[error("this is no row for a modem: it begins with AT and has up to 200 printable characters")]
+    NotACommand,
+    #[error("this {0}; say --force if it is meant")]
+    Dangerous(&'static str),
+    #[error("as many rows wait already as the queue holds")]
+    QueueFull,
+    #[error("a call is on")]
+    CallRunning,
+    #[error("the modem did not answer")]
+    TimedOut,
+    #[error("the modem is not there")]
+    ModemGone,
+}

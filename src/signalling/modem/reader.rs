@@ -1,0 +1,285 @@
+use std::collections::VecDeque;
+
+/// The longest row of any modem is a coded text of 176 octets, written in 352
+/// digits; a list of networks comes to 900. What is longer is no row.
+pub(super) const ROW_BYTES_MAX: usize = 2048;
+
+/// Rows that one quoted text may span: a menu on a telephone's screen has ten.
+const QUOTED_ROWS_MAX: usize = 16;
+
+/// Octets that wait to be read. A driver reads a few hundred at a time and the
+/// line takes them all at once; more than this is a modem that floods.
+const WAITING_BYTES_MAX: usize = 64 << 10;
+
+/// What comes out of a modem's octets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Read {
+    /// A row without its line ends, and without blanks around it; never empty.
+    Row(String),
+    /// The modem waits for the body of a text.
+    Prompt,
+}
+
+/// Cuts octets into rows, wherever they were cut before.
+///
+/// A row ends at CR or LF, and empty rows are nothing: this accepts `\r\n`,
+/// `\r\r\n`, a bare `\r` and an echo alike. A `+CUSD:` row whose quotation marks
+/// are open goes on in the next row. `> ` is a prompt only while one is waited for.
+#[derive(Debug, Default)]
+pub(super) struct RowReader {
+    waiting: VecDeque<u8>,
+    row: Vec<u8>,
+    /// The rest of a row that is too long is thrown away.
+    skipping: bool,
+    prompt: PromptWait,
+    /// Rows of a quoted text that is still open.
+    quoted: Vec<String>,
+    /// Rows to be given out before anything more is read.
+    ready: VecDeque<Read>,
+    pub(super) long_rows: u64,
+    pub(super) garbage_bytes: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum PromptWait {
+    #[default]
+    No,
+    Wanted,
+    /// It has come, and the blank behind it may still come.
+    BlankMayFollow,
+}
+
+impl RowReader {
+    /// Octets as they came. What does not fit is dropped and counted.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let room = WAITING_BYTES_MAX.saturating_sub(self.waiting.len());
+        let taken = bytes.len().min(room);
+        self.waiting.extend(&bytes[..taken]);
+        self.garbage_bytes += (bytes.len() - taken) as u64;
+    }
+
+    /// From now on `> ` at the beginning of a row is a prompt.
+    pub(super) fn want_prompt(&mut self) {
+        self.prompt = PromptWait::Wanted;
+    }
+
+    pub(super) fn no_prompt(&mut self) {
+        self.prompt = PromptWait::No;
+    }
+
+    /// Whether a quoted text is open, so that its end must be waited for.
+    pub(super) fn is_within_quotes(&self) -> bool {
+        !self.quoted.is_empty()
+    }
+
+    /// Whether octets of a row have come whose end has not.
+    pub(super) fn is_within_row(&self) -> bool {
+        !self.row.is_empty()
+    }
+
+    /// The end of a quoted text does not come: what was taken for its rows are
+    /// rows of their own.
+    pub(super) fn give_up_quotes(&mut self) {
+        self.ready.extend(std::mem::take(&mut self.quoted).into_iter().map(Read::Row));
+    }
+
+    /// Forgets what is half read: the port was opened anew.
+    pub(super) fn clear(&mut self) {
+        let counted = (self.long_rows, self.garbage_bytes);
+        *self = Self { long_rows: counted.0, garbage_bytes: counted.1, ..Self::default() };
+    }
+
+    /// The next row or prompt, if one has come.
+    pub(super) fn next(&mut self) -> Option<Read> {
+        loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(ready);
+            }
+            let byte = self.waiting.pop_front()?;
+            if let Some(read) = self.byte(byte) {
+                return Some(read);
+            }
+        }
+    }
+
+    fn byte(&mut self, byte: u8) -> Option<Read> {
+        if self.prompt == PromptWait::BlankMayFollow {
+            self.prompt = PromptWait::No;
+            if byte == b' ' {
+                return None;
+            }
+        }
+        match byte {
+            b'\r' | b'\n' => return self.end_of_row(),
+            b'>' if self.prompt == PromptWait::Wanted && self.row.iter().all(u8::is_ascii_whitespace) => {
+                self.row.clear();
+                self.prompt = PromptWait::BlankMayFollow;
+                return Some(Read::Prompt);
+            }
+            // ESC comes back as an echo; other control characters are noise of the wire.
+            0x1B => {}
+            0..=8 | 11..=31 | 127 => self.garbage_bytes += 1,
+            _ if self.skipping => {}
+            _ if self.row.len() >= ROW_BYTES_MAX => {
+                self.skipping = true;
+                self.long_rows += 1;
+                self.row.clear();
+            }
+            _ => self.row.push(byte),
+        }
+        None
+    }
+
+    fn end_of_row(&mut self) -> Option<Read> {
+        if std::mem::take(&mut self.skipping) {
+            self.row.clear();
+            return None;
+        }
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.row)).trim().to_owned();
+        if text.is_empty() {
+            return None;
+        }
+        if self.quoted.is_empty() {
+            if opens_quotes(&text) {
+                self.quoted.push(text);
+                return None;
+            }
+            return Some(Read::Row(text));
+        }
+        self.within_quotes(text)
+    }
+
+    fn within_quotes(&mut self, text: String) -> Option<Read> {
+        let closes = marks(&text) % 2 == 1;
+        self.quoted.push(text);
+        if closes {
+            return Some(Read::Row(std::mem::take(&mut self.quoted).join("\n")));
+        }
+        let octets: usize = self.quoted.iter().map(String::len).sum();
+        if self.quoted.len() > QUOTED_ROWS_MAX || octets > ROW_BYTES_MAX {
+            self.give_up_quotes();
+        }
+        None
+    }
+}
+
+/// Only a code's answer is a text with rows of its own.
+fn opens_quotes(text: &str) -> bool {
+    text.starts_with("+CUSD:") && marks(text) % 2 == 1
+}
+
+fn marks(text: &str) -> usize {
+    text.bytes().filter(|b| *b == b'"').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(reader: &mut RowReader) -> Vec<Read> {
+        std::iter::from_fn(|| reader.next()).collect()
+    }
+
+    fn rows(bytes: &[u8]) -> Vec<String> {
+        let mut reader = RowReader::default();
+        reader.push(bytes);
+        all(&mut reader)
+            .into_iter()
+            .map(|read| match read {
+                Read::Row(row) => row,
+                Read::Prompt => panic!("no prompt was waited for"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn any_run_of_line_ends_is_one_and_empty_rows_are_nothing() {
+        assert_eq!(rows(b"\r\n+CSQ: 24,99\r\r\n\r\nOK\r\r\n"), ["+CSQ: 24,99", "OK"]);
+        assert_eq!(rows(b"AT\r\r\nOK\r\n"), ["AT", "OK"]);
+        assert_eq!(rows(b"\n\r  \r\n\r\rOK\r"), ["OK"]);
+        assert_eq!(rows(b"no end of it"), [""; 0]);
+    }
+
+    #[test]
+    fn a_codes_answer_goes_on_until_its_quotation_marks_close() {
+        assert_eq!(
+            rows(b"\r\n+CUSD: 1,\"1. Airtime\r\n2. Data\n3. OK\",15\r\nOK\r\n"),
+            ["+CUSD: 1,\"1. Airtime\n2. Data\n3. OK\",15", "OK"]
+        );
+        // Of other rows an open mark is a slip of the modem and not a text.
+        assert_eq!(rows(b"+CREG: 2,1,\"5E25\r\nOK\r\n"), ["+CREG: 2,1,\"5E25", "OK"]);
+    }
+
+    #[test]
+    fn rows_behind_a_mark_that_never_closes_are_not_lost() {
+        let mut reader = RowReader::default();
+        reader.push(b"+CUSD: 0,\"never closed\r\nRING\r\n");
+        assert_eq!(reader.next(), None);
+        assert!(reader.is_within_quotes());
+        reader.give_up_quotes();
+        assert_eq!(all(&mut reader), [Read::Row("+CUSD: 0,\"never closed".to_owned()), Read::Row("RING".to_owned())]);
+    }
+
+    #[test]
+    fn a_prompt_is_one_only_while_it_is_waited_for() {
+        assert_eq!(rows(b"> \r\n"), [">"]);
+        for cut in 0..=4 {
+            let mut reader = RowReader::default();
+            reader.want_prompt();
+            let bytes = b"\r\n> ";
+            reader.push(&bytes[..cut]);
+            let mut found = all(&mut reader);
+            reader.push(&bytes[cut..]);
+            found.extend(all(&mut reader));
+            reader.push(b"\r\nOK\r\n");
+            found.extend(all(&mut reader));
+            assert_eq!(found, [Read::Prompt, Read::Row("OK".to_owned())], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_an_end_is_bounded_and_counted() {
+        let mut reader = RowReader::default();
+        reader.push(&[b'x'; 3 * ROW_BYTES_MAX]);
+        reader.push(b"\r\nOK\r\n");
+        assert_eq!(all(&mut reader), [Read::Row("OK".to_owned())]);
+        assert_eq!(reader.long_rows, 1);
+        reader.push(&vec![b'y'; WAITING_BYTES_MAX + 10]);
+        assert_eq!(reader.garbage_bytes, 10);
+    }
+
+    #[test]
+    fn what_is_no_text_is_counted_and_not_read() {
+        let mut reader = RowReader::default();
+        reader.push(b"\0\x01OK\x7f\r\n");
+        assert_eq!(all(&mut reader), [Read::Row("OK".to_owned())]);
+        assert_eq!(reader.garbage_bytes, 3);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_the_same_however_their_octets_are_cut(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            cuts in prop::collection::vec(0usize..300, 0..20),
+        ) {
+            let mut whole = RowReader::default();
+            whole.push(&bytes);
+            let expected = all(&mut whole);
+            let mut cut = RowReader::default();
+            let mut found = Vec::new();
+            let mut from = 0;
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(bytes.len())).collect();
+            cuts.push(bytes.len());
+            cuts.sort_unstable();
+            for to in cuts {
+                cut.push(&bytes[from..to]);
+                found.extend(all(&mut cut));
+                from = to;
+            }
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(cut.garbage_bytes, whole.garbage_bytes);
+        }
+    }
+}
