@@ -235,10 +235,10 @@ impl Inner {
     }
 
     pub(super) fn press(&self, digit: char) {
-        if let Some(row) = lock(&self.state).digit_row(digit) {
+        let row = lock(&self.state).digit_row(digit);
+        if let Some(row) = row {
             self.say_row(&row);
         }
-        // Whoever calls holds no lock.
     }
 
     /// Ends what belongs to a call that is over.
