@@ -2,11 +2,13 @@
 //! all of it before a port is opened. Secrets are never in it.
 
 mod cloud;
+mod gsm;
 
 pub use cloud::{
     AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
     UplinkSound, WyomingSection,
 };
+pub use gsm::GsmLineConfig;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,7 @@ pub struct Config {
     pub privacy: PrivacyConfig,
     pub outside: OutsideConfig,
     pub sip_lines: Vec<SipLineConfig>,
+    pub gsm_lines: Vec<GsmLineConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -122,6 +125,8 @@ struct Text {
     budget: BudgetSection,
     #[serde(default)]
     sip_line: Vec<SipLineText>,
+    #[serde(default)]
+    gsm_line: Vec<gsm::GsmLineText>,
 }
 
 #[derive(Deserialize)]
@@ -210,7 +215,7 @@ impl Config {
 
     fn parse(text: &str, path: &str, base: &Path) -> Result<Self, ConfigError> {
         let parsed: Text = toml::from_str(text).map_err(|e| syntax(text, path, &e))?;
-        let Text { the_box, speech, recording, mut privacy, sip_line, mut budget, .. } = parsed;
+        let Text { the_box, speech, recording, mut privacy, sip_line, gsm_line, mut budget, .. } = parsed;
         for path in [&mut privacy.policy, &mut privacy.extra_roots, &mut budget.prices].into_iter().flatten() {
             *path = base.join(&path);
         }
@@ -236,13 +241,23 @@ impl Config {
             }
             lines.push(line);
         }
+        let mut gsm_lines: Vec<GsmLineConfig> = Vec::with_capacity(gsm_line.len());
+        for line in gsm_line {
+            let line = line.checked().map_err(|(key, what)| value(key, what))?;
+            let mut names = lines.iter().map(|other| &other.id).chain(gsm_lines.iter().map(|other| &other.id));
+            if names.any(|other| *other == line.id) {
+                return Err(value("gsm_line.id", format!("two lines are named {}; each needs its own name", line.id)));
+            }
+            gsm_lines.push(line);
+        }
         if outside.names_an_engine() && privacy.policy.is_none() {
             let what = "an engine outside the box is named, and no policy that lets anything go there; name one, \
                         such as a copy of firmware-config/residency/nigeria-ndpa-2023.toml";
             return Err(value("privacy.policy", what.into()));
         }
-        if lines.is_empty() {
-            return Err(value("sip_line", "there is no telephone line; add a [[sip_line]] with an id".into()));
+        if lines.is_empty() && gsm_lines.is_empty() {
+            let what = "there is no telephone line; add a [[sip_line]] or a [[gsm_line]] with an id";
+            return Err(value("sip_line", what.into()));
         }
         Ok(Self {
             name: the_box.name,
@@ -260,6 +275,7 @@ impl Config {
             privacy,
             outside,
             sip_lines: lines,
+            gsm_lines,
         })
     }
 }
