@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// It bounds a failure alone.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const CALLER: &str = "+2348031234567";
 const OTHER_CALLER: &str = "+2348057654321";
@@ -596,4 +596,72 @@ async fn a_line_that_stops_hangs_up_and_lets_its_modem_go() {
     // Another line may have it.
     let mut next = world.serve(world.config("next", Family::Quectel));
     next.until_state(ModemState::Ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_whose_clock_is_off_by_three_hundred_millionths_pulls_the_voice_by_its_own() {
+    for ppm in [-300, 300] {
+        let mut world = World::new();
+        let (modem, mut line) = world.ready("front-desk", ModemOptions { ppm, ..one_of(Family::Quectel) }).await;
+        modem.ring(CALLER);
+        let mut talk = Talk::answered(&mut world, &mut line).await;
+        let before = modem.sound();
+        let answer = speech("answer-whole.wav");
+        modem.forget_heard();
+        talk.say(&answer).await;
+        talk.say(&answer).await;
+        let after = modem.sound();
+        let (down, up) = (after.frames_down - before.frames_down, (after.bytes_up - before.bytes_up) / 320);
+        // One goes up for one that comes down; what is under way differs.
+        assert!(down.abs_diff(up) <= 24, "{ppm}: {down} down, {up} up");
+        assert_eq!(after.bytes_refused, 0, "{ppm}");
+        modem.hang_up();
+        talk.ended().await;
+        line.stop.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_that_stops_is_noticed_while_the_call_is_on() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    let already = talk.heard().len();
+    talk.until_heard(already + 50 * FRAME).await;
+    modem.fault(Fault::Stutter { one_of: 1_000_000 });
+    line.event("the trouble", |event| matches!(event, GsmEvent::SoundTrouble(_)).then_some(())).await;
+    modem.fault(Fault::Stutter { one_of: 1 });
+    let already = talk.heard().len();
+    talk.until_heard(already + 50 * FRAME).await;
+    modem.hang_up();
+    talk.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sim7600_that_goes_deaf_after_a_call_is_restarted_between_calls_and_hears_again() {
+    let mut world = World::new();
+    let options = ModemOptions { second_call_deaf: true, ..one_of(Family::Sim7600) };
+    let (modem, mut line) = world.ready("front-desk", options).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    modem.hang_up();
+    talk.ended().await;
+    line.until_state(ModemState::Ready).await;
+    // The second call has no sound: the sign.
+    modem.ring(CALLER);
+    let offer = line.offer().await;
+    let mut talk = Talk::of(offer.leg, &mut world.tasks);
+    talk.command(LegCommand::Answer).await;
+    modem.until("an attempt at sound", |m| (m.count_written("AT+CPCMREG=1") >= 2).then_some(())).await;
+    modem.hang_up();
+    talk.ended().await;
+    modem.until("a restart", |m| (m.resets() > 0).then_some(())).await;
+    line.until_state(ModemState::Ready).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    let already = talk.heard().len();
+    talk.until_heard(already + 25 * FRAME).await;
+    modem.hang_up();
+    talk.ended().await;
 }
