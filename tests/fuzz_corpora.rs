@@ -90,3 +90,8 @@ fn no_stream_of_wyoming_events_is_read_differently_in_pieces() {
 fn no_talk_is_redacted_otherwise_in_chunks_than_as_a_whole() {
     replay("redaction", entries::redaction);
 }
+
+#[test]
+fn no_row_of_a_modem_leaves_a_call_without_its_end_or_depends_on_its_cut() {
+    replay("at_rows", entries::at_rows);
+}

@@ -2,6 +2,7 @@
 //! and health. Octets, measurements, wishes and times come in, and what is
 //! wanted of the world goes out. Nothing here opens a port, waits or reads a clock.
 
+pub mod airtime;
 mod call_list;
 mod cme;
 mod command;
@@ -19,9 +20,11 @@ mod redaction;
 mod registration;
 mod row;
 mod settings;
+pub mod sms;
 mod sound_watch;
 mod state;
 mod support;
+pub mod ussd;
 
 pub use health::{Counters, ModemHealth, Registration, Technology, Volte};
 pub use input::{Force, ModemInput, SoundFacts, StorageSlot};

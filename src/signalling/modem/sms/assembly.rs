@@ -1,0 +1,243 @@
+//! Texts in parts, put together again: parts come in any order, twice, hours
+//! apart or never. Bounded in number and age; what stays incomplete comes out
+//! after a time, marked.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use super::address::Address;
+use super::content::{Body, Content};
+use super::header::{PartOf, Ports};
+use super::pdu::{Completeness, Deliver};
+use super::time::CentreTime;
+use crate::terms::Moment;
+
+/// Incomplete texts that are kept at a time. A SIM stores thirty messages and a
+/// modem a few hundred; the oldest comes out when there are more.
+pub const TEXTS_MAX: usize = 64;
+
+/// How long the parts of a text are waited for: a telephone that was off for a
+/// night gets its parts within the day.
+pub const TEXT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Texts that came lately, by which one that comes again is known.
+const RECENT_MAX: usize = 256;
+
+/// Parts of one text have times of the centre that are close together; a sender
+/// uses a reference again after 256 texts.
+const SAME_TEXT_S: i64 = 3600;
+
+/// Whether a text is all there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Wholeness {
+    Whole,
+    /// Parts did not come; their places are marked in the text.
+    PartsMissing {
+        missing: u8,
+        total: u8,
+    },
+    /// A part was shorter than its PDU said.
+    CutShort,
+}
+
+/// A text as somebody wrote it, with the places where the modem keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IncomingText<S> {
+    pub from: Address,
+    /// When the service centre had its first part that came.
+    pub sent: Option<CentreTime>,
+    pub body: Body,
+    pub wholeness: Wholeness,
+    /// 0 asks to be shown at once.
+    pub class: Option<u8>,
+    /// For a program, as settings and multimedia messages are, and not for a person.
+    pub ports: Option<Ports>,
+    /// To be deleted from the modem once the text is kept, and not before.
+    pub slots: Vec<S>,
+}
+
+/// What came of a part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Taken<S> {
+    /// Texts that are complete now, or had to make room.
+    pub texts: Vec<IncomingText<S>>,
+    /// A place whose part is kept in another place too: it may be deleted at once.
+    pub spare: Option<S>,
+}
+
+/// The incomplete texts of one line. `S` is where the modem keeps a part.
+#[derive(Debug)]
+pub struct Assembly<S> {
+    texts: VecDeque<Incomplete<S>>,
+    recent: VecDeque<Recent<S>>,
+    age_max: Duration,
+}
+
+#[derive(Debug)]
+struct Incomplete<S> {
+    from: Address,
+    part: PartOf,
+    since: Moment,
+    parts: BTreeMap<u8, (Deliver, S)>,
+}
+
+#[derive(Debug)]
+struct Recent<S> {
+    digest: u64,
+    at: Moment,
+    slots: Vec<S>,
+}
+
+impl<S: Clone + PartialEq> Default for Assembly<S> {
+    fn default() -> Self {
+        Self::new(TEXT_AGE_MAX)
+    }
+}
+
+impl<S: Clone + PartialEq> Assembly<S> {
+    pub const fn new(age_max: Duration) -> Self {
+        Self { texts: VecDeque::new(), recent: VecDeque::new(), age_max }
+    }
+
+    /// A part that the modem showed, and where it keeps it. The same part from the
+    /// same place, as a sweep of the storage shows it again, changes nothing.
+    pub fn take(&mut self, deliver: Deliver, slot: S, now: Moment) -> Taken<S> {
+        let nothing = |spare| Taken { texts: Vec::new(), spare };
+        let digest = digest(&deliver);
+        self.recent.retain(|recent| now.since(recent.at) < TEXT_AGE_MAX);
+        if let Some(known) = self.recent.iter().find(|recent| recent.digest == digest) {
+            return nothing((!known.slots.contains(&slot)).then_some(slot));
+        }
+        let Some(part) = deliver.header.part.filter(|part| part.total > 1) else {
+            self.remember(digest, now, vec![slot.clone()]);
+            return Taken { texts: vec![single(deliver, slot)], spare: None };
+        };
+        let held = self.texts.iter().filter(|text| text.is_of(&deliver, part));
+        let held = held.filter_map(|text| text.parts.get(&part.number)).find(|(held, _)| *held == deliver);
+        if let Some((_, place)) = held {
+            return nothing((*place != slot).then_some(slot));
+        }
+        let wanting = |text: &Incomplete<S>| text.is_of(&deliver, part) && !text.parts.contains_key(&part.number);
+        let at = self.texts.iter().position(wanting);
+        let mut texts = Vec::new();
+        let at = at.unwrap_or_else(|| {
+            if self.texts.len() >= TEXTS_MAX {
+                texts.extend(self.release_oldest(now));
+            }
+            let from = deliver.from.clone();
+            self.texts.push_back(Incomplete { from, part, since: now, parts: BTreeMap::new() });
+            self.texts.len() - 1
+        });
+        let text = &mut self.texts[at];
+        text.parts.insert(part.number, (deliver, slot));
+        if text.parts.len() == usize::from(part.total)
+            && let Some(whole) = self.texts.remove(at)
+        {
+            texts.extend(self.finished(whole, now));
+        }
+        Taken { texts, spare: None }
+    }
+
+    /// Texts whose parts were waited for long enough.
+    pub fn expire(&mut self, now: Moment) -> Vec<IncomingText<S>> {
+        let mut expired = Vec::new();
+        while self.texts.front().is_some_and(|text| now.since(text.since) >= self.age_max) {
+            expired.extend(self.release_oldest(now));
+        }
+        expired
+    }
+
+    /// When [`Self::expire`] is due.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.texts.front().map(|text| text.since + self.age_max)
+    }
+
+    /// The oldest incomplete text as it is: for a modem whose storage is full.
+    pub fn release_oldest(&mut self, now: Moment) -> Option<IncomingText<S>> {
+        let text = self.texts.pop_front()?;
+        self.finished(text, now)
+    }
+
+    /// The places of a text that is kept now. What is stored there from now on is
+    /// another part, or the same one sent once more.
+    pub fn kept(&mut self, slots: &[S]) {
+        for recent in &mut self.recent {
+            recent.slots.retain(|slot| !slots.contains(slot));
+        }
+    }
+
+    /// How many texts are incomplete.
+    pub fn waiting(&self) -> usize {
+        self.texts.len()
+    }
+
+    fn finished(&mut self, text: Incomplete<S>, now: Moment) -> Option<IncomingText<S>> {
+        for (deliver, slot) in text.parts.values() {
+            self.remember(digest(deliver), now, vec![slot.clone()]);
+        }
+        text.joined()
+    }
+
+    fn remember(&mut self, digest: u64, at: Moment, slots: Vec<S>) {
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Recent { digest, at, slots });
+    }
+}
+
+impl<S: Clone> Incomplete<S> {
+    fn is_of(&self, deliver: &Deliver, part: PartOf) -> bool {
+        let same = |other: PartOf| (other.reference, other.width, other.total);
+        let near = self.parts.values().next().is_none_or(|(held, _)| is_near(held.sent, deliver.sent));
+        self.from == deliver.from && same(self.part) == same(part) && near
+    }
+
+    fn joined(self) -> Option<IncomingText<S>> {
+        let total = self.part.total;
+        let contents = (1..=total).map(|number| self.parts.get(&number).map(|(deliver, _)| &deliver.content));
+        let body = Content::joined(contents);
+        let missing = total.saturating_sub(u8::try_from(self.parts.len()).unwrap_or(total));
+        let is_cut = self.parts.values().any(|(deliver, _)| deliver.completeness == Completeness::CutShort);
+        let wholeness = match (missing, is_cut) {
+            (0, false) => Wholeness::Whole,
+            (0, true) => Wholeness::CutShort,
+            (missing, _) => Wholeness::PartsMissing { missing, total },
+        };
+        let slots = self.parts.values().map(|(_, slot)| slot.clone()).collect();
+        let (first, _) = self.parts.into_values().next()?;
+        let (sent, class, ports) = (first.sent, first.coding.class, first.header.ports);
+        Some(IncomingText { from: self.from, sent, body, wholeness, class, ports, slots })
+    }
+}
+
+fn single<S>(deliver: Deliver, slot: S) -> IncomingText<S> {
+    let wholeness = match deliver.completeness {
+        Completeness::Whole => Wholeness::Whole,
+        Completeness::CutShort => Wholeness::CutShort,
+    };
+    IncomingText {
+        body: deliver.content.body(),
+        from: deliver.from,
+        sent: deliver.sent,
+        wholeness,
+        class: deliver.coding.class,
+        ports: deliver.header.ports,
+        slots: vec![slot],
+    }
+}
+
+fn is_near(one: Option<CentreTime>, other: Option<CentreTime>) -> bool {
+    let (Some(one), Some(other)) = (one.and_then(CentreTime::instant), other.and_then(CentreTime::instant)) else {
+        return true;
+    };
+    (one.as_second() - other.as_second()).abs() <= SAME_TEXT_S
+}
+
+/// Two parts with the same digest are the same part: sender, time and content.
+fn digest(deliver: &Deliver) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&deliver.from, deliver.sent, deliver.header, &deliver.content).hash(&mut hasher);
+    hasher.finish()
+}

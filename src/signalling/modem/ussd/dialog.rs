@@ -1,0 +1,191 @@
+//! One dialogue with the network: a code, its answer, and the steps of a menu.
+//! The machine writes the rows that come out and hands in what the modem says.
+
+use std::time::Duration;
+
+use super::reading::read_text;
+use super::request::{CANCEL_ROW, CannotAsk, request};
+use super::row::{UssdRow, UssdStatus};
+use super::ways::UssdWays;
+use crate::terms::{Moment, Private};
+
+/// Networks take up to half a minute; ten seconds were found to be too short.
+pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(45);
+
+/// How long a menu waits for its reader; networks close theirs about then.
+pub const MENU_WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// A menu that goes on and on is a loop.
+pub const STEPS_MAX: u8 = 16;
+
+/// What the machine is to do, in this order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum UssdStep {
+    /// A row for the modem, without its end. It may hold somebody's card number.
+    Write(Private<String>),
+    /// What the network says. `Menu`: it waits for an answer.
+    Say(Private<String>),
+    Menu(Private<String>),
+    /// The dialogue is over.
+    End(DialogEnd),
+}
+
+/// How a dialogue ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DialogEnd {
+    /// The network said all it had to say.
+    Done,
+    EndedByNetwork,
+    OtherClient,
+    NotSupported,
+    /// Neither an answer nor a refusal came.
+    NoAnswer,
+    /// Nobody answered the menu.
+    MenuUnanswered,
+    Cancelled,
+    /// The modem refused every way to ask.
+    Refused,
+    TooManySteps,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum State {
+    Idle,
+    Asked {
+        since: Moment,
+        text: Private<String>,
+        /// Only the first request is tried in other ways: an answer to a menu is
+        /// never sent twice.
+        is_first: bool,
+    },
+    Menu {
+        since: Moment,
+    },
+}
+
+/// The dialogues of one line, one at a time.
+#[derive(Clone, Debug)]
+pub struct UssdDialog {
+    ways: UssdWays,
+    state: State,
+    steps: u8,
+}
+
+impl UssdDialog {
+    pub const fn new(ways: UssdWays) -> Self {
+        Self { ways, state: State::Idle, steps: 0 }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
+    /// What worked, to be remembered for this modem.
+    pub const fn ways(&self) -> &UssdWays {
+        &self.ways
+    }
+
+    /// Begins with a code. None while another dialogue goes on.
+    pub fn begin(&mut self, code: &Private<String>, now: Moment) -> Result<Option<UssdStep>, CannotAsk> {
+        if !self.is_idle() {
+            return Ok(None);
+        }
+        self.steps = 0;
+        self.ask(code, now, true).map(Some)
+    }
+
+    /// The answer to a menu. None when none waits for one.
+    pub fn answer(&mut self, text: &Private<String>, now: Moment) -> Result<Option<UssdStep>, CannotAsk> {
+        if !matches!(self.state, State::Menu { .. }) {
+            return Ok(None);
+        }
+        self.ask(text, now, false).map(Some)
+    }
+
+    fn ask(&mut self, text: &Private<String>, now: Moment, is_first: bool) -> Result<UssdStep, CannotAsk> {
+        let way = self.ways.now();
+        let row = request(text.expose(), way.form, way.scheme)?;
+        self.state = State::Asked { since: now, text: text.clone(), is_first };
+        Ok(UssdStep::Write(row))
+    }
+
+    /// The modem answered the command with an error. The next way is tried, if
+    /// there is one that can write the code.
+    pub fn refused(&mut self, now: Moment) -> Vec<UssdStep> {
+        let State::Asked { text, is_first: true, .. } = self.state.clone() else {
+            return if self.is_idle() { Vec::new() } else { self.end(DialogEnd::Refused) };
+        };
+        while self.ways.failed() {
+            if let Ok(step) = self.ask(&text, now, true) {
+                return vec![step];
+            }
+        }
+        self.end(DialogEnd::Refused)
+    }
+
+    /// A row of the network, asked for or not: what it says of its own accord is
+    /// shown and ended.
+    pub fn said(&mut self, row: &UssdRow, now: Moment) -> Vec<UssdStep> {
+        let reading = read_text(row, self.ways.known().map(|way| way.form));
+        let was_asked = matches!(self.state, State::Asked { .. });
+        if was_asked && reading.is_some() {
+            self.ways.succeeded();
+        }
+        let text = reading.map(|reading| reading.text);
+        if row.status == UssdStatus::WantsAnswer {
+            self.steps += 1;
+            if self.steps > STEPS_MAX {
+                return self.end(DialogEnd::TooManySteps);
+            }
+            self.state = State::Menu { since: now };
+            return vec![UssdStep::Menu(text.unwrap_or_default())];
+        }
+        let end = match row.status {
+            UssdStatus::Done | UssdStatus::WantsAnswer => DialogEnd::Done,
+            UssdStatus::EndedByNetwork => DialogEnd::EndedByNetwork,
+            UssdStatus::OtherClient => DialogEnd::OtherClient,
+            UssdStatus::NotSupported => DialogEnd::NotSupported,
+            UssdStatus::TimedOut => DialogEnd::NoAnswer,
+        };
+        // Some modems show an empty row first and the answer after it.
+        if was_asked && text.is_none() && end == DialogEnd::Done {
+            return Vec::new();
+        }
+        let idle = self.is_idle();
+        let mut steps: Vec<UssdStep> = text.map(UssdStep::Say).into_iter().collect();
+        if !idle {
+            steps.extend(self.end(end));
+        }
+        steps
+    }
+
+    pub fn cancel(&mut self) -> Vec<UssdStep> {
+        if self.is_idle() { Vec::new() } else { self.end(DialogEnd::Cancelled) }
+    }
+
+    /// When [`Self::tick`] is due.
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.state {
+            State::Idle => None,
+            State::Asked { since, .. } => Some(since + ANSWER_WAIT_MAX),
+            State::Menu { since } => Some(since + MENU_WAIT_MAX),
+        }
+    }
+
+    pub fn tick(&mut self, now: Moment) -> Vec<UssdStep> {
+        if self.deadline().is_none_or(|due| now < due) {
+            return Vec::new();
+        }
+        let end = match self.state {
+            State::Menu { .. } => DialogEnd::MenuUnanswered,
+            State::Idle | State::Asked { .. } => DialogEnd::NoAnswer,
+        };
+        self.end(end)
+    }
+
+    /// A dialogue that is left open keeps the next one, and calls, from the network.
+    fn end(&mut self, end: DialogEnd) -> Vec<UssdStep> {
+        self.state = State::Idle;
+        vec![UssdStep::Write(Private::new(CANCEL_ROW.to_owned())), UssdStep::End(end)]
+    }
+}

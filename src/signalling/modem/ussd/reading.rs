@@ -1,0 +1,189 @@
+//! The text of an answer, out of whatever writing the modem gave it in. Schemes
+//! lie: the writing that fits what is there wins over the one that is named.
+
+use super::super::sms::{Alphabet, Characters, Coding, hex, septets};
+use super::request::UssdForm;
+use super::row::UssdRow;
+use crate::terms::Private;
+
+/// Share of characters, in hundredths, that must be those of a language before
+/// figures are taken for coded text.
+const SENSE_MIN: usize = 85;
+
+/// What was read, and in which writing it stood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UssdReading {
+    pub text: Private<String>,
+    pub form: UssdForm,
+}
+
+/// The text of a row. `usual` is the writing in which the modem answered before,
+/// if it is known: it decides where two fit.
+pub fn read_text(row: &UssdRow, usual: Option<UssdForm>) -> Option<UssdReading> {
+    let raw = row.text.as_ref()?.expose().trim_matches(['\r', '\n', '\0']);
+    let (characters, prefix) = row.scheme.map_or((Characters::Gsm7, 0), Coding::of_ussd);
+    let reading = |text: String, form| Some(UssdReading { text: Private::new(text), form });
+    // Some modems break coded figures over rows too.
+    let joined: String = raw.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    if !hex::is_octets(joined.as_bytes()) {
+        return reading(plain(raw), UssdForm::Plain);
+    }
+    let octets = hex::octets(&joined);
+    let utf16 = utf16(&octets, if characters == Characters::Ucs2 { prefix } else { 0 });
+    let packed = packed(&octets, if characters == Characters::Gsm7 { prefix } else { 0 });
+    let fits = |text: &Option<String>| text.as_deref().is_some_and(is_sense);
+    // Digits alone, "1000" for instance, are rather an answer than two coded letters.
+    let is_number = joined.len() <= 8 && joined.bytes().all(|b| b.is_ascii_digit());
+    let named = characters == Characters::Ucs2 && utf16.is_some();
+    if named || usual == Some(UssdForm::Ucs2Hex) && fits(&utf16) {
+        return reading(utf16?, UssdForm::Ucs2Hex);
+    }
+    if characters == Characters::Octets
+        && let Some(text) = eight_bit(&octets)
+    {
+        return reading(text, UssdForm::Plain);
+    }
+    if usual == Some(UssdForm::Packed7Hex) && fits(&packed) {
+        return reading(packed?, UssdForm::Packed7Hex);
+    }
+    if is_number || usual == Some(UssdForm::Plain) && !fits(&utf16) && !fits(&packed) {
+        return reading(raw.to_owned(), UssdForm::Plain);
+    }
+    if fits(&utf16) {
+        return reading(utf16?, UssdForm::Ucs2Hex);
+    }
+    if fits(&packed) {
+        return reading(packed?, UssdForm::Packed7Hex);
+    }
+    match eight_bit(&octets) {
+        Some(text) if octets.len() > 4 => reading(text, UssdForm::Plain),
+        _ => reading(raw.to_owned(), UssdForm::Plain),
+    }
+}
+
+/// Text as it is. Control characters are septets of the default alphabet that
+/// nobody turned into characters: "@" is 0x00 and "_" is 0x11.
+fn plain(raw: &str) -> String {
+    let of_septet = |c: char| match u8::try_from(u32::from(c)) {
+        Ok(septet @ (0..=9 | 11 | 12 | 14..=26 | 28..=31)) => Alphabet::DEFAULT.text(&[septet]),
+        _ => c.to_string(),
+    };
+    raw.chars().map(of_septet).collect::<String>().trim().to_owned()
+}
+
+/// UTF-16 up to its first zero, without what names the language.
+fn utf16(octets: &[u8], prefix: usize) -> Option<String> {
+    if !octets.len().is_multiple_of(2) {
+        return None;
+    }
+    let units = octets.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+    let units: Vec<u16> = units.skip(prefix).take_while(|unit| *unit != 0).collect();
+    let text = String::from_utf16(&units).ok()?;
+    (!text.is_empty()).then_some(text)
+}
+
+/// Septets of the default alphabet. Seven of them leave room for an eighth, which
+/// is a carriage return or nothing (3GPP TS 23.038 section 6.1.2.3.1).
+fn packed(octets: &[u8], prefix: usize) -> Option<String> {
+    let mut septets = septets::unpack(octets, 0, octets.len() * 8 / 7);
+    if septets.len().is_multiple_of(8) && matches!(septets.last(), Some(0x0D | 0x00)) {
+        septets.pop();
+    }
+    let text = Alphabet::DEFAULT.text(septets.get(prefix..)?);
+    (!text.is_empty()).then_some(text)
+}
+
+fn eight_bit(octets: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(octets).ok()?;
+    is_sense(text).then(|| text.to_owned())
+}
+
+/// Whether it is what a network would say: nearly all of it letters of one
+/// script, figures, blanks and common marks.
+fn is_sense(text: &str) -> bool {
+    let (mut all, mut latin, mut other) = (0, 0, [0_usize; 256]);
+    for c in text.chars() {
+        all += 1;
+        match c {
+            ' '..='~' | '\n' | '\r' | '\u{A3}' | '₦' | '€' | 'à'..='ü' => latin += 1,
+            // Letters of another script, counted by their block of 256.
+            _ if c.is_alphanumeric() => {
+                if let Some(block) = other.get_mut((u32::from(c) >> 8) as usize) {
+                    *block += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    let script = other.into_iter().max().unwrap_or(0);
+    // Ideographs stand in many blocks; in septets they cannot come out.
+    let ideographs: usize = other.get(0x4E..=0x9F).map_or(0, |blocks| blocks.iter().sum());
+    let counted = latin + script.max(ideographs);
+    // One block alone, as with two figures of an amount, needs some length.
+    let is_likely = latin > 0 || text.chars().count() >= 3;
+    all > 0 && is_likely && counted * 100 >= all * SENSE_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(row: &str) -> Option<(String, UssdForm)> {
+        let row = UssdRow::parse(row).expect("a row");
+        read_text(&row, None).map(|reading| (reading.text.into_exposed(), reading.form))
+    }
+
+    fn coded(text: &str) -> String {
+        text.encode_utf16().map(|unit| format!("{unit:04X}")).collect()
+    }
+
+    #[test]
+    fn each_writing_is_known_by_what_it_holds_whatever_scheme_is_named() {
+        let text = "Your balance is N1,250.50. Valid till 31/12/2026";
+        let packed = septets::pack(text.as_bytes(), 0);
+        for scheme in ["", ",0", ",1", ",15", ",17", ",68", ",72", ",240"] {
+            // 17 names a language in front, which the packed and plain ones have not.
+            let plain = read(&format!("+CUSD: 0,\"{text}\"{scheme}"));
+            assert_eq!(plain, Some((text.to_owned(), UssdForm::Plain)), "{scheme}");
+            if !matches!(scheme, ",17" | ",72") {
+                let of_packed = read(&format!("+CUSD: 0,\"{}\"{scheme}", hex::written(&packed)));
+                assert_eq!(of_packed, Some((text.to_owned(), UssdForm::Packed7Hex)), "{scheme}");
+            }
+            if scheme != ",17" {
+                let of_ucs2 = read(&format!("+CUSD: 0,\"{}\"{scheme}", coded(text)));
+                assert_eq!(of_ucs2, Some((text.to_owned(), UssdForm::Ucs2Hex)), "{scheme}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_scripts_are_read_and_short_figures_stay_figures() {
+        for text in ["Баланс: 12.50 р.", "您的余额为一百元整", "₦500 owó rẹ"] {
+            let found = read(&format!("+CUSD: 0,\"{}\",72", coded(text)));
+            assert_eq!(found.map(|(found, _)| found).as_deref(), Some(text));
+            let found = read(&format!("+CUSD: 0,\"{}\"", coded(text)));
+            assert_eq!(found.map(|(found, _)| found).as_deref(), Some(text));
+        }
+        for figures in ["1000", "12345678", "50", "2026"] {
+            let found = read(&format!("+CUSD: 0,\"{figures}\",15"));
+            assert_eq!(found, Some((figures.to_owned(), UssdForm::Plain)));
+        }
+    }
+
+    #[test]
+    fn septets_that_stayed_septets_become_characters() {
+        assert_eq!(read("+CUSD: 0,\"a\u{0}b\u{11}c\u{2}\",15").map(|(text, _)| text).as_deref(), Some("a@b_c$"));
+        assert_eq!(
+            read("+CUSD: 0,\"1. Data\r\n2. Talk\",15").map(|(text, _)| text).as_deref(),
+            Some("1. Data\r\n2. Talk")
+        );
+    }
+
+    #[test]
+    fn the_filling_of_seven_septets_is_no_character() {
+        for fill in [0x0D, 0x00] {
+            let figures = hex::written(&septets::pack(&[b"Balance".as_slice(), &[fill]].concat(), 0));
+            assert_eq!(read(&format!("+CUSD: 0,\"{figures}\",15")).map(|(text, _)| text).as_deref(), Some("Balance"));
+        }
+    }
+}
