@@ -83,7 +83,9 @@ fn is_answer(event: &Value) -> bool {
 /// Waits until the box has asked what it can do.
 fn greeted(watch: &Watch) {
     watch.until("the box asks what it can do", |event| {
-        event["event"] == "turn" && event["turn"]["who"] == "box" && text(&event["turn"]["text"]).contains(phrases::HELP)
+        event["event"] == "turn"
+            && event["turn"]["who"] == "box"
+            && text(&event["turn"]["text"]).contains(phrases::HELP)
     });
 }
 
@@ -111,9 +113,7 @@ fn a_caller_of_the_sim_is_answered_and_has_the_address_in_writing_after_the_ques
     let record = world.the_box.record_of("8031112223");
     assert_eq!((text(&record["line"]), text(&record["outcome"])), ("sim", "answered"), "{record:#}");
     assert!(said(&record, "box").iter().any(|said| said.contains(phrases::TEXT_COMES)), "{record:#}");
-    until("nothing waits any more", || {
-        (world.the_box.json(&["texts", "--json"])["waiting"] == 0).then_some(())
-    });
+    until("nothing waits any more", || (world.the_box.json(&["texts", "--json"])["waiting"] == 0).then_some(()));
     assert_eq!(world.modem.sent_texts().len(), 1, "one promise is one text");
     world.until_state("ready");
     let log = world.the_box.log();

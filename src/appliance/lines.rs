@@ -15,7 +15,7 @@ use crate::line::{Line, MediaClock, Offer};
 use crate::ops::{Health, Stop, Supervisor, SystemClock};
 use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
-use crate::signalling::modem::{AirtimeSettings, LineSettings};
+use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
 use crate::signalling::sip::Encoding;
 use crate::store::{IndexError, KnownModem, Vault};
 use crate::terms::LineId;
@@ -160,7 +160,9 @@ impl LineOpener<'_> {
             pin,
             expected_sim: line.expected_sim.clone(),
             known_iccid: known.iccid.clone(),
+            sound: line.sound.or_else(|| own_sound(&line.place)),
             texts_per_day: line.texts_a_day,
+            resets_per_hour: line.resets_per_hour,
             day: self.calendar.day_number(),
             clock: self.calendar.now(),
             ussd_way: known.ussd_way.as_deref().and_then(UssdWay::of_name),
@@ -179,6 +181,14 @@ impl LineOpener<'_> {
             wanted.imei = known.imei.clone();
         }
         ModemPlace::Usb(wanted)
+    }
+}
+
+/// A port for sound that the owner has named is the way that is meant.
+const fn own_sound(place: &ModemPlace) -> Option<SoundPath> {
+    match place {
+        ModemPlace::Ports { sound: Some(_), .. } => Some(SoundPath::Serial),
+        ModemPlace::Ports { .. } | ModemPlace::Usb(_) => None,
     }
 }
 

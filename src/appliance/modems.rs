@@ -332,11 +332,13 @@ mod tests {
             id: LineId::parse("sim").unwrap(),
             profile: None,
             place: ModemPlace::Usb(Wanted::default()),
+            sound: None,
             card: None,
             pin_credential: None,
             expected_sim: Default::default(),
             country_code: "234".to_owned(),
             texts_a_day: 100,
+            resets_per_hour: 6,
             airtime: None,
         };
         Modem::new(&settings, line.control(), KnownModem::default(), Arc::default())

@@ -202,13 +202,9 @@ impl Appliance {
             stop: &stop,
         };
         let lines = opener.open().await.inspect_err(|_| remove_socket(&config.control_socket))?;
-        if let Some(promised) = promised {
-            let kept = Arc::default();
-            let modems = lines.modems.clone();
-            let (health, stop) = (health.clone(), stop.clone());
-            let post = TextPost { vault: vault.clone(), modems, calendar, health, stop, kept };
-            serve_texts(&supervisor, promised, post);
-        }
+        let modems = lines.modems.clone();
+        let post = TextPost { vault: vault.clone(), modems, calendar, health: health.clone(), kept: Arc::default() };
+        serve_texts(&supervisor, promised, post, &stop);
         let control = Control {
             vault: vault.clone(),
             watch: desk.watch.clone(),
@@ -226,13 +222,7 @@ impl Appliance {
         }));
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
         report_health(&supervisor, &health, &vault, config, stop.clone());
-        if let Some(outside) = spoken.outside.clone() {
-            let chains = spoken.chains.clone();
-            report_outside(&supervisor, &health, outside, chains, second_hearing.clone(), stop.clone());
-        }
-        if let Some(second_hearing) = second_hearing {
-            drop(supervisor.spawn("second-hearings", second_hearing.run()));
-        }
+        report_outside(&supervisor, &health, spoken.outside.clone(), spoken.chains, second_hearing, stop.clone());
         Ok(Self { stop, supervisor, vault, tasks, outside: spoken.outside })
     }
 
@@ -413,10 +403,11 @@ fn text_queue(config: &Config) -> Option<(Arc<TextQueue>, PromisedTexts)> {
     (!config.gsm_lines.is_empty()).then(TextQueue::new)
 }
 
-fn serve_texts(supervisor: &Supervisor, promised: PromisedTexts, post: TextPost) {
-    let (vault, calendar, kept) = (post.vault.clone(), post.calendar.clone(), post.kept.clone());
-    drop(supervisor.spawn("promised-texts", promised.keep(vault, calendar, kept, post.stop.clone())));
-    drop(supervisor.spawn("texts", post.run()));
+fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: TextPost, stop: &Stop) {
+    let Some(promised) = promised else { return };
+    let keep = promised.keep(post.vault.clone(), post.calendar.clone(), post.kept.clone(), stop.clone());
+    drop(supervisor.spawn("promised-texts", keep));
+    drop(supervisor.spawn("texts", post.run(stop.clone())));
 }
 
 fn open_socket(config: &Config) -> Result<UnixListener, StartError> {
@@ -490,11 +481,15 @@ fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config
 fn report_outside(
     supervisor: &Supervisor,
     health: &Health,
-    outside: Outside,
+    outside: Option<Outside>,
     chains: Option<Arc<Chains>>,
     second_hearing: Option<Arc<SecondHearings>>,
     stop: Stop,
 ) {
+    if let Some(second_hearing) = second_hearing.clone() {
+        drop(supervisor.spawn("second-hearings", second_hearing.run()));
+    }
+    let Some(outside) = outside else { return };
     let health = health.clone();
     drop(supervisor.spawn("outside", async move {
         while !stop.is_ended() {

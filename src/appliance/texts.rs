@@ -108,7 +108,6 @@ pub struct TextPost {
     pub modems: Modems,
     pub calendar: Calendar,
     pub health: Health,
-    pub stop: Stop,
     /// Told when a text was kept.
     pub kept: Arc<Notify>,
 }
@@ -147,7 +146,7 @@ struct Done {
 impl TextPost {
     /// Sends what is due until the box stops. What modems have then is sent again
     /// after the next start, if they had not sent it.
-    pub async fn run(self) {
+    pub async fn run(self, stop: Stop) {
         let mut flights: FuturesUnordered<Flight> = FuturesUnordered::new();
         let mut flying: BTreeSet<i64> = BTreeSet::new();
         let mut done = Done::default();
@@ -163,7 +162,7 @@ impl TextPost {
                 () = self.kept.notified() => {}
                 () = ready.notified() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = self.stop.ended() => return,
+                () = stop.ended() => return,
             }
         }
     }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::line::gsm::{ModemPlace, Socket, Wanted};
 use crate::line::sound_card::CardName;
-use crate::signalling::modem::ExpectedSim;
 use crate::signalling::modem::airtime::{AirtimePlan, Kobo};
+use crate::signalling::modem::{ExpectedSim, SoundPath};
 use crate::terms::{LineId, Private};
 
 use super::default_country;
@@ -35,8 +35,10 @@ pub struct GsmLineSection {
     port: Option<PathBuf>,
     /// The port for its sound.
     sound_port: Option<PathBuf>,
+    /// Which of the family's ways of sound is used first.
+    sound: Option<SoundText>,
     /// The card to which a modem with sound by wire is connected.
-    card: Option<String>,
+    sound_card: Option<String>,
     /// The credential with the SIM's PIN.
     sim_pin_credential: Option<String>,
     /// The SIM that belongs here.
@@ -47,11 +49,24 @@ pub struct GsmLineSection {
     country_code: String,
     #[serde(default = "default_texts")]
     texts_a_day: u32,
+    #[serde(default = "default_resets")]
+    resets_per_hour: u8,
     /// How often the network is asked for the balance; 0 for never.
     #[serde(default = "default_airtime_hours")]
     airtime_every_h: u32,
     #[serde(default = "default_warn_naira")]
     airtime_warn_below_naira: u32,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SoundText {
+    /// On a second serial port.
+    Serial,
+    /// The modem is a USB sound card.
+    Usb,
+    /// By wires to a card of the box.
+    Analog,
 }
 
 /// A line with a modem and a SIM, checked.
@@ -61,11 +76,13 @@ pub struct GsmLineSettings {
     /// The family; any that fits what is plugged in without it.
     pub profile: Option<String>,
     pub place: ModemPlace,
+    pub sound: Option<SoundPath>,
     pub card: Option<CardName>,
     pub pin_credential: Option<String>,
     pub expected_sim: ExpectedSim,
     pub country_code: String,
     pub texts_a_day: u32,
+    pub resets_per_hour: u8,
     /// None when the balance is never asked for.
     pub airtime: Option<AirtimePlan>,
 }
@@ -79,6 +96,11 @@ impl GsmLineSettings {
 
 const fn default_texts() -> u32 {
     TEXTS_A_DAY
+}
+
+/// A modem that needs more is broken.
+const fn default_resets() -> u8 {
+    6
 }
 
 /// In the morning and in the evening.
@@ -108,8 +130,17 @@ impl GsmLineSection {
     /// What the line needs, or the key that is wrong and why.
     pub(super) fn checked(self) -> Result<GsmLineSettings, Wrong> {
         let id = LineId::parse(&self.id).map_err(|e| ("gsm_line.id", e.to_string()))?;
-        let card = self.card.as_deref().map(CardName::parse).transpose();
-        let card = card.map_err(|e| ("gsm_line.card", e.to_string()))?;
+        let card = self.sound_card.as_deref().map(CardName::parse).transpose();
+        let card = card.map_err(|e| ("gsm_line.sound_card", e.to_string()))?;
+        let sound = self.sound.map(|sound| match sound {
+            SoundText::Serial => SoundPath::Serial,
+            SoundText::Usb => SoundPath::UsbCard,
+            SoundText::Analog => SoundPath::Analog,
+        });
+        if sound == Some(SoundPath::Analog) && card.is_none() {
+            let what = "sound by wire needs the card that the wires go to, such as \"Device\"";
+            return Err(("gsm_line.sound_card", what.into()));
+        }
         self.check_numbers()?;
         let place = self.place()?;
         let expected_sim = ExpectedSim { iccid: self.iccid.map(Private::new), operator: self.operator };
@@ -122,11 +153,13 @@ impl GsmLineSection {
             id,
             profile: self.profile,
             place,
+            sound,
             card,
             pin_credential: self.sim_pin_credential,
             expected_sim,
             country_code: self.country_code,
             texts_a_day: self.texts_a_day,
+            resets_per_hour: self.resets_per_hour,
             airtime,
         })
     }
@@ -209,7 +242,7 @@ mod tests {
         let ModemPlace::Usb(wanted) = line.place else { panic!("it is on USB") };
         assert_eq!((wanted.usb_path.as_deref(), wanted.socket), (Some("1-1.4"), Socket::This));
         assert!(wanted.imei.is_some());
-        let line = checked("port = \"/dev/ttyS1\"\nprofile = \"simcom_sim800\"\ncard = \"Device\"").unwrap();
+        let line = checked("port = \"/dev/ttyS1\"\nprofile = \"simcom_sim800\"\nsound_card = \"Device\"").unwrap();
         assert!(matches!(line.place, ModemPlace::Ports { sound: None, .. }) && line.card.is_some());
     }
 
@@ -226,7 +259,8 @@ mod tests {
             ("texts_a_day = 100000", "gsm_line.texts_a_day"),
             ("airtime_every_h = 1000", "gsm_line.airtime_every_h"),
             ("country_code = \"+234\"", "gsm_line.country_code"),
-            ("card = \"hw:0\"", "gsm_line.card"),
+            ("sound_card = \"hw:0\"", "gsm_line.sound_card"),
+            ("sound = \"analog\"", "gsm_line.sound_card"),
         ] {
             assert_eq!(checked(row).unwrap_err().0, key, "{row}");
         }
