@@ -25,7 +25,8 @@ use super::config::{Config, GsmLineSettings, SipLineConfig};
 use super::control::LineView;
 use super::credentials::{CredentialError, Credentials};
 use super::modem_profiles::{ReadProfiles, profiles_of, read_profiles};
-use super::modems::{Modem, ModemTask, Modems};
+use super::modem_task::ModemTask;
+use super::modems::{Modem, Modems};
 
 /// Without sound from a modem for this long, the desk is told that it is lost: the
 /// line heals what it can long before.
@@ -119,7 +120,7 @@ impl LineOpener<'_> {
             };
             let (gsm, events) = GsmLine::new(config, self.clock.as_fn(), self.media_clock.clone(), claims.clone());
             lines.views.push(gsm.health());
-            let modem = Arc::new(Modem::new(line, gsm.control(), known, lines.modems.turn_ready()));
+            let modem = Arc::new(Modem::new(line, gsm.control(), known, lines.modems.turned_ready()));
             let task = ModemTask {
                 modem: modem.clone(),
                 events,

@@ -94,13 +94,10 @@ pub fn health_fact(modem: &Modem) -> HealthFact {
         LineState::Down => HealthState::Failed,
     };
     let mut sentences = vec![network(&shown)];
-    sentences.extend(line.trouble.filter(|trouble| !shown.troubles.contains(trouble)));
-    sentences.extend(shown.troubles.iter().cloned());
+    let troubles = line.trouble.iter().filter(|trouble| !shown.troubles.contains(trouble));
+    sentences.extend(troubles.chain(&shown.troubles).map(|trouble| sentence(trouble)));
     if shown.sim_changed || !shown.airtime_warnings.is_empty() || !shown.troubles.is_empty() {
         state = state.max(HealthState::Impaired);
-    }
-    if shown.sim_changed {
-        sentences.push(shown.sim.clone());
     }
     sentences.extend(shown.airtime_warnings.iter().cloned());
     if let (Some(profile), false) = (&shown.profile, shown.profile_verified) {
@@ -108,6 +105,14 @@ pub fn health_fact(modem: &Modem) -> HealthFact {
         sentences.push(format!("No hardware has proved the profile of {profile} yet; try a call and a text."));
     }
     HealthFact { name: format!("modem {}", modem.line), state, sentence: sentences.join(" ") }
+}
+
+/// A trouble is told as part of a sentence; here it stands alone.
+fn sentence(trouble: &str) -> String {
+    let mut letters = trouble.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if trouble.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }
 
 /// "Ready on MTN NG, 4G, -71 dBm, VoLTE is up."
@@ -196,5 +201,27 @@ fn warning(warning: &AirtimeWarning) -> String {
             "The SIM's balance could not be read for a week; `milu modem LINE ussd CODE` shows what the network says."
                 .to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signalling::modem::airtime::Kobo;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_trouble_stands_as_a_sentence() {
+        assert_eq!(sentence("the modem is not there"), "The modem is not there.");
+        assert_eq!(sentence("The line is not being served."), "The line is not being served.");
+    }
+
+    #[test]
+    fn airtime_says_what_is_left_how_fast_it_goes_and_when_it_is_gone() {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        let forecast = Forecast { airtime: Kobo(123_450), at, spent_a_day: Some(Kobo(10_000)), gone_at: Some(at) };
+        assert_eq!(airtime(&forecast), "1234.50 naira, 100.00 a day are spent, gone on 2027-01-15");
+        let low = AirtimeWarning { reason: Reason::AirtimeLow, forecast: Some(forecast), data: None, expires: None };
+        assert!(warning(&low).contains("1234.50 naira are left"));
     }
 }
