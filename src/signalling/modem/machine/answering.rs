@@ -99,7 +99,7 @@ impl ModemLine {
             let id = answering.id;
             self.calls.phase = Phase::Active { id };
             self.calls.look_within(self.profile.calls.list_active, now);
-            self.sound.begin_watch(&self.profile, now);
+            self.sound.begin_watch(&self.profile);
             self.enter(ModemState::Active, Reason::CallAnswered, now);
             self.out.push_back(ModemOutput::Connected);
         }

@@ -87,7 +87,7 @@ fn is_question(part: &str) -> bool {
 }
 
 impl ModemLine {
-    pub(super) fn by_hand(&mut self, id: u64, row: String, force: Force) {
+    pub(super) fn by_hand(&mut self, id: u64, row: &str, force: Force) {
         let row = row.trim().to_owned();
         let fits = row.len() <= ROW_BYTES_MAX
             && row.get(..2).is_some_and(|at| at.eq_ignore_ascii_case("AT"))

@@ -159,6 +159,11 @@ impl Calls {
         }
     }
 
+    /// Another start, perhaps of another modem: its list may be had.
+    pub(super) const fn forget_list(&mut self) {
+        self.listing = Listing::Unknown { refusals: 0 };
+    }
+
     /// Forgets everything of the call that is over.
     pub(super) fn clear(&mut self) {
         let listing = self.listing;
@@ -333,13 +338,15 @@ impl ModemLine {
     }
 
     fn list_refused(&mut self) {
-        if let Listing::Unknown { refusals } = self.calls.listing {
-            let refusals = refusals + 1;
-            self.calls.listing = match refusals {
-                LIST_REFUSALS_MAX.. => Listing::Missing,
-                _ => Listing::Unknown { refusals },
-            };
-        }
+        let refusals = match self.calls.listing {
+            Listing::Unknown { refusals } => refusals + 1,
+            Listing::Works => 1,
+            Listing::Missing => return,
+        };
+        self.calls.listing = match refusals {
+            LIST_REFUSALS_MAX.. => Listing::Missing,
+            _ => Listing::Unknown { refusals },
+        };
     }
 
     fn listed_call(&self, row: &Row) -> Option<ListedCall> {

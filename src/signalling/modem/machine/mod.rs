@@ -136,7 +136,7 @@ impl ModemLine {
             ModemInput::Ussd { id, code } => self.ask_code(id, code),
             ModemInput::UssdAnswer { id, text } => self.answer_code(id, &text, now),
             ModemInput::UssdCancel { id } => self.cancel_code(id, now),
-            ModemInput::Command { id, row, force } => self.by_hand(id, row, force),
+            ModemInput::Command { id, row, force } => self.by_hand(id, &row, force),
             ModemInput::Day(day) => self.texts.day_is(day),
             ModemInput::Clock(at) => self.clock = (now, at),
             ModemInput::Release => self.release(now),
@@ -219,7 +219,7 @@ impl ModemLine {
                     self.support.modem(SupportWay::ToModem, text.trim_matches(|c: char| c.is_control()), now);
                     self.out.push_back(ModemOutput::Write(Private::new(bytes)));
                 }
-                Event::Answered { command, rows, end } => self.answered(command, &rows, end, now),
+                Event::Answered { command, rows, end } => self.answered(&command, &rows, end, now),
                 Event::News(said) => self.news(&said, now),
                 Event::InStep => self.healing.in_step(),
                 Event::Silent => self.modem_silent(now),
@@ -227,7 +227,7 @@ impl ModemLine {
         }
     }
 
-    fn answered(&mut self, command: Command<Job>, rows: &[Said], end: End, now: Moment) {
+    fn answered(&mut self, command: &Command<Job>, rows: &[Said], end: End, now: Moment) {
         for said in rows {
             self.support.modem(SupportWay::FromModem, &said.text, now);
         }
@@ -254,8 +254,7 @@ impl ModemLine {
 
     fn news(&mut self, said: &Said, now: Moment) {
         self.support.modem(SupportWay::FromModem, &said.text, now);
-        let country_code = self.settings.country_code.clone();
-        let news = news::read(said, &self.profile, &country_code);
+        let news = news::read(said, &self.profile, &self.settings.country_code);
         match news {
             News::Rings
             | News::Caller(_)
@@ -286,9 +285,12 @@ impl ModemLine {
     }
 
     fn port_opened(&mut self, now: Moment) {
+        // A port that is opened anew was gone, whether or not that was told.
+        self.engine.gone();
+        self.drain(now);
+        self.modem_left(now);
         self.port = Port::Open;
         self.engine.opened(now);
-        self.drain(now);
         if self.state == ModemState::Quarantined {
             return;
         }

@@ -121,6 +121,7 @@ impl ModemLine {
         let pin = self.set_up.pin;
         self.set_up = SetUp { pin, at: At::First(0), ..SetUp::new(now) };
         self.facts.forget_network();
+        self.calls.forget_list();
         self.enter(ModemState::Init, reason, now);
     }
 

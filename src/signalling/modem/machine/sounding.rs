@@ -102,9 +102,9 @@ impl SoundLane {
         }
     }
 
-    pub(super) fn begin_watch(&mut self, profile: &Profile, now: Moment) {
+    pub(super) fn begin_watch(&mut self, profile: &Profile) {
         self.watch = SoundWatch::new(self.profile(profile).rate);
-        (self.cures, self.mute_since, self.was_good) = (0, Some(now), false);
+        (self.cures, self.mute_since, self.was_good) = (0, None, false);
     }
 
     pub(super) const fn forget_off(&mut self) {

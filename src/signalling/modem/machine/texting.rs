@@ -181,12 +181,11 @@ impl ModemLine {
         if !self.may_text() {
             return None;
         }
-        let rows = &self.profile.texts;
         if let Some(index) = self.texts.deletes.pop_front() {
-            return Some(Command::new(Job::TextDelete, &format!("{}={index}", rows.delete)));
+            return Some(Command::new(Job::TextDelete, &format!("{}={index}", self.profile.texts.delete)));
         }
         if let Some(index) = self.texts.reads.pop_front() {
-            return Some(Command::new(Job::TextRead(index), &format!("{}={index}", rows.read)));
+            return Some(Command::new(Job::TextRead(index), &format!("{}={index}", self.profile.texts.read)));
         }
         if let Some(command) = self.send_command(now) {
             return Some(command);
@@ -194,7 +193,7 @@ impl ModemLine {
         if now >= self.texts.sweep_at {
             self.texts.sweep_at = now + SWEEP_EVERY;
             // A full modem lists for a long time.
-            return Some(Command::new(Job::TextList, &rows.list).within(LONG));
+            return Some(Command::new(Job::TextList, &self.profile.texts.list).within(LONG));
         }
         None
     }

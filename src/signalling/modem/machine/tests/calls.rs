@@ -226,8 +226,7 @@ fn keys_go_out_one_after_the_other_and_come_in_as_each_maker_writes_them() {
 
 #[test]
 fn the_modems_stop_and_go_of_the_sound_is_passed_on() {
-    let mut settings = LineSettings::default();
-    settings.sound = Some(SoundPath::Serial);
+    let settings = LineSettings { sound: Some(SoundPath::Serial), ..LineSettings::default() };
     let mut world = World::new("quectel_ec2x", settings);
     world.give(ModemInput::PortOpened);
     world.run_s(30);

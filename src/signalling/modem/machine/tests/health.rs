@@ -87,8 +87,7 @@ fn a_silent_modem_is_healed_step_by_step_and_then_left_to_a_person() {
 
 #[test]
 fn no_hour_has_more_resets_than_the_settings_allow_and_a_person_may_let_it_go_on() {
-    let mut settings = LineSettings::default();
-    settings.resets_per_hour = 2;
+    let settings = LineSettings { resets_per_hour: 2, ..LineSettings::default() };
     let mut world = World::new("generic", settings);
     world.modem.dead = true;
     world.give(ModemInput::PortOpened);

@@ -39,6 +39,9 @@ fn a_whole_call(profile: &str, between: Vec<String>, piece: usize) -> (Vec<Modem
     world.far_side_hangs_up();
     world.run_s(5);
     assert_eq!(world.modem.broken_rules, [""; 0]);
+    // Questions are asked by what is known already; what acts is the same.
+    let acts = ["ATA", "ATH", "AT+CHUP", "AT+CMGS", "AT+CMGD", "AT^DDSETEX", "AT+QPCMV=", "AT+CPCMREG=", "AT+CFUN"];
+    world.modem.heard.retain(|row| acts.iter().any(|act| row.starts_with(act)));
     (world.wanted(), world.modem.heard)
 }
 

@@ -78,8 +78,7 @@ fn a_modem_that_sits_at_its_prompt_is_freed_by_an_escape() {
 
 #[test]
 fn a_day_has_a_ceiling_and_the_next_day_a_new_one() {
-    let mut settings = LineSettings::default();
-    settings.texts_per_day = 2;
+    let settings = LineSettings { texts_per_day: 2, ..LineSettings::default() };
     let mut world = World::new("generic", settings);
     world.give(ModemInput::PortOpened);
     world.run_s(30);
