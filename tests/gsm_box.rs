@@ -104,11 +104,13 @@ fn a_caller_of_the_sim_is_answered_and_has_the_address_in_writing_after_the_ques
     assert_eq!(sounds::nearest_answer(&sounds::bakery(), &words), MEANT, "heard: {words}, said: {answer:#}");
     assert!(world.modem.sent_texts().is_empty(), "nothing was promised yet");
     world.modem.speak(&wish);
+    watch.until("it is said that a text comes", |event| {
+        is_answer(event) && text(&event["turn"]["text"]).contains(phrases::TEXT_COMES)
+    });
+    world.modem.hang_up();
     let sent = until("the address as a text", || world.modem.sent_texts().into_iter().next());
     assert_eq!(sent.to, CALLER);
     assert!(sent.text.contains(STREET), "{}", sent.text);
-    watch.until("it is said that a text comes", is_answer);
-    world.modem.hang_up();
 
     let record = world.the_box.record_of("8031112223");
     assert_eq!((text(&record["line"]), text(&record["outcome"])), ("sim", "answered"), "{record:#}");

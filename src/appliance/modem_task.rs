@@ -73,6 +73,9 @@ impl ModemTask {
                 tracing::debug!(%line, ?delivery, "the network told what became of a text message");
             }
             GsmEvent::Changed(change) => {
+                if change.from == ModemState::Absent {
+                    self.tell_now();
+                }
                 if change.to == ModemState::Ready {
                     self.modem.turn_ready();
                 }
@@ -119,6 +122,14 @@ impl ModemTask {
         self.modem.tell(|told| told.warnings.retain(|warning| stays(warning, airtime)));
         if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, at, airtime.0).await {
             tracing::error!(line = %self.modem.line, %error, "a reading of airtime could not be kept");
+        }
+    }
+
+    /// A modem that is found long after the box began knows the time of the beginning.
+    fn tell_now(&self) {
+        let told = self.modem.control.clock(self.calendar.now());
+        if let Err(error) = told.and_then(|()| self.modem.control.day(self.calendar.day_number())) {
+            tracing::debug!(line = %self.modem.line, %error, "a line was not told the time");
         }
     }
 
