@@ -16,6 +16,8 @@ use milu::speech::cloud::mind::{Decode, Delta};
 use milu::speech::cloud::openai::ChunkEvents;
 use milu::terms::{Moment, RequestId};
 
+#[path = "entries/modems.rs"]
+mod modems;
 #[path = "entries/privacy.rs"]
 mod privacy;
 #[path = "entries/texts.rs"]
@@ -23,6 +25,7 @@ mod texts;
 #[path = "entries/voices.rs"]
 mod voices;
 
+pub use modems::at_rows;
 pub use privacy::redaction;
 pub use texts::{sms_pdu, ussd_text};
 pub use voices::{elevenlabs_messages, wyoming_events};

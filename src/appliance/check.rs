@@ -13,6 +13,7 @@ use crate::store::Keyring;
 use super::config::Config;
 use super::credentials::Credentials;
 use super::engines::whisper_file;
+use super::modem_profiles::{profiles_of, read_profiles};
 use super::outside;
 
 /// What was found of one part.
@@ -51,6 +52,7 @@ pub fn check(config: &Config, credentials: &Credentials) -> Vec<CheckFinding> {
         check_key(&config.key_file),
         check_data_dir(&config.data_dir),
         check_lines(config),
+        check_modems(config, credentials),
         check_outside(config, credentials),
     ]
 }
@@ -194,6 +196,30 @@ fn check_outside(config: &Config, credentials: &Credentials) -> CheckFinding {
 fn check_lines(config: &Config) -> CheckFinding {
     let sip = config.sip_lines.iter().map(|l| format!("{} on {}", l.id, l.bind));
     let audio = config.audio_lines.iter().map(|l| format!("{} on sound card {}", l.id, l.card));
-    let lines: Vec<String> = sip.chain(audio).collect();
+    let gsm = config.gsm_lines.iter().map(|l| format!("{} on a modem", l.id));
+    let lines: Vec<String> = sip.chain(audio).chain(gsm).collect();
     CheckFinding::fine("lines", lines.join(", "))
+}
+
+/// The profiles of modems and the PINs of SIMs, of a box that has GSM lines.
+fn check_modems(config: &Config, credentials: &Credentials) -> CheckFinding {
+    if config.gsm_lines.is_empty() {
+        return CheckFinding::fine("modems", "no line has one".to_owned());
+    }
+    let profiles = match read_profiles(&config.modem_profiles) {
+        Ok(profiles) => profiles,
+        Err(error) => return CheckFinding::wrong("modems", error.to_string()),
+    };
+    for line in &config.gsm_lines {
+        if let Err(error) = profiles_of(line, &profiles, &config.modem_profiles) {
+            return CheckFinding::wrong("modems", error.to_string());
+        }
+        if let Some(Err(error)) = line.pin_credential.as_deref().map(|name| credentials.read(name)) {
+            return CheckFinding::wrong("modems", format!("line {}: the PIN of its SIM: {error}", line.id));
+        }
+    }
+    CheckFinding::fine(
+        "modems",
+        format!("{} families are known, from {}", profiles.len(), config.modem_profiles.display()),
+    )
 }

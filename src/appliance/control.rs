@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,14 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
-use crate::ops::{Health, Stop};
-use crate::store::{CallSummary, Leg, ReadError, RegisterError, TransferQuery, Vault};
+use crate::ops::{Health, Stop, SystemClock};
+use crate::store::{CallSummary, Leg, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
+use super::control_modem;
+use super::control_refusal::Refusal;
+use super::modem_facts::ModemJson;
+use super::modems::Modems;
 use super::record_json::CallJson;
 use super::transfer_json::TransferJson;
 use super::watch::{Watch, WatchEvent};
@@ -59,6 +63,8 @@ pub struct Control {
     pub lines: Vec<LineView>,
     /// The keys of the lines that have one.
     pub keys: BTreeMap<LineId, KeyPresser>,
+    pub modems: Modems,
+    pub clock: SystemClock,
     pub stop: Stop,
 }
 
@@ -93,39 +99,10 @@ impl Control {
             .route("/v1/lines", get(lines))
             .route("/v1/lines/{id}/key/{event}", post(key))
             .route("/v1/doctor", get(doctor))
+            .merge(control_modem::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };
         axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)
-    }
-}
-
-/// An answer that is not a success: one sentence.
-struct Refusal(StatusCode, String);
-
-#[derive(Serialize)]
-struct RefusalJson {
-    error: String,
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.0, axum::Json(RefusalJson { error: self.1 })).into_response()
-    }
-}
-
-impl From<ReadError> for Refusal {
-    fn from(error: ReadError) -> Self {
-        let status = match error {
-            ReadError::Unknown(_) | ReadError::NotRecorded(_) => StatusCode::NOT_FOUND,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self(status, error.to_string())
-    }
-}
-
-impl From<RegisterError> for Refusal {
-    fn from(error: RegisterError) -> Self {
-        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }
 
@@ -250,12 +227,17 @@ struct LineJson {
     address: String,
     calls: u32,
     trouble: Option<String>,
+    /// Of a line with a modem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modem: Option<ModemJson>,
 }
 
 async fn lines(State(control): State<Control>) -> axum::Json<LinesJson> {
     let lines = control.lines.iter().map(|view| {
         let health = view();
+        let modem = control.modems.get(health.id.as_str()).map(|modem| ModemJson::of(modem));
         LineJson {
+            modem,
             id: health.id.to_string(),
             kind: health.kind,
             state: match health.state {

@@ -14,7 +14,6 @@ use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
 use crate::residency::CallGate;
-use crate::speech::cloud::mind::TextSender;
 use crate::speech::{CallSetting, Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{CallHeader, CallMemory, Vault};
 use crate::terms::{CallId, EndCause};
@@ -23,6 +22,7 @@ use super::call_task::CallTask;
 use super::outside::Outside;
 use super::renderings::Renderings;
 use super::second_hearing::SecondHearings;
+use super::texts::TextQueue;
 use super::watch::Watch;
 
 /// Offers waiting for the desk; a line refuses what does not fit.
@@ -40,7 +40,7 @@ pub struct Desk {
     pub synthesizer: Arc<dyn Synthesizer>,
     pub renderings: Arc<Renderings>,
     /// None when no line sends text messages.
-    pub texts: Option<Arc<dyn TextSender>>,
+    pub texts: Option<Arc<TextQueue>>,
     pub second_hearing: Option<Arc<SecondHearings>>,
     /// None on a box that sends nothing.
     pub outside: Option<Outside>,
@@ -107,6 +107,9 @@ impl Desk {
             }
         };
         self.watch.offered(id, &offer.line);
+        if let (Some(texts), Some(caller), Texts::Possible) = (&self.texts, &offer.from, facts.texts) {
+            texts.call_began(id, caller.clone());
+        }
         let task = self.task(offer, facts, memory, place.is_some(), gate);
         let desk = self.clone();
         drop(self.supervisor.spawn("call", async move {
@@ -126,6 +129,9 @@ impl Desk {
             }
         });
         let ended = call.ended().await;
+        if let Some(texts) = &self.texts {
+            texts.call_ended(id);
+        }
         match record.recv().await {
             Some(record) => {
                 watch.ended(&record);
@@ -151,6 +157,14 @@ impl Desk {
         self.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |outside| outside.keeper.gate())
     }
 
+    /// Whether the caller can be sent a text.
+    fn texts_to(&self, offer: &Offer) -> Texts {
+        match &offer.from {
+            Some(from) if self.texts.is_some() && TextQueue::reaches(from) => Texts::Possible,
+            _ => Texts::Impossible,
+        }
+    }
+
     fn ears_place(&self) -> Option<EarsPlace> {
         let taken = self
             .heard_now
@@ -169,7 +183,7 @@ impl Desk {
             greeting: self.business.greeting.clone(),
             country_code: self.business.country_code.clone(),
             recorded: self.business.recorded,
-            texts: if self.texts.is_some() && offer.from.is_some() { Texts::Possible } else { Texts::Impossible },
+            texts: self.texts_to(offer),
             ears: if heard { Ears::Listening } else { Ears::KeypadOnly },
             consent: if gate.policy().rests_on_consent() { Consent::Asked } else { Consent::NotNeeded },
             engines: Engines {
@@ -205,7 +219,7 @@ impl Desk {
             synthesizer: self.synthesizer.clone(),
             setting,
             renderings: self.renderings.clone(),
-            texts: self.texts.clone(),
+            texts: self.texts.clone().map(|texts| texts as _),
             memory,
             offered_at,
             time_zone: self.business.time_zone.clone(),

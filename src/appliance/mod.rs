@@ -2,22 +2,31 @@
 //! task for each call, the control socket. It never meets the fleet's side.
 
 mod ask;
+mod calendar;
 mod call_task;
 mod check;
 mod config;
 mod control;
+mod control_modem;
+mod control_refusal;
 mod credentials;
 mod desk;
 mod ear_path;
 mod engines;
 mod fixed_voice;
 mod keyless;
+mod lines;
+mod modem_facts;
+mod modem_profiles;
+mod modem_task;
+mod modems;
 mod outside;
 mod policy_proof;
 mod record_json;
 mod renderings;
 mod second_hearing;
 mod start;
+mod texts;
 mod transfer_json;
 mod voice_lane;
 mod warm_up;
@@ -29,6 +38,8 @@ pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConf
 pub use control::ControlError;
 pub use credentials::{CredentialError, Credentials};
 pub use engines::{EngineError, Engines, whisper_file};
+pub use lines::OpenLine;
+pub use modem_profiles::ReadProfiles;
 pub use outside::OutsideError;
 pub use policy_proof::{Case, Counterexample, Meant, Proof, ProofError, ProofFinding, Theorem, prove};
 pub use start::{Appliance, StartError};

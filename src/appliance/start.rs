@@ -1,6 +1,5 @@
 //! From a configuration to a running box, and from a running box to a clean end.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +12,30 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
-use crate::line::audio::{AudioLine, KeyPresser};
-use crate::line::sip::{BindError, SipLine};
-use crate::line::{Line, MediaClock};
+use crate::line::MediaClock;
 use crate::media::SampleRate;
 use crate::ops::{
     Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
 };
 use crate::residency::CallGate;
-use crate::signalling::sip::Encoding;
 use crate::speech::onbox::{BuildMind, KnowledgeMind};
 use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
-use crate::terms::{Language, LineId};
+use crate::terms::Language;
 
+use super::calendar::Calendar;
 use super::check::{ReadKnowledge, read_knowledge};
-use super::config::{Config, SipLineConfig};
-use super::control::{self, Control, ControlError, LineView};
+use super::config::Config;
+use super::control::{self, Control, ControlError};
 use super::credentials::Credentials;
 use super::desk::{Business, Desk, OFFERS};
 use super::engines::{EngineError, Engines};
 use super::fixed_voice::FixedVoice;
+use super::lines::{LineOpener, OpenLine};
 use super::outside::{Chains, Outside, OutsideError, OwnEngines};
 use super::renderings::Renderings;
 use super::second_hearing::SecondHearings;
+use super::texts::{PromisedTexts, TextPost, TextQueue};
 use super::warm_up::{self, WarmUp};
 use super::watch::Watch;
 
@@ -55,12 +54,8 @@ pub enum StartError {
     Keys(#[from] KeyringError),
     #[error("starting the box: {0}")]
     Vault(#[from] OpenError),
-    #[error(
-        "starting the box: opening line {line}: {source}. Stop the program that has this address, or give the line another `bind`"
-    )]
-    Line { line: String, source: BindError },
-    #[error("starting the box: line {line}: the thread of its sound card: {source}")]
-    SoundCard { line: String, source: std::io::Error },
+    #[error("starting the box: {0}")]
+    Line(#[from] OpenLine),
     #[error("starting the box: {0}")]
     Outside(#[from] OutsideError),
     #[error("starting the box: {0}")]
@@ -146,15 +141,17 @@ impl Appliance {
         let health = Health::new();
         let renderings = Arc::new(Renderings::default());
         let mind = Arc::new(mind);
+        let (texts, promised) = text_queue(config).unzip();
         let own = OwnEngines {
             ears: engines.ears.clone(),
             mind: mind.clone(),
             voice: engines.voice.clone(),
+            texts: texts.clone().map(|texts| texts as _),
             tasks: tasks.clone(),
             runtime: tokio::runtime::Handle::current(),
             clock,
         };
-        let mut spoken = reach_outside(config, credentials, &vault, &business, own, &supervisor).await?;
+        let mut spoken = reach_outside(config, credentials.clone(), &vault, &business, own, &supervisor).await?;
         let gate = spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate());
         spoken.fixed_voices.push(FixedVoice::on_box(engines.voice.clone()));
         let warm_up = WarmUp {
@@ -169,8 +166,9 @@ impl Appliance {
         warm_up.hold_all(&opening, SampleRate::Hz8000).await;
         let sentences = opening.into_iter().chain(warm_up::rest(mind.index().base())).collect();
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
+        let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
         let desk = Desk {
-            texts: None,
+            texts,
             business,
             transcriber: spoken.ears,
             responder: spoken.mind,
@@ -191,16 +189,30 @@ impl Appliance {
         let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
         let (offers_in, offers) = mpsc::channel(OFFERS);
         let socket = open_socket(config)?;
-        let Lines { views, keys } = open_lines(config, clock, &media_clock, &supervisor, &offers_in, &stop)
-            .inspect_err(|_| {
-                remove_socket(&config.control_socket);
-            })?;
+        let opener = LineOpener {
+            config,
+            credentials: &credentials,
+            vault: &vault,
+            calendar: calendar.clone(),
+            clock,
+            media_clock: &media_clock,
+            supervisor: &supervisor,
+            health: &health,
+            offers: &offers_in,
+            stop: &stop,
+        };
+        let lines = opener.open().await.inspect_err(|_| remove_socket(&config.control_socket))?;
+        let modems = lines.modems.clone();
+        let post = TextPost { vault: vault.clone(), modems, calendar, health: health.clone(), kept: Arc::default() };
+        serve_texts(&supervisor, promised, post, &stop);
         let control = Control {
             vault: vault.clone(),
             watch: desk.watch.clone(),
             health: health.clone(),
-            lines: views,
-            keys,
+            lines: lines.views,
+            keys: lines.keys,
+            modems: lines.modems,
+            clock,
             stop: stop.clone(),
         };
         drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
@@ -210,13 +222,7 @@ impl Appliance {
         }));
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
         report_health(&supervisor, &health, &vault, config, stop.clone());
-        if let Some(outside) = spoken.outside.clone() {
-            let chains = spoken.chains.clone();
-            report_outside(&supervisor, &health, outside, chains, second_hearing.clone(), stop.clone());
-        }
-        if let Some(second_hearing) = second_hearing {
-            drop(supervisor.spawn("second-hearings", second_hearing.run()));
-        }
+        report_outside(&supervisor, &health, spoken.outside.clone(), spoken.chains, second_hearing, stop.clone());
         Ok(Self { stop, supervisor, vault, tasks, outside: spoken.outside })
     }
 
@@ -316,12 +322,19 @@ fn business(config: &Config, mind: &KnowledgeMind) -> Business {
     Business {
         name: base.name.clone(),
         greeting: base.greeting.clone().unwrap_or_else(|| format!("Thank you for calling {}.", base.name)),
-        country_code: config.sip_lines.first().map_or_else(String::new, |line| line.country_code.clone()),
+        country_code: country_code(config),
         time_zone: base.hours.time_zone().clone(),
         recorded: if config.recording.enabled { Recorded::Yes } else { Recorded::No },
         menu: mind.index().menu(),
         hints: Hints { language: Language::English, words: base.hint_words() },
     }
+}
+
+/// The first line that has one says which.
+fn country_code(config: &Config) -> String {
+    let sip = config.sip_lines.iter().map(|line| &line.country_code);
+    let gsm = config.gsm_lines.iter().map(|line| &line.country_code);
+    sip.chain(gsm).next().cloned().unwrap_or_default()
 }
 
 /// What the telephony half of a small box carries: ears outside take the load.
@@ -385,52 +398,16 @@ fn second_hearing(
     }))
 }
 
-/// What is held of lines that are being served.
-struct Lines {
-    views: Vec<LineView>,
-    keys: BTreeMap<LineId, KeyPresser>,
+/// The queue of texts; none when no line sends any.
+fn text_queue(config: &Config) -> Option<(Arc<TextQueue>, PromisedTexts)> {
+    (!config.gsm_lines.is_empty()).then(TextQueue::new)
 }
 
-fn open_lines(
-    config: &Config,
-    clock: SystemClock,
-    media_clock: &MediaClock,
-    supervisor: &Supervisor,
-    offers: &mpsc::Sender<crate::line::Offer>,
-    stop: &Stop,
-) -> Result<Lines, StartError> {
-    let mut views: Vec<LineView> = Vec::with_capacity(config.sip_lines.len() + config.audio_lines.len());
-    let mut keys = BTreeMap::new();
-    for line in &config.sip_lines {
-        let sip = SipLine::bind(sip_config(line), clock.as_fn(), media_clock.clone())
-            .map_err(|source| StartError::Line { line: line.id.to_string(), source })?;
-        tracing::info!(line = %line.id, address = %sip.local_address(), "the line takes calls");
-        views.push(sip.health());
-        let (offers, ended) = (offers.clone(), stop.ended_token());
-        drop(supervisor.spawn(format!("line {}", line.id), Box::new(sip).serve(offers, ended)));
-    }
-    for line in &config.audio_lines {
-        let audio = AudioLine::open(line.clone(), clock.as_fn(), media_clock.clone())
-            .map_err(|source| StartError::SoundCard { line: line.id.to_string(), source })?;
-        views.push(audio.health());
-        keys.insert(line.id.clone(), audio.presser());
-        let (offers, ended) = (offers.clone(), stop.ended_token());
-        drop(supervisor.spawn(format!("line {}", line.id), Box::new(audio).serve(offers, ended)));
-    }
-    Ok(Lines { views, keys })
-}
-
-fn sip_config(line: &SipLineConfig) -> crate::line::sip::SipLineConfig {
-    crate::line::sip::SipLineConfig {
-        id: line.id.clone(),
-        bind: line.bind,
-        advertise: line.advertise,
-        rtp_ports: line.rtp_ports.0..=line.rtp_ports.1,
-        max_calls: usize::try_from(line.calls_max).unwrap_or(usize::MAX),
-        rtp_timeout_ms: u64::from(line.rtp_timeout_ms),
-        country_code: line.country_code.clone(),
-        codecs: Encoding::ALL.to_vec(),
-    }
+fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: TextPost, stop: &Stop) {
+    let Some(promised) = promised else { return };
+    let keep = promised.keep(post.vault.clone(), post.calendar.clone(), post.kept.clone(), stop.clone());
+    drop(supervisor.spawn("promised-texts", keep));
+    drop(supervisor.spawn("texts", post.run(stop.clone())));
 }
 
 fn open_socket(config: &Config) -> Result<UnixListener, StartError> {
@@ -504,11 +481,15 @@ fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config
 fn report_outside(
     supervisor: &Supervisor,
     health: &Health,
-    outside: Outside,
+    outside: Option<Outside>,
     chains: Option<Arc<Chains>>,
     second_hearing: Option<Arc<SecondHearings>>,
     stop: Stop,
 ) {
+    if let Some(second_hearing) = second_hearing.clone() {
+        drop(supervisor.spawn("second-hearings", second_hearing.run()));
+    }
+    let Some(outside) = outside else { return };
     let health = health.clone();
     drop(supervisor.spawn("outside", async move {
         while !stop.is_ended() {

@@ -86,15 +86,21 @@ impl<'a> Texts<'a> {
 
     /// The text that has waited longest among those that are due.
     pub async fn next_due(&self, now: Timestamp) -> Result<Option<WaitingText>, IndexError> {
-        let row = sqlx::query(
+        Ok(self.due(now, 1).await?.pop())
+    }
+
+    /// The `limit` texts that have waited longest among those that are due.
+    pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingText>, IndexError> {
+        let rows = sqlx::query(
             "SELECT id, call, recipient, text, tries FROM outgoing_texts
-             WHERE due_at_ns <= ? ORDER BY due_at_ns, id LIMIT 1",
+             WHERE due_at_ns <= ? ORDER BY due_at_ns, id LIMIT ?",
         )
         .bind(ns(now))
-        .fetch_optional(&self.index.read)
+        .bind(limit)
+        .fetch_all(&self.index.read)
         .await
-        .map_err(IndexError::sql("looking for a text message to send"))?;
-        Ok(row.as_ref().and_then(waiting))
+        .map_err(IndexError::sql("looking for text messages to send"))?;
+        Ok(rows.iter().filter_map(waiting).collect())
     }
 
     /// How many wait.
@@ -130,6 +136,16 @@ impl<'a> Texts<'a> {
 
     async fn writer(&self, doing: &'static str) -> Result<PoolConnection<Sqlite>, IndexError> {
         self.index.write.acquire().await.map_err(IndexError::sql(doing))
+    }
+
+    /// Counts a text that was sent past the queue: by a technician's hand.
+    pub async fn count_sent(&self, at: Timestamp) -> Result<(), IndexError> {
+        sqlx::query("INSERT INTO sent_texts (sent_at_ns) VALUES (?)")
+            .bind(ns(at))
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql("counting a text message that was sent"))?;
+        Ok(())
     }
 
     /// How many were sent from `since` on.
@@ -182,7 +198,11 @@ async fn settle(connection: &mut SqliteConnection, id: i64, end: TextEnd) -> Res
 async fn keep(connection: &mut SqliteConnection, text: &KeptText) -> Result<(), IndexError> {
     let doing = "keeping a text message";
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
-    sqlx::query("INSERT INTO incoming_texts (line, sender, text, received_at_ns) VALUES (?, ?, ?, ?)")
+    // A power cut between keeping a text and deleting it from the modem brings it twice.
+    let again = "INSERT INTO incoming_texts (line, sender, text, received_at_ns) SELECT ?1, ?2, ?3, ?4
+         WHERE NOT EXISTS (SELECT 1 FROM incoming_texts
+                           WHERE line = ?1 AND sender = ?2 AND text = ?3 AND received_at_ns = ?4)";
+    sqlx::query(again)
         .bind(text.line.as_str())
         .bind(text.from.expose())
         .bind(text.text.expose())

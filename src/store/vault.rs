@@ -17,6 +17,7 @@ use super::disk::{self, Disk, FILE_MODE, RealDisk};
 use super::index::{Index, IndexError};
 use super::keyring::{CallKey, Keyring, KeyringStatus, RandomFailed};
 use super::marks;
+use super::modems::Modems;
 use super::playback::{self, LegSound, SoundError};
 use super::policies::{self, KeptPolicies};
 use super::recorder::{Clock, FaultCounts, Faults, Recorder, RecorderEnded};
@@ -319,6 +320,16 @@ impl Vault {
     /// Text messages: those to be sent and those that came.
     pub fn texts(&self) -> Texts<'_> {
         Texts::new(&self.rooms.index)
+    }
+
+    /// What is known of the modems of lines.
+    pub fn modems(&self) -> Modems<'_> {
+        Modems::new(&self.rooms.index)
+    }
+
+    /// Whose call it is or was, on which line; none if the box does not have it any more.
+    pub async fn header(&self, call: CallId) -> Result<Option<CallHeader>, ReadError> {
+        Ok(records::keyed_header(&self.rooms.index, call).await?.map(|keyed| keyed.header))
     }
 
     /// The policies in force when the box last stopped.

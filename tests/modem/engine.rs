@@ -235,10 +235,10 @@ impl Inner {
     }
 
     pub(super) fn press(&self, digit: char) {
-        if let Some(row) = lock(&self.state).digit_row(digit) {
+        let row = lock(&self.state).digit_row(digit);
+        if let Some(row) = row {
             self.say_row(&row);
         }
-        // Whoever calls holds no lock.
     }
 
     /// Ends what belongs to a call that is over.
@@ -329,10 +329,14 @@ impl Inner {
     }
 
     fn flow_stop(self: &Arc<Self>, held: Duration) {
-        lock(&self.sound).told_to_hold = true;
+        let hold = |inner: &Self, on: bool| {
+            let mut sound = lock(&inner.sound);
+            (sound.told_to_hold, sound.hold_is_ordered) = (on, on);
+        };
+        hold(self, true);
         self.say_row("+QPCMV: 0,0");
-        self.later(held, |inner| {
-            lock(&inner.sound).told_to_hold = false;
+        self.later(held, move |inner| {
+            hold(inner, false);
             inner.say_row("+QPCMV: 1,0");
         });
     }

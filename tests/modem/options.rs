@@ -35,7 +35,7 @@ pub struct ModemOptions {
     /// `+CMS ERROR`s with which the next texts are refused.
     pub text_errors: VecDeque<u16>,
     pub ppm: i32,
-    /// Sound of the call before that comes first from the second call on (E1550).
+    /// So much sound of a call lies in the port after it, and comes first in the next (E1550).
     pub stale: Duration,
     /// From a reset to being back.
     pub reset_time: Duration,

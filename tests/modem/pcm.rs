@@ -26,6 +26,9 @@ pub async fn serve(inner: Arc<Inner>, mut modem: SerialStream, _host: SerialStre
         if !flows {
             clock = None;
             take_up(&inner, &mut modem, false);
+            // The end of the call before, which nobody has read any more.
+            let stale = std::mem::take(&mut lock(&inner.sound).stale);
+            refuse_quietly(modem.try_write(&stale));
             idle_looks += 1;
             if idle_looks.is_multiple_of(50) && lock(&inner.state).gps_text {
                 refuse_quietly(modem.try_write(NMEA));
@@ -36,11 +39,7 @@ pub async fn serve(inner: Arc<Inner>, mut modem: SerialStream, _host: SerialStre
         let ppm = lock(&inner.sound).ppm;
         let running = match clock.take().filter(|clock| clock.ppm == ppm) {
             Some(running) => running,
-            None => {
-                let stale = std::mem::take(&mut lock(&inner.sound).stale);
-                refuse_quietly(modem.try_write(&stale));
-                Clock::new(ppm)
-            }
+            None => Clock::new(ppm),
         };
         let running = clock.insert(running);
         take_up(&inner, &mut modem, true);

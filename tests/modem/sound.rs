@@ -45,6 +45,8 @@ pub struct Sound {
     /// Bytes down that the port would not take.
     pub bytes_refused: u64,
     pub told_to_hold: bool,
+    /// The hold was ordered by a test, and ends when it says so.
+    pub hold_is_ordered: bool,
     pub flow_control: bool,
     /// The most that lay in the buffer.
     pub most: usize,
@@ -69,6 +71,7 @@ impl Sound {
             bytes_held: 0,
             bytes_refused: 0,
             told_to_hold: false,
+            hold_is_ordered: false,
             flow_control,
             most: 0,
         }
@@ -124,7 +127,7 @@ impl Sound {
 
     /// What a Quectel says about its buffer now.
     pub fn flow_row(&mut self) -> Option<&'static str> {
-        if !self.flow_control {
+        if !self.flow_control || self.hold_is_ordered {
             return None;
         }
         if !self.told_to_hold && self.buffer.len() > STOP_BYTES {

@@ -3,12 +3,14 @@
 
 mod audio;
 mod cloud;
+mod gsm;
 
 pub use audio::AudioLineSection;
 pub use cloud::{
     AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
     UplinkSound, WyomingSection,
 };
+pub use gsm::{GsmLineSection, GsmLineSettings};
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub models_dir: PathBuf,
     pub models_manifest: PathBuf,
+    /// Where the families of modems are described, one file each.
+    pub modem_profiles: PathBuf,
     pub key_file: PathBuf,
     pub knowledge: PathBuf,
     pub control_socket: PathBuf,
@@ -40,6 +44,7 @@ pub struct Config {
     pub outside: OutsideConfig,
     pub sip_lines: Vec<SipLineConfig>,
     pub audio_lines: Vec<AudioLineConfig>,
+    pub gsm_lines: Vec<GsmLineSettings>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -128,6 +133,8 @@ struct Text {
     sip_line: Vec<SipLineText>,
     #[serde(default)]
     audio_line: Vec<AudioLineSection>,
+    #[serde(default)]
+    gsm_line: Vec<GsmLineSection>,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +146,7 @@ struct BoxText {
     data_dir: PathBuf,
     models_dir: Option<PathBuf>,
     models_manifest: Option<PathBuf>,
+    modem_profiles: Option<PathBuf>,
     key_file: Option<PathBuf>,
     #[serde(default = "default_control_socket")]
     control_socket: PathBuf,
@@ -216,7 +224,7 @@ impl Config {
 
     fn parse(text: &str, path: &str, base: &Path) -> Result<Self, ConfigError> {
         let parsed: Text = toml::from_str(text).map_err(|e| syntax(text, path, &e))?;
-        let Text { the_box, speech, recording, mut privacy, sip_line, audio_line, mut budget, .. } = parsed;
+        let Text { the_box, speech, recording, mut privacy, sip_line, audio_line, gsm_line, mut budget, .. } = parsed;
         for path in [&mut privacy.policy, &mut privacy.extra_roots, &mut budget.prices].into_iter().flatten() {
             *path = base.join(&path);
         }
@@ -234,41 +242,44 @@ impl Config {
         if speech.threads == 0 || speech.threads > 64 {
             return Err(value("speech.threads", "it is 1 to 64; 2 suits a box of two cores".into()));
         }
-        let mut lines: Vec<SipLineConfig> = Vec::with_capacity(sip_line.len());
+        let mut names = LineNames::default();
+        let mut sip_lines: Vec<SipLineConfig> = Vec::with_capacity(sip_line.len());
         for line in sip_line {
             let line = checked_line(line).map_err(|(key, what)| value(key, what))?;
-            if lines.iter().any(|other| other.id == line.id) {
-                return Err(value("sip_line.id", format!("two lines are named {}; each needs its own name", line.id)));
-            }
-            lines.push(line);
+            names.take("sip_line.id", &line.id).map_err(|(key, what)| value(key, what))?;
+            sip_lines.push(line);
         }
         let mut audio_lines: Vec<AudioLineConfig> = Vec::with_capacity(audio_line.len());
         for line in audio_line {
             let line = line.checked().map_err(|(key, what)| value(key, what))?;
-            let mut others = lines.iter().map(|other| &other.id).chain(audio_lines.iter().map(|other| &other.id));
-            if others.any(|other| *other == line.id) {
-                return Err(value(
-                    "audio_line.id",
-                    format!("two lines are named {}; each needs its own name", line.id),
-                ));
-            }
+            names.take("audio_line.id", &line.id).map_err(|(key, what)| value(key, what))?;
             audio_lines.push(line);
+        }
+        let mut gsm_lines: Vec<GsmLineSettings> = Vec::with_capacity(gsm_line.len());
+        for line in gsm_line {
+            let line = line.checked().map_err(|(key, what)| value(key, what))?;
+            names.take("gsm_line.id", &line.id).map_err(|(key, what)| value(key, what))?;
+            gsm_lines.push(line);
         }
         if outside.names_an_engine() && privacy.policy.is_none() {
             let what = "an engine outside the box is named, and no policy that lets anything go there; name one, \
                         such as a copy of firmware-config/residency/nigeria-ndpa-2023.toml";
             return Err(value("privacy.policy", what.into()));
         }
-        if lines.is_empty() && audio_lines.is_empty() {
-            let what = "there is no telephone line; add a [[sip_line]] with an id, or an [[audio_line]] with a card";
+        if names.0.is_empty() {
+            let what = "there is no telephone line; add a [[sip_line]] or a [[gsm_line]] with an id, or an \
+                        [[audio_line]] with a card";
             return Err(value("sip_line", what.into()));
         }
+        let models_manifest =
+            the_box.models_manifest.map_or_else(|| PathBuf::from("/usr/share/milu/models.toml"), |p| base.join(p));
         Ok(Self {
             name: the_box.name,
             models_dir: the_box.models_dir.map_or_else(|| data_dir.join("models"), |p| base.join(p)),
-            models_manifest: the_box
-                .models_manifest
-                .map_or_else(|| PathBuf::from("/usr/share/milu/models.toml"), |p| base.join(p)),
+            modem_profiles: the_box
+                .modem_profiles
+                .map_or_else(|| models_manifest.with_file_name("modems"), |p| base.join(p)),
+            models_manifest,
             key_file: the_box.key_file.map_or_else(|| data_dir.join("keys/master.key"), |p| base.join(p)),
             knowledge: base.join(&the_box.knowledge),
             control_socket: base.join(&the_box.control_socket),
@@ -278,9 +289,24 @@ impl Config {
             recording,
             privacy,
             outside,
-            sip_lines: lines,
+            sip_lines,
             audio_lines,
+            gsm_lines,
         })
+    }
+}
+
+/// The names of lines that are taken.
+#[derive(Default)]
+struct LineNames(Vec<LineId>);
+
+impl LineNames {
+    fn take(&mut self, key: &'static str, id: &LineId) -> Result<(), (&'static str, String)> {
+        if self.0.contains(id) {
+            return Err((key, format!("two lines are named {id}; each needs its own name")));
+        }
+        self.0.push(id.clone());
+        Ok(())
     }
 }
 
@@ -386,6 +412,17 @@ mod tests {
         assert_eq!(parse(&text).unwrap().audio_lines.len(), 1);
         let text = format!("{SMALLEST}{}", door.replace("door", "front-desk"));
         assert!(matches!(parse(&text), Err(ConfigError::Value { key: "audio_line.id", .. })));
+    }
+
+    #[test]
+    fn a_modem_alone_is_a_line_and_shares_the_names_of_lines() {
+        let sim = "[[gsm_line]]\nid = \"sim\"\n";
+        let text = format!("{}{sim}", SMALLEST.split("[[sip_line]]").next().unwrap());
+        let config = parse(&text).unwrap();
+        assert_eq!(config.gsm_lines.len(), 1);
+        assert_eq!(config.modem_profiles, Path::new("/usr/share/milu/modems"));
+        let text = format!("{SMALLEST}{}", sim.replace("sim", "front-desk"));
+        assert!(matches!(parse(&text), Err(ConfigError::Value { key: "gsm_line.id", .. })));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::residency::{DataClass, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
-use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts};
+use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts, TextSender};
 use crate::speech::cloud::openai::OpenAiConfig;
 use crate::speech::failover::{
     BreakerRules, Budget, BudgetSource, Chance, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, Works,
@@ -37,6 +37,8 @@ pub struct OwnEngines {
     pub ears: Arc<dyn Transcriber>,
     pub mind: Arc<KnowledgeMind>,
     pub voice: Arc<dyn Synthesizer>,
+    /// None when no line sends text messages.
+    pub texts: Option<Arc<dyn TextSender>>,
     pub tasks: TaskTracker,
     pub runtime: Handle,
     pub clock: SystemClock,
@@ -250,7 +252,7 @@ impl Builder<'_> {
                 dialect,
                 door: self.door(),
                 onbox: own.mind.clone(),
-                tools: Arc::new(BoxTools::new(Arc::clone(&knows), None)),
+                tools: Arc::new(BoxTools::new(Arc::clone(&knows), own.texts.clone())),
                 knows,
                 witness: Arc::new(()),
                 tasks: own.tasks.clone(),

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use http_body_util::{BodyExt, Empty};
-use hyper::Request;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
@@ -55,6 +56,16 @@ pub fn fetch_json<T: DeserializeOwned>(control: &Path, url: &str) -> Result<T, A
     Ok(serde_json::from_slice(&fetch(control, url)?)?)
 }
 
+/// Gives the box something to do, and has its answer; nothing where it has none to give.
+pub fn post<T: DeserializeOwned>(control: &Path, url: &str, what: &impl Serialize) -> Result<Option<T>, AskError> {
+    let mut bytes = Vec::new();
+    exchange(control, Method::POST, url, serde_json::to_vec(what)?, |part| {
+        bytes.extend_from_slice(part);
+        if bytes.len() > ANSWER_MAX_BYTES { Err(AskError::TooLarge) } else { Ok(()) }
+    })?;
+    if bytes.is_empty() { Ok(None) } else { Ok(Some(serde_json::from_slice(&bytes)?)) }
+}
+
 /// Hands each row of an endless answer to `row`.
 pub fn follow(control: &Path, url: &str, mut row: impl FnMut(&str)) -> Result<(), AskError> {
     let mut pending = Vec::new();
@@ -69,15 +80,33 @@ pub fn follow(control: &Path, url: &str, mut row: impl FnMut(&str)) -> Result<()
 }
 
 /// Sends a GET and hands on the answer's parts as they come.
-#[allow(clippy::disallowed_methods, reason = "to the box itself, over its Unix socket")]
 fn get(control: &Path, url: &str, part: impl FnMut(&[u8]) -> Result<(), AskError>) -> Result<(), AskError> {
+    exchange(control, Method::GET, url, Vec::new(), part)
+}
+
+/// Sends a request and hands on the answer's parts as they come.
+#[allow(clippy::disallowed_methods, reason = "to the box itself, over its Unix socket")]
+fn exchange(
+    control: &Path,
+    method: Method,
+    url: &str,
+    body: Vec<u8>,
+    part: impl FnMut(&[u8]) -> Result<(), AskError>,
+) -> Result<(), AskError> {
+    let request = Request::builder()
+        .method(method)
+        .uri(url)
+        .header("host", "box")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|e| AskError::Refused(format!("the request could not be written ({e})")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AskError::Runtime)?;
     runtime.block_on(async {
         let stream = UnixStream::connect(control)
             .await
             .map_err(|source| AskError::Connect { path: control.to_owned(), source })?;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let answer = read_answer(sender, url, part);
+        let answer = read_answer(sender, request, part);
         tokio::pin!(answer, connection);
         // The connection moves the bytes; when it ends first, the answer has all that came.
         tokio::select! {
@@ -91,14 +120,10 @@ fn get(control: &Path, url: &str, part: impl FnMut(&[u8]) -> Result<(), AskError
 }
 
 async fn read_answer(
-    mut sender: SendRequest<Empty<Bytes>>,
-    url: &str,
+    mut sender: SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
     mut take: impl FnMut(&[u8]) -> Result<(), AskError>,
 ) -> Result<(), AskError> {
-    let request = Request::get(url)
-        .header("host", "box")
-        .body(Empty::<Bytes>::new())
-        .map_err(|e| AskError::Refused(format!("the request could not be written ({e})")))?;
     let response = sender.send_request(request).await?;
     if !response.status().is_success() {
         let body = response.into_body().collect().await?.to_bytes();

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::Value;
 
-use crate::{Failure, client};
+use crate::{Failure, client, modem};
 
 #[derive(Args)]
 pub struct LinesArgs {
@@ -30,6 +30,9 @@ pub fn lines(args: &LinesArgs, control: &Path) -> Result<(), Failure> {
             text("address"),
             line["calls"]
         );
+        if line["modem"].is_object() {
+            println!("    {}", modem::network(&line["modem"]));
+        }
         if let Some(trouble) = line["trouble"].as_str() {
             println!("    {trouble}");
         }

@@ -10,8 +10,10 @@ mod keys;
 mod knowledge;
 mod lines;
 mod models;
+mod modem;
 mod policy;
 mod run;
+mod texts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +63,14 @@ enum Command {
     /// State and health of each telephone line
     #[command(after_help = "Example:\n  milu lines --json")]
     Lines(lines::LinesArgs),
+    /// Ask a line's modem, its SIM and its network
+    #[command(
+        after_help = "Examples:\n  milu modem sim signal\n  milu modem sim at AT+CSQ\n  milu modem sim ussd '*310#'\n  milu modem sim ussd '*323#' --answer 1\n  milu modem sim sms 08031234567 \"Hello from the shop\"\n  milu modem sim support"
+    )]
+    Modem(modem::ModemArgs),
+    /// The text messages that came, and how many wait to be sent
+    #[command(after_help = "Examples:\n  milu texts\n  milu texts --json")]
+    Texts(texts::TextsArgs),
     /// Check a knowledge file, or ask it a question
     #[command(
         after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
@@ -106,6 +116,8 @@ fn main() -> ExitCode {
         Command::Call(args) => call::call(&args),
         Command::Calls(args) => calls::calls(&args, &cli.control),
         Command::Lines(args) => lines::lines(&args, &cli.control),
+        Command::Modem(args) => modem::modem(&args, &cli.control),
+        Command::Texts(args) => texts::texts(&args, &cli.control),
         Command::Knowledge(args) => knowledge::knowledge(&args),
         Command::Policy(args) => policy::policy(&args, &cli.control),
         Command::Models(args) => models::models(&args),

@@ -1,11 +1,13 @@
 //! What the box wants of a modem besides calls, and what it is told.
 
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::signalling::modem::airtime::{AirtimeWarning, Kobo};
 use crate::signalling::modem::{
-    CommandFailure, Delivery, Force, IncomingText, ModemInput, StateChange, StorageSlot, SupportRow, TextFailure,
-    UssdFailure, UssdReply,
+    CommandFailure, Delivery, Force, IncomingText, ModemInput, SoundFault, StateChange, StorageSlot, SupportRow,
+    TextFailure, UssdFailure, UssdReply,
 };
 use crate::terms::{PhoneNumber, Private};
 
@@ -42,6 +44,14 @@ pub enum GsmEvent {
         result: Result<Private<String>, CommandFailure>,
     },
     Changed(StateChange),
+    /// Something is wrong with the sound of the call that is on.
+    SoundTrouble(SoundFault),
+    /// A balance was read; it is to be kept, and handed in at the next start.
+    AirtimeRead {
+        at: Timestamp,
+        airtime: Option<Kobo>,
+    },
+    AirtimeWarned(AirtimeWarning),
     /// The modem of this line is known now: what it is to be found by from here on.
     Identified {
         usb_path: Option<String>,
@@ -53,11 +63,12 @@ pub enum GsmEvent {
 pub(super) enum GsmRequest {
     SendText { id: u64, to: PhoneNumber, text: Private<String> },
     TextKept { slots: Vec<StorageSlot> },
-    Ussd { id: u64, code: String },
-    UssdAnswer { id: u64, text: String },
+    Ussd { id: u64, code: Private<String> },
+    UssdAnswer { id: u64, text: Private<String> },
     UssdCancel { id: u64 },
     Command { id: u64, row: String, force: Force },
     Day(i32),
+    Clock(Timestamp),
     Release,
     Support(oneshot::Sender<Vec<SupportRow>>),
 }
@@ -73,6 +84,7 @@ impl GsmRequest {
             Self::UssdCancel { id } => ModemInput::UssdCancel { id },
             Self::Command { id, row, force } => ModemInput::Command { id, row, force },
             Self::Day(day) => ModemInput::Day(day),
+            Self::Clock(now) => ModemInput::Clock(now),
             Self::Release => ModemInput::Release,
             Self::Support(reply) => return Err(reply),
         })
@@ -113,12 +125,12 @@ impl GsmControl {
         self.ask(GsmRequest::TextKept { slots })
     }
 
-    pub fn ussd(&self, id: u64, code: String) -> Result<(), GsmRefusal> {
+    pub fn ussd(&self, id: u64, code: Private<String>) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::Ussd { id, code })
     }
 
     /// Answers the menu of the dialogue with this id.
-    pub fn ussd_answer(&self, id: u64, text: String) -> Result<(), GsmRefusal> {
+    pub fn ussd_answer(&self, id: u64, text: Private<String>) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::UssdAnswer { id, text })
     }
 
@@ -134,6 +146,11 @@ impl GsmControl {
     /// A new day in the business's time zone, as days since 1970-01-01.
     pub fn day(&self, day: i32) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::Day(day))
+    }
+
+    /// The calendar's time was corrected.
+    pub fn clock(&self, now: Timestamp) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::Clock(now))
     }
 
     /// A person has looked after a quarantined modem.

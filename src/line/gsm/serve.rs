@@ -399,9 +399,16 @@ impl Serving {
                 let line = &self.parts.config.id;
                 let (from, to, reason) = (change.from.name(), change.to.name(), change.reason.to_string());
                 tracing::info!(%line, from, to, reason, "a modem's line has changed");
-                self.told_at = Moment::START;
+                // Whoever is told of it sees it.
+                self.publish();
                 self.event(GsmEvent::Changed(change));
             }
+            ModemOutput::SoundTrouble(fault) => {
+                tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
+                self.event(GsmEvent::SoundTrouble(fault));
+            }
+            ModemOutput::AirtimeRead { at, airtime } => self.event(GsmEvent::AirtimeRead { at, airtime }),
+            ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.event(GsmEvent::TextArrived { text, slots }),
             ModemOutput::TextSent { id, result } => self.event(GsmEvent::TextSent { id, result }),
             ModemOutput::TextDelivered { id, delivery } => self.event(GsmEvent::TextDelivered { id, delivery }),
@@ -727,11 +734,13 @@ impl Serving {
     }
 
     fn write_status(&mut self) {
-        let now = self.now();
-        if now.since(self.told_at) < STATUS_EVERY {
-            return;
+        if self.now().since(self.told_at) >= STATUS_EVERY {
+            self.publish();
         }
-        self.told_at = now;
+    }
+
+    fn publish(&mut self) {
+        self.told_at = self.now();
         let health = self.machine.as_ref().map(ModemLine::health);
         let calls = u32::from(self.call.is_some());
         self.parts.board.write(|status| {

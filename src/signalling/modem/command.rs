@@ -48,6 +48,8 @@ pub(super) const SHORT: Duration = Duration::from_secs(2);
 pub(super) const MEDIUM: Duration = Duration::from_secs(5);
 /// For what the network has to answer: dialling, hanging up.
 pub(super) const OF_CALLS: Duration = Duration::from_secs(15);
+/// For a call that is dialled by hand: some modems answer when the far side does.
+pub(super) const DIALLING: Duration = Duration::from_secs(90);
 /// For the body of a text (chan_dongle and ModemManager wait as long).
 pub(super) const LONG: Duration = Duration::from_secs(40);
 
@@ -99,6 +101,10 @@ impl Expects {
             let plain = name.trim_end_matches(|c: char| c.is_ascii_digit());
             if WORDS.contains(&name.as_str()) || plain == "I" {
                 expects.bare = Bare::Words;
+                if plain == "I" {
+                    // The one named row among a modem's words of itself.
+                    expects.names.push("+GCAP".to_owned());
+                }
             } else if IDENTITIES.contains(&name.as_str()) {
                 expects.bare = Bare::Digits;
             }

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::terms::{Moment, Private};
+use crate::terms::Moment;
 
 use super::command::{Bare, Command, CommandKind};
 use super::reader::{Read, RowReader};
@@ -87,8 +87,10 @@ pub(super) enum Event<T> {
 #[derive(Debug)]
 enum Phase<T> {
     Closed,
+    /// A command can be given, once the pause is over.
     Free {
         from: Moment,
+        rested: bool,
     },
     Running(Running<T>),
     /// Out of step: nothing is believed until this time.
@@ -172,11 +174,12 @@ impl<T> Engine<T> {
 
     /// Whether a command can be given now.
     pub(super) fn is_free(&self, now: Moment) -> bool {
-        matches!(self.phase, Phase::Free { from } if now >= from)
+        matches!(self.phase, Phase::Free { from, .. } if now >= from)
     }
 
+    /// Given up, or without a port.
     pub(super) const fn is_silent(&self) -> bool {
-        matches!(self.phase, Phase::Silent)
+        matches!(self.phase, Phase::Silent | Phase::Closed)
     }
 
     /// The command that runs.
@@ -190,7 +193,7 @@ impl<T> Engine<T> {
     /// The port is open: whatever was half said before belongs to nobody.
     pub(super) fn opened(&mut self, now: Moment) {
         self.gone();
-        self.phase = Phase::Free { from: now };
+        self.phase = Phase::Free { from: now, rested: true };
         self.heard_at = now;
     }
 
@@ -225,6 +228,21 @@ impl<T> Engine<T> {
         if !matches!(self.phase, Phase::Closed) {
             self.end_running(End::TimedOut, now);
             self.drain(0, now);
+        }
+    }
+
+    /// Whether no command runs and none is being found out about.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        matches!(self.phase, Phase::Free { rested: true, .. })
+    }
+
+    /// Writes a row whose answer nobody waits for, as the modem goes away with it.
+    /// From here on it is only listened to.
+    pub(super) fn shout(&mut self, row: &str, now: Moment) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.end_running(End::Gone, now);
+            self.write_row(row);
+            self.phase = Phase::Silent;
         }
     }
 
@@ -383,7 +401,7 @@ impl<T> Engine<T> {
         if !matches!(self.phase, Phase::Running(_)) {
             return;
         }
-        let free = Phase::Free { from: now + PAUSE };
+        let free = Phase::Free { from: now + PAUSE, rested: false };
         if let Phase::Running(running) = std::mem::replace(&mut self.phase, free) {
             let Running { command, rows, .. } = running;
             self.reader.no_prompt();
@@ -413,7 +431,7 @@ impl<T> Engine<T> {
     pub(super) fn deadline(&self) -> Option<Moment> {
         let phase = match &self.phase {
             Phase::Closed | Phase::Silent => None,
-            Phase::Free { from } => Some(*from),
+            Phase::Free { from, rested } => (!rested).then_some(*from),
             Phase::Running(running) => Some(running.until),
             Phase::Draining { until, .. } | Phase::Probing { until, .. } | Phase::Settling { until, .. } => {
                 Some(*until)
@@ -430,7 +448,8 @@ impl<T> Engine<T> {
             self.reader.give_up_quotes();
             self.bytes(&[], now);
         }
-        match &self.phase {
+        match &mut self.phase {
+            Phase::Free { from, rested } if now >= *from => *rested = true,
             Phase::Running(running) if now >= running.until => self.timed_out(now),
             Phase::Draining { until, tried } if now >= *until => {
                 self.phase = Phase::Probing { oks: 0, until: now + PROBE, tried: *tried };
@@ -444,7 +463,7 @@ impl<T> Engine<T> {
                 self.drain(tried, now);
             }
             Phase::Settling { until, .. } if now >= *until => {
-                self.phase = Phase::Free { from: now };
+                self.phase = Phase::Free { from: now, rested: true };
                 self.resynchronised += 1;
                 self.out.push_back(Event::InStep);
             }
@@ -476,9 +495,4 @@ fn is_news_by_its_fields(name: &str, fields: &str, command: &str) -> bool {
         "+QPCMV" => !command.ends_with('?'),
         _ => false,
     }
-}
-
-/// What is written to the modem, so that nobody prints it.
-pub(super) fn private(bytes: Vec<u8>) -> Private<Vec<u8>> {
-    Private::new(bytes)
 }

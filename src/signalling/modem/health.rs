@@ -1,6 +1,8 @@
 use crate::terms::{Moment, Private};
 
+use super::airtime::Forecast;
 use super::state::ModemState;
+use super::ussd::UssdWay;
 
 /// What is known of a modem's line, for `milu lines`, `milu modem` and `milu doctor`.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct ModemHealth {
     pub counters: Counters,
     pub texts_today: u32,
     pub texts_waiting: usize,
+    /// What is known of the SIM's airtime.
+    pub airtime: Option<Forecast>,
+    /// The way of codes that works with this modem, to be remembered.
+    pub ussd_way: Option<UssdWay>,
 }
 
 /// Numbers that only grow.
@@ -40,6 +46,7 @@ pub struct Counters {
     pub resets: u64,
     /// The port vanished while a call or a transmission was on.
     pub drops_under_load: u64,
+    pub unreadable_texts: u64,
     pub timeouts: u64,
     pub resynchronised: u64,
     /// Rows that nobody knows.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::terms::{EndCause, PhoneNumber, Private};
 
 /// What happens to a modem's line, and what is wanted of it.
@@ -35,12 +37,13 @@ pub enum ModemInput<'a> {
     },
     Ussd {
         id: u64,
-        code: String,
+        /// It may hold the number of a recharge card.
+        code: Private<String>,
     },
     /// The answer to a menu.
     UssdAnswer {
         id: u64,
-        text: String,
+        text: Private<String>,
     },
     UssdCancel {
         id: u64,
@@ -53,6 +56,8 @@ pub enum ModemInput<'a> {
     },
     /// A new day of the calendar in the business's time zone, as days since 1970-01-01.
     Day(i32),
+    /// The calendar's time was corrected.
+    Clock(Timestamp),
     /// A person looked after a quarantined modem: it may be tried again at once.
     Release,
 }

@@ -5,6 +5,7 @@ use super::engine::Said;
 use super::profile::{DigitCoding, Profile};
 use super::registration::{self, RegistrationRow};
 use super::row::{FinalResult, Row, fields, number_at};
+use super::ussd::UssdRow;
 
 /// What a modem says without being asked. A hint, where calls are concerned: the
 /// modem's own list of calls is the truth.
@@ -32,7 +33,7 @@ pub(super) enum News {
     /// A text that is not stored.
     Text(String),
     StorageFull,
-    Ussd(UssdNews),
+    Ussd(UssdRow),
     SimReady,
     SimGone,
     Booted,
@@ -43,14 +44,6 @@ pub(super) enum News {
     /// Known, and of no use here.
     Idle,
     Unknown,
-}
-
-/// `+CUSD: <m>[,<text>[,<scheme>]]` (3GPP TS 27.007 section 7.15).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct UssdNews {
-    pub(super) status: u8,
-    pub(super) text: Option<String>,
-    pub(super) scheme: Option<u8>,
 }
 
 /// Bare rows that modems say by themselves, whoever made them.
@@ -210,7 +203,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         "+CMT" | "+CDS" => coded.map_or(News::Unknown, |coded| News::Text(coded.to_owned())),
         "+CBM" => News::Idle,
         "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
-        "+CUSD" => ussd(text).map_or(News::Unknown, News::Ussd),
+        "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
         "+CPIN" | "^SIMST" if text.eq_ignore_ascii_case("NOT INSERTED") || text == "255" => News::SimGone,
         "+CPIN" | "^SIMST" => News::Idle,
@@ -235,44 +228,9 @@ pub(super) fn dbm_of_csq(rssi: i16) -> Option<i16> {
     (0..=31).contains(&rssi).then(|| 2 * rssi - 113)
 }
 
-/// The text may have commas, open marks and rows of its own: it begins behind the
-/// first comma and ends at its last mark.
-pub(super) fn ussd(text: &str) -> Option<UssdNews> {
-    let (status, rest) = match text.split_once(',') {
-        Some((status, rest)) => (status, Some(rest.trim())),
-        None => (text, None),
-    };
-    let status = status.trim().parse().ok()?;
-    let Some(rest) = rest else { return Some(UssdNews { status, text: None, scheme: None }) };
-    let (words, scheme) = match rest.strip_prefix('"') {
-        Some(inner) => match inner.rfind('"') {
-            Some(end) => (&inner[..end], inner[end + 1..].trim_start_matches(',')),
-            None => (inner, ""),
-        },
-        None => rest.rsplit_once(',').filter(|(_, s)| s.trim().parse::<u8>().is_ok()).unwrap_or((rest, "")),
-    };
-    Some(UssdNews { status, text: Some(words.to_owned()), scheme: scheme.trim().parse().ok() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_codes_answer_is_read_with_and_without_marks_and_scheme() {
-        for (text, expected) in [
-            ("0,\"Bal: N1,200.00, bye\",15", (0, Some("Bal: N1,200.00, bye"), Some(15))),
-            ("1,\"1. A\n2. B\"", (1, Some("1. A\n2. B"), None)),
-            ("0,CF2135487D2E,1", (0, Some("CF2135487D2E"), Some(1))),
-            ("0,\"never closed", (0, Some("never closed"), None)),
-            ("2", (2, None, None)),
-            ("0,\"\",0", (0, Some(""), Some(0))),
-        ] {
-            let read = ussd(text).expect("an answer");
-            assert_eq!((read.status, read.text.as_deref(), read.scheme), expected, "{text}");
-        }
-        assert_eq!(ussd("x"), None);
-    }
 
     #[test]
     fn a_key_is_read_by_its_character_or_its_number() {

@@ -1,8 +1,11 @@
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::terms::{EndCause, PhoneNumber, Private};
 
+use super::airtime::{AirtimeWarning, Kobo};
 use super::input::StorageSlot;
+use super::sound_watch::SoundFault;
 use super::state::StateChange;
 
 /// What a modem's line wants of the world.
@@ -26,6 +29,8 @@ pub enum ModemOutput {
     Connected,
     /// Comes exactly once for each `Offered`.
     Ended(EndCause),
+    /// Something is wrong with the call's sound. What helps is done already.
+    SoundTrouble(SoundFault),
     /// The caller pressed a key, by the modem's own detector.
     Digit(char),
     TextArrived {
@@ -45,6 +50,13 @@ pub enum ModemOutput {
         id: u64,
         result: Result<UssdReply, UssdFailure>,
     },
+    /// A balance was read. It is the owner's to keep for the next start.
+    AirtimeRead {
+        at: Timestamp,
+        airtime: Option<Kobo>,
+    },
+    /// Airtime or data runs out.
+    AirtimeWarned(AirtimeWarning),
     CommandAnswered {
         id: u64,
         result: Result<Private<String>, CommandFailure>,
@@ -92,10 +104,12 @@ pub enum ResetStep {
 pub struct IncomingText {
     pub from: TextSender,
     pub text: Private<String>,
-    /// When the network took it, as `2026-11-26T16:40:00+01:00`.
-    pub sent_at: Option<String>,
+    /// When the network took it, by the network's clock.
+    pub sent_at: Option<Timestamp>,
     /// Parts that never came, although a day was waited for them.
     pub missing_parts: u8,
+    /// It is for a program of a telephone, as settings are, and not for a person.
+    pub for_program: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,8 +166,10 @@ pub enum UssdFailure {
     NotOpen,
     #[error("as many codes wait already as the queue holds")]
     QueueFull,
-    #[error("this is no code for a network: digits, '*' and '#', up to 160 characters")]
+    #[error("this cannot be sent to a network: it is empty, too long, or has characters that no code has")]
     Code,
+    #[error("a code or an answer is on its way already")]
+    Busy,
     #[error("the network did not answer in 45 seconds")]
     TimedOut,
     #[error("the network ended it")]
@@ -166,6 +182,10 @@ pub enum UssdFailure {
     ModemGone,
     #[error("it was cancelled")]
     Cancelled,
+    #[error("nobody answered the menu")]
+    MenuUnanswered,
+    #[error("the menu goes on without an end")]
+    TooManySteps,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

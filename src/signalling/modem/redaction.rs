@@ -60,6 +60,10 @@ const PRIVATE: &[&str] = &[
     "D",
 ];
 
+/// Rows whose only field is a key or a PIN, however short.
+const SECRET: &[&str] =
+    &["+CPIN", "+CPIN2", "+VTS", "+QVTS", "^DTMF", "+RXDTMF", "+DTMF", "^DDTMF", "+QTONEDET", "+UUDTMFD", "D"];
+
 /// Values of `+CPIN` that are no PIN.
 const PUBLIC_WORDS: &[&str] = &["READY", "SIM PIN", "SIM PUK", "NOT INSERTED", "PH-NET PIN", "PH-SIM PIN", "SIM PIN2"];
 
@@ -72,7 +76,8 @@ pub(super) fn redacted(row: &str) -> String {
     let rest = &row[name_end..];
     let is_private = PRIVATE.contains(&name.as_str()) || rest.to_ascii_lowercase().contains("\"ccinfo\"");
     if is_private {
-        return format!("{}{}", &row[..name_end], only_small_numbers(rest));
+        let secret = SECRET.contains(&name.as_str());
+        return format!("{}{}", &row[..name_end], if secret { only_words(rest) } else { only_small_numbers(rest) });
     }
     without_long_runs(&row)
 }
@@ -110,9 +115,14 @@ fn only_small_numbers(rest: &str) -> String {
             if bare.is_empty() || small || word { field } else { "*" }
         })
         .collect();
-    // A single small number behind '=' may be a PIN or a pressed key.
-    let alone = shown.len() == 1 && !PUBLIC_WORDS.contains(&shown[0].trim()) && !sign.contains('?');
-    if alone { format!("{sign}*") } else { format!("{sign}{}", shown.join(",")) }
+    format!("{sign}{}", shown.join(","))
+}
+
+/// Words of the protocol alone: any other value is a key or a PIN.
+fn only_words(rest: &str) -> String {
+    let sign: String = rest.chars().take_while(|c| matches!(c, ':' | '=' | '?' | ' ')).collect();
+    let value = rest[sign.len()..].trim();
+    if value.is_empty() || PUBLIC_WORDS.contains(&value) { rest.to_owned() } else { format!("{sign}*") }
 }
 
 /// Runs of digits as long as a telephone number's become a star, and coded texts too.
@@ -165,7 +175,10 @@ mod tests {
             ("AT+CPIN=123", "AT+CPIN=*"),
             ("AT+CPIN?", "AT+CPIN?"),
             ("+CPIN: SIM PIN", "+CPIN: SIM PIN"),
-            ("AT+CMGS=23", "AT+CMGS=*"),
+            ("AT+CMGS=23", "AT+CMGS=23"),
+            ("AT+CLIP=1", "AT+CLIP=1"),
+            ("+RXDTMF: 5", "+RXDTMF: *"),
+            ("AT+VTS=\"5\"", "AT+VTS=*"),
             ("+CUSD: 0,\"Your balance is N5\",15", "+CUSD: 0,*,15"),
             ("ATD08031234567;", "ATD*"),
             ("MISSED_CALL: 11:01AM 07712345678", "MISSED_CALL: *"),

@@ -3,8 +3,6 @@ use super::health::{Registration, Technology};
 /// What a registration row says, whoever wrote it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct RegistrationRow {
-    /// Whether it has the shape of an answer to a question, with the mode in front.
-    pub(super) is_answer: bool,
     pub(super) registration: Registration,
     pub(super) technology: Option<Technology>,
 }
@@ -51,7 +49,7 @@ pub(super) fn read(fields: &str) -> Option<RegistrationRow> {
     let has_routing = fields.len() > at + 4 && fields.get(at + 2).is_some_and(|f| f.len() <= 2 && !f.starts_with('"'));
     let place = at + if has_routing { 4 } else { 3 };
     let technology = fields.get(place).and_then(|f| f.parse().ok()).and_then(technology);
-    Some(RegistrationRow { is_answer, registration, technology })
+    Some(RegistrationRow { registration, technology })
 }
 
 /// Marks that are open or closed wrongly are common here, so a comma always separates.
@@ -88,7 +86,7 @@ mod tests {
 
     fn of(fields: &str) -> (bool, Registration, Option<Technology>) {
         let read = read(fields).expect("a registration");
-        (read.is_answer, read.registration, read.technology)
+        (is_answer(fields), read.registration, read.technology)
     }
 
     #[test]
@@ -115,7 +113,7 @@ mod tests {
     #[test]
     fn what_says_nothing_is_no_registration() {
         for fields in ["", "\"\"", "99", "a,b", "2,\"x\""] {
-            assert!(read(fields).is_none_or(|r| !r.is_answer), "{fields}");
+            assert!(!is_answer(fields), "{fields}");
         }
         assert_eq!(read("99"), None);
         assert_eq!(read(""), None);

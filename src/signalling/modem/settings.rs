@@ -1,5 +1,9 @@
-use std::time::Duration;
+use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use super::airtime::{AirtimePlan, Kobo, Operators};
+use super::ussd::UssdWay;
 use crate::terms::Private;
 
 /// What the owner has said of one modem's line.
@@ -21,8 +25,13 @@ pub struct LineSettings {
     /// Days since 1970-01-01 in the business's own time zone when the line is
     /// made. A new one comes as [`super::ModemInput::Day`].
     pub day: i32,
+    /// The calendar's time when the line is made. A correction comes as
+    /// [`super::ModemInput::Clock`].
+    pub clock: Timestamp,
     /// Resets of every kind within any hour. Beyond it the line is quarantined.
     pub resets_per_hour: u8,
+    /// The way of codes that worked before, from [`super::ModemHealth::ussd_way`].
+    pub ussd_way: Option<UssdWay>,
     /// How airtime is asked for; never, if none.
     pub airtime: Option<AirtimeSettings>,
 }
@@ -37,7 +46,9 @@ impl Default for LineSettings {
             sound: None,
             texts_per_day: 50,
             day: 0,
+            clock: Timestamp::UNIX_EPOCH,
             resets_per_hour: 6,
+            ussd_way: None,
             airtime: None,
         }
     }
@@ -51,12 +62,13 @@ pub struct ExpectedSim {
     pub operator: Option<String>,
 }
 
-/// When and by what code the balance is asked.
+/// How the balance is watched. It is asked by the network's own code, when no
+/// call is on.
 #[derive(Clone, Debug)]
 pub struct AirtimeSettings {
-    /// `*310#` in Nigeria since 2023.
-    pub balance_code: String,
-    /// `*323#`; none where data does not matter.
-    pub data_code: Option<String>,
-    pub every: Duration,
+    pub plan: AirtimePlan,
+    /// Which code asks at which network, and how its answer is read.
+    pub operators: Arc<Operators>,
+    /// What was read before, the oldest first.
+    pub readings: Vec<(Timestamp, Kobo)>,
 }

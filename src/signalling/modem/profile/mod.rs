@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use mistake::{ProfileMistake, ProfileMistakes, ProfilePlace, ProfileWrong};
 
 use super::output::SoundPath;
+use super::ussd::UssdWay;
 
 /// One family of modems. Read from `firmware-config/modems/*.toml` by [`Profile::parse`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +30,8 @@ pub struct Profile {
     pub sounds: Vec<SoundProfile>,
     pub watch: WatchRows,
     pub texts: TextRows,
-    pub ussd: UssdRows,
+    /// How codes of the network are written for this family; others are tried after it.
+    pub ussd: UssdWay,
     pub reset: ResetRows,
     /// Beginnings of rows that this family must never be sent, each with its reason.
     pub never: Vec<NeverRow>,
@@ -194,22 +196,6 @@ pub struct TextRows {
     pub list: String,
     pub read: String,
     pub delete: String,
-}
-
-/// How codes of the network are written for this family, the first that works.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UssdRows {
-    pub ways: Vec<UssdWay>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UssdWay {
-    /// As it is.
-    Plain,
-    /// The hexadecimal digits of UCS-2.
-    Ucs2,
-    /// The hexadecimal digits of packed GSM-7.
-    Packed,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -8,9 +8,10 @@ use super::mistake::{Collector, ProfileMistakes, ProfileWrong, shown};
 use super::values::Section;
 use super::{
     CallRows, Decay, DigitCoding, NeverRow, Profile, Proof, ResetRows, SimRows, SoundProfile, SoundWhen, StartRows,
-    TextRows, UsbMatch, UssdRows, UssdWay, VoiceProbe, WatchRows,
+    TextRows, UsbMatch, VoiceProbe, WatchRows,
 };
 use crate::signalling::modem::output::SoundPath;
+use crate::signalling::modem::ussd::{UssdForm, UssdWay};
 
 /// The longest profile has a tenth of it.
 const PROFILE_BYTES_MAX: usize = 64 << 10;
@@ -43,7 +44,7 @@ const SOUND: &[&str] =
     &["path", "rate", "once", "on", "when", "first_wait_ms", "retry_ms", "retries", "off", "pause", "resume", "decays"];
 const WATCH: &[&str] = &["signal", "temperature", "voltage", "volte", "registration"];
 const TEXTS: &[&str] = &["list", "read", "delete"];
-const USSD: &[&str] = &["ways"];
+const USSD: &[&str] = &["way"];
 const RESET: &[&str] = &["soft", "maker", "boot_s", "boots"];
 const NEVER: &[&str] = &["row", "why"];
 
@@ -55,7 +56,14 @@ const WHENS: &[(&str, SoundWhen)] = &[
     ("when-active", SoundWhen::WhenActive),
 ];
 const CODINGS: &[(&str, DigitCoding)] = &[("character", DigitCoding::Character), ("ascii", DigitCoding::Ascii)];
-const WAYS: &[(&str, UssdWay)] = &[("plain", UssdWay::Plain), ("ucs2", UssdWay::Ucs2), ("packed", UssdWay::Packed)];
+const PLAIN: UssdWay = UssdWay { form: UssdForm::Plain, scheme: 15 };
+const WAYS: &[(&str, UssdWay)] = &[
+    ("plain-15", PLAIN),
+    ("plain-0", UssdWay { form: UssdForm::Plain, scheme: 0 }),
+    ("ucs2-15", UssdWay { form: UssdForm::Ucs2Hex, scheme: 15 }),
+    ("ucs2-72", UssdWay { form: UssdForm::Ucs2Hex, scheme: 72 }),
+    ("packed7-15", UssdWay { form: UssdForm::Packed7Hex, scheme: 15 }),
+];
 
 pub(super) fn profile(text: &str, file: &str) -> Result<Profile, ProfileMistakes> {
     // What is too long is not looked at.
@@ -255,10 +263,9 @@ fn texts(top: &Section<'_, '_>, wrong: &mut Collector<'_>) -> TextRows {
     TextRows { list: row("list", "AT+CMGL=4"), read: row("read", "AT+CMGR"), delete: row("delete", "AT+CMGD") }
 }
 
-fn ussd(top: &Section<'_, '_>, wrong: &mut Collector<'_>) -> UssdRows {
+fn ussd(top: &Section<'_, '_>, wrong: &mut Collector<'_>) -> UssdWay {
     let section = top.section("ussd", USSD, wrong);
-    let ways = section.map(|section| section.names("ways", "way to write a code", WAYS, wrong)).unwrap_or_default();
-    UssdRows { ways: if ways.is_empty() { vec![UssdWay::Plain, UssdWay::Ucs2, UssdWay::Packed] } else { ways } }
+    section.and_then(|section| section.name("way", "way to write a code", WAYS, wrong)).unwrap_or(PLAIN)
 }
 
 fn reset(top: &Section<'_, '_>, wrong: &mut Collector<'_>) -> Option<ResetRows> {
@@ -281,4 +288,108 @@ fn never(section: &Section<'_, '_>, wrong: &mut Collector<'_>) -> Option<NeverRo
         section.missing("row", "the beginning of the row, and in `why` its reason", wrong);
     }
     Some(NeverRow { row: row?, why: why? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOOD: &str = r#"name = "one"
+title = "One"
+verified = false
+to_try = ["everything"]
+
+[[usb]]
+vendor = "12d1"
+product = "1001"
+at = ["2", "ff/01/02"]
+sound = "1"
+
+[start]
+first = ["AT", "?AT+CGMI"]
+after_sim = ["AT+CLIP=1"]
+voice_ask = "AT^CVOICE?"
+voice_has = "^CVOICE:0"
+
+[calls]
+digit = "AT+VTS=<d>"
+digit_gap_ms = 200
+
+[[sound]]
+path = "serial"
+on = "AT^DDSETEX=2"
+when = "after-answer"
+retries = 2
+
+[reset]
+boot_s = 40
+"#;
+
+    fn told(this: &str, that: &str) -> String {
+        assert!(GOOD.contains(this), "{this}");
+        Profile::parse(&GOOD.replacen(this, that, 1), "one.toml").map_err(|m| m.to_string()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_good_file_becomes_a_profile() {
+        let profile = Profile::parse(GOOD, "one.toml").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        assert_eq!(
+            (profile.name.as_str(), profile.usb[0].vendor, profile.usb[0].product),
+            ("one", 0x12D1, Some(0x1001))
+        );
+        let at = [
+            crate::signalling::modem::InterfaceRule::Number(2),
+            crate::signalling::modem::InterfaceRule::Class(0xFF, 1, 2),
+        ];
+        assert_eq!(profile.usb[0].at, at);
+        assert_eq!(profile.sounds[0].when, SoundWhen::AfterAnswer);
+        assert_eq!(profile.calls.digit_gap, Duration::from_millis(200));
+        assert_eq!(profile.start.first[1].need, crate::signalling::modem::profile::Need::May);
+        assert_eq!(profile.proof, Proof::ToTry(vec!["everything".to_owned()]));
+    }
+
+    #[test]
+    fn each_mistake_has_its_place_and_says_what_was_meant() {
+        for (this, that, place, words) in [
+            ("digit_gap_ms", "digit_gap", "20:1", "`digit_gap_ms` was probably meant"),
+            ("[calls]", "[cals]", "18:2", "`calls` was probably meant"),
+            ("\"serial\"", "\"serail\"", "23:8", "`serial` was probably meant"),
+            ("\"after-answer\"", "\"after answer\"", "25:8", "`after-answer` was probably meant"),
+            ("= 200", "= \"200\"", "20:16", "a whole number from 0 to 2000"),
+            ("= 200", "= 9999", "20:16", "a whole number from 0 to 2000"),
+            ("\"12d1\"", "\"0x12d1\"", "7:10", "four digits"),
+            ("\"ff/01/02\"", "\"ff/1/2\"", "9:12", "no interface"),
+            ("\"AT+CLIP=1\"", "\"CLIP=1\"", "14:14", "no row for a modem"),
+            ("AT+VTS=<d>", "AT+VTS=", "19:9", "write <d>"),
+            ("verified = false", "verified = \"no\"", "3:12", "true or false"),
+            ("to_try = [\"everything\"]", "", "3:12", "to_try"),
+            ("title = \"One\"\n", "", "1:1", "lacks `title`"),
+            ("[reset]\nboot_s = 40\n", "", "1:1", "lacks `reset`"),
+            ("[[sound]]", "[[sound]", "22:9", "not TOML"),
+        ] {
+            let told = told(this, that);
+            let fits = told.lines().any(|row| row.starts_with(&format!("one.toml:{place}: ")) && row.contains(words));
+            assert!(fits, "`{that}` for `{this}` should be told at {place} with {words}:\n{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_looked_at() {
+        let told = Profile::parse(&"#".repeat(PROFILE_BYTES_MAX + 1), "one.toml").unwrap_err().to_string();
+        assert!(told.contains("more than 65536 bytes"), "{told}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_profile_is_read_or_refused_with_a_place(cut in 0usize..800, gone in 0usize..9, junk in "\\PC{0,6}") {
+            let at = GOOD.char_indices().map(|(i, _)| i).nth(cut % GOOD.chars().count()).unwrap_or(0);
+            let damaged = format!("{}{junk}{}", &GOOD[..at], GOOD.get(at + gone..).unwrap_or(""));
+            if let Err(mistakes) = Profile::parse(&damaged, "one.toml") {
+                prop_assert!(!mistakes.list.is_empty());
+                prop_assert!(mistakes.list.iter().all(|m| m.place.row >= 1 && m.place.column >= 1));
+            }
+        }
+    }
 }

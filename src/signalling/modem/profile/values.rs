@@ -187,16 +187,6 @@ impl<'t, 'a> Section<'t, 'a> {
         named(&text, what, known, wrong)
     }
 
-    pub(super) fn names<T: Copy>(
-        &self,
-        key: &'static str,
-        what: &'static str,
-        known: &[(&'static str, T)],
-        wrong: &mut Collector<'_>,
-    ) -> Vec<T> {
-        self.texts(key, wrong).iter().filter_map(|text| named(text, what, known, wrong)).collect()
-    }
-
     /// A table within this one.
     pub(super) fn section(
         &self,

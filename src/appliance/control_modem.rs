@@ -1,0 +1,210 @@
+//! The control socket's part for modems and text messages.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+
+use super::control::Control;
+use super::control_refusal::Refusal;
+use super::modem_facts::ModemJson;
+use super::modems::{AskModem, Modem, awaits_answer};
+use crate::signalling::modem::{Force, SupportWay, UssdReply};
+use crate::terms::{PhoneNumber, Private};
+
+/// `milu texts` shows at most this many, the newest: what a person pages through.
+const TEXTS_MAX: u32 = 500;
+
+/// What is asked by hand is a row or a short text.
+const BODY_BYTES_MAX: usize = 16 << 10;
+
+pub fn routes() -> Router<Control> {
+    Router::new()
+        .route("/v1/texts", get(texts))
+        .route("/v1/modems/{line}", get(signal))
+        .route("/v1/modems/{line}/support", get(support))
+        .route("/v1/modems/{line}/command", post(command))
+        .route("/v1/modems/{line}/code", post(code))
+        .route("/v1/modems/{line}/code/{dialogue}", post(code_answer))
+        .route("/v1/modems/{line}/code/{dialogue}/cancel", post(code_cancel))
+        .route("/v1/modems/{line}/text", post(text))
+        .route("/v1/modems/{line}/release", post(release))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+fn modem(control: &Control, line: &str) -> Result<Arc<Modem>, Refusal> {
+    control.modems.get(line).cloned().ok_or_else(|| {
+        let known: Vec<&str> = control.modems.iter().map(|modem| modem.line.as_str()).collect();
+        let known = if known.is_empty() { "no line has one".to_owned() } else { format!("try {}", known.join(", ")) };
+        Refusal(StatusCode::NOT_FOUND, format!("asking a modem: no line `{line}` has one; {known}"))
+    })
+}
+
+#[derive(Serialize)]
+struct TextsJson {
+    /// Those that came, the newest first.
+    received: Vec<TextJson>,
+    /// How many wait to be sent.
+    waiting: u64,
+}
+
+#[derive(Serialize)]
+struct TextJson {
+    line: String,
+    from: String,
+    text: String,
+    received_at: String,
+}
+
+async fn texts(State(control): State<Control>) -> Result<Json<TextsJson>, Refusal> {
+    let received = control.vault.texts().received(TEXTS_MAX).await?;
+    let waiting = control.vault.texts().waiting_count().await?;
+    let received = received.into_iter().map(|kept| TextJson {
+        line: kept.line.to_string(),
+        from: kept.from.into_exposed(),
+        text: kept.text.into_exposed(),
+        received_at: kept.received_at.to_string(),
+    });
+    Ok(Json(TextsJson { received: received.collect(), waiting }))
+}
+
+async fn signal(State(control): State<Control>, UrlPath(line): UrlPath<String>) -> Result<Json<ModemJson>, Refusal> {
+    Ok(Json(ModemJson::of(modem(&control, &line)?.as_ref())))
+}
+
+#[derive(Serialize)]
+struct SupportJson {
+    rows: Vec<SupportRowJson>,
+}
+
+#[derive(Serialize)]
+struct SupportRowJson {
+    ago_ms: u64,
+    way: &'static str,
+    row: String,
+}
+
+async fn support(State(control): State<Control>, UrlPath(line): UrlPath<String>) -> Result<Json<SupportJson>, Refusal> {
+    let rows = modem(&control, &line)?.support_rows().await?;
+    let now = control.clock.now();
+    let rows = rows.into_iter().map(|row| SupportRowJson {
+        ago_ms: now.ms_since(row.at),
+        way: match row.way {
+            SupportWay::ToModem => "to-modem",
+            SupportWay::FromModem => "from-modem",
+            SupportWay::Line => "line",
+        },
+        row: row.text,
+    });
+    Ok(Json(SupportJson { rows: rows.collect() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandJson {
+    row: String,
+    #[serde(default)]
+    force: bool,
+}
+
+#[derive(Serialize)]
+struct AnswerJson {
+    rows: String,
+}
+
+async fn command(
+    State(control): State<Control>,
+    UrlPath(line): UrlPath<String>,
+    Json(asked): Json<CommandJson>,
+) -> Result<Json<AnswerJson>, Refusal> {
+    let force = if asked.force { Force::Yes } else { Force::No };
+    let rows = modem(&control, &line)?.command(asked.row, force).await?;
+    Ok(Json(AnswerJson { rows: rows.into_exposed() }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeJson {
+    text: String,
+}
+
+#[derive(Serialize)]
+struct SaidJson {
+    dialogue: u64,
+    text: String,
+    awaits_answer: bool,
+}
+
+impl SaidJson {
+    fn of(dialogue: u64, reply: UssdReply) -> Json<Self> {
+        let awaits_answer = awaits_answer(&reply);
+        Json(Self { dialogue, text: reply.text.into_exposed(), awaits_answer })
+    }
+}
+
+async fn code(
+    State(control): State<Control>,
+    UrlPath(line): UrlPath<String>,
+    Json(asked): Json<CodeJson>,
+) -> Result<Json<SaidJson>, Refusal> {
+    let (dialogue, reply) = modem(&control, &line)?.code(Private::new(asked.text)).await?;
+    Ok(SaidJson::of(dialogue, reply))
+}
+
+async fn code_answer(
+    State(control): State<Control>,
+    UrlPath((line, dialogue)): UrlPath<(String, u64)>,
+    Json(asked): Json<CodeJson>,
+) -> Result<Json<SaidJson>, Refusal> {
+    let reply = modem(&control, &line)?.code_answer(dialogue, Private::new(asked.text)).await?;
+    Ok(SaidJson::of(dialogue, reply))
+}
+
+async fn code_cancel(
+    State(control): State<Control>,
+    UrlPath((line, dialogue)): UrlPath<(String, u64)>,
+) -> Result<StatusCode, Refusal> {
+    modem(&control, &line)?.code_cancel(dialogue)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendJson {
+    to: String,
+    text: String,
+}
+
+async fn text(
+    State(control): State<Control>,
+    UrlPath(line): UrlPath<String>,
+    Json(asked): Json<SendJson>,
+) -> Result<StatusCode, Refusal> {
+    let modem = modem(&control, &line)?;
+    let to = PhoneNumber::parse(&asked.to, &modem.country_code)
+        .map_err(|error| Refusal(StatusCode::BAD_REQUEST, format!("sending a text: {error}")))?;
+    let sent = modem.text_by_hand(to, Private::new(asked.text)).await;
+    if sent.is_ok() {
+        control.vault.texts().count_sent(control.clock.wall()).await?;
+    }
+    match sent {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(AskModem::TimedOut { line, seconds }) => {
+            let what = format!(
+                "sending a text over line {line}: it has not gone out in {seconds} s, and the line goes on trying; \
+                 `milu modem {line} signal` shows how it is"
+            );
+            Err(Refusal(StatusCode::GATEWAY_TIMEOUT, what))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn release(State(control): State<Control>, UrlPath(line): UrlPath<String>) -> Result<StatusCode, Refusal> {
+    modem(&control, &line)?.release()?;
+    Ok(StatusCode::NO_CONTENT)
+}

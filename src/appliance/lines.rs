@@ -1,0 +1,207 @@
+//! The lines of a configuration, opened: each is served by a task of its own, and
+//! what is held here is how to look at them and to drive them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::line::audio::{AudioLine, KeyPresser};
+use crate::line::gsm::{GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots};
+use crate::line::sip::{BindError, SipLine};
+use crate::line::{Line, MediaClock, Offer};
+use crate::ops::{Health, Stop, Supervisor, SystemClock};
+use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
+use crate::signalling::modem::ussd::UssdWay;
+use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
+use crate::signalling::sip::Encoding;
+use crate::store::{IndexError, KnownModem, Vault};
+use crate::terms::LineId;
+
+use super::calendar::Calendar;
+use super::config::{Config, GsmLineSettings, SipLineConfig};
+use super::control::LineView;
+use super::credentials::{CredentialError, Credentials};
+use super::modem_profiles::{ReadProfiles, profiles_of, read_profiles};
+use super::modem_task::ModemTask;
+use super::modems::{Modem, Modems};
+
+/// Without sound from a modem for this long, the desk is told that it is lost: the
+/// line heals what it can long before.
+const SOUND_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Error)]
+pub enum OpenLine {
+    #[error("opening line {line}: {source}. Stop the program that has this address, or give the line another `bind`")]
+    Sip { line: String, source: BindError },
+    #[error("line {line}: the thread of its sound card: {source}")]
+    SoundCard { line: String, source: std::io::Error },
+    #[error(transparent)]
+    Profiles(#[from] ReadProfiles),
+    #[error("line {line}: the PIN of its SIM: {source}")]
+    Pin { line: String, source: CredentialError },
+    #[error(transparent)]
+    Operators(#[from] InvalidOperators),
+    #[error("line {line}: {source}")]
+    Known { line: String, source: IndexError },
+}
+
+/// What is held of lines that are being served.
+#[derive(Default)]
+pub struct Lines {
+    pub views: Vec<LineView>,
+    pub keys: BTreeMap<LineId, KeyPresser>,
+    pub modems: Modems,
+}
+
+/// With what lines are opened.
+pub struct LineOpener<'a> {
+    pub config: &'a Config,
+    pub credentials: &'a Credentials,
+    pub vault: &'a Vault,
+    pub calendar: Calendar,
+    pub clock: SystemClock,
+    pub media_clock: &'a MediaClock,
+    pub supervisor: &'a Supervisor,
+    pub health: &'a Health,
+    pub offers: &'a mpsc::Sender<Offer>,
+    pub stop: &'a Stop,
+}
+
+impl LineOpener<'_> {
+    /// Opens all of them; each takes calls from then on.
+    pub async fn open(&self) -> Result<Lines, OpenLine> {
+        let mut lines = Lines::default();
+        for line in &self.config.sip_lines {
+            let sip = SipLine::bind(sip_config(line), self.clock.as_fn(), self.media_clock.clone())
+                .map_err(|source| OpenLine::Sip { line: line.id.to_string(), source })?;
+            tracing::info!(line = %line.id, address = %sip.local_address(), "the line takes calls");
+            lines.views.push(sip.health());
+            self.serve(sip);
+        }
+        for line in &self.config.audio_lines {
+            let audio = AudioLine::open(line.clone(), self.clock.as_fn(), self.media_clock.clone())
+                .map_err(|source| OpenLine::SoundCard { line: line.id.to_string(), source })?;
+            lines.views.push(audio.health());
+            lines.keys.insert(line.id.clone(), audio.presser());
+            self.serve(audio);
+        }
+        self.open_modems(&mut lines).await?;
+        Ok(lines)
+    }
+
+    fn serve(&self, line: impl Line + 'static) {
+        let name = format!("line {}", line.id());
+        let (offers, ended) = (self.offers.clone(), self.stop.ended_token());
+        drop(self.supervisor.spawn(name, Box::new(line).serve(offers, ended)));
+    }
+
+    async fn open_modems(&self, lines: &mut Lines) -> Result<(), OpenLine> {
+        if self.config.gsm_lines.is_empty() {
+            return Ok(());
+        }
+        let dir = &self.config.modem_profiles;
+        let profiles = read_profiles(dir)?;
+        let operators = Arc::new(Operators::delivered()?);
+        let claims = GsmClaims::default();
+        for line in &self.config.gsm_lines {
+            let known = self.known(line).await?;
+            let settings = self.settings(line, &known, &operators).await?;
+            let config = GsmLineConfig {
+                id: line.id.clone(),
+                profiles: profiles_of(line, &profiles, dir)?,
+                place: self.place(line, &known),
+                settings,
+                card: line.card.clone(),
+                roots: Roots::default(),
+                sound_timeout: SOUND_TIMEOUT,
+            };
+            let (gsm, events) = GsmLine::new(config, self.clock.as_fn(), self.media_clock.clone(), claims.clone());
+            lines.views.push(gsm.health());
+            let modem = Arc::new(Modem::new(line, gsm.control(), known, lines.modems.turned_ready()));
+            let task = ModemTask {
+                modem: modem.clone(),
+                events,
+                vault: self.vault.clone(),
+                calendar: self.calendar.clone(),
+                health: self.health.clone(),
+                stop: self.stop.clone(),
+            };
+            lines.modems.add(modem);
+            drop(self.supervisor.spawn(format!("modem {}", line.id), task.run()));
+            self.serve(gsm);
+        }
+        Ok(())
+    }
+
+    async fn known(&self, line: &GsmLineSettings) -> Result<KnownModem, OpenLine> {
+        let failed = |source| OpenLine::Known { line: line.id.to_string(), source };
+        Ok(self.vault.modems().known(&line.id).await.map_err(failed)?.unwrap_or_default())
+    }
+
+    async fn settings(
+        &self,
+        line: &GsmLineSettings,
+        known: &KnownModem,
+        operators: &Arc<Operators>,
+    ) -> Result<LineSettings, OpenLine> {
+        let pin = line.pin_credential.as_deref().map(|name| self.credentials.read(name)).transpose();
+        let pin = pin.map_err(|source| OpenLine::Pin { line: line.id.to_string(), source })?;
+        let readings = self.vault.modems().airtime(&line.id).await;
+        let readings = readings.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
+        let airtime = line.airtime.map(|plan| AirtimeSettings {
+            plan,
+            operators: operators.clone(),
+            readings: readings.into_iter().map(|(at, kobo)| (at, Kobo(kobo))).collect(),
+        });
+        Ok(LineSettings {
+            country_code: line.country_code.clone(),
+            pin,
+            expected_sim: line.expected_sim.clone(),
+            known_iccid: known.iccid.clone(),
+            sound: line.sound.or_else(|| own_sound(&line.place)),
+            texts_per_day: line.texts_a_day,
+            resets_per_hour: line.resets_per_hour,
+            day: self.calendar.day_number(),
+            clock: self.calendar.now(),
+            ussd_way: known.ussd_way.as_deref().and_then(UssdWay::of_name),
+            airtime,
+            ..LineSettings::default()
+        })
+    }
+
+    /// Where the modem is looked for: as the owner said, and else where it was last.
+    fn place(&self, line: &GsmLineSettings, known: &KnownModem) -> ModemPlace {
+        let ModemPlace::Usb(wanted) = &line.place else { return line.place.clone() };
+        let mut wanted = wanted.clone();
+        wanted.usb_path = wanted.usb_path.or_else(|| known.usb_path.clone());
+        // One modem may be replaced by another; of several each stays with its line.
+        if self.config.gsm_lines.len() > 1 && line.place_is_open() {
+            wanted.imei = known.imei.clone();
+        }
+        ModemPlace::Usb(wanted)
+    }
+}
+
+/// A port for sound that the owner has named is the way that is meant.
+const fn own_sound(place: &ModemPlace) -> Option<SoundPath> {
+    match place {
+        ModemPlace::Ports { sound: Some(_), .. } => Some(SoundPath::Serial),
+        ModemPlace::Ports { .. } | ModemPlace::Usb(_) => None,
+    }
+}
+
+fn sip_config(line: &SipLineConfig) -> crate::line::sip::SipLineConfig {
+    crate::line::sip::SipLineConfig {
+        id: line.id.clone(),
+        bind: line.bind,
+        advertise: line.advertise,
+        rtp_ports: line.rtp_ports.0..=line.rtp_ports.1,
+        max_calls: usize::try_from(line.calls_max).unwrap_or(usize::MAX),
+        rtp_timeout_ms: u64::from(line.rtp_timeout_ms),
+        country_code: line.country_code.clone(),
+        codecs: Encoding::ALL.to_vec(),
+    }
+}

@@ -1,0 +1,202 @@
+//! One modem's task beside its calls: texts that came are kept before the modem may
+//! forget them, what it is known by is remembered, answers go to those who asked,
+//! and its health is told. It drives no call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use super::calendar::Calendar;
+use super::modem_facts;
+use super::modems::{Modem, Reply};
+use crate::line::gsm::GsmEvent;
+use crate::ops::{Health, Stop};
+use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
+use crate::signalling::modem::{IncomingText, ModemState, StorageSlot, TextSender};
+use crate::store::{KeptText, KnownModem, Vault};
+use crate::terms::Private;
+
+/// Health changes slowly, and a changed SIM may be told some seconds later.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The calendar was set, and did not only drift, beyond this.
+const CLOCK_JUMP: SignedDuration = SignedDuration::from_secs(5);
+
+pub struct ModemTask {
+    pub modem: Arc<Modem>,
+    pub events: mpsc::Receiver<GsmEvent>,
+    pub vault: Vault,
+    pub calendar: Calendar,
+    pub health: Health,
+    pub stop: Stop,
+}
+
+/// What the calendar said at the last look.
+struct Looked {
+    day: i32,
+    clock: Timestamp,
+}
+
+impl ModemTask {
+    pub async fn run(mut self) {
+        let mut looked = Looked { day: self.calendar.day_number(), clock: self.calendar.now() };
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let stop = self.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.ended() => return,
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event).await,
+                    None => return,
+                },
+                _ = look.tick() => {
+                    self.tell_time(&mut looked);
+                    self.remember().await;
+                    self.health.state(modem_facts::health_fact(&self.modem));
+                }
+            }
+        }
+    }
+
+    async fn take(&self, event: GsmEvent) {
+        let line = &self.modem.line;
+        match event {
+            GsmEvent::TextArrived { text, slots } => self.keep_text(text, slots).await,
+            GsmEvent::TextSent { id, result } => self.modem.answer(id, Reply::Text(result)),
+            GsmEvent::UssdSaid { id, result } => self.modem.answer(id, Reply::Code(result)),
+            GsmEvent::CommandAnswered { id, result } => self.modem.answer(id, Reply::Command(result)),
+            GsmEvent::TextDelivered { delivery, .. } => {
+                tracing::debug!(%line, ?delivery, "the network told what became of a text message");
+            }
+            GsmEvent::Changed(change) => {
+                if change.from == ModemState::Absent {
+                    self.tell_now();
+                }
+                if change.to == ModemState::Ready {
+                    self.modem.turn_ready();
+                }
+                self.health.state(modem_facts::health_fact(&self.modem));
+            }
+            // It is in the log of the line, and in its health while it lasts.
+            GsmEvent::SoundTrouble(_) => {}
+            GsmEvent::AirtimeRead { at, airtime } => self.keep_airtime(at, airtime).await,
+            GsmEvent::AirtimeWarned(warning) => {
+                tracing::warn!(%line, reason = ?warning.reason, "the airtime of a SIM runs out");
+                self.modem.tell(|told| {
+                    told.warnings.retain(|other| other.reason != warning.reason);
+                    told.warnings.push(warning);
+                });
+            }
+            GsmEvent::Identified { .. } => self.remember().await,
+        }
+    }
+
+    /// Keeps a text, and only then lets the modem forget it. One that could not be
+    /// kept stays in the modem, which tells it again.
+    async fn keep_text(&self, text: IncomingText, slots: Vec<StorageSlot>) {
+        let line = &self.modem.line;
+        let from = match text.from {
+            TextSender::Number(number) => Private::new(number.expose().to_owned()),
+            TextSender::Name(name) => name,
+            TextSender::Unknown => Private::default(),
+        };
+        let received_at = text.sent_at.unwrap_or_else(|| self.calendar.now());
+        let kept = KeptText { line: line.clone(), from, text: text.text, received_at };
+        if let Err(error) = self.vault.texts().keep(&kept).await {
+            tracing::error!(%line, %error, "a text message could not be kept; it stays in the modem");
+            return;
+        }
+        tracing::info!(%line, missing_parts = text.missing_parts, "a text message came");
+        if let Err(error) = self.modem.control.text_kept(slots) {
+            // It is told again, and known again then.
+            tracing::warn!(%line, %error, "a text message that is kept stays in the modem for now");
+        }
+    }
+
+    async fn keep_airtime(&self, at: Timestamp, airtime: Option<Kobo>) {
+        let Some(airtime) = airtime else { return };
+        self.modem.tell(|told| told.warnings.retain(|warning| stays(warning, airtime)));
+        if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, at, airtime.0).await {
+            tracing::error!(line = %self.modem.line, %error, "a reading of airtime could not be kept");
+        }
+    }
+
+    /// A modem that is found long after the box began knows the time of the beginning.
+    fn tell_now(&self) {
+        let told = self.modem.control.clock(self.calendar.now());
+        if let Err(error) = told.and_then(|()| self.modem.control.day(self.calendar.day_number())) {
+            tracing::debug!(line = %self.modem.line, %error, "a line was not told the time");
+        }
+    }
+
+    fn tell_time(&self, looked: &mut Looked) {
+        let control = &self.modem.control;
+        let (day, clock) = (self.calendar.day_number(), self.calendar.now());
+        let expected = SignedDuration::try_from(LOOK_EVERY).unwrap_or(SignedDuration::ZERO);
+        let jumped = (clock.duration_since(looked.clock) - expected).abs() > CLOCK_JUMP;
+        if jumped && let Err(error) = control.clock(clock) {
+            tracing::debug!(line = %self.modem.line, %error, "a line was not told the time");
+            return;
+        }
+        looked.clock = clock;
+        if day != looked.day {
+            match control.day(day) {
+                Ok(()) => looked.day = day,
+                Err(error) => tracing::debug!(line = %self.modem.line, %error, "a line was not told the day"),
+            }
+        }
+    }
+
+    /// Keeps by what modem and SIM are known again, when it has changed.
+    async fn remember(&self) {
+        let status = self.modem.status();
+        let Some(health) = status.modem.filter(|_| status.port.is_some()) else { return };
+        let before = self.modem.told().known;
+        let now = KnownModem {
+            usb_path: status.usb_path.or_else(|| before.usb_path.clone()),
+            imei: health.imei.or_else(|| before.imei.clone()),
+            iccid: health.iccid.or_else(|| before.iccid.clone()),
+            ussd_way: health.ussd_way.map(|way| way.name()).or_else(|| before.ussd_way.clone()),
+        };
+        if now == before {
+            return;
+        }
+        let line = &self.modem.line;
+        let other = |then: &Option<Private<String>>, now: &Option<Private<String>>| then.is_some() && then != now;
+        let moved = before.usb_path.is_some() && before.usb_path != now.usb_path;
+        let (other_modem, other_sim) = (other(&before.imei, &now.imei), other(&before.iccid, &now.iccid));
+        if moved || other_modem || other_sim {
+            tracing::warn!(%line, moved, other_modem, other_sim, "a line's modem is not as it was");
+        }
+        let modems = self.vault.modems();
+        let kept = modems.keep(line, &now).await;
+        if other_sim && let Err(error) = modems.forget_airtime(line).await {
+            tracing::error!(%line, %error, "the airtime of another SIM is still kept");
+        }
+        match kept {
+            Ok(()) => self.modem.tell(|told| {
+                told.known = now;
+                told.sim_changed |= other_sim;
+                if other_sim {
+                    told.warnings.clear();
+                }
+            }),
+            Err(error) => tracing::error!(%line, %error, "a line's modem could not be remembered"),
+        }
+    }
+}
+
+/// A warning of airtime is over when more was loaded than there was.
+fn stays(warning: &AirtimeWarning, airtime: Kobo) -> bool {
+    match warning.reason {
+        Reason::AirtimeLow | Reason::AirtimeGoneSoon => {
+            warning.forecast.is_none_or(|forecast| airtime <= forecast.airtime)
+        }
+        Reason::Unknown | Reason::Idle => false,
+        Reason::DataLow | Reason::ExpiresSoon => true,
+    }
+}

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
+
+use crate::terms::{Moment, Private};
+
+use super::super::airtime::{AirtimeReading, AirtimeWatch, Asks, Forecast, Operators};
+use super::super::command::Command;
+use super::super::output::ModemOutput;
+use super::super::settings::AirtimeSettings;
+use super::super::state::ModemState;
+use super::ModemLine;
+use super::codes::Asker;
+use super::job::Job;
+
+/// The schedule is looked at so often: it counts in hours.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// The airtime of the line's SIM.
+#[derive(Debug)]
+pub(super) struct Airtime {
+    watch: Option<(AirtimeWatch, Arc<Operators>)>,
+    asked: Option<Asks>,
+    look_at: Moment,
+    forecast: Option<Forecast>,
+}
+
+impl Airtime {
+    pub(super) fn new(settings: Option<&AirtimeSettings>, clock: Timestamp) -> Self {
+        let watch = settings.map(|settings| {
+            let watch = AirtimeWatch::new(settings.plan, clock).with_readings(settings.readings.iter().copied());
+            (watch, settings.operators.clone())
+        });
+        Self { watch, asked: None, look_at: Moment::START, forecast: None }
+    }
+
+    pub(super) const fn forecast(&self) -> Option<Forecast> {
+        self.forecast
+    }
+}
+
+impl ModemLine {
+    pub(super) fn airtime_due(&self) -> Option<Moment> {
+        let is_calm = self.state == ModemState::Ready && !self.codes.is_busy() && self.airtime.asked.is_none();
+        (is_calm && self.airtime.watch.is_some()).then_some(self.airtime.look_at)
+    }
+
+    /// Asks what is due by the network's own code, where that is known.
+    pub(super) fn airtime_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        if self.airtime_due().is_none_or(|at| now < at) {
+            return None;
+        }
+        self.airtime.look_at = now + LOOK_EVERY;
+        let clock = self.calendar(now);
+        let network = self.facts.sim_operator()?;
+        let (watch, operators) = self.airtime.watch.as_mut()?;
+        let asks = watch.due(clock)?;
+        let Some(code) = operators.code(&network, asks).filter(|code| !operators.spends(&network, code)) else {
+            watch.failed(asks, clock);
+            return None;
+        };
+        let code = Private::new(code.to_owned());
+        self.airtime.asked = Some(asks);
+        self.codes.wait(Asker::Schedule, code);
+        self.code_command(now)
+    }
+
+    pub(super) fn airtime_answered(&mut self, text: Option<&str>, now: Moment) {
+        let Some(asks) = self.airtime.asked.take() else { return };
+        let (clock, network) = (self.calendar(now), self.facts.sim_operator());
+        let today = date_of(self.texts.day());
+        let Some((watch, operators)) = self.airtime.watch.as_mut() else { return };
+        let operator = operators.find(network.as_deref(), self.facts.operator.as_deref());
+        match text {
+            Some(text) => {
+                let reading = AirtimeReading::of_answer(text, asks, operator, today);
+                watch.read(asks, &reading, clock);
+                if let Some((airtime, _)) = reading.airtime {
+                    self.out.push_back(ModemOutput::AirtimeRead { at: clock, airtime: Some(airtime) });
+                }
+            }
+            None => watch.failed(asks, clock),
+        }
+        self.airtime.forecast = watch.forecast();
+        let warnings = watch.warnings(clock, today);
+        self.out.extend(warnings.into_iter().map(ModemOutput::AirtimeWarned));
+    }
+}
+
+/// Days since 1970-01-01 as a date.
+fn date_of(day: i32) -> Date {
+    let epoch = Date::constant(1970, 1, 1);
+    Span::new().try_days(day).ok().and_then(|days| epoch.checked_add(days).ok()).unwrap_or(epoch)
+}

@@ -1,0 +1,242 @@
+use std::collections::VecDeque;
+
+use crate::terms::{Moment, Private};
+
+use super::super::command::Command;
+use super::super::engine::End;
+use super::super::output::{ModemOutput, UssdFailure, UssdReply, UssdThen};
+use super::super::ussd::{DialogEnd, UssdDialog, UssdForm, UssdRow, UssdStep, UssdWay, UssdWays};
+use super::ModemLine;
+use super::job::Job;
+
+/// Codes that wait for the one before: a person asks one, the schedule another.
+const WAITING_MAX: usize = 4;
+
+/// Rows of one step: the charset, the code and the end of the last one.
+const ROWS_MAX: usize = 8;
+
+/// Who asked a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asker {
+    Person(u64),
+    Schedule,
+}
+
+/// The dialogues of the line with its network, one at a time.
+#[derive(Debug)]
+pub(super) struct Codes {
+    dialog: UssdDialog,
+    asker: Option<Asker>,
+    waiting: VecDeque<(Asker, Private<String>)>,
+    rows: VecDeque<Private<String>>,
+    /// A text that was said, until it is known what comes after it.
+    said: Option<Private<String>>,
+    form: Option<UssdForm>,
+}
+
+impl Codes {
+    pub(super) fn new(way: UssdWay, known: Option<UssdWay>) -> Self {
+        let ways = UssdWays::new(way);
+        let ways = match known {
+            Some(known) => ways.remembering(known),
+            None => ways,
+        };
+        Self {
+            dialog: UssdDialog::new(ways),
+            asker: None,
+            waiting: VecDeque::new(),
+            rows: VecDeque::new(),
+            said: None,
+            form: None,
+        }
+    }
+
+    pub(super) fn known_way(&self) -> Option<UssdWay> {
+        self.dialog.ways().known()
+    }
+
+    pub(super) fn timer(&self) -> Option<Moment> {
+        self.dialog.deadline()
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.asker.is_some() || !self.waiting.is_empty() || !self.rows.is_empty()
+    }
+
+    pub(super) fn wait(&mut self, asker: Asker, code: Private<String>) {
+        self.waiting.push_back((asker, code));
+    }
+}
+
+impl ModemLine {
+    pub(super) fn ask_code(&mut self, id: u64, code: Private<String>) {
+        if self.codes.waiting.len() >= WAITING_MAX {
+            self.tell_code(Asker::Person(id), Err(UssdFailure::QueueFull));
+        } else if self.port == super::Port::Gone {
+            self.tell_code(Asker::Person(id), Err(UssdFailure::ModemGone));
+        } else {
+            self.codes.wait(Asker::Person(id), code);
+        }
+    }
+
+    /// The answer to the menu that is open.
+    pub(super) fn answer_code(&mut self, id: u64, text: &Private<String>, now: Moment) {
+        let asker = Asker::Person(id);
+        if self.codes.asker != Some(asker) {
+            return self.tell_code(asker, Err(UssdFailure::NotOpen));
+        }
+        match self.codes.dialog.answer(text, now) {
+            Ok(Some(step)) => self.code_steps(vec![step], now),
+            Ok(None) => self.tell_code(asker, Err(UssdFailure::Busy)),
+            Err(_) => self.tell_code(asker, Err(UssdFailure::Code)),
+        }
+    }
+
+    pub(super) fn cancel_code(&mut self, id: u64, now: Moment) {
+        let asker = Asker::Person(id);
+        if self.codes.asker == Some(asker) {
+            let steps = self.codes.dialog.cancel();
+            self.code_steps(steps, now);
+        } else if let Some(at) = self.codes.waiting.iter().position(|(waiting, _)| *waiting == asker) {
+            self.codes.waiting.remove(at);
+            self.tell_code(asker, Err(UssdFailure::Cancelled));
+        } else {
+            self.tell_code(asker, Err(UssdFailure::NotOpen));
+        }
+    }
+
+    /// What is to be written, or the next code. Never while a call is on.
+    pub(super) fn code_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        if self.codes.rows.is_empty() && self.codes.asker.is_none() {
+            self.begin_code(now);
+        }
+        let row = self.codes.rows.pop_front()?;
+        let is_code = row.expose().starts_with("AT+CUSD=1");
+        let command = Command::new(if is_code { Job::Code } else { Job::Quiet }, row.expose()).without_answer();
+        Some(command)
+    }
+
+    fn begin_code(&mut self, now: Moment) {
+        while let Some((asker, code)) = self.codes.waiting.pop_front() {
+            match self.codes.dialog.begin(&code, now) {
+                Ok(Some(step)) => {
+                    self.codes.asker = Some(asker);
+                    return self.code_steps(vec![step], now);
+                }
+                Ok(None) => {
+                    self.codes.waiting.push_front((asker, code));
+                    return;
+                }
+                Err(_) => self.tell_code(asker, Err(UssdFailure::Code)),
+            }
+        }
+    }
+
+    fn code_steps(&mut self, steps: Vec<UssdStep>, now: Moment) {
+        for step in steps {
+            match step {
+                UssdStep::Write(row) => self.write_code(row),
+                UssdStep::Say(text) => self.codes.said = Some(text),
+                UssdStep::Menu(text) => {
+                    let reply = UssdReply { text, then: UssdThen::AwaitsAnswer };
+                    match self.codes.asker {
+                        // A schedule reads no menus.
+                        Some(Asker::Schedule) => {
+                            let steps = self.codes.dialog.cancel();
+                            self.code_steps(steps, now);
+                        }
+                        Some(asker) => self.tell_code(asker, Ok(reply)),
+                        // The network began it: nobody here will answer.
+                        None => {
+                            let steps = self.codes.dialog.cancel();
+                            self.code_steps(steps, now);
+                        }
+                    }
+                }
+                UssdStep::End(end) => self.code_ended(end, now),
+            }
+        }
+        // What the network says of its own accord has no end of its own.
+        if self.codes.asker.is_none() {
+            self.codes.said = None;
+        }
+    }
+
+    /// Codes in UCS-2 need the modem's character set to be that.
+    fn write_code(&mut self, row: Private<String>) {
+        let form = self.codes.dialog.ways().now().form;
+        if row.expose().starts_with("AT+CUSD=1") && self.codes.form != Some(form) {
+            let charset = if form == UssdForm::Ucs2Hex { "UCS2" } else { "GSM" };
+            self.codes.form = Some(form);
+            self.codes.rows.push_back(Private::new(format!("AT+CSCS=\"{charset}\"")));
+        }
+        if self.codes.rows.len() < ROWS_MAX {
+            self.codes.rows.push_back(row);
+        }
+    }
+
+    fn code_ended(&mut self, end: DialogEnd, now: Moment) {
+        let Some(asker) = self.codes.asker.take() else { return };
+        let said = self.codes.said.take();
+        let result = match (said, end) {
+            // Whatever ended it, an answer is one.
+            (Some(text), _) => Ok(UssdReply { text, then: UssdThen::Over }),
+            (None, DialogEnd::Done | DialogEnd::EndedByNetwork | DialogEnd::OtherClient) => {
+                Err(UssdFailure::EndedByNetwork)
+            }
+            (None, DialogEnd::NotSupported) => Err(UssdFailure::NotSupported),
+            (None, DialogEnd::NoAnswer) => Err(UssdFailure::TimedOut),
+            (None, DialogEnd::MenuUnanswered) => Err(UssdFailure::MenuUnanswered),
+            (None, DialogEnd::Cancelled) => Err(UssdFailure::Cancelled),
+            (None, DialogEnd::Refused) => Err(UssdFailure::Refused),
+            (None, DialogEnd::TooManySteps) => Err(UssdFailure::TooManySteps),
+        };
+        if asker == Asker::Schedule {
+            let text = result.as_ref().ok().map(|reply| reply.text.expose().clone());
+            self.airtime_answered(text.as_deref(), now);
+        } else {
+            self.tell_code(asker, result);
+        }
+    }
+
+    fn tell_code(&mut self, asker: Asker, result: Result<UssdReply, UssdFailure>) {
+        if let Asker::Person(id) = asker {
+            self.out.push_back(ModemOutput::UssdSaid { id, result });
+        }
+    }
+
+    pub(super) fn code_answered(&mut self, end: End, now: Moment) {
+        if let End::Final(result) = end
+            && !end.is_ok()
+            && !result.is_of_calls()
+        {
+            let steps = self.codes.dialog.refused(now);
+            self.code_steps(steps, now);
+        }
+    }
+
+    pub(super) fn code_said(&mut self, row: &UssdRow, now: Moment) {
+        let steps = self.codes.dialog.said(row, now);
+        self.code_steps(steps, now);
+    }
+
+    pub(super) fn code_timers(&mut self, now: Moment) {
+        let steps = self.codes.dialog.tick(now);
+        self.code_steps(steps, now);
+    }
+
+    /// The modem is away: nothing of its dialogues is left.
+    pub(super) fn codes_lost(&mut self, now: Moment) {
+        self.codes.dialog.cancel();
+        (self.codes.said, self.codes.form) = (None, None);
+        self.codes.rows.clear();
+        let asking = self.codes.asker.take();
+        let waiting = std::mem::take(&mut self.codes.waiting);
+        for asker in asking.into_iter().chain(waiting.into_iter().map(|(asker, _)| asker)) {
+            if asker == Asker::Schedule {
+                self.airtime_answered(None, now);
+            }
+            self.tell_code(asker, Err(UssdFailure::ModemGone));
+        }
+    }
+}

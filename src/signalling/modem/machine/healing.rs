@@ -1,0 +1,281 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::terms::Moment;
+
+use super::super::ladder::{Ladder, Rung, Wellness};
+use super::super::output::{ModemOutput, ResetStep};
+use super::super::state::{ModemState, Reason};
+use super::{ModemLine, Port};
+
+/// For a port that is closed and opened again.
+const REOPEN_WAIT: Duration = Duration::from_secs(15);
+
+/// Added to the time of a start when the power was off.
+const POWER_WAIT: Duration = Duration::from_secs(15);
+
+/// A modem that is silent while its caller hears sound is asked again so often.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// A line that finds no network for so long is restarted: modems get stuck.
+const SEARCH_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Drops under load after which the power is blamed, within a day.
+const DROPS_MAX: usize = 3;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A modem that falls off so soon after it transmitted fell off because of it.
+const LOAD_ECHO: Duration = Duration::from_secs(10);
+
+/// The healing of one modem: what is wanted, what is waited for, and the ladder.
+#[derive(Debug)]
+pub(super) struct Healing {
+    ladder: Ladder,
+    wanted: Option<(Rung, Reason)>,
+    waiting: Option<Waiting>,
+    /// When a silent modem is asked again.
+    ask_at: Option<Moment>,
+    quarantined_until: Option<Moment>,
+    drops: VecDeque<Moment>,
+    loaded_at: Option<Moment>,
+}
+
+/// A reset that was made, and until when the modem must be back.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    rung: Rung,
+    until: Moment,
+}
+
+impl Healing {
+    pub(super) fn new(cap: u8, has_maker: bool) -> Self {
+        Self {
+            ladder: Ladder::new(cap, has_maker),
+            wanted: None,
+            waiting: None,
+            ask_at: None,
+            quarantined_until: None,
+            drops: VecDeque::new(),
+            loaded_at: None,
+        }
+    }
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    pub(super) fn is_weak(&self) -> bool {
+        self.drops.len() >= DROPS_MAX
+    }
+
+    pub(super) fn port_opened(&mut self) {
+        (self.waiting, self.ask_at, self.wanted) = (None, None, None);
+    }
+
+    pub(super) fn booted(&mut self) {
+        self.port_opened();
+    }
+
+    pub(super) fn in_step(&mut self) {
+        self.ask_at = None;
+        if matches!(self.wanted, Some((_, Reason::ModemSilent))) {
+            self.wanted = None;
+        }
+    }
+
+    pub(super) fn well(&mut self, well: Wellness, now: Moment) {
+        self.ladder.well(well, now);
+    }
+
+    /// The modem transmits: what happens now happens under load.
+    pub(super) const fn loaded(&mut self, now: Moment) {
+        self.loaded_at = Some(now);
+    }
+
+    pub(super) fn timer(&self) -> Option<Moment> {
+        let waiting = self.waiting.map(|waiting| waiting.until);
+        [waiting, self.ask_at, self.quarantined_until].into_iter().flatten().min()
+    }
+}
+
+impl ModemLine {
+    /// Something is wrong that a reset may mend. It is made once nobody hears sound.
+    pub(super) fn heal(&mut self, rung: Rung, reason: Reason, now: Moment) {
+        if self.healing.waiting.is_none() && self.state != ModemState::Quarantined {
+            let rung = self.healing.wanted.map_or(rung, |(wanted, _)| wanted.max(rung));
+            self.healing.wanted = Some((rung, reason));
+            self.heal_if_quiet(now);
+        }
+    }
+
+    pub(super) fn heal_if_quiet(&mut self, now: Moment) {
+        let Some((rung, reason)) = self.healing.wanted else { return };
+        // A command that runs is answered first, unless nothing is answered any more.
+        let is_ready = self.engine.is_free(now) || self.engine.is_silent();
+        if self.calls.is_any() || !is_ready {
+            return;
+        }
+        self.healing.wanted = None;
+        match self.healing.ladder.climb(rung, now) {
+            Some(rung) => self.reset(rung, reason, now),
+            None => self.quarantine(now),
+        }
+    }
+
+    fn reset(&mut self, rung: Rung, reason: Reason, now: Moment) {
+        self.counters.resets += 1;
+        self.support.line(format!("reset, because {reason}"), now);
+        let rows = &self.profile.reset;
+        let (step, wait) = match rung {
+            Rung::Reopen => (ResetStep::Reopen, REOPEN_WAIT),
+            Rung::Soft | Rung::Maker => (ResetStep::SoftReset, rows.boot),
+            Rung::Power => (ResetStep::PowerCycle, rows.boot + POWER_WAIT),
+        };
+        let row = match rung {
+            Rung::Soft => Some(rows.soft.clone()),
+            Rung::Maker => rows.maker.clone().or_else(|| Some(rows.soft.clone())),
+            Rung::Reopen | Rung::Power => None,
+        };
+        self.set_up.stop();
+        match row {
+            Some(row) => self.engine.shout(&row, now),
+            None => self.engine.gone(),
+        }
+        self.drain(now);
+        self.modem_left(now);
+        self.healing.ask_at = None;
+        self.healing.waiting = Some(Waiting { rung, until: now + wait });
+        self.out.push_back(ModemOutput::Reset(step));
+        self.enter(ModemState::Opening, Reason::Resetting(step), now);
+    }
+
+    fn quarantine(&mut self, now: Moment) {
+        self.set_up.stop();
+        self.modem_left(now);
+        self.healing.quarantined_until = self.healing.ladder.free_at();
+        self.enter(ModemState::Quarantined, Reason::ResetsExhausted, now);
+    }
+
+    /// A person says that the modem may be tried again, or an hour has gone by.
+    pub(super) fn release(&mut self, now: Moment) {
+        self.healing.ladder.release();
+        self.leave_quarantine(now);
+    }
+
+    fn leave_quarantine(&mut self, now: Moment) {
+        if self.state == ModemState::Quarantined {
+            self.healing.quarantined_until = None;
+            self.enter(ModemState::Opening, Reason::Released, now);
+            self.heal(Rung::Reopen, Reason::Released, now);
+        }
+    }
+
+    /// The engine has given up. While a caller hears sound it is only asked again.
+    pub(super) fn modem_silent(&mut self, now: Moment) {
+        if self.healing.is_waiting() {
+            return;
+        }
+        if self.hears_sound(now) {
+            self.healing.ask_at = Some(now + ASK_AGAIN);
+            return;
+        }
+        self.call_lost(now);
+        self.heal(Rung::Reopen, Reason::ModemSilent, now);
+    }
+
+    pub(super) fn healing_timers(&mut self, now: Moment) {
+        if self.healing.ask_at.is_some_and(|at| now >= at) {
+            self.healing.ask_at = None;
+            if self.hears_sound(now) {
+                self.engine.resynchronise(now);
+            } else {
+                self.call_lost(now);
+                self.heal(Rung::Reopen, Reason::ModemSilent, now);
+            }
+        }
+        if let Some(waiting) = self.healing.waiting.filter(|waiting| now >= waiting.until) {
+            self.healing.waiting = None;
+            self.not_back(waiting.rung, now);
+        }
+        if self.healing.quarantined_until.is_some_and(|until| now >= until) {
+            self.leave_quarantine(now);
+        }
+        let searches = self.state == ModemState::Searching && now.since(self.since) >= SEARCH_MAX;
+        if searches && !self.facts.lacks_volte() && self.healing.wanted.is_none() {
+            self.since = now;
+            self.heal(Rung::Soft, Reason::RegistrationLost, now);
+        }
+        self.heal_if_quiet(now);
+    }
+
+    /// The time that a reset may take is over.
+    fn not_back(&mut self, rung: Rung, now: Moment) {
+        let restarts = matches!(rung, Rung::Soft | Rung::Maker);
+        if self.port == Port::Open && restarts {
+            // A modem on a plain serial port keeps its port: it is spoken to again.
+            self.engine.resynchronise(now);
+            self.begin_set_up(Reason::ModemRestarted, now);
+            return;
+        }
+        // The port could not be opened again, or did not come back.
+        self.port = Port::Gone;
+        self.engine.gone();
+        if rung == Rung::Power {
+            // Nothing is there that could be reset.
+            self.enter(ModemState::Absent, Reason::PortGone, now);
+        } else {
+            self.heal(Rung::Power, Reason::ModemSilent, now);
+        }
+    }
+
+    /// Counts ports that vanish while the modem transmits.
+    pub(super) fn note_drop(&mut self, now: Moment) {
+        let echo = self.healing.loaded_at.is_some_and(|at| now.since(at) < LOAD_ECHO);
+        let loaded = self.calls.is_any() || echo;
+        if loaded && !self.healing.is_waiting() {
+            self.counters.drops_under_load += 1;
+            self.healing.drops.push_back(now);
+        }
+        self.healing.drops.retain(|at| now.since(*at) < DAY);
+        while self.healing.drops.len() > DROPS_MAX {
+            self.healing.drops.pop_front();
+        }
+    }
+
+    /// The modem itself says that its supply is too weak.
+    pub(super) fn under_voltage(&mut self, now: Moment) {
+        self.support.line("the modem's supply is too weak".to_owned(), now);
+        self.healing.drops = std::iter::repeat_n(now, DROPS_MAX).collect();
+        self.network_changed(now);
+    }
+
+    /// One sentence for each thing that is wrong, the worst first.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        match self.state {
+            ModemState::SimWait(trouble) => found.push(trouble.to_string()),
+            ModemState::Quarantined => found.push(Reason::ResetsExhausted.to_string()),
+            ModemState::Absent => found.push("the modem is not there".to_owned()),
+            _ => {}
+        }
+        found.extend(self.worst().map(|wrong| wrong.to_string()));
+        if self.set_up.is_done() && self.facts.lacks_volte() {
+            found.push(
+                "the network serves the SIM on 4G alone, where this modem cannot be called; switch VoLTE on, or let it use 2G and 3G"
+                    .to_owned(),
+            );
+        } else if self.state == ModemState::Searching {
+            found.push(format!("the network does not serve the SIM ({})", self.registration_shown()));
+        }
+        if self.set_up.sim_was_changed() {
+            found.push("another SIM is in the modem than last time".to_owned());
+        }
+        if self.facts.signal_dbm.is_some_and(|dbm| dbm <= WEAK_DBM) {
+            found.push("the signal is weak; give the modem a better place or an antenna".to_owned());
+        }
+        found
+    }
+}
+
+/// Calls break off below it (`+CSQ` 5).
+const WEAK_DBM: i16 = -103;

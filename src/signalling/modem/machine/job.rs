@@ -1,0 +1,22 @@
+/// Whom the answer to a command is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Job {
+    SetUp,
+    /// The modem's list of calls.
+    List,
+    Answer,
+    SoundOn,
+    SoundOff,
+    HangUp,
+    RefuseWaiting,
+    Digit,
+    Watch,
+    TextSend,
+    TextRead(u16),
+    TextList,
+    TextDelete,
+    Code,
+    Hand(u64),
+    /// Nobody waits for it.
+    Quiet,
+}

@@ -1,0 +1,428 @@
+use std::time::Duration;
+
+use crate::terms::{Moment, Private};
+
+use super::super::cme::{self, Meaning};
+use super::super::command::Command;
+use super::super::engine::{End, Said};
+use super::super::profile::{Need, SetUpRow};
+use super::super::row::{FinalResult, Row, fields, number_at};
+use super::super::settings::LineSettings;
+use super::super::state::{ModemState, Reason, SimTrouble};
+use super::ModemLine;
+use super::job::Job;
+
+/// A row is given up after so many refusals that may pass.
+const TRIES_MAX: u8 = 5;
+
+/// Between two tries.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A SIM that is read after a start says in this time that it is there.
+const SIM_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a SIM is looked at that may come by itself.
+const SIM_SOON: Duration = Duration::from_secs(3);
+
+/// How often a SIM is looked at that needs a person.
+const SIM_LATER: Duration = Duration::from_secs(30);
+
+/// A PIN is used only when one more attempt would be left after it.
+const ATTEMPTS_MIN: u8 = 2;
+
+/// Where a set-up stands: which row of which list is next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum At {
+    Stopped,
+    First(usize),
+    Sim,
+    PinAttempts,
+    EnterPin,
+    Iccid,
+    Imsi,
+    AfterSim(usize),
+    Sound(usize),
+    Voice,
+    Done,
+}
+
+/// What became of the PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum PinTry {
+    Untried,
+    /// It was sent, and the SIM has not said whether it was right.
+    Open,
+    Accepted,
+    Refused,
+}
+
+/// The way from an open port to a line that takes calls.
+#[derive(Debug)]
+pub(super) struct SetUp {
+    at: At,
+    began: Moment,
+    tries: u8,
+    not_before: Moment,
+    pin: PinTry,
+    /// Since the modem's last start.
+    pin_entered: bool,
+    refused: u8,
+    no_voice: bool,
+    sim_changed: bool,
+}
+
+impl SetUp {
+    pub(super) const fn new(now: Moment) -> Self {
+        Self {
+            at: At::Stopped,
+            began: now,
+            tries: 0,
+            not_before: now,
+            pin: PinTry::Untried,
+            pin_entered: false,
+            refused: 0,
+            no_voice: false,
+            sim_changed: false,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.at == At::Done
+    }
+
+    pub(super) const fn stop(&mut self) {
+        self.at = At::Stopped;
+    }
+
+    pub(super) const fn has_no_voice(&self) -> bool {
+        self.no_voice
+    }
+
+    pub(super) const fn was_refused(&self) -> bool {
+        self.refused > 0
+    }
+
+    pub(super) const fn sim_was_changed(&self) -> bool {
+        self.sim_changed
+    }
+
+    fn go(&mut self, at: At, now: Moment) {
+        (self.at, self.tries, self.not_before) = (at, 0, now);
+    }
+
+    fn again(&mut self, now: Moment) {
+        self.tries += 1;
+        self.not_before = now + RETRY;
+    }
+}
+
+impl ModemLine {
+    pub(super) fn begin_set_up(&mut self, reason: Reason, now: Moment) {
+        let pin = self.set_up.pin;
+        self.set_up = SetUp { pin, at: At::First(0), ..SetUp::new(now) };
+        self.facts.forget_network();
+        self.calls.forget_list();
+        self.enter(ModemState::Init, reason, now);
+    }
+
+    pub(super) fn set_up_due(&self) -> Option<Moment> {
+        let waits = !matches!(self.set_up.at, At::Stopped | At::Done);
+        (waits && self.state != ModemState::Quarantined).then_some(self.set_up.not_before)
+    }
+
+    pub(super) fn set_up_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        while self.set_up_due().is_some_and(|due| now >= due) {
+            if let Some(command) = self.set_up_row() {
+                return Some(command);
+            }
+            self.next_part(now);
+        }
+        None
+    }
+
+    /// The row of the place that the set-up stands at; none if the place has no more.
+    fn set_up_row(&mut self) -> Option<Command<Job>> {
+        let profile = &self.profile;
+        let row = match self.set_up.at {
+            At::Stopped | At::Done => return None,
+            At::First(n) => profile.start.first.get(n).map(|row| row.row.clone()),
+            At::Sim => Some("AT+CPIN?".to_owned()),
+            At::PinAttempts => profile.sim.pin_attempts.clone(),
+            At::EnterPin => return self.pin_command(),
+            At::Iccid => profile.sim.iccid.clone(),
+            At::Imsi => Some("AT+CIMI".to_owned()),
+            At::AfterSim(n) => profile.start.after_sim.get(n).map(|row| row.row.clone()),
+            At::Sound(n) => self.sound.profile(profile).once.get(n).map(|row| row.row.clone()),
+            At::Voice => profile.start.voice.as_ref().map(|probe| probe.ask.clone()),
+        };
+        row.map(|row| Command::new(Job::SetUp, &row))
+    }
+
+    /// The one try. From here on the PIN counts as used, whatever becomes of it.
+    fn pin_command(&mut self) -> Option<Command<Job>> {
+        let pin = usable_pin(&self.settings)?;
+        let may = matches!(self.set_up.pin, PinTry::Untried | PinTry::Accepted) && !self.set_up.pin_entered;
+        if !may {
+            return None;
+        }
+        (self.set_up.pin, self.set_up.pin_entered) = (PinTry::Open, true);
+        Some(Command::new(Job::SetUp, &format!("AT+CPIN=\"{}\"", pin.expose())).without_answer())
+    }
+
+    fn next_part(&mut self, now: Moment) {
+        let next = match self.set_up.at {
+            At::First(_) => At::Sim,
+            At::PinAttempts => At::EnterPin,
+            At::EnterPin | At::Sim => At::Sim,
+            At::Iccid => At::Imsi,
+            At::Imsi => return self.sim_is_known(now),
+            At::AfterSim(_) => At::Sound(0),
+            At::Sound(_) => At::Voice,
+            At::Voice => return self.set_up_done(now),
+            At::Stopped | At::Done => return,
+        };
+        if self.set_up.at == At::EnterPin {
+            // No PIN that may be used: asked again later, in case a person did it.
+            self.set_up.go(At::Sim, now + SIM_LATER);
+            return;
+        }
+        self.set_up.go(next, now);
+    }
+
+    pub(super) fn set_up_answered(&mut self, row: &str, rows: &[Said], end: End, now: Moment) {
+        if end == End::Gone {
+            return;
+        }
+        match self.set_up.at {
+            At::First(n) => self.row_answered(row, At::First(n + 1), need(&self.profile.start.first, n), end, now),
+            At::AfterSim(n) => {
+                let need = need(&self.profile.start.after_sim, n);
+                self.row_answered(row, At::AfterSim(n + 1), need, end, now);
+            }
+            At::Sound(n) => {
+                let need = need(&self.sound.profile(&self.profile).once, n);
+                self.row_answered(row, At::Sound(n + 1), need, end, now);
+            }
+            At::Sim => self.sim_answered(rows, end, now),
+            At::PinAttempts => self.attempts_answered(rows, now),
+            At::EnterPin => self.pin_answered(end, now),
+            At::Iccid | At::Imsi => {
+                let tries_again = matches!(end, End::Final(result) if cme::meaning(result) == Meaning::TryAgain);
+                if tries_again && self.set_up.tries < TRIES_MAX {
+                    self.set_up.again(now);
+                } else {
+                    self.next_part(now);
+                }
+            }
+            At::Voice => self.voice_answered(rows, end, now),
+            At::Stopped | At::Done => {}
+        }
+    }
+
+    fn row_answered(&mut self, row: &str, next: At, need: Need, end: End, now: Moment) {
+        let passes = match end {
+            End::Final(result) => cme::meaning(result) == Meaning::TryAgain,
+            End::TimedOut | End::Gone => true,
+        };
+        if end.is_ok() || (need == Need::May && !passes) {
+            return self.set_up.go(next, now);
+        }
+        if passes && self.set_up.tries < TRIES_MAX {
+            return self.set_up.again(now);
+        }
+        if need == Need::Must {
+            self.support.line(format!("the modem refused {row}"), now);
+            self.set_up.refused = self.set_up.refused.saturating_add(1);
+        }
+        self.set_up.go(next, now);
+    }
+
+    fn sim_answered(&mut self, rows: &[Said], end: End, now: Moment) {
+        let said = rows.iter().find_map(|said| match &said.row {
+            Row::Named { name, fields } if name == "+CPIN" => Some(fields.trim_matches('"').to_ascii_uppercase()),
+            _ => None,
+        });
+        let trouble = match said.as_deref() {
+            Some("READY" | "SIM PIN2" | "SIM PUK2") => return self.sim_is_ready(now),
+            Some("SIM PIN") => return self.pin_wanted(now),
+            Some("SIM PUK") => SimTrouble::NeedsPuk,
+            Some("NOT INSERTED" | "NOT READY") => SimTrouble::Absent,
+            Some(words) if words.starts_with("PH-") => SimTrouble::NetworkLocked,
+            _ => match end {
+                End::Final(FinalResult::Cme(cme::NOT_INSERTED)) => SimTrouble::Absent,
+                End::Final(FinalResult::Cme(cme::PIN_REQUIRED)) => return self.pin_wanted(now),
+                End::Final(FinalResult::Cme(cme::PUK_REQUIRED)) => SimTrouble::NeedsPuk,
+                End::Final(FinalResult::Cme(cme::SIM_FAILURE | cme::SIM_WRONG)) => SimTrouble::Broken,
+                End::Final(FinalResult::Cme(5..=7)) => SimTrouble::NetworkLocked,
+                End::Final(FinalResult::Error) => SimTrouble::Absent,
+                _ => SimTrouble::Busy,
+            },
+        };
+        self.sim_waits(trouble, now);
+    }
+
+    /// The SIM cannot be used as it is. It is looked at again, for a person may
+    /// have done something about it.
+    fn sim_waits(&mut self, trouble: SimTrouble, now: Moment) {
+        let is_young = now.since(self.set_up.began) < SIM_PATIENCE;
+        let may_come = matches!(trouble, SimTrouble::Absent | SimTrouble::Busy | SimTrouble::Broken);
+        let trouble = if is_young && may_come { SimTrouble::Busy } else { trouble };
+        self.enter(ModemState::SimWait(trouble), Reason::Sim(trouble), now);
+        self.set_up.go(At::Sim, now + if may_come { SIM_SOON } else { SIM_LATER });
+    }
+
+    fn sim_is_ready(&mut self, now: Moment) {
+        if self.set_up.pin == PinTry::Open {
+            self.set_up.pin = PinTry::Accepted;
+        }
+        if matches!(self.state, ModemState::SimWait(_)) {
+            self.enter(ModemState::Init, Reason::SimReady, now);
+        }
+        self.set_up.go(At::Iccid, now);
+    }
+
+    fn pin_wanted(&mut self, now: Moment) {
+        let trouble = match self.set_up.pin {
+            _ if usable_pin(&self.settings).is_none() => SimTrouble::NeedsPin,
+            // It was right, and the SIM takes its time.
+            PinTry::Accepted if self.set_up.pin_entered => SimTrouble::Busy,
+            PinTry::Untried | PinTry::Accepted => {
+                self.set_up.go(At::PinAttempts, now);
+                return;
+            }
+            // Nothing said that it was wrong, but another try might lock the SIM.
+            PinTry::Open | PinTry::Refused => {
+                self.set_up.pin = PinTry::Refused;
+                SimTrouble::WrongPin
+            }
+        };
+        self.sim_waits(trouble, now);
+    }
+
+    fn attempts_answered(&mut self, rows: &[Said], now: Moment) {
+        match rows.iter().find_map(|said| attempts_left(&said.row)) {
+            Some(left) if left < ATTEMPTS_MIN => self.sim_waits(SimTrouble::FewAttempts, now),
+            // Where it cannot be known, three attempts are usual and one is taken.
+            _ => self.set_up.go(At::EnterPin, now),
+        }
+    }
+
+    fn pin_answered(&mut self, end: End, now: Moment) {
+        match end {
+            End::Final(FinalResult::Ok) => {
+                self.set_up.pin = PinTry::Accepted;
+                self.set_up.go(At::Sim, now + RETRY);
+            }
+            End::Final(_) => {
+                self.set_up.pin = PinTry::Refused;
+                self.sim_waits(SimTrouble::WrongPin, now);
+            }
+            End::TimedOut | End::Gone => self.set_up.go(At::Sim, now + RETRY),
+        }
+    }
+
+    /// Its ICCID and its IMSI were asked for.
+    fn sim_is_known(&mut self, now: Moment) {
+        let expected = &self.settings.expected_sim;
+        let iccid = self.facts.iccid.as_ref().map(Private::expose);
+        let other_card =
+            expected.iccid.as_ref().is_some_and(|wanted| !iccid.is_some_and(|i| same_card(i, wanted.expose())));
+        let imsi = self.facts.imsi.as_ref().map(Private::expose);
+        let other_network =
+            expected.operator.as_ref().is_some_and(|wanted| !imsi.is_some_and(|i| i.starts_with(wanted.as_str())));
+        if other_card || other_network {
+            self.sim_waits(SimTrouble::Foreign, now);
+            return;
+        }
+        let known = self.settings.known_iccid.as_ref().map(Private::expose);
+        self.set_up.sim_changed = matches!((known, iccid), (Some(known), Some(iccid)) if !same_card(known, iccid));
+        if self.set_up.sim_changed {
+            self.support.line("another SIM is in the modem than last time".to_owned(), now);
+        }
+        self.set_up.go(At::AfterSim(0), now);
+    }
+
+    fn voice_answered(&mut self, rows: &[Said], end: End, now: Moment) {
+        let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
+        let has = self.profile.start.voice.as_ref().map(|probe| without_blanks(&probe.has)).unwrap_or_default();
+        let shows = has.is_empty() || rows.iter().any(|said| without_blanks(&said.text).starts_with(&has));
+        if end == End::TimedOut && self.set_up.tries < TRIES_MAX {
+            return self.set_up.again(now);
+        }
+        self.set_up.no_voice = !(end.is_ok() && shows);
+        self.next_part(now);
+    }
+
+    fn set_up_done(&mut self, now: Moment) {
+        self.set_up.go(At::Done, now);
+        self.watch.all_due(now);
+        self.texts.sweep_at(now);
+        self.calls.look(now);
+        self.enter(ModemState::Searching, Reason::SetUpDone, now);
+        self.network_changed(now);
+    }
+
+    /// The modem says that its SIM is ready: an answer that was waited for.
+    pub(super) fn sim_may_be_ready(&mut self, now: Moment) {
+        if self.set_up.at == At::Sim {
+            self.set_up.not_before = self.set_up.not_before.min(now);
+        }
+    }
+
+    /// The SIM was taken out of a running modem.
+    pub(super) fn sim_gone(&mut self, now: Moment) {
+        if self.set_up.is_done() {
+            self.modem_left(now);
+            self.facts.forget_network();
+            self.set_up.go(At::Sim, now + SIM_SOON);
+            self.enter(ModemState::SimWait(SimTrouble::Absent), Reason::Sim(SimTrouble::Absent), now);
+        }
+    }
+
+    /// The modem says that it has just started.
+    pub(super) fn booted(&mut self, now: Moment) {
+        // While the set-up's first rows run, it is the start that they wait for.
+        let is_expected = matches!(self.set_up.at, At::First(_)) && !self.healing.is_waiting();
+        if is_expected || self.state == ModemState::Quarantined {
+            return;
+        }
+        self.modem_left(now);
+        self.healing.booted();
+        self.engine.resynchronise(now);
+        self.drain(now);
+        self.begin_set_up(Reason::ModemRestarted, now);
+    }
+}
+
+fn need(rows: &[SetUpRow], at: usize) -> Need {
+    rows.get(at).map_or(Need::May, |row| row.need)
+}
+
+/// A PIN has four to eight digits; anything else would be another command.
+fn usable_pin(settings: &LineSettings) -> Option<&Private<String>> {
+    let is_pin = |pin: &&Private<String>| {
+        (4..=8).contains(&pin.expose().len()) && pin.expose().bytes().all(|b| b.is_ascii_digit())
+    };
+    settings.pin.as_ref().filter(is_pin)
+}
+
+/// The last digit of an ICCID is a check digit, which some modems leave out.
+fn same_card(a: &str, b: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let (a, b) = (digits(a), digits(b));
+    let shorter = a.len().min(b.len());
+    shorter >= 18 && a.len().abs_diff(b.len()) <= 1 && a[..shorter] == b[..shorter]
+}
+
+/// How many attempts are left for the PIN: `+QPINC: "SC",<pin>,<puk>`,
+/// `+SPIC: <pin>,…`, `^CPIN: <state>,<left>,…`.
+fn attempts_left(row: &Row) -> Option<u8> {
+    let Row::Named { name, fields: text } = row else { return None };
+    let list = fields(text);
+    match name.as_str() {
+        "+QPINC" if list.first().is_some_and(|f| f.text == "SC") => number_at(&list, 1),
+        "+SPIC" => number_at(&list, 0),
+        "^CPIN" => number_at(&list, 1),
+        _ => None,
+    }
+}

@@ -1,0 +1,304 @@
+use std::time::Duration;
+
+use crate::terms::{EndCause, Moment};
+
+use super::super::command::Command;
+use super::super::engine::End;
+use super::super::input::SoundFacts;
+use super::super::ladder::Rung;
+use super::super::output::{ModemOutput, SoundPath};
+use super::super::profile::{Decay, Profile, SoundProfile, SoundWhen};
+use super::super::sound_watch::{SoundFault, SoundWatch};
+use super::super::state::Reason;
+use super::ModemLine;
+use super::calling::Phase;
+use super::job::Job;
+
+/// A call without any sound that no cure brought back is ended: nobody can talk.
+const MUTE_MAX: Duration = Duration::from_secs(10);
+
+/// Calls without sound, one after the other, after which the modem is healed.
+const LOST_CALLS_MAX: u8 = 2;
+
+/// Whether the modem gives its sound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum On {
+    Off,
+    Due { at: Moment, tried: u8 },
+    Asked { tried: u8 },
+    On,
+}
+
+/// What the modem says of the sound that it is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flow {
+    Stops,
+    GoesOn,
+}
+
+/// The sound of the line's call, and what is known of the sound of its calls.
+#[derive(Debug)]
+pub(super) struct SoundLane {
+    /// Which of the profile's ways is used.
+    choice: usize,
+    open: bool,
+    on: On,
+    off_due: bool,
+    watch: SoundWatch,
+    /// Cures that this call had.
+    cures: u8,
+    mute_since: Option<Moment>,
+    /// Whether this call ever had sound both ways.
+    was_good: bool,
+    lost_calls: u8,
+    /// The sound decays: the modem must be restarted before the next call.
+    decayed: bool,
+    paused: bool,
+}
+
+impl SoundLane {
+    pub(super) fn new(profile: &Profile, wanted: Option<SoundPath>) -> Self {
+        let choice = profile.sounds.iter().position(|sound| Some(sound.path) == wanted).unwrap_or(0);
+        Self {
+            choice,
+            open: false,
+            on: On::Off,
+            off_due: false,
+            watch: SoundWatch::default(),
+            cures: 0,
+            mute_since: None,
+            was_good: false,
+            lost_calls: 0,
+            decayed: false,
+            paused: false,
+        }
+    }
+
+    /// A profile has at least one way of sound.
+    pub(super) fn profile<'p>(&self, profile: &'p Profile) -> &'p SoundProfile {
+        profile.sounds.get(self.choice).unwrap_or(&profile.sounds[0])
+    }
+
+    pub(super) const fn on(&self) -> On {
+        self.on
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.on == On::On
+    }
+
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost_calls >= LOST_CALLS_MAX
+    }
+
+    /// Turns the sound on at this time, where that takes a row.
+    pub(super) fn turn_on_at(&mut self, at: Moment) {
+        if self.on == On::Off {
+            self.on = On::Due { at, tried: 0 };
+        }
+    }
+
+    pub(super) fn begin_watch(&mut self, profile: &Profile) {
+        self.watch = SoundWatch::new(self.profile(profile).rate);
+        (self.cures, self.mute_since, self.was_good) = (0, None, false);
+    }
+
+    pub(super) const fn forget_off(&mut self) {
+        self.off_due = false;
+    }
+
+    pub(super) fn is_heard(&self, now: Moment) -> bool {
+        self.open && self.watch.is_heard(now)
+    }
+}
+
+impl ModemLine {
+    /// Whether a caller hears sound: then nothing may be reset.
+    pub(super) fn hears_sound(&self, now: Moment) -> bool {
+        self.calls.is_active() && self.sound.is_heard(now)
+    }
+
+    pub(super) fn open_sound(&mut self, now: Moment) {
+        let sound = self.sound.profile(&self.profile);
+        let on = match (&sound.on, sound.when) {
+            (None, _) => On::On,
+            (Some(_), SoundWhen::BeforeAnswer) => On::Due { at: now, tried: 0 },
+            (Some(_), SoundWhen::AfterAnswer | SoundWhen::WhenActive) => On::Off,
+        };
+        let path = sound.path;
+        (self.sound.on, self.sound.open, self.sound.off_due) = (on, true, false);
+        self.out.push_back(ModemOutput::OpenSound(path));
+    }
+
+    pub(super) fn close_sound(&mut self, now: Moment) {
+        if !std::mem::take(&mut self.sound.open) {
+            return;
+        }
+        self.uplink(Flow::GoesOn, now);
+        self.out.push_back(ModemOutput::CloseSound);
+        let has_off = self.sound.profile(&self.profile).off.is_some();
+        self.sound.off_due = has_off && self.sound.on != On::Off;
+        self.sound.on = On::Off;
+        self.judge_call(now);
+    }
+
+    /// Whether the call that ends had sound, and what follows for the next.
+    fn judge_call(&mut self, now: Moment) {
+        // A call too short to be measured says nothing.
+        let mute = self.sound.mute_since.take().is_some_and(|since| now.since(since) >= Duration::from_secs(3));
+        if self.sound.was_good {
+            self.sound.lost_calls = 0;
+        } else if mute {
+            self.sound_was_missing(now);
+        }
+        if std::mem::take(&mut self.sound.decayed) {
+            let rung = if self.profile.reset.maker.is_some() { Rung::Maker } else { Rung::Soft };
+            self.heal(rung, Reason::SoundLost, now);
+        }
+        self.sound.was_good = false;
+    }
+
+    fn sound_was_missing(&mut self, now: Moment) {
+        self.counters.calls_without_sound += 1;
+        self.sound.lost_calls = self.sound.lost_calls.saturating_add(1);
+        if self.sound.lost_calls < LOST_CALLS_MAX {
+            return;
+        }
+        // Another way of sound is tried before the modem is restarted.
+        if self.profile.sounds.len() > 1 {
+            self.sound.choice = (self.sound.choice + 1) % self.profile.sounds.len();
+            let path = self.sound.profile(&self.profile).path;
+            self.support.line(format!("the next call's sound goes by {}", path.name()), now);
+        }
+        self.heal(Rung::Soft, Reason::SoundLost, now);
+    }
+
+    pub(super) fn sound_command_due(&self) -> Option<Moment> {
+        match self.sound.on {
+            On::Due { at, .. } if self.sound.open => Some(at),
+            _ => self.sound.off_due.then_some(self.since),
+        }
+    }
+
+    pub(super) fn sound_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        let sound = self.sound.profile(&self.profile);
+        if let On::Due { at, tried } = self.sound.on
+            && self.sound.open
+        {
+            let row = sound.on.as_ref().filter(|_| now >= at)?;
+            let command = Command::new(Job::SoundOn, row).without_answer();
+            self.sound.on = On::Asked { tried: tried + 1 };
+            return Some(command);
+        }
+        let off = sound.off.as_ref().filter(|_| self.sound.off_due)?;
+        let command = Command::new(Job::SoundOff, off).without_answer();
+        self.sound.off_due = false;
+        Some(command)
+    }
+
+    pub(super) fn sound_on_answered(&mut self, end: End, now: Moment) {
+        let On::Asked { tried } = self.sound.on else { return };
+        let sound = self.sound.profile(&self.profile);
+        if end.is_ok() {
+            self.sound.on = On::On;
+            return self.connect_if_ready(now);
+        }
+        if sound.decay == Decay::ShowsAtFirstTry && tried == 1 {
+            self.sound.decayed = true;
+        }
+        if tried <= sound.retries {
+            self.sound.on = On::Due { at: now + sound.retry_every, tried };
+        } else if self.calls.is_active() {
+            // It was on, and a cure did not help: what is heard decides.
+            self.sound.on = On::On;
+        } else {
+            self.sound.on = On::Off;
+            self.sound_failed(now);
+        }
+    }
+
+    /// The sound cannot be had: the call is ended rather than answered mutely.
+    pub(super) fn sound_failed(&mut self, now: Moment) {
+        if self.sound.open && matches!(self.calls.phase, Phase::Answering(_) | Phase::Active { .. }) {
+            self.sound.mute_since = None;
+            self.begin_ending(EndCause::TemporaryFailure, now);
+            self.sound_was_missing(now);
+        }
+    }
+
+    pub(super) fn sound_measured(&mut self, facts: &SoundFacts, now: Moment) {
+        if !self.calls.is_active() || !self.sound.open {
+            return;
+        }
+        let fault = self.sound.watch.measure(facts, now);
+        if facts.down_bytes > 0 {
+            self.sound.mute_since = None;
+            self.sound.was_good = self.sound.was_good || facts.up_bytes > 0;
+        } else {
+            self.sound.mute_since.get_or_insert(now);
+        }
+        if let Some(fault) = fault {
+            self.cure(fault, now);
+        }
+    }
+
+    /// The milder cure first: the sound's row again, then its port anew.
+    fn cure(&mut self, fault: SoundFault, now: Moment) {
+        self.out.push_back(ModemOutput::SoundTrouble(fault));
+        self.support.line(format!("the sound is {}", shown(fault)), now);
+        self.sound.cures = self.sound.cures.saturating_add(1);
+        let has_row = self.sound.profile(&self.profile).on.is_some();
+        match (self.sound.cures, fault) {
+            (1, _) if has_row => self.sound.on = On::Due { at: now, tried: 0 },
+            // A caller who is silent looks the same: nothing that could be heard is done.
+            (_, SoundFault::SilentDownlink | SoundFault::Stuttering) => return,
+            (1 | 2, _) => {
+                let path = self.sound.profile(&self.profile).path;
+                self.out.push_back(ModemOutput::CloseSound);
+                self.out.push_back(ModemOutput::OpenSound(path));
+                self.out.push_back(ModemOutput::FlushSound);
+                if has_row {
+                    self.sound.on = On::Due { at: now, tried: 0 };
+                }
+            }
+            _ => return,
+        }
+        self.sound.watch.look_again();
+    }
+
+    pub(super) fn sound_timer(&self) -> Option<Moment> {
+        let muted = self.sound.mute_since.filter(|_| self.calls.is_active() && self.sound.open);
+        muted.map(|since| since + MUTE_MAX)
+    }
+
+    pub(super) fn sound_timers(&mut self, now: Moment) {
+        if self.sound_timer().is_some_and(|at| now >= at) {
+            self.begin_ending(EndCause::TemporaryFailure, now);
+        }
+    }
+
+    /// The modem says that it can take no more sound, or that it can again.
+    pub(super) fn uplink(&mut self, flow: Flow, now: Moment) {
+        let stops = flow == Flow::Stops;
+        if stops == self.sound.paused || (stops && !self.sound.open) {
+            return;
+        }
+        self.sound.paused = stops;
+        self.sound.watch.paused = stops;
+        self.support.line(if stops { "uplink stops" } else { "uplink goes on" }.to_owned(), now);
+        self.out.push_back(if stops { ModemOutput::PauseUplink } else { ModemOutput::ResumeUplink });
+    }
+}
+
+const fn shown(fault: SoundFault) -> &'static str {
+    match fault {
+        SoundFault::Missing => "missing",
+        SoundFault::NoUplink => "not taken by the modem",
+        SoundFault::SilentDownlink => "silent from the caller's side",
+        SoundFault::Stuttering => "stuttering",
+    }
+}

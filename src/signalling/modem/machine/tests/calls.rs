@@ -1,0 +1,266 @@
+use std::time::Duration;
+
+use super::super::super::*;
+use super::world::{CALLER, FakeCall, World, number};
+use crate::terms::EndCause;
+
+fn is_in_order(world: &World, wanted: &[ModemOutput]) {
+    let seen = world.wanted();
+    assert_eq!(seen, wanted, "{:#?}", world.line.support_rows());
+}
+
+fn offered() -> ModemOutput {
+    ModemOutput::Offered { from: Some(number(CALLER)) }
+}
+
+#[test]
+fn a_call_is_offered_answered_heard_and_ended_once() {
+    for (name, path) in [
+        ("huawei", SoundPath::Serial),
+        ("quectel_ec2x", SoundPath::UsbCard),
+        ("simcom_sim7600", SoundPath::Serial),
+        ("simcom_sim800", SoundPath::Analog),
+        ("generic", SoundPath::Analog),
+    ] {
+        let mut world = World::ready(name);
+        world.talks();
+        world.sound(3, 16_000, 16_000);
+        world.far_side_hangs_up();
+        is_in_order(
+            &world,
+            &[
+                offered(),
+                ModemOutput::OpenSound(path),
+                ModemOutput::FlushSound,
+                ModemOutput::Connected,
+                ModemOutput::CloseSound,
+                ModemOutput::Ended(EndCause::NormalClearing),
+            ],
+        );
+        assert_eq!(world.line.state(), ModemState::Ready);
+        assert_eq!(world.modem.broken_rules, [""; 0]);
+    }
+}
+
+#[test]
+fn the_sound_is_turned_on_when_the_family_wants_it() {
+    for (name, before, after) in [
+        ("huawei", "ATA", "AT^DDSETEX=2"),
+        ("quectel_ec2x", "AT+QPCMV=1,2", "ATA"),
+        ("simcom_sim7600", "ATA", "AT+CPCMREG=1"),
+    ] {
+        let mut world = World::ready(name);
+        world.talks();
+        let place = |row: &str| world.modem.heard.iter().position(|heard| heard == row);
+        assert!(place(before) < place(after) && place(before).is_some(), "{name}: {:?}", world.modem.heard);
+    }
+}
+
+#[test]
+fn the_greeting_waits_until_the_list_says_that_the_call_is_on() {
+    let mut world = World::ready("generic");
+    world.rings();
+    world.modem.says_instead("ATA", "\r\nOK\r\n");
+    world.give(ModemInput::Answer);
+    world.run_s(3);
+    assert!(!world.has(&ModemOutput::Connected));
+    world.modem.calls[0].state = 0;
+    world.run_s(1);
+    assert!(world.has(&ModemOutput::Connected));
+}
+
+#[test]
+fn a_caller_without_a_number_is_offered_after_three_seconds() {
+    let mut world = World::ready("generic");
+    world.modem.calls.push(FakeCall { id: 1, state: 4, number: String::new() });
+    world.says("RING");
+    world.run(Duration::from_millis(2900));
+    assert_eq!(world.wanted(), []);
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.wanted(), [ModemOutput::Offered { from: None }]);
+    // A number that is withheld is no reason to wait.
+    let mut world = World::ready("generic");
+    world.says("RING\n+CLIP: \"\",128,,,,1");
+    assert_eq!(world.wanted(), [ModemOutput::Offered { from: None }]);
+}
+
+#[test]
+fn the_list_tells_the_number_where_the_modem_does_not() {
+    let mut world = World::ready("generic");
+    world.modem.calls.push(FakeCall { id: 1, state: 4, number: CALLER.to_owned() });
+    world.says("RING");
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.wanted(), [offered()]);
+}
+
+#[test]
+fn a_caller_who_gives_up_ends_the_call_and_one_nobody_knew_of_ends_nothing() {
+    let mut world = World::ready("generic");
+    world.rings();
+    world.modem.calls.clear();
+    world.run_s(5);
+    assert_eq!(world.wanted(), [offered(), ModemOutput::Ended(EndCause::NormalClearing)]);
+    let mut world = World::ready("generic");
+    world.says("RING");
+    world.run_s(2);
+    world.says("NO CARRIER");
+    world.run_s(10);
+    assert_eq!(world.wanted(), []);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_call_is_rejected_and_hung_up_with_the_cause_that_was_given() {
+    let mut world = World::ready("quectel_ec2x");
+    world.rings();
+    world.give(ModemInput::Reject(EndCause::UserBusy));
+    world.run_s(1);
+    assert_eq!(world.ends(), [EndCause::UserBusy]);
+    world.talks();
+    world.give(ModemInput::HangUp(EndCause::NoAnswer));
+    world.run_s(2);
+    assert_eq!(world.ends(), [EndCause::UserBusy, EndCause::NoAnswer]);
+    assert_eq!(world.modem.count("AT+CHUP"), 2);
+}
+
+#[test]
+fn a_call_that_stays_in_the_list_is_hung_up_otherwise_and_then_the_modem_is_healed() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.modem.says_instead("AT+CHUP", "\r\nOK\r\n");
+    world.modem.says_instead("ATH", "\r\nOK\r\n");
+    world.give(ModemInput::HangUp(EndCause::NormalClearing));
+    world.run_s(25);
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    assert!(world.modem.count("ATH") >= 1 && world.modem.count("AT+CHLD=11") >= 1, "{:?}", world.modem.heard);
+    assert_eq!(world.resets(), [ResetStep::SoftReset]);
+}
+
+#[test]
+fn a_second_call_is_sent_away_while_one_is_on() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.modem.calls.push(FakeCall { id: 2, state: 5, number: "+2348090000000".to_owned() });
+    world.says("+CCWA: \"+2348090000000\",145,1");
+    world.run_s(5);
+    assert_eq!(world.modem.count("AT+CHLD=0"), 1);
+    assert_eq!(world.line.health().counters.second_calls_refused, 1);
+    assert_eq!((world.line.state(), world.ends()), (ModemState::Active, vec![]));
+    assert_eq!(world.wanted().iter().filter(|o| matches!(o, ModemOutput::Offered { .. })).count(), 1);
+}
+
+#[test]
+fn a_call_without_any_hint_of_its_end_is_found_by_the_list() {
+    let mut world = World::ready("generic");
+    world.talks();
+    world.modem.calls.clear();
+    world.run_s(4);
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+}
+
+#[test]
+fn one_list_without_the_call_does_not_end_it() {
+    let mut world = World::ready("generic");
+    world.talks();
+    world.modem.says_instead("AT+CLCC", "\r\nOK\r\n");
+    while world.modem.count("AT+CLCC") < 1_000 && !world.wanted().is_empty() {
+        let before = world.modem.count("AT+CLCC");
+        world.run(Duration::from_millis(100));
+        if world.modem.count("AT+CLCC") > before {
+            break;
+        }
+    }
+    world.modem.instead.clear();
+    world.run_s(10);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active));
+}
+
+#[test]
+fn a_modem_without_a_list_is_believed() {
+    let mut world = World::ready("huawei");
+    world.modem.says_instead("AT+CLCC", "\r\nERROR\r\n");
+    world.says(&format!("RING\n+CLIP: \"{CALLER}\",145"));
+    world.run_s(2);
+    world.give(ModemInput::Answer);
+    world.run_s(2);
+    assert_eq!(world.line.state(), ModemState::Active);
+    world.says("^CEND:1,5,104,17");
+    world.run_s(2);
+    assert_eq!(world.ends(), [EndCause::UserBusy]);
+    // A ring that stops is a caller who gave up.
+    world.says(&format!("RING\n+CLIP: \"{CALLER}\",145"));
+    world.run_s(10);
+    assert_eq!(world.ends().len(), 2);
+}
+
+#[test]
+fn a_caller_who_is_quicker_than_the_answer_ends_the_call() {
+    let mut world = World::ready("generic");
+    world.rings();
+    world.modem.says_instead("ATA", "\r\nNO CARRIER\r\n");
+    world.modem.calls.clear();
+    world.give(ModemInput::Answer);
+    world.run_s(2);
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    assert!(!world.has(&ModemOutput::Connected) && world.has(&ModemOutput::CloseSound));
+}
+
+#[test]
+fn keys_go_out_one_after_the_other_and_come_in_as_each_maker_writes_them() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    for digit in ['1', '#', 'x'] {
+        world.give(ModemInput::SendDigit(digit));
+    }
+    world.run_s(1);
+    let sent: Vec<&String> = world.modem.heard.iter().filter(|row| row.starts_with("AT+VTS")).collect();
+    assert_eq!(sent, ["AT+VTS=\"1\"", "AT+VTS=\"#\""]);
+    world.says("+QTONEDET: 53");
+    assert!(world.has(&ModemOutput::Digit('5')));
+    let mut world = World::ready("huawei");
+    world.talks();
+    world.give(ModemInput::SendDigit('7'));
+    world.run_s(1);
+    assert_eq!(world.modem.count("AT^DTMF=1,7"), 1);
+}
+
+#[test]
+fn the_modems_stop_and_go_of_the_sound_is_passed_on() {
+    let settings = LineSettings { sound: Some(SoundPath::Serial), ..LineSettings::default() };
+    let mut world = World::new("quectel_ec2x", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.talks();
+    world.says("+QPCMV: 0,0");
+    world.says("+QPCMV: 1,0");
+    let flow: Vec<ModemOutput> = world
+        .wanted()
+        .into_iter()
+        .filter(|o| matches!(o, ModemOutput::PauseUplink | ModemOutput::ResumeUplink))
+        .collect();
+    assert_eq!(flow, [ModemOutput::PauseUplink, ModemOutput::ResumeUplink]);
+}
+
+#[test]
+fn a_call_that_came_during_the_set_up_is_found_when_it_is_done() {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.calls.push(FakeCall { id: 1, state: 4, number: CALLER.to_owned() });
+    world.give(ModemInput::PortOpened);
+    world.says("RING");
+    world.run_s(3);
+    assert!(world.has(&offered()), "{:#?}", world.line.support_rows());
+}
+
+#[test]
+fn firmware_that_carries_no_calls_refuses_them_and_says_so() {
+    let mut world = World::new("huawei", LineSettings::default());
+    world.modem.says_instead("AT^CVOICE?", "\r\nCOMMAND NOT SUPPORT\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(10);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoVoice));
+    world.rings();
+    world.run_s(2);
+    assert_eq!(world.modem.count("AT+CHUP"), 1);
+    assert!(!world.has(&offered()));
+    assert!(world.line.health().troubles[0].contains("made for data alone"));
+}

@@ -1,0 +1,274 @@
+use std::time::Duration;
+
+use super::super::super::*;
+use super::world::{PROFILES, World};
+use crate::terms::EndCause;
+
+#[test]
+fn a_modem_of_each_family_comes_up_and_tells_what_it_is() {
+    for (name, _) in PROFILES {
+        let mut world = World::new(name, LineSettings::default());
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        assert_eq!(world.line.state(), ModemState::Ready, "{name}: {:#?}", world.line.support_rows());
+        let health = world.line.health();
+        assert_eq!((health.model.as_deref(), health.operator.as_deref()), (Some("MODEL"), Some("MTN NG")));
+        assert_eq!((health.registration, health.signal_dbm), (Registration::Home, Some(-65)));
+        assert_eq!(health.sim_operator.as_deref(), Some("62130"));
+        assert!(health.troubles.is_empty(), "{:?}", health.troubles);
+        assert_eq!(world.modem.broken_rules, [""; 0]);
+    }
+}
+
+#[test]
+fn a_line_works_with_its_echo_on_and_with_octets_one_by_one() {
+    let mut world = World::new("quectel_ec2x", LineSettings::default());
+    world.modem.echo = true;
+    world.piece = 1;
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    world.talks();
+    assert_eq!(world.line.health().counters.unknown_rows, 0);
+}
+
+#[test]
+fn refusals_that_pass_are_tried_again_and_others_are_told() {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.says_instead("AT+CLIP=1", "\r\n+CME ERROR: 14\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(5);
+    assert_eq!(world.line.state(), ModemState::Init);
+    world.modem.instead.clear();
+    world.run_s(20);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.says_instead("AT+CLIP=1", "\r\nERROR\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::SetUp));
+}
+
+#[test]
+fn a_read_without_a_final_result_is_an_answer_all_the_same() {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.says_instead("AT+CPIN?", "\r\n+CPIN: READY\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(40);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_lost_answer_puts_no_other_answer_in_the_wrong_place() {
+    let mut world = World::ready("generic");
+    // The answer to the question of the signal comes seven seconds late.
+    world.modem.says_instead("AT+CSQ", "");
+    world.run_s(70);
+    world.says("+CSQ: 11,99\nOK");
+    world.modem.instead.clear();
+    world.run_s(120);
+    let health = world.line.health();
+    assert_eq!((health.state, health.signal_dbm), (ModemState::Ready, Some(-65)));
+    assert!(health.counters.timeouts >= 1 && health.counters.resynchronised >= 1);
+    assert_eq!(world.resets(), []);
+}
+
+#[test]
+fn a_silent_modem_is_healed_step_by_step_and_then_left_to_a_person() {
+    let mut world = World::ready("simcom_sim7600");
+    world.modem.dead = true;
+    world.run_s(1200);
+    let steps = world.resets();
+    let expected = [ResetStep::Reopen, ResetStep::SoftReset, ResetStep::SoftReset, ResetStep::PowerCycle];
+    assert_eq!(steps[..4], expected, "{steps:?}");
+    assert_eq!(world.modem.count("AT+CRESET"), 1);
+    assert!(steps.len() <= 6);
+}
+
+#[test]
+fn no_hour_has_more_resets_than_the_settings_allow_and_a_person_may_let_it_go_on() {
+    let settings = LineSettings { resets_per_hour: 2, ..LineSettings::default() };
+    let mut world = World::new("generic", settings);
+    world.modem.dead = true;
+    world.give(ModemInput::PortOpened);
+    world.run_s(900);
+    assert_eq!(world.line.state(), ModemState::Quarantined, "{:#?}", world.line.support_rows());
+    assert_eq!(world.resets().len(), 2);
+    assert!(world.line.health().troubles[0].contains("look after the modem"));
+    world.modem.dead = false;
+    world.give(ModemInput::Release);
+    assert_eq!(world.resets().len(), 3);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_modem_that_says_that_it_has_started_is_set_up_again() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.says("RDY");
+    world.modem.calls.clear();
+    world.run_s(30);
+    assert_eq!(world.ends(), [EndCause::NetworkOutOfOrder]);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("ATE0"), 1);
+}
+
+#[test]
+fn a_modem_that_answers_nothing_while_its_caller_hears_sound_is_not_reset() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.modem.dead = true;
+    world.sound(120, 16_000, 16_000);
+    assert_eq!((world.resets(), world.ends(), world.line.state()), (vec![], vec![], ModemState::Active));
+    // Once nothing is heard any more the call is over, and the modem is healed.
+    world.run_s(30);
+    assert_eq!(world.ends().len(), 1);
+    assert_eq!(world.resets().first(), Some(&ResetStep::Reopen));
+}
+
+#[test]
+fn sound_that_is_missing_is_noticed_within_two_seconds_and_cured_by_the_milder_means_first() {
+    let mut world = World::ready("huawei");
+    world.talks();
+    let before = world.modem.count("AT^DDSETEX=2");
+    world.sound(2, 0, 16_000);
+    assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::Missing)));
+    assert_eq!(world.modem.count("AT^DDSETEX=2"), before + 1);
+    let opened = |world: &World| world.wanted().iter().filter(|o| matches!(o, ModemOutput::OpenSound(_))).count();
+    assert_eq!(opened(&world), 1);
+    world.sound(2, 0, 16_000);
+    assert_eq!(opened(&world), 2);
+    world.sound(3, 16_000, 16_000);
+    world.run_s(1);
+    assert_eq!(world.ends(), []);
+}
+
+#[test]
+fn two_calls_without_sound_change_its_way_and_restart_the_modem() {
+    let mut world = World::ready("quectel_ec2x");
+    for _ in 0..2 {
+        world.talks();
+        world.sound(12, 0, 0);
+        world.run_s(3);
+    }
+    assert_eq!(world.ends(), [EndCause::TemporaryFailure; 2]);
+    assert_eq!(world.resets(), [ResetStep::SoftReset]);
+    assert_eq!(world.line.health().counters.calls_without_sound, 2);
+    world.give(ModemInput::PortGone);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.seen.clear();
+    world.talks();
+    assert!(world.has(&ModemOutput::OpenSound(SoundPath::Serial)));
+    world.sound(3, 16_000, 16_000);
+    world.far_side_hangs_up();
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_modem_whose_sound_decays_is_restarted_between_calls() {
+    let mut world = World::ready("simcom_sim7600");
+    world.modem.says_instead("AT+CPCMREG=1", "\r\nERROR\r\n");
+    world.rings();
+    world.give(ModemInput::Answer);
+    world.run(Duration::from_millis(1500));
+    world.modem.instead.clear();
+    world.run_s(3);
+    assert_eq!(world.line.state(), ModemState::Active);
+    world.sound(5, 16_000, 16_000);
+    assert_eq!(world.resets(), []);
+    world.far_side_hangs_up();
+    world.run_s(1);
+    assert_eq!((world.resets(), world.modem.count("AT+CRESET")), (vec![ResetStep::SoftReset], 1));
+    // A call whose sound is there at once needs none.
+    let mut world = World::ready("simcom_sim7600");
+    world.talks();
+    world.sound(3, 16_000, 16_000);
+    world.far_side_hangs_up();
+    world.run_s(5);
+    assert_eq!(world.resets(), []);
+}
+
+#[test]
+fn sound_that_cannot_be_turned_on_ends_the_call_instead_of_answering_mutely() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+QPCMV=1", "\r\nERROR\r\n");
+    world.rings();
+    world.give(ModemInput::Answer);
+    world.run_s(10);
+    assert_eq!(world.ends(), [EndCause::TemporaryFailure]);
+    assert_eq!(world.modem.count("ATA"), 0);
+}
+
+#[test]
+fn a_modem_that_falls_off_three_times_under_load_has_too_little_power() {
+    let mut world = World::ready("generic");
+    for _ in 0..3 {
+        assert!(!world.line.health().troubles.iter().any(|t| t.contains("power")));
+        world.rings();
+        world.modem.calls.clear();
+        world.give(ModemInput::PortGone);
+        assert_eq!(world.line.state(), ModemState::Absent);
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+    }
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower));
+    assert!(world.line.health().troubles[0].contains("powered hub"));
+    assert_eq!(world.ends(), [EndCause::NetworkOutOfOrder; 3]);
+}
+
+#[test]
+fn a_network_that_goes_is_told_and_a_line_that_finds_none_is_restarted_once_in_a_while() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CREG?", "\r\n+CREG: 2,2\r\n\r\nOK\r\n");
+    world.says("+CREG: 2");
+    assert_eq!(world.line.state(), ModemState::Searching);
+    world.run_s(16 * 60);
+    assert_eq!(world.resets(), [ResetStep::SoftReset]);
+    world.modem.instead.clear();
+    world.run_s(120);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_sim_on_4g_alone_without_volte_cannot_be_called_and_the_reason_is_told() {
+    let mut world = World::new("quectel_ec2x", LineSettings::default());
+    world.modem.says_instead("AT+CREG?", "\r\n+CREG: 2,0\r\n\r\nOK\r\n");
+    world.modem.says_instead("AT+CEREG?", "\r\n+CEREG: 2,1,\"5E25\",\"0A605F\",7\r\n\r\nOK\r\n");
+    world.modem.says_instead("AT+QCFG=\"ims\"", "\r\n+QCFG: \"ims\",0,0\r\n\r\nOK\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Searching);
+    assert!(world.line.health().troubles[0].contains("VoLTE"));
+    world.modem.says_instead("AT+QCFG=\"ims\"", "\r\n+QCFG: \"ims\",1,1\r\n\r\nOK\r\n");
+    world.run_s(30);
+    assert_eq!((world.line.state(), world.line.health().volte), (ModemState::Ready, Volte::Up));
+}
+
+#[test]
+fn the_support_ring_shows_what_led_to_a_state_and_nobodys_number() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.far_side_hangs_up();
+    let rows = world.line.support_rows();
+    assert!(rows.len() <= SUPPORT_ROWS_MAX);
+    assert!(rows.iter().any(|r| r.way == SupportWay::Line && r.text == "ready -> ringing: a call comes in"));
+    for hidden in ["8031234567", "621301234567890", "490154203237518", "89234010000012345678"] {
+        assert!(rows.iter().all(|row| !row.text.contains(hidden)), "{hidden}");
+    }
+}
+
+#[test]
+fn a_modem_that_does_not_come_back_has_its_power_taken_and_is_then_absent() {
+    let mut world = World::ready("generic");
+    world.reopens = false;
+    world.modem.dead = true;
+    world.run_s(300);
+    assert_eq!(world.resets(), [ResetStep::Reopen, ResetStep::PowerCycle]);
+    assert_eq!(world.line.state(), ModemState::Absent);
+    world.modem.dead = false;
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}

@@ -1,0 +1,8 @@
+//! The machine in a simulated world: its whole behaviour, by what it wants.
+
+mod calls;
+mod health;
+mod properties;
+mod sim;
+mod texts;
+mod world;

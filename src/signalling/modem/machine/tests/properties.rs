@@ -1,0 +1,219 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::super::*;
+use super::world::World;
+use crate::terms::{EndCause, Moment};
+
+/// News that changes nothing: whatever comes between which rows, answers and the
+/// history of calls stay the same.
+const IDLE_NEWS: &[&str] = &[
+    "+CREG: 1,\"5E25\",\"605F\",2",
+    "+QIND: \"csq\",27,99",
+    "^RSSI: 18",
+    "^BOOT:12345678,0,0,0,77",
+    "+CGREG: 1",
+    "+CTZV: +04",
+    "+CSQN: 25,0",
+    "^HCSQ:\"WCDMA\",30,30,30",
+    "something that nobody knows",
+    "+XNEW: 1,2,\"x\"",
+];
+
+fn idle_news() -> impl Strategy<Value = Vec<String>> {
+    let one = prop::sample::select(IDLE_NEWS).prop_map(str::to_owned);
+    prop::collection::vec(one, 0..60)
+}
+
+fn a_whole_call(profile: &str, between: Vec<String>, piece: usize) -> (Vec<ModemOutput>, Vec<String>) {
+    let mut world = World::new(profile, LineSettings::default());
+    world.piece = piece;
+    world.modem.between = between.into();
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.text(3, "We are at 12 Allen Avenue.");
+    world.run_s(5);
+    world.talks();
+    world.sound(3, 16_000, 16_000);
+    world.far_side_hangs_up();
+    world.run_s(5);
+    assert_eq!(world.modem.broken_rules, [""; 0]);
+    // Questions are asked by what is known already; what acts is the same.
+    let acts = ["ATA", "ATH", "AT+CHUP", "AT+CMGS", "AT+CMGD", "AT^DDSETEX", "AT+QPCMV=", "AT+CPCMREG=", "AT+CFUN"];
+    world.modem.heard.retain(|row| acts.iter().any(|act| row.starts_with(act)));
+    (world.wanted(), world.modem.heard)
+}
+
+/// One thing that can happen to a line.
+#[derive(Clone, Debug)]
+enum Event {
+    Time(u64),
+    Bytes(Vec<u8>),
+    Row(&'static str),
+    Rings,
+    FarSideHangsUp,
+    Answer,
+    HangUp,
+    Reject,
+    Sound(u32, u32),
+    PortGone,
+    PortOpened,
+    Dead(bool),
+    Text,
+    Digit,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let rows = [
+        "RING",
+        "NO CARRIER",
+        "RDY",
+        "OK",
+        "ERROR",
+        "BUSY",
+        "+CLCC: 1,1,0,0,0",
+        "+CUSD: 1,\"open",
+        "+CMT: ,20",
+        "+CPIN: NOT INSERTED",
+        "+CPIN: READY",
+        "^CEND:1,0,104,16",
+        "VOICE CALL: BEGIN",
+        "+QPCMV: 0,0",
+        "> ",
+        "UNDER-VOLTAGE WARNNING",
+        "+CREG: 2",
+        "+CMTI: \"SM\",1",
+        "+CCWA: \"0803\",129,1",
+    ];
+    prop_oneof![
+        4 => (1u64..20_000).prop_map(Event::Time),
+        1 => prop::collection::vec(any::<u8>(), 0..60).prop_map(Event::Bytes),
+        3 => prop::sample::select(rows.to_vec()).prop_map(Event::Row),
+        2 => Just(Event::Rings),
+        1 => Just(Event::FarSideHangsUp),
+        3 => Just(Event::Answer),
+        1 => Just(Event::HangUp),
+        1 => Just(Event::Reject),
+        3 => (prop::sample::select(vec![0u32, 9_000, 16_000]), prop::sample::select(vec![0u32, 16_000]))
+            .prop_map(|(down, up)| Event::Sound(down, up)),
+        1 => Just(Event::PortGone),
+        2 => Just(Event::PortOpened),
+        1 => any::<bool>().prop_map(Event::Dead),
+        1 => Just(Event::Text),
+        1 => Just(Event::Digit),
+    ]
+}
+
+fn happen(world: &mut World, event: &Event) {
+    match event {
+        Event::Time(ms) => world.run(Duration::from_millis(*ms)),
+        Event::Bytes(bytes) => world.bytes(bytes),
+        Event::Row(row) => world.says(row),
+        Event::Rings => world.rings(),
+        Event::FarSideHangsUp => world.far_side_hangs_up(),
+        Event::Answer => world.give(ModemInput::Answer),
+        Event::HangUp => world.give(ModemInput::HangUp(EndCause::NormalClearing)),
+        Event::Reject => world.give(ModemInput::Reject(EndCause::UserBusy)),
+        Event::Sound(down, up) => world.sound(1, *down, *up),
+        Event::PortGone => world.give(ModemInput::PortGone),
+        Event::PortOpened => world.give(ModemInput::PortOpened),
+        Event::Dead(dead) => world.modem.dead = *dead,
+        Event::Text => world.text(1, "hello"),
+        Event::Digit => world.give(ModemInput::SendDigit('5')),
+    }
+}
+
+/// Whatever happens: each offer ends once, sound is open only within a call, and
+/// nothing is reset while a caller hears sound.
+fn assert_history(seen: &[(Moment, ModemOutput)]) -> Result<(), TestCaseError> {
+    let (mut offered, mut open, mut connected) = (false, false, false);
+    for (at, output) in seen {
+        match output {
+            ModemOutput::Offered { .. } => {
+                prop_assert!(!offered, "two calls at {at:?}");
+                offered = true;
+            }
+            ModemOutput::OpenSound(_) => {
+                prop_assert!(offered && !open);
+                open = true;
+            }
+            ModemOutput::Connected => {
+                prop_assert!(offered && open && !connected);
+                connected = true;
+            }
+            ModemOutput::CloseSound => {
+                prop_assert!(open);
+                open = false;
+            }
+            ModemOutput::Ended(_) => {
+                prop_assert!(offered && !open, "ended without an offer, or with its sound open");
+                (offered, connected) = (false, false);
+            }
+            ModemOutput::Digit(_) | ModemOutput::PauseUplink => prop_assert!(open),
+            ModemOutput::Reset(_) => prop_assert!(!offered && !open, "reset in a call at {at:?}"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn news_between_the_rows_of_answers_and_any_cut_of_octets_change_nothing(
+        profile in prop::sample::select(vec!["huawei", "quectel_ec2x", "simcom_sim7600", "generic"]),
+        between in idle_news(),
+        piece in 1usize..9,
+    ) {
+        let (expected, written) = a_whole_call(profile, Vec::new(), usize::MAX);
+        let (found, rows) = a_whole_call(profile, between, piece);
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(rows, written);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_each_call_ends_once_and_no_caller_is_cut_off_by_a_reset(
+        profile in prop::sample::select(vec!["huawei", "quectel_ec2x", "simcom_sim7600", "simcom_sim800", "generic"]),
+        events in prop::collection::vec(event(), 0..60),
+    ) {
+        let mut world = World::new(profile, LineSettings::default());
+        world.give(ModemInput::PortOpened);
+        world.run_s(20);
+        for event in &events {
+            happen(&mut world, event);
+        }
+        // In the end everything is over, if nobody wants anything more.
+        world.modem.calls.clear();
+        world.give(ModemInput::HangUp(EndCause::NormalClearing));
+        world.run_s(300);
+        assert_history(&world.seen)?;
+        let offers = world.wanted().iter().filter(|o| matches!(o, ModemOutput::Offered { .. })).count();
+        prop_assert_eq!(offers, world.ends().len());
+        prop_assert!(world.modem.broken_rules.is_empty(), "{:?}", world.modem.broken_rules);
+    }
+
+    #[test]
+    fn a_pin_is_sent_at_most_once_without_being_accepted(
+        events in prop::collection::vec(event(), 0..40),
+        answer in prop::sample::select(vec!["\r\n+CME ERROR: 16\r\n", "", "\r\nERROR\r\n"]),
+    ) {
+        let pin = Some(crate::terms::Private::new("4711".to_owned()));
+        let mut world = World::new("quectel_ec2x", LineSettings { pin, ..LineSettings::default() });
+        world.modem.sim = "SIM PIN";
+        world.modem.says_instead("AT+CPIN=", answer);
+        world.give(ModemInput::PortOpened);
+        world.run_s(20);
+        for event in events.iter().filter(|event| !matches!(event, Event::Row("+CPIN: READY"))) {
+            happen(&mut world, event);
+        }
+        world.run_s(300);
+        prop_assert!(world.modem.count("AT+CPIN=") <= 1);
+        prop_assert!(world.line.support_rows().iter().all(|row| !row.text.contains("4711")));
+    }
+}

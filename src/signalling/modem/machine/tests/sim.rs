@@ -1,0 +1,132 @@
+use super::super::super::*;
+use super::world::World;
+use crate::terms::Private;
+
+fn with_pin(pin: &str) -> LineSettings {
+    LineSettings { pin: Some(Private::new(pin.to_owned())), ..LineSettings::default() }
+}
+
+fn started(settings: LineSettings, sim: &'static str) -> World {
+    let mut world = World::new("quectel_ec2x", settings);
+    world.modem.sim = sim;
+    world.give(ModemInput::PortOpened);
+    world.run_s(40);
+    world
+}
+
+#[test]
+fn the_pin_that_is_set_opens_the_sim_and_stands_in_no_support_row() {
+    let world = started(with_pin("4711"), "SIM PIN");
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("AT+CPIN=\"4711\""), 1);
+    assert!(world.line.support_rows().iter().all(|row| !row.text.contains("4711")));
+}
+
+#[test]
+fn a_wrong_pin_is_never_tried_again_whatever_the_modem_does() {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+CPIN=", "\r\n+CME ERROR: 16\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(300);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+    world.says("RDY");
+    world.run_s(100);
+    world.give(ModemInput::PortGone);
+    world.give(ModemInput::PortOpened);
+    world.run_s(300);
+    assert_eq!(world.modem.count("AT+CPIN="), 1);
+    assert!(world.line.health().troubles[0].contains("refused the PIN"));
+}
+
+#[test]
+fn a_pin_whose_answer_never_came_is_not_tried_again() {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+CPIN=", "");
+    world.give(ModemInput::PortOpened);
+    world.run_s(300);
+    assert_eq!(world.modem.count("AT+CPIN="), 1);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+}
+
+#[test]
+fn a_pin_that_was_right_opens_the_sim_again_after_a_restart() {
+    let mut world = started(with_pin("4711"), "SIM PIN");
+    world.modem.sim = "SIM PIN";
+    world.says("RDY");
+    world.run_s(60);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("AT+CPIN="), 2);
+}
+
+#[test]
+fn the_last_attempt_is_left_to_a_person() {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+QPINC", "\r\n+QPINC: \"SC\",1,10\r\n\r\nOK\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(100);
+    assert_eq!(world.modem.count("AT+CPIN="), 0);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::FewAttempts));
+}
+
+#[test]
+fn a_pin_that_is_none_is_not_sent() {
+    for pin in ["", "12", "1234\"\rATD112;", "123456789", "12a4"] {
+        let world = started(with_pin(pin), "SIM PIN");
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::NeedsPin), "{pin:?}");
+        assert_eq!(world.modem.count("AT+CPIN="), 0);
+        assert_eq!(world.modem.count("ATD"), 0);
+    }
+}
+
+#[test]
+fn each_trouble_of_a_sim_is_told_plainly_and_left_when_it_is_over() {
+    for (sim, trouble) in [
+        ("SIM PUK", SimTrouble::NeedsPuk),
+        ("SIM PIN", SimTrouble::NeedsPin),
+        ("PH-NET PIN", SimTrouble::NetworkLocked),
+        ("+CME ERROR: 10", SimTrouble::Absent),
+        ("+CME ERROR: 13", SimTrouble::Broken),
+        ("+CME ERROR: SIM failure", SimTrouble::Broken),
+        ("+CME ERROR: 14", SimTrouble::Busy),
+    ] {
+        let mut world = started(LineSettings::default(), sim);
+        assert_eq!(world.line.state(), ModemState::SimWait(trouble), "{sim}");
+        assert_eq!(world.line.health().troubles[0], trouble.to_string());
+        world.modem.sim = "READY";
+        world.run_s(60);
+        assert_eq!(world.line.state(), ModemState::Ready, "{sim}");
+    }
+}
+
+#[test]
+fn a_sim_that_does_not_belong_here_is_not_used_and_another_one_than_last_time_is_told() {
+    let foreign = |expected_sim| LineSettings { expected_sim, ..LineSettings::default() };
+    let iccid = Some(Private::new("89234010000099999999".to_owned()));
+    let other_card = started(foreign(ExpectedSim { iccid, operator: None }), "READY");
+    assert_eq!(other_card.line.state(), ModemState::SimWait(SimTrouble::Foreign));
+    let other_network = started(foreign(ExpectedSim { iccid: None, operator: Some("62120".to_owned()) }), "READY");
+    assert_eq!(other_network.line.state(), ModemState::SimWait(SimTrouble::Foreign));
+    let own =
+        ExpectedSim { iccid: Some(Private::new("8923401000001234567".to_owned())), operator: Some("62130".to_owned()) };
+    assert_eq!(started(foreign(own), "READY").line.state(), ModemState::Ready);
+    let known_iccid = Some(Private::new("89234010000011111111".to_owned()));
+    let changed = started(LineSettings { known_iccid, ..LineSettings::default() }, "READY");
+    assert_eq!(changed.line.state(), ModemState::Ready);
+    assert!(changed.line.health().troubles.iter().any(|t| t.contains("another SIM")));
+}
+
+#[test]
+fn a_sim_that_is_taken_out_stops_the_line_until_it_is_back() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.sim = "+CME ERROR: 10";
+    world.says("+CPIN: NOT INSERTED");
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Absent));
+    world.modem.sim = "READY";
+    world.says("+CPIN: READY");
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}

@@ -1,0 +1,225 @@
+use super::super::super::*;
+use super::world::World;
+use crate::terms::Private;
+
+/// A text of a recording: "hellohello" from +3.. as 3GPP TS 23.040 writes it.
+const RECEIVED: &str = "07912143658709F1040B918100551512F20000111010214365000AE8329BFD4697D9EC37";
+
+fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
+    let of = |output: ModemOutput| match output {
+        ModemOutput::TextSent { id, result } => Some((id, result)),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(of).collect()
+}
+
+fn arrived(world: &World) -> Vec<(IncomingText, Vec<StorageSlot>)> {
+    let of = |output: ModemOutput| match output {
+        ModemOutput::TextArrived { text, slots } => Some((text, slots)),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_text_is_sent_when_no_call_is_on() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.text(7, "We are at 12 Allen Avenue.");
+    world.sound(5, 16_000, 16_000);
+    assert_eq!(world.modem.count("AT+CMGS"), 0);
+    world.far_side_hangs_up();
+    world.run_s(2);
+    assert_eq!(sent(&world), [(7, Ok(()))]);
+    assert_eq!((world.modem.bodies.len(), world.line.health().texts_today), (1, 1));
+    assert_eq!(world.modem.broken_rules, [""; 0]);
+}
+
+#[test]
+fn a_long_text_goes_in_parts_and_counts_them() {
+    let mut world = World::ready("generic");
+    world.text(1, &"address ".repeat(40));
+    world.run_s(5);
+    assert_eq!(sent(&world), [(1, Ok(()))]);
+    assert_eq!((world.modem.bodies.len(), world.line.health().texts_today), (3, 3));
+}
+
+#[test]
+fn what_may_pass_is_tried_again_and_what_does_not_is_given_up() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 38\r\n");
+    world.text(1, "one");
+    world.run_s(10);
+    assert_eq!((sent(&world), world.modem.bodies.len()), (vec![], 1));
+    world.modem.instead.clear();
+    world.run_s(20);
+    assert_eq!(sent(&world), [(1, Ok(()))]);
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 21\r\n");
+    world.text(2, "two");
+    world.run_s(5);
+    assert_eq!(sent(&world)[1], (2, Err(TextFailure::Refused(21))));
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 500\r\n");
+    world.text(3, "three");
+    world.run_s(3600);
+    assert_eq!(sent(&world)[2], (3, Err(TextFailure::TriedInVain)));
+}
+
+#[test]
+fn a_modem_that_sits_at_its_prompt_is_freed_by_an_escape() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("body", "");
+    world.text(1, "one");
+    world.run_s(45);
+    world.modem.instead.clear();
+    world.run_s(60);
+    assert_eq!(sent(&world), [(1, Ok(()))]);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_day_has_a_ceiling_and_the_next_day_a_new_one() {
+    let settings = LineSettings { texts_per_day: 2, ..LineSettings::default() };
+    let mut world = World::new("generic", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    for id in 1..=3 {
+        world.text(id, "short");
+    }
+    world.run_s(10);
+    let mut results = sent(&world);
+    results.sort_by_key(|(id, _)| *id);
+    assert_eq!(results, [(1, Ok(())), (2, Ok(())), (3, Err(TextFailure::DailyCeiling))]);
+    world.give(ModemInput::Day(1));
+    world.text(4, "short");
+    world.run_s(10);
+    assert_eq!(sent(&world).last(), Some(&(4, Ok(()))));
+}
+
+#[test]
+fn a_report_tells_that_a_text_was_delivered() {
+    let mut world = World::ready("generic");
+    // A report for reference 1 to +2348031234567, status 0 (3GPP TS 23.040 section 9.2.2.3).
+    let report = "0006010D91328430214365F7112032214365001120322143650000";
+    world.text(9, "short");
+    world.run_s(5);
+    world.modem.storage.push((4, report.to_owned()));
+    world.says("+CDSI: \"SM\",4");
+    world.run_s(2);
+    assert!(world.has(&ModemOutput::TextDelivered { id: 9, delivery: Delivery::Delivered }), "{:?}", world.wanted());
+    assert_eq!(world.modem.storage, []);
+}
+
+#[test]
+fn a_text_that_came_is_deleted_only_after_it_is_kept() {
+    let mut world = World::ready("generic");
+    world.modem.storage.push((3, RECEIVED.to_owned()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let texts = arrived(&world);
+    assert_eq!(texts.len(), 1);
+    assert_eq!(texts[0].0.text, Private::new("hellohello".to_owned()));
+    assert_eq!(texts[0].1, [StorageSlot { index: 3 }]);
+    world.run_s(300);
+    assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGD")), (1, 0));
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
+}
+
+#[test]
+fn a_text_that_no_row_told_of_is_found_by_a_sweep() {
+    let mut world = World::ready("generic");
+    world.modem.storage.push((11, RECEIVED.to_owned()));
+    world.run_s(61);
+    assert_eq!(arrived(&world).len(), 1);
+    // Rows without a place, as some modems say them.
+    world.modem.storage.push((12, RECEIVED.replace("E8329BFD4697D9EC37", "C8329BFD4697D9EC37")));
+    world.says("+CMTI: ,-1");
+    world.run_s(2);
+    assert_eq!(arrived(&world).len(), 2);
+}
+
+#[test]
+fn a_code_is_answered_and_a_menu_is_gone_through() {
+    let mut world = World::ready("generic");
+    let code = |text: &str| Private::new(text.to_owned());
+    world.give(ModemInput::Ussd { id: 5, code: code("*310#") });
+    world.run_s(3);
+    assert_eq!(world.modem.count("AT+CUSD=1,\"*310#\",15"), 1);
+    world.says("+CUSD: 1,\"1. Airtime\n2. Data\",15");
+    let menu = UssdReply { text: code("1. Airtime\n2. Data"), then: UssdThen::AwaitsAnswer };
+    assert!(world.has(&ModemOutput::UssdSaid { id: 5, result: Ok(menu) }), "{:?}", world.wanted());
+    world.give(ModemInput::UssdAnswer { id: 5, text: code("1") });
+    world.run_s(3);
+    world.says("+CUSD: 0,\"Balance: N250.00\",15");
+    world.run_s(1);
+    let over = UssdReply { text: code("Balance: N250.00"), then: UssdThen::Over };
+    assert!(world.has(&ModemOutput::UssdSaid { id: 5, result: Ok(over) }), "{:?}", world.wanted());
+    assert!(world.line.support_rows().iter().all(|row| !row.text.contains("250")));
+    world.give(ModemInput::UssdAnswer { id: 5, text: code("1") });
+    assert!(world.has(&ModemOutput::UssdSaid { id: 5, result: Err(UssdFailure::NotOpen) }));
+}
+
+#[test]
+fn a_code_that_nobody_answers_ends_in_its_time_and_one_that_waits_is_never_sent_in_a_call() {
+    let mut world = World::ready("generic");
+    world.give(ModemInput::Ussd { id: 1, code: Private::new("*310#".to_owned()) });
+    world.run_s(47);
+    assert!(world.has(&ModemOutput::UssdSaid { id: 1, result: Err(UssdFailure::TimedOut) }));
+    world.rings();
+    world.give(ModemInput::Ussd { id: 2, code: Private::new("*310#".to_owned()) });
+    world.run_s(5);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 1);
+    world.give(ModemInput::UssdCancel { id: 2 });
+    assert!(world.has(&ModemOutput::UssdSaid { id: 2, result: Err(UssdFailure::Cancelled) }));
+}
+
+#[test]
+fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
+    let operators = std::sync::Arc::new(airtime::Operators::delivered().expect("the delivered file"));
+    let plan = airtime::AirtimePlan::default();
+    let settings = LineSettings {
+        airtime: Some(AirtimeSettings { plan, operators, readings: Vec::new() }),
+        clock: "2026-11-26T09:00:00Z".parse().expect("a time"),
+        day: 20_783,
+        ..LineSettings::default()
+    };
+    let mut world = World::new("generic", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.modem.count("AT+CUSD=1,\"*310#\",15"), 1, "{:?}", world.modem.heard);
+    world.says("+CUSD: 0,\"Your main balance is N12.50\",15");
+    world.run_s(1);
+    let read = world.wanted().into_iter().find_map(|output| match output {
+        ModemOutput::AirtimeRead { airtime, .. } => airtime,
+        _ => None,
+    });
+    assert_eq!(read, Some(airtime::Kobo(1250)));
+    assert!(world.wanted().iter().any(|o| matches!(o, ModemOutput::AirtimeWarned(_))));
+    assert_eq!(world.line.health().airtime.map(|forecast| forecast.airtime), Some(airtime::Kobo(1250)));
+}
+
+#[test]
+fn a_row_by_hand_is_answered_and_a_dangerous_one_refused() {
+    let mut world = World::ready("generic");
+    let hand = |world: &mut World, id: u64, row: &str, force: Force| {
+        world.give(ModemInput::Command { id, row: row.to_owned(), force });
+        world.run_s(1);
+        world.wanted().into_iter().find_map(|output| match output {
+            ModemOutput::CommandAnswered { id: answered, result } if answered == id => {
+                Some(result.map(Private::into_exposed))
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(hand(&mut world, 1, "AT+CSQ", Force::No), Some(Ok("+CSQ: 24,99\nOK".to_owned())));
+    assert!(matches!(hand(&mut world, 2, "ATD112;", Force::No), Some(Err(CommandFailure::Dangerous(_)))));
+    assert_eq!(world.modem.count("ATD"), 0);
+    assert!(matches!(hand(&mut world, 3, "AT+CFUN=1,1", Force::Yes), Some(Ok(_))));
+    for row in ["CSQ", "AT\rATD112;", ""] {
+        assert_eq!(hand(&mut world, 4, row, Force::Yes), Some(Err(CommandFailure::NotACommand)));
+        world.seen.clear();
+    }
+    world.talks();
+    assert_eq!(hand(&mut world, 5, "AT+CSQ", Force::No), Some(Err(CommandFailure::CallRunning)));
+}

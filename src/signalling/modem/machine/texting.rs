@@ -1,0 +1,425 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::terms::{Moment, PhoneNumber, Private};
+
+use super::super::command::{Command, LONG};
+use super::super::engine::{End, Said};
+use super::super::input::StorageSlot;
+use super::super::output::{Delivery, IncomingText, ModemOutput, TextFailure, TextSender};
+use super::super::row::{FinalResult, Row, fields, number_at};
+use super::super::sms::{
+    self, AfterSendError, Assembly, Body, CannotCompose, CentreTime, Message, NumberKind, Outgoing, Pdu, ReadyPart,
+    Report, ReportWish, Wholeness,
+};
+use super::super::state::ModemState;
+use super::ModemLine;
+use super::job::Job;
+
+/// Texts that wait to be sent: an hour's calls of a busy line.
+const QUEUE_MAX: usize = 100;
+
+/// Parts of one text; an address has one or two.
+const PARTS_MAX: u8 = 10;
+
+/// Tries for one part. A part whose fate is not known may arrive twice.
+const TRIES_MAX: u8 = 4;
+
+/// Before the second try, the third and the fourth.
+const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(120), Duration::from_secs(900)];
+
+/// A text that could not be sent for so long says something that is over.
+const AGE_MAX: Duration = Duration::from_secs(12 * 3600);
+
+/// The storage is looked through so often: modems forget to tell of texts.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Places that a modem told of and that were not read yet.
+const READS_MAX: usize = 64;
+
+/// Places to be emptied; a full SIM has 50, a full modem 255.
+const DELETES_MAX: usize = 256;
+
+/// Parts whose report is waited for. Older ones are given up.
+const SENT_MAX: usize = 200;
+
+/// The texts of one line, both ways.
+#[derive(Debug)]
+pub(super) struct Texts {
+    queue: VecDeque<Leaving>,
+    /// The text whose part the modem has and has not answered; it is the first of the queue.
+    sending: Option<u64>,
+    sent: VecDeque<Sent>,
+    reference: u16,
+    day: i32,
+    parts_today: u32,
+    assembly: Assembly<StorageSlot>,
+    reads: VecDeque<u16>,
+    deletes: VecDeque<u16>,
+    sweep_at: Moment,
+}
+
+/// A text on its way out.
+#[derive(Debug)]
+struct Leaving {
+    id: u64,
+    to: PhoneNumber,
+    parts: Vec<ReadyPart>,
+    /// Parts that the network has.
+    done: usize,
+    tries: u8,
+    not_before: Moment,
+    since: Moment,
+}
+
+/// A part that the network has, by the reference that it gave it.
+#[derive(Debug)]
+struct Sent {
+    id: u64,
+    reference: u8,
+    to: PhoneNumber,
+}
+
+impl Texts {
+    pub(super) fn new(day: i32, now: Moment) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            sending: None,
+            sent: VecDeque::new(),
+            // Another beginning for each start, so that parts of two starts are not joined.
+            reference: u16::try_from(day.rem_euclid(251)).unwrap_or(0),
+            day,
+            parts_today: 0,
+            assembly: Assembly::default(),
+            reads: VecDeque::new(),
+            deletes: VecDeque::new(),
+            sweep_at: now,
+        }
+    }
+
+    pub(super) const fn today(&self) -> u32 {
+        self.parts_today
+    }
+
+    pub(super) const fn day(&self) -> i32 {
+        self.day
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) const fn day_is(&mut self, day: i32) {
+        if day != self.day {
+            (self.day, self.parts_today) = (day, 0);
+        }
+    }
+
+    pub(super) const fn sweep_at(&mut self, at: Moment) {
+        self.sweep_at = at;
+    }
+
+    /// The modem has stored a text. A place that is not told is found by a sweep.
+    pub(super) fn stored(&mut self, index: Option<u16>) {
+        match index {
+            Some(index) if self.reads.len() < READS_MAX && !self.reads.contains(&index) => {
+                self.reads.push_back(index);
+            }
+            Some(_) => {}
+            None => self.sweep_at = Moment::START,
+        }
+    }
+
+    /// A text is kept: its places in the modem may be emptied.
+    pub(super) fn kept(&mut self, slots: &[StorageSlot]) {
+        self.assembly.kept(slots);
+        for slot in slots {
+            self.delete(slot.index);
+        }
+    }
+
+    fn delete(&mut self, index: u16) {
+        if self.deletes.len() < DELETES_MAX && !self.deletes.contains(&index) {
+            self.deletes.push_back(index);
+        }
+    }
+
+    pub(super) fn modem_left(&mut self, now: Moment) {
+        self.reads.clear();
+        self.sweep_at = now;
+    }
+
+    pub(super) fn timer(&self) -> Option<Moment> {
+        let resting = self.queue.iter().filter(|text| self.sending != Some(text.id));
+        let oldest = resting.map(|text| text.since + AGE_MAX).min();
+        [self.assembly.deadline(), oldest].into_iter().flatten().min()
+    }
+}
+
+impl ModemLine {
+    fn may_text(&self) -> bool {
+        matches!(self.state, ModemState::Ready | ModemState::Degraded(_) | ModemState::Searching)
+            && self.set_up.is_done()
+            && !self.calls.is_any()
+    }
+
+    /// Whether the network takes texts: with calls, or alone.
+    fn may_send(&self) -> bool {
+        self.may_text() && self.state != ModemState::Searching
+    }
+
+    pub(super) fn texts_due(&self) -> Option<Moment> {
+        if !self.may_text() {
+            return None;
+        }
+        let now_and_then = (!self.texts.deletes.is_empty() || !self.texts.reads.is_empty()).then_some(Moment::START);
+        let next = self.texts.queue.front().map(|text| text.not_before).filter(|_| self.may_send());
+        [now_and_then, next, Some(self.texts.sweep_at)].into_iter().flatten().min()
+    }
+
+    pub(super) fn text_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        if !self.may_text() {
+            return None;
+        }
+        if let Some(index) = self.texts.deletes.pop_front() {
+            return Some(Command::new(Job::TextDelete, &format!("{}={index}", self.profile.texts.delete)));
+        }
+        if let Some(index) = self.texts.reads.pop_front() {
+            return Some(Command::new(Job::TextRead(index), &format!("{}={index}", self.profile.texts.read)));
+        }
+        if let Some(command) = self.send_command(now) {
+            return Some(command);
+        }
+        if now >= self.texts.sweep_at {
+            self.texts.sweep_at = now + SWEEP_EVERY;
+            // A full modem lists for a long time.
+            return Some(Command::new(Job::TextList, &self.profile.texts.list).within(LONG));
+        }
+        None
+    }
+
+    fn send_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        if !self.may_send() {
+            return None;
+        }
+        let text = self.texts.queue.front().filter(|text| now >= text.not_before)?;
+        let id = text.id;
+        let command = text
+            .parts
+            .get(text.done)
+            .map(|part| Command::new(Job::TextSend, &format!("AT+CMGS={}", part.octets)).with_body(part.row.clone()));
+        if self.texts.parts_today >= self.settings.texts_per_day {
+            self.texts.queue.pop_front();
+            self.tell_text(id, Err(TextFailure::DailyCeiling));
+            return self.send_command(now);
+        }
+        self.texts.sending = Some(id);
+        self.healing.loaded(now);
+        command
+    }
+
+    pub(super) fn send_text(&mut self, id: u64, to: &PhoneNumber, text: &Private<String>, now: Moment) {
+        if self.texts.queue.len() >= QUEUE_MAX {
+            return self.tell_text(id, Err(TextFailure::QueueFull));
+        }
+        self.texts.reference = self.texts.reference.wrapping_add(1);
+        let outgoing = Outgoing {
+            report: ReportWish::Wanted,
+            parts_max: PARTS_MAX,
+            ..Outgoing::new(to, text, self.texts.reference)
+        };
+        match sms::compose(&outgoing) {
+            Ok(parts) => {
+                // A text is sent whole or not at all.
+                let room = self.settings.texts_per_day.saturating_sub(self.texts.parts_today);
+                let waiting: usize = self.texts.queue.iter().map(|text| text.parts.len() - text.done).sum();
+                if waiting + parts.len() > usize::try_from(room).unwrap_or(usize::MAX) {
+                    return self.tell_text(id, Err(TextFailure::DailyCeiling));
+                }
+                let to = to.clone();
+                let leaving = Leaving { id, to, parts, done: 0, tries: 0, not_before: now, since: now };
+                self.texts.queue.push_back(leaving);
+            }
+            Err(CannotCompose::Empty | CannotCompose::TooLong { .. }) => {
+                self.tell_text(id, Err(TextFailure::Length));
+            }
+        }
+    }
+
+    fn tell_text(&mut self, id: u64, result: Result<(), TextFailure>) {
+        self.out.push_back(ModemOutput::TextSent { id, result });
+    }
+
+    pub(super) fn text_answered(&mut self, rows: &[Said], end: End, now: Moment) {
+        self.texts.sending = None;
+        let Some(text) = self.texts.queue.front_mut() else { return };
+        text.tries += 1;
+        if end.is_ok() {
+            return self.part_sent(rows, now);
+        }
+        let code = match end {
+            End::Final(FinalResult::Cms(code)) => Some(code),
+            _ => None,
+        };
+        let gives_up = code.is_some_and(|code| AfterSendError::of_code(code) != AfterSendError::TryAgain);
+        if end == End::TimedOut {
+            // Nobody knows whether it went, and it is paid for if it did.
+            self.texts.parts_today += 1;
+        }
+        let id = text.id;
+        if gives_up || text.tries >= TRIES_MAX {
+            self.texts.queue.pop_front();
+            let failure = code.filter(|_| gives_up).map_or(TextFailure::TriedInVain, TextFailure::Refused);
+            return self.tell_text(id, Err(failure));
+        }
+        let wait = RETRY_AFTER.get(usize::from(text.tries - 1)).copied().unwrap_or(RETRY_AFTER[2]);
+        text.not_before = now + wait;
+        // The others do not wait for this one.
+        self.texts.queue.rotate_left(1);
+        let next = self.texts.queue.iter().enumerate().min_by_key(|(at, text)| (text.not_before, *at));
+        if let Some((at, _)) = next {
+            self.texts.queue.rotate_left(at);
+        }
+    }
+
+    fn part_sent(&mut self, rows: &[Said], now: Moment) {
+        self.texts.parts_today += 1;
+        let reference = rows.iter().find_map(|said| match &said.row {
+            Row::Named { name, fields: text } if name == "+CMGS" => number_at::<u8>(&fields(text), 0),
+            _ => None,
+        });
+        let Some(text) = self.texts.queue.front_mut() else { return };
+        (text.done, text.tries, text.not_before) = (text.done + 1, 0, now);
+        let (id, is_whole) = (text.id, text.done >= text.parts.len());
+        if let Some(reference) = reference {
+            let to = text.to.clone();
+            if self.texts.sent.len() >= SENT_MAX {
+                self.texts.sent.pop_front();
+            }
+            // The network counts to 255: an old part with this reference had its report or gets none.
+            self.texts.sent.retain(|sent| sent.reference != reference || sent.to != to);
+            self.texts.sent.push_back(Sent { id, reference, to });
+        }
+        if is_whole {
+            self.texts.queue.pop_front();
+            self.tell_text(id, Ok(()));
+        }
+    }
+
+    pub(super) fn text_read(&mut self, index: u16, rows: &[Said], now: Moment) {
+        for said in rows {
+            if let Some(coded) = &said.coded {
+                self.text_came(coded, Some(index), now);
+            }
+        }
+    }
+
+    pub(super) fn texts_listed(&mut self, rows: &[Said], now: Moment) {
+        for said in rows {
+            let Row::Named { name, fields: text } = &said.row else { continue };
+            let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
+            if let (Some(index), Some(coded)) = (index, &said.coded) {
+                self.text_came(coded, Some(index), now);
+            }
+        }
+    }
+
+    /// A coded text, from its place in the modem or directly.
+    pub(super) fn text_came(&mut self, coded: &str, index: Option<u16>, now: Moment) {
+        match Pdu::read(coded).map(|pdu| pdu.message) {
+            Ok(Message::Deliver(deliver)) => {
+                // A text without a place has one that no modem has.
+                let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
+                let taken = self.texts.assembly.take(deliver, slot, now);
+                for text in taken.texts {
+                    self.tell_arrived(text);
+                }
+                if let Some(spare) = taken.spare.filter(|spare| spare.index != u16::MAX) {
+                    self.texts.delete(spare.index);
+                }
+            }
+            Ok(Message::Report(report)) => {
+                self.report_came(&report);
+                if let Some(index) = index {
+                    self.texts.delete(index);
+                }
+            }
+            // What was written on a telephone and never sent is its owner's.
+            Ok(Message::Submit(_)) => {}
+            Err(why) => {
+                self.counters.unreadable_texts += 1;
+                self.support.line(format!("a text cannot be read: {why}"), now);
+            }
+        }
+    }
+
+    fn tell_arrived(&mut self, text: sms::IncomingText<StorageSlot>) {
+        let slots = text.slots.into_iter().filter(|slot| slot.index != u16::MAX).collect();
+        let missing_parts = match text.wholeness {
+            Wholeness::Whole => 0,
+            Wholeness::PartsMissing { missing, .. } => missing,
+            Wholeness::CutShort => 1,
+        };
+        let words = match text.body {
+            Body::Text(words) => words,
+            // For a program of a telephone and not for a person; its places are emptied once it is kept.
+            Body::Octets(_) => Private::default(),
+        };
+        let from = match (text.from.kind, text.from.phone(&self.settings.country_code)) {
+            (NumberKind::Name, _) => TextSender::Name(text.from.text),
+            (_, Some(number)) => TextSender::Number(number),
+            (_, None) => TextSender::Unknown,
+        };
+        let sent_at = text.sent.and_then(CentreTime::instant);
+        let text = IncomingText { from, text: words, sent_at, missing_parts, for_program: text.ports.is_some() };
+        self.out.push_back(ModemOutput::TextArrived { text, slots });
+    }
+
+    fn report_came(&mut self, report: &Report) {
+        let to = report.to.phone(&self.settings.country_code);
+        let is_its = |sent: &Sent| sent.reference == report.reference && to.as_ref().is_none_or(|to| *to == sent.to);
+        let Some(at) = self.texts.sent.iter().position(is_its) else { return };
+        let id = self.texts.sent[at].id;
+        let delivery = match report.delivery {
+            sms::Delivery::Delivered => Delivery::Delivered,
+            sms::Delivery::Trying(_) => Delivery::Pending,
+            sms::Delivery::GaveUp(_) | sms::Delivery::Failed(_) => Delivery::Failed,
+        };
+        if delivery != Delivery::Pending {
+            self.texts.sent.remove(at);
+        }
+        // A text in parts is delivered with its last one.
+        let others =
+            self.texts.sent.iter().any(|sent| sent.id == id) || self.texts.queue.iter().any(|leaving| leaving.id == id);
+        if delivery == Delivery::Delivered && others {
+            return;
+        }
+        if delivery == Delivery::Failed {
+            self.texts.sent.retain(|sent| sent.id != id);
+        }
+        self.out.push_back(ModemOutput::TextDelivered { id, delivery });
+    }
+
+    /// No text comes any more until there is room. What is incomplete makes it.
+    pub(super) fn storage_full(&mut self, now: Moment) {
+        self.support.line("the modem's storage of texts is full".to_owned(), now);
+        self.texts.sweep_at = now;
+        if let Some(text) = self.texts.assembly.release_oldest(now) {
+            self.tell_arrived(text);
+        }
+    }
+
+    pub(super) fn text_timers(&mut self, now: Moment) {
+        for text in self.texts.assembly.expire(now) {
+            self.tell_arrived(text);
+        }
+        let is_old = |text: &Leaving| now.since(text.since) >= AGE_MAX;
+        // The one that is being sent has its answer first.
+        let resting = self.texts.queue.iter().filter(|text| self.texts.sending != Some(text.id));
+        let old: Vec<u64> = resting.filter(|text| is_old(text)).map(|text| text.id).collect();
+        self.texts.queue.retain(|text| !old.contains(&text.id));
+        for id in old {
+            self.tell_text(id, Err(TextFailure::TriedInVain));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Modems on the disk: by what each line's modem and SIM are known again after a
+//! restart, and what was read of the airtime. It knows no port and asks no network.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::index::{Index, IndexError};
+use super::records::ns;
+use crate::terms::{LineId, Private};
+
+/// Readings that are kept of a line: two months of one a day. The oldest goes.
+const READINGS_MAX: i64 = 64;
+
+/// By what the modem of a line is known again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KnownModem {
+    pub usb_path: Option<String>,
+    pub imei: Option<Private<String>>,
+    pub iccid: Option<Private<String>>,
+    /// The way of codes that works with it, by its name.
+    pub ussd_way: Option<String>,
+}
+
+/// The modems of a vault.
+pub struct Modems<'a> {
+    index: &'a Index,
+}
+
+impl<'a> Modems<'a> {
+    pub(super) const fn new(index: &'a Index) -> Self {
+        Self { index }
+    }
+
+    /// What is known of a line's modem; nothing before one was ever found.
+    pub async fn known(&self, line: &LineId) -> Result<Option<KnownModem>, IndexError> {
+        let row = sqlx::query("SELECT usb_path, imei, iccid, ussd_way FROM modems WHERE line = ?")
+            .bind(line.as_str())
+            .fetch_optional(&self.index.read)
+            .await
+            .map_err(IndexError::sql("reading what is known of a modem"))?;
+        Ok(row.as_ref().and_then(known))
+    }
+
+    /// Takes the place of what was known.
+    pub async fn keep(&self, line: &LineId, modem: &KnownModem) -> Result<(), IndexError> {
+        sqlx::query("INSERT OR REPLACE INTO modems (line, usb_path, imei, iccid, ussd_way) VALUES (?, ?, ?, ?, ?)")
+            .bind(line.as_str())
+            .bind(&modem.usb_path)
+            .bind(modem.imei.as_ref().map(Private::expose))
+            .bind(modem.iccid.as_ref().map(Private::expose))
+            .bind(&modem.ussd_way)
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql("keeping what is known of a modem"))?;
+        Ok(())
+    }
+
+    /// What was read of a line's airtime, in hundredths of its currency, the oldest first.
+    pub async fn airtime(&self, line: &LineId) -> Result<Vec<(Timestamp, i64)>, IndexError> {
+        let rows = sqlx::query("SELECT at_ns, kobo FROM airtime_readings WHERE line = ? ORDER BY id")
+            .bind(line.as_str())
+            .fetch_all(&self.index.read)
+            .await
+            .map_err(IndexError::sql("reading what was read of the airtime"))?;
+        Ok(rows.iter().filter_map(reading).collect())
+    }
+
+    pub async fn keep_airtime(&self, line: &LineId, at: Timestamp, kobo: i64) -> Result<(), IndexError> {
+        let doing = "keeping what was read of the airtime";
+        let mut connection = self.index.write.acquire().await.map_err(IndexError::sql(doing))?;
+        let kept = keep_airtime(&mut connection, line, at, kobo).await;
+        if kept.is_err() {
+            // After a full disk the connection is of no more use.
+            connection.close_on_drop();
+        }
+        kept
+    }
+
+    /// Another SIM has another balance.
+    pub async fn forget_airtime(&self, line: &LineId) -> Result<(), IndexError> {
+        sqlx::query("DELETE FROM airtime_readings WHERE line = ?")
+            .bind(line.as_str())
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql("forgetting the airtime of a SIM that is gone"))?;
+        Ok(())
+    }
+}
+
+async fn keep_airtime(
+    connection: &mut SqliteConnection,
+    line: &LineId,
+    at: Timestamp,
+    kobo: i64,
+) -> Result<(), IndexError> {
+    let doing = "keeping what was read of the airtime";
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    sqlx::query("INSERT INTO airtime_readings (line, at_ns, kobo) VALUES (?, ?, ?)")
+        .bind(line.as_str())
+        .bind(ns(at))
+        .bind(kobo)
+        .execute(&mut *all)
+        .await
+        .map_err(IndexError::sql(doing))?;
+    let oldest = "DELETE FROM airtime_readings WHERE line = ?1 AND id <=
+         (SELECT id FROM airtime_readings WHERE line = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+    let forget = sqlx::query(oldest).bind(line.as_str()).bind(READINGS_MAX);
+    forget.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    all.commit().await.map_err(IndexError::sql(doing))
+}
+
+fn known(row: &SqliteRow) -> Option<KnownModem> {
+    let (imei, iccid): (Option<String>, Option<String>) = (row.try_get("imei").ok()?, row.try_get("iccid").ok()?);
+    Some(KnownModem {
+        usb_path: row.try_get("usb_path").ok()?,
+        imei: imei.map(Private::new),
+        iccid: iccid.map(Private::new),
+        ussd_way: row.try_get("ussd_way").ok()?,
+    })
+}
+
+fn reading(row: &SqliteRow) -> Option<(Timestamp, i64)> {
+    let at_ns: i64 = row.try_get("at_ns").ok()?;
+    Some((Timestamp::from_nanosecond(i128::from(at_ns)).ok()?, row.try_get("kobo").ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Keyring;
+
+    async fn index() -> (tempfile::TempDir, Index) {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), Timestamp::UNIX_EPOCH).unwrap();
+        let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
+        (dir, index)
+    }
+
+    #[tokio::test]
+    async fn a_modem_is_known_again_by_its_line_and_by_what_was_kept_last() {
+        let (_dir, index) = index().await;
+        let modems = Modems::new(&index);
+        let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
+        assert_eq!(modems.known(&front).await.unwrap(), None);
+        let first = KnownModem {
+            usb_path: Some("1-1.4".to_owned()),
+            imei: Some(Private::new("356938035643809".to_owned())),
+            iccid: None,
+            ussd_way: Some("plain-15".to_owned()),
+        };
+        modems.keep(&front, &first).await.unwrap();
+        let moved = KnownModem { usb_path: Some("1-1.2".to_owned()), ..first };
+        modems.keep(&front, &moved).await.unwrap();
+        assert_eq!(modems.known(&front).await.unwrap(), Some(moved));
+        assert_eq!(modems.known(&back).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn readings_of_airtime_are_each_lines_own_and_the_oldest_go() {
+        let (_dir, index) = index().await;
+        let modems = Modems::new(&index);
+        let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
+        let at = |day: i64| Timestamp::from_second(1_800_000_000 + day * 86_400).unwrap();
+        modems.keep_airtime(&back, at(0), 500).await.unwrap();
+        for day in 0..READINGS_MAX + 6 {
+            modems.keep_airtime(&front, at(day), 1_000 - day).await.unwrap();
+        }
+        let kept = modems.airtime(&front).await.unwrap();
+        assert_eq!(kept.len(), usize::try_from(READINGS_MAX).unwrap());
+        assert_eq!(kept.first(), Some(&(at(6), 994)));
+        modems.forget_airtime(&front).await.unwrap();
+        assert_eq!(modems.airtime(&front).await.unwrap(), []);
+        assert_eq!(modems.airtime(&back).await.unwrap(), [(at(0), 500)]);
+    }
+}

@@ -1,0 +1,667 @@
+//! Modems as lines, from the ring to the end: the line's driver and its machine on
+//! one side, scripted modems on pseudo-terminals on the other, and a desk that the
+//! test is.
+
+#[path = "modem/mod.rs"]
+mod modem;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use milu::line::gsm::{GsmClaims, GsmControl, GsmEvent, GsmLine, GsmLineConfig, ModemPlace, Roots, Socket, Wanted};
+use milu::line::{
+    FrameOrigin, Leg, LegCommand, LegEvent, Line as _, LineHealth, LineState, MediaClock, MouthEvent, MouthFrame, Offer,
+};
+use milu::media::{Conversion, Frame, Resampler, SampleRate};
+use milu::ops::SystemClock;
+use milu::signalling::modem::{LineSettings, ModemState, Profile, TextSender};
+use milu::terms::{EndCause, LineId, PhoneNumber, Private, UtteranceId};
+use modem::{Family, Fault, Modem, ModemOptions, Rack, one_of};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// It bounds a failure alone.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const CALLER: &str = "+2348031234567";
+const OTHER_CALLER: &str = "+2348057654321";
+
+const FRAME: usize = 160;
+
+/// Milliseconds of speech that are looked for at once in what was heard.
+const CHUNK: usize = 800;
+
+async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => done,
+        Err(_) => panic!("in vain: {what}"),
+    }
+}
+
+/// A rack of modems and a box beside it.
+struct World {
+    rack: Rack,
+    media_clock: MediaClock,
+    claims: GsmClaims,
+    tasks: JoinSet<()>,
+    _dir: tempfile::TempDir,
+}
+
+/// A line that is being served.
+struct Served {
+    offers: mpsc::Receiver<Offer>,
+    events: mpsc::Receiver<GsmEvent>,
+    control: GsmControl,
+    health: Arc<dyn Fn() -> LineHealth + Send + Sync>,
+    stop: CancellationToken,
+}
+
+fn profile(name: &str) -> Arc<Profile> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/modems").join(format!("{name}.toml"));
+    let text = std::fs::read_to_string(&file).expect("the profile is there");
+    Arc::new(Profile::parse(&text, &file.to_string_lossy()).expect("the profile is right"))
+}
+
+fn profile_of(family: Family) -> Arc<Profile> {
+    profile(match family {
+        Family::Huawei => "huawei",
+        Family::Quectel => "quectel_ec2x",
+        Family::Sim7600 => "simcom_sim7600",
+        Family::Sim800 => "simcom_sim800",
+    })
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        Self {
+            rack: Rack::new(dir.path()).expect("a rack"),
+            media_clock: MediaClock::start(SystemClock::new().as_fn()).expect("a thread"),
+            claims: GsmClaims::default(),
+            tasks: JoinSet::new(),
+            _dir: dir,
+        }
+    }
+
+    fn config(&self, id: &str, family: Family) -> GsmLineConfig {
+        let serial = Some(milu::signalling::modem::SoundPath::Serial);
+        GsmLineConfig {
+            id: LineId::parse(id).expect("a name"),
+            profiles: vec![profile_of(family)],
+            place: ModemPlace::Usb(Wanted::default()),
+            settings: LineSettings { sound: serial, ..LineSettings::default() },
+            card: None,
+            roots: Roots { sys: self.rack.sys(), dev: self.rack.dev() },
+            sound_timeout: Duration::from_secs(30),
+        }
+    }
+
+    fn serve(&mut self, config: GsmLineConfig) -> Served {
+        let clock = SystemClock::new().as_fn();
+        let (line, events) = GsmLine::new(config, clock, self.media_clock.clone(), self.claims.clone());
+        let (control, health) = (line.control(), line.health());
+        let (offers_in, offers) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        self.tasks.spawn(Box::new(line).serve(offers_in, stop.clone()));
+        Served { offers, events, control, health, stop }
+    }
+
+    /// A modem and a line that has found it and is ready.
+    async fn ready(&mut self, id: &str, options: ModemOptions) -> (Modem, Served) {
+        let family = options.family;
+        let modem = self.rack.plug(options).expect("pseudo-terminals");
+        let mut line = self.serve(self.config(id, family));
+        line.until_state(ModemState::Ready).await;
+        (modem, line)
+    }
+}
+
+impl Served {
+    async fn until_state(&mut self, wanted: ModemState) {
+        let waiting = async {
+            loop {
+                match self.events.recv().await.expect("the line is served") {
+                    GsmEvent::Changed(change) if change.to == wanted => return,
+                    _ => {}
+                }
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            let rows = self.control.support_rows().await;
+            panic!("in vain: {}; {:?}; {rows:#?}", wanted.name(), self.control.status());
+        }
+    }
+
+    async fn offer(&mut self) -> Offer {
+        in_time("an offer", self.offers.recv()).await.expect("the line is served")
+    }
+
+    async fn event<T>(&mut self, what: &str, mut wanted: impl FnMut(GsmEvent) -> Option<T>) -> T {
+        in_time(what, async {
+            loop {
+                if let Some(found) = wanted(self.events.recv().await.expect("the line is served")) {
+                    return found;
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// A call as the desk holds it, its ears read all the time.
+struct Talk {
+    commands: mpsc::Sender<LegCommand>,
+    events: mpsc::Receiver<LegEvent>,
+    mouth: milu::line::Mouth,
+    heard: Arc<std::sync::Mutex<Vec<i16>>>,
+    _ears: tokio::task::AbortHandle,
+}
+
+impl Talk {
+    fn of(leg: Leg, tasks: &mut JoinSet<()>) -> Self {
+        let Leg { commands, events, mut ears, mouth } = leg;
+        let heard: Arc<std::sync::Mutex<Vec<i16>>> = Arc::default();
+        let keeps = heard.clone();
+        let reader = tasks.spawn(async move {
+            while let Some(ear) = ears.recv().await {
+                assert_eq!(ear.origin, FrameOrigin::Received);
+                keeps.lock().expect("nobody panicked").extend_from_slice(ear.frame.samples());
+            }
+        });
+        Self { commands, events, mouth, heard, _ears: reader }
+    }
+
+    async fn answered(world: &mut World, line: &mut Served) -> Self {
+        let offer = line.offer().await;
+        let mut talk = Self::of(offer.leg, &mut world.tasks);
+        talk.command(LegCommand::Answer).await;
+        talk.event("the answer", |event| matches!(event, LegEvent::Answered { .. }).then_some(())).await;
+        talk
+    }
+
+    async fn command(&self, command: LegCommand) {
+        self.commands.send(command).await.expect("the line listens");
+    }
+
+    async fn event<T>(&mut self, what: &str, mut wanted: impl FnMut(LegEvent) -> Option<T>) -> T {
+        in_time(what, async {
+            loop {
+                if let Some(found) = wanted(self.events.recv().await.expect("the call goes on")) {
+                    return found;
+                }
+            }
+        })
+        .await
+    }
+
+    async fn ended(&mut self) -> EndCause {
+        self.event("the end", |event| match event {
+            LegEvent::Ended { cause, .. } => Some(cause),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Says samples of 8 kHz, and waits until they were played.
+    async fn say(&mut self, samples: &[i16]) {
+        let frames: Vec<&[i16]> = samples.chunks(FRAME).collect();
+        let epoch = self.mouth.epoch();
+        for (n, chunk) in frames.iter().enumerate() {
+            let frame = MouthFrame {
+                epoch,
+                utterance: UtteranceId(1),
+                frame: Frame::from_samples(SampleRate::Hz8000, chunk),
+                last: n + 1 == frames.len(),
+            };
+            in_time("room in the mouth", self.mouth.queue.send(frame)).await.expect("the line plays");
+        }
+        in_time("the end of an utterance", async {
+            while !matches!(self.mouth.events.recv().await, Some(MouthEvent::Finished { .. }) | None) {}
+        })
+        .await;
+    }
+
+    fn heard(&self) -> Vec<i16> {
+        self.heard.lock().expect("nobody panicked").clone()
+    }
+
+    async fn until_heard(&self, samples: usize) -> Vec<i16> {
+        in_time("what is heard", async {
+            loop {
+                let heard = self.heard();
+                if heard.len() >= samples {
+                    return heard;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+    }
+}
+
+/// Real speech at a telephone's rate.
+fn speech(name: &str) -> Vec<i16> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sounds").join(name);
+    let mut wav = hound::WavReader::open(file).expect("a WAV file");
+    let samples: Vec<i16> = wav.samples().map(|sample| sample.expect("a sample")).collect();
+    let mut out = Vec::new();
+    Resampler::new(Conversion::Hz16000ToHz8000).push(&samples, &mut out);
+    out.truncate(out.len() / FRAME * FRAME);
+    out
+}
+
+/// Of the chunks of `said` in which there is sound, the part that is found in `heard`,
+/// sample by sample and in order.
+fn found(said: &[i16], heard: &[i16]) -> f64 {
+    let (mut from, mut looked, mut found) = (0, 0, 0);
+    for chunk in said.chunks_exact(CHUNK).filter(|chunk| chunk.iter().any(|s| s.unsigned_abs() > 200)) {
+        looked += 1;
+        if let Some(at) = heard[from..].windows(CHUNK).position(|window| window == chunk) {
+            from += at + CHUNK;
+            found += 1;
+        }
+    }
+    assert!(looked > 5, "too little speech to compare");
+    f64::from(found) / f64::from(looked)
+}
+
+/// The best normalised correlation of `said` with any place of `heard`.
+fn correlation(said: &[i16], heard: &[i16]) -> f64 {
+    let norm = |x: &[i16]| x.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
+    let own = norm(said);
+    (0..heard.len().saturating_sub(said.len()))
+        .step_by(1)
+        .map(|at| {
+            let there = &heard[at..at + said.len()];
+            let product: f64 = said.iter().zip(there).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            product / (own * norm(there)).max(1.0)
+        })
+        .fold(0.0, f64::max)
+}
+
+fn number(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text, "234").expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_family_with_sound_on_a_port_carries_calls_and_speech_both_ways() {
+    let (question, answer) = (speech("question-whole.wav"), speech("answer-whole.wav"));
+    for family in [Family::Quectel, Family::Sim7600, Family::Huawei] {
+        let mut world = World::new();
+        let (modem, mut line) = world.ready("front-desk", one_of(family)).await;
+        assert_eq!((line.health)().state, LineState::Ready);
+        for box_hangs_up in [false, true] {
+            modem.ring(CALLER);
+            let offer = line.offer().await;
+            assert_eq!(offer.from, Some(number(CALLER)), "{family:?}");
+            let mut talk = Talk::of(offer.leg, &mut world.tasks);
+            talk.command(LegCommand::Answer).await;
+            let rate = talk
+                .event("the answer", |event| match event {
+                    LegEvent::Answered { rate, .. } => Some(rate),
+                    _ => None,
+                })
+                .await;
+            assert_eq!(rate, SampleRate::Hz8000);
+            modem.until("sound", |m| m.sounds().then_some(())).await;
+            modem.forget_heard();
+            modem.speak(&question);
+            talk.say(&answer).await;
+            let came = talk.until_heard(question.len() + FRAME).await;
+            let part = found(&question, &came);
+            assert!(part > 0.95, "{family:?}: {part} of the caller was heard");
+            let there = modem
+                .until("the answer at the far side", |m| Some(m.heard()).filter(|h| h.len() > answer.len() + 8 * FRAME))
+                .await;
+            let part = found(&answer, &there);
+            assert!(part > 0.8, "{family:?}: {part} of the box was heard, {:?}", modem.sound());
+            let piece = &answer[4000..6000];
+            assert!(correlation(piece, &there[..12_000.min(there.len())]) > 0.95, "{family:?}");
+            if box_hangs_up {
+                talk.command(LegCommand::HangUp(EndCause::NormalClearing)).await;
+            } else {
+                modem.hang_up();
+            }
+            assert_eq!(talk.ended().await, EndCause::NormalClearing, "{family:?}");
+            modem.until("no call", |m| m.calls().is_empty().then_some(())).await;
+            line.until_state(ModemState::Ready).await;
+        }
+        line.stop.cancel();
+        in_time("the line's end", world.tasks.join_next()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_refused_or_given_up_never_sounds() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.ring(CALLER);
+    let offer = line.offer().await;
+    let mut talk = Talk::of(offer.leg, &mut world.tasks);
+    talk.command(LegCommand::Reject(EndCause::UserBusy)).await;
+    talk.ended().await;
+    modem.until("no call", |m| m.calls().is_empty().then_some(())).await;
+    line.until_state(ModemState::Ready).await;
+    // The caller gives up.
+    modem.ring("");
+    let offer = line.offer().await;
+    assert_eq!(offer.from, None);
+    let mut talk = Talk::of(offer.leg, &mut world.tasks);
+    modem.hang_up();
+    talk.ended().await;
+    line.until_state(ModemState::Ready).await;
+    // The desk forgets it.
+    modem.ring(CALLER);
+    drop(line.offer().await);
+    modem.until("no call", |m| m.calls().is_empty().then_some(())).await;
+    assert_eq!(modem.sound().frames_down, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_that_vanishes_in_a_call_ends_that_call_alone_and_comes_back_elsewhere() {
+    let mut world = World::new();
+    let (gone, mut gone_line) = world.ready("first", one_of(Family::Quectel).numbered(0)).await;
+    let (well, mut well_line) = world.ready("second", one_of(Family::Quectel).numbered(1)).await;
+    gone.ring(CALLER);
+    well.ring(OTHER_CALLER);
+    let mut gone_talk = Talk::answered(&mut world, &mut gone_line).await;
+    let mut well_talk = Talk::answered(&mut world, &mut well_line).await;
+    let before = (gone.at_path(), gone.usb_path());
+    gone.unplug();
+    gone_talk.ended().await;
+    gone_line.until_state(ModemState::Absent).await;
+    assert_eq!((gone_line.health)().state, LineState::Down);
+    // The other one talks on.
+    let question = speech("question-cut.wav");
+    let already = well_talk.heard().len();
+    well.speak(&question);
+    let came = well_talk.until_heard(already + question.len() + 4 * FRAME).await;
+    assert!(found(&question, &came[already..]) > 0.95);
+    // It comes back in another socket, under another name.
+    gone.replug(Some("1-1.7"));
+    gone_line.until_state(ModemState::Ready).await;
+    assert_ne!(before, (gone.at_path(), gone.usb_path()));
+    assert_eq!(gone_line.control.status().usb_path.as_deref(), Some("1-1.7"));
+    gone.ring(CALLER);
+    let mut again = Talk::answered(&mut world, &mut gone_line).await;
+    gone.hang_up();
+    again.ended().await;
+    well.hang_up();
+    well_talk.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn modems_that_change_places_stay_with_their_lines() {
+    let mut world = World::new();
+    let options = [one_of(Family::Sim7600).numbered(0), one_of(Family::Sim7600).numbered(1)];
+    let [first, second] = options.map(|options| world.rack.plug(options).expect("pseudo-terminals"));
+    let imei = |n: u32| Some(Private::new(one_of(Family::Sim7600).numbered(n).imei));
+    let mut lines = Vec::new();
+    // Each is told its modem by IMEI, and in the other's order.
+    for (id, n) in [("second", 1), ("first", 0)] {
+        let mut config = world.config(id, Family::Sim7600);
+        config.place = ModemPlace::Usb(Wanted { imei: imei(n), ..Wanted::default() });
+        lines.push(world.serve(config));
+    }
+    for line in &mut lines {
+        line.until_state(ModemState::Ready).await;
+    }
+    let places = [first.usb_path(), second.usb_path()];
+    first.unplug();
+    second.unplug();
+    for line in &mut lines {
+        line.until_state(ModemState::Absent).await;
+    }
+    first.replug(Some(&places[1]));
+    second.replug(Some(&places[0]));
+    for line in &mut lines {
+        line.until_state(ModemState::Ready).await;
+    }
+    second.ring(CALLER);
+    assert_eq!(lines[0].offer().await.line.as_str(), "second");
+    first.ring(CALLER);
+    assert_eq!(lines[1].offer().await.line.as_str(), "first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_is_named_takes_whatever_is_in_it() {
+    let mut world = World::new();
+    let _other = world.rack.plug(one_of(Family::Quectel).numbered(0)).expect("pseudo-terminals");
+    let mut config = world.config("door", Family::Quectel);
+    config.place =
+        ModemPlace::Usb(Wanted { usb_path: Some("1-1.9".to_owned()), socket: Socket::This, ..Wanted::default() });
+    let mut line = world.serve(config);
+    let modem = world.rack.plug_into("1-1.9", one_of(Family::Quectel).numbered(1)).expect("pseudo-terminals");
+    line.until_state(ModemState::Ready).await;
+    modem.ring(CALLER);
+    line.offer().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_the_call_before_is_not_heard_in_the_next() {
+    let mut world = World::new();
+    let options = ModemOptions { stale: Duration::from_millis(300), ..one_of(Family::Huawei) };
+    let (modem, mut line) = world.ready("front-desk", options).await;
+    for _ in 0..2 {
+        modem.ring(CALLER);
+        let mut talk = Talk::answered(&mut world, &mut line).await;
+        let heard = talk.until_heard(50 * FRAME).await;
+        // The far side is silent; what was left is a loud tone.
+        assert!(heard.iter().all(|s| *s == 0), "something old was heard");
+        modem.hang_up();
+        talk.ended().await;
+        line.until_state(ModemState::Ready).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_that_says_hold_is_sent_nothing_and_no_word_is_lost() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    let answer = speech("answer-whole.wav");
+    modem.forget_heard();
+    modem.fault(Fault::FlowStop { ms: 700 });
+    talk.say(&answer).await;
+    let there = modem.until("all of it", |m| Some(m.heard()).filter(|h| h.len() > answer.len() + 50 * FRAME)).await;
+    assert!(found(&answer, &there) > 0.8, "{:?}", modem.sound());
+    // What was under way when the row came; without heeding it, it would be 35 frames.
+    let held = modem.sound().bytes_held / 320;
+    assert!(held <= 12, "{held} frames were sent while the modem held");
+    modem.hang_up();
+    talk.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_come_once_by_row_and_by_tone_and_go_out() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Sim7600)).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    // 5 as both, then # as a tone alone, then 7 as a row alone.
+    modem.speak(&key_tone(770.0, 1336.0));
+    modem.press('5');
+    modem.speak(&key_tone(941.0, 1477.0));
+    let mut keys = String::new();
+    while keys.len() < 2 {
+        keys.push(talk.event("a key", digit_of).await);
+    }
+    modem.press('7');
+    keys.push(talk.event("a key", digit_of).await);
+    assert_eq!(keys, "5#7");
+    for digit in "1*".chars() {
+        talk.command(LegCommand::SendDigit(digit)).await;
+    }
+    modem.until("the digits", |m| (m.digits_sent() == "1*").then_some(())).await;
+    modem.hang_up();
+    talk.ended().await;
+}
+
+fn digit_of(event: LegEvent) -> Option<char> {
+    match event {
+        LegEvent::Digit { digit, .. } => Some(digit),
+        _ => None,
+    }
+}
+
+/// 100 ms of a key and 300 ms of silence.
+fn key_tone(low: f64, high: f64) -> Vec<i16> {
+    let tone = |n: usize, hz: f64| (std::f64::consts::TAU * hz * n as f64 / 8000.0).sin();
+    let mut samples: Vec<i16> = (0..800).map(|n| (6000.0 * (tone(n, low) + tone(n, high))) as i16).collect();
+    samples.extend([0; 2400]);
+    samples
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_between_rows_and_split_writes_cost_a_call_nothing() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.fault(Fault::Split { gap_us: 0 });
+    modem.fault(Fault::ExtraCr { on: true });
+    modem.ring(CALLER);
+    let offer = line.offer().await;
+    assert_eq!(offer.from, Some(number(CALLER)));
+    let mut talk = Talk::of(offer.leg, &mut world.tasks);
+    modem.fault(Fault::Inject { at_byte: 0, row: "+QIND: \"csq\",27,99".to_owned() });
+    talk.command(LegCommand::Answer).await;
+    talk.event("the answer", |event| matches!(event, LegEvent::Answered { .. }).then_some(())).await;
+    modem.fault(Fault::Flood { count: 400, row: "^RSSI:20".to_owned() });
+    let question = speech("question-cut.wav");
+    let already = talk.heard().len();
+    modem.speak(&question);
+    let came = talk.until_heard(already + question.len() + 4 * FRAME).await;
+    assert!(found(&question, &came[already..]) > 0.95);
+    modem.hang_up();
+    assert_eq!(talk.ended().await, EndCause::NormalClearing);
+    line.until_state(ModemState::Ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_go_out_come_in_and_are_forgotten_by_the_modem_when_they_are_kept() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Sim7600)).await;
+    let words = "Mama Ngozi's Bakery, 12 Allen Avenue, Ikeja.";
+    line.control.send_text(7, number(CALLER), Private::new(words.to_owned())).expect("served");
+    let result = line
+        .event("what became of the text", |event| match event {
+            GsmEvent::TextSent { id: 7, result } => Some(result),
+            _ => None,
+        })
+        .await;
+    assert_eq!(result, Ok(()));
+    let sent = modem.sent_texts();
+    assert_eq!((sent[0].to.as_str(), sent[0].text.as_str()), (CALLER, words));
+    modem.receive_text(OTHER_CALLER, "Una dey open on Sunday?");
+    let (text, slots) = line
+        .event("a text", |event| match event {
+            GsmEvent::TextArrived { text, slots } => Some((text, slots)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(text.from, TextSender::Number(number(OTHER_CALLER)));
+    assert_eq!(text.text.expose(), "Una dey open on Sunday?");
+    assert!(modem.stored_texts() > 0, "nothing is deleted before it is kept");
+    line.control.text_kept(slots).expect("served");
+    modem.until("an empty storage", |m| (m.stored_texts() == 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_opens_the_sim_once_and_a_missing_one_is_said() {
+    let mut world = World::new();
+    let options = ModemOptions { pin: Some("4711".to_owned()), ..one_of(Family::Quectel) };
+    let modem = world.rack.plug(options.numbered(0)).expect("pseudo-terminals");
+    let mut config = world.config("front-desk", Family::Quectel);
+    config.settings.pin = Some(Private::new("4711".to_owned()));
+    let mut line = world.serve(config);
+    line.until_state(ModemState::Ready).await;
+    assert_eq!(modem.count_written("AT+CPIN=\"4711\""), 1);
+    let rows = line.control.support_rows().await.expect("served");
+    assert!(rows.iter().all(|row| !row.text.contains("4711")), "the PIN stands in the support rows");
+    line.stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_stops_hangs_up_and_lets_its_modem_go() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    line.stop.cancel();
+    talk.ended().await;
+    modem.until("no call", |m| m.calls().is_empty().then_some(())).await;
+    assert!(!line.control.status().is_served || line.control.status().calls <= 1);
+    // Another line may have it.
+    let mut next = world.serve(world.config("next", Family::Quectel));
+    next.until_state(ModemState::Ready).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_whose_clock_is_off_by_three_hundred_millionths_pulls_the_voice_by_its_own() {
+    for ppm in [-300, 300] {
+        let mut world = World::new();
+        let (modem, mut line) = world.ready("front-desk", ModemOptions { ppm, ..one_of(Family::Quectel) }).await;
+        modem.ring(CALLER);
+        let mut talk = Talk::answered(&mut world, &mut line).await;
+        let before = modem.sound();
+        let answer = speech("answer-whole.wav");
+        modem.forget_heard();
+        talk.say(&answer).await;
+        talk.say(&answer).await;
+        let after = modem.sound();
+        let (down, up) = (after.frames_down - before.frames_down, (after.bytes_up - before.bytes_up) / 320);
+        // One goes up for one that comes down; what is under way differs.
+        assert!(down.abs_diff(up) <= 24, "{ppm}: {down} down, {up} up");
+        assert_eq!(after.bytes_refused, 0, "{ppm}");
+        modem.hang_up();
+        talk.ended().await;
+        line.stop.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_that_stops_is_noticed_while_the_call_is_on() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    let already = talk.heard().len();
+    talk.until_heard(already + 50 * FRAME).await;
+    modem.fault(Fault::Stutter { one_of: 1_000_000 });
+    line.event("the trouble", |event| matches!(event, GsmEvent::SoundTrouble(_)).then_some(())).await;
+    modem.fault(Fault::Stutter { one_of: 1 });
+    let already = talk.heard().len();
+    talk.until_heard(already + 50 * FRAME).await;
+    modem.hang_up();
+    talk.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sim7600_that_goes_deaf_after_a_call_is_restarted_between_calls_and_hears_again() {
+    let mut world = World::new();
+    let options = ModemOptions { second_call_deaf: true, ..one_of(Family::Sim7600) };
+    let (modem, mut line) = world.ready("front-desk", options).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    modem.hang_up();
+    talk.ended().await;
+    line.until_state(ModemState::Ready).await;
+    // The second call has no sound: the sign.
+    modem.ring(CALLER);
+    let offer = line.offer().await;
+    let mut talk = Talk::of(offer.leg, &mut world.tasks);
+    talk.command(LegCommand::Answer).await;
+    modem.until("an attempt at sound", |m| (m.count_written("AT+CPCMREG=1") >= 2).then_some(())).await;
+    modem.hang_up();
+    talk.ended().await;
+    modem.until("a restart", |m| (m.resets() > 0).then_some(())).await;
+    line.until_state(ModemState::Ready).await;
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    let already = talk.heard().len();
+    talk.until_heard(already + 25 * FRAME).await;
+    modem.hang_up();
+    talk.ended().await;
+}
