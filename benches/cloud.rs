@@ -60,7 +60,7 @@ const IN_ONE_CALL: usize = 6;
 const BREAKS_IN: &str = "Excuse me, where is your clinic?";
 
 /// Of each stage, so many answers with a silent provider.
-const SILENCES: usize = 4;
+const SILENCES: usize = 3;
 
 const CALLS_AT_ONCE: usize = 30;
 
@@ -120,21 +120,39 @@ fn main() {
         return;
     }
     let mut rows = Vec::new();
-    let at_once = Bench::start(false);
-    // What is said is spoken for the first time, and kept.
-    at_once.asks(&QUESTIONS);
-    what_the_box_adds(&at_once, &mut rows);
-    interruptions(&at_once, &mut rows);
-    drop(at_once);
-    let at_medians = Bench::start(true);
-    voice_to_voice(&at_medians, &mut rows);
-    for stage in [Stage::EARS, Stage::MIND, Stage::VOICE] {
-        silent_provider(&stage, &mut rows);
+    if is_wanted("adds") || is_wanted("interruptions") {
+        let bench = Bench::start(false);
+        // What is said is spoken for the first time, and kept.
+        bench.asks(&QUESTIONS);
+        if is_wanted("adds") {
+            what_the_box_adds(&bench, &mut rows);
+        }
+        if is_wanted("interruptions") {
+            interruptions(&bench, &mut rows);
+        }
     }
-    drop(at_medians);
-    decisions(&mut rows);
-    calls_at_once(&mut rows);
+    if is_wanted("voice-to-voice") {
+        voice_to_voice(&Bench::start(true), &mut rows);
+    }
+    if is_wanted("silent") {
+        for stage in [Stage::EARS, Stage::MIND, Stage::VOICE] {
+            silent_provider(&stage, &mut rows);
+        }
+    }
+    if is_wanted("decision") {
+        decisions(&mut rows);
+    }
+    if is_wanted("at-once") {
+        calls_at_once(&mut rows);
+    }
     report("cloud", &rows);
+}
+
+/// Whether a part is to be measured: all of them, or those that are named, as in
+/// `cargo bench --bench cloud -- silent at-once`.
+fn is_wanted(part: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| name == part)
 }
 
 /// This time of all answers of a record.

@@ -1,7 +1,7 @@
 //! Identifiers that callers speak, and where they are found: nowhere that the
 //! policy does not let them go, in no form; and nowhere in the log at all.
 
-use crate::near::{Cloud, greeted, said_by_all};
+use crate::near::{Cloud, engines, greeted};
 use crate::providers::Provider;
 use crate::providers::owner::{CAREFUL, Table};
 use crate::search::{Canary, Haystack};
@@ -89,7 +89,10 @@ fn no_identifier_is_in_anything_that_the_policy_does_not_let_go_nor_in_the_log()
     let heard = rings(&the_box, "8055550123", &ALOUD);
     let words = Haystack::new(said(&heard, "caller").join("\n").as_bytes());
     assert!(!words.finds(&canaries).is_empty(), "the box itself has heard a number: {heard:#}");
-    assert!(said_by_all(&heard).iter().all(|engine| engine.ends_with("-onbox")), "{heard:#}");
+    // The business's own sentences may be kept in the outside voice.
+    let outside = |engine: &&str| !engine.ends_with("-onbox");
+    let parts = ["transcriber", "responder"].iter().flat_map(|part| engines(&heard, part));
+    assert_eq!(parts.filter(outside).collect::<Vec<_>>(), [""; 0], "{heard:#}");
     nothing_of_them_came(&cloud, &canaries);
     assert_eq!(cloud.providers.seen(Provider::Ears).sound_ms, 0);
 

@@ -126,9 +126,8 @@ pub fn warmed_up(the_box: &TheBox) {
     });
 }
 
-/// The names of all engines that had a part in the call.
-pub fn said_by_all(record: &Value) -> Vec<&str> {
+/// Who had this part in the call's turns: `transcriber`, `responder`, `synthesizer`.
+pub fn engines<'a>(record: &'a Value, part: &str) -> Vec<&'a str> {
     let turns = record["turns"].as_array().expect("turns").iter();
-    let engines = turns.flat_map(|turn| turn["engines"].as_object().expect("engines").values());
-    engines.filter_map(Value::as_str).collect()
+    turns.filter_map(|turn| turn["engines"][part].as_str()).collect()
 }

@@ -2,15 +2,14 @@
 //! pulled and the box answers itself, and, when the line is back, the words of
 //! that call heard again by better ears.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::near::{
-    Cloud, ON_THE_BOX, OUTSIDE, answered, answers, failovers, greeted, meaning, register, registered, stand_in,
-    warmed_up,
+    Cloud, ON_THE_BOX, OUTSIDE, answered, answers, engines, failovers, greeted, meaning, register, registered,
+    stand_in, warmed_up,
 };
 use crate::providers::owner::CAREFUL;
 use crate::providers::{FaultKind, FaultOrder, Provider};
@@ -111,11 +110,6 @@ fn the_answers_are_right(record: &Value) {
     }
 }
 
-fn engines(record: &Value, key: &str) -> BTreeSet<String> {
-    let turns = record["turns"].as_array().expect("turns").iter();
-    turns.filter_map(|turn| turn["engines"][key].as_str().map(str::to_owned)).collect()
-}
-
 fn the_vendors_did_the_work(record: &Value) {
     assert_eq!(failovers(record), [], "{record:#}");
     let turns = record["turns"].as_array().expect("turns");
@@ -129,7 +123,7 @@ fn the_vendors_did_the_work(record: &Value) {
             assert!(answer["latency"][time].is_u64(), "{time} in {record:#}");
         }
     }
-    assert!(engines(record, "synthesizer").contains(OUTSIDE[2]), "{record:#}");
+    assert!(engines(record, "synthesizer").contains(&OUTSIDE[2]), "{record:#}");
 }
 
 /// What came over the telephone, heard by the box's own ears.
@@ -219,7 +213,7 @@ fn the_box_did_the_work(record: &Value) {
     for answer in answers(record) {
         assert_eq!(answer["engines"]["responder"], ON_THE_BOX[1], "{record:#}");
     }
-    assert!(engines(record, "transcriber").contains(ON_THE_BOX[0]), "{record:#}");
+    assert!(engines(record, "transcriber").contains(&ON_THE_BOX[0]), "{record:#}");
 }
 
 fn both_hearings_are_shown(the_box: &TheBox) {
