@@ -2,6 +2,9 @@
 //! one side, scripted modems on pseudo-terminals on the other, and a desk that the
 //! test is.
 
+#![allow(clippy::panic, reason = "what tests share stands outside of them")]
+#![allow(clippy::needless_pass_by_value, reason = "the shape that whoever waits for an event asks for")]
+
 #[path = "modem/mod.rs"]
 mod modem;
 

@@ -3,6 +3,8 @@
 //! itself is said. What the line makes of it is compared with what the recording's
 //! header or its source says. Time is simulated.
 
+#![allow(clippy::panic, reason = "what tests share stands outside of them")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! The scripted modem, held to the recordings of real ones and to what it promises
 //! to those who test with it.
 
+#![allow(clippy::panic, reason = "what tests share stands outside of them")]
+
 #[path = "modem/mod.rs"]
 mod modem;
 

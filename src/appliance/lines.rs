@@ -168,7 +168,6 @@ impl LineOpener<'_> {
             clock: self.calendar.now(),
             ussd_way: known.ussd_way.as_deref().and_then(UssdWay::of_name),
             airtime,
-            ..LineSettings::default()
         })
     }
 

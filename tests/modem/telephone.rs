@@ -45,9 +45,7 @@ impl Ringing<'_> {
         let (leg, end) = leg();
         let call = Call { uri: self.modem.number(), leg, rung };
         let stop = CancellationToken::new();
-        let (line, call) = tokio::join!(self.carry(end), call.converse(script, listener, &stop, told));
-        drop(line);
-        call
+        tokio::join!(self.carry(end), call.converse(script, listener, &stop, told)).1
     }
 
     /// The network between the telephone and the modem.
@@ -110,7 +108,9 @@ impl MediaPort for FarSide {
             if whole > 0 { (frames.collect(), FrameOrigin::Received) } else { (vec![silence], FrameOrigin::Silent) };
         for frame in frames {
             // A listener that is seconds behind loses sound, as on any line.
-            drop(self.ears.try_send(EarFrame { at: now, frame, origin }));
+            if self.ears.try_send(EarFrame { at: now, frame, origin }).is_err() {
+                tracing::debug!("the telephone's sound was not taken");
+            }
         }
         let said = self.mouth.tick(SampleRate::Hz8000, now).unwrap_or(silence);
         self.mouth.tap(said);

@@ -24,6 +24,7 @@ const CONTROLS: usize = 64;
 const NOTICES: usize = 64;
 
 /// What came of asking for a frame.
+#[expect(clippy::large_enum_variant, reason = "it lives for one call, on the stack of the media clock's thread")]
 pub(super) enum Taken {
     Frame(Frame),
     Nothing,

@@ -74,6 +74,9 @@ struct OpenSound {
     is_exchanged: bool,
 }
 
+/// Power that is being switched off and on.
+type Switching = Pin<Box<dyn Future<Output = Result<(), SwitchPower>> + Send>>;
+
 pub(super) struct Serving {
     parts: Parts,
     profiles: Vec<Arc<Profile>>,
@@ -90,7 +93,7 @@ pub(super) struct Serving {
     look_at: Moment,
     told_at: Moment,
     is_identified: bool,
-    power: Option<Pin<Box<dyn Future<Output = Result<(), SwitchPower>> + Send>>>,
+    power: Option<Switching>,
     requests_open: bool,
 }
 

@@ -9,7 +9,7 @@ use super::super::state::{ModemState, Reason};
 use super::ModemLine;
 use super::calling::{Answering, Ata, Phase};
 use super::job::Job;
-use super::sounding::On;
+use super::sounding::Sounding;
 
 /// An answer that the modem refuses while it still rings is tried once more.
 const ANSWERS_MAX: u8 = 2;
@@ -95,7 +95,7 @@ impl ModemLine {
     /// The caller hears us once the call is on and its sound is.
     pub(super) fn connect_if_ready(&mut self, now: Moment) {
         let Phase::Answering(answering) = &self.calls.phase else { return };
-        if answering.active && answering.ata == Ata::Done && self.sound.on() == On::On {
+        if answering.active && answering.ata == Ata::Done && self.sound.on() == Sounding::Flowing {
             let id = answering.id;
             self.calls.phase = Phase::Active { id };
             self.calls.look_within(self.profile.calls.list_active, now);

@@ -22,11 +22,11 @@ const LOST_CALLS_MAX: u8 = 2;
 
 /// Whether the modem gives its sound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum On {
+pub(super) enum Sounding {
     Off,
     Due { at: Moment, tried: u8 },
     Asked { tried: u8 },
-    On,
+    Flowing,
 }
 
 /// What the modem says of the sound that it is sent.
@@ -42,7 +42,7 @@ pub(super) struct SoundLane {
     /// Which of the profile's ways is used.
     choice: usize,
     open: bool,
-    on: On,
+    on: Sounding,
     off_due: bool,
     watch: SoundWatch,
     /// Cures that this call had.
@@ -62,7 +62,7 @@ impl SoundLane {
         Self {
             choice,
             open: false,
-            on: On::Off,
+            on: Sounding::Off,
             off_due: false,
             watch: SoundWatch::default(),
             cures: 0,
@@ -79,12 +79,12 @@ impl SoundLane {
         profile.sounds.get(self.choice).unwrap_or(&profile.sounds[0])
     }
 
-    pub(super) const fn on(&self) -> On {
+    pub(super) const fn on(&self) -> Sounding {
         self.on
     }
 
     pub(super) fn is_on(&self) -> bool {
-        self.on == On::On
+        self.on == Sounding::Flowing
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -97,8 +97,8 @@ impl SoundLane {
 
     /// Turns the sound on at this time, where that takes a row.
     pub(super) fn turn_on_at(&mut self, at: Moment) {
-        if self.on == On::Off {
-            self.on = On::Due { at, tried: 0 };
+        if self.on == Sounding::Off {
+            self.on = Sounding::Due { at, tried: 0 };
         }
     }
 
@@ -125,9 +125,9 @@ impl ModemLine {
     pub(super) fn open_sound(&mut self, now: Moment) {
         let sound = self.sound.profile(&self.profile);
         let on = match (&sound.on, sound.when) {
-            (None, _) => On::On,
-            (Some(_), SoundWhen::BeforeAnswer) => On::Due { at: now, tried: 0 },
-            (Some(_), SoundWhen::AfterAnswer | SoundWhen::WhenActive) => On::Off,
+            (None, _) => Sounding::Flowing,
+            (Some(_), SoundWhen::BeforeAnswer) => Sounding::Due { at: now, tried: 0 },
+            (Some(_), SoundWhen::AfterAnswer | SoundWhen::WhenActive) => Sounding::Off,
         };
         let path = sound.path;
         (self.sound.on, self.sound.open, self.sound.off_due) = (on, true, false);
@@ -141,8 +141,8 @@ impl ModemLine {
         self.uplink(Flow::GoesOn, now);
         self.out.push_back(ModemOutput::CloseSound);
         let has_off = self.sound.profile(&self.profile).off.is_some();
-        self.sound.off_due = has_off && self.sound.on != On::Off;
-        self.sound.on = On::Off;
+        self.sound.off_due = has_off && self.sound.on != Sounding::Off;
+        self.sound.on = Sounding::Off;
         self.judge_call(now);
     }
 
@@ -179,19 +179,19 @@ impl ModemLine {
 
     pub(super) fn sound_command_due(&self) -> Option<Moment> {
         match self.sound.on {
-            On::Due { at, .. } if self.sound.open => Some(at),
+            Sounding::Due { at, .. } if self.sound.open => Some(at),
             _ => self.sound.off_due.then_some(self.since),
         }
     }
 
     pub(super) fn sound_command(&mut self, now: Moment) -> Option<Command<Job>> {
         let sound = self.sound.profile(&self.profile);
-        if let On::Due { at, tried } = self.sound.on
+        if let Sounding::Due { at, tried } = self.sound.on
             && self.sound.open
         {
             let row = sound.on.as_ref().filter(|_| now >= at)?;
             let command = Command::new(Job::SoundOn, row).without_answer();
-            self.sound.on = On::Asked { tried: tried + 1 };
+            self.sound.on = Sounding::Asked { tried: tried + 1 };
             return Some(command);
         }
         let off = sound.off.as_ref().filter(|_| self.sound.off_due)?;
@@ -201,22 +201,22 @@ impl ModemLine {
     }
 
     pub(super) fn sound_on_answered(&mut self, end: End, now: Moment) {
-        let On::Asked { tried } = self.sound.on else { return };
+        let Sounding::Asked { tried } = self.sound.on else { return };
         let sound = self.sound.profile(&self.profile);
         if end.is_ok() {
-            self.sound.on = On::On;
+            self.sound.on = Sounding::Flowing;
             return self.connect_if_ready(now);
         }
         if sound.decay == Decay::ShowsAtFirstTry && tried == 1 {
             self.sound.decayed = true;
         }
         if tried <= sound.retries {
-            self.sound.on = On::Due { at: now + sound.retry_every, tried };
+            self.sound.on = Sounding::Due { at: now + sound.retry_every, tried };
         } else if self.calls.is_active() {
             // It was on, and a cure did not help: what is heard decides.
-            self.sound.on = On::On;
+            self.sound.on = Sounding::Flowing;
         } else {
-            self.sound.on = On::Off;
+            self.sound.on = Sounding::Off;
             self.sound_failed(now);
         }
     }
@@ -253,7 +253,7 @@ impl ModemLine {
         self.sound.cures = self.sound.cures.saturating_add(1);
         let has_row = self.sound.profile(&self.profile).on.is_some();
         match (self.sound.cures, fault) {
-            (1, _) if has_row => self.sound.on = On::Due { at: now, tried: 0 },
+            (1, _) if has_row => self.sound.on = Sounding::Due { at: now, tried: 0 },
             // A caller who is silent looks the same: nothing that could be heard is done.
             (_, SoundFault::SilentDownlink | SoundFault::Stuttering) => return,
             (1 | 2, _) => {
@@ -262,7 +262,7 @@ impl ModemLine {
                 self.out.push_back(ModemOutput::OpenSound(path));
                 self.out.push_back(ModemOutput::FlushSound);
                 if has_row {
-                    self.sound.on = On::Due { at: now, tried: 0 };
+                    self.sound.on = Sounding::Due { at: now, tried: 0 };
                 }
             }
             _ => return,
