@@ -33,15 +33,16 @@ pub struct ModemTask {
     pub stop: Stop,
 }
 
-/// What the calendar said at the last look.
+/// What there was at the last look.
 struct Looked {
     day: i32,
     clock: Timestamp,
+    sends_texts: bool,
 }
 
 impl ModemTask {
     pub async fn run(mut self) {
-        let mut looked = Looked { day: self.calendar.day_number(), clock: self.calendar.now() };
+        let mut looked = Looked { day: self.calendar.day_number(), clock: self.calendar.now(), sends_texts: false };
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let stop = self.stop.clone();
@@ -55,6 +56,12 @@ impl ModemTask {
                 },
                 _ = look.tick() => {
                     self.tell_time(&mut looked);
+                    // A line tells of its change a moment before it shows it.
+                    let sends_texts = self.modem.sends_texts();
+                    if sends_texts && !std::mem::replace(&mut looked.sends_texts, sends_texts) {
+                        self.modem.turn_ready();
+                    }
+                    looked.sends_texts = sends_texts;
                     self.remember().await;
                     self.health.state(modem_facts::health_fact(&self.modem));
                 }
