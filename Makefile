@@ -43,7 +43,7 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	@packaging/setup build
 	@cargo +nightly fuzz --version >/dev/null || { echo "fuzzing needs: rustup toolchain install nightly && cargo install cargo-fuzz"; exit 1; }
-	@for target in rtp sdp sip knowledge_file residency_policy deepgram_messages anthropic_events elevenlabs_messages wyoming_events redaction at_rows; do \
+	@for target in rtp sdp sip knowledge_file residency_policy deepgram_messages anthropic_events elevenlabs_messages wyoming_events redaction at_rows sms_pdu ussd_text; do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 

@@ -20,11 +20,14 @@ use milu::terms::{Moment, RequestId};
 mod modems;
 #[path = "entries/privacy.rs"]
 mod privacy;
+#[path = "entries/texts.rs"]
+mod texts;
 #[path = "entries/voices.rs"]
 mod voices;
 
 pub use modems::at_rows;
 pub use privacy::redaction;
+pub use texts::{sms_pdu, ussd_text};
 pub use voices::{elevenlabs_messages, wyoming_events};
 
 /// The payload type that stands for telephone events here.

@@ -95,3 +95,13 @@ fn no_talk_is_redacted_otherwise_in_chunks_than_as_a_whole() {
 fn no_row_of_a_modem_leaves_a_call_without_its_end_or_depends_on_its_cut() {
     replay("at_rows", entries::at_rows);
 }
+
+#[test]
+fn no_pdu_of_a_text_is_lost_or_shown_or_comes_out_longer_than_it_is() {
+    replay("sms_pdu", entries::sms_pdu);
+}
+
+#[test]
+fn no_answer_of_a_network_grows_or_becomes_a_command() {
+    replay("ussd_text", entries::ussd_text);
+}

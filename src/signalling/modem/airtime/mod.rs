@@ -10,5 +10,5 @@ mod watch;
 
 pub use found::{Day, Kobo, Volume};
 pub use operators::{Asks, Finds, InvalidOperators, Operator, Operators};
-pub use reading::{AirtimeReading, ReadBy};
+pub use reading::{AirtimeReading, ReadBy, Shown, learnt};
 pub use watch::{AirtimePlan, AirtimeWarning, AirtimeWatch, Forecast, READINGS_MAX, Reason};

@@ -74,6 +74,47 @@ impl AirtimeReading {
     }
 }
 
+/// The words to look behind, learnt from an answer in which its reader has shown
+/// the figure that is meant: the row to be written for the operator, verified since
+/// a box has received it. None when the answer does not hold the figure, or holds
+/// no word in front of it.
+pub fn learnt(text: &str, shown: Shown, asks: Asks) -> Option<String> {
+    let found = everything(text);
+    let (at, finds) = match shown {
+        Shown::Airtime(kobo) => (found.amounts.iter().find(|one| one.what == kobo)?.at.start, "airtime"),
+        Shown::Data(volume) => (found.volumes.iter().find(|one| one.what == volume)?.at.start, "volume"),
+    };
+    let lower = text.to_ascii_lowercase();
+    let before = sentence_before(&lower, at);
+    // Words without figures: those of another answer will be others.
+    let is_word = |word: &&str| word.chars().all(|c| c.is_alphabetic()) && !matches!(*word, "n" | "ngn");
+    let words: Vec<&str> = before.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let mut words: Vec<&str> = words.into_iter().rev().skip_while(|word| !is_word(word)).take_while(is_word).collect();
+    words.truncate(LEARNT_WORDS_MAX);
+    // They must stand together as they will be looked for.
+    while !words.is_empty() {
+        let after = words.iter().rev().copied().collect::<Vec<_>>().join(" ");
+        if place(&lower, &after).is_some_and(|end| end <= at) {
+            let asks = if asks == Asks::Balance { "balance" } else { "data" };
+            return Some(format!(
+                "[[operator.answer]]\nasks = \"{asks}\"\nfinds = \"{finds}\"\nafter = [\"{after}\"]\nverified = true\n"
+            ));
+        }
+        words.pop();
+    }
+    None
+}
+
+/// The figure that an answer is about, as its reader sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Shown {
+    Airtime(Kobo),
+    Data(Volume),
+}
+
+/// More words than these are a sentence, and the next answer has another one.
+const LEARNT_WORDS_MAX: usize = 3;
+
 /// Where the words end that stand in `lower` as words of their own.
 fn place(lower: &str, words: &str) -> Option<usize> {
     let words = words.trim().to_ascii_lowercase();
@@ -203,5 +244,22 @@ mod tests {
         assert_eq!(reading.airtime, None);
         let reading = read("You have 200MB, 5 days left", Asks::Data, "62150");
         assert_eq!(reading.expires.map(|(date, _)| date), Some(Date::constant(2026, 12, 1)));
+    }
+
+    #[test]
+    fn a_wording_that_its_reader_explained_is_read_as_verified_from_then_on() {
+        let strange = "Hi! Gift N9.00. Talk purse stands at N33.00";
+        let row = learnt(strange, Shown::Airtime(Kobo(3_300)), Asks::Balance).expect("words stand in front");
+        assert!(row.contains("after = [\"purse stands at\"]"), "{row}");
+        let file = format!(
+            "[country.ng]\nmcc = [\"621\"]\ncurrency = \"NGN\"\n[country.ng.codes]\nbalance = \"*310#\"\ndata = \
+             \"*323#\"\n[[operator]]\nid = \"x\"\nplmn = [\"62199\"]\nnames = []\n{row}"
+        );
+        let operators = Operators::parse(&file).expect("the row is sound");
+        let next = "Hi! Gift N2.00. Talk purse stands at N12.50";
+        let reading = AirtimeReading::of_answer(next, Asks::Balance, operators.find(Some("62199"), None), TODAY);
+        assert_eq!(reading.airtime, Some((Kobo(1_250), ReadBy::Verified)));
+        assert_eq!(learnt("N5.00", Shown::Airtime(Kobo(500)), Asks::Balance), None);
+        assert_eq!(learnt(strange, Shown::Airtime(Kobo(1)), Asks::Balance), None);
     }
 }

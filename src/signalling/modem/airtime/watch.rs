@@ -274,3 +274,7 @@ fn later(now: Timestamp, wait: SignedDuration) -> Option<Timestamp> {
     // At the end of time nothing is asked any more.
     Some(now.checked_add(wait).unwrap_or(Timestamp::MAX))
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

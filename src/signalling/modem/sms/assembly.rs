@@ -53,8 +53,22 @@ pub struct IncomingText<S> {
     pub class: Option<u8>,
     /// For a program, as settings and multimedia messages are, and not for a person.
     pub ports: Option<Ports>,
+    /// The protocol identifier: 0x40 is a text that nobody is to see.
+    pub protocol: u8,
     /// To be deleted from the modem once the text is kept, and not before.
     pub slots: Vec<S>,
+}
+
+/// A text of type 0, by which a network finds out whether a telephone is there
+/// (3GPP TS 23.040 section 9.2.3.9).
+const PROTOCOL_SILENT: u8 = 0x40;
+
+impl<S> IncomingText<S> {
+    /// Whether somebody wrote it to be read: no settings for a program, no picture,
+    /// nothing that is to be kept from sight.
+    pub fn is_for_people(&self) -> bool {
+        self.ports.is_none() && self.protocol != PROTOCOL_SILENT && matches!(self.body, Body::Text(_))
+    }
 }
 
 /// What came of a part.
@@ -208,7 +222,7 @@ impl<S: Clone> Incomplete<S> {
         let slots = self.parts.values().map(|(_, slot)| slot.clone()).collect();
         let (first, _) = self.parts.into_values().next()?;
         let (sent, class, ports) = (first.sent, first.coding.class, first.header.ports);
-        Some(IncomingText { from: self.from, sent, body, wholeness, class, ports, slots })
+        Some(IncomingText { from: self.from, sent, body, wholeness, class, ports, protocol: first.protocol, slots })
     }
 }
 
@@ -224,6 +238,7 @@ fn single<S>(deliver: Deliver, slot: S) -> IncomingText<S> {
         wholeness,
         class: deliver.coding.class,
         ports: deliver.header.ports,
+        protocol: deliver.protocol,
         slots: vec![slot],
     }
 }

@@ -30,6 +30,8 @@ pub struct Coding {
     pub class: Option<u8>,
     /// What waits, and whether it still does.
     pub waiting: Option<(Waiting, bool)>,
+    /// The scheme has a bit that is reserved: its characters are not sure.
+    pub is_doubtful: bool,
 }
 
 impl Coding {
@@ -50,6 +52,7 @@ impl Coding {
             characters,
             class: if has_class { Some(scheme & 0x03) } else { None },
             waiting: if waits { Some((what_waits(scheme), scheme & 0x08 != 0)) } else { None },
+            is_doubtful: scheme & 0xFC == 0xF8,
         }
     }
 

@@ -129,7 +129,7 @@ impl Units {
         let header = self.header();
         let alone = self.room(header.written().len());
         if lengths.iter().sum::<usize>() <= alone {
-            return vec![0..lengths.len()];
+            return std::iter::once(0..lengths.len()).collect();
         }
         let numbered = Header { part: Some(PartOf { reference: 0, width, total: 2, number: 1 }), ..header };
         cut(&lengths, self.room(numbered.written().len()))

@@ -179,6 +179,13 @@ impl Report {
     }
 }
 
+/// Schemes with the reserved bit say 7-bit characters, and some telephones mean
+/// UCS-2 by them: then as many octets are there as the length would be septets.
+fn as_counted(coding: Coding, length: u8, left: usize) -> Coding {
+    let is_ucs2 = coding.is_doubtful && length >= 8 && length.is_multiple_of(2) && left == usize::from(length);
+    if is_ucs2 { Coding { characters: Characters::Ucs2, ..coding } } else { coding }
+}
+
 struct UserData {
     header: Header,
     content: Content,
@@ -188,6 +195,7 @@ struct UserData {
 impl UserData {
     fn read(first: u8, coding: Coding, reader: &mut Reader<'_>) -> Result<Self, UnreadablePdu> {
         let length = octet(reader, "length")?;
+        let coding = as_counted(coding, length, reader.left());
         let wanted = match coding.characters {
             Characters::Gsm7 => (usize::from(length) * 7).div_ceil(8),
             _ => usize::from(length),

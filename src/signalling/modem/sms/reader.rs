@@ -11,6 +11,10 @@ impl<'a> Reader<'a> {
         Self { left: octets }
     }
 
+    pub(super) const fn left(&self) -> usize {
+        self.left.len()
+    }
+
     pub(super) fn octet(&mut self) -> Option<u8> {
         let (&first, rest) = self.left.split_first()?;
         self.left = rest;

@@ -1,6 +1,7 @@
 //! Times in PDUs: when the service centre had a text, and until when it may try
 //! to deliver one (3GPP TS 23.040 sections 9.2.3.11 and 9.2.3.12).
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, Time};
@@ -60,6 +61,15 @@ impl CentreTime {
         );
         let quarters = if sign.is_some() { zone.trim().parse().ok()? } else { 0 };
         (-96..=96).contains(&quarters).then_some(Self { local, quarters })
+    }
+}
+
+impl fmt::Display for CentreTime {
+    /// `2026-11-26T16:40:00+01:00`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.quarters < 0 { '-' } else { '+' };
+        let quarters = self.quarters.unsigned_abs();
+        write!(f, "{}{sign}{:02}:{:02}", self.local, quarters / 4, quarters % 4 * 15)
     }
 }
 
@@ -142,7 +152,7 @@ mod tests {
         assert_eq!((east.local.to_string().as_str(), east.quarters), ("2026-11-26T14:30:15", 4));
         assert_eq!(east.instant().map(|t| t.to_string()).as_deref(), Some("2026-11-26T13:30:15Z"));
         let west = CentreTime::read(&[0x11, 0x20, 0x82, 0x11, 0x05, 0x05, 0x0A]).expect("a time");
-        assert_eq!(west.quarters, -20);
+        assert_eq!((west.quarters, west.to_string().as_str()), (-20, "2011-02-28T11:50:50-05:00"));
         assert_eq!(west.instant().map(|t| t.to_string()).as_deref(), Some("2011-02-28T16:50:50Z"));
     }
 

@@ -10,6 +10,9 @@ use crate::terms::Private;
 /// figures are taken for coded text.
 const SENSE_MIN: usize = 85;
 
+/// Fewer octets than these may look like characters and be packed or wide ones.
+const PLAIN_OCTETS_MIN: usize = 8;
+
 /// What was read, and in which writing it stood.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UssdReading {
@@ -26,6 +29,9 @@ pub fn read_text(row: &UssdRow, usual: Option<UssdForm>) -> Option<UssdReading> 
     // Some modems break coded figures over rows too.
     let joined: String = raw.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     if !hex::is_octets(joined.as_bytes()) {
+        if let Some(text) = quoted_in_figures(raw) {
+            return reading(text, UssdForm::Ucs2Hex);
+        }
         return reading(plain(raw), UssdForm::Plain);
     }
     let octets = hex::octets(&joined);
@@ -38,7 +44,8 @@ pub fn read_text(row: &UssdRow, usual: Option<UssdForm>) -> Option<UssdReading> 
     if named || usual == Some(UssdForm::Ucs2Hex) && fits(&utf16) {
         return reading(utf16?, UssdForm::Ucs2Hex);
     }
-    if characters == Characters::Octets
+    // So many octets that are all plain characters are no accident.
+    if (characters == Characters::Octets || octets.len() >= PLAIN_OCTETS_MIN)
         && let Some(text) = eight_bit(&octets)
     {
         return reading(text, UssdForm::Plain);
@@ -59,6 +66,23 @@ pub fn read_text(row: &UssdRow, usual: Option<UssdForm>) -> Option<UssdReading> 
         Some(text) if octets.len() > 4 => reading(text, UssdForm::Plain),
         _ => reading(raw.to_owned(), UssdForm::Plain),
     }
+}
+
+/// UTF-16 in figures, but for what stands in quotes: some modems write a quoted
+/// part of the text as it is.
+fn quoted_in_figures(raw: &str) -> Option<String> {
+    let mut text = String::new();
+    for (n, piece) in raw.trim_end_matches('"').split('"').enumerate() {
+        let figures: String = piece.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        if n % 2 == 1 {
+            text.push_str(&format!("\"{piece}\""));
+        } else if hex::is_octets(figures.as_bytes()) {
+            text.push_str(&utf16(&hex::octets(&figures), 0).filter(|text| is_sense(text))?);
+        } else {
+            return None;
+        }
+    }
+    raw.contains('"').then_some(text)
 }
 
 /// Text as it is. Control characters are septets of the default alphabet that
@@ -94,7 +118,7 @@ fn packed(octets: &[u8], prefix: usize) -> Option<String> {
 }
 
 fn eight_bit(octets: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(octets).ok()?;
+    let text = std::str::from_utf8(octets).ok()?.trim_end_matches('\0');
     is_sense(text).then(|| text.to_owned())
 }
 

@@ -48,22 +48,28 @@ pub struct UssdRow {
 
 /// Whether the text goes on in the next row: its quotes are not closed yet.
 pub fn is_open(rows: &str) -> bool {
-    let Some((_, text)) = rows.trim_start().strip_prefix("+CUSD:").and_then(|rest| rest.split_once('"')) else {
-        return false;
-    };
-    text.chars().count() < CHARACTERS_MAX && closing(text).is_none()
+    let Some((_, behind)) = head(rows) else { return false };
+    let Some(text) = behind.and_then(|behind| behind.strip_prefix('"')) else { return false };
+    // Quotes within the text come in pairs: an odd one more is the text's own end.
+    let is_closed = text.matches('"').count() % 2 == 1 || closing(text).is_some_and(|at| ends_at(text, at));
+    text.chars().count() < CHARACTERS_MAX && !is_closed
+}
+
+/// The status, and what is behind its comma.
+fn head(rows: &str) -> Option<(UssdStatus, Option<&str>)> {
+    let rest = rows.trim().strip_prefix("+CUSD:")?.trim_start();
+    let (code, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+    let status = UssdStatus::of_code(code.parse().ok()?)?;
+    Some((status, behind.trim_start().strip_prefix(',').map(str::trim_start)))
 }
 
 impl UssdRow {
     /// Rows that belong together, with the breaks between them.
     pub fn parse(rows: &str) -> Option<Self> {
-        let rest = rows.trim().strip_prefix("+CUSD:")?.trim_start();
-        let figures = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let status = UssdStatus::of_code(rest.get(..figures)?.parse().ok()?)?;
-        let Some(rest) = rest.get(figures..)?.trim_start().strip_prefix(',') else {
+        let (status, behind) = head(rows)?;
+        let Some(rest) = behind else {
             return Some(Self { status, text: None, scheme: None });
         };
-        let rest = rest.trim_start();
         let (text, scheme) = match rest.strip_prefix('"') {
             Some(quoted) => match closing(quoted) {
                 Some(end) => (quoted.get(..end)?, scheme_of(quoted.get(end + 1..)?)),
@@ -81,11 +87,13 @@ impl UssdRow {
 fn closing(text: &str) -> Option<usize> {
     let mut quotes = text.rmatch_indices('"').map(|(at, _)| at);
     let last = quotes.next()?;
-    let ends = |at: usize| {
-        let behind = text.get(at + 1..).unwrap_or_default().trim();
-        behind.is_empty() || scheme_of(behind).is_some()
-    };
-    if ends(last) { Some(last) } else { quotes.find(|at| ends(*at)).or(Some(last)) }
+    if ends_at(text, last) { Some(last) } else { quotes.find(|at| ends_at(text, *at)).or(Some(last)) }
+}
+
+/// Whether nothing but a scheme is behind the quote.
+fn ends_at(text: &str, quote: usize) -> bool {
+    let behind = text.get(quote + 1..).unwrap_or_default().trim();
+    behind.is_empty() || scheme_of(behind).is_some()
 }
 
 fn scheme_of(behind: &str) -> Option<u8> {
