@@ -142,7 +142,10 @@ pub fn print_call(call: &Value) {
         );
     }
     let media = &call["media"];
-    println!("  line quality: {}, {} packets lost, MOS {}", text(&media["codec"]), media["packets_lost"], media["mos"]);
+    // Only packets tell how good a line sounds.
+    let quality = media["mos"].as_f64().map(|mos| format!(", MOS {mos:.1}"));
+    let (codec, lost) = (text(&media["codec"]), &media["packets_lost"]);
+    println!("  line quality: {codec}, {lost} packets lost{}", quality.unwrap_or_default());
 }
 
 /// Names in a row.

@@ -135,12 +135,8 @@ fn caller(number: Option<Field<'_>>, kind: Option<u8>, country_code: &str) -> Ca
 /// cause is that of 3GPP TS 24.008 section 10.5.4.11, which has Q.850's numbers.
 pub(super) fn cause_of_cend(text: &str) -> EndCause {
     let fields = fields(text);
-    match (number_at::<u8>(&fields, 3), number_at::<u16>(&fields, 2)) {
-        (Some(cause), _) => cause_of_number(cause),
-        // 104 is an ordinary end; 29 one that the network asked for.
-        (None, Some(29 | 104)) => EndCause::NormalClearing,
-        _ => EndCause::NormalClearing,
-    }
+    // Without a cause the status says no more than that it is over.
+    number_at::<u8>(&fields, 3).map_or(EndCause::NormalClearing, cause_of_number)
 }
 
 /// A cause's number of the network as one of ours.

@@ -64,8 +64,8 @@ pub(super) struct SetUp {
     tries: u8,
     not_before: Moment,
     pin: PinTry,
-    /// Since the modem's last start.
-    pin_entered: bool,
+    /// When it was sent, since the modem's last start.
+    pin_entered: Option<Moment>,
     refused: u8,
     no_voice: bool,
     sim_changed: bool,
@@ -79,7 +79,7 @@ impl SetUp {
             tries: 0,
             not_before: now,
             pin: PinTry::Untried,
-            pin_entered: false,
+            pin_entered: None,
             refused: 0,
             no_voice: false,
             sim_changed: false,
@@ -132,7 +132,7 @@ impl ModemLine {
 
     pub(super) fn set_up_command(&mut self, now: Moment) -> Option<Command<Job>> {
         while self.set_up_due().is_some_and(|due| now >= due) {
-            if let Some(command) = self.set_up_row() {
+            if let Some(command) = self.set_up_row(now) {
                 return Some(command);
             }
             self.next_part(now);
@@ -141,14 +141,14 @@ impl ModemLine {
     }
 
     /// The row of the place that the set-up stands at; none if the place has no more.
-    fn set_up_row(&mut self) -> Option<Command<Job>> {
+    fn set_up_row(&mut self, now: Moment) -> Option<Command<Job>> {
         let profile = &self.profile;
         let row = match self.set_up.at {
             At::Stopped | At::Done => return None,
             At::First(n) => profile.start.first.get(n).map(|row| row.row.clone()),
             At::Sim => Some("AT+CPIN?".to_owned()),
             At::PinAttempts => profile.sim.pin_attempts.clone(),
-            At::EnterPin => return self.pin_command(),
+            At::EnterPin => return self.pin_command(now),
             At::Iccid => profile.sim.iccid.clone(),
             At::Imsi => Some("AT+CIMI".to_owned()),
             At::AfterSim(n) => profile.start.after_sim.get(n).map(|row| row.row.clone()),
@@ -159,13 +159,12 @@ impl ModemLine {
     }
 
     /// The one try. From here on the PIN counts as used, whatever becomes of it.
-    fn pin_command(&mut self) -> Option<Command<Job>> {
+    fn pin_command(&mut self, now: Moment) -> Option<Command<Job>> {
         let pin = usable_pin(&self.settings)?;
-        let may = matches!(self.set_up.pin, PinTry::Untried | PinTry::Accepted) && !self.set_up.pin_entered;
-        if !may {
+        if !matches!(self.set_up.pin, PinTry::Untried | PinTry::Accepted) {
             return None;
         }
-        (self.set_up.pin, self.set_up.pin_entered) = (PinTry::Open, true);
+        (self.set_up.pin, self.set_up.pin_entered) = (PinTry::Open, Some(now));
         Some(Command::new(Job::SetUp, &format!("AT+CPIN=\"{}\"", pin.expose())).without_answer())
     }
 
@@ -284,8 +283,11 @@ impl ModemLine {
     fn pin_wanted(&mut self, now: Moment) {
         let trouble = match self.set_up.pin {
             _ if usable_pin(&self.settings).is_none() => SimTrouble::NeedsPin,
-            // It was right, and the SIM takes its time.
-            PinTry::Accepted if self.set_up.pin_entered => SimTrouble::Busy,
+            // It was right, and the SIM takes its time. One that asks for much longer
+            // has lost its power meanwhile.
+            PinTry::Accepted if self.set_up.pin_entered.is_some_and(|at| now.since(at) < SIM_PATIENCE) => {
+                SimTrouble::Busy
+            }
             PinTry::Untried | PinTry::Accepted => {
                 self.set_up.go(At::PinAttempts, now);
                 return;
@@ -374,6 +376,7 @@ impl ModemLine {
         if self.set_up.is_done() {
             self.modem_left(now);
             self.facts.forget_network();
+            self.set_up.pin_entered = None;
             self.set_up.go(At::Sim, now + SIM_SOON);
             self.enter(ModemState::SimWait(SimTrouble::Absent), Reason::Sim(SimTrouble::Absent), now);
         }

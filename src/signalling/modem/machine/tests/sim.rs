@@ -130,3 +130,13 @@ fn a_sim_that_is_taken_out_stops_the_line_until_it_is_back() {
     world.run_s(30);
     assert_eq!(world.line.state(), ModemState::Ready);
 }
+
+#[test]
+fn a_sim_that_asks_again_for_a_pin_that_was_right_gets_it_again_after_a_while() {
+    let mut world = started(with_pin("4711"), "SIM PIN");
+    world.modem.sim = "SIM PIN";
+    world.says("+CPIN: NOT INSERTED");
+    world.run_s(60);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("AT+CPIN="), 2);
+}
