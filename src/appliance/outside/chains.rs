@@ -16,7 +16,7 @@ use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
 use crate::residency::{DataClass, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
-use crate::speech::cloud::deepgram::{Api, DeepgramConfig, DeepgramEars, Uplink};
+use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
 use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts, TextSender};
 use crate::speech::cloud::openai::OpenAiConfig;
@@ -31,6 +31,10 @@ use crate::speech::{Responder, Synthesizer, Transcriber};
 const FOR_EARS: &[DataClass] = &[DataClass::CallAudio];
 const FOR_MINDS: &[DataClass] = &[DataClass::Transcript, DataClass::Reply, DataClass::Knowledge];
 const FOR_VOICES: &[DataClass] = &[DataClass::Reply];
+
+/// The name in health and failovers of the ears that stand in when the budget is
+/// nearly spent: two engines of one name would be told as one.
+const SAVING: &str = "deepgram-saving";
 
 /// The box's own engines, which are always there.
 pub struct OwnEngines {
@@ -203,20 +207,21 @@ impl Builder<'_> {
         let mut all: Vec<Arc<dyn Transcriber>> = Vec::new();
         if let Some(section) = &config.deepgram {
             let deepgram = deepgram(section, self.policy, credentials)?;
+            let unhurried = self.unhurried(&deepgram);
+            let name = unhurried.name();
+            all.push(unhurried);
             // Nearly out of budget, the same ears are sent a tenth of the bytes.
             let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
-            let mut uses = vec![(deepgram, WhenNear::StandBack)];
+            let mut uses = vec![(deepgram, name, WhenNear::StandBack)];
             if section.uplink == UplinkSound::Auto {
-                uses.push((saving, WhenNear::StepIn));
+                uses.push((saving, SAVING, WhenNear::StepIn));
             }
-            for (config, near) in uses {
+            for (config, name, near) in uses {
                 let needs = Needs { destination: config.destination.clone(), classes: FOR_EARS };
                 let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
                 // The chain has the box's own ears judge: no second ones are opened for it.
                 let ears = DeepgramEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
                 let ears: Arc<dyn Transcriber> = Arc::new(ears);
-                all.push(Arc::clone(&ears));
-                let name = ears.name();
                 links.push(self.link(EngineStage::Ears, (ears, name), needs, near));
             }
         }
@@ -233,6 +238,14 @@ impl Builder<'_> {
         }
         let last = self.own(EngineStage::Ears, Arc::clone(&own.ears), own.ears.name());
         Ok((EarsChain::new(links, last, self.works()), all))
+    }
+
+    /// The same ears for what is heard again, for which nobody waits.
+    fn unhurried(&self, config: &DeepgramConfig) -> Arc<dyn Transcriber> {
+        let config = DeepgramConfig { bounds: Bounds::unhurried(), ..config.clone() };
+        let own = self.own;
+        let (tasks, runtime) = (own.tasks.clone(), own.runtime.clone());
+        Arc::new(DeepgramEars::new(config, self.door(), None, tasks, runtime, own.clock.as_fn()))
     }
 
     fn minds(&self, config: &OutsideConfig) -> Result<MindChain, OutsideError> {

@@ -87,6 +87,21 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// For what is heard when nobody is on the line: final words are worth the wait,
+    /// and a slow uplink or a busy provider is no reason to do without them.
+    pub fn unhurried() -> Self {
+        let s = Duration::from_secs;
+        Self {
+            opening: Within { connect: s(5), answer: s(5) },
+            first_partial: s(12),
+            settled: s(5),
+            words: s(12),
+            ..Self::default()
+        }
+    }
+}
+
 impl DeepgramConfig {
     /// The usual model and bounds of `api`.
     pub fn new(destination: DestinationId, host: Host, api: Api, key: Private<String>) -> Self {
