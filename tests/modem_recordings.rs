@@ -29,7 +29,7 @@ enum Entry {
 
 /// The cases of a recording, by their titles.
 fn cases(file: &str) -> Vec<(String, Vec<Entry>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/at-logs").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modem/recordings").join(file);
     let text = fs::read_to_string(path).expect("the recording is there");
     let mut cases = vec![(String::new(), Vec::new())];
     for row in text.lines() {
@@ -673,7 +673,7 @@ fn coded_texts_of_many_modems_arrive_once_each_or_are_told_to_be_unreadable() {
 
 #[test]
 fn every_recording_is_played_by_a_test_of_this_file() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/at-logs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modem/recordings");
     let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modem_recordings.rs"));
     let own = own.expect("this file");
     for entry in fs::read_dir(folder).expect("the recordings are there") {
