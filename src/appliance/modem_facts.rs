@@ -48,6 +48,8 @@ impl ModemJson {
     pub fn of(modem: &Modem) -> Self {
         let (status, told) = (modem.status(), modem.told());
         let health = status.modem.as_ref();
+        // What a modem said last is not so any more when it is gone.
+        let here = health.filter(|health| health.state != ModemState::Absent);
         let (profile, verified) = match &status.family {
             Some((title, proof)) => (Some(title.clone()), is_proved(proof)),
             None => (None, false),
@@ -55,12 +57,12 @@ impl ModemJson {
         Self {
             line: modem.line.to_string(),
             state: health.map_or(ModemState::Absent, |health| health.state).name(),
-            registration: registration(health.map_or(Registration::Unknown, |health| health.registration)),
-            operator: health.and_then(|health| health.operator.clone()),
-            sim_operator: health.and_then(|health| health.sim_operator.clone()),
-            technology: health.and_then(|health| health.technology).map(|technology| technology.name()),
-            signal_dbm: health.and_then(|health| health.signal_dbm),
-            volte: volte(health.map_or(Volte::Unknown, |health| health.volte)),
+            registration: registration(here.map_or(Registration::Unknown, |health| health.registration)),
+            operator: here.and_then(|health| health.operator.clone()),
+            sim_operator: here.and_then(|health| health.sim_operator.clone()),
+            technology: here.and_then(|health| health.technology).map(|technology| technology.name()),
+            signal_dbm: here.and_then(|health| health.signal_dbm),
+            volte: volte(here.map_or(Volte::Unknown, |health| health.volte)),
             sim: sim(health, told.sim_changed),
             sim_changed: told.sim_changed,
             power: power(health),
@@ -70,8 +72,8 @@ impl ModemJson {
             profile_verified: verified,
             usb_path: status.usb_path.clone(),
             port: status.port.as_ref().map(|port| port.display().to_string()),
-            temperature_celsius: health.and_then(|health| health.temperature),
-            supply_mv: health.and_then(|health| health.millivolts),
+            temperature_celsius: here.and_then(|health| health.temperature),
+            supply_mv: here.and_then(|health| health.millivolts),
             airtime: health.and_then(|health| health.airtime.as_ref()).map(airtime),
             airtime_warnings: told.warnings.iter().map(warning).collect(),
             texts_today: health.map_or(0, |health| health.texts_today),
