@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(kept.len(), usize::try_from(READINGS_MAX).unwrap());
         assert_eq!(kept.first(), Some(&(at(6), 994)));
         modems.forget_airtime(&front).await.unwrap();
-        assert_eq!(modems.airtime(&front).await.unwrap(), []);
+        assert!(modems.airtime(&front).await.unwrap().is_empty());
         assert_eq!(modems.airtime(&back).await.unwrap(), [(at(0), 500)]);
     }
 }
