@@ -400,7 +400,7 @@ fn second_hearing(
 
 /// The queue of texts; none when no line sends any.
 fn text_queue(config: &Config) -> Option<(Arc<TextQueue>, PromisedTexts)> {
-    (!config.gsm_lines.is_empty()).then(TextQueue::new)
+    config.gsm_lines.iter().any(|line| line.texts_a_day > 0).then(TextQueue::new)
 }
 
 fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: TextPost, stop: &Stop) {
