@@ -72,11 +72,6 @@ impl RowReader {
         !self.quoted.is_empty()
     }
 
-    /// Whether octets of a row have come whose end has not.
-    pub(super) fn is_within_row(&self) -> bool {
-        !self.row.is_empty()
-    }
-
     /// The end of a quoted text does not come: what was taken for its rows are
     /// rows of their own.
     pub(super) fn give_up_quotes(&mut self) {

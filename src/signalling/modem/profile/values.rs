@@ -51,10 +51,6 @@ impl<'t, 'a> Section<'t, 'a> {
         Self { of, table, at }
     }
 
-    pub(super) const fn at(&self) -> &Range<usize> {
-        &self.at
-    }
-
     fn value(&self, key: &str) -> Option<&'t Value<'a>> {
         self.table.iter().find(|(k, _)| k.get_ref().as_ref() == key).map(|(_, value)| value)
     }
