@@ -49,7 +49,7 @@ impl ModemTask {
         loop {
             tokio::select! {
                 biased;
-                () = stop.ended() => return,
+                () = stop.ended() => return self.remember().await,
                 event = self.events.recv() => match event {
                     Some(event) => self.take(event).await,
                     None => return,
@@ -87,6 +87,7 @@ impl ModemTask {
                     self.modem.turn_ready();
                 }
                 self.health.state(modem_facts::health_fact(&self.modem));
+                self.remember().await;
             }
             // It is in the log of the line, and in its health while it lasts.
             GsmEvent::SoundTrouble(_) => {}
@@ -161,7 +162,7 @@ impl ModemTask {
     /// Keeps by what modem and SIM are known again, when it has changed.
     async fn remember(&self) {
         let status = self.modem.status();
-        let Some(health) = status.modem.filter(|_| status.port.is_some()) else { return };
+        let Some(health) = status.modem else { return };
         let before = self.modem.told().known;
         let now = KnownModem {
             usb_path: status.usb_path.or_else(|| before.usb_path.clone()),
