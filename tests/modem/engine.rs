@@ -56,6 +56,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The two ends of a port. A program that is started while it is open must not
+/// have them too, or nobody would notice that the modem was pulled out.
+fn pair() -> io::Result<(SerialStream, SerialStream)> {
+    let (modem, host) = serialport::TTYPort::pair()?;
+    // Only a copy is closed in programs that are started.
+    let closing = |port: serialport::TTYPort| SerialStream::try_from(port.try_clone_native()?);
+    Ok((closing(modem)?, closing(host)?))
+}
+
 impl Inner {
     pub(super) fn new(place: Arc<Place>, runtime: Handle, usb_path: &str, options: ModemOptions) -> Self {
         let sound = Sound::new(options.ppm, options.family == Family::Quectel);
@@ -97,7 +106,7 @@ impl Inner {
         let options = lock(&self.state).options.clone();
         let (mut terminals, mut opened) = (Vec::new(), Vec::new());
         for interface in options.family.interfaces() {
-            let (modem, host) = SerialStream::pair()?;
+            let (modem, host) = pair()?;
             let path = host.name().ok_or_else(|| io::Error::other("a pseudo-terminal without a name"))?;
             terminals.push(PathBuf::from(path));
             opened.push((interface.role, modem, host));
