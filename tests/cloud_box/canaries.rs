@@ -87,8 +87,10 @@ fn no_identifier_is_in_anything_that_the_policy_does_not_let_go_nor_in_the_log()
 
     narrow(&cloud, &the_box, DEAF);
     let heard = rings(&the_box, "8055550123", &ALOUD);
-    let words = Haystack::new(said(&heard, "caller").join("\n").as_bytes());
-    assert!(!words.finds(&canaries).is_empty(), "the box itself has heard a number: {heard:#}");
+    // The box's own ears have heard an identifier, and the record does not keep it.
+    let words = said(&heard, "caller").join("\n");
+    assert!(labels.iter().any(|label| words.contains(label)), "the box itself has heard a number: {heard:#}");
+    nothing_in(heard.to_string().as_bytes(), &canaries, "the record");
     // The business's own sentences may be kept in the outside voice.
     let outside = |engine: &&str| !engine.ends_with("-onbox");
     let parts = ["transcriber", "responder"].iter().flat_map(|part| engines(&heard, part));
