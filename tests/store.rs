@@ -1,5 +1,8 @@
 //! The vault from outside: what is kept comes back, what is written is
 //! unreadable without the key, and a crash loses little and invents nothing.
+//!
+//! Every test closes its vault at the end: libcrypto cleans up when a process
+//! exits, and a thread of the index that still works then crashes it.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
 
@@ -148,6 +151,7 @@ async fn a_call_comes_back_as_it_was_kept() {
     assert_eq!(vault.recovered(), []);
     assert_eq!(vault.show(call(1)).await.unwrap(), kept);
     assert_eq!(legs_of(vault.play(call(1)).await.unwrap()), sound);
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -166,6 +170,7 @@ async fn calls_are_listed_newest_first_and_an_unfinished_one_is_not_listed() {
     assert_eq!(ids(Some(at(2)), 10).await, [call(3), call(2)]);
     assert!(matches!(vault.show(call(4)).await, Err(ReadError::Unknown(_))));
     assert!(matches!(vault.play(call(1)).await, Err(ReadError::NotRecorded(_))));
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -199,6 +204,7 @@ async fn no_word_or_number_of_a_caller_can_be_read_in_any_file_of_the_vault() {
             assert!(!found, "{secret} stands in {}", path.display());
         }
     }
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -219,6 +225,7 @@ async fn everything_in_the_vault_is_for_its_owner_alone() {
     for path in [&root, &root.join("recordings"), &root.join("recordings").join(call(1).as_str()), &export] {
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
     }
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -310,7 +317,9 @@ async fn a_call_cut_off_by_a_crash_gets_its_end_at_the_next_start() {
     assert_eq!(recording.gaps, [Gap { from_ms: 600, to_ms: 9_000, reason: GapReason::PowerCut }]);
     vault.close().await;
     drop(vault);
-    assert_eq!(open(dir.path()).await.recovered(), []);
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.recovered(), []);
+    vault.close().await;
 }
 
 const CHILD: &str = "MILU_STORE_TEST_CHILD";
@@ -362,6 +371,7 @@ async fn a_killed_process_loses_at_most_250_ms_of_sound_and_invents_none() {
             assert!((i32::from(*kept) - i32::from(sent)).abs() <= 16 + i32::from(sent).abs() / 32);
         }
     }
+    vault.close().await;
 }
 
 /// A vault with one finished call of two seconds, and the caller's only sound file.
@@ -396,7 +406,9 @@ async fn sound_taken_away_or_changed_after_it_was_safe_is_tampering() {
         vault.close().await;
     }
     fs::write(&path, &good).unwrap();
-    assert!(open(dir.path()).await.play(call(1)).await.is_ok());
+    let vault = open(dir.path()).await;
+    assert!(vault.play(call(1)).await.is_ok());
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -417,6 +429,7 @@ async fn a_crash_does_not_excuse_sound_that_is_missing_below_the_high_water_mark
     fs::write(&file.path, &bytes[..bytes.len() - file.segment_bytes]).unwrap();
     let refused = vault.play(call(1)).await.unwrap_err();
     assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -482,6 +495,7 @@ async fn a_promised_text_message_waits_through_a_restart_and_is_forgotten_once_i
     assert_eq!(vault.texts().waiting_count().await.unwrap(), 0);
     assert_eq!(vault.texts().sent_since(at(61)).await.unwrap(), 1);
     assert_eq!(vault.texts().sent_since(at(62)).await.unwrap(), 0);
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -502,6 +516,7 @@ async fn text_messages_that_came_are_kept_newest_first() {
     }
     let vault = open(dir.path()).await;
     assert_eq!(vault.texts().received(2).await.unwrap(), [kept(3), kept(2)]);
+    vault.close().await;
 }
 
 /// All that a caller can wish, each at its time.
@@ -525,6 +540,7 @@ async fn what_a_caller_wished_and_what_was_withheld_come_back_with_the_record() 
     assert_eq!(kept.recording, Some(recording));
     assert_eq!(vault.show(call(1)).await.unwrap(), kept);
     assert_eq!(kept.wishes, all_wishes());
+    vault.close().await;
 }
 
 #[tokio::test]
@@ -541,4 +557,5 @@ async fn a_wish_outlives_a_crash() {
     let record = vault.show(call(1)).await.unwrap();
     assert_eq!(record.wishes, [Wished { at_ms: 5_000, wish: restricts }]);
     assert!(!record.may_be_heard_again());
+    vault.close().await;
 }
