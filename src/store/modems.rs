@@ -154,6 +154,7 @@ mod tests {
         modems.keep(&front, &moved).await.unwrap();
         assert_eq!(modems.known(&front).await.unwrap(), Some(moved));
         assert_eq!(modems.known(&back).await.unwrap(), None);
+        index.close().await;
     }
 
     #[tokio::test]
@@ -172,5 +173,6 @@ mod tests {
         modems.forget_airtime(&front).await.unwrap();
         assert!(modems.airtime(&front).await.unwrap().is_empty());
         assert_eq!(modems.airtime(&back).await.unwrap(), [(at(0), 500)]);
+        index.close().await;
     }
 }

@@ -73,5 +73,6 @@ mod tests {
         let alone = KeptPolicies { texts: vec!["third".to_owned()], waiting_until: None };
         write(&index, &alone).await.unwrap();
         assert_eq!(read(&index).await.unwrap(), alone);
+        index.close().await;
     }
 }

@@ -123,5 +123,6 @@ mod tests {
         evict(&index.write, 400).await.unwrap();
         assert_eq!(get(&index, &two).await.unwrap(), None);
         assert!(get(&index, &one).await.unwrap().is_some() && get(&index, &three).await.unwrap().is_some());
+        index.close().await;
     }
 }

@@ -218,6 +218,7 @@ mod tests {
         assert_eq!(all, [of_call.clone(), of_none]);
         let its = read(&index, TransferQuery { call: Some(call), limit: 10, since: None }).await.unwrap();
         assert_eq!(its, [of_call]);
+        index.close().await;
     }
 
     #[tokio::test]
@@ -231,6 +232,7 @@ mod tests {
         let seen: Vec<(&str, u64, u64)> =
             totals.iter().map(|t| (t.destination.as_str(), t.bytes_sent, t.cost_nanos)).collect();
         assert_eq!(seen, [("deepgram", 32_000, 7_700_000), ("hub", 32_000, 7_700_000)]);
+        index.close().await;
     }
 
     #[tokio::test]
@@ -248,5 +250,6 @@ mod tests {
         .unwrap();
         let rows = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
         assert_eq!((rows[0].bytes_sent, rows[0].cost_nanos, rows[0].reported.is_empty()), (9, 0, true));
+        index.close().await;
     }
 }
