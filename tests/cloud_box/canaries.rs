@@ -90,7 +90,8 @@ fn no_identifier_is_in_anything_that_the_policy_does_not_let_go_nor_in_the_log()
     // The box's own ears have heard an identifier, and the record does not keep it.
     let words = said(&heard, "caller").join("\n");
     assert!(labels.iter().any(|label| words.contains(label)), "the box itself has heard a number: {heard:#}");
-    nothing_in(heard.to_string().as_bytes(), &canaries, "the record");
+    let answered = said(&heard, "box").join("\n");
+    nothing_in(format!("{words}\n{answered}").as_bytes(), &canaries, "the record's words");
     // The business's own sentences may be kept in the outside voice.
     let outside = |engine: &&str| !engine.ends_with("-onbox");
     let parts = ["transcriber", "responder"].iter().flat_map(|part| engines(&heard, part));
