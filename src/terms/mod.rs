@@ -7,6 +7,7 @@ mod language;
 mod moment;
 mod phone;
 mod private;
+mod spelling;
 
 pub use cause::EndCause;
 pub use id::{CallId, InvalidId, LineId, RequestId, TurnId, UtteranceId};
@@ -14,3 +15,4 @@ pub use language::Language;
 pub use moment::Moment;
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use private::Private;
+pub use spelling::edit_distance;

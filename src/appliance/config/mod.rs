@@ -19,7 +19,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::line::audio::AudioLineConfig;
-use crate::terms::LineId;
+use crate::terms::{LineId, edit_distance};
 
 /// A configuration file is a few kilobytes; a megabyte is a mistake.
 const MAX_BYTES: u64 = 1 << 20;
@@ -349,22 +349,6 @@ fn with_nearest(message: &str) -> String {
         Some(known) => format!("there is no key `{unknown}` here; the nearest is `{known}`"),
         None => format!("there is no key `{unknown}` here"),
     }
-}
-
-/// Levenshtein's distance, in characters.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

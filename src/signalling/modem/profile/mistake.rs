@@ -1,6 +1,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::terms::edit_distance;
 use thiserror::Error;
 
 /// Mistakes told at once. A file with more is better begun anew.
@@ -131,22 +132,6 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let limit = (length / 3).clamp(1, 3);
     let word = word.to_lowercase().replace([' ', '-'], "_");
     let like = known.iter().filter(|k| k.chars().count().abs_diff(length) <= limit);
-    let distances = like.map(|k| (distance(&word, &k.replace('-', "_")), *k));
+    let distances = like.map(|k| (edit_distance(&word, &k.replace('-', "_")), *k));
     distances.filter(|(d, _)| *d <= limit).min_by_key(|(d, _)| *d).map(|(_, known)| known)
-}
-
-/// Levenshtein's distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
