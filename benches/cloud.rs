@@ -174,7 +174,7 @@ fn what_the_box_adds(bench: &Bench, rows: &mut Vec<Row>) {
             parts.push(turn["latency"].clone());
         }
     }
-    rows.push(row(
+    rows.push(Row::told(
         "what the box adds to a turn, vendors at zero, after the end of turn",
         "p50 ≤ 15 ms, p95 ≤ 40 ms",
         milliseconds(&added),
@@ -191,14 +191,14 @@ fn voice_to_voice(bench: &Bench, rows: &mut Vec<Row>) {
         recorded.extend(latencies(&record, "voice_to_voice_ms"));
         endpoint.extend(latencies(&record, "endpoint_ms"));
     }
-    rows.push(row(
+    rows.push(Row::told(
         "voice to voice, vendors at their medians, as the caller hears it",
         "p50 ≤ 1.1 s, p95 ≤ 2.0 s (production field: 1.5 s, 5 s)",
         milliseconds(&heard),
         json!(heard),
     ));
-    rows.push(row("the same, as the record says", "", milliseconds(&recorded), json!(recorded)));
-    rows.push(row("of which: deciding that the turn is over", "", milliseconds(&endpoint), json!(endpoint)));
+    rows.push(Row::told("the same, as the record says", "", milliseconds(&recorded), json!(recorded)));
+    rows.push(Row::told("of which: deciding that the turn is over", "", milliseconds(&endpoint), json!(endpoint)));
 }
 
 fn interruptions(bench: &Bench, rows: &mut Vec<Row>) {
@@ -214,7 +214,7 @@ fn interruptions(bench: &Bench, rows: &mut Vec<Row>) {
         let turns = call["turns"].as_array().into_iter().flatten();
         silent.extend(turns.filter_map(|turn| turn["interrupted_after_ms"].as_f64()));
     }
-    rows.push(row(
+    rows.push(Row::told(
         "barge-in: the caller's first sound to silence on the line",
         "p95 ≤ 200 ms",
         milliseconds(&silent),
@@ -262,8 +262,8 @@ fn silent_provider(stage: &Stage, rows: &mut Vec<Row>) {
         waited.push(felt.waited_ms);
         whys.push(felt.why);
     }
-    rows.push(row(
-        &format!("{} silent in a call: the answer comes so long after the deadline", stage.name),
+    rows.push(Row::told(
+        format!("{} silent in a call: the answer comes so long after the deadline", stage.name),
         "≤ 1.5 s",
         format!("{}; in all {}", milliseconds(&over), milliseconds(&waited)),
         json!({ "over_ms": over, "waited_ms": waited, "why": whys }),
@@ -314,7 +314,7 @@ fn decisions(rows: &mut Vec<Row>) {
             clock.now().since(from).as_secs_f64() * 1e6
         })
         .collect();
-    rows.push(row(
+    rows.push(Row::told(
         "policy decision",
         "≤ 50 µs",
         format!("p50 {:.1} µs, p95 {:.1} µs", percentile(&taken_us, 0.5), percentile(&taken_us, 0.95)),
@@ -342,7 +342,7 @@ fn calls_at_once(rows: &mut Vec<Row>) {
         .flat_map(|call| call["turns"].as_array().into_iter().flatten())
         .filter_map(|turn| turn["voice_to_voice_ms"].as_f64())
         .collect();
-    rows.push(row(
+    rows.push(Row::told(
         "30 calls at once over the cloud on 2 cores: CPU of the box",
         "≤ 25 % of one core",
         format!("{share:.0} % of one core; voice to voice meanwhile {}", milliseconds(&heard)),
@@ -352,8 +352,4 @@ fn calls_at_once(rows: &mut Vec<Row>) {
 
 fn milliseconds(ms: &[f64]) -> String {
     format!("p50 {:.0} ms, p95 {:.0} ms of {}", percentile(ms, 0.5), percentile(ms, 0.95), ms.len())
-}
-
-fn row(what: &str, named: &str, measured: String, values: Value) -> Row {
-    Row { what: what.to_owned(), named: named.to_owned(), measured, values }
 }

@@ -45,7 +45,7 @@ fn main() {
     let first = first.ended();
     let answered_ms = number(&first["answered_after_ms"]).unwrap_or(f64::NAN);
     let start_ms = boxed.started_after.as_secs_f64() * 1000.0;
-    rows.push(row(
+    rows.push(Row::told(
         "start to first answered call",
         "≤ 3 s",
         format!("{:.2} s", (start_ms + answered_ms) / 1000.0),
@@ -54,7 +54,7 @@ fn main() {
     answers(&boxed, &first, &mut rows);
     interruptions(&boxed, &mut rows);
     let (now_mb, peak_mb) = (boxed.resident_mb(), boxed.peak_mb());
-    rows.push(row(
+    rows.push(Row::told(
         "resident memory with models",
         "≤ 600 MB",
         format!("{now_mb:.0} MB, peak {peak_mb:.0} MB"),
@@ -70,7 +70,7 @@ fn cold_start(rows: &mut Vec<Row>) -> tempfile::TempDir {
     let boxed = BoxUnderTest::start("");
     boxed.warmed_up();
     let ms = boxed.started_after.as_secs_f64() * 1000.0;
-    rows.push(row("first start ever, until calls are taken", "", format!("{:.2} s", ms / 1000.0), json!(ms)));
+    rows.push(Row::told("first start ever, until calls are taken", "", format!("{:.2} s", ms / 1000.0), json!(ms)));
     boxed.stop()
 }
 
@@ -89,16 +89,16 @@ fn answers(boxed: &BoxUnderTest, first: &Value, rows: &mut Vec<Row>) {
         }
     }
     let cpu_a_turn = (boxed.cpu_s() - cpu) / (CALLS * QUESTIONS.len()) as f64;
-    rows.push(row(
+    rows.push(Row::told(
         "voice to voice, engines on the box, as the caller hears it",
         "p50 ≤ 1.1 s, p95 ≤ 1.8 s (Pipecat 1.14, same weights, two quiet cores: p50 1.64 to 1.91 s, p95 1.9 to 3.9 s)",
         seconds(&heard),
         json!(heard),
     ));
-    rows.push(row("the same, as the record says", "", seconds(&recorded), json!(recorded)));
-    rows.push(row("of which: deciding that the turn is over", "", seconds(&endpoint), json!(endpoint)));
-    rows.push(row("CPU for each turn", "Pipecat: 2 to 3 s", format!("{cpu_a_turn:.2} s"), json!(cpu_a_turn)));
-    rows.push(row(
+    rows.push(Row::told("the same, as the record says", "", seconds(&recorded), json!(recorded)));
+    rows.push(Row::told("of which: deciding that the turn is over", "", seconds(&endpoint), json!(endpoint)));
+    rows.push(Row::told("CPU for each turn", "Pipecat: 2 to 3 s", format!("{cpu_a_turn:.2} s"), json!(cpu_a_turn)));
+    rows.push(Row::told(
         "first word of the greeting after the answer",
         "≤ 300 ms",
         format!("median {:.0} ms, worst {:.0} ms", percentile(&greeting, 0.5), percentile(&greeting, 1.0)),
@@ -115,7 +115,7 @@ fn interruptions(boxed: &BoxUnderTest, rows: &mut Vec<Row>) {
         let turns = call["turns"].as_array().cloned().unwrap_or_default();
         silent.extend(turns.iter().filter_map(|turn| number(&turn["interrupted_after_ms"])));
     }
-    rows.push(row(
+    rows.push(Row::told(
         "barge-in to silence, as the caller hears it",
         "p95 ≤ 200 ms",
         format!("p50 {:.0} ms, p95 {:.0} ms of {}", percentile(&silent, 0.5), percentile(&silent, 0.95), silent.len()),
@@ -138,7 +138,7 @@ fn calls_at_once(mut place: tempfile::TempDir, rows: &mut Vec<Row>) {
         }
     }
     let carried = measured.iter().filter(|m| m["p95_ms"].as_f64().is_some_and(|p95| p95 <= FELT_MS)).count();
-    rows.push(row(
+    rows.push(Row::told(
         "calls at once before an answer takes over 2.5 s (p95)",
         "about 2 by arithmetic; stated",
         format!("{carried}; the next call gets the keypad and a message"),
@@ -162,8 +162,4 @@ fn number(value: &Value) -> Option<f64> {
 fn seconds(ms: &[f64]) -> String {
     let s = |p| percentile(ms, p) / 1000.0;
     format!("p50 {:.2} s, p95 {:.2} s of {} answers", s(0.5), s(0.95), ms.len())
-}
-
-fn row(what: &str, named: &str, measured: String, values: Value) -> Row {
-    Row { what: what.to_owned(), named: named.to_owned(), measured, values }
 }

@@ -477,6 +477,27 @@ fn a_faint_sound_over_the_boxs_first_words_that_may_be_echo_is_ignored() {
 }
 
 #[test]
+fn a_voice_that_closes_its_lips_goes_on_interrupting() {
+    let closed = Overlap { level_dbfs: -56.0, ..LIKE_A_CALLER };
+    let scene = Scene::new()
+        .box_speaks(100, 8000, Manners::GivesWay)
+        .sounding_like(2000, 2080, LIKE_A_CALLER)
+        .sounding_like(2080, 2220, closed)
+        .sounding_like(2220, 4000, LIKE_A_CALLER)
+        .caller(2000, 4000)
+        .until(5000);
+    assert!(scene.paused().is_some());
+    assert_eq!(scene.resumed(), None);
+    let faint_at_last = Scene::new()
+        .box_speaks(100, 8000, Manners::GivesWay)
+        .sounding_like(2000, 2080, LIKE_A_CALLER)
+        .sounding_like(2080, 4000, closed)
+        .caller(2000, 4000)
+        .until(5000);
+    assert!(faint_at_last.resumed().is_some(), "a knock before a far television");
+}
+
+#[test]
 fn a_television_next_door_does_not_interrupt() {
     let scene = Scene::new()
         .box_speaks(100, 8000, Manners::GivesWay)

@@ -20,6 +20,16 @@ pub struct Row {
     pub values: Value,
 }
 
+impl Row {
+    /// A row, told at once: a whole benchmark takes many minutes.
+    #[allow(clippy::print_stderr, reason = "progress of a benchmark")]
+    pub fn told(what: impl Into<String>, named: &str, measured: String, values: Value) -> Self {
+        let what = what.into();
+        eprintln!("{what}: {measured}");
+        Self { what, named: named.to_owned(), measured, values }
+    }
+}
+
 /// Prints the table and writes it to `target/bench/NAME.json`.
 pub fn report(name: &str, rows: &[Row]) {
     println!("| {name} | to show | measured |\n|---|---|---|");

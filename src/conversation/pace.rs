@@ -9,12 +9,12 @@ use std::time::Duration;
 /// up to this long ago.
 pub const PAUSE_REPORTED_AFTER: Duration = Duration::from_millis(200);
 
-/// A sound over the box's voice that is this long pauses it: no longer than what
-/// the voice activity detector takes to be sure. A frame and a packet's way to
+/// A sound over the box's voice that is this long pauses it: what the voice
+/// activity detector takes to be sure while the box speaks. A frame and a packet's way to
 /// the box, two ticks of the media clock and the way back are some 80 to 110 ms
 /// more, and silence reaches the caller within 200 ms of the first voiced sample.
 /// What was a cough resumes the sentence.
-pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(60);
+pub(crate) const INTERRUPTS_AFTER: Duration = Duration::from_millis(48);
 
 /// After so many false interruptions of one utterance the line is noisy, and
 /// only a longer sound pauses it: a sentence in pieces is no answer. The end of
@@ -69,6 +69,10 @@ pub(crate) const KEYS_OVER_AFTER: Duration = Duration::from_secs(3);
 /// another at once moves the likelihood by a quarter of the way: three frames,
 /// less than what it takes to interrupt, make a likely caller of a sure echo.
 pub(crate) const ECHO_WEIGHT: f32 = 0.25;
+
+/// By so much, in dB, a voice seems softer with each frame of 20 ms that is: lips
+/// close for up to 150 ms within a word, and a voice is no less loud for it.
+pub(crate) const LEVEL_FALLS_DB: f32 = 3.0;
 
 /// A measurement older than this has nothing to do with the sound of now.
 pub(crate) const ECHO_REMEMBERED: Duration = Duration::from_millis(100);

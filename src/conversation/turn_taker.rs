@@ -237,6 +237,7 @@ impl TurnTaker {
         {
             let step = overlap.echo_likelihood - before.echo_likelihood;
             overlap.echo_likelihood = before.echo_likelihood + step * pace::ECHO_WEIGHT;
+            overlap.level_dbfs = overlap.level_dbfs.max(before.level_dbfs - pace::LEVEL_FALLS_DB);
         }
         self.overlap = Some((self.now, overlap));
         match (self.sound, self.voice) {

@@ -14,6 +14,7 @@ use milu::line::sip::{RingError, RingOptions, SipCaller};
 use milu::ops::SystemClock;
 use tokio_util::sync::CancellationToken;
 
+use crate::out::say;
 use crate::Failure;
 
 /// The longest silence that a test asks for.
@@ -130,9 +131,9 @@ pub fn call(args: &CallArgs) -> Result<(), Failure> {
     }
     if args.json {
         let document = serde_json::to_string_pretty(&done.report).map_err(Failure::no)?;
-        println!("{document}");
+        say!("{document}");
     } else {
-        println!("{}", ending(&done.report, args.save.as_deref()));
+        say!("{}", ending(&done.report, args.save.as_deref()));
     }
     Ok(())
 }
@@ -190,8 +191,8 @@ fn listener(args: &CallArgs, clock: SystemClock) -> Option<Listener> {
 
 fn show(told: &Told) {
     match told {
-        Told::Answered { after_ms, codec } => println!("  answered after {} s ({codec})", seconds(*after_ms)),
-        Told::Turn(turn) => println!("{}", row(turn)),
+        Told::Answered { after_ms, codec } => say!("  answered after {} s ({codec})", seconds(*after_ms)),
+        Told::Turn(turn) => say!("{}", row(turn)),
     }
     // A transcript that cannot be shown costs nothing but the transcript.
     std::io::stdout().flush().unwrap_or_default();

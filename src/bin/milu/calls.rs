@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use crate::out::say;
 use crate::{Failure, client};
 
 #[derive(Args)]
@@ -69,16 +70,16 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
     };
     let answer: Value = client::fetch_json(control, &url)?;
     if args.json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     let none = Vec::new();
     let calls = answer["calls"].as_array().unwrap_or(&none);
     if calls.is_empty() {
-        println!("No calls yet.");
+        say!("No calls yet.");
     }
     for call in calls {
-        println!(
+        say!(
             "{}  {}  {:<14}  {}",
             text(&call["id"]),
             text(&call["started_at"]).get(..19).unwrap_or_default(),
@@ -92,7 +93,7 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
 fn show(id: &str, json: bool, control: &Path) -> Result<(), Failure> {
     let call: Value = client::fetch_json(control, &format!("/v1/calls/{id}"))?;
     if json {
-        println!("{call}");
+        say!("{call}");
     } else {
         print_call(&call);
     }
@@ -101,10 +102,10 @@ fn show(id: &str, json: bool, control: &Path) -> Result<(), Failure> {
 
 /// A call for a person to read.
 pub fn print_call(call: &Value) {
-    println!("Call {}", text(&call["id"]));
-    println!("  line {}, from {}", text(&call["line"]), call["from"].as_str().unwrap_or("no number"));
-    println!("  began {}, ended {}", text(&call["started_at"]), text(&call["ended_at"]));
-    println!(
+    say!("Call {}", text(&call["id"]));
+    say!("  line {}, from {}", text(&call["line"]), call["from"].as_str().unwrap_or("no number"));
+    say!("  began {}, ended {}", text(&call["started_at"]), text(&call["ended_at"]));
+    say!(
         "  outcome {}, ended by {} (Q.850 {})",
         text(&call["outcome"]),
         text(&call["end_cause"]["name"]),
@@ -115,24 +116,24 @@ pub fn print_call(call: &Value) {
         print_engines(turn);
     }
     if let Some(message) = call["message"].as_object() {
-        println!("  message from {}:", message["name"].as_str().unwrap_or("a caller who gave no name"));
-        println!("    call back on {}", message["callback"].as_str().unwrap_or("no number"));
-        println!("    \"{}\"", text(&message["text"]));
+        say!("  message from {}:", message["name"].as_str().unwrap_or("a caller who gave no name"));
+        say!("    call back on {}", message["callback"].as_str().unwrap_or("no number"));
+        say!("    \"{}\"", text(&message["text"]));
     }
     match call["recording"].as_object() {
         Some(recording) => {
             let seconds = recording["duration_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
             let gaps = recording["gaps"].as_array().map_or(0, Vec::len);
-            println!("  recorded: {seconds:.1} s of both legs, encrypted, {gaps} gaps");
+            say!("  recorded: {seconds:.1} s of both legs, encrypted, {gaps} gaps");
         }
-        None => println!("  nothing was recorded"),
+        None => say!("  nothing was recorded"),
     }
     for wished in call["wishes"].as_array().into_iter().flatten() {
         let seconds = wished["at_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
-        println!("  the caller's wish at {seconds:.1} s: {}", text(&wished["wish"]));
+        say!("  the caller's wish at {seconds:.1} s: {}", text(&wished["wish"]));
     }
     for sent in call["egress"].as_array().into_iter().flatten() {
-        println!(
+        say!(
             "  sent to {}: {} ({}), {} bytes, by {}",
             text(&sent["destination"]),
             text(&sent["data"]),
@@ -145,7 +146,7 @@ pub fn print_call(call: &Value) {
     // Only packets tell how good a line sounds.
     let quality = media["mos"].as_f64().map(|mos| format!(", MOS {mos:.1}"));
     let (codec, lost) = (text(&media["codec"]), &media["packets_lost"]);
-    println!("  line quality: {codec}, {lost} packets lost{}", quality.unwrap_or_default());
+    say!("  line quality: {codec}, {lost} packets lost{}", quality.unwrap_or_default());
 }
 
 /// Names in a row.
@@ -161,7 +162,7 @@ fn print_turn(turn: &Value) {
         Some(ms) => format!("  ({:.2} s after the caller)", ms as f64 / 1000.0),
         None => String::new(),
     };
-    println!("  {seconds:7.2}  {:<6}  {}{cut}{took}", text(&turn["who"]), text(&turn["text"]));
+    say!("  {seconds:7.2}  {:<6}  {}{cut}{took}", text(&turn["who"]), text(&turn["text"]));
 }
 
 /// Which engines had a part in a turn, and which were left on the way.
@@ -171,15 +172,15 @@ fn print_engines(turn: &Value) {
     let parts = [by("heard by", "transcriber"), by("answer by", "responder"), by("spoken by", "synthesizer")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if !parts.is_empty() {
-        println!("{:19}{}", "", parts.join(", "));
+        say!("{:19}{}", "", parts.join(", "));
     }
     if let Some(again) = turn["heard_again"].as_object() {
-        println!("{:19}heard again by {}: {}", "", text(&again["transcriber"]), text(&again["text"]));
+        say!("{:19}heard again by {}: {}", "", text(&again["transcriber"]), text(&again["text"]));
     }
     for left in turn["failover"].as_array().into_iter().flatten() {
         let (stage, from, to) = (text(&left["stage"]), text(&left["from"]), text(&left["to"]));
         let seconds = left["after_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
-        println!("{:19}{stage}: {from} was left for {to} after {seconds:.2} s ({})", "", text(&left["why"]));
+        say!("{:19}{stage}: {from} was left for {to} after {seconds:.2} s ({})", "", text(&left["why"]));
     }
 }
 
@@ -203,19 +204,19 @@ fn export(id: &str, to: &Path, control: &Path) -> Result<(), Failure> {
             std::fs::write(to.join(format!("{id}-{name}.wav")), wav).map_err(write_error)?;
         }
     }
-    println!("The call was written to {}. These files are not encrypted.", to.display());
+    say!("The call was written to {}. These files are not encrypted.", to.display());
     Ok(())
 }
 
 fn watch(json: bool, control: &Path) -> Result<(), Failure> {
     client::follow(control, "/v1/watch", |row| {
         if json {
-            println!("{row}");
+            say!("{row}");
             return;
         }
         match serde_json::from_str::<Value>(row) {
             Ok(event) => print_event(&event),
-            Err(_) => println!("{row}"),
+            Err(_) => say!("{row}"),
         }
     })?;
     Ok(())
@@ -223,10 +224,10 @@ fn watch(json: bool, control: &Path) -> Result<(), Failure> {
 
 fn print_event(event: &Value) {
     match event["event"].as_str() {
-        Some("offered") => println!("Call {} rings on {}", text(&event["id"]), text(&event["line"])),
+        Some("offered") => say!("Call {} rings on {}", text(&event["id"]), text(&event["line"])),
         Some("turn") => print_turn(&event["turn"]),
-        Some("ended") => println!("Call {} ended: {}", text(&event["id"]), text(&event["record"]["outcome"])),
-        _ => println!("{event}"),
+        Some("ended") => say!("Call {} ended: {}", text(&event["id"]), text(&event["record"]["outcome"])),
+        _ => say!("{event}"),
     }
 }
 

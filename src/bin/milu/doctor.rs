@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::Value;
 
+use crate::out::say;
 use crate::{Failure, client};
 
 #[derive(Args)]
@@ -17,11 +18,11 @@ pub struct DoctorArgs {
 pub fn doctor(args: &DoctorArgs, control: &Path) -> Result<(), Failure> {
     let answer: Value = client::fetch_json(control, "/v1/doctor")?;
     if args.json {
-        println!("{answer}");
+        say!("{answer}");
     } else {
         for fact in answer["facts"].as_array().into_iter().flatten() {
             let text = |key: &str| fact[key].as_str().unwrap_or_default();
-            println!("{:<9} {}: {}", text("state"), text("name"), text("sentence"));
+            say!("{:<9} {}: {}", text("state"), text("name"), text("sentence"));
         }
     }
     match answer["state"].as_str() {

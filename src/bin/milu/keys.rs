@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use milu::ops::SystemClock;
 use milu::store::Keyring;
 
+use crate::out::say;
 use crate::Failure;
 
 #[derive(Args)]
@@ -32,7 +33,7 @@ pub fn keys(args: &KeysArgs) -> Result<(), Failure> {
     match args.what {
         What::Init => {
             Keyring::create(&args.key_file, SystemClock::new().wall()).map_err(Failure::no)?;
-            println!(
+            say!(
                 "A new key lies in {}. Without it no call can be read: keep a copy in a safe.",
                 args.key_file.display()
             );
@@ -53,9 +54,9 @@ fn status(args: &KeysArgs, json: bool) -> Result<(), Failure> {
         "sealing": status.sealing,
     });
     if json {
-        println!("{shown}");
+        say!("{shown}");
     } else {
-        println!(
+        say!(
             "Keyring {} of {}, epoch {}, in {} (mode {}).",
             status.id,
             status.created_at,

@@ -7,6 +7,7 @@ use milu::appliance::{Answer, ask_knowledge};
 use milu::knowledge::KnowledgeBase;
 use milu::ops::SystemClock;
 
+use crate::out::say;
 use crate::Failure;
 
 #[derive(Args)]
@@ -37,7 +38,7 @@ pub fn knowledge(args: &KnowledgeArgs) -> Result<(), Failure> {
     match &args.what {
         What::Check { file } => {
             let base = read(file)?;
-            println!(
+            say!(
                 "{}: {} answers, {} people, {} holidays, no mistakes.",
                 base.name,
                 base.entries.len(),
@@ -64,13 +65,13 @@ fn ask(question: &str, base: KnowledgeBase, models: &Path, json: bool) -> Result
         let shown = serde_json::json!({
             "question": question, "finding": kind, "text": text, "entry": entry, "score": score, "by_meaning": by_meaning,
         });
-        println!("{shown}");
+        say!("{shown}");
     } else {
         if !by_meaning {
             eprintln!("There are no models in {}, so words alone decide.", models.display());
         }
-        println!("{}", text.as_deref().unwrap_or("(the box would not answer from the file)"));
-        println!("    {kind}{}", entry.map(|e| format!(", entry {e}")).unwrap_or_default());
+        say!("{}", text.as_deref().unwrap_or("(the box would not answer from the file)"));
+        say!("    {kind}{}", entry.map(|e| format!(", entry {e}")).unwrap_or_default());
     }
     Ok(())
 }

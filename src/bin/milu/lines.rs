@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::Value;
 
+use crate::out::say;
 use crate::{Failure, client, modem};
 
 #[derive(Args)]
@@ -17,12 +18,12 @@ pub struct LinesArgs {
 pub fn lines(args: &LinesArgs, control: &Path) -> Result<(), Failure> {
     let answer: Value = client::fetch_json(control, "/v1/lines")?;
     if args.json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     for line in answer["lines"].as_array().into_iter().flatten() {
         let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        println!(
+        say!(
             "{:<16} {:<6} {:<9} {}  {} calls",
             text("id"),
             text("kind"),
@@ -31,10 +32,10 @@ pub fn lines(args: &LinesArgs, control: &Path) -> Result<(), Failure> {
             line["calls"]
         );
         if line["modem"].is_object() {
-            println!("    {}", modem::network(&line["modem"]));
+            say!("    {}", modem::network(&line["modem"]));
         }
         if let Some(trouble) = line["trouble"].as_str() {
-            println!("    {trouble}");
+            say!("    {trouble}");
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ mod knowledge;
 mod lines;
 mod models;
 mod modem;
+mod out;
 mod policy;
 mod run;
 mod texts;

@@ -8,6 +8,7 @@ use milu::speech::onbox::models::{
     Choice, FileState, ListedModel, Manifest, Progress, Step, Tools, fetch, list, verify,
 };
 
+use crate::out::say;
 use crate::Failure;
 
 #[derive(Args)]
@@ -68,7 +69,7 @@ fn bring(manifest: &Manifest, dir: &Path, choice: Choice<'_>) -> Result<(), Fail
     let mut display = Display::default();
     let fetched = fetch(manifest, dir, choice, &Tools, &mut |p| display.show(&p)).map_err(Failure::no)?;
     display.end();
-    println!("Models in {}: {} fetched now, {} were there.", dir.display(), fetched.installed, fetched.present);
+    say!("Models in {}: {} fetched now, {} were there.", dir.display(), fetched.installed, fetched.present);
     Ok(())
 }
 
@@ -88,11 +89,11 @@ fn check(manifest: &Manifest, dir: &Path, json: bool) -> Result<(), Failure> {
 
 fn show(models: &[ListedModel], json: bool) {
     if json {
-        println!("{}", serde_json::json!({ "models": models }));
+        say!("{}", serde_json::json!({ "models": models }));
         return;
     }
     for model in models {
-        println!("{} ({}): {}", model.name, model.licence, model.about);
+        say!("{} ({}): {}", model.name, model.licence, model.about);
         for file in &model.files {
             let state = match file.state {
                 FileState::Verified => "right",
@@ -101,7 +102,7 @@ fn show(models: &[ListedModel], json: bool) {
                 FileState::Damaged => "damaged",
                 FileState::Unreadable => "cannot be read",
             };
-            println!("    {:<34} {:>7.1} MB  {state}", file.name, file.size_bytes as f64 / 1e6);
+            say!("    {:<34} {:>7.1} MB  {state}", file.name, file.size_bytes as f64 / 1e6);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::out::say;
 use crate::texts::printable;
 use crate::{Failure, client};
 
@@ -91,7 +92,7 @@ fn at(control: &Path, url: &str, row: &str, force: bool) -> Result<(), Failure> 
     let asked = json!({ "row": row, "force": force });
     let answer: Option<Value> = client::post(control, &format!("{url}/command"), &asked)?;
     let rows = answer.as_ref().and_then(|answer| answer["rows"].as_str()).unwrap_or_default();
-    rows.lines().for_each(|row| println!("{}", printable(row)));
+    rows.lines().for_each(|row| say!("{}", printable(row)));
     Ok(())
 }
 
@@ -100,7 +101,7 @@ fn ussd(control: &Path, url: &str, code: &str, answers: &[String]) -> Result<(),
     let mut said: Value = asked(client::post(control, &format!("{url}/code"), &json!({ "text": code }))?)?;
     for _ in 0..STEPS_MAX {
         for row in said["text"].as_str().unwrap_or_default().lines() {
-            println!("{}", printable(row));
+            say!("{}", printable(row));
         }
         if said["awaits_answer"] != true {
             return Ok(());
@@ -139,19 +140,19 @@ fn typed() -> Result<Option<String>, Failure> {
 fn sms(control: &Path, url: &str, number: &str, text: &str) -> Result<(), Failure> {
     let nothing: Option<Value> = client::post(control, &format!("{url}/text"), &json!({ "to": number, "text": text }))?;
     drop(nothing);
-    println!("The network has it.");
+    say!("The network has it.");
     Ok(())
 }
 
 fn signal(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
     let modem: Value = client::fetch_json(control, url)?;
     if json {
-        println!("{modem}");
+        say!("{modem}");
         return Ok(());
     }
     let show = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            println!("{name:<12} {}", printable(&value));
+            say!("{name:<12} {}", printable(&value));
         }
     };
     let text = |key: &str| modem[key].as_str().map(str::to_owned);
@@ -170,7 +171,7 @@ fn signal(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
     show("texts today", Some(format!("{} of {}", modem["texts_today"], modem["texts_a_day"])));
     for trouble in ["troubles", "airtime_warnings"].iter().flat_map(|key| modem[*key].as_array().into_iter().flatten())
     {
-        println!("{}", printable(trouble.as_str().unwrap_or_default()));
+        say!("{}", printable(trouble.as_str().unwrap_or_default()));
     }
     Ok(())
 }
@@ -187,7 +188,7 @@ pub fn network(modem: &Value) -> String {
 fn support(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
     let answer: Value = client::fetch_json(control, &format!("{url}/support"))?;
     if json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     for row in answer["rows"].as_array().into_iter().flatten() {
@@ -198,7 +199,7 @@ fn support(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
         };
         let ago_ms = row["ago_ms"].as_u64().unwrap_or_default();
         let (seconds, tenths) = (ago_ms / 1000, ago_ms % 1000 / 100);
-        println!("{:>9} {way} {}", format!("-{seconds}.{tenths}"), printable(row["row"].as_str().unwrap_or_default()));
+        say!("{:>9} {way} {}", format!("-{seconds}.{tenths}"), printable(row["row"].as_str().unwrap_or_default()));
     }
     Ok(())
 }
@@ -206,6 +207,6 @@ fn support(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
 fn release(control: &Path, url: &str) -> Result<(), Failure> {
     let nothing: Option<Value> = client::post(control, &format!("{url}/release"), &json!({}))?;
     drop(nothing);
-    println!("The modem is tried again.");
+    say!("The modem is tried again.");
     Ok(())
 }

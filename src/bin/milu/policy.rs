@@ -11,6 +11,7 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
+use crate::out::say;
 use crate::calls::joined;
 use crate::{Failure, client};
 
@@ -143,7 +144,7 @@ fn read(file: &Path, parse: Parse) -> Result<Policy, Failure> {
 fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
     let policy = read(file, Policy::parse)?;
     if cedar {
-        println!("{}\n{}", Policy::cedar_schema_text(), policy.cedar_text().trim_end());
+        say!("{}\n{}", Policy::cedar_schema_text(), policy.cedar_text().trim_end());
         return Ok(());
     }
     if json {
@@ -159,20 +160,20 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
             "destinations": policy.destinations().iter().map(destination_json).collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
         });
-        println!("{shown}");
+        say!("{shown}");
         return Ok(());
     }
-    println!(
+    say!(
         "{}: {}, {}, no mistakes.",
         file.display(),
         counted(policy.destinations().len(), "destination"),
         counted(policy.rows().len(), "row")
     );
     for destination in policy.destinations() {
-        println!("  {}", what_goes_to(&policy, destination));
+        say!("  {}", what_goes_to(&policy, destination));
     }
     if policy.destinations().is_empty() {
-        println!("  Nothing leaves the box.");
+        say!("  Nothing leaves the box.");
     }
     Ok(())
 }
@@ -208,7 +209,7 @@ fn destination_json(destination: &Destination) -> Value {
 fn explain(policy: &Policy, class: DataClass, to: &DestinationId, wishes: CallerWishes, json: bool) {
     let explained = policy.explain(class, to, wishes);
     if !json {
-        println!("{}", explained.sentence);
+        say!("{}", explained.sentence);
         return;
     }
     let decision = &explained.decision;
@@ -223,12 +224,12 @@ fn explain(policy: &Policy, class: DataClass, to: &DestinationId, wishes: Caller
         "destination": policy.destination(to).map(destination_json),
         "sentence": explained.sentence,
     });
-    println!("{shown}");
+    say!("{shown}");
 }
 
 fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
     if json {
-        println!("{}", proof_json(file, proof));
+        say!("{}", proof_json(file, proof));
     } else {
         print_proof(proof);
     }
@@ -241,19 +242,19 @@ fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
 fn print_proof(proof: &Proof) {
     for theorem in &proof.theorems {
         match &theorem.finding {
-            ProofFinding::Proved => println!("{} PROVED: {}.", theorem.name, theorem.claim),
-            ProofFinding::NotAsked(why) => println!("{} NOT ASKED: {}; {why}.", theorem.name, theorem.claim),
+            ProofFinding::Proved => say!("{} PROVED: {}.", theorem.name, theorem.claim),
+            ProofFinding::NotAsked(why) => say!("{} NOT ASKED: {}; {why}.", theorem.name, theorem.claim),
             ProofFinding::Refuted(cases) => {
-                println!("{} REFUTED: {}. For instance:", theorem.name, theorem.claim);
+                say!("{} REFUTED: {}. For instance:", theorem.name, theorem.claim);
                 for case in cases {
-                    println!("    {}", case.sentence);
+                    say!("    {}", case.sentence);
                 }
             }
         }
     }
     for (widening, meant) in &proof.widenings {
         let meant = if *meant == Meant::Named { "named" } else { "not named" };
-        println!("wider, {meant}: {} ({widening})", widening.name());
+        say!("wider, {meant}: {} ({widening})", widening.name());
     }
 }
 
@@ -290,16 +291,16 @@ fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Resul
     let url = since.map_or_else(|| "/v1/transfers".to_owned(), |since| format!("/v1/transfers?since={since}"));
     let answer: Value = client::fetch_json(control, &url)?;
     if json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     let rows = answer["transfers"].as_array().map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
-        println!("Nothing has left the box.");
+        say!("Nothing has left the box.");
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for row in rows {
-        println!(
+        say!(
             "{}  {} ({}, {})  {} {}, ground {}, by {}  {} bytes out, {} in",
             text(&row["at"]),
             text(&row["destination"]),

@@ -6,6 +6,7 @@ use clap::Args;
 use milu::appliance::{Appliance, Config, Credentials, check as check_box};
 use milu::ops::{LogShape, start_logs};
 
+use crate::out::say;
 use crate::Failure;
 
 #[derive(Args)]
@@ -54,10 +55,10 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
             .iter()
             .map(|f| serde_json::json!({ "part": f.part, "fine": f.trouble.is_none(), "sentence": f.sentence() }))
             .collect();
-        println!("{}", serde_json::json!({ "fine": wrong == 0, "findings": rows }));
+        say!("{}", serde_json::json!({ "fine": wrong == 0, "findings": rows }));
     } else {
         for finding in &findings {
-            println!(
+            say!(
                 "{:<9} {}: {}",
                 if finding.trouble.is_some() { "wrong" } else { "fine" },
                 finding.part,

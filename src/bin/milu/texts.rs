@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::Value;
 
+use crate::out::say;
 use crate::{Failure, client};
 
 #[derive(Args)]
@@ -17,26 +18,26 @@ pub struct TextsArgs {
 pub fn texts(args: &TextsArgs, control: &Path) -> Result<(), Failure> {
     let answer: Value = client::fetch_json(control, "/v1/texts")?;
     if args.json {
-        println!("{answer}");
+        say!("{answer}");
         return Ok(());
     }
     let none = Vec::new();
     let received = answer["received"].as_array().unwrap_or(&none);
     if received.is_empty() {
-        println!("No text messages yet.");
+        say!("No text messages yet.");
     }
     for text in received {
         let shown = |key: &str| text[key].as_str().unwrap_or_default();
         let from = Some(shown("from")).filter(|from| !from.is_empty()).unwrap_or("no number");
         let at = shown("received_at").get(..19).unwrap_or_default();
-        println!("{at}  {:<16} {from}", shown("line"));
+        say!("{at}  {:<16} {from}", shown("line"));
         for row in shown("text").lines() {
-            println!("    {}", printable(row));
+            say!("    {}", printable(row));
         }
     }
     match answer["waiting"].as_u64() {
         Some(0) | None => {}
-        Some(waiting) => println!("{waiting} wait to be sent."),
+        Some(waiting) => say!("{waiting} wait to be sent."),
     }
     Ok(())
 }

@@ -154,8 +154,12 @@ impl<'a> Scanned<'a> {
     fn take_row(&mut self, row: &str) -> Option<()> {
         if row.starts_with([' ', '\t']) {
             let (_, value) = self.rows.last_mut()?;
-            value.push(' ');
-            value.push_str(row.trim());
+            // A fold is one space between two texts (RFC 3261 section 7.3.1); an empty side makes none.
+            let rest = row.trim();
+            if !value.is_empty() && !rest.is_empty() {
+                value.push(' ');
+            }
+            value.push_str(rest);
             return Some(());
         }
         if self.rows.len() == MAX_ROWS {

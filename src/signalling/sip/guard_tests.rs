@@ -158,6 +158,14 @@ fn folded_rows_and_compact_names_pass() {
 }
 
 #[test]
+fn an_empty_fold_leaves_no_space_behind() {
+    for (folded, plain) in [("Clinic\r\n ", "Clinic"), ("\r\n Clinic", "Clinic"), ("\r\n \r\n\tClinic\r\n  ", "Clinic")] {
+        let passed = passed(&invite(&[("Subject", folded)], SDP));
+        assert_eq!(passed.bytes, self::passed(&invite(&[("Subject", plain)], SDP)).bytes, "{folded:?}");
+    }
+}
+
+#[test]
 fn a_full_box_refuses_a_ring_without_keeping_anything_of_it() {
     let passed = passed(&invite(&[], SDP));
     let reply = String::from_utf8(refuse(&passed, source(), 5).expect("an INVITE is answered")).expect("text");
