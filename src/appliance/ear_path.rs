@@ -17,12 +17,18 @@ const SENT_WAITING: usize = 8;
 /// A sent frame below this level cannot come back as an audible echo.
 const SOUNDING_DBFS: f32 = -60.0;
 
+/// Frames after the box's last sound in which a caller may still break in: its
+/// sentences have pauses of up to half a second.
+const BREAKS_IN_WITHIN: u32 = 25;
+
 pub struct EarPath {
     rate: SampleRate,
     widen: Option<Resampler>,
     sent: VecDeque<Frame>,
     echo: EchoGuard,
     voice: VoiceActivity,
+    /// Since the box sounded last.
+    quiet_frames: u32,
 }
 
 impl EarPath {
@@ -37,6 +43,7 @@ impl EarPath {
             sent: VecDeque::with_capacity(SENT_WAITING),
             echo: EchoGuard::new(),
             voice: VoiceActivity::new(),
+            quiet_frames: BREAKS_IN_WITHIN,
         }
     }
 
@@ -68,7 +75,8 @@ impl EarPath {
             None => heard,
         };
         hearing.frame(&wide, ear.at);
-        let attention = if overlap.is_some() { Attention::Keen } else { Attention::Usual };
+        self.quiet_frames = if overlap.is_some() { 0 } else { self.quiet_frames.saturating_add(1) };
+        let attention = if self.quiet_frames < BREAKS_IN_WITHIN { Attention::Keen } else { Attention::Usual };
         self.voice.attend(attention);
         let fact = self.voice.hear(&wide, ear.at).map(|fact| match fact {
             VoiceFact::Started { at } => Input::SpeechStarted { at },

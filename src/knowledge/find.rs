@@ -2,6 +2,9 @@
 //! elsewhere) and words (BM25) are weighed together; what is not near enough is
 //! asked back or refused, because a wrong answer costs more than none.
 
+mod hours;
+mod ranking;
+
 use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 
@@ -16,8 +19,11 @@ use super::spoken::as_spoken;
 use super::text_me;
 use super::topic::{Topic, sentences};
 use super::when::{Understood, When, understand};
-use super::words::{content_stems, is_stop_word, stem, tokens};
+use super::words::{content_stems, stem, tokens};
 use crate::terms::Private;
+
+use hours::{hours_question, is_hours_stem};
+use ranking::NO_MATCH;
 
 /// What a call has been about, for "and on Sunday?" and "how much is it?".
 ///
@@ -39,42 +45,12 @@ pub struct Found {
     pub score: f32,
 }
 
-/// How near is near enough. The numbers are measured: see `judge`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Bands {
-    /// Scores and leads over the next topic; from any of these pairs on the
-    /// answer is said. The farther ahead of all others, the less near it must be.
-    answer: [(f32, f32); 3],
-    /// From here on it is asked whether this is meant.
-    maybe: f32,
-}
-
-/// With embeddings: nearness of meaning plus a share of lexical coverage.
-const WITH_VECTORS: Bands = Bands { answer: [(0.55, 0.06), (0.40, 0.12), (0.30, 0.20)], maybe: 0.33 };
-/// Lexical coverage alone, which knows less and must be surer.
-const WORDS_ALONE: Bands = Bands { answer: [(0.60, 0.12); 3], maybe: 0.34 };
-/// What full lexical coverage adds to nearness of meaning.
-const LEXICAL_SHARE: f32 = 0.20;
-
-/// What a question loses whose words the file has none of: the subject of most
-/// questions out of scope is a word that the business never wrote.
-const UNKNOWN_WORDS: f32 = 0.20;
-
 /// By so much must a mended question be nearer than the one that was heard.
 const MENDED_BY: f32 = 0.05;
 /// And so near at least, for strangers' words can be mended too.
 const MENDED_LEAST: f32 = 0.42;
 /// Two words no farther than this sound the same to most ears.
 const ALIKE: f32 = 0.12;
-
-impl Bands {
-    fn suffice(&self, score: f32, lead: f32) -> bool {
-        self.answer.iter().any(|(least, ahead)| score >= *least && lead >= *ahead)
-    }
-}
-
-/// Passages of different topics may not be this alike: nothing is nearer.
-const NO_MATCH: f32 = -1.0;
 
 /// A knowledge base made ready to be asked.
 pub struct KnowledgeIndex {
@@ -84,13 +60,6 @@ pub struct KnowledgeIndex {
     sounds_like: SoundsLike,
     /// For each passage, the index of its topic, and its embedding.
     vectors: Option<Vec<(usize, Vec<f32>)>>,
-}
-
-/// How near each topic is to a question.
-struct Ranking {
-    /// Indices of topics with their scores, the best first.
-    ranked: Vec<(usize, f32)>,
-    bands: Bands,
 }
 
 /// A question with its times read and its courtesies off.
@@ -253,35 +222,6 @@ impl KnowledgeIndex {
         self.answer(topic, &Question::new(Vec::new(), now, &self.base), memory, now, 1.0)
     }
 
-    /// Questions that the calendar alone answers, with nothing else in them.
-    fn calendar(&self, question: &Question, memory: &Recollection, now: DateTime) -> Option<Found> {
-        if !self.base.hours.are_stated() {
-            return None;
-        }
-        let kind = hours_question(&question.words);
-        let rest: Vec<&String> = question.content.iter().filter(|s| !is_hours_stem(s)).collect();
-        let when = question.understood.when;
-        match kind {
-            Some(kind) if rest.is_empty() => Some(self.hours_answer(kind, when, now)),
-            // "And on Sunday?", "tomorrow at six?": what was asked last, at another time.
-            None if rest.is_empty() && when.is_some() && question.is_bare_time() => {
-                let kind = match memory.hours {
-                    Some(kind @ (HoursQuestion::Opens | HoursQuestion::Closes)) => kind,
-                    _ => HoursQuestion::Open,
-                };
-                let merged = when.map(|w| When { day: w.day.or(memory.when.and_then(|m| m.day)), time: w.time });
-                Some(self.hours_answer(kind, merged, now))
-            }
-            _ => None,
-        }
-    }
-
-    fn hours_answer(&self, kind: HoursQuestion, when: Option<When>, now: DateTime) -> Found {
-        let finding = Finding::Answer(self.spoken(Topic::Hours, &say_hours(&self.base.hours, kind, when, now)));
-        let memory = Recollection { topic: Some(Topic::Hours), hours: Some(kind), when };
-        Found { finding, memory, score: 1.0 }
-    }
-
     /// "How much is it?", "where is that?", after something was said.
     fn follow_up(&self, question: &Question, memory: &Recollection, now: DateTime) -> Option<Found> {
         let asks = |words: &[&str]| question.words.iter().any(|w| words.contains(&w.as_str()));
@@ -352,39 +292,6 @@ impl KnowledgeIndex {
         deals.is_empty() || deals.iter().any(|group| group.iter().any(|w| self.lexicon.has(topic, &stem(w))))
     }
 
-    fn rank(&self, question: &Question, vectors: &[Vec<f32>]) -> Ranking {
-        let lexical = self.lexicon.coverage(&question.content);
-        let semantic = self.similarities(vectors);
-        let (scores, bands): (Vec<f32>, Bands) = match semantic {
-            Some(semantic) => {
-                let strange = UNKNOWN_WORDS * self.unknown_share(question);
-                let fused = semantic.iter().zip(&lexical).map(|(s, l)| s + LEXICAL_SHARE * l - strange).collect();
-                (fused, WITH_VECTORS)
-            }
-            None => (lexical, WORDS_ALONE),
-        };
-        let mut ranked: Vec<(usize, f32)> = scores.into_iter().enumerate().collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Ranking { ranked, bands }
-    }
-
-    /// How many of the question's subject words the file never uses, from 0 to 1.
-    fn unknown_share(&self, question: &Question) -> f32 {
-        let all = question.content.len();
-        let unknown = question.content.iter().filter(|s| !self.lexicon.knows(s)).count();
-        // At most as many as a turn has words, which an f32 holds exactly.
-        if all == 0 { 0.0 } else { unknown as f32 / all as f32 }
-    }
-
-    /// For each topic its nearness to the question, the clauses heard out too;
-    /// none without vectors or with one of another length.
-    fn similarities(&self, questions: &[Vec<f32>]) -> Option<Vec<f32>> {
-        let passages = self.vectors.as_ref()?;
-        let texts = questions.iter().take(clauses::MAX_TEXTS);
-        let near = texts.map(|q| nearness(passages, q, self.topics.len())).collect::<Option<Vec<_>>>()?;
-        clauses::weigh(&near)
-    }
-
     fn answer(&self, topic: Topic, question: &Question, memory: &Recollection, now: DateTime, score: f32) -> Found {
         let finding = match topic {
             Topic::Hours => {
@@ -426,38 +333,6 @@ impl KnowledgeIndex {
     }
 }
 
-/// For each topic the nearness of one text: half that of its nearest passage and
-/// half the mean of its three nearest, so that one chance likeness weighs less;
-/// and less a share of what the whole file has in common with this text, which
-/// says nothing of the topic.
-fn nearness(passages: &[(usize, Vec<f32>)], text: &[f32], topics: usize) -> Option<Vec<f32>> {
-    /// Nearest passages of a topic that are heard.
-    const NEAREST: usize = 3;
-    const IN_COMMON: f32 = 0.3;
-    let mut nearest = vec![[NO_MATCH; NEAREST]; topics];
-    let (mut sum, mut count) = (0.0, 0.0);
-    for (topic, vector) in passages {
-        if vector.len() != text.len() {
-            return None;
-        }
-        let cosine: f32 = vector.iter().zip(text).map(|(a, b)| a * b).sum();
-        (sum, count) = (sum + cosine, count + 1.0);
-        let best = &mut nearest[*topic];
-        if cosine > best[NEAREST - 1] {
-            best[NEAREST - 1] = cosine;
-            best.sort_by(|a, b| b.total_cmp(a));
-        }
-    }
-    let common = if count > 0.0 { IN_COMMON * sum / count } else { 0.0 };
-    Some(nearest.iter().map(|best| near_topic(best) - common).collect())
-}
-
-/// From a topic's nearest passages, the best first; it may have fewer.
-fn near_topic(best: &[f32]) -> f32 {
-    let (sum, count) = best.iter().filter(|c| **c > NO_MATCH).fold((0.0, 0.0), |(s, n), c| (s + c, n + 1.0));
-    if count > 0.0 { f32::midpoint(best[0], sum / count) } else { NO_MATCH }
-}
-
 fn remember(topic: Topic, memory: &Recollection) -> Recollection {
     Recollection { topic: Some(topic), hours: None, when: memory.when }
 }
@@ -489,109 +364,6 @@ impl Question {
     fn has_any_stem(&self, words: &[&str]) -> bool {
         words.iter().any(|w| self.content.contains(&stem(w)))
     }
-
-    /// Nothing but a time and words without content.
-    fn is_bare_time(&self) -> bool {
-        let others = self.words.iter().zip(&self.understood.used).filter(|(_, used)| !**used).map(|(w, _)| w.as_str());
-        let mut free: Vec<&str> = others.collect();
-        free.retain(|w| {
-            !matches!(
-                *w,
-                "and"
-                    | "what"
-                    | "about"
-                    | "how"
-                    | "on"
-                    | "then"
-                    | "for"
-                    | "is"
-                    | "of"
-                    | "or"
-                    | "but"
-                    | "if"
-                    | "it"
-                    | "come"
-                    | "can"
-                    | "i"
-                    | "we"
-                    | "una"
-                    | "you"
-                    | "dey"
-                    | "there"
-                    | "be"
-            )
-        });
-        free.is_empty()
-    }
-}
-
-/// What the words want of the hours, if they name opening or closing.
-fn hours_question(words: &[String]) -> Option<HoursQuestion> {
-    let has = |set: &[&str]| words.iter().any(|w| set.contains(&w.as_str()));
-    let when = has(&["when", "time", "hour", "hours"]);
-    // "How do I open a file?" and "open an account" are not about the door.
-    let opens_something =
-        words.windows(2).any(|w| w[0] == "open" && matches!(w[1].as_str(), "a" | "an" | "my" | "new"));
-    if opens_something {
-        return None;
-    }
-    let holidays = has(&["holiday", "holidays"]);
-    if holidays && has(&["open", "opened", "work", "public", "close", "closed", "dey", "operate"]) {
-        return Some(HoursQuestion::Holidays);
-    }
-    let opens = has(&["open", "opens", "opening", "opened"]);
-    let closes = has(&["close", "closes", "closing", "closed", "shut", "lock"]);
-    let hours = has(&["hours", "schedule"])
-        && (opens || has(&["working", "work", "business", "operating", "visiting", "office"]));
-    let days = has(&["days", "day"]) && opens && has(&["what", "which"]);
-    match (opens, closes) {
-        _ if hours || days => Some(HoursQuestion::Week),
-        (_, true) if when || has(&["till", "until", "late"]) => Some(HoursQuestion::Closes),
-        (true, _) if has(&["till", "until", "late"]) => Some(HoursQuestion::Closes),
-        (true, false) if when && !has(&["any"]) => Some(HoursQuestion::Opens),
-        (true, _) | (_, true) => Some(HoursQuestion::Open),
-        _ if has(&["work", "working", "operate", "available"]) && words.len() <= 8 => Some(HoursQuestion::Open),
-        _ => None,
-    }
-}
-
-/// Whether a stem belongs to asking for the hours, so that nothing else is asked.
-fn is_hours_stem(word: &str) -> bool {
-    const WORDS: [&str; 32] = [
-        "open",
-        "opening",
-        "close",
-        "hour",
-        "time",
-        "work",
-        "shut",
-        "lock",
-        "schedule",
-        "day",
-        "week",
-        "still",
-        "today",
-        "holiday",
-        "public",
-        "business",
-        "office",
-        "operate",
-        "usual",
-        "normal",
-        "exact",
-        "until",
-        "till",
-        "late",
-        "early",
-        "place",
-        "always",
-        "start",
-        "finish",
-        "available",
-        "through",
-        "everyday",
-    ];
-    is_stop_word(word) || WORDS.iter().any(|w| stem(w) == word)
 }
 
 #[cfg(test)]

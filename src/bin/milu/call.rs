@@ -14,8 +14,8 @@ use milu::line::sip::{RingError, RingOptions, SipCaller};
 use milu::ops::SystemClock;
 use tokio_util::sync::CancellationToken;
 
-use crate::out::say;
 use crate::Failure;
+use crate::out::say;
 
 /// The longest silence that a test asks for.
 const WAIT_MAX_SECONDS: f64 = 600.0;

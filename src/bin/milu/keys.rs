@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use milu::ops::SystemClock;
 use milu::store::Keyring;
 
-use crate::out::say;
 use crate::Failure;
+use crate::out::say;
 
 #[derive(Args)]
 pub struct KeysArgs {

@@ -7,8 +7,8 @@ use milu::appliance::{Answer, ask_knowledge};
 use milu::knowledge::KnowledgeBase;
 use milu::ops::SystemClock;
 
-use crate::out::say;
 use crate::Failure;
+use crate::out::say;
 
 #[derive(Args)]
 pub struct KnowledgeArgs {

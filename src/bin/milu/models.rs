@@ -8,8 +8,8 @@ use milu::speech::onbox::models::{
     Choice, FileState, ListedModel, Manifest, Progress, Step, Tools, fetch, list, verify,
 };
 
-use crate::out::say;
 use crate::Failure;
+use crate::out::say;
 
 #[derive(Args)]
 pub struct ModelsArgs {

@@ -11,8 +11,8 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
-use crate::out::say;
 use crate::calls::joined;
+use crate::out::say;
 use crate::{Failure, client};
 
 #[derive(Args)]

@@ -6,8 +6,8 @@ use clap::Args;
 use milu::appliance::{Appliance, Config, Credentials, check as check_box};
 use milu::ops::{LogShape, start_logs};
 
-use crate::out::say;
 use crate::Failure;
+use crate::out::say;
 
 #[derive(Args)]
 pub struct RunArgs {

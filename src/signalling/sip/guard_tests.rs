@@ -159,7 +159,8 @@ fn folded_rows_and_compact_names_pass() {
 
 #[test]
 fn an_empty_fold_leaves_no_space_behind() {
-    for (folded, plain) in [("Clinic\r\n ", "Clinic"), ("\r\n Clinic", "Clinic"), ("\r\n \r\n\tClinic\r\n  ", "Clinic")] {
+    for (folded, plain) in [("Clinic\r\n ", "Clinic"), ("\r\n Clinic", "Clinic"), ("\r\n \r\n\tClinic\r\n  ", "Clinic")]
+    {
         let passed = passed(&invite(&[("Subject", folded)], SDP));
         assert_eq!(passed.bytes, self::passed(&invite(&[("Subject", plain)], SDP)).bytes, "{folded:?}");
     }

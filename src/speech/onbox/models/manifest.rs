@@ -69,6 +69,7 @@ pub struct Published {
     pub size: u64,
     pub sha256: Sha256,
     /// As [`Places::parts`]; serde cannot refuse unknown keys in a flattened table.
+    #[serde(default)]
     pub parts: Vec<WheelPart>,
     pub upstream: Option<String>,
 }
@@ -78,6 +79,7 @@ pub struct Published {
 #[serde(deny_unknown_fields)]
 pub struct Places {
     /// Files in wheels which, one after the other, are the file.
+    #[serde(default)]
     pub parts: Vec<WheelPart>,
     /// The whole file at its makers', over HTTPS.
     pub upstream: Option<String>,
