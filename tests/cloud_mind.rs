@@ -17,7 +17,8 @@ use std::time::Duration;
 use far::{Authority, Far};
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
-use milu::egress::{Door, DoorConfig, Resolver, Roots};
+use milu::call::EngineStage;
+use milu::egress::{Budget, Door, DoorConfig, Resolver, Roots};
 use milu::knowledge::facts::FactKind;
 use milu::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use milu::ops::SystemClock;
@@ -29,6 +30,7 @@ use milu::speech::cloud::mind::{
     BoxTools, CloudMind, Deadlines, Dialect, Knows, MindParts, NotSent, TextSender, TokensUsed, Witness,
 };
 use milu::speech::cloud::openai::OpenAiConfig;
+use milu::speech::failover::{self, BreakerRules, EngineHealth, Link, MindChain, Works};
 use milu::speech::{CallSetting, Hints, MindError, MindEvent, Responder, Thinking, Waited};
 use milu::terms::{CallId, Private, RequestId};
 use provider::{Answer, Heard, Provider, claude, end, event, start_in, text, thinking, tool};
@@ -169,7 +171,9 @@ fn answers(answers: Vec<Answer>) -> Setup {
 /// One call with its mind and its provider.
 struct Call {
     thinking: Option<Box<dyn Thinking>>,
-    mind: CloudMind,
+    mind: Arc<CloudMind>,
+    door: Door,
+    index: Arc<KnowledgeIndex>,
     setting: CallSetting,
     events: mpsc::Receiver<MindEvent>,
     provider: Provider,
@@ -218,17 +222,18 @@ fn open(policy: Arc<Policy>, config: DoorConfig, dialect: Dialect, far: (Provide
     let index = Arc::new(KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", file).unwrap(), None));
     let notes = Arc::new(Notes::default());
     let knows: Arc<dyn Knows> = index.clone();
-    let mind = CloudMind::new(MindParts {
+    let door = Door::new(policy.clone(), config);
+    let mind = Arc::new(CloudMind::new(MindParts {
         dialect,
-        door: Door::new(policy.clone(), config),
-        onbox: Arc::new(ByWords(index)),
+        door: door.clone(),
+        onbox: Arc::new(ByWords(index.clone())),
         knows: knows.clone(),
         tools: Arc::new(BoxTools::new(knows, Some(Arc::new(Post(notes.clone()))))),
         witness: notes.clone(),
         tasks: TaskTracker::new(),
         runtime: tokio::runtime::Handle::current(),
         now: SystemClock::new().as_fn(),
-    });
+    }));
     let setting = CallSetting {
         call: Some(CallId::from_parts(1, [7; 10])),
         hints: Hints::default(),
@@ -237,7 +242,7 @@ fn open(policy: Arc<Policy>, config: DoorConfig, dialect: Dialect, far: (Provide
     let (tell, events) = mpsc::channel(16);
     let thinking = Some(mind.open(&setting, tell));
     let (provider, heard, far) = far;
-    Call { thinking, mind, setting, events, provider, heard, far, notes, next: 0 }
+    Call { thinking, mind, door, index, setting, events, provider, heard, far, notes, next: 0 }
 }
 
 /// A Monday morning in Lagos.
@@ -293,6 +298,25 @@ impl Call {
 
     fn asked(&self) -> usize {
         self.provider.requests().len()
+    }
+
+    /// The same mind with the box's own behind it, as one that a call may use.
+    fn with_the_boxs_own_behind(&self) -> MindChain {
+        let stage = EngineStage::Mind;
+        let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.5));
+        let model: Arc<dyn Responder> = self.mind.clone();
+        let model = Link::over_a_network(stage, model, health("model"), None, Arc::new(|| failover::Budget::Ample));
+        let own: Arc<dyn Responder> = Arc::new(ByWords(self.index.clone()));
+        let own = Link::on_the_box(stage, own, health("own"));
+        let works = Works::new(SystemClock::new().as_fn(), TaskTracker::new(), tokio::runtime::Handle::current());
+        MindChain::new(vec![model], own, works)
+    }
+
+    /// Ends the call; the next one is answered by `mind`.
+    fn call_again(&mut self, mind: &dyn Responder) {
+        let (tell, events) = mpsc::channel(16);
+        self.thinking = Some(mind.open(&self.setting, tell));
+        self.events = events;
     }
 
     async fn warmed(&mut self) -> Value {
@@ -701,6 +725,22 @@ async fn what_the_policy_keeps_on_the_box_is_not_sent() {
     assert_eq!(call.ask_and_hear("Do you test for malaria?").await, failed(MindError::Policy));
     assert_eq!(call.ask_and_hear("Goodbye.").await, ["found Goodbye"], "the box still answers what it can");
     assert_eq!(call.far.seen.connections(), 0, "not even a greeting");
+}
+
+#[tokio::test]
+async fn a_call_that_has_spent_its_budget_is_answered_by_the_box_and_the_next_one_by_the_model_again() {
+    let mut call = answers(vec![Answer::Stream(claude(&["We do scans."], "end_turn"))]).claude().await;
+    let minds = call.with_the_boxs_own_behind();
+    call.door.set_budget(Budget { call_bytes: Some(0), ..Budget::default() });
+    call.call_again(&minds);
+    for _ in 0..3 {
+        let heard = call.ask_and_hear("Do you do scans?").await;
+        assert!(heard[0].starts_with("found "), "by the box itself: {heard:?}");
+    }
+    assert_eq!(call.asked(), 0, "nothing more leaves in this call");
+    call.door.set_budget(Budget::default());
+    call.call_again(&minds);
+    assert_eq!(call.ask_and_hear("Do you do scans?").await, ["say We do scans.", "over None"]);
 }
 
 #[tokio::test]

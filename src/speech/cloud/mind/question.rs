@@ -387,8 +387,10 @@ fn failed(error: &SendError) -> MindError {
     match error {
         SendError::ConnectTimedOut { within, .. } => MindError::TooLate(Waited::Connection, *within),
         SendError::AnswerTimedOut { within, .. } => MindError::TooLate(Waited::FirstToken, *within),
-        SendError::BudgetSpent { .. } => MindError::Spent,
-        SendError::UnknownDestination { .. }
+        // What we refuse ourselves says nothing about the provider: the next call, or
+        // the next day, may be another matter.
+        SendError::BudgetSpent { .. }
+        | SendError::UnknownDestination { .. }
         | SendError::ForeignHost { .. }
         | SendError::SafeguardMissing { .. }
         | SendError::WrongDestination { .. }
@@ -404,5 +406,30 @@ fn failed(error: &SendError) -> MindError {
         | SendError::Handshake { .. }
         | SendError::Redirect { .. }
         | SendError::Closed { .. } => MindError::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::residency::{DestinationId, Host};
+    use crate::speech::TryAgain;
+
+    #[test]
+    fn what_the_door_refuses_for_the_box_is_no_fault_of_the_provider() {
+        let destination = DestinationId::parse("anthropic").unwrap();
+        let host = Host::parse("api.anthropic.com").unwrap();
+        for error in [
+            SendError::BudgetSpent { destination: destination.clone() },
+            SendError::UnknownDestination { destination: destination.clone() },
+            SendError::ForeignHost { destination: destination.clone(), host: host.clone() },
+            SendError::SafeguardMissing { destination: destination.clone() },
+            SendError::WrongDestination { destination: destination.clone() },
+            SendError::Unrecorded { destination },
+            SendError::NotOnSite { host },
+        ] {
+            assert_eq!(failed(&error), MindError::Policy, "{error}");
+            assert_eq!(failed(&error).try_again(), TryAgain::NextQuestion, "{error}");
+        }
     }
 }
