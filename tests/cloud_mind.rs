@@ -305,7 +305,7 @@ impl Call {
         let stage = EngineStage::Mind;
         let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.5));
         let model: Arc<dyn Responder> = self.mind.clone();
-        let model = Link::over_a_network(stage, model, health("model"), None, Arc::new(|| failover::Budget::Ample));
+        let model = Link::over_a_network(stage, model, health("model"), None, Arc::new(|_| failover::Budget::Ample));
         let own: Arc<dyn Responder> = Arc::new(ByWords(self.index.clone()));
         let own = Link::on_the_box(stage, own, health("own"));
         let works = Works::new(SystemClock::new().as_fn(), TaskTracker::new(), tokio::runtime::Handle::current());
