@@ -23,7 +23,7 @@ use milu::knowledge::facts::FactKind;
 use milu::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use milu::ops::SystemClock;
 use milu::residency::{
-    CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
+    CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Transfer, Verdict,
 };
 use milu::speech::cloud::anthropic::AnthropicConfig;
 use milu::speech::cloud::mind::{
@@ -174,6 +174,7 @@ struct Call {
     mind: Arc<CloudMind>,
     door: Door,
     index: Arc<KnowledgeIndex>,
+    register: mpsc::Receiver<Transfer>,
     setting: CallSetting,
     events: mpsc::Receiver<MindEvent>,
     provider: Provider,
@@ -217,7 +218,9 @@ impl Setup {
     }
 }
 
-fn open(policy: Arc<Policy>, config: DoorConfig, dialect: Dialect, far: (Provider, Heard, Far)) -> Call {
+fn open(policy: Arc<Policy>, mut config: DoorConfig, dialect: Dialect, far: (Provider, Heard, Far)) -> Call {
+    let (rows, register) = mpsc::channel(64);
+    config.register = Some(rows);
     let file = include_str!("../firmware-config/knowledge/clinic.toml");
     let index = Arc::new(KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", file).unwrap(), None));
     let notes = Arc::new(Notes::default());
@@ -242,7 +245,7 @@ fn open(policy: Arc<Policy>, config: DoorConfig, dialect: Dialect, far: (Provide
     let (tell, events) = mpsc::channel(16);
     let thinking = Some(mind.open(&setting, tell));
     let (provider, heard, far) = far;
-    Call { thinking, mind, door, index, setting, events, provider, heard, far, notes, next: 0 }
+    Call { thinking, mind, door, index, register, setting, events, provider, heard, far, notes, next: 0 }
 }
 
 /// A Monday morning in Lagos.
@@ -323,6 +326,16 @@ impl Call {
         tokio::time::timeout(PATIENCE, self.heard.warmings.recv()).await.unwrap().unwrap()
     }
 
+    /// The next row of the register that tells of tokens.
+    async fn paid(&mut self) -> Transfer {
+        loop {
+            let row = tokio::time::timeout(PATIENCE, self.register.recv()).await.unwrap().unwrap();
+            if row.reported.tokens_in > 0 {
+                return row;
+            }
+        }
+    }
+
     async fn closed(&mut self) {
         tokio::time::timeout(PATIENCE, self.heard.closed.recv()).await.unwrap().unwrap();
     }
@@ -380,6 +393,16 @@ async fn the_provider_reads_the_knowledge_while_it_rings() {
     drop(call.mind.open(&call.setting, tell));
     call.ask_and_hear("goodbye").await;
     assert!(call.heard.warmings.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn the_reading_of_the_knowledge_is_paid_for_in_its_own_row_before_anybody_asks() {
+    let mut call = answers(vec![]).claude().await;
+    call.warmed().await;
+    let row = call.paid().await;
+    assert_eq!(row.classes, [DataClass::Knowledge]);
+    assert!(row.bytes_sent > 0, "the row in which it was sent");
+    assert_eq!((row.reported.tokens_in, row.reported.tokens_out), (31, 24));
 }
 
 #[tokio::test]
@@ -693,6 +716,33 @@ async fn an_abandoned_question_closes_its_stream_and_says_no_more() {
     assert_eq!(call.ask_and_hear("Do you do scans?").await, ["say We do scans.", "over None"]);
     let messages = call.provider.requests()[1].body["messages"].clone();
     assert_eq!(messages.as_array().unwrap().len(), 1, "it was not said: {messages}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_broken_off_costs_what_was_read_of_it() {
+    let slow = Answer::Stall([vec![start_in("us")], text(0, &["Yes, we test for malaria here. And"])].concat());
+    let mut call = answers(vec![slow]).claude().await;
+    call.warmed().await;
+    let warming = call.paid().await;
+    call.ask("Do you test for malaria?");
+    assert!(matches!(call.event().await, MindEvent::Sentence { .. }));
+    call.thinking().abandon();
+    let row = call.paid().await;
+    assert_eq!(row.classes, [DataClass::Transcript, DataClass::Reply, DataClass::Knowledge]);
+    assert_eq!((row.reported.tokens_in, row.reported.tokens_in_kept, row.reported.tokens_out), (31, 4096, 1));
+    assert_eq!(warming.classes, [DataClass::Knowledge]);
+}
+
+#[tokio::test]
+async fn a_sentence_that_is_replaced_is_paid_for_with_all_that_came_of_it() {
+    let events = claude(&["A malaria test is ₦5,000. ", "And come at nine."], "end_turn");
+    let mut call = answers(vec![Answer::Stream(vec![events.concat()])]).claude().await;
+    call.warmed().await;
+    call.paid().await;
+    let heard = call.ask_and_hear("How much is a malaria test?").await;
+    assert!(heard[0].contains("The test is three thousand, five hundred naira"), "{heard:?}");
+    let row = call.paid().await;
+    assert_eq!((row.reported.tokens_in, row.reported.tokens_out), (31, 24));
 }
 
 #[tokio::test]
