@@ -81,6 +81,17 @@ pub trait Redact {
     fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
         turns.iter().map(|(_, text)| self.redact(text)).collect()
     }
+
+    /// Takes out what is of no class that `may_stay`. Who cannot tell them apart
+    /// takes out all.
+    fn redact_but(&self, text: &str, _may_stay: &[DataClass]) -> String {
+        self.redact(text)
+    }
+
+    /// As [`Redact::redact_turns`], but for what is of a class that `may_stay`.
+    fn redact_turns_but(&self, turns: &[(Party, &str)], _may_stay: &[DataClass]) -> Vec<String> {
+        self.redact_turns(turns)
+    }
 }
 
 /// Who said a turn.
