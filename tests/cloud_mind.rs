@@ -403,7 +403,7 @@ async fn the_reading_of_the_knowledge_is_paid_for_in_its_own_row_before_anybody_
     let mut call = answers(vec![]).claude().await;
     call.warmed().await;
     let row = call.paid().await;
-    assert_eq!(row.classes, [DataClass::Knowledge]);
+    assert_eq!(row.classes(), [DataClass::Knowledge]);
     assert!(row.bytes_sent > 0, "the row in which it was sent");
     assert_eq!((row.reported.tokens_in, row.reported.tokens_out), (31, 24));
 }
@@ -731,9 +731,9 @@ async fn an_answer_that_is_broken_off_costs_what_was_read_of_it() {
     assert!(matches!(call.event().await, MindEvent::Sentence { .. }));
     call.thinking().abandon();
     let row = call.paid().await;
-    assert_eq!(row.classes, [DataClass::Transcript, DataClass::Reply, DataClass::Knowledge]);
+    assert_eq!(row.classes(), [DataClass::Transcript, DataClass::Reply, DataClass::Knowledge]);
     assert_eq!((row.reported.tokens_in, row.reported.tokens_in_kept, row.reported.tokens_out), (31, 4096, 1));
-    assert_eq!(warming.classes, [DataClass::Knowledge]);
+    assert_eq!(warming.classes(), [DataClass::Knowledge]);
 }
 
 #[tokio::test]

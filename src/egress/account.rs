@@ -52,7 +52,7 @@ impl Account {
     ) -> Self {
         let mut current = row(&books, call, destination, clearance, &Safeguards::default());
         books.reports.remember(&current);
-        current.classes.clear();
+        current.carried.clear();
         let written = (books.now)();
         let state = State { current, setting_up: true, others: Vec::new(), sent: 0, received: 0, written };
         Self { books, tally, metered: !destination.on_site, state: Mutex::new(state) }
@@ -173,7 +173,7 @@ fn row(
         destination: destination.id.clone(),
         operator: destination.operator.clone(),
         country: destination.country.clone(),
-        classes: clearance.classes().to_vec(),
+        carried: clearance.carried().to_vec(),
         verdict: clearance.verdict(),
         ground: clearance.ground(),
         rows: clearance.rows().to_vec(),
@@ -322,7 +322,7 @@ mod tests {
         drop(carried(one, DataClass::Knowledge));
         let open = carried(other, DataClass::CallAudio);
         books.used(one, &to.id, Usage::TokensIn(1000), Place::Anywhere);
-        let told = |row: Transfer| (row.call, row.classes, row.rows, row.bytes_sent, row.reported.tokens_in);
+        let told = |row: Transfer| (row.call, row.classes(), row.rows, row.bytes_sent, row.reported.tokens_in);
         let knowledge = || (vec![DataClass::Knowledge], vec!["knowledge".to_owned()]);
         let (classes, on) = knowledge();
         assert_eq!(told(rows.try_recv().expect("the first row")), (one, classes, on, 10, 0));
@@ -383,9 +383,9 @@ mod tests {
             let mut got = std::collections::BTreeMap::<&str, (u64, u64)>::new();
             for row in &written {
                 prop_assert!(row.bytes_sent + row.bytes_received > 0, "a row for nothing");
-                prop_assert_eq!(row.classes.len(), 1);
-                prop_assert_eq!(&row.rows[0], row.classes[0].name());
-                let sums = got.entry(row.classes[0].name()).or_default();
+                prop_assert_eq!(row.carried.len(), 1);
+                prop_assert_eq!(&row.rows[0], row.classes()[0].name());
+                let sums = got.entry(row.classes()[0].name()).or_default();
                 sums.0 += row.bytes_sent;
                 sums.1 += row.bytes_received;
             }

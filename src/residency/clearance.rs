@@ -1,11 +1,11 @@
-use super::{DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
+use super::{Carried, DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
 
 /// The leave to send one payload to one destination. It cannot be made, copied
 /// or changed outside this module, and the door takes it away.
 #[derive(Debug)]
 pub struct Clearance {
     pub(super) destination: DestinationId,
-    pub(super) classes: Vec<DataClass>,
+    pub(super) carried: Vec<Carried>,
     pub(super) verdict: Verdict,
     pub(super) ground: Ground,
     pub(super) rows: Vec<String>,
@@ -17,15 +17,17 @@ impl Clearance {
         &self.destination
     }
 
-    pub fn classes(&self) -> &[DataClass] {
-        &self.classes
+    /// Each class of the payload with its own verdict and ground.
+    pub fn carried(&self) -> &[Carried] {
+        &self.carried
     }
 
-    /// `Raw` or `Redacted`; a clearance is never `Local`.
+    /// The strictest: `Raw` or `Redacted`; a clearance is never `Local`.
     pub const fn verdict(&self) -> Verdict {
         self.verdict
     }
 
+    /// On which the strictest goes.
     pub const fn ground(&self) -> Ground {
         self.ground
     }
@@ -50,10 +52,10 @@ pub struct Cleared<T> {
 }
 
 impl<T> Cleared<T> {
-    pub(super) fn new(payload: T, to: DestinationId, classes: &[DataClass], decision: &Decision) -> Self {
+    pub(super) fn new(payload: T, to: DestinationId, carried: Vec<Carried>, decision: &Decision) -> Self {
         let clearance = Clearance {
             destination: to,
-            classes: classes.to_vec(),
+            carried,
             verdict: decision.verdict,
             ground: decision.ground,
             rows: decision.rows.clone(),

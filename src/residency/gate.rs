@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 use super::{
-    CallerWish, CallerWishes, Cleared, DataClass, Decision, DestinationId, Party, Payload, Policy, Redact, Verdict,
+    CallerWish, CallerWishes, Carried, Cleared, DataClass, Decision, DestinationId, Party, Payload, Policy, Redact,
+    Verdict,
 };
 
 /// Decisions that a gate keeps. A call sends some eight classes to some four
@@ -83,8 +84,12 @@ impl CallGate {
 
     /// What the policy says of data of these kinds together: the strictest.
     pub fn decide(&self, classes: &[DataClass], to: &DestinationId) -> Option<Decision> {
+        self.decide_each(classes, to).into_iter().map(|(_, decision)| decision).reduce(Decision::and)
+    }
+
+    fn decide_each(&self, classes: &[DataClass], to: &DestinationId) -> Vec<(DataClass, Decision)> {
         let wishes = self.wishes();
-        classes.iter().map(|class| self.decide_one(*class, to, wishes)).reduce(Decision::and)
+        classes.iter().map(|class| (*class, self.decide_one(*class, to, wishes))).collect()
     }
 
     fn decide_one(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Decision {
@@ -124,7 +129,9 @@ impl CallGate {
     ) -> Result<Cleared<T>, Refused> {
         let class = classes.first().map_or("nothing", |c| c.name());
         let local = || Refused::Local { class, destination: to.clone() };
-        let decision = self.decide(classes, to).ok_or_else(local)?;
+        let each = self.decide_each(classes, to);
+        let together = each.iter().map(|(_, decision)| decision.clone()).reduce(Decision::and);
+        let decision = together.ok_or_else(local)?;
         let are_words = classes.iter().any(|class| class.is_words());
         let payload = match decision.verdict {
             Verdict::Local => return Err(local()),
@@ -133,7 +140,11 @@ impl CallGate {
             Verdict::Redacted => payload.redacted(&*self.redact),
         };
         let payload = payload.ok_or_else(|| Refused::NotRedactable { class, destination: to.clone() })?;
-        Ok(Cleared::new(payload, to.clone(), classes, &decision))
+        let carried = |(class, own): &(DataClass, Decision)| {
+            let verdict = if class.is_words() { decision.verdict } else { own.verdict };
+            Carried { class: *class, verdict, ground: own.ground }
+        };
+        Ok(Cleared::new(payload, to.clone(), each.iter().map(carried).collect(), &decision))
     }
 
     /// Takes out the identifiers that may not go there as they are.
@@ -264,10 +275,25 @@ mod tests {
         assert_eq!(cleared.clearance().verdict(), Verdict::Redacted);
         assert_eq!(cleared.clearance().ground(), Ground::Contract);
         assert_eq!(cleared.clearance().rows(), ["row-1", "row-2"]);
+        let of = |class, verdict, ground| Carried { class, verdict, ground };
+        let facts = of(DataClass::Knowledge, Verdict::Raw, Ground::LegitimateInterest);
+        let words = of(DataClass::Transcript, Verdict::Redacted, Ground::Contract);
+        assert_eq!(cleared.clearance().carried(), [facts, words], "each on its own ground");
         assert_eq!(cleared.into_parts().0.0, "");
         gate.wish(CallerWish::Objects);
         let decision = gate.decide(&both, &id("cloud")).unwrap();
         assert_eq!((decision.verdict, decision.rows.len()), (Verdict::Local, 0));
+    }
+
+    #[test]
+    fn words_of_which_one_kind_is_redacted_are_all_registered_so() {
+        let gate = gate(&[
+            (DataClass::Transcript, Ground::Contract, Verdict::Raw),
+            (DataClass::Reply, Ground::VitalInterest, Verdict::Redacted),
+        ]);
+        let cleared = gate.clear(&[DataClass::Transcript, DataClass::Reply], &id("cloud"), Words("hm")).unwrap();
+        let each: Vec<_> = cleared.clearance().carried().iter().map(|one| (one.verdict, one.ground)).collect();
+        assert_eq!(each, [(Verdict::Redacted, Ground::Contract), (Verdict::Redacted, Ground::VitalInterest)]);
     }
 
     /// Words of which one is somebody's telephone number, one a card, one a PIN.

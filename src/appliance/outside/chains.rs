@@ -163,7 +163,7 @@ fn elevenlabs(
 }
 
 /// What an engine does when the budget is nearly spent.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum WhenNear {
     /// The box had better do the work itself.
     StandBack,
