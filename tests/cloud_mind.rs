@@ -17,18 +17,20 @@ use std::time::Duration;
 use far::{Authority, Far};
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
-use milu::egress::{Door, DoorConfig, Resolver, Roots};
+use milu::call::EngineStage;
+use milu::egress::{Budget, Door, DoorConfig, Resolver, Roots};
 use milu::knowledge::facts::FactKind;
 use milu::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use milu::ops::SystemClock;
 use milu::residency::{
-    CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
+    CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Transfer, Verdict,
 };
 use milu::speech::cloud::anthropic::AnthropicConfig;
 use milu::speech::cloud::mind::{
     BoxTools, CloudMind, Deadlines, Dialect, Knows, MindParts, NotSent, TextSender, TokensUsed, Witness,
 };
 use milu::speech::cloud::openai::OpenAiConfig;
+use milu::speech::failover::{self, BreakerRules, EngineHealth, Link, MindChain, Works};
 use milu::speech::{CallSetting, Hints, MindError, MindEvent, Responder, Thinking, Waited};
 use milu::terms::{CallId, Private, RequestId};
 use provider::{Answer, Heard, Provider, claude, end, event, start_in, text, thinking, tool};
@@ -110,12 +112,15 @@ impl TextSender for Post {
     }
 }
 
-/// Takes digits out.
-struct NoDigits;
+/// Takes long numbers out: a date and a price are nobody's.
+struct NoNumbers;
 
-impl Redact for NoDigits {
+impl Redact for NoNumbers {
     fn redact(&self, text: &str) -> String {
-        text.chars().filter(|c| !c.is_ascii_digit()).collect()
+        let is_long = |run: &&str| run.len() >= 7;
+        text.split(|c: char| !c.is_ascii_digit())
+            .filter(is_long)
+            .fold(text.to_owned(), |text, run| text.replace(run, ""))
     }
 }
 
@@ -169,7 +174,10 @@ fn answers(answers: Vec<Answer>) -> Setup {
 /// One call with its mind and its provider.
 struct Call {
     thinking: Option<Box<dyn Thinking>>,
-    mind: CloudMind,
+    mind: Arc<CloudMind>,
+    door: Door,
+    index: Arc<KnowledgeIndex>,
+    register: mpsc::Receiver<Transfer>,
     setting: CallSetting,
     events: mpsc::Receiver<MindEvent>,
     provider: Provider,
@@ -213,31 +221,34 @@ impl Setup {
     }
 }
 
-fn open(policy: Arc<Policy>, config: DoorConfig, dialect: Dialect, far: (Provider, Heard, Far)) -> Call {
+fn open(policy: Arc<Policy>, mut config: DoorConfig, dialect: Dialect, far: (Provider, Heard, Far)) -> Call {
+    let (rows, register) = mpsc::channel(64);
+    config.register = Some(rows);
     let file = include_str!("../firmware-config/knowledge/clinic.toml");
     let index = Arc::new(KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", file).unwrap(), None));
     let notes = Arc::new(Notes::default());
     let knows: Arc<dyn Knows> = index.clone();
-    let mind = CloudMind::new(MindParts {
+    let door = Door::new(policy.clone(), config);
+    let mind = Arc::new(CloudMind::new(MindParts {
         dialect,
-        door: Door::new(policy.clone(), config),
-        onbox: Arc::new(ByWords(index)),
+        door: door.clone(),
+        onbox: Arc::new(ByWords(index.clone())),
         knows: knows.clone(),
         tools: Arc::new(BoxTools::new(knows, Some(Arc::new(Post(notes.clone()))))),
         witness: notes.clone(),
         tasks: TaskTracker::new(),
         runtime: tokio::runtime::Handle::current(),
         now: SystemClock::new().as_fn(),
-    });
+    }));
     let setting = CallSetting {
         call: Some(CallId::from_parts(1, [7; 10])),
         hints: Hints::default(),
-        gate: Arc::new(CallGate::new(policy, Arc::new(NoDigits))),
+        gate: Arc::new(CallGate::new(policy, Arc::new(NoNumbers))),
     };
     let (tell, events) = mpsc::channel(16);
     let thinking = Some(mind.open(&setting, tell));
     let (provider, heard, far) = far;
-    Call { thinking, mind, setting, events, provider, heard, far, notes, next: 0 }
+    Call { thinking, mind, door, index, register, setting, events, provider, heard, far, notes, next: 0 }
 }
 
 /// A Monday morning in Lagos.
@@ -295,8 +306,37 @@ impl Call {
         self.provider.requests().len()
     }
 
+    /// The same mind with the box's own behind it, as one that a call may use.
+    fn with_the_boxs_own_behind(&self) -> MindChain {
+        let stage = EngineStage::Mind;
+        let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.5));
+        let model: Arc<dyn Responder> = self.mind.clone();
+        let model = Link::over_a_network(stage, model, health("model"), None, Arc::new(|_| failover::Budget::Ample));
+        let own: Arc<dyn Responder> = Arc::new(ByWords(self.index.clone()));
+        let own = Link::on_the_box(stage, own, health("own"));
+        let works = Works::new(SystemClock::new().as_fn(), TaskTracker::new(), tokio::runtime::Handle::current());
+        MindChain::new(vec![model], own, works)
+    }
+
+    /// Ends the call; the next one is answered by `mind`.
+    fn call_again(&mut self, mind: &dyn Responder) {
+        let (tell, events) = mpsc::channel(16);
+        self.thinking = Some(mind.open(&self.setting, tell));
+        self.events = events;
+    }
+
     async fn warmed(&mut self) -> Value {
         tokio::time::timeout(PATIENCE, self.heard.warmings.recv()).await.unwrap().unwrap()
+    }
+
+    /// The next row of the register that tells of tokens.
+    async fn paid(&mut self) -> Transfer {
+        loop {
+            let row = tokio::time::timeout(PATIENCE, self.register.recv()).await.unwrap().unwrap();
+            if row.reported.tokens_in > 0 {
+                return row;
+            }
+        }
     }
 
     async fn closed(&mut self) {
@@ -356,6 +396,16 @@ async fn the_provider_reads_the_knowledge_while_it_rings() {
     drop(call.mind.open(&call.setting, tell));
     call.ask_and_hear("goodbye").await;
     assert!(call.heard.warmings.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn the_reading_of_the_knowledge_is_paid_for_in_its_own_row_before_anybody_asks() {
+    let mut call = answers(vec![]).claude().await;
+    call.warmed().await;
+    let row = call.paid().await;
+    assert_eq!(row.classes(), [DataClass::Knowledge]);
+    assert!(row.bytes_sent > 0, "the row in which it was sent");
+    assert_eq!((row.reported.tokens_in, row.reported.tokens_out), (31, 24));
 }
 
 #[tokio::test]
@@ -672,6 +722,33 @@ async fn an_abandoned_question_closes_its_stream_and_says_no_more() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_broken_off_costs_what_was_read_of_it() {
+    let slow = Answer::Stall([vec![start_in("us")], text(0, &["Yes, we test for malaria here. And"])].concat());
+    let mut call = answers(vec![slow]).claude().await;
+    call.warmed().await;
+    let warming = call.paid().await;
+    call.ask("Do you test for malaria?");
+    assert!(matches!(call.event().await, MindEvent::Sentence { .. }));
+    call.thinking().abandon();
+    let row = call.paid().await;
+    assert_eq!(row.classes(), [DataClass::Transcript, DataClass::Reply, DataClass::Knowledge]);
+    assert_eq!((row.reported.tokens_in, row.reported.tokens_in_kept, row.reported.tokens_out), (31, 4096, 1));
+    assert_eq!(warming.classes(), [DataClass::Knowledge]);
+}
+
+#[tokio::test]
+async fn a_sentence_that_is_replaced_is_paid_for_with_all_that_came_of_it() {
+    let events = claude(&["A malaria test is ₦5,000. ", "And come at nine."], "end_turn");
+    let mut call = answers(vec![Answer::Stream(vec![events.concat()])]).claude().await;
+    call.warmed().await;
+    call.paid().await;
+    let heard = call.ask_and_hear("How much is a malaria test?").await;
+    assert!(heard[0].contains("The test is three thousand, five hundred naira"), "{heard:?}");
+    let row = call.paid().await;
+    assert_eq!((row.reported.tokens_in, row.reported.tokens_out), (31, 24));
+}
+
+#[tokio::test]
 async fn a_newer_question_replaces_the_one_under_way() {
     let mut call = answers(vec![Answer::Silence, Answer::Stream(claude(&["We do scans."], "end_turn"))]).claude().await;
     call.ask("Do you test for malaria?");
@@ -701,6 +778,22 @@ async fn what_the_policy_keeps_on_the_box_is_not_sent() {
     assert_eq!(call.ask_and_hear("Do you test for malaria?").await, failed(MindError::Policy));
     assert_eq!(call.ask_and_hear("Goodbye.").await, ["found Goodbye"], "the box still answers what it can");
     assert_eq!(call.far.seen.connections(), 0, "not even a greeting");
+}
+
+#[tokio::test]
+async fn a_call_that_has_spent_its_budget_is_answered_by_the_box_and_the_next_one_by_the_model_again() {
+    let mut call = answers(vec![Answer::Stream(claude(&["We do scans."], "end_turn"))]).claude().await;
+    let minds = call.with_the_boxs_own_behind();
+    call.door.set_budget(Budget { call_bytes: Some(0), ..Budget::default() });
+    call.call_again(&minds);
+    for _ in 0..3 {
+        let heard = call.ask_and_hear("Do you do scans?").await;
+        assert!(heard[0].starts_with("found "), "by the box itself: {heard:?}");
+    }
+    assert_eq!(call.asked(), 0, "nothing more leaves in this call");
+    call.door.set_budget(Budget::default());
+    call.call_again(&minds);
+    assert_eq!(call.ask_and_hear("Do you do scans?").await, ["say We do scans.", "over None"]);
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ async fn close(socket: &mut WebSocket, code: u16) {
 /// A box with these ears, and one call.
 struct TheBox {
     ears: DeepgramEars,
+    door: Door,
     gate: Arc<CallGate>,
     tasks: TaskTracker,
 }
@@ -179,6 +180,10 @@ fn id() -> DestinationId {
 }
 
 fn policy(host: &Host, may_go: &[DataClass]) -> Arc<Policy> {
+    policy_asking(Safeguards { training_opt_out: true, ..Safeguards::default() }, host, may_go)
+}
+
+fn policy_asking(safeguards: Safeguards, host: &Host, may_go: &[DataClass]) -> Arc<Policy> {
     let destination = Destination {
         id: id(),
         operator: "Deepgram, Inc.".into(),
@@ -187,7 +192,7 @@ fn policy(host: &Host, may_go: &[DataClass]) -> Arc<Policy> {
         // The stand-in is in no other network, so the door speaks to it without TLS.
         on_site: true,
         contract: None,
-        safeguards: Safeguards { training_opt_out: true, ..Safeguards::default() },
+        safeguards,
         pins: Vec::new(),
     };
     let row = |(n, class): (usize, &DataClass)| Row {
@@ -212,7 +217,16 @@ impl TheBox {
         may_go: &[DataClass],
         set: impl FnOnce(&mut DeepgramConfig),
     ) -> Self {
-        let policy = policy(host, may_go);
+        Self::under(policy(host, may_go), judge, host, api, set)
+    }
+
+    fn under(
+        policy: Arc<Policy>,
+        judge: Option<Arc<dyn Transcriber>>,
+        host: &Host,
+        api: Api,
+        set: impl FnOnce(&mut DeepgramConfig),
+    ) -> Self {
         let mut config = DeepgramConfig::new(id(), host.clone(), api, Private::new("k3y".into()));
         config.bounds = patient();
         set(&mut config);
@@ -220,7 +234,8 @@ impl TheBox {
         let door = Door::new(policy.clone(), DoorConfig::default());
         let clock = SystemClock::new().as_fn();
         Self {
-            ears: DeepgramEars::new(config, door, judge, tasks.clone(), Handle::current(), clock),
+            ears: DeepgramEars::new(config, door.clone(), judge, tasks.clone(), Handle::current(), clock),
+            door,
             gate: Arc::new(CallGate::new(policy, Arc::new(Everything))),
             tasks,
         }
@@ -631,6 +646,29 @@ async fn a_caller_who_takes_back_their_leave_is_heard_there_no_more() {
     assert!(matches!(provider.next().await, Seen::Gone), "no sound after the wish");
     drop(call);
     the_box.ended().await;
+}
+
+#[tokio::test]
+async fn a_safeguard_that_is_added_during_a_call_ends_its_stream_and_the_next_call_is_heard_with_it() {
+    let tasks = TaskTracker::new();
+    let mut provider = Provider::start(&tasks, None).await;
+    let host = provider.host.clone();
+    let lax = policy_asking(Safeguards::default(), &host, &BOTH);
+    let the_box = TheBox::under(lax, None, &host, Api::V1, |_| {});
+    let mut call = the_box.call();
+    assert_eq!(provider.opened().await.get("mip_opt_out"), None);
+    call.hearing.line_answered(SampleRate::Hz8000);
+    call.speak(3);
+    assert!(matches!(provider.next().await, Seen::Sound(480)));
+    let strict = policy(&host, &BOTH);
+    the_box.door.set_policy(Arc::clone(&strict));
+    the_box.gate.narrow_to(&strict);
+    call.speak(30);
+    call.hearing.decode(RequestId(1));
+    assert_eq!(call.failure(1).await, EarsError::Kept, "the ears are well");
+    assert!(matches!(provider.next().await, Seen::Gone), "no sound without the safeguard");
+    let _next = the_box.call();
+    assert_eq!(provider.opened().await.get("mip_opt_out").map(String::as_str), Some("true"));
 }
 
 #[tokio::test]

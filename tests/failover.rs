@@ -23,7 +23,7 @@ use milu::speech::{
     CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, MindError, MindEvent, Responder,
     SpeakRequest, Speaking, Synthesizer, Thinking, Transcriber, Voice, VoiceError, VoiceEvent,
 };
-use milu::terms::{Moment, Private, RequestId, UtteranceId};
+use milu::terms::{CallId, Moment, Private, RequestId, UtteranceId};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -124,7 +124,7 @@ fn setting(gate: &Arc<CallGate>) -> CallSetting {
 }
 
 fn link<E: ?Sized>(stage: EngineStage, name: &'static str, engine: Arc<E>, needs: Option<Needs>) -> Link<E> {
-    let budget: BudgetSource = Arc::new(|| Budget::Ample);
+    let budget: BudgetSource = Arc::new(|_| Budget::Ample);
     let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
     Link::over_a_network(stage, engine, health, needs, budget)
 }
@@ -750,9 +750,13 @@ async fn an_engine_whose_budget_is_near_its_end_is_passed_over_and_is_well() {
     let time = Time::new();
     let [cloud, own] = [(); 2].map(|()| Arc::new(Puppet::default()));
     let standing = Arc::new(Mutex::new(Budget::Ample));
+    let call = CallId::from_parts(1, [7; 10]);
     let budget: BudgetSource = {
         let standing = Arc::clone(&standing);
-        Arc::new(move || *standing.lock().unwrap())
+        Arc::new(move |asking| {
+            assert_eq!(asking, Some(call), "a call has a ceiling of its own");
+            *standing.lock().unwrap()
+        })
     };
     let stage = EngineStage::Mind;
     let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
@@ -763,7 +767,7 @@ async fn an_engine_whose_budget_is_near_its_end_is_passed_over_and_is_well() {
     let chain =
         MindChain::new(better, Link::on_the_box(stage, mind("own-mind", &own), health("own-mind")), time.works());
     let (answers, _heard) = mpsc::channel(16);
-    let mut thinking = chain.open(&setting(&gate()), answers);
+    let mut thinking = chain.open(&CallSetting { call: Some(call), ..setting(&gate()) }, answers);
     ask(&mut thinking, 1, "When do you open?");
     assert_eq!(cloud.told(), ["open", "ask 1 When do you open?"]);
     cloud.says(found(1, "At eight.", "cloud-mind")).await;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::residency::{Reported, Transfer};
+use crate::residency::{Carried, DataClass, Reported, Transfer};
 
 /// What went to one destination on one leave; the JSON of `milu policy register`.
 #[derive(Serialize)]
@@ -13,8 +13,9 @@ pub struct TransferJson {
     operator: String,
     country: String,
     data: Vec<&'static str>,
-    verdict: &'static str,
-    ground: &'static str,
+    /// One for all data, or one for each of them: `redacted+raw`.
+    verdict: String,
+    ground: String,
     policy: Vec<String>,
     safeguards: SafeguardsJson,
     bytes_sent: u64,
@@ -51,9 +52,9 @@ impl From<&Transfer> for TransferJson {
             destination: transfer.destination.to_string(),
             operator: transfer.operator.clone(),
             country: transfer.country.clone(),
-            data: transfer.classes.iter().map(|class| class.name()).collect(),
-            verdict: transfer.verdict.name(),
-            ground: transfer.ground.name(),
+            data: transfer.classes().into_iter().map(DataClass::name).collect(),
+            verdict: verdict(transfer),
+            ground: of_each(transfer, |carried| carried.ground.name(), transfer.ground.name()),
             policy: transfer.rows.clone(),
             safeguards: SafeguardsJson {
                 training_opt_out: transfer.safeguards.training_opt_out,
@@ -65,6 +66,20 @@ impl From<&Transfer> for TransferJson {
             reported: ReportedJson::from(&transfer.reported),
             cost_nanos: transfer.cost_nanos,
         }
+    }
+}
+
+fn verdict(transfer: &Transfer) -> String {
+    of_each(transfer, |carried| carried.verdict.name(), transfer.verdict.name())
+}
+
+/// What is said of each datum, in their order; once, if it is the same of all.
+fn of_each(transfer: &Transfer, said: fn(&Carried) -> &'static str, of_all: &str) -> String {
+    let each: Vec<&str> = transfer.carried.iter().map(said).collect();
+    match each.first() {
+        None => of_all.to_owned(),
+        Some(first) if each.iter().all(|one| one == first) => (*first).to_owned(),
+        Some(_) => each.join("+"),
     }
 }
 
@@ -90,7 +105,7 @@ pub struct EgressJson {
     at: String,
     destination: String,
     data: String,
-    verdict: &'static str,
+    verdict: String,
     policy: Vec<String>,
     bytes: u64,
 }
@@ -100,12 +115,12 @@ impl EgressJson {
     pub fn of(transfers: &[Transfer]) -> Vec<Self> {
         let mut entries: Vec<Self> = Vec::new();
         for transfer in transfers.iter().rev() {
-            let data: Vec<&str> = transfer.classes.iter().map(|class| class.name()).collect();
+            let data: Vec<&str> = transfer.classes().into_iter().map(DataClass::name).collect();
             let entry = Self {
                 at: transfer.at.to_string(),
                 destination: transfer.destination.to_string(),
                 data: data.join("+"),
-                verdict: transfer.verdict.name(),
+                verdict: verdict(transfer),
                 policy: transfer.rows.clone(),
                 bytes: transfer.bytes_sent,
             };
@@ -122,5 +137,49 @@ impl EgressJson {
             && self.data == other.data
             && self.verdict == other.verdict
             && self.policy == other.policy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::residency::{DestinationId, Ground, Safeguards, Verdict};
+
+    fn transfer(carried: Vec<Carried>) -> Transfer {
+        Transfer {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            call: None,
+            destination: DestinationId::parse("anthropic").unwrap(),
+            operator: "Anthropic, PBC".to_owned(),
+            country: "US".to_owned(),
+            carried,
+            verdict: Verdict::Redacted,
+            ground: Ground::Contract,
+            rows: Vec::new(),
+            safeguards: Safeguards::default(),
+            bytes_sent: 1,
+            bytes_received: 1,
+            reported: Reported::default(),
+            cost_nanos: 0,
+        }
+    }
+
+    #[test]
+    fn what_went_on_several_grounds_is_told_on_each() {
+        let words = Carried { class: DataClass::Transcript, verdict: Verdict::Redacted, ground: Ground::Contract };
+        let facts = Carried { class: DataClass::Knowledge, verdict: Verdict::Raw, ground: Ground::LegitimateInterest };
+        let told = |carried| {
+            let json = TransferJson::from(&transfer(carried));
+            (json.data.join("+"), json.verdict, json.ground)
+        };
+        let of = |texts: [&str; 3]| texts.map(str::to_owned).into();
+        assert_eq!(
+            told(vec![words, facts]),
+            of(["transcript+knowledge", "redacted+raw", "contract+legitimate-interest"])
+        );
+        let answer = Carried { class: DataClass::Reply, ..words };
+        assert_eq!(told(vec![words, answer]), of(["transcript+reply", "redacted", "contract"]));
+        assert_eq!(told(Vec::new()), of(["", "redacted", "contract"]), "what set the connection up");
+        assert_eq!(EgressJson::of(&[transfer(vec![words, facts])])[0].verdict, "redacted+raw");
     }
 }

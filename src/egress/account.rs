@@ -52,7 +52,7 @@ impl Account {
     ) -> Self {
         let mut current = row(&books, call, destination, clearance, &Safeguards::default());
         books.reports.remember(&current);
-        current.classes.clear();
+        current.carried.clear();
         let written = (books.now)();
         let state = State { current, setting_up: true, others: Vec::new(), sent: 0, received: 0, written };
         Self { books, tally, metered: !destination.on_site, state: Mutex::new(state) }
@@ -146,6 +146,7 @@ impl Account {
                 self.books.register.write(Transfer { at, ..row });
             }
         }
+        self.books.write_overdue_reports();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -172,7 +173,7 @@ fn row(
         destination: destination.id.clone(),
         operator: destination.operator.clone(),
         country: destination.country.clone(),
-        classes: clearance.classes().to_vec(),
+        carried: clearance.carried().to_vec(),
         verdict: clearance.verdict(),
         ground: clearance.ground(),
         rows: clearance.rows().to_vec(),
@@ -274,6 +275,7 @@ mod tests {
         let (books, mut rows) = priced(Arc::default(), Prices::parse(PRICES).expect("prices"));
         let (to, call) = (ears(false), Some(CallId::from_parts(1, [0; 10])));
         let tally = Arc::new(Tally::default());
+        drop(Account::open(books.clone(), Arc::default(), None, &to, &clearance(DataClass::CallAudio)));
         let account = Account::open(books.clone(), tally.clone(), call, &to, &clearance(DataClass::CallAudio));
         account.carry(call, &to, &clearance(DataClass::CallAudio), &Safeguards::default());
         tally.add_sent(1_500_000, Moment::START);
@@ -303,6 +305,38 @@ mod tests {
         let spent = books.spent().total(date(1970, 1, 1));
         assert_eq!(spent.money.nanos(), row.cost_nanos + late.cost_nanos, "the register has what the budget has");
     }
+
+    #[test]
+    fn a_report_whose_connection_wrote_its_row_stands_on_its_own_calls_leave_and_does_not_wait_for_others() {
+        let second = Arc::new(AtomicU64::new(0));
+        let (books, mut rows) = books(second.clone());
+        let to = ears(false);
+        let [one, other] = [1, 2].map(|n| Some(CallId::from_parts(n, [0; 10])));
+        let carried = |call, class| {
+            let tally = Arc::new(Tally::default());
+            let account = Account::open(books.clone(), tally.clone(), call, &to, &clearance(class));
+            account.carry(call, &to, &clearance(class), &Safeguards::default());
+            tally.add_sent(10, Moment::START);
+            account
+        };
+        drop(carried(one, DataClass::Knowledge));
+        let open = carried(other, DataClass::CallAudio);
+        books.used(one, &to.id, Usage::TokensIn(1000), Place::Anywhere);
+        let told = |row: Transfer| (row.call, row.classes(), row.rows, row.bytes_sent, row.reported.tokens_in);
+        let knowledge = || (vec![DataClass::Knowledge], vec!["knowledge".to_owned()]);
+        let (classes, on) = knowledge();
+        assert_eq!(told(rows.try_recv().expect("the first row")), (one, classes, on, 10, 0));
+        second.store(WAITS_AT_LEAST, Ordering::Relaxed);
+        open.tick();
+        let mut written: Vec<_> = std::iter::from_fn(|| rows.try_recv().ok()).map(told).collect();
+        written.sort_by_key(|row| row.0);
+        let (classes, on) = knowledge();
+        let others = (other, vec![DataClass::CallAudio], vec!["call-audio".to_owned()], 10, 0);
+        assert_eq!(written, [(one, classes, on, 0, 1000), others]);
+    }
+
+    /// Seconds after which a report waits for no connection any more.
+    const WAITS_AT_LEAST: u64 = 10;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -349,9 +383,9 @@ mod tests {
             let mut got = std::collections::BTreeMap::<&str, (u64, u64)>::new();
             for row in &written {
                 prop_assert!(row.bytes_sent + row.bytes_received > 0, "a row for nothing");
-                prop_assert_eq!(row.classes.len(), 1);
-                prop_assert_eq!(&row.rows[0], row.classes[0].name());
-                let sums = got.entry(row.classes[0].name()).or_default();
+                prop_assert_eq!(row.carried.len(), 1);
+                prop_assert_eq!(&row.rows[0], row.classes()[0].name());
+                let sums = got.entry(row.classes()[0].name()).or_default();
                 sums.0 += row.bytes_sent;
                 sums.1 += row.bytes_received;
             }

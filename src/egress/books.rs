@@ -57,8 +57,13 @@ impl Books {
         self.reports.flush().into_iter().for_each(|row| self.register.write(row));
     }
 
+    /// Writes what was reported of connections that write no row any more.
+    pub(super) fn write_overdue_reports(&self) {
+        self.reports.overdue((self.now)()).into_iter().for_each(|row| self.register.write(row));
+    }
+
     fn report(&self, call: Option<CallId>, destination: &DestinationId, more: Reported, money: Money) {
-        let rows = self.reports.add(call, destination, more, money);
+        let rows = self.reports.add((call, destination.clone()), more, money, (self.now)());
         rows.into_iter().for_each(|row| self.register.write(row));
     }
 

@@ -93,7 +93,8 @@ impl Spent {
         }
     }
 
-    /// How the ceilings stand on `day`, for this call if it is one.
+    /// How the ceilings stand on `day`, for this call if it is one. A clock that was
+    /// set back stands on the day that was begun: it forgives nothing.
     pub fn standing(&self, budget: &Budget, day: Date, call: Option<CallId>) -> Standing {
         let total = self.total(day);
         let of_call = call.and_then(|call| self.calls.get(&call)).copied().unwrap_or(0);
@@ -114,9 +115,10 @@ impl Spent {
         total
     }
 
-    /// What each destination has had on `day`.
+    /// What each destination has had on `day`, or on the day that was begun if the
+    /// clock was set back before it.
     pub fn of(&self, day: Date) -> impl Iterator<Item = (&DestinationId, Sum)> {
-        self.by.iter().filter(move |_| day == self.day).map(|(destination, sum)| (destination, *sum))
+        self.by.iter().filter(move |_| day <= self.day).map(|(destination, sum)| (destination, *sum))
     }
 
     /// One sentence for a person who looks after the box.
@@ -149,11 +151,11 @@ impl Spent {
     }
 
     fn begin(&mut self, day: Date) {
-        // A clock that is set back does not forgive what was spent.
         if day > self.day {
-            self.day = day;
             self.by.clear();
         }
+        // A clock that is set back forgives nothing, and its next midnight counts again.
+        self.day = day;
     }
 }
 
@@ -239,8 +241,11 @@ mod tests {
         assert_eq!(spent.standing(&budget, tomorrow, None), Standing::Ample);
         assert_eq!(spent.standing(&budget, tomorrow, Some(call(1))), Standing::Spent, "the call goes on");
         spent.add(tomorrow, &id("deepgram"), None, sum(3));
-        spent.add(DAY, &id("deepgram"), None, sum(3));
-        assert_eq!(spent.total(tomorrow).bytes, 6);
+        assert_eq!(spent.total(DAY).bytes, 3, "looked at before anything is added");
+        spent.add(DAY, &id("deepgram"), None, sum(8));
+        assert_eq!(spent.standing(&budget, DAY, None), Standing::Spent);
+        assert_eq!(spent.total(DAY).bytes, 11);
+        assert_eq!(spent.standing(&budget, tomorrow, None), Standing::Ample, "the midnight comes again");
     }
 
     #[test]

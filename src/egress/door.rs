@@ -239,6 +239,13 @@ impl Door {
         self.frame.books.standing(call)
     }
 
+    /// How the budget stands for what this call sends there. What stays in the
+    /// business's own network crosses no uplink, and no operator asks money for it.
+    pub fn standing_to(&self, destination: &DestinationId, call: Option<CallId>) -> Standing {
+        let is_on_site = self.under().policy.destination(destination).is_some_and(|d| d.on_site);
+        if is_on_site { Standing::Ample } else { self.standing(call) }
+    }
+
     pub fn set_budget(&self, budget: Budget) {
         self.frame.books.set_budget(budget);
     }

@@ -75,7 +75,7 @@ pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
         destination,
         operator,
         country,
-        classes,
+        carried,
         verdict,
         ground,
         rows,
@@ -89,7 +89,7 @@ pub(super) fn are_alike(one: &Transfer, other: &Transfer) -> bool {
         && *destination == other.destination
         && *operator == other.operator
         && *country == other.country
-        && *classes == other.classes
+        && *carried == other.carried
         && *verdict == other.verdict
         && *ground == other.ground
         && *rows == other.rows
@@ -111,7 +111,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::residency::{DataClass, DestinationId, Ground, Reported, Safeguards, Verdict};
+    use crate::residency::{Carried, DataClass, DestinationId, Ground, Reported, Safeguards, Verdict};
     use crate::terms::CallId;
 
     fn row(call: u64, second: i64, sent: u64) -> Transfer {
@@ -121,7 +121,7 @@ mod tests {
             destination: DestinationId::parse("ears").expect("a name"),
             operator: "Ears Ltd".to_owned(),
             country: "NG".to_owned(),
-            classes: vec![DataClass::CallAudio],
+            carried: vec![Carried { class: DataClass::CallAudio, verdict: Verdict::Raw, ground: Ground::Contract }],
             verdict: Verdict::Raw,
             ground: Ground::Contract,
             rows: vec!["row-1".to_owned()],

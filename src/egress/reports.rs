@@ -2,18 +2,28 @@
 //! belongs to is written: the connection knows the leave, the engine the report.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::prices::{Money, Usage};
 use crate::residency::{DestinationId, Reported, Transfer};
-use crate::terms::CallId;
+use crate::terms::{CallId, Moment};
 
 /// Reports that wait. Thirty calls have some three destinations each, and a row
 /// is written every few seconds; when there are more, all are written by themselves.
 const WAITING_MAX: usize = 512;
 
+/// A report that has found no row for so long belongs to a connection that is
+/// gone or idle: two of the times that a stream goes without a row.
+const WAITS: Duration = Duration::from_secs(10);
+
+/// Leaves that are remembered, of the latest calls: thirty at once have a hundred,
+/// and what an operator reports comes within seconds of the answer.
+const LEAVES_MAX: usize = 1024;
+
 /// Whose work it was.
-type Whose = (Option<CallId>, DestinationId);
+pub(super) type Whose = (Option<CallId>, DestinationId);
 
 #[derive(Default)]
 pub(super) struct Reports(Mutex<Waiting>);
@@ -21,16 +31,18 @@ pub(super) struct Reports(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     by: BTreeMap<Whose, Report>,
-    /// The latest kind of row for each destination: what a report stands in
-    /// whose connection is gone. There are as many as the policy has destinations.
-    last: BTreeMap<DestinationId, Transfer>,
+    /// The latest kind of row of each call and destination: on what leave that was
+    /// sent of which is reported.
+    leaves: BTreeMap<Whose, Transfer>,
 }
 
 /// What is reported, and what it costs.
-#[derive(Default)]
 struct Report {
     reported: Reported,
     cost: Money,
+    since: Moment,
+    /// The row that it stands in if its connection writes none any more.
+    leave: Transfer,
 }
 
 impl Reports {
@@ -38,19 +50,31 @@ impl Reports {
     pub(super) fn remember(&self, row: &Transfer) {
         let row =
             Transfer { reported: Reported::default(), cost_nanos: 0, bytes_sent: 0, bytes_received: 0, ..row.clone() };
-        self.lock().last.insert(row.destination.clone(), row);
+        let leaves = &mut self.lock().leaves;
+        leaves.insert((row.call, row.destination.clone()), row);
+        if leaves.len() > LEAVES_MAX
+            && let Some(oldest) = leaves.keys().find(|(call, _)| call.is_some()).cloned()
+        {
+            // Ids of calls sort by time.
+            leaves.remove(&oldest);
+        }
     }
 
     /// More of a report. Gives rows to write if too much waits.
-    pub(super) fn add(
-        &self,
-        call: Option<CallId>,
-        destination: &DestinationId,
-        more: Reported,
-        cost: Money,
-    ) -> Vec<Transfer> {
+    pub(super) fn add(&self, whose: Whose, more: Reported, cost: Money, now: Moment) -> Vec<Transfer> {
         let mut waiting = self.lock();
-        let report = waiting.by.entry((call, destination.clone())).or_default();
+        let Waiting { by, leaves } = &mut *waiting;
+        let report = match by.entry(whose) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let Some(leave) = leaves.get(new.key()).cloned() else {
+                    // The register says of nobody's datum that it was sent when it was not.
+                    tracing::error!(destination = %new.key().1, "an operator's report is of nothing that was sent");
+                    return Vec::new();
+                };
+                new.insert(Report { reported: Reported::default(), cost: Money::NONE, since: now, leave })
+            }
+        };
         report.reported.add(more);
         report.cost = report.cost.plus(cost);
         if waiting.by.len() > WAITING_MAX { waiting.flush() } else { Vec::new() }
@@ -65,6 +89,12 @@ impl Reports {
         }
     }
 
+    /// What has waited too long, as rows of their own.
+    pub(super) fn overdue(&self, now: Moment) -> Vec<Transfer> {
+        let overdue = self.lock().by.extract_if(.., |_, report| now.since(report.since) >= WAITS).collect();
+        rows(overdue)
+    }
+
     /// All that waits, as rows of their own.
     pub(super) fn flush(&self) -> Vec<Transfer> {
         self.lock().flush()
@@ -77,14 +107,17 @@ impl Reports {
 
 impl Waiting {
     fn flush(&mut self) -> Vec<Transfer> {
-        let by = std::mem::take(&mut self.by);
-        let rows = by.into_iter().filter_map(|((call, destination), report)| {
-            let mut row = Transfer { call, ..self.last.get(&destination)?.clone() };
-            report.put_into(&mut row);
-            Some(row)
-        });
-        rows.collect()
+        rows(std::mem::take(&mut self.by))
     }
+}
+
+fn rows(reports: BTreeMap<Whose, Report>) -> Vec<Transfer> {
+    let row = |report: Report| {
+        let mut row = report.leave.clone();
+        report.put_into(&mut row);
+        row
+    };
+    reports.into_values().map(row).collect()
 }
 
 impl Report {

@@ -12,11 +12,11 @@ pub enum DataClass {
     Reply,
     /// The business's own page of facts: its words, no caller's.
     Knowledge,
-    /// A name, a telephone number, an e-mail address.
+    /// A person's name, telephone number or e-mail address.
     Contact,
-    /// A card or account number, or what goes with one.
+    /// A person's card or account number, or what goes with one.
     Payment,
-    /// A password, a PIN, an identity number (BVN, NIN).
+    /// A person's password, PIN or identity number (BVN, NIN).
     Credential,
     /// Health, belief, origin: what NDPA 2023 s. 30 and GDPR art. 9 call sensitive.
     Sensitive,
@@ -83,6 +83,18 @@ impl DataClass {
             Self::Credential => "a password, PIN or identity number",
             Self::Sensitive => "a sensitive datum such as one of health or belief",
             Self::Telemetry => "counters and states of the box",
+        }
+    }
+
+    /// What is looked for in words that may go as they are, and goes on its own rows.
+    pub const IN_WORDS: [Self; 3] = [Self::Contact, Self::Payment, Self::Credential];
+
+    /// Whether it is somebody's words, in which an identifier may stand. The
+    /// business's own page of facts is its own, and a voice cannot be looked through.
+    pub const fn is_words(self) -> bool {
+        match self {
+            Self::Transcript | Self::Reply | Self::Contact | Self::Payment | Self::Credential | Self::Sensitive => true,
+            Self::CallAudio | Self::Knowledge | Self::Telemetry => false,
         }
     }
 

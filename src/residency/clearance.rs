@@ -1,11 +1,11 @@
-use super::{DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
+use super::{Carried, DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
 
 /// The leave to send one payload to one destination. It cannot be made, copied
 /// or changed outside this module, and the door takes it away.
 #[derive(Debug)]
 pub struct Clearance {
     pub(super) destination: DestinationId,
-    pub(super) classes: Vec<DataClass>,
+    pub(super) carried: Vec<Carried>,
     pub(super) verdict: Verdict,
     pub(super) ground: Ground,
     pub(super) rows: Vec<String>,
@@ -17,15 +17,17 @@ impl Clearance {
         &self.destination
     }
 
-    pub fn classes(&self) -> &[DataClass] {
-        &self.classes
+    /// Each class of the payload with its own verdict and ground.
+    pub fn carried(&self) -> &[Carried] {
+        &self.carried
     }
 
-    /// `Raw` or `Redacted`; a clearance is never `Local`.
+    /// The strictest: `Raw` or `Redacted`; a clearance is never `Local`.
     pub const fn verdict(&self) -> Verdict {
         self.verdict
     }
 
+    /// On which the strictest goes.
     pub const fn ground(&self) -> Ground {
         self.ground
     }
@@ -50,10 +52,10 @@ pub struct Cleared<T> {
 }
 
 impl<T> Cleared<T> {
-    pub(super) fn new(payload: T, to: DestinationId, classes: &[DataClass], decision: &Decision) -> Self {
+    pub(super) fn new(payload: T, to: DestinationId, carried: Vec<Carried>, decision: &Decision) -> Self {
         let clearance = Clearance {
             destination: to,
-            classes: classes.to_vec(),
+            carried,
             verdict: decision.verdict,
             ground: decision.ground,
             rows: decision.rows.clone(),
@@ -80,6 +82,17 @@ pub trait Redact {
     /// over turns is in none of them. Who does not know better takes each by itself.
     fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
         turns.iter().map(|(_, text)| self.redact(text)).collect()
+    }
+
+    /// Takes out what is of no class that `may_stay`. Who cannot tell them apart
+    /// takes out all.
+    fn redact_but(&self, text: &str, _may_stay: &[DataClass]) -> String {
+        self.redact(text)
+    }
+
+    /// As [`Redact::redact_turns`], but for what is of a class that `may_stay`.
+    fn redact_turns_but(&self, turns: &[(Party, &str)], _may_stay: &[DataClass]) -> Vec<String> {
+        self.redact_turns(turns)
     }
 }
 

@@ -19,7 +19,9 @@ impl Policy {
             (None, _) => self.unknown_place(class, to),
             (Some(place), Verdict::Local) => self.stays(class, place, wishes),
             (Some(place), Verdict::Raw | Verdict::Redacted) => {
-                format!("{}{}", goes(class, place, &decision), self.held_back(class, &decision))
+                let [held_back, besides] =
+                    [self.held_back(class, &decision), self.besides(class, &decision, to, wishes)];
+                format!("{}{held_back}{besides}", goes(class, place, &decision))
             }
         };
         Explanation { decision, sentence }
@@ -47,6 +49,24 @@ impl Policy {
         match decision.verdict {
             Verdict::Redacted if !class.is_secret() && self.rows.iter().any(says_raw) => {
                 " The row says more, but the table that held before does not, and it holds too until the notice period is over."
+            }
+            _ => "",
+        }
+    }
+
+    /// What becomes of identifiers in what goes.
+    fn besides(&self, class: DataClass, decision: &Decision, to: &DestinationId, wishes: CallerWishes) -> &'static str {
+        let contact = || self.decide(DataClass::Contact, to, wishes).verdict;
+        match (class, decision.verdict) {
+            (DataClass::CallAudio, _) => " A voice cannot be looked through: what is said in it goes with it.",
+            (DataClass::Transcript | DataClass::Reply, Verdict::Redacted) => {
+                " Names and street addresses are not looked for, and stay in it."
+            }
+            (DataClass::Transcript | DataClass::Reply, _) if contact() == Verdict::Raw => {
+                " Card, account and identity numbers, PINs and codes are taken out of it first."
+            }
+            (DataClass::Transcript | DataClass::Reply, _) => {
+                " Card, account and identity numbers, PINs and codes are taken out of it first, and telephone numbers and e-mail addresses too, because no row lets a `contact` datum go there as it is."
             }
             _ => "",
         }
@@ -111,7 +131,9 @@ fn goes(class: DataClass, place: &Destination, decision: &Decision) -> String {
 const fn manner(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Raw => "as it is",
-        Verdict::Redacted => "with names, numbers and addresses taken out",
+        Verdict::Redacted => {
+            "with card, account, identity and telephone numbers, PINs, codes and e-mail addresses taken out"
+        }
         Verdict::Local => "nowhere",
     }
 }

@@ -2,9 +2,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
-use super::{CallerWish, CallerWishes, Cleared, DataClass, Decision, DestinationId, Payload, Policy, Redact, Verdict};
+use super::{
+    CallerWish, CallerWishes, Carried, Cleared, DataClass, Decision, DestinationId, Party, Payload, Policy, Redact,
+    Verdict,
+};
 
-/// Decisions that a gate keeps. A call sends some five classes to some four
+/// Decisions that a gate keeps. A call sends some eight classes to some four
 /// destinations in one or two states of its caller's wishes; when there are
 /// more, all are forgotten and asked for again.
 const DECISIONS_MAX: usize = 64;
@@ -81,8 +84,12 @@ impl CallGate {
 
     /// What the policy says of data of these kinds together: the strictest.
     pub fn decide(&self, classes: &[DataClass], to: &DestinationId) -> Option<Decision> {
+        self.decide_each(classes, to).into_iter().map(|(_, decision)| decision).reduce(Decision::and)
+    }
+
+    fn decide_each(&self, classes: &[DataClass], to: &DestinationId) -> Vec<(DataClass, Decision)> {
         let wishes = self.wishes();
-        classes.iter().map(|class| self.decide_one(*class, to, wishes)).reduce(Decision::and)
+        classes.iter().map(|class| (*class, self.decide_one(*class, to, wishes))).collect()
     }
 
     fn decide_one(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Decision {
@@ -111,7 +118,9 @@ impl CallGate {
         self.decide(classes, to).is_some_and(|d| d.verdict != Verdict::Local)
     }
 
-    /// Clears `payload`, which holds data of `classes` and of no other kind.
+    /// Clears `payload`, which holds data of `classes` and of no other kind. Words
+    /// may hold identifiers besides: those that may not go as they are stay here
+    /// even if the words may.
     pub fn clear<T: Payload>(
         &self,
         classes: &[DataClass],
@@ -120,15 +129,45 @@ impl CallGate {
     ) -> Result<Cleared<T>, Refused> {
         let class = classes.first().map_or("nothing", |c| c.name());
         let local = || Refused::Local { class, destination: to.clone() };
-        let decision = self.decide(classes, to).ok_or_else(local)?;
+        let each = self.decide_each(classes, to);
+        let together = each.iter().map(|(_, decision)| decision.clone()).reduce(Decision::and);
+        let decision = together.ok_or_else(local)?;
+        let are_words = classes.iter().any(|class| class.is_words());
         let payload = match decision.verdict {
             Verdict::Local => return Err(local()),
-            Verdict::Raw => payload,
-            Verdict::Redacted => payload
-                .redacted(&*self.redact)
-                .ok_or_else(|| Refused::NotRedactable { class, destination: to.clone() })?,
+            Verdict::Raw if are_words => payload.redacted(&self.identifiers_to(to)),
+            Verdict::Raw => Some(payload),
+            Verdict::Redacted => payload.redacted(&*self.redact),
         };
-        Ok(Cleared::new(payload, to.clone(), classes, &decision))
+        let payload = payload.ok_or_else(|| Refused::NotRedactable { class, destination: to.clone() })?;
+        let carried = |(class, own): &(DataClass, Decision)| {
+            let verdict = if class.is_words() { decision.verdict } else { own.verdict };
+            Carried { class: *class, verdict, ground: own.ground }
+        };
+        Ok(Cleared::new(payload, to.clone(), each.iter().map(carried).collect(), &decision))
+    }
+
+    /// Takes out the identifiers that may not go there as they are.
+    fn identifiers_to(&self, to: &DestinationId) -> But<'_> {
+        let wishes = self.wishes();
+        let is_raw = |class: &DataClass| self.decide_one(*class, to, wishes).verdict == Verdict::Raw;
+        But { redact: &*self.redact, may_stay: DataClass::IN_WORDS.into_iter().filter(is_raw).collect() }
+    }
+}
+
+/// Takes out all identifiers but some.
+struct But<'a> {
+    redact: &'a dyn Redact,
+    may_stay: Vec<DataClass>,
+}
+
+impl Redact for But<'_> {
+    fn redact(&self, text: &str) -> String {
+        self.redact.redact_but(text, &self.may_stay)
+    }
+
+    fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
+        self.redact.redact_turns_but(turns, &self.may_stay)
     }
 }
 
@@ -175,6 +214,10 @@ mod tests {
     }
 
     fn gate(rows: &[(DataClass, Ground, Verdict)]) -> CallGate {
+        gate_of(rows, Arc::new(Everything))
+    }
+
+    fn gate_of(rows: &[(DataClass, Ground, Verdict)], redact: Arc<dyn Redact + Send + Sync>) -> CallGate {
         let cloud = Destination {
             id: id("cloud"),
             operator: "Cloud, Inc.".to_owned(),
@@ -192,7 +235,7 @@ mod tests {
             ground: *ground,
             verdict: *verdict,
         });
-        CallGate::new(Arc::new(Policy::new(vec![cloud], rows.collect())), Arc::new(Everything))
+        CallGate::new(Arc::new(Policy::new(vec![cloud], rows.collect())), redact)
     }
 
     #[test]
@@ -232,10 +275,90 @@ mod tests {
         assert_eq!(cleared.clearance().verdict(), Verdict::Redacted);
         assert_eq!(cleared.clearance().ground(), Ground::Contract);
         assert_eq!(cleared.clearance().rows(), ["row-1", "row-2"]);
+        let of = |class, verdict, ground| Carried { class, verdict, ground };
+        let facts = of(DataClass::Knowledge, Verdict::Raw, Ground::LegitimateInterest);
+        let words = of(DataClass::Transcript, Verdict::Redacted, Ground::Contract);
+        assert_eq!(cleared.clearance().carried(), [facts, words], "each on its own ground");
         assert_eq!(cleared.into_parts().0.0, "");
         gate.wish(CallerWish::Objects);
         let decision = gate.decide(&both, &id("cloud")).unwrap();
         assert_eq!((decision.verdict, decision.rows.len()), (Verdict::Local, 0));
+    }
+
+    #[test]
+    fn words_of_which_one_kind_is_redacted_are_all_registered_so() {
+        let gate = gate(&[
+            (DataClass::Transcript, Ground::Contract, Verdict::Raw),
+            (DataClass::Reply, Ground::VitalInterest, Verdict::Redacted),
+        ]);
+        let cleared = gate.clear(&[DataClass::Transcript, DataClass::Reply], &id("cloud"), Words("hm")).unwrap();
+        let each: Vec<_> = cleared.clearance().carried().iter().map(|one| (one.verdict, one.ground)).collect();
+        assert_eq!(each, [(Verdict::Redacted, Ground::Contract), (Verdict::Redacted, Ground::VitalInterest)]);
+    }
+
+    /// Words of which one is somebody's telephone number, one a card, one a PIN.
+    #[derive(Debug)]
+    struct Said(String);
+    impl Payload for Said {
+        fn redacted(self, redact: &dyn Redact) -> Option<Self> {
+            let turns = redact.redact_turns(&[(Party::Caller, &self.0)]);
+            assert_eq!(turns, [redact.redact(&self.0)]);
+            Some(Self(redact.redact(&self.0)))
+        }
+    }
+
+    struct ByWord;
+    impl Redact for ByWord {
+        fn redact(&self, text: &str) -> String {
+            self.redact_but(text, &[])
+        }
+        fn redact_but(&self, text: &str, may_stay: &[DataClass]) -> String {
+            [("phone", DataClass::Contact), ("card", DataClass::Payment), ("pin", DataClass::Credential)]
+                .into_iter()
+                .filter(|(_, class)| !may_stay.contains(class))
+                .fold(text.to_owned(), |text, (word, _)| text.replace(word, "_"))
+        }
+        fn redact_turns_but(&self, turns: &[(Party, &str)], may_stay: &[DataClass]) -> Vec<String> {
+            turns.iter().map(|(_, text)| self.redact_but(text, may_stay)).collect()
+        }
+    }
+
+    #[test]
+    fn what_may_not_go_as_it_is_stays_out_of_words_that_may() {
+        let raw = |class| (class, Ground::Contract, Verdict::Raw);
+        let said = |gate: &CallGate, class| {
+            let cleared = gate.clear(&[class], &id("cloud"), Said("my phone card pin".to_owned())).unwrap();
+            cleared.into_parts().0.0
+        };
+        let sent = |rows: &[(DataClass, Ground, Verdict)], class| said(&gate_of(rows, Arc::new(ByWord)), class);
+        let (words, answer) = (raw(DataClass::Transcript), raw(DataClass::Reply));
+        assert_eq!(sent(&[words], DataClass::Transcript), "my _ _ _");
+        assert_eq!(sent(&[answer], DataClass::Reply), "my _ _ _");
+        assert_eq!(sent(&[words, raw(DataClass::Contact)], DataClass::Transcript), "my phone _ _");
+        let all = [words, raw(DataClass::Contact), raw(DataClass::Payment), raw(DataClass::Credential)];
+        assert_eq!(sent(&all, DataClass::Transcript), "my phone _ _", "no row sends those as they are");
+        let redacted = (DataClass::Contact, Ground::Contract, Verdict::Redacted);
+        assert_eq!(sent(&[words, redacted], DataClass::Transcript), "my _ _ _");
+        assert_eq!(sent(&[raw(DataClass::Knowledge)], DataClass::Knowledge), "my phone card pin", "its own facts");
+
+        let on_consent = [words, (DataClass::Contact, Ground::Consent, Verdict::Raw)];
+        let gate = gate_of(&on_consent, Arc::new(ByWord));
+        assert_eq!(said(&gate, DataClass::Transcript), "my _ _ _");
+        gate.wish(CallerWish::Consents);
+        assert_eq!(said(&gate, DataClass::Transcript), "my phone _ _");
+    }
+
+    #[test]
+    fn words_that_cannot_be_had_without_an_identifier_do_not_go_even_where_words_may() {
+        struct Nobody;
+        impl Redact for Nobody {
+            fn redact(&self, text: &str) -> String {
+                format!("not {text}")
+            }
+        }
+        let gate = gate_of(&[(DataClass::Reply, Ground::Contract, Verdict::Raw)], Arc::new(Nobody));
+        let refused = gate.clear(&[DataClass::Reply], &id("cloud"), Words("your number is")).unwrap_err();
+        assert!(matches!(refused, Refused::NotRedactable { class: "reply", .. }));
     }
 
     #[test]

@@ -41,6 +41,6 @@ pub use in_force::{Adopted, InForce, NotAdopted, TEXTS_MAX, Waiting};
 pub use mistake::{MISTAKES_MAX, PolicyMistake, PolicyMistakes, PolicyPlace, PolicyWrong};
 pub use owner::{InvalidOwner, OwnerKey, OwnerSignature};
 pub use policy::{Decision, NOTICE_PERIOD_DAYS, Policy, Row, Verdict};
-pub use transfer::{Reported, Transfer};
+pub use transfer::{Carried, Reported, Transfer};
 pub use widening::{Callers, Loosening, Widening, widenings};
 pub use wishes::{CallerWish, CallerWishes};

@@ -13,7 +13,9 @@ pub struct Transfer {
     pub destination: DestinationId,
     pub operator: String,
     pub country: String,
-    pub classes: Vec<DataClass>,
+    /// What it holds; nothing for what only set a connection up.
+    pub carried: Vec<Carried>,
+    /// Of all of it together: the strictest, on its ground.
     pub verdict: Verdict,
     pub ground: Ground,
     pub rows: Vec<String>,
@@ -27,6 +29,24 @@ pub struct Transfer {
     /// What the uplink and the operator ask for it, by the price list at the time:
     /// billionths of the list's currency.
     pub cost_nanos: u64,
+}
+
+/// One class of data in what is sent: a payload of several goes on the rows of
+/// each, and each on a ground of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Carried {
+    pub class: DataClass,
+    /// Words are redacted together, as the strictest of them must be; sound and the
+    /// business's own facts stand beside them as they may.
+    pub verdict: Verdict,
+    pub ground: Ground,
+}
+
+impl Transfer {
+    /// The kinds of data in it.
+    pub fn classes(&self) -> Vec<DataClass> {
+        self.carried.iter().map(|carried| carried.class).collect()
+    }
 }
 
 /// What an operator's answers say that it used, and where. Engines that are

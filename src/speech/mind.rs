@@ -60,14 +60,15 @@ pub enum MindEvent {
 pub enum MindError {
     #[error("answering a question: every place in the engine's pool is taken")]
     Overloaded,
-    #[error("answering a question: the policy keeps it on the box")]
+    /// The policy, the caller's wish or our own budget keeps it here; the engine is well.
+    #[error("answering a question: the policy or the budget keeps it on the box")]
     Policy,
     #[error("answering a question: {0} took longer than {wait} ms", wait = .1.as_millis())]
     TooLate(Waited, Duration),
     /// It is busy, or has had too many questions: later, not before `after`.
     #[error("answering a question: the provider is busy")]
     Busy { after: Option<Duration> },
-    /// The provider's limit or our budget: nothing comes before a person acts
+    /// The account's limit with the provider: nothing comes before a person acts
     /// or the period ends, so it is never tried again by itself.
     #[error("answering a question: what may be spent is spent")]
     Spent,

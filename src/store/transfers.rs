@@ -10,7 +10,7 @@ use super::index::{Index, IndexError};
 use super::records::ns;
 use super::v1;
 use super::v3;
-use crate::residency::{DataClass, DestinationId, Safeguards, Transfer};
+use crate::residency::{Carried, DestinationId, Ground, Safeguards, Transfer, Verdict};
 use crate::terms::CallId;
 
 /// Which rows of the register to read, newest first.
@@ -42,6 +42,34 @@ pub enum RegisterError {
     Damaged(i64),
 }
 
+/// One class of data in `classes`: by its name where it went as the whole row did,
+/// else with a verdict and a ground of its own.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum CarriedRow {
+    AsAll(String),
+    Itself { class: String, verdict: String, ground: String },
+}
+
+impl CarriedRow {
+    fn of(carried: &Carried, transfer: &Transfer) -> Self {
+        let class = v1::class_name(carried.class).to_owned();
+        if (carried.verdict, carried.ground) == (transfer.verdict, transfer.ground) {
+            return Self::AsAll(class);
+        }
+        let (verdict, ground) = (v1::verdict_name(carried.verdict), v1::ground_name(carried.ground));
+        Self::Itself { class, verdict: verdict.to_owned(), ground: ground.to_owned() }
+    }
+
+    fn into_carried(self, of_all: (Verdict, Ground)) -> Option<Carried> {
+        let (class, (verdict, ground)) = match self {
+            Self::AsAll(class) => (class, of_all),
+            Self::Itself { class, verdict, ground } => (class, (v1::verdict(&verdict)?, v1::ground(&ground)?)),
+        };
+        Some(Carried { class: v1::class(&class)?, verdict, ground })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct SafeguardsRow {
     training_opt_out: bool,
@@ -55,7 +83,7 @@ pub(super) async fn write(index: &Index, transfers: &[Transfer]) -> Result<(), R
     let mut connection = index.write.acquire().await.map_err(doing())?;
     let mut all = connection.begin().await.map_err(doing())?;
     for transfer in transfers {
-        let classes: Vec<&str> = transfer.classes.iter().map(|class| v1::class_name(*class)).collect();
+        let classes: Vec<_> = transfer.carried.iter().map(|one| CarriedRow::of(one, transfer)).collect();
         let safeguards = SafeguardsRow {
             training_opt_out: transfer.safeguards.training_opt_out,
             zero_retention: transfer.safeguards.zero_retention,
@@ -138,7 +166,8 @@ fn destination(row: &SqliteRow) -> Option<DestinationId> {
 
 fn transfer(row: &SqliteRow) -> Option<Transfer> {
     let text = |column: &str| row.try_get::<String, _>(column).ok();
-    let classes: Vec<String> = serde_json::from_str(&text("classes")?).ok()?;
+    let carried: Vec<CarriedRow> = serde_json::from_str(&text("classes")?).ok()?;
+    let (verdict, ground) = (v1::verdict(&text("verdict")?)?, v1::ground(&text("ground")?)?);
     let safeguards: SafeguardsRow = serde_json::from_str(&text("safeguards")?).ok()?;
     let call: Option<String> = row.try_get("call").ok()?;
     let at_ns: i64 = row.try_get("at_ns").ok()?;
@@ -148,9 +177,9 @@ fn transfer(row: &SqliteRow) -> Option<Transfer> {
         destination: destination(row)?,
         operator: text("operator")?,
         country: text("country")?,
-        classes: classes.iter().map(|name| v1::class(name)).collect::<Option<Vec<DataClass>>>()?,
-        verdict: v1::verdict(&text("verdict")?)?,
-        ground: v1::ground(&text("ground")?)?,
+        carried: carried.into_iter().map(|one| one.into_carried((verdict, ground))).collect::<Option<_>>()?,
+        verdict,
+        ground,
         rows: serde_json::from_str(&text("policy_rows")?).ok()?,
         safeguards: Safeguards {
             training_opt_out: safeguards.training_opt_out,
@@ -167,7 +196,7 @@ fn transfer(row: &SqliteRow) -> Option<Transfer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{Ground, Reported, Verdict};
+    use crate::residency::{DataClass, Reported};
     use crate::store::Keyring;
 
     fn transfer_to(name: &str, at_s: i64, call: Option<CallId>) -> Transfer {
@@ -177,9 +206,12 @@ mod tests {
             destination: DestinationId::parse(name).unwrap(),
             operator: "Deepgram, Inc.".to_owned(),
             country: "US".to_owned(),
-            classes: vec![DataClass::CallAudio, DataClass::Knowledge],
-            verdict: Verdict::Raw,
-            ground: Ground::Consent,
+            carried: vec![
+                Carried { class: DataClass::CallAudio, verdict: Verdict::Raw, ground: Ground::Consent },
+                Carried { class: DataClass::Knowledge, verdict: Verdict::Redacted, ground: Ground::LegitimateInterest },
+            ],
+            verdict: Verdict::Redacted,
+            ground: Ground::LegitimateInterest,
             rows: vec!["row-1".to_owned(), "row-4".to_owned()],
             safeguards: Safeguards {
                 training_opt_out: true,
@@ -242,7 +274,7 @@ mod tests {
         sqlx::query(
             "INSERT INTO transfers (at_ns, destination, operator, country, classes, verdict, ground, policy_rows,
              safeguards, bytes_sent, bytes_received)
-             SELECT 1, 'hub', 'Us', 'NG', '[]', 'raw', 'contract', '[]',
+             SELECT 1, 'hub', 'Us', 'NG', '[\"telemetry\"]', 'raw', 'contract', '[]',
              '{\"training_opt_out\":false,\"zero_retention\":false,\"inference_region\":null}', 9, 1",
         )
         .execute(&index.write)
@@ -250,6 +282,8 @@ mod tests {
         .unwrap();
         let rows = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
         assert_eq!((rows[0].bytes_sent, rows[0].cost_nanos, rows[0].reported.is_empty()), (9, 0, true));
+        let telemetry = Carried { class: DataClass::Telemetry, verdict: Verdict::Raw, ground: Ground::Contract };
+        assert_eq!(rows[0].carried, [telemetry], "as all of the row");
         index.close().await;
     }
 }

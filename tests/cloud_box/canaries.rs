@@ -8,12 +8,14 @@ use crate::search::{Canary, Haystack};
 use crate::the_box::callers::Call;
 use crate::the_box::{Setup, TheBox, said, until};
 
-/// As the careful table, and the words as they were said.
+/// As the careful table, and the words as they were said, with the numbers and
+/// addresses under which callers can be reached; for the voice without these.
 const OPEN: &Table = &[
     ("call-audio", "deepgram", "raw"),
     ("knowledge", "deepgram", "raw"),
     ("transcript", "anthropic", "raw"),
     ("reply", "anthropic", "raw"),
+    ("contact", "anthropic", "raw"),
     ("knowledge", "anthropic", "raw"),
     ("reply", "elevenlabs", "raw"),
     ("knowledge", "elevenlabs", "raw"),
@@ -51,6 +53,9 @@ const ALOUD: [&str; 3] = [
     "No, thank you. Goodbye.",
 ];
 
+/// Those under which somebody can be reached; the others are secrets.
+const CONTACTS: [&str; 2] = ["telephone", "mail"];
+
 fn canaries() -> Vec<Canary> {
     vec![
         Canary::number("card", "4111 1111 1111 1111", &[]),
@@ -72,9 +77,14 @@ fn no_identifier_is_in_anything_that_the_policy_does_not_let_go_nor_in_the_log()
     let the_box = TheBox::start(&setup);
     let canaries = canaries();
 
-    // That the search finds what is there: the words may go as they were said.
-    let all: Vec<&str> = canaries.iter().map(|canary| canary.name).collect();
-    rings_until(&the_box, "8055550121", || Haystack::new(&cloud.providers.raw(Provider::Mind)).finds(&canaries) == all);
+    // That the search finds what is there: the words may go as they were said, and
+    // nothing that is money or opens a door.
+    let found = || Haystack::new(&cloud.providers.raw(Provider::Mind)).finds(&canaries);
+    rings_until(&the_box, "8055550121", || found() == CONTACTS);
+    let (contacts, secrets): (Vec<_>, Vec<_>) =
+        canaries.iter().cloned().partition(|canary| CONTACTS.contains(&canary.name));
+    nothing_of_them_came(&cloud, &secrets);
+    nothing_in(&cloud.providers.raw(Provider::Voice), &contacts, "what went to the voice");
 
     narrow(&cloud, &the_box, CAREFUL);
     let labels = ["[card number]", "[account number]", "[BVN]", "[phone number]", "[e-mail address]"];

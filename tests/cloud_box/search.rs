@@ -14,6 +14,7 @@ const AROUND: usize = 80;
 const DIGIT_NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 /// An identifier, and every form in which it is looked for.
+#[derive(Clone)]
 pub struct Canary {
     pub name: &'static str,
     /// Looked for where letters and digits alone are left, in lower case.

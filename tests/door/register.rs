@@ -67,7 +67,7 @@ async fn a_requests_row_has_the_bytes_that_the_server_counted_tls_included() {
     for (row, n) in rows.iter().zip(1..) {
         assert_eq!(row.call, Some(call(n)));
         assert_eq!((row.operator.as_str(), row.country.as_str()), ("ears Ltd", "US"));
-        assert_eq!((row.classes.as_slice(), row.verdict), ([DataClass::Transcript].as_slice(), Verdict::Raw));
+        assert_eq!((row.classes(), row.verdict), (vec![DataClass::Transcript], Verdict::Raw));
         assert_eq!(row.rows, ["row-2"]);
         assert_eq!(row.safeguards, safeguards);
         assert!(row.bytes_sent > 1000, "{row:?}");
@@ -98,7 +98,7 @@ async fn a_streams_rows_tell_its_kinds_apart_and_add_up_to_what_the_server_count
 
     let rows = near.written();
     assert_eq!(rows.len(), 2, "{rows:?}");
-    let of = |class: DataClass| rows.iter().find(|row| row.classes == [class]).expect("a row");
+    let of = |class: DataClass| rows.iter().find(|row| row.classes() == [class]).expect("a row");
     let (audio, contact) = (of(DataClass::CallAudio), of(DataClass::Contact));
     assert_eq!((audio.verdict, contact.verdict), (Verdict::Raw, Verdict::Redacted));
     assert!(audio.bytes_sent > 5 * 2000 && audio.bytes_received > 5 * 2000, "{audio:?}");
@@ -141,7 +141,7 @@ async fn what_was_only_a_handshake_is_a_row_without_a_datum() {
     refused(near.door.request(Some(call(1)), near.words("ears", get(ears()))).await);
     let rows = near.written();
     assert_eq!(rows.len(), 1);
-    assert!(rows[0].classes.is_empty() && rows[0].bytes_sent > 0, "{:?}", rows[0]);
+    assert!(rows[0].carried.is_empty() && rows[0].bytes_sent > 0, "{:?}", rows[0]);
     agree(&far, rows[0].bytes_sent).await;
 
     let far = http(authority.identity(&["ears.example"])).await;
@@ -151,7 +151,7 @@ async fn what_was_only_a_handshake_is_a_row_without_a_datum() {
     near.door.set_policy(crate::near::policy(vec![abroad("ears")]));
     let rows = near.written();
     assert_eq!(rows.len(), 1, "it was closed unused");
-    assert!(rows[0].classes.is_empty(), "{:?}", rows[0]);
+    assert!(rows[0].carried.is_empty(), "{:?}", rows[0]);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn a_request_that_is_abandoned_tells_what_it_sent() {
     }
     let rows = near.written();
     assert_eq!(rows.len(), 1);
-    assert!(rows[0].bytes_sent > 5000 && rows[0].classes == [DataClass::Transcript], "{:?}", rows[0]);
+    assert!(rows[0].bytes_sent > 5000 && rows[0].classes() == [DataClass::Transcript], "{:?}", rows[0]);
     agree(&far, rows[0].bytes_sent).await;
 }
 

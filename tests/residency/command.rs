@@ -81,9 +81,17 @@ fn a_decision_is_explained_in_a_sentence_that_names_all_its_reasons() {
         "{stays}"
     );
     let goes = said(&explain(&["--caller", "consents"]));
-    for part in
-        ["as it is", "Cloud, Inc.", "the United States", "`row-1`", "consent", "\"DPA\"", "2026-01-05", "trained"]
-    {
+    for part in [
+        "as it is",
+        "Cloud, Inc.",
+        "the United States",
+        "`row-1`",
+        "consent",
+        "\"DPA\"",
+        "2026-01-05",
+        "trained",
+        "taken out",
+    ] {
         assert!(goes.contains(part), "{part} in: {goes}");
     }
     let shown = json(&explain(&["--caller", "consents", "--json"]));

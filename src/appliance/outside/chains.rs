@@ -14,7 +14,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::EngineStage;
 use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::{DataClass, Policy};
+use crate::residency::{DataClass, DestinationId, Host, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -163,7 +163,7 @@ fn elevenlabs(
 }
 
 /// What an engine does when the budget is nearly spent.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum WhenNear {
     /// The box had better do the work itself.
     StandBack,
@@ -193,7 +193,8 @@ impl Builder<'_> {
         near: WhenNear,
     ) -> Link<E> {
         let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::clone(&self.chance));
-        Link::over_a_network(stage, engine, health, Some(needs), budget(self.door(), near))
+        let budget = budget(self.door(), needs.destination.clone(), near);
+        Link::over_a_network(stage, engine, health, Some(needs), budget)
     }
 
     fn own<E: ?Sized>(&self, stage: EngineStage, engine: Arc<E>, name: &'static str) -> Link<E> {
@@ -309,23 +310,22 @@ impl Builder<'_> {
         Ok((VoiceChain::new(links, last, self.works()), fixed))
     }
 
-    fn on_site(
-        &self,
-        name: &'static str,
-        section: &WyomingSection,
-    ) -> Result<(crate::residency::DestinationId, crate::residency::Host), OutsideError> {
+    fn on_site(&self, name: &'static str, section: &WyomingSection) -> Result<(DestinationId, Host), OutsideError> {
         destination(self.policy, name, &section.destination, section.host.as_deref())
     }
 }
 
-fn budget(door: Door, near: WhenNear) -> BudgetSource {
-    Arc::new(move || match door.standing(None) {
-        Standing::Ample if near == WhenNear::StepIn => Budget::Near,
-        Standing::Ample => Budget::Ample,
-        Standing::Near if near != WhenNear::StandBack => Budget::Ample,
-        Standing::Near => Budget::Near,
-        Standing::Spent => Budget::Spent,
-    })
+fn budget(door: Door, destination: DestinationId, near: WhenNear) -> BudgetSource {
+    Arc::new(move |call| budget_of(door.standing_to(&destination, call), near))
+}
+
+/// What the uplink's budget is to an engine.
+const fn budget_of(standing: Standing, near: WhenNear) -> Budget {
+    match (standing, near) {
+        (Standing::Spent, _) => Budget::Spent,
+        (Standing::Ample, WhenNear::StepIn) | (Standing::Near, WhenNear::StandBack) => Budget::Near,
+        (Standing::Ample | Standing::Near, _) => Budget::Ample,
+    }
 }
 
 /// Chance for the breakers' jitter. Without random bytes all boxes try again at
@@ -339,4 +339,62 @@ fn chance() -> Chance {
             Err(_) => 0.5,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::DoorConfig;
+    use crate::residency::{Contract, Destination, Safeguards};
+    use crate::terms::CallId;
+
+    #[test]
+    fn near_the_ceiling_opus_steps_in_and_at_it_nothing_outside_is_asked() {
+        use WhenNear::{GoOn, StandBack, StepIn};
+        for (standing, near, expected) in [
+            (Standing::Ample, StandBack, Budget::Ample),
+            (Standing::Ample, GoOn, Budget::Ample),
+            (Standing::Ample, StepIn, Budget::Near),
+            (Standing::Near, StandBack, Budget::Near),
+            (Standing::Near, GoOn, Budget::Ample),
+            (Standing::Near, StepIn, Budget::Ample),
+            (Standing::Spent, StandBack, Budget::Spent),
+            (Standing::Spent, GoOn, Budget::Spent),
+            (Standing::Spent, StepIn, Budget::Spent),
+        ] {
+            assert_eq!(budget_of(standing, near), expected, "{standing:?} {near:?}");
+        }
+    }
+
+    fn destination(name: &str, on_site: bool) -> Destination {
+        Destination {
+            id: DestinationId::parse(name).unwrap(),
+            operator: "Somebody Ltd".to_owned(),
+            hosts: Vec::new(),
+            country: "IE".to_owned(),
+            on_site,
+            contract: Some(Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
+            safeguards: Safeguards::default(),
+            pins: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_call_at_its_own_ceiling_keeps_the_engines_of_the_businesss_network_and_other_calls_keep_all() {
+        let (lan, cloud) = (destination("lan", true), destination("cloud", false));
+        let ids = [lan.id.clone(), cloud.id.clone()];
+        // Every call has spent what a call may; no day has.
+        let ceilings = crate::egress::Budget { call_bytes: Some(0), ..crate::egress::Budget::default() };
+        let config = DoorConfig { budget: ceilings, ..DoorConfig::default() };
+        let door = Door::new(Arc::new(Policy::new(vec![lan, cloud], Vec::new())), config);
+        let budgets = |near| ids.clone().map(|id| budget(door.clone(), id, near));
+        let call = Some(CallId::from_parts(1, [7; 10]));
+        for near in [WhenNear::StandBack, WhenNear::GoOn] {
+            assert_eq!(budgets(near).map(|budget| budget(call)), [Budget::Ample, Budget::Spent], "{near:?}");
+        }
+        door.set_budget(crate::egress::Budget { call_bytes: Some(1), ..crate::egress::Budget::default() });
+        assert_eq!(budgets(WhenNear::StandBack).map(|budget| budget(call)), [Budget::Ample; 2]);
+        door.set_budget(crate::egress::Budget { day_bytes: Some(0), ..crate::egress::Budget::default() });
+        assert_eq!(budgets(WhenNear::StandBack).map(|budget| budget(None)), [Budget::Ample, Budget::Spent]);
+    }
 }

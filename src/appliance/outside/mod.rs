@@ -3,6 +3,7 @@
 //! come last. Without a policy nothing of this sends a byte.
 
 mod chains;
+mod identifiers;
 mod policy_keeper;
 mod register;
 

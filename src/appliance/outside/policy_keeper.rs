@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
+use super::identifiers;
 use crate::egress::Door;
 use crate::ops::{HealthFact, HealthState, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::{
-    Adopted, CallGate, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Party, Policy,
+    Adopted, CallGate, DataClass, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Party, Policy,
     PolicyMistakes, Redact,
 };
 use crate::store::{IndexError, KeptPolicies, Vault};
@@ -199,13 +200,24 @@ impl Redact for Identifiers {
     }
 
     fn redact_turns(&self, turns: &[(Party, &str)]) -> Vec<String> {
-        let side = |party: Party| match party {
-            Party::Caller => Side::Caller,
-            Party::Box => Side::Box,
-        };
-        let turns: Vec<Spoken<'_>> = turns.iter().map(|(party, words)| Spoken { side: side(*party), words }).collect();
-        self.0.redact_turns(&turns)
+        self.0.redact_turns(&spoken(turns))
     }
+
+    fn redact_but(&self, text: &str, may_stay: &[DataClass]) -> String {
+        self.0.redact_of(text, |kind| !identifiers::may_stay(kind, may_stay))
+    }
+
+    fn redact_turns_but(&self, turns: &[(Party, &str)], may_stay: &[DataClass]) -> Vec<String> {
+        self.0.redact_turns_of(&spoken(turns), |kind| !identifiers::may_stay(kind, may_stay))
+    }
+}
+
+fn spoken<'a>(turns: &[(Party, &'a str)]) -> Vec<Spoken<'a>> {
+    let side = |party: Party| match party {
+        Party::Caller => Side::Caller,
+        Party::Box => Side::Box,
+    };
+    turns.iter().map(|(party, words)| Spoken { side: side(*party), words }).collect()
 }
 
 fn today(now: Timestamp) -> jiff::civil::Date {

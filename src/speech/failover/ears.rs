@@ -147,7 +147,7 @@ struct EarsDesk {
 
 impl EarsDesk {
     fn choose(&self, from: usize, now: Moment) -> Choice {
-        self.roster.choose(&self.chain.views(&self.setting.gate, now), from, now)
+        self.roster.choose(&self.chain.views(&self.setting, now), from, now)
     }
 
     fn open_ears(&mut self, engine: usize) -> &mut dyn Hearing {
@@ -271,7 +271,7 @@ impl EarsDesk {
 
     fn decode(&mut self, request: RequestId, now: Moment) {
         // The caller may have objected since the turn began.
-        let views = self.chain.views(&self.setting.gate, now);
+        let views = self.chain.views(&self.setting, now);
         if !self.roster.keeps(&views, self.current) {
             let Choice { engine, .. } = self.roster.choose(&views, 0, now);
             self.abandon_current();

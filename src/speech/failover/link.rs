@@ -3,7 +3,8 @@ use std::sync::Arc;
 use crate::call::{EngineStage, Failover, WhyLeft};
 use crate::ops::HealthFact;
 use crate::residency::{CallGate, DataClass, DestinationId};
-use crate::terms::Moment;
+use crate::speech::CallSetting;
+use crate::terms::{CallId, Moment};
 
 use super::health::EngineHealth;
 use super::relay::Limits;
@@ -17,8 +18,9 @@ pub struct Needs {
     pub classes: &'static [DataClass],
 }
 
-/// How an engine's budget stands now.
-pub type BudgetSource = Arc<dyn Fn() -> Budget + Send + Sync>;
+/// How an engine's budget stands now, for this call if it is one: a call has a
+/// ceiling of its own.
+pub type BudgetSource = Arc<dyn Fn(Option<CallId>) -> Budget + Send + Sync>;
 
 /// One engine in a chain.
 pub struct Link<E: ?Sized> {
@@ -33,7 +35,7 @@ pub struct Link<E: ?Sized> {
 impl<E: ?Sized> Link<E> {
     /// The box's own engine: nothing leaves, and nothing is spent.
     pub fn on_the_box(stage: EngineStage, engine: Arc<E>, health: Arc<EngineHealth>) -> Self {
-        let budget: BudgetSource = Arc::new(|| Budget::Ample);
+        let budget: BudgetSource = Arc::new(|_| Budget::Ample);
         Self { engine, health, needs: None, budget, limits: Limits::on_the_box(stage) }
     }
 
@@ -55,12 +57,12 @@ impl<E: ?Sized> Link<E> {
         self.needs.as_ref().is_none_or(may_go)
     }
 
-    fn view(&self, gate: &CallGate, now: Moment) -> View {
+    fn view(&self, setting: &CallSetting, now: Moment) -> View {
         View {
             standing: self.health.standing(now),
             last_success: self.health.last_success(),
-            leave: if self.may_go(gate) { Leave::Granted } else { Leave::Refused },
-            budget: (self.budget)(),
+            leave: if self.may_go(&setting.gate) { Leave::Granted } else { Leave::Refused },
+            budget: (self.budget)(setting.call),
         }
     }
 }
@@ -97,8 +99,8 @@ impl<E: ?Sized> Chain<E> {
         &self.links[engine]
     }
 
-    pub(super) fn views(&self, gate: &CallGate, now: Moment) -> Vec<View> {
-        self.links.iter().map(|link| link.view(gate, now)).collect()
+    pub(super) fn views(&self, setting: &CallSetting, now: Moment) -> Vec<View> {
+        self.links.iter().map(|link| link.view(setting, now)).collect()
     }
 
     /// What is written in the record when `from` is left for `to`.

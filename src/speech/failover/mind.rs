@@ -144,7 +144,7 @@ struct MindDesk {
 
 impl MindDesk {
     fn choose(&self, from: usize, now: Moment) -> Choice {
-        self.roster.choose(&self.chain.views(&self.setting.gate, now), from, now)
+        self.roster.choose(&self.chain.views(&self.setting, now), from, now)
     }
 
     /// The mind, opened if it was not, with the conversation so far.

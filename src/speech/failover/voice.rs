@@ -95,7 +95,7 @@ impl Voices {
     }
 
     fn choose(&self, from: usize, now: Moment) -> Choice {
-        let views = self.chain.views(&self.setting.gate, now);
+        let views = self.chain.views(&self.setting, now);
         self.lock().roster.choose(&views, from, now)
     }
 

@@ -46,7 +46,10 @@ impl From<Opening> for StreamOpening {
 /// The wish to have words for the sound that follows. Its hints are the business's
 /// own words.
 #[derive(Debug)]
-pub(super) struct Transcribe(Event);
+pub(super) struct Transcribe {
+    event: Event,
+    hints: Vec<String>,
+}
 
 impl Transcribe {
     pub(super) fn new(model: Option<&str>, language: &str, hints: &[String]) -> Self {
@@ -55,23 +58,25 @@ impl Transcribe {
         if let Some(model) = model {
             data.insert("name".to_owned(), Value::from(model));
         }
-        if !hints.is_empty() {
-            let hints: Vec<&str> = hints.iter().take(HINTS_MAX).map(String::as_str).collect();
-            data.insert("transcript_names".to_owned(), Value::from(hints));
-        }
-        Self(Event { name: "transcribe".to_owned(), data, payload: Vec::new() })
+        let event = Event { name: "transcribe".to_owned(), data, payload: Vec::new() };
+        Self { event, hints: hints.iter().take(HINTS_MAX).cloned().collect() }
     }
 }
 
 impl Payload for Transcribe {
-    fn redacted(self, _redact: &dyn Redact) -> Option<Self> {
+    /// A hint in which something had to be taken out is none any more.
+    fn redacted(mut self, redact: &dyn Redact) -> Option<Self> {
+        self.hints.retain(|hint| redact.redact(hint) == *hint);
         Some(self)
     }
 }
 
 impl From<Transcribe> for StreamMessage {
-    fn from(transcribe: Transcribe) -> Self {
-        Self(Private::new(event::written(&transcribe.0)))
+    fn from(Transcribe { mut event, hints }: Transcribe) -> Self {
+        if !hints.is_empty() {
+            event.data.insert("transcript_names".to_owned(), Value::from(hints));
+        }
+        Self(Private::new(event::written(&event)))
     }
 }
 
@@ -164,6 +169,26 @@ mod tests {
             read.extend(octets.as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b)));
         }
         assert_eq!(read, sound);
+    }
+
+    #[test]
+    fn hints_go_as_they_are_or_without_those_that_hold_an_identifier() {
+        struct NoDigits;
+        impl Redact for NoDigits {
+            fn redact(&self, text: &str) -> String {
+                text.replace(|c: char| c.is_ascii_digit(), "")
+            }
+        }
+        let hints = ["Surulere", "Adaeze 08055550188", "Ajah"].map(str::to_owned);
+        let wish = || Transcribe::new(Some("small"), "en", &hints);
+        let named = |wish: Transcribe| events(&wish.into()).remove(0).data["transcript_names"].clone();
+        assert_eq!(named(wish()), json!(hints));
+        assert_eq!(
+            named(wish().redacted(&NoDigits).expect("it has no other word of anybody")),
+            json!(["Surulere", "Ajah"])
+        );
+        let none = Transcribe::new(None, "en", &hints[1..2]).redacted(&NoDigits).expect("it needs no hint");
+        assert_eq!(Value::Object(events(&none.into()).remove(0).data), json!({"language": "en"}));
     }
 
     #[test]

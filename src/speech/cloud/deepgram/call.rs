@@ -203,8 +203,9 @@ impl CallEars {
 
     /// Near the ceiling of its budget the uplink is saved, whatever is configured.
     fn encoding(&self, line: SampleRate) -> Encoding {
-        let is_near = self.parts.door.standing(self.parts.setting.call) == Standing::Near;
-        Encoding::of(if is_near { Uplink::Opus } else { self.parts.config.uplink }, line)
+        let Parts { config, door, setting, .. } = &self.parts;
+        let is_near = door.standing_to(&config.destination, setting.call) == Standing::Near;
+        Encoding::of(if is_near { Uplink::Opus } else { config.uplink }, line)
     }
 
     /// Opens a stream for a line at `line`, in the place of one that there may be.

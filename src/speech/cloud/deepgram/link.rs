@@ -301,16 +301,16 @@ const fn closed(code: Option<u16>) -> EarsError {
 
 fn unsent(error: &SendError, bounds: &Bounds) -> EarsError {
     match error {
-        SendError::UnknownDestination { .. } => EarsError::NotServed("the policy names no such destination"),
+        // What we refuse ourselves says nothing about the provider: a safeguard that
+        // this stream did not promise when it was opened, the next one will.
+        SendError::UnknownDestination { .. }
+        | SendError::ForeignHost { .. }
+        | SendError::SafeguardMissing { .. }
+        | SendError::WrongDestination { .. }
+        | SendError::Unrecorded { .. }
+        | SendError::NotOnSite { .. }
+        | SendError::BudgetSpent { .. } => EarsError::Kept,
         SendError::Malformed { .. } => EarsError::NotServed("its key or model cannot be written in a request"),
-        SendError::NotOnSite { .. } => EarsError::NotServed("it does not stand on the business's own network"),
-        SendError::ForeignHost { .. } => EarsError::NotServed("its host is none of the destination's"),
-        SendError::SafeguardMissing { .. } => {
-            EarsError::NotServed("a safeguard that the policy asks for cannot be had")
-        }
-        SendError::WrongDestination { .. } | SendError::BudgetSpent { .. } | SendError::Unrecorded { .. } => {
-            EarsError::Kept
-        }
         SendError::Resolve { .. } => EarsError::Lost("its name could not be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it could not be connected to"),
         SendError::Certificate { .. } => EarsError::NotServed("its certificate is not one that we trust"),
@@ -375,11 +375,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_policy_keeps_is_no_fault_of_the_provider() {
-        let to = DestinationId::parse("deepgram").unwrap();
-        let refused = Refused::Local { class: "call-audio", destination: to.clone() };
+    fn what_the_policy_or_the_door_keeps_is_no_fault_of_the_provider() {
+        let destination = DestinationId::parse("deepgram").unwrap();
+        let refused = Refused::Local { class: "call-audio", destination: destination.clone() };
         assert_eq!(ears_error(&refused.into(), &Bounds::default()), EarsError::Kept);
-        let spent = SendError::BudgetSpent { destination: to };
-        assert_eq!(ears_error(&spent.into(), &Bounds::default()), EarsError::Kept);
+        let host = Host::parse("api.deepgram.com").unwrap();
+        for error in [
+            SendError::BudgetSpent { destination: destination.clone() },
+            SendError::UnknownDestination { destination: destination.clone() },
+            SendError::ForeignHost { destination: destination.clone(), host: host.clone() },
+            SendError::SafeguardMissing { destination: destination.clone() },
+            SendError::WrongDestination { destination: destination.clone() },
+            SendError::Unrecorded { destination },
+            SendError::NotOnSite { host },
+        ] {
+            assert_eq!(ears_error(&error.into(), &Bounds::default()), EarsError::Kept);
+        }
     }
 }

@@ -87,14 +87,33 @@ impl Part {
             // With the others, by `Ask::redact_words`.
             Self::Words(text) => Self::Words(text),
             Self::Told(text) => Self::Told(fact(text)),
-            // It may repeat the caller's words and bears a signature over them.
-            Self::Thought(_) => return None,
+            // It may repeat the caller's words, and bears a signature over them: it
+            // goes as it is or not at all.
+            Self::Thought(json) => return is_clean(&json, redact).then_some(Self::Thought(json)),
             Self::Use { id, name, input } => {
                 Self::Use { id, name, input: input.into_iter().map(|(name, value)| (name, words(value))).collect() }
             }
             Self::Result { id, text, refused } => Self::Result { id, text: fact(text), refused },
         })
     }
+}
+
+/// What only the provider can read, who wrote it.
+const SEALS: [&str; 2] = ["signature", "data"];
+
+/// Whether no text of a piece of JSON holds an identifier, its seals apart.
+fn is_clean(json: &str, redact: &dyn Redact) -> bool {
+    fn all_are(value: &serde_json::Value, redact: &dyn Redact) -> bool {
+        match value {
+            serde_json::Value::String(text) => redact.redact(text) == *text,
+            serde_json::Value::Array(values) => values.iter().all(|value| all_are(value, redact)),
+            serde_json::Value::Object(values) => {
+                values.iter().all(|(name, value)| SEALS.contains(&name.as_str()) || all_are(value, redact))
+            }
+            _ => true,
+        }
+    }
+    serde_json::from_str(json).is_ok_and(|value| all_are(&value, redact))
 }
 
 fn or_nothing(text: String) -> String {
@@ -201,6 +220,7 @@ mod tests {
                     Part::Words(part("5061")),
                     Part::Told(part("It is 10:00.")),
                     Part::Thought(part("{\"thinking\":\"5061\"}")),
+                    Part::Thought(part("{\"thinking\":\"A card?\",\"signature\":\"a5061\"}")),
                     Part::Use { id: part("t1"), name: part("look_up"), input: vec![(part("q1"), part("card 5061"))] },
                     Part::Result { id: part("t1"), text: part("It costs 15000."), refused: false },
                 ],
@@ -218,11 +238,15 @@ mod tests {
         assert!(parts[1] == Part::Words(owned(NOTHING_LEFT)), "an empty part is refused by providers");
         assert!(parts[2] == Part::Told(owned("It is 10:00.")));
         assert!(
-            parts[3]
+            parts[3] == Part::Thought(owned("{\"thinking\":\"A card?\",\"signature\":\"a5061\"}")),
+            "one without an identifier"
+        );
+        assert!(
+            parts[4]
                 == Part::Use { id: owned("t1"), name: owned("look_up"), input: vec![(owned("q1"), owned("card "))] }
         );
-        assert!(parts[4] == Part::Result { id: owned("t1"), text: owned("It costs 15000."), refused: false });
-        assert_eq!((parts.len(), &*redacted.knowledge), (5, "WhatsApp 0803"));
+        assert!(parts[5] == Part::Result { id: owned("t1"), text: owned("It costs 15000."), refused: false });
+        assert_eq!((parts.len(), &*redacted.knowledge), (6, "WhatsApp 0803"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod ask;
 mod config;
 mod delta;
 mod history;
+mod metered;
 mod prompt;
 mod question;
 mod reply;

@@ -6,8 +6,9 @@ use jiff::ZonedDateTime;
 use tokio::sync::mpsc;
 
 use super::ask::{Ask, Part, Purpose, Side, Turn};
-use super::delta::{Decode, Delta};
+use super::delta::Delta;
 use super::history::{History, OpenQuestion};
+use super::metered::Metered;
 use super::prompt;
 use super::reply::{Reply, Step};
 use super::responder::{QUESTION, Shared, lock};
@@ -205,7 +206,8 @@ impl Question {
         if !(200..300).contains(&answer.status) {
             return Err(self.refusal(answer).await);
         }
-        let mut decoder = shared.dialect.decoder();
+        // After the answer, so that it ends before it.
+        let mut reading = Metered::new(shared, self.setting.call, region);
         let mut waiting = Waiting::FirstToken;
         loop {
             let elapsed = (shared.now)().since(sent_at);
@@ -222,22 +224,19 @@ impl Question {
             };
             let piece = match tokio::time::timeout(patience, answer.chunk()).await {
                 Ok(piece) => piece.map_err(|error| failed(&error))?,
-                Err(_) => {
-                    self.settle(&mut *decoder, region.as_deref());
-                    return Err(MindError::TooLate(waited, limit));
-                }
+                Err(_) => return Err(MindError::TooLate(waited, limit)),
             };
             let at_end = piece.is_none();
             let deltas = match piece {
-                Some(bytes) => decoder.feed(&bytes),
-                None => decoder.finish(),
+                Some(bytes) => reading.feed(&bytes),
+                None => reading.finish(),
             };
             for delta in deltas {
                 waiting = waiting.after(&delta, (shared.now)());
                 for step in reply.take(delta) {
-                    let Some(ended) = self.step(step, reply, region.as_deref()).await? else { continue };
-                    let left = self.settle(&mut *decoder, region.as_deref());
-                    if !at_end && left == Left::AtItsEnd {
+                    let Some(ended) = self.step(step, reply).await? else { continue };
+                    // Nothing is left of an answer that was read to its end.
+                    if !at_end && reading.finish().is_empty() {
                         drain(answer).await;
                     }
                     return Ok(ended);
@@ -249,18 +248,7 @@ impl Question {
         }
     }
 
-    /// Accounts for what was used of an answer that is read no further.
-    fn settle(&self, decoder: &mut dyn Decode, region: Option<&str>) -> Left {
-        let rest = decoder.finish();
-        for delta in &rest {
-            if let Delta::Used(used) = delta {
-                self.shared.account(self.setting.call, region, used);
-            }
-        }
-        if rest.is_empty() { Left::AtItsEnd } else { Left::InItsMiddle }
-    }
-
-    async fn step(&self, step: Step, reply: &mut Reply, region: Option<&str>) -> Result<Option<Ended>, MindError> {
+    async fn step(&self, step: Step, reply: &mut Reply) -> Result<Option<Ended>, MindError> {
         match step {
             Step::Say(spoken) => {
                 lock(&self.history).made(spoken.text.expose());
@@ -272,7 +260,6 @@ impl Question {
                 tracing::warn!(?kind, "a reply named a fact that is not the business's; the box says its own");
                 self.shared.witness.held_back(self.setting.call, kind);
             }
-            Step::Used(used) => self.shared.account(self.setting.call, region, &used),
             Step::UseTools(_) => return self.use_tools(reply).await.map(Some),
             Step::Over(then) => {
                 self.over(then).await;
@@ -364,13 +351,6 @@ impl Waiting {
     }
 }
 
-/// Where in a stream its reader stopped.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Left {
-    AtItsEnd,
-    InItsMiddle,
-}
-
 /// Reads the end of a stream whose answer is whole, so that its connection can
 /// be used again. One that is left in its middle is dropped instead, which
 /// closes the connection and spares the rest.
@@ -387,8 +367,10 @@ fn failed(error: &SendError) -> MindError {
     match error {
         SendError::ConnectTimedOut { within, .. } => MindError::TooLate(Waited::Connection, *within),
         SendError::AnswerTimedOut { within, .. } => MindError::TooLate(Waited::FirstToken, *within),
-        SendError::BudgetSpent { .. } => MindError::Spent,
-        SendError::UnknownDestination { .. }
+        // What we refuse ourselves says nothing about the provider: the next call, or
+        // the next day, may be another matter.
+        SendError::BudgetSpent { .. }
+        | SendError::UnknownDestination { .. }
         | SendError::ForeignHost { .. }
         | SendError::SafeguardMissing { .. }
         | SendError::WrongDestination { .. }
@@ -404,5 +386,30 @@ fn failed(error: &SendError) -> MindError {
         | SendError::Handshake { .. }
         | SendError::Redirect { .. }
         | SendError::Closed { .. } => MindError::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::residency::{DestinationId, Host};
+    use crate::speech::TryAgain;
+
+    #[test]
+    fn what_the_door_refuses_for_the_box_is_no_fault_of_the_provider() {
+        let destination = DestinationId::parse("anthropic").unwrap();
+        let host = Host::parse("api.anthropic.com").unwrap();
+        for error in [
+            SendError::BudgetSpent { destination: destination.clone() },
+            SendError::UnknownDestination { destination: destination.clone() },
+            SendError::ForeignHost { destination: destination.clone(), host: host.clone() },
+            SendError::SafeguardMissing { destination: destination.clone() },
+            SendError::WrongDestination { destination: destination.clone() },
+            SendError::Unrecorded { destination },
+            SendError::NotOnSite { host },
+        ] {
+            assert_eq!(failed(&error), MindError::Policy, "{error}");
+            assert_eq!(failed(&error).try_again(), TryAgain::NextQuestion, "{error}");
+        }
     }
 }

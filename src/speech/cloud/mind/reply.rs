@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use jiff::ZonedDateTime;
 
-use super::delta::{Delta, Stop, TokensUsed, ToolAsked};
+use super::delta::{Delta, Stop, ToolAsked};
 use super::sentences::{Ends, Piece, Sentences, Verdicts};
 use crate::knowledge::facts::{Allowed, FactKind, Judgement, KnownFacts};
 use crate::knowledge::{Finding, Spoken, as_spoken};
@@ -21,7 +21,6 @@ pub enum Step {
     Say(Spoken),
     /// A sentence was held back, for a fact of this kind.
     HeldBack(FactKind),
-    Used(TokensUsed),
     /// The tools are to be used, and what they say asked with.
     UseTools(Vec<ToolAsked>),
     /// The answer is over. Nothing follows.
@@ -85,9 +84,9 @@ impl Reply {
     pub fn take(&mut self, delta: Delta) -> Vec<Step> {
         let mut steps = Vec::new();
         match delta {
-            Delta::Used(used) => steps.push(Step::Used(used)),
             _ if self.over => {}
-            Delta::Thinking => {}
+            // What it cost is told to the books where it is read.
+            Delta::Thinking | Delta::Used(_) => {}
             Delta::Thought(thought) => self.round.thoughts.push(thought),
             Delta::Text(text) => {
                 self.round.text.push_str(text.expose());

@@ -13,6 +13,7 @@ use super::ask::{Ask, Facts, Purpose};
 use super::config::Dialect;
 use super::delta::TokensUsed;
 use super::history::History;
+use super::metered::Metered;
 use super::prompt;
 use super::question::{OwnAnswers, Question};
 use super::tools::{Knows, Tools};
@@ -337,17 +338,18 @@ async fn warm(shared: &Shared, setting: &CallSetting) -> Result<(), NotWarmed> {
         NotWarmed
     })?;
     let status = answer.status;
-    let body = answer.whole(WARM_ANSWER_MAX).await.map_err(|_| NotWarmed)?;
     if !(200..300).contains(&status) {
         tracing::warn!(status, "the mind's provider refuses to read the knowledge");
+        // Read to its end, it leaves a connection that can be used again.
+        answer.whole(WARM_ANSWER_MAX).await.map_err(|_| NotWarmed)?;
         return Err(NotWarmed);
     }
-    let mut decoder = shared.dialect.decoder();
-    let deltas = decoder.feed(&body).into_iter().chain(decoder.finish());
-    for delta in deltas {
-        if let super::delta::Delta::Used(used) = delta {
-            shared.account(setting.call, region.as_deref(), &used);
-        }
+    // What it cost is told while its row of the register is open.
+    let mut reading = Metered::new(shared, setting.call, region);
+    let mut room = WARM_ANSWER_MAX;
+    while let Some(piece) = answer.chunk().await.map_err(|_| NotWarmed)? {
+        room = room.checked_sub(piece.len()).ok_or(NotWarmed)?;
+        reading.feed(&piece);
     }
     Ok(())
 }
