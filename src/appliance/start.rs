@@ -348,7 +348,7 @@ async fn reach_outside(
     own: OwnEngines,
     supervisor: &Supervisor,
 ) -> Result<Spoken, StartError> {
-    if config.privacy.policy.is_none() {
+    let Some(policy) = &config.privacy.policy else {
         let OwnEngines { ears, mind, voice, .. } = own;
         return Ok(Spoken {
             ears,
@@ -360,9 +360,9 @@ async fn reach_outside(
             fixed_voices: Vec::new(),
             heard_outside: 0,
         });
-    }
+    };
     let zone = business.time_zone.clone();
-    let outside = Outside::open(config, credentials, vault, own.clock, zone, supervisor).await?;
+    let outside = Outside::open(config, policy, credentials, vault, own.clock, zone, supervisor).await?;
     let mut chains = outside.chains(&config.outside, &own)?;
     let outside_ears = std::mem::take(&mut chains.outside_ears);
     Ok(Spoken {
@@ -496,7 +496,7 @@ fn report_outside(
             if let Err(error) = outside.keeper.look_again(&outside.door).await {
                 tracing::warn!(%error, "the residency policy's file is not taken over");
             }
-            outside.keeper.fact().into_iter().for_each(|fact| health.state(fact));
+            health.state(outside.keeper.fact());
             chains.iter().flat_map(|chains| chains.facts()).for_each(|fact| health.state(fact));
             health.state(outside.budget_fact());
             if let Some(second) = &second_hearing {

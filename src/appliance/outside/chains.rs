@@ -4,7 +4,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::{Outside, OutsideError, destination};
+use super::{Outside, OutsideError, Places};
 use crate::appliance::config::{
     AnthropicSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig, UplinkSound,
     WyomingSection,
@@ -14,7 +14,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::EngineStage;
 use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::{DataClass, Policy};
+use crate::residency::DataClass;
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -69,7 +69,7 @@ impl Chains {
 /// Builds one kind of engine after the other.
 struct Builder<'a> {
     outside: &'a Outside,
-    policy: &'a Policy,
+    places: &'a Places,
     own: &'a OwnEngines,
     chance: Chance,
 }
@@ -77,8 +77,8 @@ struct Builder<'a> {
 impl Outside {
     /// The chains that the configuration asks for.
     pub fn chains(&self, config: &OutsideConfig, own: &OwnEngines) -> Result<Chains, OutsideError> {
-        let policy = self.keeper.in_force();
-        let builder = Builder { outside: self, policy: &policy, own, chance: chance() };
+        let places = self.keeper.places();
+        let builder = Builder { outside: self, places: &places, own, chance: chance() };
         let (ears, outside_ears) = builder.ears(config)?;
         let (voice, fixed_voices) = builder.voices(config)?;
         let mind = builder.minds(config)?;
@@ -88,22 +88,22 @@ impl Outside {
 
 /// Whether everything that the sections name is there: destinations, hosts and
 /// credentials. A missing key is said before a call, not in one.
-pub(super) fn check(config: &OutsideConfig, policy: &Policy, credentials: &Credentials) -> Result<(), OutsideError> {
+pub(super) fn check(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Result<(), OutsideError> {
     if let Some(section) = &config.deepgram {
-        deepgram(section, policy, credentials)?;
+        deepgram(section, places, credentials)?;
     }
     if let Some(section) = &config.anthropic {
-        anthropic(section, policy, credentials)?;
+        anthropic(section, places, credentials)?;
     }
     if let Some(section) = &config.openai {
-        openai(section, policy, credentials)?;
+        openai(section, places, credentials)?;
     }
     if let Some(section) = &config.elevenlabs {
-        elevenlabs(section, policy, credentials)?;
+        elevenlabs(section, places, credentials)?;
     }
     for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
         if let Some(section) = section {
-            destination(policy, name, &section.destination, section.host.as_deref())?;
+            places.find(name, &section.destination, section.host.as_deref())?;
         }
     }
     Ok(())
@@ -111,10 +111,10 @@ pub(super) fn check(config: &OutsideConfig, policy: &Policy, credentials: &Crede
 
 fn deepgram(
     section: &DeepgramSection,
-    policy: &Policy,
+    places: &Places,
     credentials: &Credentials,
 ) -> Result<DeepgramConfig, OutsideError> {
-    let (id, host) = destination(policy, "deepgram", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.find("deepgram", &section.destination, section.host.as_deref())?;
     let api = match section.api {
         DeepgramApi::V1 => Api::V1,
         DeepgramApi::Flux => Api::Flux,
@@ -132,8 +132,8 @@ fn deepgram(
     Ok(config)
 }
 
-fn anthropic(section: &AnthropicSection, policy: &Policy, credentials: &Credentials) -> Result<Dialect, OutsideError> {
-    let (id, host) = destination(policy, "anthropic", &section.destination, section.host.as_deref())?;
+fn anthropic(section: &AnthropicSection, places: &Places, credentials: &Credentials) -> Result<Dialect, OutsideError> {
+    let (id, host) = places.find("anthropic", &section.destination, section.host.as_deref())?;
     let mut config = AnthropicConfig::new(id, host, credentials.read(&section.credential)?);
     if let Some(model) = &section.model {
         config.model.clone_from(model);
@@ -141,8 +141,8 @@ fn anthropic(section: &AnthropicSection, policy: &Policy, credentials: &Credenti
     Ok(Dialect::Anthropic(config))
 }
 
-fn openai(section: &OpenAiSection, policy: &Policy, credentials: &Credentials) -> Result<Dialect, OutsideError> {
-    let (id, host) = destination(policy, "openai", &section.destination, section.host.as_deref())?;
+fn openai(section: &OpenAiSection, places: &Places, credentials: &Credentials) -> Result<Dialect, OutsideError> {
+    let (id, host) = places.find("openai", &section.destination, section.host.as_deref())?;
     let mut config = OpenAiConfig::new(id, host, section.model.clone());
     config.key = section.credential.as_deref().map(|name| credentials.read(name)).transpose()?;
     Ok(Dialect::OpenAi(config))
@@ -150,10 +150,10 @@ fn openai(section: &OpenAiSection, policy: &Policy, credentials: &Credentials) -
 
 fn elevenlabs(
     section: &ElevenLabsSection,
-    policy: &Policy,
+    places: &Places,
     credentials: &Credentials,
 ) -> Result<ElevenLabsConfig, OutsideError> {
-    let (id, host) = destination(policy, "elevenlabs", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.find("elevenlabs", &section.destination, section.host.as_deref())?;
     let key = credentials.read(&section.credential)?;
     let mut config = ElevenLabsConfig::new(id, host, section.voice_id.clone(), key);
     if let Some(model) = &section.model {
@@ -206,7 +206,7 @@ impl Builder<'_> {
         let mut links: Vec<Link<dyn Transcriber>> = Vec::new();
         let mut all: Vec<Arc<dyn Transcriber>> = Vec::new();
         if let Some(section) = &config.deepgram {
-            let deepgram = deepgram(section, self.policy, credentials)?;
+            let deepgram = deepgram(section, self.places, credentials)?;
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
             all.push(unhurried);
@@ -252,10 +252,10 @@ impl Builder<'_> {
         let (own, credentials) = (self.own, &self.outside.credentials);
         let mut dialects = Vec::new();
         if let Some(section) = &config.anthropic {
-            dialects.push((anthropic(section, self.policy, credentials)?, WhenNear::StandBack));
+            dialects.push((anthropic(section, self.places, credentials)?, WhenNear::StandBack));
         }
         if let Some(section) = &config.openai {
-            dialects.push((openai(section, self.policy, credentials)?, WhenNear::GoOn));
+            dialects.push((openai(section, self.places, credentials)?, WhenNear::GoOn));
         }
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {
@@ -285,7 +285,7 @@ impl Builder<'_> {
         let mut links: Vec<Link<dyn Synthesizer>> = Vec::new();
         let mut fixed = Vec::new();
         if let Some(section) = &config.elevenlabs {
-            let config = elevenlabs(section, self.policy, credentials)?;
+            let config = elevenlabs(section, self.places, credentials)?;
             let needs = Needs { destination: config.destination.clone(), classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
@@ -314,7 +314,7 @@ impl Builder<'_> {
         name: &'static str,
         section: &WyomingSection,
     ) -> Result<(crate::residency::DestinationId, crate::residency::Host), OutsideError> {
-        destination(self.policy, name, &section.destination, section.host.as_deref())
+        self.places.find(name, &section.destination, section.host.as_deref())
     }
 }
 

@@ -64,13 +64,14 @@ impl Outside {
     /// Opens the door under the policy that is in force.
     pub async fn open(
         config: &Config,
+        policy: &Path,
         credentials: Credentials,
         vault: &Vault,
         clock: SystemClock,
         zone: jiff::tz::TimeZone,
         supervisor: &Supervisor,
     ) -> Result<Self, OutsideError> {
-        let keeper = PolicyKeeper::open(config.privacy.policy.clone(), vault.clone(), clock).await?;
+        let keeper = PolicyKeeper::open(policy.to_owned(), vault.clone(), clock.wall_fn()).await?;
         let (rows, written) = mpsc::channel(ROWS);
         drop(supervisor.spawn("register", register::write(written, vault.clone())));
         let door = Door::new(
@@ -100,29 +101,45 @@ impl Outside {
     }
 }
 
-/// The destination that a section of the configuration means, as the policy has
-/// it, and the host to ask there.
-fn destination(
+/// The policy by which the sections of the configuration are understood.
+struct Places {
+    in_force: Arc<Policy>,
+}
+
+impl Places {
+    const fn of(policy: Arc<Policy>) -> Self {
+        Self { in_force: policy }
+    }
+
+    /// The destination that a section means, and the host to ask there.
+    fn find(
+        &self,
+        section: &'static str,
+        name: &str,
+        host: Option<&str>,
+    ) -> Result<(DestinationId, Host), OutsideError> {
+        let id = DestinationId::parse(name).map_err(|source| OutsideError::Destination { section, source })?;
+        let host = host.map(Host::parse).transpose();
+        let host = host.map_err(|source| OutsideError::Destination { section, source })?;
+        let host = host_of(&self.in_force, section, &id, host)?;
+        Ok((id, host))
+    }
+}
+
+/// The host to ask at a destination: the one that is wanted, or its first.
+fn host_of(
     policy: &Policy,
     section: &'static str,
-    name: &str,
-    host: Option<&str>,
-) -> Result<(DestinationId, Host), OutsideError> {
-    let id = DestinationId::parse(name).map_err(|source| OutsideError::Destination { section, source })?;
-    let unknown = || OutsideError::Unknown { section, destination: name.to_owned() };
-    let known: &Destination = policy.destination(&id).ok_or_else(unknown)?;
-    let host = match host {
-        None => known.hosts.first().cloned().ok_or(OutsideError::NoHost { section, destination: name.to_owned() })?,
-        Some(text) => {
-            let host = Host::parse(text).map_err(|source| OutsideError::Destination { section, source })?;
-            if !known.hosts.contains(&host) {
-                let (host, destination) = (text.to_owned(), name.to_owned());
-                return Err(OutsideError::ForeignHost { section, host, destination });
-            }
-            host
-        }
-    };
-    Ok((id, host))
+    id: &DestinationId,
+    wanted: Option<Host>,
+) -> Result<Host, OutsideError> {
+    let destination = id.as_str().to_owned();
+    let Some(known) = policy.destination(id) else { return Err(OutsideError::Unknown { section, destination }) };
+    match wanted {
+        None => known.hosts.first().cloned().ok_or(OutsideError::NoHost { section, destination }),
+        Some(host) if known.hosts.contains(&host) => Ok(host),
+        Some(host) => Err(OutsideError::ForeignHost { section, host: host.to_string(), destination }),
+    }
 }
 
 /// Reads all that engines outside the box would need, and opens nothing.
@@ -135,7 +152,7 @@ pub fn check_outside(
     let policy = Arc::new(policy_keeper::read(path, clock.wall())?);
     roots(config.privacy.extra_roots.as_deref())?;
     prices(config.outside.budget.prices.as_deref())?;
-    chains::check(&config.outside, &policy, credentials)?;
+    chains::check(&config.outside, &Places::of(policy.clone()), credentials)?;
     Ok(Some(policy))
 }
 

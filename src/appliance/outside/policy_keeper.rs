@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
+use super::Places;
 use crate::egress::Door;
-use crate::ops::{HealthFact, HealthState, SystemClock};
+use crate::ops::{HealthFact, HealthState, WallSource};
 use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::{
     Adopted, CallGate, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Party, Policy,
@@ -37,9 +38,9 @@ pub enum KeepPolicy {
 /// The policy in force: read at the start, looked at again while the box runs,
 /// kept so that a restart shortens no notice period.
 pub struct PolicyKeeper {
-    path: Option<PathBuf>,
+    path: PathBuf,
     vault: Vault,
-    clock: SystemClock,
+    wall: WallSource,
     state: Mutex<State>,
 }
 
@@ -54,10 +55,10 @@ struct State {
 }
 
 impl PolicyKeeper {
-    /// Reads the policy's file, and what was in force before. Without a file
-    /// nothing leaves. At the start a file with a mistake is refused.
-    pub async fn open(path: Option<PathBuf>, vault: Vault, clock: SystemClock) -> Result<Self, KeepPolicy> {
-        let now = clock.wall();
+    /// Reads the policy's file, and what was in force before. At the start a file
+    /// with a mistake is refused.
+    pub async fn open(path: PathBuf, vault: Vault, wall: WallSource) -> Result<Self, KeepPolicy> {
+        let now = wall();
         let kept = vault.policies().await?;
         let before = kept
             .texts
@@ -70,25 +71,19 @@ impl PolicyKeeper {
                 Vec::new()
             });
         let restored = InForce::restore(before, kept.waiting_until);
-        let (in_force, seen) = match &path {
-            None => (InForce::first(Policy::nothing_leaves()), (String::new(), None)),
-            Some(path) => {
-                let (text, signature) = (text(path)?, signature(path)?);
-                let in_force = match restored {
-                    None => InForce::first(read(path, now)?),
-                    Some(mut in_force) => {
-                        in_force.tick(now);
-                        if in_force.texts().last() != Some(text.as_str()) {
-                            adopt(&mut in_force, path, &text, signature.as_ref(), now)?;
-                        }
-                        in_force
-                    }
-                };
-                (in_force, (text, signature))
+        let (text, signature) = (text(&path)?, signature(&path)?);
+        let in_force = match restored {
+            None => InForce::first(read(&path, now)?),
+            Some(mut in_force) => {
+                in_force.tick(now);
+                if in_force.texts().last() != Some(text.as_str()) {
+                    adopt(&mut in_force, &path, &text, signature.as_ref(), now)?;
+                }
+                in_force
             }
         };
-        let state = Mutex::new(State { in_force, seen, refused: None, gates: Vec::new() });
-        let keeper = Self { path, vault, clock, state };
+        let state = Mutex::new(State { in_force, seen: (text, signature), refused: None, gates: Vec::new() });
+        let keeper = Self { path, vault, wall, state };
         keeper.keep().await?;
         Ok(keeper)
     }
@@ -96,6 +91,11 @@ impl PolicyKeeper {
     /// What holds now.
     pub fn in_force(&self) -> Arc<Policy> {
         self.lock().in_force.effective().clone()
+    }
+
+    /// By what the sections of the configuration are understood.
+    pub(super) fn places(&self) -> Places {
+        Places::of(self.in_force())
     }
 
     /// A gate for a call that begins.
@@ -109,7 +109,7 @@ impl PolicyKeeper {
 
     /// Looks at the file and at the date again. A file with a mistake changes nothing.
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
-        let now = self.clock.wall();
+        let now = (self.wall)();
         let changed = self.lock().in_force.tick(now);
         let offered = self.offered(now);
         let refusal = offered.as_ref().err().map(ToString::to_string);
@@ -130,7 +130,7 @@ impl PolicyKeeper {
 
     /// Whether the file was taken over as new.
     fn offered(&self, now: Timestamp) -> Result<bool, KeepPolicy> {
-        let Some(path) = &self.path else { return Ok(false) };
+        let path = &self.path;
         let seen = (text(path)?, signature(path)?);
         let mut state = self.lock();
         if state.seen == seen {
@@ -162,9 +162,9 @@ impl PolicyKeeper {
         Ok(self.vault.keep_policies(&kept).await?)
     }
 
-    /// What `milu doctor` says of it; none for a box that sends nothing.
-    pub fn fact(&self) -> Option<HealthFact> {
-        let path = self.path.as_ref()?.display();
+    /// What `milu doctor` says of it.
+    pub fn fact(&self) -> HealthFact {
+        let path = self.path.display();
         let state = self.lock();
         let (grade, sentence) = match (&state.refused, state.in_force.waiting()) {
             (Some(why), _) => {
@@ -181,7 +181,7 @@ impl PolicyKeeper {
             }
             (None, None) => (HealthState::Well, format!("{path} is in force.")),
         };
-        Some(HealthFact { name: "residency policy".to_owned(), state: grade, sentence })
+        HealthFact { name: "residency policy".to_owned(), state: grade, sentence }
     }
 
     /// Held for moments; a poisoned lock still holds a whole policy.
