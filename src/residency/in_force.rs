@@ -82,6 +82,11 @@ impl InForce {
         &self.effective
     }
 
+    /// What holds once nothing waits any more.
+    pub fn newest(&self) -> &Arc<Policy> {
+        self.texts.last().unwrap_or(&self.effective)
+    }
+
     /// The texts to keep for [`Self::restore`], the oldest first.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.texts.iter().map(|policy| policy.text())

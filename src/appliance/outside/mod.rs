@@ -81,7 +81,7 @@ impl Outside {
                 register: Some(rows),
                 budget: budget(&config.outside.budget),
                 prices: prices(config.outside.budget.prices.as_deref())?,
-                spent: Some(spent_today(vault, clock, &zone, &keeper.in_force()).await?),
+                spent: Some(spent_today(vault, clock, &zone, &keeper.places().newest).await?),
                 zone,
                 now: clock.as_fn(),
                 wall: clock.wall_fn(),
@@ -101,17 +101,21 @@ impl Outside {
     }
 }
 
-/// The policy by which the sections of the configuration are understood.
+/// The policies by which the sections of the configuration are understood: what
+/// holds, and what will hold when its notice is over. An engine of an announced
+/// destination is built at once; until then gate and door let nothing go to it.
 struct Places {
     in_force: Arc<Policy>,
+    newest: Arc<Policy>,
 }
 
 impl Places {
-    const fn of(policy: Arc<Policy>) -> Self {
-        Self { in_force: policy }
+    fn of(policy: Arc<Policy>) -> Self {
+        Self { in_force: policy.clone(), newest: policy }
     }
 
-    /// The destination that a section means, and the host to ask there.
+    /// The destination that a section means, and the host to ask there: one that
+    /// holds already if there is any.
     fn find(
         &self,
         section: &'static str,
@@ -121,7 +125,8 @@ impl Places {
         let id = DestinationId::parse(name).map_err(|source| OutsideError::Destination { section, source })?;
         let host = host.map(Host::parse).transpose();
         let host = host.map_err(|source| OutsideError::Destination { section, source })?;
-        let host = host_of(&self.in_force, section, &id, host)?;
+        let host = host_of(&self.in_force, section, &id, host.clone())
+            .or_else(|_| host_of(&self.newest, section, &id, host))?;
         Ok((id, host))
     }
 }

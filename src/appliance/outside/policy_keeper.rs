@@ -95,7 +95,8 @@ impl PolicyKeeper {
 
     /// By what the sections of the configuration are understood.
     pub(super) fn places(&self) -> Places {
-        Places::of(self.in_force())
+        let state = self.lock();
+        Places { in_force: state.in_force.effective().clone(), newest: state.in_force.newest().clone() }
     }
 
     /// A gate for a call that begins.
@@ -261,3 +262,6 @@ impl std::fmt::Debug for PolicyKeeper {
         f.debug_struct("PolicyKeeper").field("path", &self.path).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use base64::Engine;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+use super::*;
+use crate::appliance::outside::OutsideError;
+use crate::egress::{DoorConfig, Resolver, SendError, Warming, Within};
+use crate::residency::{CallerWishes, DataClass, DestinationId, Host, Verdict};
+use crate::store::Keyring;
+
+const DAY_S: i64 = 24 * 3600;
+
+/// A policy that sends nothing, with the usual notice.
+const ON_THE_BOX: &str = "notice_period_days = 14\n";
+
+/// What no parser takes.
+const MISTAKEN: &str = "this is no policy";
+
+/// A policy under which the caller's words go to one cloud.
+fn sends(head: &str, host: &str, verdict: &str) -> String {
+    format!(
+        "{head}\n[[destination]]\nid = \"cloud\"\noperator = \"Cloud, Inc.\"\nhosts = [{host}]\ncountry = \"IE\"\n\
+         contract = {{ name = \"DPA\", signed = 2026-01-05 }}\n\
+         [[row]]\ndata = \"transcript\"\nto = \"cloud\"\nground = \"contract\"\nverdict = \"{verdict}\"\n"
+    )
+}
+
+fn sends_redacted() -> String {
+    sends("", "\"api.cloud.example\"", "redacted")
+}
+
+fn cloud() -> DestinationId {
+    DestinationId::parse("cloud").unwrap()
+}
+
+fn first_day() -> Timestamp {
+    "2026-11-26T08:00:00Z".parse().unwrap()
+}
+
+/// A box's disk, its policy file and a clock that goes when it is told to.
+struct Place {
+    dir: tempfile::TempDir,
+    vault: Vault,
+    second: Arc<AtomicI64>,
+}
+
+impl Place {
+    async fn new(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), first_day()).unwrap();
+        let clock = crate::ops::SystemClock::new().as_fn();
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock).await.unwrap();
+        let place = Self { dir, vault, second: Arc::new(first_day().as_second().into()) };
+        place.write(text);
+        place
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("residency.toml")
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.file(), text).unwrap();
+    }
+
+    fn sign(&self, text: &str) {
+        std::fs::write(self.dir.path().join("residency.toml.sig"), owner().sign(text.as_bytes())).unwrap();
+    }
+
+    fn set_clock(&self, now: Timestamp) {
+        self.second.store(now.as_second(), Ordering::Relaxed);
+    }
+
+    fn wait_days(&self, days: i64) {
+        self.second.fetch_add(days * DAY_S, Ordering::Relaxed);
+    }
+
+    /// A box that starts, on what the one before it left.
+    async fn try_start(&self) -> Result<PolicyKeeper, KeepPolicy> {
+        let second = self.second.clone();
+        let wall: WallSource = Arc::new(move || Timestamp::from_second(second.load(Ordering::Relaxed)).unwrap());
+        PolicyKeeper::open(self.file(), self.vault.clone(), wall).await
+    }
+
+    async fn start(&self) -> PolicyKeeper {
+        self.try_start().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn end(self) {
+        self.vault.close().await;
+    }
+}
+
+fn owner() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
+}
+
+fn with_owner(serial: u64) -> String {
+    let key = base64::engine::general_purpose::STANDARD.encode(owner().public_key().as_ref());
+    format!("serial = {serial}\nowner_keys = [\"{key}\"]")
+}
+
+/// A door that finds no host.
+fn door(keeper: &PolicyKeeper) -> Door {
+    Door::new(keeper.in_force(), DoorConfig { resolver: Resolver::fixed(HashMap::new()), ..DoorConfig::default() })
+}
+
+fn words_go(keeper: &PolicyKeeper) -> Verdict {
+    keeper.in_force().decide(DataClass::Transcript, &cloud(), CallerWishes::default()).verdict
+}
+
+async fn look(keeper: &PolicyKeeper) -> Result<(), KeepPolicy> {
+    keeper.look_again(&door(keeper)).await
+}
+
+fn is_said(keeper: &PolicyKeeper, words: &str) -> bool {
+    keeper.fact().sentence.contains(words)
+}
+
+#[tokio::test]
+async fn an_engine_of_a_policy_that_is_announced_is_known_at_a_restart() {
+    let place = Place::new(ON_THE_BOX).await;
+    drop(place.start().await);
+    place.write(&sends_redacted());
+    for _ in ["announced at this start", "still waiting at this one"] {
+        let keeper = place.start().await;
+        assert_eq!(words_go(&keeper), Verdict::Local);
+        let (id, host) = keeper.places().find("openai", "cloud", None).unwrap();
+        assert_eq!((id, host.to_string().as_str()), (cloud(), "api.cloud.example:443"));
+        let elsewhere = keeper.places().find("openai", "elsewhere", None);
+        assert!(matches!(elsewhere, Err(OutsideError::Unknown { .. })), "{elsewhere:?}");
+    }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_host_that_holds_already_is_asked_before_one_that_is_announced() {
+    let place = Place::new(&sends_redacted()).await;
+    drop(place.start().await);
+    place.write(&sends("", "\"eu.cloud.example\", \"api.cloud.example\"", "redacted"));
+    let keeper = place.start().await;
+    let host = |configured: Option<&str>| {
+        let (_, host) = keeper.places().find("openai", "cloud", configured).unwrap();
+        host.name
+    };
+    assert_eq!(host(None), "api.cloud.example");
+    assert_eq!(host(Some("eu.cloud.example")), "eu.cloud.example");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn what_narrows_holds_at_once_and_in_calls_that_go_on() {
+    let place = Place::new(&sends_redacted()).await;
+    let keeper = place.start().await;
+    let call = keeper.gate();
+    assert!(call.may_go(&[DataClass::Transcript], &cloud()));
+    place.write(ON_THE_BOX);
+    look(&keeper).await.unwrap();
+    assert!(!call.may_go(&[DataClass::Transcript], &cloud()));
+    assert_eq!(place.vault.policies().await.unwrap().texts, [ON_THE_BOX]);
+    place.end().await;
+}
