@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
@@ -46,8 +47,10 @@ pub struct PolicyKeeper {
 
 struct State {
     in_force: InForce,
+    /// The day for which its texts were read: a contract counts from its date on.
+    read_on: Date,
     /// The file and its signature as they were last looked at, taken over or not.
-    seen: (String, Option<OwnerSignature>),
+    seen: Option<(String, Option<OwnerSignature>)>,
     /// Why the file is not what holds.
     refused: Option<String>,
     /// Of the calls that go on.
@@ -55,35 +58,21 @@ struct State {
 }
 
 impl PolicyKeeper {
-    /// Reads the policy's file, and what was in force before. At the start a file
-    /// with a mistake is refused.
+    /// Reads what was in force before, and the policy's file. A file with a mistake
+    /// is refused; it fails the start only where nothing was in force before.
     pub async fn open(path: PathBuf, vault: Vault, wall: WallSource) -> Result<Self, KeepPolicy> {
         let now = wall();
-        let kept = vault.policies().await?;
-        let before = kept
-            .texts
-            .iter()
-            .map(|text| Policy::parse("the policy in force", text, today(now)))
-            .collect::<Result<Vec<_>, _>>()
-            .unwrap_or_else(|_| {
-                // A later version may refuse what an earlier one took: then the file says what holds.
-                tracing::warn!("the policy that was in force cannot be read any more");
-                Vec::new()
-            });
-        let restored = InForce::restore(before, kept.waiting_until);
-        let (text, signature) = (text(&path)?, signature(&path)?);
-        let in_force = match restored {
+        let mut in_force = match restored(&vault.policies().await?, now) {
+            Some(before) => before,
             None => InForce::first(read(&path, now)?),
-            Some(mut in_force) => {
-                in_force.tick(now);
-                if in_force.texts().last() != Some(text.as_str()) {
-                    adopt(&mut in_force, &path, &text, signature.as_ref(), now)?;
-                }
-                in_force
-            }
         };
-        let state = Mutex::new(State { in_force, seen: (text, signature), refused: None, gates: Vec::new() });
-        let keeper = Self { path, vault, wall, state };
+        in_force.tick(now);
+        let mut state = State { in_force, read_on: today(now), seen: None, refused: None, gates: Vec::new() };
+        if let Err(error) = state.take_over(&path, now) {
+            tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
+            state.refused = Some(error.to_string());
+        }
+        let keeper = Self { path, vault, wall, state: Mutex::new(state) };
         keeper.keep().await?;
         Ok(keeper)
     }
@@ -108,38 +97,30 @@ impl PolicyKeeper {
         gate
     }
 
-    /// Looks at the file and at the date again. A file with a mistake changes nothing.
+    /// Looks at the file and at the date again. A file with a mistake changes
+    /// nothing; why is told once, and by [`Self::fact`].
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
         let now = (self.wall)();
-        let changed = self.lock().in_force.tick(now);
-        let offered = self.offered(now);
-        let refusal = offered.as_ref().err().map(ToString::to_string);
-        let adopted = match offered {
-            Ok(adopted) => adopted,
-            Err(error) => {
-                self.lock().refused = refusal;
-                return Err(error);
-            }
+        let (changed, taken, told) = {
+            let mut state = self.lock();
+            let read_anew = state.read_anew(now);
+            let changed = state.in_force.tick(now) || read_anew;
+            let taken = state.take_over(&self.path, now);
+            let refused = taken.as_ref().err().map(ToString::to_string);
+            let told = refused.is_some() && state.refused == refused;
+            state.refused = refused;
+            (changed, taken, told)
         };
-        if changed || adopted {
-            self.lock().refused = None;
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(_) if told => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if changed || taken {
             self.spread(door);
             self.keep().await?;
         }
         Ok(())
-    }
-
-    /// Whether the file was taken over as new.
-    fn offered(&self, now: Timestamp) -> Result<bool, KeepPolicy> {
-        let path = &self.path;
-        let seen = (text(path)?, signature(path)?);
-        let mut state = self.lock();
-        if state.seen == seen {
-            return Ok(false);
-        }
-        state.seen.clone_from(&seen);
-        adopt(&mut state.in_force, path, &seen.0, seen.1.as_ref(), now)?;
-        Ok(true)
     }
 
     /// The door holds to it at once, and calls that go on are narrowed.
@@ -153,13 +134,7 @@ impl PolicyKeeper {
     }
 
     async fn keep(&self) -> Result<(), KeepPolicy> {
-        let kept = {
-            let state = self.lock();
-            KeptPolicies {
-                texts: state.in_force.texts().map(str::to_owned).collect(),
-                waiting_until: state.in_force.waiting().map(|waiting| waiting.until),
-            }
-        };
+        let kept = self.lock().to_keep();
         Ok(self.vault.keep_policies(&kept).await?)
     }
 
@@ -191,6 +166,59 @@ impl PolicyKeeper {
     }
 }
 
+impl State {
+    /// Takes the file over if it says what it did not say, or was refused, when it
+    /// was last looked at: a clock that was set may have put it right. Says whether
+    /// it did.
+    fn take_over(&mut self, path: &Path, now: Timestamp) -> Result<bool, KeepPolicy> {
+        let (text, signature) = (text(path)?, signature(path)?);
+        let seen = Some((text.clone(), signature));
+        if self.refused.is_none() && self.seen == seen {
+            return Ok(false);
+        }
+        self.seen = seen;
+        if self.in_force.texts().last() == Some(text.as_str()) {
+            return Ok(false);
+        }
+        adopt(&mut self.in_force, path, &text, signature.as_ref(), now)?;
+        Ok(true)
+    }
+
+    /// On another day than its texts were read for, another contract may be signed:
+    /// a box without a clock of its own starts on a day that is long over. Says
+    /// whether anything is otherwise.
+    fn read_anew(&mut self, now: Timestamp) -> bool {
+        if self.read_on == today(now) {
+            return false;
+        }
+        let Some(anew) = restored(&self.to_keep(), now) else { return false };
+        self.read_on = today(now);
+        let before = std::mem::replace(&mut self.in_force, anew);
+        before.effective().destinations() != self.in_force.effective().destinations()
+    }
+
+    fn to_keep(&self) -> KeptPolicies {
+        KeptPolicies {
+            texts: self.in_force.texts().map(str::to_owned).collect(),
+            waiting_until: self.in_force.waiting().map(|waiting| waiting.until),
+        }
+    }
+}
+
+/// What was in force; none if nothing was. What was taken over then needs no
+/// second examination: a promise that it breaks today, because the clock stands
+/// before a contract's date, is kept by the policy itself.
+fn restored(kept: &KeptPolicies, now: Timestamp) -> Option<InForce> {
+    let read = |text: &String| Policy::parse_unproved("the policy in force", text, today(now));
+    let texts = kept.texts.iter().map(read).collect::<Result<Vec<_>, _>>();
+    let texts = texts.unwrap_or_else(|_| {
+        // A later version may refuse what an earlier one took: then the file says what holds.
+        tracing::warn!("the policy that was in force cannot be read any more");
+        Vec::new()
+    });
+    InForce::restore(texts, kept.waiting_until)
+}
+
 /// The redactor as the gate wants it.
 struct Identifiers(Redactor);
 
@@ -209,7 +237,7 @@ impl Redact for Identifiers {
     }
 }
 
-fn today(now: Timestamp) -> jiff::civil::Date {
+fn today(now: Timestamp) -> Date {
     now.to_zoned_datetime(TimeZone::UTC).date()
 }
 

@@ -151,6 +151,64 @@ async fn a_host_that_holds_already_is_asked_before_one_that_is_announced() {
 }
 
 #[tokio::test]
+async fn a_file_with_a_mistake_leaves_the_policy_before_it_in_force_at_a_restart_too() {
+    let place = Place::new(&sends_redacted()).await;
+    drop(place.start().await);
+    let mistakes: [&dyn Fn(); 2] = [&|| place.write(MISTAKEN), &|| std::fs::remove_file(place.file()).unwrap()];
+    for make in mistakes {
+        make();
+        let keeper = place.start().await;
+        assert_eq!(words_go(&keeper), Verdict::Redacted);
+        assert_eq!(keeper.fact().state, HealthState::Impaired);
+        assert!(is_said(&keeper, "is not in force"), "{}", keeper.fact().sentence);
+        assert!(look(&keeper).await.is_ok(), "it was said at the start");
+        assert_eq!(keeper.fact().state, HealthState::Impaired);
+        place.write(&sends_redacted());
+        look(&keeper).await.unwrap();
+        assert_eq!((keeper.fact().state, words_go(&keeper)), (HealthState::Well, Verdict::Redacted));
+    }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_first_policy_with_a_mistake_is_refused() {
+    let place = Place::new(MISTAKEN).await;
+    assert!(matches!(place.try_start().await, Err(KeepPolicy::Mistakes(_))));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_stands_before_a_contract_keeps_its_data_here_until_it_is_set() {
+    let place = Place::new(&sends_redacted()).await;
+    drop(place.start().await);
+    place.set_clock("2026-01-04T08:00:00Z".parse().unwrap());
+    let keeper = place.start().await;
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    place.set_clock(first_day());
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted, "{}", keeper.fact().sentence);
+    // A clock that is wrong again takes nothing back that a person would have to give anew.
+    assert!(is_said(&keeper, "is in force"), "{}", keeper.fact().sentence);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_refused_is_looked_at_again_when_the_clock_is_set() {
+    let place = Place::new(ON_THE_BOX).await;
+    place.set_clock("2026-01-04T08:00:00Z".parse().unwrap());
+    let keeper = place.start().await;
+    place.write(&sends_redacted());
+    assert!(matches!(look(&keeper).await, Err(KeepPolicy::NotAdopted(_))), "its contract is of tomorrow");
+    assert!(look(&keeper).await.is_ok(), "the same is not told twice");
+    place.set_clock(first_day());
+    look(&keeper).await.unwrap();
+    assert!(is_said(&keeper, "allows more than before"), "{}", keeper.fact().sentence);
+    place.end().await;
+}
+
+#[tokio::test]
 async fn what_narrows_holds_at_once_and_in_calls_that_go_on() {
     let place = Place::new(&sends_redacted()).await;
     let keeper = place.start().await;
