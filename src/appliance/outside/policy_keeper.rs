@@ -207,16 +207,18 @@ impl State {
 
 /// What was in force; none if nothing was. What was taken over then needs no
 /// second examination: a promise that it breaks today, because the clock stands
-/// before a contract's date, is kept by the policy itself.
+/// before a contract's date, is kept by the policy itself. A text that cannot be
+/// read any more, because a later version takes less, may have allowed nothing:
+/// all of the file is then wider and is announced.
 fn restored(kept: &KeptPolicies, now: Timestamp) -> Option<InForce> {
     let read = |text: &String| Policy::parse_unproved("the policy in force", text, today(now));
-    let texts = kept.texts.iter().map(read).collect::<Result<Vec<_>, _>>();
-    let texts = texts.unwrap_or_else(|_| {
-        // A later version may refuse what an earlier one took: then the file says what holds.
-        tracing::warn!("the policy that was in force cannot be read any more");
-        Vec::new()
-    });
-    InForce::restore(texts, kept.waiting_until)
+    match kept.texts.iter().map(read).collect::<Result<Vec<_>, _>>() {
+        Ok(texts) => InForce::restore(texts, kept.waiting_until),
+        Err(mistakes) => {
+            tracing::error!(%mistakes, "the policy that was in force cannot be read any more; nothing leaves for now");
+            Some(InForce::first(Policy::nothing_leaves()))
+        }
+    }
 }
 
 /// The redactor as the gate wants it.

@@ -209,6 +209,34 @@ async fn a_file_that_was_refused_is_looked_at_again_when_the_clock_is_set() {
 }
 
 #[tokio::test]
+async fn a_kept_policy_that_cannot_be_read_any_more_lets_nothing_hold_without_notice() {
+    let place = Place::new(&sends_redacted()).await;
+    let kept = KeptPolicies { texts: vec![MISTAKEN.to_owned()], waiting_until: None };
+    place.vault.keep_policies(&kept).await.unwrap();
+    let keeper = place.start().await;
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    assert!(is_said(&keeper, "allows more than before"), "{}", keeper.fact().sentence);
+    place.wait_days(13);
+    drop(keeper);
+    let keeper = place.start().await;
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local, "a restart neither shortens nor forgets the notice");
+    place.wait_days(1);
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted, "nor does it lengthen it");
+    place.end().await;
+}
+
+/// What the door says to a host of the cloud: that it is not found is all that it
+/// can say of one that may be sent to.
+async fn greeted(keeper: &PolicyKeeper, door: &Door) -> Result<(), SendError> {
+    let second = std::time::Duration::from_secs(1);
+    let within = Within { connect: second, answer: second };
+    let warming = Warming { host: Host::parse("api.cloud.example").unwrap(), within };
+    door.warm(None, keeper.gate().clear(&[DataClass::Transcript], &cloud(), warming).unwrap()).await
+}
+
+#[tokio::test]
 async fn what_narrows_holds_at_once_and_in_calls_that_go_on() {
     let place = Place::new(&sends_redacted()).await;
     let keeper = place.start().await;
