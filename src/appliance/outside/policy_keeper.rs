@@ -49,6 +49,8 @@ struct State {
     in_force: InForce,
     /// The day for which its texts were read: a contract counts from its date on.
     read_on: Date,
+    /// What the disk has of it.
+    kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
     seen: Option<(String, Option<OwnerSignature>)>,
     /// Why the file is not what holds.
@@ -62,12 +64,13 @@ impl PolicyKeeper {
     /// is refused; it fails the start only where nothing was in force before.
     pub async fn open(path: PathBuf, vault: Vault, wall: WallSource) -> Result<Self, KeepPolicy> {
         let now = wall();
-        let mut in_force = match restored(&vault.policies().await?, now) {
+        let kept = vault.policies().await?;
+        let mut in_force = match restored(&kept, now) {
             Some(before) => before,
             None => InForce::first(read(&path, now)?),
         };
         in_force.tick(now);
-        let mut state = State { in_force, read_on: today(now), seen: None, refused: None, gates: Vec::new() };
+        let mut state = State { in_force, read_on: today(now), kept, seen: None, refused: None, gates: Vec::new() };
         if let Err(error) = state.take_over(&path, now) {
             tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
             state.refused = Some(error.to_string());
@@ -111,16 +114,15 @@ impl PolicyKeeper {
             state.refused = refused;
             (changed, taken, told)
         };
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(_) if told => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if changed || taken {
+        // The date moves what holds, whatever became of the file.
+        if changed || matches!(taken, Ok(true)) {
             self.spread(door);
-            self.keep().await?;
         }
-        Ok(())
+        let kept = self.keep().await;
+        match taken {
+            Err(error) if !told => Err(error),
+            _ => kept,
+        }
     }
 
     /// The door holds to it at once, and calls that go on are narrowed.
@@ -133,9 +135,18 @@ impl PolicyKeeper {
         }
     }
 
+    /// Writes down what is in force, if the disk does not have it yet: one that was
+    /// full gets it at a later look.
     async fn keep(&self) -> Result<(), KeepPolicy> {
-        let kept = self.lock().to_keep();
-        Ok(self.vault.keep_policies(&kept).await?)
+        let to_keep = {
+            let state = self.lock();
+            Some(state.to_keep()).filter(|to_keep| *to_keep != state.kept)
+        };
+        if let Some(to_keep) = to_keep {
+            self.vault.keep_policies(&to_keep).await?;
+            self.lock().kept = to_keep;
+        }
+        Ok(())
     }
 
     /// What `milu doctor` says of it.

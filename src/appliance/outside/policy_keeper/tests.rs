@@ -237,6 +237,25 @@ async fn greeted(keeper: &PolicyKeeper, door: &Door) -> Result<(), SendError> {
 }
 
 #[tokio::test]
+async fn the_end_of_the_notice_reaches_door_and_disk_when_the_file_is_gone() {
+    let place = Place::new(ON_THE_BOX).await;
+    let keeper = place.start().await;
+    let door = door(&keeper);
+    place.write(&sends_redacted());
+    keeper.look_again(&door).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    place.wait_days(14);
+    std::fs::remove_file(place.file()).unwrap();
+    assert!(matches!(keeper.look_again(&door).await, Err(KeepPolicy::File { .. })));
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    let greeted = greeted(&keeper, &door).await;
+    assert!(matches!(greeted, Err(SendError::Resolve { .. })), "{greeted:?}");
+    let kept = place.vault.policies().await.unwrap();
+    assert_eq!(kept, KeptPolicies { texts: vec![sends_redacted()], waiting_until: None });
+    place.end().await;
+}
+
+#[tokio::test]
 async fn what_narrows_holds_at_once_and_in_calls_that_go_on() {
     let place = Place::new(&sends_redacted()).await;
     let keeper = place.start().await;
