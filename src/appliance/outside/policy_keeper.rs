@@ -188,7 +188,10 @@ impl State {
             return Ok(false);
         }
         self.seen = seen;
-        if self.in_force.texts().last() == Some(text.as_str()) {
+        let is_newest = self.in_force.texts().last() == Some(text.as_str());
+        // A text that waits holds as soon as an owner's signature lies beside it.
+        let may_be_signed = self.in_force.waiting().is_some() && signature.is_some();
+        if is_newest && !may_be_signed {
             return Ok(false);
         }
         adopt(&mut self.in_force, path, &text, signature.as_ref(), now)?;

@@ -256,6 +256,37 @@ async fn the_end_of_the_notice_reaches_door_and_disk_when_the_file_is_gone() {
 }
 
 #[tokio::test]
+async fn a_signature_that_was_laid_there_while_the_box_was_off_counts() {
+    let place = Place::new(&with_owner(1)).await;
+    let wide = sends(&with_owner(2), "\"api.cloud.example\"", "redacted");
+    drop(place.start().await);
+    place.write(&wide);
+    let keeper = place.start().await;
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    drop(keeper);
+    place.sign(&wide);
+    let keeper = place.start().await;
+    assert_eq!(words_go(&keeper), Verdict::Redacted, "{}", keeper.fact().sentence);
+    let kept = place.vault.policies().await.unwrap();
+    assert_eq!(kept, KeptPolicies { texts: vec![wide], waiting_until: None });
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_signature_that_does_not_count_moves_no_date() {
+    let place = Place::new(&with_owner(1)).await;
+    drop(place.start().await);
+    let wide = sends(&with_owner(2), "\"api.cloud.example\"", "redacted");
+    place.write(&wide);
+    let until = place.start().await.fact().sentence;
+    place.wait_days(3);
+    place.sign("something else");
+    let keeper = place.start().await;
+    assert_eq!((words_go(&keeper), keeper.fact().sentence), (Verdict::Local, until));
+    place.end().await;
+}
+
+#[tokio::test]
 async fn what_narrows_holds_at_once_and_in_calls_that_go_on() {
     let place = Place::new(&sends_redacted()).await;
     let keeper = place.start().await;
