@@ -45,6 +45,9 @@ pub struct PolicyKeeper {
     state: Mutex<State>,
 }
 
+/// A policy's text, and the signature beside it.
+type Found = (String, Option<OwnerSignature>);
+
 struct State {
     in_force: InForce,
     /// The day for which its texts were read: a contract counts from its date on.
@@ -52,7 +55,7 @@ struct State {
     /// What the disk has of it.
     kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
-    seen: Option<(String, Option<OwnerSignature>)>,
+    seen: Option<Found>,
     /// Why the file is not what holds.
     refused: Option<String>,
     /// Of the calls that go on.
@@ -71,12 +74,17 @@ impl PolicyKeeper {
         };
         in_force.tick(now);
         let mut state = State { in_force, read_on: today(now), kept, seen: None, refused: None, gates: Vec::new() };
-        if let Err(error) = state.take_over(&path, now) {
+        if let Err(error) = state.take_over(&path, found(&path), now) {
             tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
             state.refused = Some(error.to_string());
         }
         let keeper = Self { path, vault, wall, state: Mutex::new(state) };
-        keeper.keep().await?;
+        match keeper.keep().await {
+            // Of a box that was never told of a policy, nothing is forgotten.
+            Err(error) if keeper.lock().kept.texts.is_empty() => return Err(error),
+            Err(error) => tracing::error!(%error, "the residency policy is in force and not kept; it is tried again"),
+            Ok(()) => {}
+        }
         Ok(keeper)
     }
 
@@ -104,11 +112,12 @@ impl PolicyKeeper {
     /// nothing; why is told once, and by [`Self::fact`].
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
         let now = (self.wall)();
+        let found = found(&self.path);
         let (changed, taken, told) = {
             let mut state = self.lock();
             let read_anew = state.read_anew(now);
             let changed = state.in_force.tick(now) || read_anew;
-            let taken = state.take_over(&self.path, now);
+            let taken = state.take_over(&self.path, found, now);
             let refused = taken.as_ref().err().map(ToString::to_string);
             let told = refused.is_some() && state.refused == refused;
             state.refused = refused;
@@ -181,8 +190,8 @@ impl State {
     /// Takes the file over if it says what it did not say, or was refused, when it
     /// was last looked at: a clock that was set may have put it right. Says whether
     /// it did.
-    fn take_over(&mut self, path: &Path, now: Timestamp) -> Result<bool, KeepPolicy> {
-        let (text, signature) = (text(path)?, signature(path)?);
+    fn take_over(&mut self, path: &Path, found: Result<Found, KeepPolicy>, now: Timestamp) -> Result<bool, KeepPolicy> {
+        let (text, signature) = found?;
         let seen = Some((text.clone(), signature));
         if self.refused.is_none() && self.seen == seen {
             return Ok(false);
@@ -255,6 +264,10 @@ impl Redact for Identifiers {
 
 fn today(now: Timestamp) -> Date {
     now.to_zoned_datetime(TimeZone::UTC).date()
+}
+
+fn found(path: &Path) -> Result<Found, KeepPolicy> {
+    Ok((text(path)?, signature(path)?))
 }
 
 fn text(path: &Path) -> Result<String, KeepPolicy> {
