@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::outside::Outside;
+use super::outside::{OutsideEars, PolicyKeeper};
 use crate::call::{CallRecord, Speaker, Turn, Wish};
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
@@ -47,10 +47,10 @@ const ANSWERS: usize = 8;
 
 /// Hears calls again with the ears outside the box.
 pub struct SecondHearings {
-    pub ears: Vec<Arc<dyn Transcriber>>,
+    pub ears: Vec<OutsideEars>,
     /// The name of the ears whose words are worth another hearing.
     pub own_ears: &'static str,
-    pub outside: Outside,
+    pub keeper: Arc<PolicyKeeper>,
     pub hints: Hints,
     pub vault: Vault,
     pub clock: SystemClock,
@@ -66,9 +66,12 @@ enum NotYet {
 }
 
 impl SecondHearings {
-    /// Queues a call that the box's own ears heard for want of better ones.
-    pub async fn consider(&self, record: &CallRecord) {
-        if !is_worth_it(record, self.own_ears) {
+    /// Queues a call that the box's own ears heard for want of better ones. One
+    /// whose sound was not to leave as it ended is not sent later either, whatever
+    /// the policy is then: nobody told its caller so.
+    pub async fn consider(&self, record: &CallRecord, gate: &CallGate) {
+        let might_go = self.ears.iter().any(|ears| ears.may_hear(gate));
+        if !might_go || !is_worth_it(record, self.own_ears) {
             return;
         }
         let due = later(self.clock.wall(), DUE_AFTER);
@@ -137,7 +140,7 @@ impl SecondHearings {
         if !record.may_be_heard_again() {
             return Ok(Vec::new());
         }
-        let gate = under_wishes(self.outside.keeper.gate(), &record);
+        let gate = under_wishes(self.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let mut heard = Vec::new();
         for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
@@ -155,7 +158,7 @@ impl SecondHearings {
 
     /// The words of a turn, from the first ears that give them.
     async fn words(&self, setting: &CallSetting, sound: &[i16]) -> Option<(Private<String>, &'static str)> {
-        for ears in &self.ears {
+        for OutsideEars { ears, .. } in &self.ears {
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
             if let Some(heard) = self.ask(hearing, told, sound).await {
@@ -276,6 +279,9 @@ impl std::fmt::Debug for SecondHearings {
 }
 
 #[cfg(test)]
+mod queue_tests;
+
+#[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
@@ -284,7 +290,7 @@ mod tests {
     use crate::residency::CallerWish;
     use crate::terms::{EndCause, LineId};
 
-    fn record(wishes: &[Wish]) -> CallRecord {
+    pub(super) fn record(wishes: &[Wish]) -> CallRecord {
         let mut heard = turn(Speaker::Caller, "When do you open?");
         heard.engines.transcriber = Some("whisper-onbox".to_owned());
         CallRecord {
@@ -318,7 +324,7 @@ mod tests {
         assert!(gate.wishes().consents);
     }
 
-    fn turn(who: Speaker, text: &str) -> Turn {
+    pub(super) fn turn(who: Speaker, text: &str) -> Turn {
         Turn {
             who,
             text: Private::new(text.to_owned()),

@@ -32,7 +32,7 @@ use super::desk::{Business, Desk, OFFERS};
 use super::engines::{EngineError, Engines};
 use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
-use super::outside::{Chains, Outside, OutsideError, OwnEngines};
+use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::renderings::Renderings;
 use super::second_hearing::SecondHearings;
 use super::texts::{PromisedTexts, TextPost, TextQueue};
@@ -88,7 +88,7 @@ struct Spoken {
     voice: Arc<dyn Synthesizer>,
     outside: Option<Outside>,
     chains: Option<Arc<Chains>>,
-    outside_ears: Vec<Arc<dyn Transcriber>>,
+    outside_ears: Vec<OutsideEars>,
     fixed_voices: Vec<FixedVoice>,
     /// How many calls may be listened to because others do the listening.
     heard_outside: u32,
@@ -386,11 +386,11 @@ fn second_hearing(
     clock: SystemClock,
     stop: &Stop,
 ) -> Option<Arc<SecondHearings>> {
-    let outside = spoken.outside.clone().filter(|_| !spoken.outside_ears.is_empty())?;
+    let outside = spoken.outside.as_ref().filter(|_| !spoken.outside_ears.is_empty())?;
     Some(Arc::new(SecondHearings {
         ears: spoken.outside_ears.clone(),
         own_ears: engines.ears.name(),
-        outside,
+        keeper: outside.keeper.clone(),
         hints: business.hints.clone(),
         vault: vault.clone(),
         clock,

@@ -14,7 +14,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::EngineStage;
 use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::DataClass;
+use crate::residency::{CallGate, DataClass, DestinationId, Host};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -48,13 +48,27 @@ pub struct OwnEngines {
     pub clock: SystemClock,
 }
 
+/// Ears outside the box, and where what they hear goes.
+#[derive(Clone)]
+pub struct OutsideEars {
+    pub destination: DestinationId,
+    pub ears: Arc<dyn Transcriber>,
+}
+
+impl OutsideEars {
+    /// Whether a call's sound may go to them.
+    pub fn may_hear(&self, gate: &CallGate) -> bool {
+        gate.may_go(FOR_EARS, &self.destination)
+    }
+}
+
 /// Engines in their order, the box's own last.
 pub struct Chains {
     pub ears: Arc<EarsChain>,
     pub mind: Arc<MindChain>,
     pub voice: Arc<VoiceChain>,
     /// Ears outside the box, for what is to be heard again.
-    pub outside_ears: Vec<Arc<dyn Transcriber>>,
+    pub outside_ears: Vec<OutsideEars>,
     /// Voices outside the box, for the sentences that are kept.
     pub fixed_voices: Vec<FixedVoice>,
 }
@@ -173,7 +187,7 @@ enum WhenNear {
     StepIn,
 }
 
-type Ears = (EarsChain, Vec<Arc<dyn Transcriber>>);
+type Ears = (EarsChain, Vec<OutsideEars>);
 type Voices = (VoiceChain, Vec<FixedVoice>);
 
 impl Builder<'_> {
@@ -204,12 +218,12 @@ impl Builder<'_> {
     fn ears(&self, config: &OutsideConfig) -> Result<Ears, OutsideError> {
         let (own, credentials) = (self.own, &self.outside.credentials);
         let mut links: Vec<Link<dyn Transcriber>> = Vec::new();
-        let mut all: Vec<Arc<dyn Transcriber>> = Vec::new();
+        let mut all = Vec::new();
         if let Some(section) = &config.deepgram {
             let deepgram = deepgram(section, self.places, credentials)?;
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
-            all.push(unhurried);
+            all.push(OutsideEars { destination: deepgram.destination.clone(), ears: unhurried });
             // Nearly out of budget, the same ears are sent a tenth of the bytes.
             let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
             let mut uses = vec![(deepgram, name, WhenNear::StandBack)];
@@ -228,11 +242,12 @@ impl Builder<'_> {
         if let Some(section) = &config.wyoming_ears {
             let (id, host) = self.on_site("wyoming_ears", section)?;
             let needs = Needs { destination: id.clone(), classes: FOR_EARS };
+            let destination = id.clone();
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
             let config = WyomingEarsConfig::new(id, host);
             let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
-            all.push(Arc::clone(&ears));
+            all.push(OutsideEars { destination, ears: Arc::clone(&ears) });
             let name = ears.name();
             links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn));
         }
@@ -309,11 +324,7 @@ impl Builder<'_> {
         Ok((VoiceChain::new(links, last, self.works()), fixed))
     }
 
-    fn on_site(
-        &self,
-        name: &'static str,
-        section: &WyomingSection,
-    ) -> Result<(crate::residency::DestinationId, crate::residency::Host), OutsideError> {
+    fn on_site(&self, name: &'static str, section: &WyomingSection) -> Result<(DestinationId, Host), OutsideError> {
         self.places.find(name, &section.destination, section.host.as_deref())
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-pub use chains::{Chains, OwnEngines};
+pub use chains::{Chains, OutsideEars, OwnEngines};
 pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 
 use super::config::{BudgetSection, Config};
