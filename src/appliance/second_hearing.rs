@@ -3,7 +3,7 @@
 //! while nobody is on the line. What was said and done in the call stays as it
 //! was; the second hearing stands beside it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -26,8 +26,8 @@ const DUE_AFTER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Waits after failures: 2, 4, 8 … minutes, at most six hours.
-const FIRST_WAIT_MIN: i64 = 2;
-const LONGEST_WAIT_MIN: i64 = 360;
+const FIRST_WAIT_MIN: u64 = 2;
+const LONGEST_WAIT_MIN: u64 = 360;
 
 /// After so many failures the record stays as it is: a day and a half of tries.
 const TRIES_MAX: u32 = 12;
@@ -55,14 +55,45 @@ pub struct SecondHearings {
     pub vault: Vault,
     pub clock: SystemClock,
     pub stop: Stop,
+    pub rest: Rest,
 }
 
 /// Why a call was not heard again this time.
 enum NotYet {
     /// The ears failed, or may not be sent it now.
     Ears,
+    /// It was heard, and the words could not be kept.
+    Disk,
     /// It cannot be read any more: there is nothing to hear.
     Gone,
+}
+
+/// While the disk takes nothing, no call is heard again: its words could not be
+/// kept, and its sound would be sent for nothing.
+#[derive(Default)]
+pub struct Rest {
+    /// Until when, and how often in a row the disk has refused. Held for a copy.
+    held: Mutex<(Moment, u32)>,
+}
+
+impl Rest {
+    fn holds(&self, now: Moment) -> bool {
+        self.held().0 > now
+    }
+
+    fn begin(&self, now: Moment) {
+        let mut held = self.held();
+        *held = (now + wait_after(held.1), held.1.saturating_add(1));
+    }
+
+    fn end(&self) {
+        *self.held() = Default::default();
+    }
+
+    /// A poisoned lock still holds a whole rest.
+    fn held(&self) -> MutexGuard<'_, (Moment, u32)> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl SecondHearings {
@@ -95,6 +126,9 @@ impl SecondHearings {
 
     /// Hears one call again; false when there is none, or it did not work.
     async fn one(&self) -> bool {
+        if self.rest.holds(self.clock.now()) {
+            return false;
+        }
         let now = self.clock.wall();
         let waiting = match self.vault.next_to_hear_again(now).await {
             Ok(Some(waiting)) => waiting,
@@ -105,28 +139,36 @@ impl SecondHearings {
             }
         };
         let Waiting { call, tries } = waiting;
-        let settled = match self.hear(call).await {
-            Ok(heard) => self.vault.settle_hearing(call, &heard).await.map_err(|error| error.to_string()),
-            Err(NotYet::Ears) if tries < TRIES_MAX => {
-                let wait = (FIRST_WAIT_MIN << tries.min(10)).min(LONGEST_WAIT_MIN);
-                let due = later(now, Duration::from_secs(wait.unsigned_abs() * 60));
-                let postponed = self.vault.postpone_hearing(call, due).await;
-                return postponed.is_err_and(|error| {
-                    tracing::warn!(%call, %error, "a second hearing could not be postponed");
-                    false
-                });
-            }
-            Err(NotYet::Ears | NotYet::Gone) => {
-                self.vault.settle_hearing(call, &[]).await.map_err(|error| error.to_string())
-            }
+        let done = match self.hear(call).await {
+            Ok(heard) => self.keep(call, &heard).await,
+            Err(not_yet) => Err(not_yet),
         };
-        match settled {
-            Ok(()) => true,
+        let written = match done {
+            Ok(()) => Ok(true),
+            Err(NotYet::Ears | NotYet::Disk) if tries < TRIES_MAX => {
+                let due = later(now, wait_after(tries));
+                self.vault.postpone_hearing(call, due).await.map(|()| false)
+            }
+            Err(NotYet::Ears | NotYet::Disk | NotYet::Gone) => self.vault.hear_no_more(call).await.map(|()| true),
+        };
+        match written {
+            Ok(goes_on) => {
+                self.rest.end();
+                goes_on
+            }
             Err(error) => {
-                tracing::warn!(%call, %error, "a second hearing could not be kept");
+                tracing::warn!(%call, %error, "the queue of second hearings could not be written; it rests");
+                self.rest.begin(self.clock.now());
                 false
             }
         }
+    }
+
+    async fn keep(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), NotYet> {
+        self.vault.settle_hearing(call, heard).await.map_err(|error| {
+            tracing::warn!(%call, %error, "a second hearing could not be kept");
+            NotYet::Disk
+        })
     }
 
     async fn hear(&self, call: CallId) -> Result<Vec<SecondHearing>, NotYet> {
@@ -247,6 +289,11 @@ fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
             hearing.words = Private::new(text.clone());
         }
     }
+}
+
+fn wait_after(failures: u32) -> Duration {
+    let minutes = (FIRST_WAIT_MIN << failures.min(10)).min(LONGEST_WAIT_MIN);
+    Duration::from_secs(minutes * 60)
 }
 
 fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {

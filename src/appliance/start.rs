@@ -34,7 +34,7 @@ use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
 use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::renderings::Renderings;
-use super::second_hearing::SecondHearings;
+use super::second_hearing::{Rest, SecondHearings};
 use super::texts::{PromisedTexts, TextPost, TextQueue};
 use super::warm_up::{self, WarmUp};
 use super::watch::Watch;
@@ -395,6 +395,7 @@ fn second_hearing(
         vault: vault.clone(),
         clock,
         stop: stop.clone(),
+        rest: Rest::default(),
     }))
 }
 

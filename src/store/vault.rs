@@ -262,6 +262,12 @@ impl Vault {
         Ok(paths)
     }
 
+    /// For tests of what a disk or an owner may do to the index.
+    #[cfg(test)]
+    pub async fn do_to_index(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.rooms.index.write).await.unwrap();
+    }
+
     /// A fixed sentence that was rendered before.
     pub async fn rendering(&self, key: &RenderingKey) -> Result<Option<Vec<i16>>, IndexError> {
         renderings::get(&self.rooms.index, key).await
@@ -293,8 +299,12 @@ impl Vault {
         catch_up::postpone(&self.rooms.index, call, due_at).await
     }
 
-    /// Takes a call out of that queue and keeps what was heard, which may be
-    /// nothing: it was given up.
+    /// Takes a call out of that queue unheard. Its key need not open any more.
+    pub async fn hear_no_more(&self, call: CallId) -> Result<(), IndexError> {
+        catch_up::remove(&self.rooms.index, call).await
+    }
+
+    /// Takes a call out of that queue and keeps what was heard.
     pub async fn settle_hearing(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), SettleError> {
         let (_, key) = self.unlock(call).await?;
         Ok(catch_up::settle(&self.rooms.index, call, &key.words, heard).await?)

@@ -93,6 +93,7 @@ impl Place {
             vault,
             clock,
             stop: Stop::new(Duration::from_secs(1)),
+            rest: Rest::default(),
         };
         Self { dir, queue, record, sent }
     }
@@ -152,4 +153,62 @@ async fn a_call_whose_sound_was_to_stay_is_not_queued_for_a_wider_policy() {
     place.queue.consider(&place.record, &gate).await;
     assert_eq!(place.waiting().await, 1, "it might have gone, and better ears were not there");
     place.end().await;
+}
+
+#[tokio::test]
+async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    place.queue.vault.do_to_index(full).await;
+    assert!(!place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (1, 1));
+    assert!(!place.queue.one().await);
+    assert_eq!(place.sent(), 1, "it is due in two minutes");
+    let in_a_while = later(place.queue.clock.wall(), wait_after(0));
+    let due = place.queue.vault.next_to_hear_again(in_a_while).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 1));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn while_the_disk_takes_nothing_at_all_the_queue_rests() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    for full in [
+        "CREATE TRIGGER full_words BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+        "CREATE TRIGGER full_queue BEFORE UPDATE ON catch_up BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+    ] {
+        place.queue.vault.do_to_index(full).await;
+    }
+    for _ in 0..3 {
+        assert!(!place.queue.one().await);
+    }
+    assert_eq!((place.sent(), place.waiting().await), (1, 1));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_key_does_not_open_leaves_the_queue_and_holds_nobody_up() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    place.queue.vault.do_to_index("UPDATE calls SET wrapped_key = x'00'").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (0, 0));
+    place.end().await;
+}
+
+#[test]
+fn a_rest_grows_with_each_refusal_to_six_hours_and_ends_with_the_first_success() {
+    let rest = Rest::default();
+    let began = Moment::START + Duration::from_secs(1);
+    assert!(!rest.holds(began));
+    for minutes in [2, 4, 8] {
+        rest.begin(began);
+        let end = began + Duration::from_secs(minutes * 60);
+        assert!(rest.holds(began) && !rest.holds(end), "{minutes}");
+    }
+    assert_eq!(wait_after(u32::MAX), Duration::from_secs(6 * 3600));
+    rest.end();
+    assert!(!rest.holds(began));
 }
