@@ -42,6 +42,23 @@ fn a_box_that_is_told_to_stop_lets_its_caller_finish_and_takes_no_other() {
 }
 
 #[test]
+fn a_box_with_a_policy_ends_when_its_last_task_does() {
+    let place = tempfile::tempdir().expect("a directory");
+    let policy = place.path().join("residency.toml");
+    std::fs::copy(the_box::root().join("firmware-config/residency/nothing-leaves.toml"), &policy).expect("a policy");
+    let setup = Setup { sections: format!("[privacy]\npolicy = {policy:?}\n"), ..Setup::default() };
+    let mut the_box = TheBox::start(&setup);
+    the_box.signal(Signal::TERM);
+    let status = the_box.ended();
+    assert!(status.success(), "{status}");
+    let log = the_box.log();
+    assert!(log.contains("the box has stopped"), "{log}");
+    for wrong in ["did not end in time", "was not complete"] {
+        assert!(!log.contains(wrong), "{wrong}: {log}");
+    }
+}
+
+#[test]
 fn a_call_that_a_power_cut_took_is_closed_at_the_next_start() {
     let setup = Setup::default();
     let the_box = TheBox::start(&setup);

@@ -151,7 +151,7 @@ impl Appliance {
             runtime: tokio::runtime::Handle::current(),
             clock,
         };
-        let mut spoken = reach_outside(config, credentials.clone(), &vault, &business, own, &supervisor).await?;
+        let mut spoken = reach_outside(config, credentials.clone(), &vault, &business, own).await?;
         let gate = spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate());
         spoken.fixed_voices.push(FixedVoice::on_box(engines.voice.clone()));
         let warm_up = WarmUp {
@@ -241,13 +241,16 @@ impl Appliance {
         for name in self.supervisor.join(WIND_UP).await {
             tracing::warn!(task = %name, "a task did not end in time");
         }
-        if let Some(outside) = &self.outside {
-            // The last rows of the register belong on the disk before it is closed.
-            if tokio::time::timeout(WIND_UP, outside.door.settle()).await.is_err() {
-                tracing::warn!("the register of transfers was not complete when the box stopped");
-            }
-        }
         self.tasks.close();
+        // What engines still send is written down, so they come first.
+        if tokio::time::timeout(WIND_UP, self.tasks.wait()).await.is_err() {
+            tracing::warn!("an engine did not end in time");
+        }
+        if let Some(outside) = &self.outside
+            && tokio::time::timeout(WIND_UP, outside.close()).await.is_err()
+        {
+            tracing::warn!("the register of transfers was not complete when the box stopped");
+        }
         self.vault.close().await;
         tracing::info!("the box has stopped");
         Ok(())
@@ -346,7 +349,6 @@ async fn reach_outside(
     vault: &Vault,
     business: &Business,
     own: OwnEngines,
-    supervisor: &Supervisor,
 ) -> Result<Spoken, StartError> {
     let Some(policy) = &config.privacy.policy else {
         let OwnEngines { ears, mind, voice, .. } = own;
@@ -362,7 +364,7 @@ async fn reach_outside(
         });
     };
     let zone = business.time_zone.clone();
-    let outside = Outside::open(config, policy, credentials, vault, own.clock, zone, supervisor).await?;
+    let outside = Outside::open(config, policy, credentials, vault, own.clock, zone).await?;
     let mut chains = outside.chains(&config.outside, &own)?;
     let outside_ears = std::mem::take(&mut chains.outside_ears);
     Ok(Spoken {
@@ -500,6 +502,7 @@ fn report_outside(
             health.state(outside.keeper.fact());
             chains.iter().flat_map(|chains| chains.facts()).for_each(|fact| health.state(fact));
             health.state(outside.budget_fact());
+            outside.door.close_idle();
             if let Some(second) = &second_hearing {
                 health.state(second.fact().await);
             }

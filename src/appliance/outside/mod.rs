@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 pub use chains::{Chains, OutsideEars, OwnEngines};
 pub use policy_keeper::{KeepPolicy, PolicyKeeper};
@@ -18,7 +20,7 @@ pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 use super::config::{BudgetSection, Config};
 use super::credentials::{CredentialError, Credentials};
 use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Standing, Sum};
-use crate::ops::{HealthFact, HealthState, Supervisor, SystemClock};
+use crate::ops::{HealthFact, HealthState, SystemClock};
 use crate::residency::{Destination, DestinationId, Host, InvalidDestination, Policy};
 use crate::store::{RegisterError, TransferTotal, Vault};
 
@@ -58,6 +60,8 @@ pub struct Outside {
     pub keeper: Arc<PolicyKeeper>,
     pub door: Door,
     credentials: Credentials,
+    /// What writes the register; it ends after the door's last row.
+    register: TaskTracker,
 }
 
 impl Outside {
@@ -69,11 +73,12 @@ impl Outside {
         vault: &Vault,
         clock: SystemClock,
         zone: jiff::tz::TimeZone,
-        supervisor: &Supervisor,
     ) -> Result<Self, OutsideError> {
         let keeper = PolicyKeeper::open(policy.to_owned(), vault.clone(), clock.wall_fn()).await?;
         let (rows, written) = mpsc::channel(ROWS);
-        drop(supervisor.spawn("register", register::write(written, vault.clone())));
+        // Not with the tasks that the stop waits for first: they may still send.
+        let register = TaskTracker::new();
+        register.spawn_on(register::write(written, vault.clone()), &Handle::current());
         let door = Door::new(
             keeper.in_force(),
             DoorConfig {
@@ -88,7 +93,15 @@ impl Outside {
                 ..DoorConfig::default()
             },
         );
-        Ok(Self { keeper: Arc::new(keeper), door, credentials })
+        Ok(Self { keeper: Arc::new(keeper), door, credentials, register })
+    }
+
+    /// Ends what leaves the box, and waits until the last row of the register is on
+    /// the disk. For the stop, before the vault is closed.
+    pub async fn close(&self) {
+        self.door.close().await;
+        self.register.close();
+        self.register.wait().await;
     }
 
     /// What `milu doctor` says of the budget: what was spent, and what is saved on.
