@@ -500,7 +500,8 @@ fn report_outside(
                 tracing::warn!(%error, "the residency policy's file is not taken over");
             }
             health.state(outside.keeper.fact());
-            chains.iter().flat_map(|chains| chains.facts()).for_each(|fact| health.state(fact));
+            let policy = outside.keeper.in_force();
+            chains.iter().flat_map(|chains| chains.facts(&policy)).for_each(|fact| health.state(fact));
             health.state(outside.budget_fact());
             outside.door.close_idle();
             if let Some(second) = &second_hearing {

@@ -4,6 +4,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
+use super::safeguards::{self, Carrier};
 use super::{Outside, OutsideError, Places};
 use crate::appliance::config::{
     AnthropicSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig, UplinkSound,
@@ -14,7 +15,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::EngineStage;
 use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::{CallGate, DataClass, DestinationId, Host};
+use crate::residency::{CallGate, DataClass, DestinationId, Host, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -71,12 +72,14 @@ pub struct Chains {
     pub outside_ears: Vec<OutsideEars>,
     /// Voices outside the box, for the sentences that are kept.
     pub fixed_voices: Vec<FixedVoice>,
+    carriers: Vec<Carrier>,
 }
 
 impl Chains {
-    /// How the engines are, for `milu doctor`.
-    pub fn facts(&self) -> Vec<HealthFact> {
-        [self.ears.health(), self.mind.health(), self.voice.health()].concat()
+    /// How the engines are under the policy in force, for `milu doctor`.
+    pub fn facts(&self, policy: &Policy) -> Vec<HealthFact> {
+        let safeguards = vec![safeguards::fact(&self.carriers, policy)];
+        [self.ears.health(), self.mind.health(), self.voice.health(), safeguards].concat()
     }
 }
 
@@ -96,31 +99,50 @@ impl Outside {
         let (ears, outside_ears) = builder.ears(config)?;
         let (voice, fixed_voices) = builder.voices(config)?;
         let mind = builder.minds(config)?;
-        Ok(Chains { ears: Arc::new(ears), mind: Arc::new(mind), voice: Arc::new(voice), outside_ears, fixed_voices })
+        let carriers = carriers(config, &places, &self.credentials)?;
+        let (ears, mind, voice) = (Arc::new(ears), Arc::new(mind), Arc::new(voice));
+        Ok(Chains { ears, mind, voice, outside_ears, fixed_voices, carriers })
     }
 }
 
 /// Whether everything that the sections name is there: destinations, hosts and
-/// credentials. A missing key is said before a call, not in one.
-pub(super) fn check(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Result<(), OutsideError> {
+/// credentials, and whether requests can tell what the policy asks of them. A
+/// missing key is said before a call, not in one.
+pub(super) fn check(
+    config: &OutsideConfig,
+    places: &Places,
+    policy: &Policy,
+    credentials: &Credentials,
+) -> Result<(), OutsideError> {
+    carriers(config, places, credentials)?.iter().try_for_each(|carrier| carrier.check(policy))
+}
+
+/// The engines that the sections name, as tellers of safeguards.
+fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Result<Vec<Carrier>, OutsideError> {
+    let mut all = Vec::new();
     if let Some(section) = &config.deepgram {
-        deepgram(section, places, credentials)?;
+        let config = deepgram(section, places, credentials)?;
+        all.push(Carrier::new("deepgram", &config.destination.clone(), move |asked| config.carries(asked)));
     }
     if let Some(section) = &config.anthropic {
-        anthropic(section, places, credentials)?;
+        let config = anthropic(section, places, credentials)?;
+        all.push(Carrier::new("anthropic", &config.destination.clone(), move |asked| config.carries(asked)));
     }
     if let Some(section) = &config.openai {
-        openai(section, places, credentials)?;
+        let config = openai(section, places, credentials)?;
+        all.push(Carrier::mute("openai", &config.destination));
     }
     if let Some(section) = &config.elevenlabs {
-        elevenlabs(section, places, credentials)?;
+        let config = elevenlabs(section, places, credentials)?;
+        all.push(Carrier::new("elevenlabs", &config.destination.clone(), move |asked| config.carries(asked)));
     }
     for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
         if let Some(section) = section {
-            places.find(name, &section.destination, section.host.as_deref())?;
+            let (id, _) = places.find(name, &section.destination, section.host.as_deref())?;
+            all.push(Carrier::mute(name, &id));
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn deepgram(
@@ -146,20 +168,24 @@ fn deepgram(
     Ok(config)
 }
 
-fn anthropic(section: &AnthropicSection, places: &Places, credentials: &Credentials) -> Result<Dialect, OutsideError> {
+fn anthropic(
+    section: &AnthropicSection,
+    places: &Places,
+    credentials: &Credentials,
+) -> Result<AnthropicConfig, OutsideError> {
     let (id, host) = places.find("anthropic", &section.destination, section.host.as_deref())?;
     let mut config = AnthropicConfig::new(id, host, credentials.read(&section.credential)?);
     if let Some(model) = &section.model {
         config.model.clone_from(model);
     }
-    Ok(Dialect::Anthropic(config))
+    Ok(config)
 }
 
-fn openai(section: &OpenAiSection, places: &Places, credentials: &Credentials) -> Result<Dialect, OutsideError> {
+fn openai(section: &OpenAiSection, places: &Places, credentials: &Credentials) -> Result<OpenAiConfig, OutsideError> {
     let (id, host) = places.find("openai", &section.destination, section.host.as_deref())?;
     let mut config = OpenAiConfig::new(id, host, section.model.clone());
     config.key = section.credential.as_deref().map(|name| credentials.read(name)).transpose()?;
-    Ok(Dialect::OpenAi(config))
+    Ok(config)
 }
 
 fn elevenlabs(
@@ -267,10 +293,10 @@ impl Builder<'_> {
         let (own, credentials) = (self.own, &self.outside.credentials);
         let mut dialects = Vec::new();
         if let Some(section) = &config.anthropic {
-            dialects.push((anthropic(section, self.places, credentials)?, WhenNear::StandBack));
+            dialects.push((Dialect::Anthropic(anthropic(section, self.places, credentials)?), WhenNear::StandBack));
         }
         if let Some(section) = &config.openai {
-            dialects.push((openai(section, self.places, credentials)?, WhenNear::GoOn));
+            dialects.push((Dialect::OpenAi(openai(section, self.places, credentials)?), WhenNear::GoOn));
         }
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {

@@ -5,6 +5,7 @@
 mod chains;
 mod policy_keeper;
 mod register;
+mod safeguards;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -52,6 +53,10 @@ pub enum OutsideError {
     ForeignHost { section: &'static str, host: String, destination: String },
     #[error("[{section}]: the residency policy names no host for `{destination}`")]
     NoHost { section: &'static str, destination: String },
+    #[error(
+        "[{section}]: the policy asks {asked} of every request to `{destination}`, which no request of this engine can tell, so it is never used; take one of the two out"
+    )]
+    Untold { section: &'static str, destination: String, asked: String },
 }
 
 /// What stands between the box and the engines outside.
@@ -170,7 +175,7 @@ pub fn check_outside(
     let policy = Arc::new(policy_keeper::read(path, clock.wall())?);
     roots(config.privacy.extra_roots.as_deref())?;
     prices(config.outside.budget.prices.as_deref())?;
-    chains::check(&config.outside, &Places::of(policy.clone()), credentials)?;
+    chains::check(&config.outside, &Places::of(policy.clone()), &policy, credentials)?;
     Ok(Some(policy))
 }
 
