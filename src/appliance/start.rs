@@ -212,6 +212,7 @@ impl Appliance {
             lines: lines.views,
             keys: lines.keys,
             modems: lines.modems,
+            keeper: spoken.outside.as_ref().map(|outside| outside.keeper.clone()),
             clock,
             stop: stop.clone(),
         };

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use milu::appliance::{Counterexample, Meant, Proof, ProofFinding, prove};
+use milu::appliance::{Counterexample, DestinationJson, ExplanationJson, Meant, Proof, ProofFinding, prove};
 use milu::ops::SystemClock;
 use milu::residency::{
     CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes, Verdict,
@@ -12,7 +12,11 @@ use milu::residency::{
 use serde_json::{Value, json};
 
 use crate::calls::joined;
+use crate::client::AskError;
 use crate::{Failure, client};
+
+/// Where the policy lies where the box is installed as a service.
+const USUAL_FILE: &str = "/etc/milu/residency.toml";
 
 #[derive(Args)]
 pub struct PolicyArgs {
@@ -48,8 +52,10 @@ enum What {
         /// What the caller wishes; several may be given
         #[arg(long, value_name = "WISH")]
         caller: Vec<Wish>,
-        #[arg(long, value_name = "FILE", default_value = "/etc/milu/residency.toml")]
-        policy: PathBuf,
+        /// A policy's file; without one the box says what holds now, or, if none
+        /// runs, /etc/milu/residency.toml is read
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
         #[arg(long)]
         json: bool,
     },
@@ -103,6 +109,14 @@ impl Wish {
             Self::Restricts => CallerWish::Restricts,
         }
     }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Consents => "consents",
+            Self::Objects => "objects",
+            Self::Restricts => "restricts",
+        }
+    }
 }
 
 pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
@@ -112,8 +126,12 @@ pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
         What::Explain { data, to, caller, policy, json } => {
             let class = DataClass::parse(data).map_err(Failure::usage)?;
             let to = DestinationId::parse(to).map_err(Failure::usage)?;
-            let wishes = caller.iter().map(|wish| wish.meaning()).fold(CallerWishes::default(), CallerWishes::and);
-            explain(&read(policy, Policy::parse)?, class, &to, wishes, *json);
+            let explained = explain(policy.as_deref(), class, &to, caller, control)?;
+            if *json {
+                println!("{explained}");
+            } else {
+                println!("{}", explained["sentence"].as_str().unwrap_or_default());
+            }
             Ok(())
         }
         What::Prove { file, old, widening, solver, json } => {
@@ -156,7 +174,7 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
             "notice_period_days": policy.notice_period_days(),
             "owners": policy.owner_keys().len(),
             "serial": policy.serial(),
-            "destinations": policy.destinations().iter().map(destination_json).collect::<Vec<_>>(),
+            "destinations": policy.destinations().iter().map(DestinationJson::from).collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
         });
         println!("{shown}");
@@ -190,40 +208,28 @@ fn what_goes_to(policy: &Policy, destination: &Destination) -> String {
     format!("{} ({}, {}): {goes}", destination.id, destination.operator, destination.country)
 }
 
-fn destination_json(destination: &Destination) -> Value {
-    let safeguards = &destination.safeguards;
-    json!({
-        "id": destination.id.as_str(),
-        "operator": destination.operator,
-        "hosts": destination.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "country": destination.country,
-        "on_site": destination.on_site,
-        "contract": destination.contract.as_ref().map(|c| json!({ "name": c.name, "signed": c.signed.to_string() })),
-        "safeguards": { "training_opt_out": safeguards.training_opt_out, "zero_retention": safeguards.zero_retention,
-                        "inference_region": safeguards.inference_region },
-        "pins": destination.pins.len(),
-    })
-}
-
-fn explain(policy: &Policy, class: DataClass, to: &DestinationId, wishes: CallerWishes, json: bool) {
-    let explained = policy.explain(class, to, wishes);
-    if !json {
-        println!("{}", explained.sentence);
-        return;
+fn explain(
+    policy: Option<&Path>,
+    class: DataClass,
+    to: &DestinationId,
+    caller: &[Wish],
+    control: &Path,
+) -> Result<Value, Failure> {
+    let of_file = |file: &Path| {
+        let wishes = caller.iter().map(|wish| wish.meaning()).fold(CallerWishes::default(), CallerWishes::and);
+        let explained = ExplanationJson::of(&read(file, Policy::parse)?, class, to, wishes);
+        serde_json::to_value(explained).map_err(Failure::no)
+    };
+    if let Some(file) = policy {
+        return of_file(file);
     }
-    let decision = &explained.decision;
-    let goes = decision.verdict != Verdict::Local;
-    let shown = json!({
-        "data": class.name(),
-        "to": to.as_str(),
-        "caller": { "consents": wishes.consents, "objects": wishes.objects, "restricts": wishes.restricts },
-        "verdict": decision.verdict.name(),
-        "rows": decision.rows,
-        "ground": goes.then(|| decision.ground.name()),
-        "destination": policy.destination(to).map(destination_json),
-        "sentence": explained.sentence,
-    });
-    println!("{shown}");
+    let caller: Vec<&str> = caller.iter().map(|wish| wish.name()).collect();
+    let url = format!("/v1/policy/explain?data={}&to={to}&caller={}", class.name(), caller.join(","));
+    match client::fetch_json(control, &url) {
+        Ok(explained) => Ok(explained),
+        Err(AskError::Connect { .. }) => of_file(Path::new(USUAL_FILE)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
