@@ -303,21 +303,71 @@ fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Resul
     if rows.is_empty() {
         println!("Nothing has left the box.");
     }
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for row in rows {
-        println!(
-            "{}  {} ({}, {})  {} {}, ground {}, by {}  {} bytes out, {} in",
-            text(&row["at"]),
-            text(&row["destination"]),
-            text(&row["operator"]),
-            text(&row["country"]),
-            joined(&row["data"]),
-            text(&row["verdict"]),
-            text(&row["ground"]),
-            joined(&row["policy"]),
-            row["bytes_sent"],
-            row["bytes_received"],
-        );
+        println!("{}", register_row(row));
     }
     Ok(())
+}
+
+/// One row of the register on one row of the screen.
+fn register_row(row: &Value) -> String {
+    let text = |name: &str| row[name].as_str().unwrap_or_default();
+    let call = row["call"].as_str().map_or_else(|| "for no call".to_owned(), |id| format!("for call {id}"));
+    // To the millionth: a second of sound costs some ten thousandths.
+    let cost = row["cost_nanos"].as_u64().unwrap_or(0) / 1000;
+    format!(
+        "{}  {} ({}, {})  {} {}, ground {}, by {}  {call}  {}  {} bytes out, {} in, cost {}.{:06}",
+        text("at"),
+        text("destination"),
+        text("operator"),
+        text("country"),
+        joined(&row["data"]),
+        text("verdict"),
+        text("ground"),
+        joined(&row["policy"]),
+        told(&row["safeguards"]),
+        row["bytes_sent"],
+        row["bytes_received"],
+        cost / 1_000_000,
+        cost % 1_000_000,
+    )
+}
+
+/// What the operator was really told.
+fn told(safeguards: &Value) -> String {
+    let mut told = Vec::new();
+    if safeguards["training_opt_out"] == true {
+        told.push("no training".to_owned());
+    }
+    if safeguards["zero_retention"] == true {
+        told.push("no retention".to_owned());
+    }
+    if let Some(region) = safeguards["inference_region"].as_str() {
+        told.push(format!("region {region}"));
+    }
+    if told.is_empty() { "no safeguard told".to_owned() } else { format!("told {}", told.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_register_says_for_which_call_what_was_told_and_what_it_cost() {
+        let mut row = json!({
+            "at": "2026-11-26T08:00:00Z", "call": "01JDKXYZ", "destination": "deepgram",
+            "operator": "Deepgram, Inc.", "country": "US", "data": ["call-audio", "knowledge"],
+            "verdict": "raw", "ground": "consent", "policy": ["row-1"],
+            "safeguards": { "training_opt_out": true, "zero_retention": false, "inference_region": "eu" },
+            "bytes_sent": 32000, "bytes_received": 512, "cost_nanos": 1_007_700_000_u64,
+        });
+        let shown = register_row(&row);
+        for part in ["for call 01JDKXYZ", "told no training, region eu", "32000 bytes out, 512 in, cost 1.007700"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        row["call"] = Value::Null;
+        row["safeguards"] = json!({ "training_opt_out": false, "zero_retention": false, "inference_region": null });
+        let shown = register_row(&row);
+        assert!(shown.contains("for no call") && shown.contains("no safeguard told"), "{shown}");
+    }
 }
