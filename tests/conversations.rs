@@ -480,7 +480,7 @@ fn a_consent_can_be_taken_back() {
 fn a_consent_that_is_not_taken_any_more_is_not_confirmed() {
     let back_and_forth = [Listen, Say("I take back my consent.", 1500), Listen, Say("I agree.", 700)];
     let minds: Vec<_> = std::iter::repeat_n(back_and_forth, 16).flatten().collect();
-    let world = call(ASKED, &[&[Listen, YES], &minds[..], &[Listen, HangUp]].concat());
+    let world = call(ASKED, &[&[Listen, YES][..], &minds, &[Listen, HangUp]].concat());
     // As many as are written down; the last "I agree" is one too many.
     assert_eq!(wishes(&world).len(), 32);
     assert_eq!(times(&world, phrases::CONSENTED), 16);

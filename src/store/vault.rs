@@ -96,14 +96,6 @@ pub enum SettleError {
     Row(#[from] RowError),
 }
 
-#[derive(Debug, Error)]
-pub enum ExportError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("exporting a call to {path}: {source}")]
-    Write { path: PathBuf, source: io::Error },
-}
-
 /// A sound file for an independent reader: any Tink opens it with the call's
 /// sound key (AES256-GCM-HKDF streaming, SHA-256, derived key of 32 bytes).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,31 +227,6 @@ impl Vault {
     pub async fn play_leg(&self, call: CallId, leg: Leg) -> Result<Vec<u8>, ReadError> {
         let (rate, sound) = self.leg_sound(call, leg).await?;
         Ok(playback::wav(rate, &[&sound]))
-    }
-
-    /// Writes a call for people outside into `dir`, which is made: `call.wav`
-    /// (both legs), `caller.wav`, `box.wav` and the record as given. Those files
-    /// are not encrypted; they are for the owner alone to read.
-    pub async fn export(&self, call: CallId, dir: &Path, record: &[u8]) -> Result<Vec<PathBuf>, ExportError> {
-        let mut files = vec![("record.json", record.to_vec())];
-        match self.legs(call).await {
-            Ok((rate, [caller, boxed])) => {
-                files.push(("caller.wav", playback::wav(rate, &[&caller])));
-                files.push(("box.wav", playback::wav(rate, &[&boxed])));
-                files.push(("call.wav", playback::wav(rate, &[&caller, &boxed])));
-            }
-            Err(ReadError::NotRecorded(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let failed = |path: &Path, source| ExportError::Write { path: path.to_owned(), source };
-        disk::private_dir(dir).map_err(|source| failed(dir, source))?;
-        let mut paths = Vec::with_capacity(files.len());
-        for (name, bytes) in files {
-            let path = dir.join(name);
-            write_private(&path, &bytes).map_err(|source| failed(&path, source))?;
-            paths.push(path);
-        }
-        Ok(paths)
     }
 
     /// For tests of what a disk or an owner may do to the index.
