@@ -166,9 +166,11 @@ impl InForce {
         widenings(newest, policy).is_empty().then_some(waiting.until)
     }
 
-    /// By an owner of what is in force, over a number that was not used yet.
+    /// By an owner of what is in force, over a number that no other text has used:
+    /// the signature may come after the text was announced.
     fn is_signed(&self, policy: &Policy, signature: &OwnerSignature) -> bool {
-        policy.serial() > self.effective.serial()
+        let has_used = |held: &Arc<Policy>| held.text() != policy.text() && held.serial() >= policy.serial();
+        !self.texts.iter().any(has_used)
             && self.effective.owner_keys().iter().any(|key| key.signed(policy.text().as_bytes(), signature))
     }
 
