@@ -62,7 +62,7 @@ pub struct SecondHearings {
 enum NotYet {
     /// The ears failed, or may not be sent it now.
     Ears,
-    /// It was heard, and the words could not be kept.
+    /// It could not be read now, or the words could not be kept.
     Disk,
     /// It cannot be read any more: there is nothing to hear.
     Gone,
@@ -172,13 +172,18 @@ impl SecondHearings {
     }
 
     async fn hear(&self, call: CallId) -> Result<Vec<SecondHearing>, NotYet> {
-        let gone = |error: ReadError| {
+        let unread = |error: ReadError| {
             tracing::warn!(%call, %error, "a call cannot be heard again");
-            NotYet::Gone
+            match error {
+                ReadError::Unknown(_) | ReadError::Key(_) | ReadError::NotRecorded(_) | ReadError::Tampered { .. } => {
+                    NotYet::Gone
+                }
+                ReadError::Row(_) | ReadError::Sound(_) | ReadError::ReaderEnded(_) => NotYet::Disk,
+            }
         };
-        let record = self.vault.show(call).await.map_err(gone)?;
+        let record = self.vault.show(call).await.map_err(unread)?;
         let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
-        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(gone)?;
+        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(unread)?;
         if !record.may_be_heard_again() {
             return Ok(Vec::new());
         }

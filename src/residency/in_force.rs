@@ -67,11 +67,13 @@ impl InForce {
         let mut restored = Self { effective: newest.clone(), texts, waiting: None };
         restored.settle();
         let widenings = widenings(&restored.effective, &newest);
-        // Without a date the notice period cannot have ended: the narrower holds.
         restored.waiting = match waiting_until {
+            // On a day before a contract's date the newest may allow nothing more; it
+            // waits all the same.
+            Some(until) if restored.texts.len() > 1 => Some(Waiting { widenings, until }),
             _ if widenings.is_empty() => None,
-            Some(until) => Some(Waiting { widenings, until }),
-            None => Some(Waiting { widenings, until: Timestamp::MAX }),
+            // Without a date the notice period cannot have ended: the narrower holds.
+            _ => Some(Waiting { widenings, until: Timestamp::MAX }),
         };
         Some(restored)
     }

@@ -166,7 +166,7 @@ impl PolicyKeeper {
             (Some(why), _) => {
                 (HealthState::Impaired, format!("{path} is not in force, the policy before it is. {why}"))
             }
-            (None, Some(waiting)) => {
+            (None, Some(waiting)) if !waiting.widenings.is_empty() => {
                 let named: Vec<String> = waiting.widenings.iter().map(crate::residency::Widening::name).collect();
                 let sentence = format!(
                     "{path} allows more than before ({}); that part holds from {} on, or with an owner's signature.",
@@ -175,7 +175,7 @@ impl PolicyKeeper {
                 );
                 (HealthState::Well, sentence)
             }
-            (None, None) => (HealthState::Well, format!("{path} is in force.")),
+            (None, Some(_) | None) => (HealthState::Well, format!("{path} is in force.")),
         };
         HealthFact { name: "residency policy".to_owned(), state: grade, sentence }
     }

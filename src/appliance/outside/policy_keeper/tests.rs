@@ -195,6 +195,25 @@ async fn a_clock_that_stands_before_a_contract_keeps_its_data_here_until_it_is_s
 }
 
 #[tokio::test]
+async fn a_clock_that_stands_before_a_contract_forgets_no_date() {
+    let place = Place::new(ON_THE_BOX).await;
+    drop(place.start().await);
+    place.write(&sends_redacted());
+    let announced = place.start().await.fact().sentence;
+    place.set_clock("2026-01-04T08:00:00Z".parse().unwrap());
+    let keeper = place.start().await;
+    look(&keeper).await.unwrap();
+    drop(keeper);
+    place.set_clock(first_day());
+    let keeper = place.start().await;
+    assert_eq!(keeper.fact().sentence, announced);
+    place.wait_days(14);
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    place.end().await;
+}
+
+#[tokio::test]
 async fn a_file_that_was_refused_is_looked_at_again_when_the_clock_is_set() {
     let place = Place::new(ON_THE_BOX).await;
     place.set_clock("2026-01-04T08:00:00Z".parse().unwrap());
