@@ -477,6 +477,18 @@ fn a_consent_can_be_taken_back() {
 }
 
 #[test]
+fn a_consent_that_is_not_taken_any_more_is_not_confirmed() {
+    let back_and_forth = [Listen, Say("I take back my consent.", 1500), Listen, Say("I agree.", 700)];
+    let minds: Vec<_> = std::iter::repeat_n(back_and_forth, 16).flatten().collect();
+    let world = call(ASKED, &[&[Listen, YES][..], &minds, &[Listen, HangUp]].concat());
+    // As many as are written down; the last "I agree" is one too many.
+    assert_eq!(wishes(&world).len(), 32);
+    assert_eq!(times(&world, phrases::CONSENTED), 16);
+    assert_eq!(world.sentences().last().map(String::as_str), Some(phrases::NOT_CONSENTED));
+    assert!(!world.record.expect("a record").wishes_of_data().consents);
+}
+
+#[test]
 fn who_wants_nothing_to_leave_hears_that_nothing_does_and_is_answered_all_the_same() {
     let words = "Do not send my voice to the cloud. When do you open?";
     let world = fair(&[Listen, Say(words, 3500), Listen, HangUp]);

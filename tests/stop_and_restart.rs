@@ -42,6 +42,49 @@ fn a_box_that_is_told_to_stop_lets_its_caller_finish_and_takes_no_other() {
 }
 
 #[test]
+fn a_box_with_a_policy_ends_when_its_last_task_does() {
+    let place = tempfile::tempdir().expect("a directory");
+    let policy = place.path().join("residency.toml");
+    std::fs::copy(the_box::root().join("firmware-config/residency/nothing-leaves.toml"), &policy).expect("a policy");
+    let setup = Setup { sections: format!("[privacy]\npolicy = {policy:?}\n"), ..Setup::default() };
+    let mut the_box = TheBox::start(&setup);
+    the_box.signal(Signal::TERM);
+    let status = the_box.ended();
+    assert!(status.success(), "{status}");
+    let log = the_box.log();
+    assert!(log.contains("the box has stopped"), "{log}");
+    for wrong in ["did not end in time", "was not complete"] {
+        assert!(!log.contains(wrong), "{wrong}: {log}");
+    }
+}
+
+/// An engine on the business's own network, which a policy that sends nothing does
+/// not know.
+const TO_THE_NETWORK: &str = "[[destination]]\nid = \"lan\"\noperator = \"our own\"\nhosts = [\"127.0.0.1:10300\"]\non_site = true\n\
+    [[row]]\ndata = \"call-audio\"\nto = \"lan\"\nground = \"contract\"\nverdict = \"raw\"\n";
+
+#[test]
+fn a_box_whose_policy_is_announced_starts_with_its_engines_and_says_what_holds_meanwhile() {
+    let files = tempfile::tempdir().expect("a directory");
+    let policy = files.path().join("residency.toml");
+    std::fs::write(&policy, "notice_period_days = 14\n").expect("a policy");
+    let privacy = format!("[privacy]\npolicy = {policy:?}\n");
+    let place = TheBox::start(&Setup { sections: privacy.clone(), ..Setup::default() }).stop();
+
+    std::fs::write(&policy, TO_THE_NETWORK).expect("a policy");
+    let sections = format!("{privacy}[wyoming_ears]\ndestination = \"lan\"\n");
+    let again = TheBox::start_in(place, &Setup { sections, ..Setup::default() });
+    let asked = ["policy", "explain", "--data", "call-audio", "--to", "lan"];
+    let holds = again.json(&[&asked[..], &["--json"]].concat());
+    assert_eq!(holds["verdict"], "local", "{holds:#}");
+    assert!(text(&holds["sentence"]).contains("until the notice period is over"), "{holds:#}");
+    let file = policy.display().to_string();
+    let of_file = again.json(&[&asked[..], &["--policy", &file, "--json"]].concat());
+    assert_eq!(of_file["verdict"], "raw", "{of_file:#}");
+    again.stop();
+}
+
+#[test]
 fn a_call_that_a_power_cut_took_is_closed_at_the_next_start() {
     let setup = Setup::default();
     let the_box = TheBox::start(&setup);

@@ -25,9 +25,11 @@ use crate::store::{CallSummary, Leg, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
 use super::control_modem;
+use super::control_policy;
 use super::control_refusal::Refusal;
 use super::modem_facts::ModemJson;
 use super::modems::Modems;
+use super::outside::PolicyKeeper;
 use super::record_json::CallJson;
 use super::transfer_json::TransferJson;
 use super::watch::{Watch, WatchEvent};
@@ -64,6 +66,8 @@ pub struct Control {
     /// The keys of the lines that have one.
     pub keys: BTreeMap<LineId, KeyPresser>,
     pub modems: Modems,
+    /// None for a box that has no policy.
+    pub keeper: Option<Arc<PolicyKeeper>>,
     pub clock: SystemClock,
     pub stop: Stop,
 }
@@ -100,6 +104,7 @@ impl Control {
             .route("/v1/lines/{id}/key/{event}", post(key))
             .route("/v1/doctor", get(doctor))
             .merge(control_modem::routes())
+            .merge(control_policy::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };
         axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)

@@ -120,7 +120,7 @@ impl Desk {
 
     /// Runs the call; a fault of ours in it ends that call alone.
     async fn see_through(&self, id: CallId, task: CallTask) {
-        let watch = self.watch.clone();
+        let (watch, gate) = (self.watch.clone(), task.setting.gate.clone());
         let (done, mut record) = mpsc::channel(1);
         let call = self.supervisor.spawn("call-task", async move {
             if let Some(record) = task.run().await {
@@ -136,7 +136,7 @@ impl Desk {
             Some(record) => {
                 watch.ended(&record);
                 if let Some(second) = &self.second_hearing {
-                    second.consider(&record).await;
+                    second.consider(&record, &gate).await;
                 }
             }
             None => {

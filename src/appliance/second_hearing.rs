@@ -3,13 +3,13 @@
 //! while nobody is on the line. What was said and done in the call stays as it
 //! was; the second hearing stands beside it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::mpsc;
 
-use super::outside::Outside;
+use super::outside::{OutsideEars, PolicyKeeper};
 use crate::call::{CallRecord, Speaker, Turn, Wish};
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
@@ -26,8 +26,8 @@ const DUE_AFTER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Waits after failures: 2, 4, 8 … minutes, at most six hours.
-const FIRST_WAIT_MIN: i64 = 2;
-const LONGEST_WAIT_MIN: i64 = 360;
+const FIRST_WAIT_MIN: u64 = 2;
+const LONGEST_WAIT_MIN: u64 = 360;
 
 /// After so many failures the record stays as it is: a day and a half of tries.
 const TRIES_MAX: u32 = 12;
@@ -47,28 +47,62 @@ const ANSWERS: usize = 8;
 
 /// Hears calls again with the ears outside the box.
 pub struct SecondHearings {
-    pub ears: Vec<Arc<dyn Transcriber>>,
+    pub ears: Vec<OutsideEars>,
     /// The name of the ears whose words are worth another hearing.
     pub own_ears: &'static str,
-    pub outside: Outside,
+    pub keeper: Arc<PolicyKeeper>,
     pub hints: Hints,
     pub vault: Vault,
     pub clock: SystemClock,
     pub stop: Stop,
+    pub rest: Rest,
 }
 
 /// Why a call was not heard again this time.
 enum NotYet {
     /// The ears failed, or may not be sent it now.
     Ears,
+    /// It could not be read now, or the words could not be kept.
+    Disk,
     /// It cannot be read any more: there is nothing to hear.
     Gone,
 }
 
+/// While the disk takes nothing, no call is heard again: its words could not be
+/// kept, and its sound would be sent for nothing.
+#[derive(Default)]
+pub struct Rest {
+    /// Until when, and how often in a row the disk has refused. Held for a copy.
+    held: Mutex<(Moment, u32)>,
+}
+
+impl Rest {
+    fn holds(&self, now: Moment) -> bool {
+        self.held().0 > now
+    }
+
+    fn begin(&self, now: Moment) {
+        let mut held = self.held();
+        *held = (now + wait_after(held.1), held.1.saturating_add(1));
+    }
+
+    fn end(&self) {
+        *self.held() = Default::default();
+    }
+
+    /// A poisoned lock still holds a whole rest.
+    fn held(&self) -> MutexGuard<'_, (Moment, u32)> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl SecondHearings {
-    /// Queues a call that the box's own ears heard for want of better ones.
-    pub async fn consider(&self, record: &CallRecord) {
-        if !is_worth_it(record, self.own_ears) {
+    /// Queues a call that the box's own ears heard for want of better ones. One
+    /// whose sound was not to leave as it ended is not sent later either, whatever
+    /// the policy is then: nobody told its caller so.
+    pub async fn consider(&self, record: &CallRecord, gate: &CallGate) {
+        let might_go = self.ears.iter().any(|ears| ears.may_hear(gate));
+        if !might_go || !is_worth_it(record, self.own_ears) {
             return;
         }
         let due = later(self.clock.wall(), DUE_AFTER);
@@ -92,6 +126,9 @@ impl SecondHearings {
 
     /// Hears one call again; false when there is none, or it did not work.
     async fn one(&self) -> bool {
+        if self.rest.holds(self.clock.now()) {
+            return false;
+        }
         let now = self.clock.wall();
         let waiting = match self.vault.next_to_hear_again(now).await {
             Ok(Some(waiting)) => waiting,
@@ -102,42 +139,55 @@ impl SecondHearings {
             }
         };
         let Waiting { call, tries } = waiting;
-        let settled = match self.hear(call).await {
-            Ok(heard) => self.vault.settle_hearing(call, &heard).await.map_err(|error| error.to_string()),
-            Err(NotYet::Ears) if tries < TRIES_MAX => {
-                let wait = (FIRST_WAIT_MIN << tries.min(10)).min(LONGEST_WAIT_MIN);
-                let due = later(now, Duration::from_secs(wait.unsigned_abs() * 60));
-                let postponed = self.vault.postpone_hearing(call, due).await;
-                return postponed.is_err_and(|error| {
-                    tracing::warn!(%call, %error, "a second hearing could not be postponed");
-                    false
-                });
-            }
-            Err(NotYet::Ears | NotYet::Gone) => {
-                self.vault.settle_hearing(call, &[]).await.map_err(|error| error.to_string())
-            }
+        let done = match self.hear(call).await {
+            Ok(heard) => self.keep(call, &heard).await,
+            Err(not_yet) => Err(not_yet),
         };
-        match settled {
-            Ok(()) => true,
+        let written = match done {
+            Ok(()) => Ok(true),
+            Err(NotYet::Ears | NotYet::Disk) if tries < TRIES_MAX => {
+                let due = later(now, wait_after(tries));
+                self.vault.postpone_hearing(call, due).await.map(|()| false)
+            }
+            Err(NotYet::Ears | NotYet::Disk | NotYet::Gone) => self.vault.hear_no_more(call).await.map(|()| true),
+        };
+        match written {
+            Ok(goes_on) => {
+                self.rest.end();
+                goes_on
+            }
             Err(error) => {
-                tracing::warn!(%call, %error, "a second hearing could not be kept");
+                tracing::warn!(%call, %error, "the queue of second hearings could not be written; it rests");
+                self.rest.begin(self.clock.now());
                 false
             }
         }
     }
 
+    async fn keep(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), NotYet> {
+        self.vault.settle_hearing(call, heard).await.map_err(|error| {
+            tracing::warn!(%call, %error, "a second hearing could not be kept");
+            NotYet::Disk
+        })
+    }
+
     async fn hear(&self, call: CallId) -> Result<Vec<SecondHearing>, NotYet> {
-        let gone = |error: ReadError| {
+        let unread = |error: ReadError| {
             tracing::warn!(%call, %error, "a call cannot be heard again");
-            NotYet::Gone
+            match error {
+                ReadError::Unknown(_) | ReadError::Key(_) | ReadError::NotRecorded(_) | ReadError::Tampered { .. } => {
+                    NotYet::Gone
+                }
+                ReadError::Row(_) | ReadError::Sound(_) | ReadError::ReaderEnded(_) => NotYet::Disk,
+            }
         };
-        let record = self.vault.show(call).await.map_err(gone)?;
+        let record = self.vault.show(call).await.map_err(unread)?;
         let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
-        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(gone)?;
+        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(unread)?;
         if !record.may_be_heard_again() {
             return Ok(Vec::new());
         }
-        let gate = under_wishes(self.outside.keeper.gate(), &record);
+        let gate = under_wishes(self.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let mut heard = Vec::new();
         for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
@@ -155,7 +205,7 @@ impl SecondHearings {
 
     /// The words of a turn, from the first ears that give them.
     async fn words(&self, setting: &CallSetting, sound: &[i16]) -> Option<(Private<String>, &'static str)> {
-        for ears in &self.ears {
+        for OutsideEars { ears, .. } in &self.ears {
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
             if let Some(heard) = self.ask(hearing, told, sound).await {
@@ -246,6 +296,11 @@ fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
     }
 }
 
+fn wait_after(failures: u32) -> Duration {
+    let minutes = (FIRST_WAIT_MIN << failures.min(10)).min(LONGEST_WAIT_MIN);
+    Duration::from_secs(minutes * 60)
+}
+
 fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX)
@@ -276,6 +331,9 @@ impl std::fmt::Debug for SecondHearings {
 }
 
 #[cfg(test)]
+mod queue_tests;
+
+#[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
@@ -284,7 +342,7 @@ mod tests {
     use crate::residency::CallerWish;
     use crate::terms::{EndCause, LineId};
 
-    fn record(wishes: &[Wish]) -> CallRecord {
+    pub(super) fn record(wishes: &[Wish]) -> CallRecord {
         let mut heard = turn(Speaker::Caller, "When do you open?");
         heard.engines.transcriber = Some("whisper-onbox".to_owned());
         CallRecord {
@@ -318,7 +376,7 @@ mod tests {
         assert!(gate.wishes().consents);
     }
 
-    fn turn(who: Speaker, text: &str) -> Turn {
+    pub(super) fn turn(who: Speaker, text: &str) -> Turn {
         Turn {
             who,
             text: Private::new(text.to_owned()),

@@ -32,9 +32,9 @@ use super::desk::{Business, Desk, OFFERS};
 use super::engines::{EngineError, Engines};
 use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
-use super::outside::{Chains, Outside, OutsideError, OwnEngines};
+use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::renderings::Renderings;
-use super::second_hearing::SecondHearings;
+use super::second_hearing::{Rest, SecondHearings};
 use super::texts::{PromisedTexts, TextPost, TextQueue};
 use super::warm_up::{self, WarmUp};
 use super::watch::Watch;
@@ -88,7 +88,7 @@ struct Spoken {
     voice: Arc<dyn Synthesizer>,
     outside: Option<Outside>,
     chains: Option<Arc<Chains>>,
-    outside_ears: Vec<Arc<dyn Transcriber>>,
+    outside_ears: Vec<OutsideEars>,
     fixed_voices: Vec<FixedVoice>,
     /// How many calls may be listened to because others do the listening.
     heard_outside: u32,
@@ -151,7 +151,7 @@ impl Appliance {
             runtime: tokio::runtime::Handle::current(),
             clock,
         };
-        let mut spoken = reach_outside(config, credentials.clone(), &vault, &business, own, &supervisor).await?;
+        let mut spoken = reach_outside(config, credentials.clone(), &vault, &business, own).await?;
         let gate = spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate());
         spoken.fixed_voices.push(FixedVoice::on_box(engines.voice.clone()));
         let warm_up = WarmUp {
@@ -212,6 +212,7 @@ impl Appliance {
             lines: lines.views,
             keys: lines.keys,
             modems: lines.modems,
+            keeper: spoken.outside.as_ref().map(|outside| outside.keeper.clone()),
             clock,
             stop: stop.clone(),
         };
@@ -241,13 +242,16 @@ impl Appliance {
         for name in self.supervisor.join(WIND_UP).await {
             tracing::warn!(task = %name, "a task did not end in time");
         }
-        if let Some(outside) = &self.outside {
-            // The last rows of the register belong on the disk before it is closed.
-            if tokio::time::timeout(WIND_UP, outside.door.settle()).await.is_err() {
-                tracing::warn!("the register of transfers was not complete when the box stopped");
-            }
-        }
         self.tasks.close();
+        // What engines still send is written down, so they come first.
+        if tokio::time::timeout(WIND_UP, self.tasks.wait()).await.is_err() {
+            tracing::warn!("an engine did not end in time");
+        }
+        if let Some(outside) = &self.outside
+            && tokio::time::timeout(WIND_UP, outside.close()).await.is_err()
+        {
+            tracing::warn!("the register of transfers was not complete when the box stopped");
+        }
         self.vault.close().await;
         tracing::info!("the box has stopped");
         Ok(())
@@ -346,9 +350,8 @@ async fn reach_outside(
     vault: &Vault,
     business: &Business,
     own: OwnEngines,
-    supervisor: &Supervisor,
 ) -> Result<Spoken, StartError> {
-    if config.privacy.policy.is_none() {
+    let Some(policy) = &config.privacy.policy else {
         let OwnEngines { ears, mind, voice, .. } = own;
         return Ok(Spoken {
             ears,
@@ -360,9 +363,9 @@ async fn reach_outside(
             fixed_voices: Vec::new(),
             heard_outside: 0,
         });
-    }
+    };
     let zone = business.time_zone.clone();
-    let outside = Outside::open(config, credentials, vault, own.clock, zone, supervisor).await?;
+    let outside = Outside::open(config, policy, credentials, vault, own.clock, zone).await?;
     let mut chains = outside.chains(&config.outside, &own)?;
     let outside_ears = std::mem::take(&mut chains.outside_ears);
     Ok(Spoken {
@@ -386,15 +389,16 @@ fn second_hearing(
     clock: SystemClock,
     stop: &Stop,
 ) -> Option<Arc<SecondHearings>> {
-    let outside = spoken.outside.clone().filter(|_| !spoken.outside_ears.is_empty())?;
+    let outside = spoken.outside.as_ref().filter(|_| !spoken.outside_ears.is_empty())?;
     Some(Arc::new(SecondHearings {
         ears: spoken.outside_ears.clone(),
         own_ears: engines.ears.name(),
-        outside,
+        keeper: outside.keeper.clone(),
         hints: business.hints.clone(),
         vault: vault.clone(),
         clock,
         stop: stop.clone(),
+        rest: Rest::default(),
     }))
 }
 
@@ -496,9 +500,11 @@ fn report_outside(
             if let Err(error) = outside.keeper.look_again(&outside.door).await {
                 tracing::warn!(%error, "the residency policy's file is not taken over");
             }
-            outside.keeper.fact().into_iter().for_each(|fact| health.state(fact));
-            chains.iter().flat_map(|chains| chains.facts()).for_each(|fact| health.state(fact));
+            health.state(outside.keeper.fact());
+            let policy = outside.keeper.in_force();
+            chains.iter().flat_map(|chains| chains.facts(&policy)).for_each(|fact| health.state(fact));
             health.state(outside.budget_fact());
+            outside.door.close_idle();
             if let Some(second) = &second_hearing {
                 health.state(second.fact().await);
             }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::policy_json::SafeguardsJson;
 use crate::residency::{Carried, DataClass, Reported, Transfer};
 
 /// What went to one destination on one leave; the JSON of `milu policy register`.
@@ -37,13 +38,6 @@ struct ReportedJson {
     characters: u64,
 }
 
-#[derive(Serialize)]
-struct SafeguardsJson {
-    training_opt_out: bool,
-    zero_retention: bool,
-    inference_region: Option<String>,
-}
-
 impl From<&Transfer> for TransferJson {
     fn from(transfer: &Transfer) -> Self {
         Self {
@@ -56,11 +50,7 @@ impl From<&Transfer> for TransferJson {
             verdict: verdict(transfer),
             ground: of_each(transfer, |carried| carried.ground.name(), transfer.ground.name()),
             policy: transfer.rows.clone(),
-            safeguards: SafeguardsJson {
-                training_opt_out: transfer.safeguards.training_opt_out,
-                zero_retention: transfer.safeguards.zero_retention,
-                inference_region: transfer.safeguards.inference_region.clone(),
-            },
+            safeguards: SafeguardsJson::from(&transfer.safeguards),
             bytes_sent: transfer.bytes_sent,
             bytes_received: transfer.bytes_received,
             reported: ReportedJson::from(&transfer.reported),

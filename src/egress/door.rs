@@ -260,10 +260,24 @@ impl Door {
         self.frame.books.sentence()
     }
 
-    /// Waits until the register has all rows of what is closed; for the stop.
+    /// Closes connections that nobody has used for a minute: their rows of the
+    /// register are written then. To be called once in a while.
+    pub fn close_idle(&self) {
+        self.under().pool.close_old();
+    }
+
+    /// Waits until the register has all rows of what is closed.
     pub async fn settle(&self) {
         self.frame.books.write_reports();
         self.frame.books.register.settle().await;
+    }
+
+    /// For the stop: idle connections are closed, the register gets its last rows
+    /// and their end, and nothing leaves any more.
+    pub async fn close(&self) {
+        self.under().pool.close_all();
+        self.frame.books.write_reports();
+        self.frame.books.register.close().await;
     }
 
     fn under(&self) -> Arc<Under> {

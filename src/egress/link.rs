@@ -192,6 +192,17 @@ impl Pool {
         idle.push_back(Idle { destination: destination.clone(), host: host.clone(), since: (self.now)(), link });
     }
 
+    /// Closes what was kept for too long, which writes its rows; nobody may come
+    /// to take another for hours.
+    pub(super) fn close_old(&self) {
+        self.forget_old(&mut self.lock());
+    }
+
+    /// Closes all of them.
+    pub(super) fn close_all(&self) {
+        self.lock().clear();
+    }
+
     fn forget_old(&self, idle: &mut VecDeque<Idle>) {
         let now = (self.now)();
         while idle.front().is_some_and(|oldest| now.since(oldest.since) >= IDLE_MAX) {

@@ -17,26 +17,37 @@ const WAITING_MAX: usize = 1024;
 
 /// The near end of the register.
 pub(super) struct Register {
-    /// None: nobody wants to know.
+    /// Held for moments, never while waiting.
+    desk: Mutex<Desk>,
+}
+
+struct Desk {
+    /// None: nobody wants to know, or not any more.
     out: Option<mpsc::Sender<Transfer>>,
-    /// In the order in which they came. Held for moments, never while waiting.
-    waiting: Mutex<VecDeque<Transfer>>,
+    /// In the order in which they came.
+    waiting: VecDeque<Transfer>,
+    /// The box stops: what came has gone out, and nothing more comes.
+    is_closed: bool,
 }
 
 impl Register {
     pub(super) const fn new(out: Option<mpsc::Sender<Transfer>>) -> Self {
-        Self { out, waiting: Mutex::new(VecDeque::new()) }
+        Self { desk: Mutex::new(Desk { out, waiting: VecDeque::new(), is_closed: false }) }
     }
 
     /// Whether what is sent now would be written in time.
     pub(super) fn keeps_up(&self) -> bool {
-        self.lock().len() < WAITING_MAX
+        let desk = self.lock();
+        !desk.is_closed && desk.waiting.len() < WAITING_MAX
     }
 
     /// Writes a row, now or when there is room.
     pub(super) fn write(&self, transfer: Transfer) {
-        let Some(out) = &self.out else { return };
-        let mut waiting = self.lock();
+        let mut desk = self.lock();
+        if desk.is_closed {
+            tracing::error!(destination = %transfer.destination, "a transfer came after the end of the register");
+        }
+        let Desk { out: Some(out), waiting, .. } = &mut *desk else { return };
         match waiting.iter_mut().find(|other| are_alike(other, &transfer)) {
             Some(other) => add(other, &transfer),
             None => waiting.push_back(transfer),
@@ -52,17 +63,36 @@ impl Register {
     /// Waits until all rows are written, or nobody writes any more. It may be
     /// left at any time: a row that was not taken stays.
     pub(super) async fn settle(&self) {
-        let Some(out) = &self.out else { return };
-        while !self.lock().is_empty() {
+        loop {
+            let out = {
+                let desk = self.lock();
+                desk.out.clone().filter(|_| !desk.waiting.is_empty())
+            };
+            let Some(out) = out else { return };
             let Ok(room) = out.reserve().await else { return };
-            if let Some(first) = self.lock().pop_front() {
+            if let Some(first) = self.lock().waiting.pop_front() {
                 room.send(first);
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Transfer>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until all rows are out, and tells who writes them that no more come.
+    pub(super) async fn close(&self) {
+        loop {
+            self.settle().await;
+            let mut desk = self.lock();
+            // Another may have come meanwhile; who writes may have given up.
+            let nobody_writes = desk.out.as_ref().is_none_or(mpsc::Sender::is_closed);
+            if desk.waiting.is_empty() || nobody_writes {
+                desk.is_closed = true;
+                desk.out = None;
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,8 +198,36 @@ mod tests {
         }
         assert!(!register.keeps_up());
         register.write(row(3, 2, 5));
-        assert_eq!(register.lock().iter().map(|row| row.bytes_sent).sum::<u64>(), WAITING_MAX as u64 + 5);
+        assert_eq!(register.lock().waiting.iter().map(|row| row.bytes_sent).sum::<u64>(), WAITING_MAX as u64 + 5);
         register.settle().await;
+        assert!(!register.keeps_up());
+    }
+
+    #[tokio::test]
+    async fn a_register_that_is_closed_has_given_all_its_rows_and_ends() {
+        let (out, mut written) = mpsc::channel(1);
+        let register = Register::new(Some(out));
+        for call in 0..3 {
+            register.write(row(call, 1, 1));
+        }
+        let mut seen = 0;
+        let gather = async {
+            while written.recv().await.is_some() {
+                seen += 1;
+            }
+        };
+        tokio::join!(register.close(), gather);
+        assert_eq!(seen, 3);
+        assert!(!register.keeps_up(), "what is sent now would not be written");
+    }
+
+    #[tokio::test]
+    async fn a_register_that_nobody_writes_can_be_closed() {
+        let (out, written) = mpsc::channel(1);
+        drop(written);
+        let register = Register::new(Some(out));
+        register.write(row(1, 1, 1));
+        register.close().await;
         assert!(!register.keeps_up());
     }
 

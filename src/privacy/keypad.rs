@@ -1,15 +1,6 @@
-//! Keys that a caller presses: which may be shown, and which stretch of sound is
-//! silenced in the recording. A card number or a PIN that is keyed reaches
-//! neither transcript, recording nor provider.
-
-use crate::terms::Private;
-
-/// Sound before a key is noticed: a detector needs 40 ms of tone (ITU-T Q.24), and
-/// its packet may have waited in the jitter buffer.
-const LEAD_MS: u64 = 120;
-
-/// Sound behind a key that may still ring.
-const TAIL_MS: u64 = 120;
+//! Keys that a caller presses: when they are a part of a secret, and for how long
+//! the sound beside them is withheld. It keeps no key: a card number or a PIN that
+//! is keyed reaches neither transcript, recording nor provider.
 
 /// The caller who was stopped in the middle goes on for as long.
 const AFTER_MS: u64 = 2_000;
@@ -24,7 +15,7 @@ const GAP_MS: u64 = 4_000;
 
 /// So many keys in a row are a choice in a menu or an extension; more are a
 /// number that somebody keyed unasked.
-const SHOWN_MAX: usize = 3;
+const CHOICE_MAX: usize = 3;
 
 /// What the box asks the caller to key in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,28 +88,13 @@ impl Keyed {
     }
 }
 
-/// A stretch of the recording, in milliseconds from its beginning.
+/// Keys were pressed of which nothing may stand anywhere; not even how many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stretch {
-    pub from_ms: u64,
-    pub to_ms: u64,
-}
-
-/// What is to be done with keys.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum KeyFate {
-    /// These may stand in the transcript: keys of a menu.
-    Shown(Private<String>),
-    /// Keys were pressed of which nothing may stand anywhere; not even how many.
-    Withheld,
-    /// This is to be silence in the recording, for the caller's side and the box's.
-    Silence(Stretch),
-}
+pub struct Withheld;
 
 #[derive(Clone, Copy, Debug)]
 struct Step {
     what: Keyed,
-    from_ms: u64,
     /// The last thing that happened in it.
     last_ms: u64,
     /// Set when it is over but for late keys.
@@ -126,17 +102,15 @@ struct Step {
     is_keyed: bool,
 }
 
-/// Keys outside a step, which wait until it is known that no more come.
-#[derive(Clone, Debug, Default)]
+/// Keys outside a step, until it is known that no more come.
+#[derive(Clone, Copy, Debug, Default)]
 struct Loose {
-    /// The first few; more are counted only.
-    keys: Private<String>,
     count: usize,
     last_ms: u64,
 }
 
-/// Watches the keys of one call. Times are milliseconds from the beginning of
-/// the recording; what comes late is taken as it comes.
+/// Watches the keys of one call. Times are milliseconds from any beginning; what
+/// comes late is taken as it comes.
 #[derive(Clone, Debug, Default)]
 pub struct KeypadGuard {
     step: Option<Step>,
@@ -149,84 +123,60 @@ impl KeypadGuard {
     }
 
     /// The box begins to ask for something that is keyed in secret.
-    pub fn asks(&mut self, what: Keyed, at_ms: u64) -> Vec<KeyFate> {
-        let mut fates = self.pass(at_ms);
+    pub fn asks(&mut self, what: Keyed, at_ms: u64) -> Option<Withheld> {
+        let withheld = self.pass(at_ms);
         // Who keys while the question is being asked answers it.
-        if self.loose.count > 0 {
-            self.loose = Loose::default();
-            fates.push(KeyFate::Withheld);
-        }
+        let loose = std::mem::take(&mut self.loose);
         match &mut self.step {
             Some(step) => {
                 step.what = what;
                 step.ends_ms = None;
                 step.last_ms = step.last_ms.max(at_ms);
             }
-            None => self.step = Some(Step { what, from_ms: at_ms, last_ms: at_ms, ends_ms: None, is_keyed: false }),
+            None => self.step = Some(Step { what, last_ms: at_ms, ends_ms: None, is_keyed: false }),
         }
-        fates
+        withheld.or_else(|| (loose.count > 0).then_some(Withheld))
     }
 
     /// The box has what it asked for, or gave up.
-    pub fn asks_no_more(&mut self, at_ms: u64) -> Vec<KeyFate> {
-        let fates = self.pass(at_ms);
+    pub fn asks_no_more(&mut self, at_ms: u64) -> Option<Withheld> {
+        let withheld = self.pass(at_ms);
         if let Some(step) = &mut self.step {
             step.last_ms = step.last_ms.max(at_ms);
             step.ends_ms.get_or_insert(step.last_ms + AFTER_MS);
         }
-        fates
+        withheld
     }
 
-    /// A key that sounded from `from_ms` to `to_ms`.
-    pub fn pressed(&mut self, key: char, from_ms: u64, to_ms: u64) -> Vec<KeyFate> {
-        let mut fates = self.pass(from_ms);
-        let to_ms = to_ms.max(from_ms);
-        if let Some(step) = &mut self.step {
-            step.is_keyed = true;
-            step.from_ms = step.from_ms.min(from_ms.saturating_sub(LEAD_MS));
-            step.last_ms = step.last_ms.max(to_ms);
-            if key == '#' || step.ends_ms.is_some() {
-                step.ends_ms = Some(step.last_ms + AFTER_MS);
+    /// A key that sounded at `at_ms`.
+    pub fn pressed(&mut self, key: char, at_ms: u64) -> Option<Withheld> {
+        let withheld = self.pass(at_ms);
+        match &mut self.step {
+            Some(step) => {
+                step.is_keyed = true;
+                step.last_ms = step.last_ms.max(at_ms);
+                if key == '#' || step.ends_ms.is_some() {
+                    step.ends_ms = Some(step.last_ms + AFTER_MS);
+                }
             }
-            return fates;
+            None => {
+                self.loose.count += 1;
+                self.loose.last_ms = self.loose.last_ms.max(at_ms);
+            }
         }
-        // A tone says its key to whoever listens.
-        fates.push(KeyFate::Silence(Stretch { from_ms: from_ms.saturating_sub(LEAD_MS), to_ms: to_ms + TAIL_MS }));
-        self.loose.count += 1;
-        self.loose.last_ms = self.loose.last_ms.max(to_ms);
-        let before = std::mem::take(&mut self.loose.keys).into_exposed();
-        if self.loose.count <= SHOWN_MAX {
-            self.loose.keys = Private::new(before + key.encode_utf8(&mut [0; 4]));
-        }
-        fates
+        withheld
     }
 
-    /// Time has come to `now_ms`.
-    pub fn pass(&mut self, now_ms: u64) -> Vec<KeyFate> {
-        let mut fates = Vec::new();
-        if let Some(step) = self.step
-            && now_ms >= step.over_ms()
-        {
-            self.step = None;
-            fates.extend(step.fates());
+    /// Time has come to `now_ms`: what is over by now, if it was keyed in secret.
+    pub fn pass(&mut self, now_ms: u64) -> Option<Withheld> {
+        let step = self.step.take_if(|step| now_ms >= step.over_ms());
+        let was_secret = step.is_some_and(|step| step.is_keyed);
+        let run_ends = self.loose.count > 0 && now_ms >= self.loose.last_ms + GAP_MS;
+        let was_number = run_ends && self.is_number();
+        if run_ends {
+            self.loose = Loose::default();
         }
-        if self.loose.count > 0 && now_ms >= self.loose.last_ms + GAP_MS {
-            fates.push(self.loose_fate());
-        }
-        fates
-    }
-
-    /// The call is over: what has waited.
-    pub fn finish(mut self, at_ms: u64) -> Vec<KeyFate> {
-        let mut fates = self.pass(at_ms);
-        if let Some(mut step) = self.step.take() {
-            step.last_ms = step.last_ms.max(at_ms);
-            fates.extend(step.fates());
-        }
-        if self.loose.count > 0 {
-            fates.push(self.loose_fate());
-        }
-        fates
+        (was_secret || was_number).then_some(Withheld)
     }
 
     /// When [`pass`](Self::pass) is to be called next, if nothing else happens.
@@ -238,30 +188,19 @@ impl KeypadGuard {
 
     /// Whether more keys came in a row than a choice has: somebody keys a number.
     pub const fn is_number(&self) -> bool {
-        self.loose.count > SHOWN_MAX
+        self.loose.count > CHOICE_MAX
     }
 
     /// Whether sound is to be withheld now from recording and providers alike:
     /// a caller often says aloud what is keyed.
-    pub fn is_silencing(&self) -> bool {
+    pub const fn is_silencing(&self) -> bool {
         self.step.is_some()
-    }
-
-    fn loose_fate(&mut self) -> KeyFate {
-        let loose = std::mem::take(&mut self.loose);
-        if loose.count <= SHOWN_MAX { KeyFate::Shown(loose.keys) } else { KeyFate::Withheld }
     }
 }
 
 impl Step {
     fn over_ms(&self) -> u64 {
         self.ends_ms.unwrap_or(self.last_ms + self.what.idle_ms())
-    }
-
-    fn fates(self) -> impl Iterator<Item = KeyFate> {
-        let to_ms = self.ends_ms.unwrap_or(self.last_ms).max(self.last_ms) + TAIL_MS;
-        let silence = KeyFate::Silence(Stretch { from_ms: self.from_ms, to_ms });
-        self.is_keyed.then_some(KeyFate::Withheld).into_iter().chain([silence])
     }
 }
 
@@ -270,21 +209,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn shown(fates: &[KeyFate]) -> String {
-        let keys = |fate: &KeyFate| match fate {
-            KeyFate::Shown(keys) => keys.expose().clone(),
-            KeyFate::Withheld | KeyFate::Silence(_) => String::new(),
-        };
-        fates.iter().map(keys).collect()
-    }
-
-    fn is_silent(fates: &[KeyFate], at_ms: u64) -> bool {
-        fates.iter().any(|fate| matches!(fate, KeyFate::Silence(s) if (s.from_ms..s.to_ms).contains(&at_ms)))
-    }
-
-    fn keyed(guard: &mut KeypadGuard, keys: &str, from_ms: u64, every_ms: u64) -> Vec<KeyFate> {
+    fn keyed(guard: &mut KeypadGuard, keys: &str, from_ms: u64, every_ms: u64) -> Option<Withheld> {
         let times = (0..).map(|i| from_ms + i * every_ms);
-        keys.chars().zip(times).flat_map(|(key, at)| guard.pressed(key, at, at + 100)).collect()
+        keys.chars().zip(times).filter_map(|(key, at)| guard.pressed(key, at)).last()
+    }
+
+    /// What the next thing that ends was.
+    fn ends(guard: &mut KeypadGuard) -> Option<Withheld> {
+        guard.pass(guard.deadline_ms().unwrap())
     }
 
     #[test]
@@ -311,7 +243,7 @@ mod tests {
         let mut guard = KeypadGuard::new();
         let known: Vec<bool> = (0..5)
             .map(|n| {
-                guard.pressed('4', n * 300, n * 300 + 100);
+                guard.pressed('4', n * 300);
                 guard.is_number()
             })
             .collect();
@@ -321,66 +253,59 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_of_the_menu_is_shown_and_its_tone_is_not_kept() {
+    fn a_choice_of_the_menu_is_no_secret() {
         let mut guard = KeypadGuard::new();
-        let mut fates = guard.pressed('2', 5_000, 5_100);
-        assert_eq!(shown(&fates), "", "more keys may come");
-        fates.extend(guard.pass(guard.deadline_ms().unwrap()));
-        assert_eq!(shown(&fates), "2");
-        assert!(is_silent(&fates, 5_050) && is_silent(&fates, 4_900) && !is_silent(&fates, 6_000));
+        assert_eq!(guard.pressed('2', 5_000), None);
+        assert!(!guard.is_silencing());
+        assert_eq!(guard.deadline_ms(), Some(5_000 + GAP_MS), "more keys may come");
+        assert_eq!(ends(&mut guard), None);
+        assert_eq!(guard.deadline_ms(), None);
     }
 
     #[test]
-    fn a_card_number_that_was_asked_for_is_nowhere() {
+    fn what_is_said_aloud_while_a_card_number_is_keyed_is_withheld_too() {
         let mut guard = KeypadGuard::new();
-        let mut fates = guard.asks(Keyed::Payment, 10_000);
-        fates.extend(keyed(&mut guard, "4111111111111111#", 14_000, 400));
+        assert_eq!(guard.asks(Keyed::Payment, 10_000), None);
+        assert!(guard.is_silencing(), "from the question on");
+        keyed(&mut guard, "4111111111111111#", 14_000, 400);
+        let last = 14_000 + 16 * 400;
+        assert_eq!(guard.pass(last + AFTER_MS - 1), None);
         assert!(guard.is_silencing());
-        fates.extend(guard.pass(60_000));
+        assert_eq!(guard.pass(last + AFTER_MS), Some(Withheld));
         assert!(!guard.is_silencing());
-        assert_eq!(shown(&fates), "");
-        assert!((10_000..21_000).all(|ms| is_silent(&fates, ms)), "what is said aloud meanwhile is silenced too");
-        assert!(!is_silent(&fates, 9_000) && !is_silent(&fates, 30_000));
     }
 
     #[test]
     fn keys_that_come_when_the_step_is_over_belong_to_it() {
         let mut guard = KeypadGuard::new();
-        let mut fates = guard.asks(Keyed::Secret, 0);
-        fates.extend(keyed(&mut guard, "1234", 1_000, 300));
-        fates.extend(guard.asks_no_more(2_500));
-        fates.extend(keyed(&mut guard, "56", 3_000, 1_500));
-        fates.extend(guard.finish(20_000));
-        assert_eq!(shown(&fates), "");
-        assert!(is_silent(&fates, 4_550));
+        guard.asks(Keyed::Secret, 0);
+        keyed(&mut guard, "1234", 1_000, 300);
+        guard.asks_no_more(2_500);
+        keyed(&mut guard, "56", 3_000, 1_500);
+        assert_eq!(guard.pass(4_550), None);
+        assert!(guard.is_silencing());
+        assert_eq!((ends(&mut guard), guard.is_silencing()), (Some(Withheld), false));
     }
 
     #[test]
-    fn a_number_that_nobody_asked_for_is_not_shown() {
+    fn a_number_that_nobody_asked_for_is_withheld() {
         let mut guard = KeypadGuard::new();
-        let mut fates = keyed(&mut guard, "08035550142", 1_000, 500);
-        fates.extend(guard.finish(20_000));
-        assert_eq!(shown(&fates), "");
-        assert!(fates.contains(&KeyFate::Withheld));
-        assert!((0..11).all(|i| is_silent(&fates, 1_050 + i * 500)));
+        keyed(&mut guard, "08035550142", 1_000, 500);
+        assert_eq!(ends(&mut guard), Some(Withheld));
     }
 
     #[test]
     fn keys_before_the_question_was_asked_to_its_end_answer_it() {
         let mut guard = KeypadGuard::new();
-        let mut fates = keyed(&mut guard, "12", 1_000, 300);
-        fates.extend(guard.asks(Keyed::Secret, 1_500));
-        fates.extend(keyed(&mut guard, "34#", 1_600, 300));
-        fates.extend(guard.finish(9_000));
-        assert_eq!(shown(&fates), "");
+        keyed(&mut guard, "12", 1_000, 300);
+        assert_eq!(guard.asks(Keyed::Secret, 1_500), Some(Withheld));
     }
 
     #[test]
     fn a_step_in_which_nothing_happens_ends_by_itself() {
         let mut guard = KeypadGuard::new();
         guard.asks(Keyed::Payment, 1_000);
-        let fates = guard.pass(guard.deadline_ms().unwrap());
-        assert!(matches!(fates.as_slice(), [KeyFate::Silence(_)]));
+        assert_eq!(ends(&mut guard), None);
         assert!(!guard.is_silencing());
         assert_eq!(guard.deadline_ms(), None);
     }
@@ -405,28 +330,44 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_the_keys_of_a_step_are_not_shown_and_no_tone_is_kept(events in events()) {
-            let (mut guard, mut now, mut fates) = (KeypadGuard::new(), 0, Vec::new());
-            let (mut open_keys, mut tones) = (0, Vec::new());
+        fn whatever_happens_a_step_silences_until_it_is_over_and_no_number_passes_for_a_choice(events in events()) {
+            let (mut guard, mut now) = (KeypadGuard::new(), 0);
+            // Keys outside a step since one of them ended a run, and the last of them.
+            let mut run: Option<(usize, u64)> = None;
             for event in events {
                 now += 200;
-                match event {
-                    Event::Asks => fates.extend(guard.asks(Keyed::Payment, now)),
-                    Event::AsksNoMore => fates.extend(guard.asks_no_more(now)),
-                    Event::Pause(ms) => now += ms,
-                    Event::Key(key) => {
-                        fates.extend(guard.pass(now));
-                        open_keys += usize::from(!guard.is_silencing());
-                        fates.extend(guard.pressed(key, now, now + 100));
-                        tones.push(now + 50);
-                    }
+                if let Event::Pause(ms) = event {
+                    now += ms;
+                    continue;
                 }
+                let was_silencing = guard.is_silencing();
+                let mut withheld = guard.pass(now);
+                prop_assert!(was_silencing || !guard.is_silencing(), "no step begins by itself");
+                let over = run.take_if(|(_, last)| now >= *last + GAP_MS);
+                if over.is_some_and(|(count, _)| count > CHOICE_MAX) {
+                    prop_assert_eq!(withheld, Some(Withheld));
+                }
+                match event {
+                    Event::Asks => {
+                        withheld = withheld.or(guard.asks(Keyed::Payment, now));
+                        prop_assert!(guard.is_silencing());
+                        prop_assert!(run.take().is_none() || withheld.is_some());
+                    }
+                    Event::AsksNoMore => {
+                        guard.asks_no_more(now);
+                    }
+                    Event::Key(key) => {
+                        if !guard.is_silencing() {
+                            run = Some((run.map_or(1, |(count, _)| count + 1), now));
+                        }
+                        guard.pressed(key, now);
+                    }
+                    Event::Pause(_) => {}
+                }
+                prop_assert_eq!(guard.is_number(), run.is_some_and(|(count, _)| count > CHOICE_MAX));
             }
-            fates.extend(guard.finish(now));
-            prop_assert!(shown(&fates).len() <= open_keys);
-            prop_assert!(tones.iter().all(|at| is_silent(&fates, *at)));
-            let longest = fates.iter().map(|fate| shown(std::slice::from_ref(fate)).len()).max();
-            prop_assert!(longest.unwrap_or(0) <= SHOWN_MAX);
+            guard.pass(now + PAYMENT_IDLE_MS.max(GAP_MS));
+            prop_assert!(!guard.is_silencing() && guard.deadline_ms().is_none());
         }
     }
 }

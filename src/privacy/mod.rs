@@ -17,7 +17,7 @@ mod stream;
 mod token;
 
 pub use checks::{is_card_like, luhn, nuban, verhoeff};
-pub use keypad::{KeyFate, Keyed, KeypadGuard, Stretch};
+pub use keypad::{Keyed, KeypadGuard, Withheld};
 pub use kind::{Found, Kind};
 pub use redactor::{Redactor, Side, Spoken};
 pub use stream::{CAREFUL_MAX, StreamRedactor};

@@ -114,6 +114,23 @@ impl Safeguards {
             && told(required.zero_retention, self.zero_retention)
             && (required.inference_region.is_none() || required.inference_region == self.inference_region)
     }
+
+    /// What `required` asks for and is not among these, as the policy's file has it.
+    pub fn lacking(&self, required: &Self) -> Vec<String> {
+        let mut lacking = Vec::new();
+        if required.training_opt_out && !self.training_opt_out {
+            lacking.push("training_opt_out".to_owned());
+        }
+        if required.zero_retention && !self.zero_retention {
+            lacking.push("zero_retention".to_owned());
+        }
+        if let Some(region) =
+            required.inference_region.as_ref().filter(|region| self.inference_region.as_ref() != Some(region))
+        {
+            lacking.push(format!("inference_region = \"{region}\""));
+        }
+        lacking
+    }
 }
 
 /// A place where data may go.

@@ -67,11 +67,13 @@ impl InForce {
         let mut restored = Self { effective: newest.clone(), texts, waiting: None };
         restored.settle();
         let widenings = widenings(&restored.effective, &newest);
-        // Without a date the notice period cannot have ended: the narrower holds.
         restored.waiting = match waiting_until {
+            // On a day before a contract's date the newest may allow nothing more; it
+            // waits all the same.
+            Some(until) if restored.texts.len() > 1 => Some(Waiting { widenings, until }),
             _ if widenings.is_empty() => None,
-            Some(until) => Some(Waiting { widenings, until }),
-            None => Some(Waiting { widenings, until: Timestamp::MAX }),
+            // Without a date the notice period cannot have ended: the narrower holds.
+            _ => Some(Waiting { widenings, until: Timestamp::MAX }),
         };
         Some(restored)
     }
@@ -80,6 +82,11 @@ impl InForce {
     /// ([`super::CallGate::narrow_to`]).
     pub const fn effective(&self) -> &Arc<Policy> {
         &self.effective
+    }
+
+    /// What holds once nothing waits any more.
+    pub fn newest(&self) -> &Arc<Policy> {
+        self.texts.last().unwrap_or(&self.effective)
     }
 
     /// The texts to keep for [`Self::restore`], the oldest first.
@@ -161,9 +168,11 @@ impl InForce {
         widenings(newest, policy).is_empty().then_some(waiting.until)
     }
 
-    /// By an owner of what is in force, over a number that was not used yet.
+    /// By an owner of what is in force, over a number that no other text has used:
+    /// the signature may come after the text was announced.
     fn is_signed(&self, policy: &Policy, signature: &OwnerSignature) -> bool {
-        policy.serial() > self.effective.serial()
+        let has_used = |held: &Arc<Policy>| held.text() != policy.text() && held.serial() >= policy.serial();
+        !self.texts.iter().any(has_used)
             && self.effective.owner_keys().iter().any(|key| key.signed(policy.text().as_bytes(), signature))
     }
 

@@ -85,7 +85,17 @@ pub(super) async fn postpone(index: &Index, call: CallId, due_at: Timestamp) -> 
     Ok(())
 }
 
-/// Takes a call out of the queue, heard or given up, and keeps what was heard.
+/// Takes a call out of the queue that is given up.
+pub(super) async fn remove(index: &Index, call: CallId) -> Result<(), IndexError> {
+    sqlx::query("DELETE FROM catch_up WHERE call = ?")
+        .bind(call.as_str())
+        .execute(&index.write)
+        .await
+        .map_err(IndexError::sql("giving a call up that was to be heard again"))?;
+    Ok(())
+}
+
+/// Takes a call out of the queue and keeps what was heard.
 pub(super) async fn settle(index: &Index, call: CallId, key: &Key, heard: &[SecondHearing]) -> Result<(), RowError> {
     let acquiring = IndexError::sql("keeping a second hearing");
     let mut connection = index.write.acquire().await.map_err(acquiring)?;

@@ -43,4 +43,4 @@ pub use renderings::{RenderingKey, Rendition};
 pub use sound::Leg;
 pub use texts::{KeptText, OutgoingText, TextEnd, Texts, WaitingText};
 pub use transfers::{RegisterError, TransferQuery, TransferTotal};
-pub use vault::{ExportError, KeepError, OpenError, ReadError, SettleError, SoundFile, Vault};
+pub use vault::{KeepError, OpenError, ReadError, SettleError, SoundFile, Vault};

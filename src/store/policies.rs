@@ -1,7 +1,7 @@
 //! The policies in force, kept so that a restart cannot shorten a notice period.
 
 use jiff::Timestamp;
-use sqlx::Connection;
+use sqlx::{Connection, SqliteConnection};
 
 use super::index::{Index, IndexError};
 use super::records::ns;
@@ -28,8 +28,18 @@ pub(super) async fn read(index: &Index) -> Result<KeptPolicies, IndexError> {
 
 /// Takes the place of what was kept, all of it or nothing.
 pub(super) async fn write(index: &Index, kept: &KeptPolicies) -> Result<(), IndexError> {
+    let acquiring = IndexError::sql("keeping the policies in force");
+    let mut connection = index.write.acquire().await.map_err(acquiring)?;
+    let written = write_all(&mut connection, kept).await;
+    if written.is_err() {
+        // As with the record: after a full disk the connection is of no more use.
+        connection.close_on_drop();
+    }
+    written
+}
+
+async fn write_all(connection: &mut SqliteConnection, kept: &KeptPolicies) -> Result<(), IndexError> {
     let doing = || IndexError::sql("keeping the policies in force");
-    let mut connection = index.write.acquire().await.map_err(doing())?;
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(doing())?;
     for statement in ["DELETE FROM policy_texts", "DELETE FROM policy_waits"] {
         sqlx::query(statement).execute(&mut *all).await.map_err(doing())?;
@@ -73,6 +83,25 @@ mod tests {
         let alone = KeptPolicies { texts: vec!["third".to_owned()], waiting_until: None };
         write(&index, &alone).await.unwrap();
         assert_eq!(read(&index).await.unwrap(), alone);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_leaves_what_was_kept_and_harms_no_later_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), Timestamp::UNIX_EPOCH).unwrap();
+        let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
+        let kept = KeptPolicies { texts: vec!["first".to_owned()], waiting_until: None };
+        write(&index, &kept).await.unwrap();
+        // What SQLite does by itself when the disk is full: it rolls all of it back.
+        let full = "CREATE TRIGGER full BEFORE INSERT ON policy_texts BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+        sqlx::query(full).execute(&index.write).await.unwrap();
+        let later = KeptPolicies { texts: vec!["second".to_owned()], waiting_until: None };
+        write(&index, &later).await.unwrap_err();
+        assert_eq!(read(&index).await.unwrap(), kept);
+        sqlx::query("DROP TRIGGER full").execute(&index.write).await.unwrap();
+        write(&index, &later).await.unwrap();
+        assert_eq!(read(&index).await.unwrap(), later);
         index.close().await;
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row};
+use sqlx::{Connection, Row, SqliteConnection};
 use thiserror::Error;
 
 use super::index::{Index, IndexError};
@@ -79,9 +79,19 @@ struct SafeguardsRow {
 
 /// Writes rows, all of them or none.
 pub(super) async fn write(index: &Index, transfers: &[Transfer]) -> Result<(), RegisterError> {
+    let acquiring = IndexError::sql("writing the register of transfers");
+    let mut connection = index.write.acquire().await.map_err(acquiring)?;
+    let written = write_all(&mut connection, transfers).await;
+    if written.is_err() {
+        // As with the record: after a full disk the connection is of no more use.
+        connection.close_on_drop();
+    }
+    written
+}
+
+async fn write_all(connection: &mut SqliteConnection, transfers: &[Transfer]) -> Result<(), RegisterError> {
     let doing = || IndexError::sql("writing the register of transfers");
-    let mut connection = index.write.acquire().await.map_err(doing())?;
-    let mut all = connection.begin().await.map_err(doing())?;
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(doing())?;
     for transfer in transfers {
         let classes: Vec<_> = transfer.carried.iter().map(|one| CarriedRow::of(one, transfer)).collect();
         let safeguards = SafeguardsRow {
@@ -250,6 +260,24 @@ mod tests {
         assert_eq!(all, [of_call.clone(), of_none]);
         let its = read(&index, TransferQuery { call: Some(call), limit: 10, since: None }).await.unwrap();
         assert_eq!(its, [of_call]);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn rows_that_a_full_disk_refused_are_written_when_it_has_room_and_harm_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index(dir.path()).await;
+        let rows = [transfer_to("deepgram", 100, None)];
+        // What SQLite does by itself when the disk is full: it rolls all of it back.
+        let full = "CREATE TRIGGER full BEFORE INSERT ON transfers BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+        sqlx::query(full).execute(&index.write).await.unwrap();
+        write(&index, &rows).await.unwrap_err();
+        sqlx::query("DROP TRIGGER full").execute(&index.write).await.unwrap();
+        // Another's transaction on the one connection that writes.
+        crate::store::policies::write(&index, &crate::store::KeptPolicies::default()).await.unwrap();
+        write(&index, &rows).await.unwrap();
+        let all = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
+        assert_eq!(all, rows);
         index.close().await;
     }
 

@@ -96,14 +96,6 @@ pub enum SettleError {
     Row(#[from] RowError),
 }
 
-#[derive(Debug, Error)]
-pub enum ExportError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("exporting a call to {path}: {source}")]
-    Write { path: PathBuf, source: io::Error },
-}
-
 /// A sound file for an independent reader: any Tink opens it with the call's
 /// sound key (AES256-GCM-HKDF streaming, SHA-256, derived key of 32 bytes).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,29 +229,10 @@ impl Vault {
         Ok(playback::wav(rate, &[&sound]))
     }
 
-    /// Writes a call for people outside into `dir`, which is made: `call.wav`
-    /// (both legs), `caller.wav`, `box.wav` and the record as given. Those files
-    /// are not encrypted; they are for the owner alone to read.
-    pub async fn export(&self, call: CallId, dir: &Path, record: &[u8]) -> Result<Vec<PathBuf>, ExportError> {
-        let mut files = vec![("record.json", record.to_vec())];
-        match self.legs(call).await {
-            Ok((rate, [caller, boxed])) => {
-                files.push(("caller.wav", playback::wav(rate, &[&caller])));
-                files.push(("box.wav", playback::wav(rate, &[&boxed])));
-                files.push(("call.wav", playback::wav(rate, &[&caller, &boxed])));
-            }
-            Err(ReadError::NotRecorded(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let failed = |path: &Path, source| ExportError::Write { path: path.to_owned(), source };
-        disk::private_dir(dir).map_err(|source| failed(dir, source))?;
-        let mut paths = Vec::with_capacity(files.len());
-        for (name, bytes) in files {
-            let path = dir.join(name);
-            write_private(&path, &bytes).map_err(|source| failed(&path, source))?;
-            paths.push(path);
-        }
-        Ok(paths)
+    /// For tests of what a disk or an owner may do to the index.
+    #[cfg(test)]
+    pub async fn do_to_index(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.rooms.index.write).await.unwrap();
     }
 
     /// A fixed sentence that was rendered before.
@@ -293,8 +266,12 @@ impl Vault {
         catch_up::postpone(&self.rooms.index, call, due_at).await
     }
 
-    /// Takes a call out of that queue and keeps what was heard, which may be
-    /// nothing: it was given up.
+    /// Takes a call out of that queue unheard. Its key need not open any more.
+    pub async fn hear_no_more(&self, call: CallId) -> Result<(), IndexError> {
+        catch_up::remove(&self.rooms.index, call).await
+    }
+
+    /// Takes a call out of that queue and keeps what was heard.
     pub async fn settle_hearing(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), SettleError> {
         let (_, key) = self.unlock(call).await?;
         Ok(catch_up::settle(&self.rooms.index, call, &key.words, heard).await?)

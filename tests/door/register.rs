@@ -109,6 +109,40 @@ async fn a_streams_rows_tell_its_kinds_apart_and_add_up_to_what_the_server_count
 }
 
 #[tokio::test]
+async fn a_door_that_is_closed_gives_the_rows_of_idle_connections_and_lets_nothing_out() {
+    let authority = Authority::new();
+    let far = http(authority.identity(&["ears.example"])).await;
+    let mut near = setting(&authority, &far).open();
+    near.door.warm(Some(call(1)), near.warming("ears", ears())).await.expect("a connection");
+    assert!(near.written().is_empty(), "it is kept for the next request");
+    near.door.close().await;
+    let row = near.rows.recv().await.expect("the row of the idle connection");
+    assert_eq!(row.call, Some(call(1)));
+    assert!(row.bytes_sent > 0);
+    assert!(near.rows.recv().await.is_none(), "no more rows come");
+    let late = refused(near.door.request(None, near.words("ears", post(ears(), "hi"))).await);
+    assert!(matches!(late, SendError::Unrecorded { .. }), "{late:?}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_written_down_although_nobody_takes_another() {
+    let authority = Authority::new();
+    let far = http(authority.identity(&["ears.example"])).await;
+    let seconds = Arc::new(AtomicU64::new(0));
+    let clock = seconds.clone();
+    let mut setting = setting(&authority, &far);
+    setting.config.now = Arc::new(move || Moment::from_micros(clock.load(Ordering::Acquire) * 1_000_000));
+    let mut near = setting.open();
+    near.door.warm(None, near.warming("ears", ears())).await.expect("a connection");
+    seconds.store(30, Ordering::Release);
+    near.door.close_idle();
+    assert!(near.written().is_empty(), "a request may still take it");
+    seconds.store(60, Ordering::Release);
+    near.door.close_idle();
+    assert_eq!(near.written().len(), 1);
+}
+
+#[tokio::test]
 async fn a_long_stream_writes_a_row_every_few_seconds() {
     let authority = Authority::new();
     let far = echo(authority.identity(&["ears.example"])).await;

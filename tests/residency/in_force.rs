@@ -170,6 +170,21 @@ fn a_serial_does_not_fall_without_notice_so_that_signed_texts_stay_used() {
 }
 
 #[test]
+fn a_signature_may_come_after_its_text_was_announced_and_still_counts_over_a_new_number_alone() {
+    let mut held = begun(&text(&with_owner(1), &[]));
+    let wide = text(&with_owner(2), &[("transcript", "raw")]);
+    assert!(matches!(offer(&mut held, &wide, day(0)), Adopted::Announced(_)));
+    let adopted = held.offer("new.toml", &wide, Some(&signed(&wide)), day(1)).expect("taken");
+    assert!(matches!(adopted, Adopted::Signed(_)), "{adopted:?}");
+    // Another text of the same number was not what was signed next.
+    let mut held = begun(&text(&with_owner(1), &[]));
+    offer(&mut held, &wide, day(0));
+    let wider = text(&with_owner(2), &[("transcript", "raw"), ("reply", "raw")]);
+    let adopted = held.offer("new.toml", &wider, Some(&signed(&wider)), day(1)).expect("taken");
+    assert!(matches!(adopted, Adopted::Announced(_)), "{adopted:?}");
+}
+
+#[test]
 fn a_shorter_notice_or_another_owner_is_a_widening_itself() {
     let mut held = begun(&text("notice_period_days = 14", &[]));
     let hasty = text(&format!("notice_period_days = 0\n{}", with_owner(1)), &[]);

@@ -4,7 +4,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::{Outside, OutsideError, destination};
+use super::safeguards::{self, Carrier};
+use super::{Outside, OutsideError, Places};
 use crate::appliance::config::{
     AnthropicSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig, UplinkSound,
     WyomingSection,
@@ -14,7 +15,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::EngineStage;
 use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::{DataClass, DestinationId, Host, Policy};
+use crate::residency::{CallGate, DataClass, DestinationId, Host, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -48,28 +49,44 @@ pub struct OwnEngines {
     pub clock: SystemClock,
 }
 
+/// Ears outside the box, and where what they hear goes.
+#[derive(Clone)]
+pub struct OutsideEars {
+    pub destination: DestinationId,
+    pub ears: Arc<dyn Transcriber>,
+}
+
+impl OutsideEars {
+    /// Whether a call's sound may go to them.
+    pub fn may_hear(&self, gate: &CallGate) -> bool {
+        gate.may_go(FOR_EARS, &self.destination)
+    }
+}
+
 /// Engines in their order, the box's own last.
 pub struct Chains {
     pub ears: Arc<EarsChain>,
     pub mind: Arc<MindChain>,
     pub voice: Arc<VoiceChain>,
     /// Ears outside the box, for what is to be heard again.
-    pub outside_ears: Vec<Arc<dyn Transcriber>>,
+    pub outside_ears: Vec<OutsideEars>,
     /// Voices outside the box, for the sentences that are kept.
     pub fixed_voices: Vec<FixedVoice>,
+    carriers: Vec<Carrier>,
 }
 
 impl Chains {
-    /// How the engines are, for `milu doctor`.
-    pub fn facts(&self) -> Vec<HealthFact> {
-        [self.ears.health(), self.mind.health(), self.voice.health()].concat()
+    /// How the engines are under the policy in force, for `milu doctor`.
+    pub fn facts(&self, policy: &Policy) -> Vec<HealthFact> {
+        let safeguards = vec![safeguards::fact(&self.carriers, policy)];
+        [self.ears.health(), self.mind.health(), self.voice.health(), safeguards].concat()
     }
 }
 
 /// Builds one kind of engine after the other.
 struct Builder<'a> {
     outside: &'a Outside,
-    policy: &'a Policy,
+    places: &'a Places,
     own: &'a OwnEngines,
     chance: Chance,
 }
@@ -77,44 +94,63 @@ struct Builder<'a> {
 impl Outside {
     /// The chains that the configuration asks for.
     pub fn chains(&self, config: &OutsideConfig, own: &OwnEngines) -> Result<Chains, OutsideError> {
-        let policy = self.keeper.in_force();
-        let builder = Builder { outside: self, policy: &policy, own, chance: chance() };
+        let places = self.keeper.places();
+        let builder = Builder { outside: self, places: &places, own, chance: chance() };
         let (ears, outside_ears) = builder.ears(config)?;
         let (voice, fixed_voices) = builder.voices(config)?;
         let mind = builder.minds(config)?;
-        Ok(Chains { ears: Arc::new(ears), mind: Arc::new(mind), voice: Arc::new(voice), outside_ears, fixed_voices })
+        let carriers = carriers(config, &places, &self.credentials)?;
+        let (ears, mind, voice) = (Arc::new(ears), Arc::new(mind), Arc::new(voice));
+        Ok(Chains { ears, mind, voice, outside_ears, fixed_voices, carriers })
     }
 }
 
 /// Whether everything that the sections name is there: destinations, hosts and
-/// credentials. A missing key is said before a call, not in one.
-pub(super) fn check(config: &OutsideConfig, policy: &Policy, credentials: &Credentials) -> Result<(), OutsideError> {
+/// credentials, and whether requests can tell what the policy asks of them. A
+/// missing key is said before a call, not in one.
+pub(super) fn check(
+    config: &OutsideConfig,
+    places: &Places,
+    policy: &Policy,
+    credentials: &Credentials,
+) -> Result<(), OutsideError> {
+    carriers(config, places, credentials)?.iter().try_for_each(|carrier| carrier.check(policy))
+}
+
+/// The engines that the sections name, as tellers of safeguards.
+fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Result<Vec<Carrier>, OutsideError> {
+    let mut all = Vec::new();
     if let Some(section) = &config.deepgram {
-        deepgram(section, policy, credentials)?;
+        let config = deepgram(section, places, credentials)?;
+        all.push(Carrier::new("deepgram", &config.destination.clone(), move |asked| config.carries(asked)));
     }
     if let Some(section) = &config.anthropic {
-        anthropic(section, policy, credentials)?;
+        let config = anthropic(section, places, credentials)?;
+        all.push(Carrier::new("anthropic", &config.destination.clone(), move |asked| config.carries(asked)));
     }
     if let Some(section) = &config.openai {
-        openai(section, policy, credentials)?;
+        let config = openai(section, places, credentials)?;
+        all.push(Carrier::mute("openai", &config.destination));
     }
     if let Some(section) = &config.elevenlabs {
-        elevenlabs(section, policy, credentials)?;
+        let config = elevenlabs(section, places, credentials)?;
+        all.push(Carrier::new("elevenlabs", &config.destination.clone(), move |asked| config.carries(asked)));
     }
     for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
         if let Some(section) = section {
-            destination(policy, name, &section.destination, section.host.as_deref())?;
+            let (id, _) = places.find(name, &section.destination, section.host.as_deref())?;
+            all.push(Carrier::mute(name, &id));
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn deepgram(
     section: &DeepgramSection,
-    policy: &Policy,
+    places: &Places,
     credentials: &Credentials,
 ) -> Result<DeepgramConfig, OutsideError> {
-    let (id, host) = destination(policy, "deepgram", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.find("deepgram", &section.destination, section.host.as_deref())?;
     let api = match section.api {
         DeepgramApi::V1 => Api::V1,
         DeepgramApi::Flux => Api::Flux,
@@ -132,28 +168,32 @@ fn deepgram(
     Ok(config)
 }
 
-fn anthropic(section: &AnthropicSection, policy: &Policy, credentials: &Credentials) -> Result<Dialect, OutsideError> {
-    let (id, host) = destination(policy, "anthropic", &section.destination, section.host.as_deref())?;
+fn anthropic(
+    section: &AnthropicSection,
+    places: &Places,
+    credentials: &Credentials,
+) -> Result<AnthropicConfig, OutsideError> {
+    let (id, host) = places.find("anthropic", &section.destination, section.host.as_deref())?;
     let mut config = AnthropicConfig::new(id, host, credentials.read(&section.credential)?);
     if let Some(model) = &section.model {
         config.model.clone_from(model);
     }
-    Ok(Dialect::Anthropic(config))
+    Ok(config)
 }
 
-fn openai(section: &OpenAiSection, policy: &Policy, credentials: &Credentials) -> Result<Dialect, OutsideError> {
-    let (id, host) = destination(policy, "openai", &section.destination, section.host.as_deref())?;
+fn openai(section: &OpenAiSection, places: &Places, credentials: &Credentials) -> Result<OpenAiConfig, OutsideError> {
+    let (id, host) = places.find("openai", &section.destination, section.host.as_deref())?;
     let mut config = OpenAiConfig::new(id, host, section.model.clone());
     config.key = section.credential.as_deref().map(|name| credentials.read(name)).transpose()?;
-    Ok(Dialect::OpenAi(config))
+    Ok(config)
 }
 
 fn elevenlabs(
     section: &ElevenLabsSection,
-    policy: &Policy,
+    places: &Places,
     credentials: &Credentials,
 ) -> Result<ElevenLabsConfig, OutsideError> {
-    let (id, host) = destination(policy, "elevenlabs", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.find("elevenlabs", &section.destination, section.host.as_deref())?;
     let key = credentials.read(&section.credential)?;
     let mut config = ElevenLabsConfig::new(id, host, section.voice_id.clone(), key);
     if let Some(model) = &section.model {
@@ -173,7 +213,7 @@ enum WhenNear {
     StepIn,
 }
 
-type Ears = (EarsChain, Vec<Arc<dyn Transcriber>>);
+type Ears = (EarsChain, Vec<OutsideEars>);
 type Voices = (VoiceChain, Vec<FixedVoice>);
 
 impl Builder<'_> {
@@ -205,12 +245,12 @@ impl Builder<'_> {
     fn ears(&self, config: &OutsideConfig) -> Result<Ears, OutsideError> {
         let (own, credentials) = (self.own, &self.outside.credentials);
         let mut links: Vec<Link<dyn Transcriber>> = Vec::new();
-        let mut all: Vec<Arc<dyn Transcriber>> = Vec::new();
+        let mut all = Vec::new();
         if let Some(section) = &config.deepgram {
-            let deepgram = deepgram(section, self.policy, credentials)?;
+            let deepgram = deepgram(section, self.places, credentials)?;
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
-            all.push(unhurried);
+            all.push(OutsideEars { destination: deepgram.destination.clone(), ears: unhurried });
             // Nearly out of budget, the same ears are sent a tenth of the bytes.
             let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
             let mut uses = vec![(deepgram, name, WhenNear::StandBack)];
@@ -229,11 +269,12 @@ impl Builder<'_> {
         if let Some(section) = &config.wyoming_ears {
             let (id, host) = self.on_site("wyoming_ears", section)?;
             let needs = Needs { destination: id.clone(), classes: FOR_EARS };
+            let destination = id.clone();
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
             let config = WyomingEarsConfig::new(id, host);
             let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
-            all.push(Arc::clone(&ears));
+            all.push(OutsideEars { destination, ears: Arc::clone(&ears) });
             let name = ears.name();
             links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn));
         }
@@ -253,10 +294,10 @@ impl Builder<'_> {
         let (own, credentials) = (self.own, &self.outside.credentials);
         let mut dialects = Vec::new();
         if let Some(section) = &config.anthropic {
-            dialects.push((anthropic(section, self.policy, credentials)?, WhenNear::StandBack));
+            dialects.push((Dialect::Anthropic(anthropic(section, self.places, credentials)?), WhenNear::StandBack));
         }
         if let Some(section) = &config.openai {
-            dialects.push((openai(section, self.policy, credentials)?, WhenNear::GoOn));
+            dialects.push((Dialect::OpenAi(openai(section, self.places, credentials)?), WhenNear::GoOn));
         }
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {
@@ -286,7 +327,7 @@ impl Builder<'_> {
         let mut links: Vec<Link<dyn Synthesizer>> = Vec::new();
         let mut fixed = Vec::new();
         if let Some(section) = &config.elevenlabs {
-            let config = elevenlabs(section, self.policy, credentials)?;
+            let config = elevenlabs(section, self.places, credentials)?;
             let needs = Needs { destination: config.destination.clone(), classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
@@ -311,7 +352,7 @@ impl Builder<'_> {
     }
 
     fn on_site(&self, name: &'static str, section: &WyomingSection) -> Result<(DestinationId, Host), OutsideError> {
-        destination(self.policy, name, &section.destination, section.host.as_deref())
+        self.places.find(name, &section.destination, section.host.as_deref())
     }
 }
 

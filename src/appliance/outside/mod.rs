@@ -6,20 +6,23 @@ mod chains;
 mod identifiers;
 mod policy_keeper;
 mod register;
+mod safeguards;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
-pub use chains::{Chains, OwnEngines};
+pub use chains::{Chains, OutsideEars, OwnEngines};
 pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 
 use super::config::{BudgetSection, Config};
 use super::credentials::{CredentialError, Credentials};
 use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Standing, Sum};
-use crate::ops::{HealthFact, HealthState, Supervisor, SystemClock};
+use crate::ops::{HealthFact, HealthState, SystemClock};
 use crate::residency::{Destination, DestinationId, Host, InvalidDestination, Policy};
 use crate::store::{RegisterError, TransferTotal, Vault};
 
@@ -51,6 +54,10 @@ pub enum OutsideError {
     ForeignHost { section: &'static str, host: String, destination: String },
     #[error("[{section}]: the residency policy names no host for `{destination}`")]
     NoHost { section: &'static str, destination: String },
+    #[error(
+        "[{section}]: the policy asks {asked} of every request to `{destination}`, which no request of this engine can tell, so it is never used; take one of the two out"
+    )]
+    Untold { section: &'static str, destination: String, asked: String },
 }
 
 /// What stands between the box and the engines outside.
@@ -59,21 +66,25 @@ pub struct Outside {
     pub keeper: Arc<PolicyKeeper>,
     pub door: Door,
     credentials: Credentials,
+    /// What writes the register; it ends after the door's last row.
+    register: TaskTracker,
 }
 
 impl Outside {
     /// Opens the door under the policy that is in force.
     pub async fn open(
         config: &Config,
+        policy: &Path,
         credentials: Credentials,
         vault: &Vault,
         clock: SystemClock,
         zone: jiff::tz::TimeZone,
-        supervisor: &Supervisor,
     ) -> Result<Self, OutsideError> {
-        let keeper = PolicyKeeper::open(config.privacy.policy.clone(), vault.clone(), clock).await?;
+        let keeper = PolicyKeeper::open(policy.to_owned(), vault.clone(), clock.wall_fn()).await?;
         let (rows, written) = mpsc::channel(ROWS);
-        drop(supervisor.spawn("register", register::write(written, vault.clone())));
+        // Not with the tasks that the stop waits for first: they may still send.
+        let register = TaskTracker::new();
+        register.spawn_on(register::write(written, vault.clone()), &Handle::current());
         let door = Door::new(
             keeper.in_force(),
             DoorConfig {
@@ -81,14 +92,22 @@ impl Outside {
                 register: Some(rows),
                 budget: budget(&config.outside.budget),
                 prices: prices(config.outside.budget.prices.as_deref())?,
-                spent: Some(spent_today(vault, clock, &zone, &keeper.in_force()).await?),
+                spent: Some(spent_today(vault, clock, &zone, &keeper.places().newest).await?),
                 zone,
                 now: clock.as_fn(),
                 wall: clock.wall_fn(),
                 ..DoorConfig::default()
             },
         );
-        Ok(Self { keeper: Arc::new(keeper), door, credentials })
+        Ok(Self { keeper: Arc::new(keeper), door, credentials, register })
+    }
+
+    /// Ends what leaves the box, and waits until the last row of the register is on
+    /// the disk. For the stop, before the vault is closed.
+    pub async fn close(&self) {
+        self.door.close().await;
+        self.register.close();
+        self.register.wait().await;
     }
 
     /// What `milu doctor` says of the budget: what was spent, and what is saved on.
@@ -101,29 +120,50 @@ impl Outside {
     }
 }
 
-/// The destination that a section of the configuration means, as the policy has
-/// it, and the host to ask there.
-fn destination(
+/// The policies by which the sections of the configuration are understood: what
+/// holds, and what will hold when its notice is over. An engine of an announced
+/// destination is built at once; until then gate and door let nothing go to it.
+struct Places {
+    in_force: Arc<Policy>,
+    newest: Arc<Policy>,
+}
+
+impl Places {
+    fn of(policy: Arc<Policy>) -> Self {
+        Self { in_force: policy.clone(), newest: policy }
+    }
+
+    /// The destination that a section means, and the host to ask there: one that
+    /// holds already if there is any.
+    fn find(
+        &self,
+        section: &'static str,
+        name: &str,
+        host: Option<&str>,
+    ) -> Result<(DestinationId, Host), OutsideError> {
+        let id = DestinationId::parse(name).map_err(|source| OutsideError::Destination { section, source })?;
+        let host = host.map(Host::parse).transpose();
+        let host = host.map_err(|source| OutsideError::Destination { section, source })?;
+        let host = host_of(&self.in_force, section, &id, host.clone())
+            .or_else(|_| host_of(&self.newest, section, &id, host))?;
+        Ok((id, host))
+    }
+}
+
+/// The host to ask at a destination: the one that is wanted, or its first.
+fn host_of(
     policy: &Policy,
     section: &'static str,
-    name: &str,
-    host: Option<&str>,
-) -> Result<(DestinationId, Host), OutsideError> {
-    let id = DestinationId::parse(name).map_err(|source| OutsideError::Destination { section, source })?;
-    let unknown = || OutsideError::Unknown { section, destination: name.to_owned() };
-    let known: &Destination = policy.destination(&id).ok_or_else(unknown)?;
-    let host = match host {
-        None => known.hosts.first().cloned().ok_or(OutsideError::NoHost { section, destination: name.to_owned() })?,
-        Some(text) => {
-            let host = Host::parse(text).map_err(|source| OutsideError::Destination { section, source })?;
-            if !known.hosts.contains(&host) {
-                let (host, destination) = (text.to_owned(), name.to_owned());
-                return Err(OutsideError::ForeignHost { section, host, destination });
-            }
-            host
-        }
-    };
-    Ok((id, host))
+    id: &DestinationId,
+    wanted: Option<Host>,
+) -> Result<Host, OutsideError> {
+    let destination = id.as_str().to_owned();
+    let Some(known) = policy.destination(id) else { return Err(OutsideError::Unknown { section, destination }) };
+    match wanted {
+        None => known.hosts.first().cloned().ok_or(OutsideError::NoHost { section, destination }),
+        Some(host) if known.hosts.contains(&host) => Ok(host),
+        Some(host) => Err(OutsideError::ForeignHost { section, host: host.to_string(), destination }),
+    }
 }
 
 /// Reads all that engines outside the box would need, and opens nothing.
@@ -136,7 +176,7 @@ pub fn check_outside(
     let policy = Arc::new(policy_keeper::read(path, clock.wall())?);
     roots(config.privacy.extra_roots.as_deref())?;
     prices(config.outside.budget.prices.as_deref())?;
-    chains::check(&config.outside, &policy, credentials)?;
+    chains::check(&config.outside, &Places::of(policy.clone()), &policy, credentials)?;
     Ok(Some(policy))
 }
 

@@ -2,12 +2,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 
+use super::Places;
 use super::identifiers;
 use crate::egress::Door;
-use crate::ops::{HealthFact, HealthState, SystemClock};
+use crate::ops::{HealthFact, HealthState, WallSource};
 use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::{
     Adopted, CallGate, DataClass, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Party, Policy,
@@ -38,16 +40,23 @@ pub enum KeepPolicy {
 /// The policy in force: read at the start, looked at again while the box runs,
 /// kept so that a restart shortens no notice period.
 pub struct PolicyKeeper {
-    path: Option<PathBuf>,
+    path: PathBuf,
     vault: Vault,
-    clock: SystemClock,
+    wall: WallSource,
     state: Mutex<State>,
 }
 
+/// A policy's text, and the signature beside it.
+type Found = (String, Option<OwnerSignature>);
+
 struct State {
     in_force: InForce,
+    /// The day for which its texts were read: a contract counts from its date on.
+    read_on: Date,
+    /// What the disk has of it.
+    kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
-    seen: (String, Option<OwnerSignature>),
+    seen: Option<Found>,
     /// Why the file is not what holds.
     refused: Option<String>,
     /// Of the calls that go on.
@@ -55,48 +64,40 @@ struct State {
 }
 
 impl PolicyKeeper {
-    /// Reads the policy's file, and what was in force before. Without a file
-    /// nothing leaves. At the start a file with a mistake is refused.
-    pub async fn open(path: Option<PathBuf>, vault: Vault, clock: SystemClock) -> Result<Self, KeepPolicy> {
-        let now = clock.wall();
+    /// Reads what was in force before, and the policy's file. A file with a mistake
+    /// is refused; it fails the start only where nothing was in force before.
+    pub async fn open(path: PathBuf, vault: Vault, wall: WallSource) -> Result<Self, KeepPolicy> {
+        let now = wall();
         let kept = vault.policies().await?;
-        let before = kept
-            .texts
-            .iter()
-            .map(|text| Policy::parse("the policy in force", text, today(now)))
-            .collect::<Result<Vec<_>, _>>()
-            .unwrap_or_else(|_| {
-                // A later version may refuse what an earlier one took: then the file says what holds.
-                tracing::warn!("the policy that was in force cannot be read any more");
-                Vec::new()
-            });
-        let restored = InForce::restore(before, kept.waiting_until);
-        let (in_force, seen) = match &path {
-            None => (InForce::first(Policy::nothing_leaves()), (String::new(), None)),
-            Some(path) => {
-                let (text, signature) = (text(path)?, signature(path)?);
-                let in_force = match restored {
-                    None => InForce::first(read(path, now)?),
-                    Some(mut in_force) => {
-                        in_force.tick(now);
-                        if in_force.texts().last() != Some(text.as_str()) {
-                            adopt(&mut in_force, path, &text, signature.as_ref(), now)?;
-                        }
-                        in_force
-                    }
-                };
-                (in_force, (text, signature))
-            }
+        let mut in_force = match restored(&kept, now) {
+            Some(before) => before,
+            None => InForce::first(read(&path, now)?),
         };
-        let state = Mutex::new(State { in_force, seen, refused: None, gates: Vec::new() });
-        let keeper = Self { path, vault, clock, state };
-        keeper.keep().await?;
+        in_force.tick(now);
+        let mut state = State { in_force, read_on: today(now), kept, seen: None, refused: None, gates: Vec::new() };
+        if let Err(error) = state.take_over(&path, found(&path), now) {
+            tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
+            state.refused = Some(error.to_string());
+        }
+        let keeper = Self { path, vault, wall, state: Mutex::new(state) };
+        match keeper.keep().await {
+            // Of a box that was never told of a policy, nothing is forgotten.
+            Err(error) if keeper.lock().kept.texts.is_empty() => return Err(error),
+            Err(error) => tracing::error!(%error, "the residency policy is in force and not kept; it is tried again"),
+            Ok(()) => {}
+        }
         Ok(keeper)
     }
 
     /// What holds now.
     pub fn in_force(&self) -> Arc<Policy> {
         self.lock().in_force.effective().clone()
+    }
+
+    /// By what the sections of the configuration are understood.
+    pub(super) fn places(&self) -> Places {
+        let state = self.lock();
+        Places { in_force: state.in_force.effective().clone(), newest: state.in_force.newest().clone() }
     }
 
     /// A gate for a call that begins.
@@ -108,38 +109,30 @@ impl PolicyKeeper {
         gate
     }
 
-    /// Looks at the file and at the date again. A file with a mistake changes nothing.
+    /// Looks at the file and at the date again. A file with a mistake changes
+    /// nothing; why is told once, and by [`Self::fact`].
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
-        let now = self.clock.wall();
-        let changed = self.lock().in_force.tick(now);
-        let offered = self.offered(now);
-        let refusal = offered.as_ref().err().map(ToString::to_string);
-        let adopted = match offered {
-            Ok(adopted) => adopted,
-            Err(error) => {
-                self.lock().refused = refusal;
-                return Err(error);
-            }
+        let now = (self.wall)();
+        let found = found(&self.path);
+        let (changed, taken, told) = {
+            let mut state = self.lock();
+            let read_anew = state.read_anew(now);
+            let changed = state.in_force.tick(now) || read_anew;
+            let taken = state.take_over(&self.path, found, now);
+            let refused = taken.as_ref().err().map(ToString::to_string);
+            let told = refused.is_some() && state.refused == refused;
+            state.refused = refused;
+            (changed, taken, told)
         };
-        if changed || adopted {
-            self.lock().refused = None;
+        // The date moves what holds, whatever became of the file.
+        if changed || matches!(taken, Ok(true)) {
             self.spread(door);
-            self.keep().await?;
         }
-        Ok(())
-    }
-
-    /// Whether the file was taken over as new.
-    fn offered(&self, now: Timestamp) -> Result<bool, KeepPolicy> {
-        let Some(path) = &self.path else { return Ok(false) };
-        let seen = (text(path)?, signature(path)?);
-        let mut state = self.lock();
-        if state.seen == seen {
-            return Ok(false);
+        let kept = self.keep().await;
+        match taken {
+            Err(error) if !told => Err(error),
+            _ => kept,
         }
-        state.seen.clone_from(&seen);
-        adopt(&mut state.in_force, path, &seen.0, seen.1.as_ref(), now)?;
-        Ok(true)
     }
 
     /// The door holds to it at once, and calls that go on are narrowed.
@@ -152,26 +145,29 @@ impl PolicyKeeper {
         }
     }
 
+    /// Writes down what is in force, if the disk does not have it yet: one that was
+    /// full gets it at a later look.
     async fn keep(&self) -> Result<(), KeepPolicy> {
-        let kept = {
+        let to_keep = {
             let state = self.lock();
-            KeptPolicies {
-                texts: state.in_force.texts().map(str::to_owned).collect(),
-                waiting_until: state.in_force.waiting().map(|waiting| waiting.until),
-            }
+            Some(state.to_keep()).filter(|to_keep| *to_keep != state.kept)
         };
-        Ok(self.vault.keep_policies(&kept).await?)
+        if let Some(to_keep) = to_keep {
+            self.vault.keep_policies(&to_keep).await?;
+            self.lock().kept = to_keep;
+        }
+        Ok(())
     }
 
-    /// What `milu doctor` says of it; none for a box that sends nothing.
-    pub fn fact(&self) -> Option<HealthFact> {
-        let path = self.path.as_ref()?.display();
+    /// What `milu doctor` says of it.
+    pub fn fact(&self) -> HealthFact {
+        let path = self.path.display();
         let state = self.lock();
         let (grade, sentence) = match (&state.refused, state.in_force.waiting()) {
             (Some(why), _) => {
                 (HealthState::Impaired, format!("{path} is not in force, the policy before it is. {why}"))
             }
-            (None, Some(waiting)) => {
+            (None, Some(waiting)) if !waiting.widenings.is_empty() => {
                 let named: Vec<String> = waiting.widenings.iter().map(crate::residency::Widening::name).collect();
                 let sentence = format!(
                     "{path} allows more than before ({}); that part holds from {} on, or with an owner's signature.",
@@ -180,14 +176,72 @@ impl PolicyKeeper {
                 );
                 (HealthState::Well, sentence)
             }
-            (None, None) => (HealthState::Well, format!("{path} is in force.")),
+            (None, Some(_) | None) => (HealthState::Well, format!("{path} is in force.")),
         };
-        Some(HealthFact { name: "residency policy".to_owned(), state: grade, sentence })
+        HealthFact { name: "residency policy".to_owned(), state: grade, sentence }
     }
 
     /// Held for moments; a poisoned lock still holds a whole policy.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes the file over if it says what it did not say, or was refused, when it
+    /// was last looked at: a clock that was set may have put it right. Says whether
+    /// it did.
+    fn take_over(&mut self, path: &Path, found: Result<Found, KeepPolicy>, now: Timestamp) -> Result<bool, KeepPolicy> {
+        let (text, signature) = found?;
+        let seen = Some((text.clone(), signature));
+        if self.refused.is_none() && self.seen == seen {
+            return Ok(false);
+        }
+        self.seen = seen;
+        let is_newest = self.in_force.texts().last() == Some(text.as_str());
+        // A text that waits holds as soon as an owner's signature lies beside it.
+        let may_be_signed = self.in_force.waiting().is_some() && signature.is_some();
+        if is_newest && !may_be_signed {
+            return Ok(false);
+        }
+        adopt(&mut self.in_force, path, &text, signature.as_ref(), now)?;
+        Ok(true)
+    }
+
+    /// On another day than its texts were read for, another contract may be signed:
+    /// a box without a clock of its own starts on a day that is long over. Says
+    /// whether anything is otherwise.
+    fn read_anew(&mut self, now: Timestamp) -> bool {
+        if self.read_on == today(now) {
+            return false;
+        }
+        let Some(anew) = restored(&self.to_keep(), now) else { return false };
+        self.read_on = today(now);
+        let before = std::mem::replace(&mut self.in_force, anew);
+        before.effective().destinations() != self.in_force.effective().destinations()
+    }
+
+    fn to_keep(&self) -> KeptPolicies {
+        KeptPolicies {
+            texts: self.in_force.texts().map(str::to_owned).collect(),
+            waiting_until: self.in_force.waiting().map(|waiting| waiting.until),
+        }
+    }
+}
+
+/// What was in force; none if nothing was. What was taken over then needs no
+/// second examination: a promise that it breaks today, because the clock stands
+/// before a contract's date, is kept by the policy itself. A text that cannot be
+/// read any more, because a later version takes less, may have allowed nothing:
+/// all of the file is then wider and is announced.
+fn restored(kept: &KeptPolicies, now: Timestamp) -> Option<InForce> {
+    let read = |text: &String| Policy::parse_unproved("the policy in force", text, today(now));
+    match kept.texts.iter().map(read).collect::<Result<Vec<_>, _>>() {
+        Ok(texts) => InForce::restore(texts, kept.waiting_until),
+        Err(mistakes) => {
+            tracing::error!(%mistakes, "the policy that was in force cannot be read any more; nothing leaves for now");
+            Some(InForce::first(Policy::nothing_leaves()))
+        }
     }
 }
 
@@ -220,8 +274,12 @@ fn spoken<'a>(turns: &[(Party, &'a str)]) -> Vec<Spoken<'a>> {
     turns.iter().map(|(party, words)| Spoken { side: side(*party), words }).collect()
 }
 
-fn today(now: Timestamp) -> jiff::civil::Date {
+fn today(now: Timestamp) -> Date {
     now.to_zoned_datetime(TimeZone::UTC).date()
+}
+
+fn found(path: &Path) -> Result<Found, KeepPolicy> {
+    Ok((text(path)?, signature(path)?))
 }
 
 fn text(path: &Path) -> Result<String, KeepPolicy> {
@@ -273,3 +331,6 @@ impl std::fmt::Debug for PolicyKeeper {
         f.debug_struct("PolicyKeeper").field("path", &self.path).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ const TOGETHER: usize = 64;
 /// rows, because nothing leaves while they cannot be kept.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// Writes rows of the register as they come, until the door is gone.
+/// Writes rows of the register as they come, until the door is closed or gone.
 pub(super) async fn write(mut rows: mpsc::Receiver<Transfer>, vault: Vault) {
     let mut together = Vec::with_capacity(TOGETHER);
     while rows.recv_many(&mut together, TOGETHER).await > 0 {

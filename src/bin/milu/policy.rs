@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use milu::appliance::{Counterexample, Meant, Proof, ProofFinding, prove};
+use milu::appliance::{Counterexample, DestinationJson, ExplanationJson, Meant, Proof, ProofFinding, prove};
 use milu::ops::SystemClock;
 use milu::residency::{
     CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes, Verdict,
@@ -12,8 +12,12 @@ use milu::residency::{
 use serde_json::{Value, json};
 
 use crate::calls::joined;
+use crate::client::AskError;
 use crate::out::say;
 use crate::{Failure, client};
+
+/// Where the policy lies where the box is installed as a service.
+const USUAL_FILE: &str = "/etc/milu/residency.toml";
 
 #[derive(Args)]
 pub struct PolicyArgs {
@@ -49,8 +53,10 @@ enum What {
         /// What the caller wishes; several may be given
         #[arg(long, value_name = "WISH")]
         caller: Vec<Wish>,
-        #[arg(long, value_name = "FILE", default_value = "/etc/milu/residency.toml")]
-        policy: PathBuf,
+        /// A policy's file; without one the box says what holds now, or, if none
+        /// runs, /etc/milu/residency.toml is read
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
         #[arg(long)]
         json: bool,
     },
@@ -104,6 +110,14 @@ impl Wish {
             Self::Restricts => CallerWish::Restricts,
         }
     }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Consents => "consents",
+            Self::Objects => "objects",
+            Self::Restricts => "restricts",
+        }
+    }
 }
 
 pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
@@ -113,8 +127,12 @@ pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
         What::Explain { data, to, caller, policy, json } => {
             let class = DataClass::parse(data).map_err(Failure::usage)?;
             let to = DestinationId::parse(to).map_err(Failure::usage)?;
-            let wishes = caller.iter().map(|wish| wish.meaning()).fold(CallerWishes::default(), CallerWishes::and);
-            explain(&read(policy, Policy::parse)?, class, &to, wishes, *json);
+            let explained = explain(policy.as_deref(), class, &to, caller, control)?;
+            if *json {
+                say!("{explained}");
+            } else {
+                say!("{}", explained["sentence"].as_str().unwrap_or_default());
+            }
             Ok(())
         }
         What::Prove { file, old, widening, solver, json } => {
@@ -157,7 +175,7 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
             "notice_period_days": policy.notice_period_days(),
             "owners": policy.owner_keys().len(),
             "serial": policy.serial(),
-            "destinations": policy.destinations().iter().map(destination_json).collect::<Vec<_>>(),
+            "destinations": policy.destinations().iter().map(DestinationJson::from).collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
         });
         say!("{shown}");
@@ -191,40 +209,28 @@ fn what_goes_to(policy: &Policy, destination: &Destination) -> String {
     format!("{} ({}, {}): {goes}", destination.id, destination.operator, destination.country)
 }
 
-fn destination_json(destination: &Destination) -> Value {
-    let safeguards = &destination.safeguards;
-    json!({
-        "id": destination.id.as_str(),
-        "operator": destination.operator,
-        "hosts": destination.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "country": destination.country,
-        "on_site": destination.on_site,
-        "contract": destination.contract.as_ref().map(|c| json!({ "name": c.name, "signed": c.signed.to_string() })),
-        "safeguards": { "training_opt_out": safeguards.training_opt_out, "zero_retention": safeguards.zero_retention,
-                        "inference_region": safeguards.inference_region },
-        "pins": destination.pins.len(),
-    })
-}
-
-fn explain(policy: &Policy, class: DataClass, to: &DestinationId, wishes: CallerWishes, json: bool) {
-    let explained = policy.explain(class, to, wishes);
-    if !json {
-        say!("{}", explained.sentence);
-        return;
+fn explain(
+    policy: Option<&Path>,
+    class: DataClass,
+    to: &DestinationId,
+    caller: &[Wish],
+    control: &Path,
+) -> Result<Value, Failure> {
+    let of_file = |file: &Path| {
+        let wishes = caller.iter().map(|wish| wish.meaning()).fold(CallerWishes::default(), CallerWishes::and);
+        let explained = ExplanationJson::of(&read(file, Policy::parse)?, class, to, wishes);
+        serde_json::to_value(explained).map_err(Failure::no)
+    };
+    if let Some(file) = policy {
+        return of_file(file);
     }
-    let decision = &explained.decision;
-    let goes = decision.verdict != Verdict::Local;
-    let shown = json!({
-        "data": class.name(),
-        "to": to.as_str(),
-        "caller": { "consents": wishes.consents, "objects": wishes.objects, "restricts": wishes.restricts },
-        "verdict": decision.verdict.name(),
-        "rows": decision.rows,
-        "ground": goes.then(|| decision.ground.name()),
-        "destination": policy.destination(to).map(destination_json),
-        "sentence": explained.sentence,
-    });
-    say!("{shown}");
+    let caller: Vec<&str> = caller.iter().map(|wish| wish.name()).collect();
+    let url = format!("/v1/policy/explain?data={}&to={to}&caller={}", class.name(), caller.join(","));
+    match client::fetch_json(control, &url) {
+        Ok(explained) => Ok(explained),
+        Err(AskError::Connect { .. }) => of_file(Path::new(USUAL_FILE)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
@@ -298,21 +304,71 @@ fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Resul
     if rows.is_empty() {
         say!("Nothing has left the box.");
     }
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for row in rows {
-        say!(
-            "{}  {} ({}, {})  {} {}, ground {}, by {}  {} bytes out, {} in",
-            text(&row["at"]),
-            text(&row["destination"]),
-            text(&row["operator"]),
-            text(&row["country"]),
-            joined(&row["data"]),
-            text(&row["verdict"]),
-            text(&row["ground"]),
-            joined(&row["policy"]),
-            row["bytes_sent"],
-            row["bytes_received"],
-        );
+        say!("{}", register_row(row));
     }
     Ok(())
+}
+
+/// One row of the register on one row of the screen.
+fn register_row(row: &Value) -> String {
+    let text = |name: &str| row[name].as_str().unwrap_or_default();
+    let call = row["call"].as_str().map_or_else(|| "for no call".to_owned(), |id| format!("for call {id}"));
+    // To the millionth: a second of sound costs some ten thousandths.
+    let cost = row["cost_nanos"].as_u64().unwrap_or(0) / 1000;
+    format!(
+        "{}  {} ({}, {})  {} {}, ground {}, by {}  {call}  {}  {} bytes out, {} in, cost {}.{:06}",
+        text("at"),
+        text("destination"),
+        text("operator"),
+        text("country"),
+        joined(&row["data"]),
+        text("verdict"),
+        text("ground"),
+        joined(&row["policy"]),
+        told(&row["safeguards"]),
+        row["bytes_sent"],
+        row["bytes_received"],
+        cost / 1_000_000,
+        cost % 1_000_000,
+    )
+}
+
+/// What the operator was really told.
+fn told(safeguards: &Value) -> String {
+    let mut told = Vec::new();
+    if safeguards["training_opt_out"] == true {
+        told.push("no training".to_owned());
+    }
+    if safeguards["zero_retention"] == true {
+        told.push("no retention".to_owned());
+    }
+    if let Some(region) = safeguards["inference_region"].as_str() {
+        told.push(format!("region {region}"));
+    }
+    if told.is_empty() { "no safeguard told".to_owned() } else { format!("told {}", told.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_register_says_for_which_call_what_was_told_and_what_it_cost() {
+        let mut row = json!({
+            "at": "2026-11-26T08:00:00Z", "call": "01JDKXYZ", "destination": "deepgram",
+            "operator": "Deepgram, Inc.", "country": "US", "data": ["call-audio", "knowledge"],
+            "verdict": "raw", "ground": "consent", "policy": ["row-1"],
+            "safeguards": { "training_opt_out": true, "zero_retention": false, "inference_region": "eu" },
+            "bytes_sent": 32000, "bytes_received": 512, "cost_nanos": 1_007_700_000_u64,
+        });
+        let shown = register_row(&row);
+        for part in ["for call 01JDKXYZ", "told no training, region eu", "32000 bytes out, 512 in, cost 1.007700"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        row["call"] = Value::Null;
+        row["safeguards"] = json!({ "training_opt_out": false, "zero_retention": false, "inference_region": null });
+        let shown = register_row(&row);
+        assert!(shown.contains("for no call") && shown.contains("no safeguard told"), "{shown}");
+    }
 }

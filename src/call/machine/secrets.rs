@@ -9,7 +9,7 @@ use super::super::phrases;
 use super::super::record::{Gap, GapReason};
 use super::super::saying::What;
 use super::{Call, Opening, Stage, Topic};
-use crate::privacy::{KeyFate, Keyed, KeypadGuard};
+use crate::privacy::{Keyed, KeypadGuard, Withheld};
 use crate::terms::Moment;
 
 /// Stretches of withheld sound that the record tells apart; more grow the last.
@@ -69,17 +69,17 @@ impl Keypad {
 impl Call {
     /// A key is pressed; nobody may see it before this.
     pub(super) fn guard_key(&mut self, digit: char, at: Moment, now: Moment) -> Acted {
-        let fates = self.keypad.guard.pressed(digit, ms(at), ms(at));
-        self.keep_secrets(&fates, now);
+        let withheld = self.keypad.guard.pressed(digit, ms(at));
+        self.keep_secrets(withheld, now);
         match self.meet(digit) {
             Met::Plain => Acted::Upon,
             Met::Open => Acted::Not,
             Met::Begun => {
-                let mut fates = self.keypad.guard.asks(Keyed::Payment, ms(at));
+                let asked = self.keypad.guard.asks(Keyed::Payment, ms(at));
                 // It is over as soon as no more comes: nobody waits for it.
-                fates.extend(self.keypad.guard.asks_no_more(ms(at)));
+                let withheld = asked.or(self.keypad.guard.asks_no_more(ms(at)));
                 self.keypad.why = Why::Unasked;
-                self.keep_secrets(&fates, now);
+                self.keep_secrets(withheld, now);
                 if self.opening == Opening::Notice {
                     // The notice is played to its end; the keys are gone all the same.
                     self.key_waiting = None;
@@ -117,25 +117,25 @@ impl Call {
     /// A sentence of the box begins to sound: it asks for a secret, or it does
     /// not and an earlier question is over.
     pub(super) fn guard_sentence(&mut self, text: &str, at: Moment, now: Moment) {
-        let fates = match Keyed::asked_in(text) {
+        let withheld = match Keyed::asked_in(text) {
             Some(what) => {
                 self.keypad.why = Why::Asked;
                 self.keypad.guard.asks(what, ms(at))
             }
             None => self.keypad.guard.asks_no_more(ms(at)),
         };
-        self.keep_secrets(&fates, now);
+        self.keep_secrets(withheld, now);
     }
 
     /// Time has come to `now`.
     pub(super) fn pass_keys(&mut self, now: Moment) {
-        let fates = self.keypad.guard.pass(ms(now));
-        self.keep_secrets(&fates, now);
+        let withheld = self.keypad.guard.pass(ms(now));
+        self.keep_secrets(withheld, now);
     }
 
-    /// Does what the guard says. The keys of a menu could be shown; the record
-    /// has none, so there is nothing to do for them.
-    fn keep_secrets(&mut self, fates: &[KeyFate], now: Moment) {
+    /// Withholds the caller's sound while a step is open; says so when one is over
+    /// in which something was keyed.
+    fn keep_secrets(&mut self, withheld: Option<Withheld>, now: Moment) {
         let silencing = self.keypad.guard.is_silencing();
         match (self.keypad.since, silencing) {
             (None, true) => {
@@ -145,9 +145,8 @@ impl Call {
             (Some(_), false) => {
                 self.sound_returns(now);
                 self.out.push_back(Output::RestoreSound);
-                let was_keyed = fates.contains(&KeyFate::Withheld);
                 let may_speak = self.says.is_empty() && matches!(self.stage, Stage::Conversing(_));
-                if was_keyed && self.keypad.why == Why::Asked && may_speak {
+                if withheld.is_some() && self.keypad.why == Why::Asked && may_speak {
                     self.say(phrases::KEYS_WITHHELD, What::Answer, now);
                 }
             }

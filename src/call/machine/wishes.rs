@@ -74,8 +74,9 @@ impl Call {
                     self.out.push_back(Output::Wish(of_data));
                 }
                 match of_data {
-                    CallerWish::Consents => phrases::CONSENTED,
-                    CallerWish::Withdraws => phrases::NOT_CONSENTED,
+                    CallerWish::Consents if wish::of_data(&self.wishes).consents => phrases::CONSENTED,
+                    // One that is not taken any more is not confirmed.
+                    CallerWish::Consents | CallerWish::Withdraws => phrases::NOT_CONSENTED,
                     CallerWish::Objects => phrases::OBJECTED,
                     CallerWish::Restricts => phrases::RESTRICTED,
                 }

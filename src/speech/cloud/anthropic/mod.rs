@@ -13,7 +13,7 @@ pub(super) use question::written;
 use std::time::Duration;
 
 use super::mind::Deadlines;
-use crate::residency::{DestinationId, Host};
+use crate::residency::{DestinationId, Host, Safeguards};
 use crate::terms::Private;
 
 /// The version of the interface that is spoken here.
@@ -59,6 +59,11 @@ pub struct AnthropicConfig {
 }
 
 impl AnthropicConfig {
+    /// Of the safeguards that a policy asks for, those that requests can tell.
+    pub fn carries(&self, asked: &Safeguards) -> Safeguards {
+        question::told(asked.inference_region.clone())
+    }
+
     pub fn new(destination: DestinationId, host: Host, key: Private<String>) -> Self {
         Self {
             destination,

@@ -21,11 +21,15 @@ pub fn written(config: &AnthropicConfig, ask: &Ask) -> HttpRequest {
             header("accept", "text/event-stream"),
         ],
         body: Private::new(body),
-        // Training and retention are matters of the contract with this provider;
-        // the only thing that a request tells is where it is computed.
-        safeguards: Safeguards { inference_region: ask.region.clone(), ..Safeguards::default() },
+        safeguards: told(ask.region.clone()),
         within: Within { connect: config.deadlines.connect, answer: config.deadlines.first_token },
     }
+}
+
+/// Training and retention are matters of the contract with this provider; the only
+/// thing that a request tells is where it is computed.
+pub(super) fn told(region: Option<String>) -> Safeguards {
+    Safeguards { inference_region: region, ..Safeguards::default() }
 }
 
 fn body(config: &AnthropicConfig, ask: &Ask) -> Value {

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use super::query::told;
 use crate::conversation::PAUSE_REPORTED_AFTER;
 use crate::egress::Within;
-use crate::residency::{DestinationId, Host};
+use crate::residency::{DestinationId, Host, Safeguards};
 use crate::terms::Private;
 
 /// Which of the provider's two ways of listening.
@@ -103,6 +104,11 @@ impl Bounds {
 }
 
 impl DeepgramConfig {
+    /// Of the safeguards that a policy asks for, those that requests can tell.
+    pub fn carries(&self, asked: &Safeguards) -> Safeguards {
+        told(&self.host, asked.training_opt_out)
+    }
+
     /// The usual model and bounds of `api`.
     pub fn new(destination: DestinationId, host: Host, api: Api, key: Private<String>) -> Self {
         Self {

@@ -100,12 +100,7 @@ impl ListenOpening {
             target: query.0,
             key_terms: if takes_key_terms(config) { key_terms(words) } else { Vec::new() },
             key: config.key.clone(),
-            safeguards: Safeguards {
-                training_opt_out: opt_out,
-                // There is no word for it in a request.
-                zero_retention: false,
-                inference_region: region(&config.host, opt_out),
-            },
+            safeguards: told(&config.host, opt_out),
             within: config.bounds.opening,
         }
     }
@@ -185,6 +180,16 @@ fn key_terms(words: &[String]) -> Vec<String> {
 fn region(host: &Host, opt_out: bool) -> Option<String> {
     let region = host.name.strip_prefix("api.")?.strip_suffix(".deepgram.com")?;
     (opt_out && !region.is_empty() && !region.contains('.')).then(|| region.to_owned())
+}
+
+/// What a request to this host tells the provider.
+pub(super) fn told(host: &Host, opt_out: bool) -> Safeguards {
+    Safeguards {
+        training_opt_out: opt_out,
+        // There is no word for it in a request.
+        zero_retention: false,
+        inference_region: region(host, opt_out),
+    }
 }
 
 /// The address and its questions.

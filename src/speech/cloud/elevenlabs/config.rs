@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::residency::{DestinationId, Host};
+use super::payload::told;
+use super::wire::Retention;
+use crate::residency::{DestinationId, Host, Safeguards};
 use crate::speech::VoiceDeadlines;
 use crate::terms::Private;
 
@@ -25,6 +27,11 @@ pub struct ElevenLabsConfig {
 }
 
 impl ElevenLabsConfig {
+    /// Of the safeguards that a policy asks for, those that requests can tell.
+    pub fn carries(&self, asked: &Safeguards) -> Safeguards {
+        told(Retention::asked(asked))
+    }
+
     /// The provider's fastest model, with the settings that it recommends.
     pub fn new(destination: DestinationId, host: Host, voice_id: String, key: Private<String>) -> Self {
         Self {

@@ -14,6 +14,11 @@ pub(super) struct Asking<'a> {
     retention: Retention,
 }
 
+/// The provider knows no other safeguard in a request.
+pub(super) fn told(retention: Retention) -> Safeguards {
+    Safeguards { zero_retention: retention == Retention::None, ..Safeguards::default() }
+}
+
 impl<'a> Asking<'a> {
     /// Asks as the policy wants data of `class` to be asked for.
     pub(super) fn new(
@@ -23,8 +28,8 @@ impl<'a> Asking<'a> {
         language: Language,
         format: SoundFormat,
     ) -> Self {
-        let zero = gate.decide(&[class], &config.destination).is_some_and(|d| d.safeguards.zero_retention);
-        Self { config, language, format, retention: if zero { Retention::None } else { Retention::Usual } }
+        let asked = gate.decide(&[class], &config.destination).map(|d| d.safeguards).unwrap_or_default();
+        Self { config, language, format, retention: Retention::asked(&asked) }
     }
 
     fn manner(&self) -> Manner<'_> {
@@ -36,9 +41,9 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// What is really told: the provider knows no other safeguard in a request.
+    /// What is really told.
     fn safeguards(&self) -> Safeguards {
-        Safeguards { zero_retention: self.retention == Retention::None, ..Safeguards::default() }
+        told(self.retention)
     }
 
     fn within(&self) -> Within {

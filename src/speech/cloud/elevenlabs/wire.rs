@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::media::{SampleRate, g711};
+use crate::residency::Safeguards;
 
 /// Letters of one message's alignment. A message carries some seconds of sound,
 /// and nobody says two hundred letters in one.
@@ -125,6 +126,12 @@ pub enum Retention {
     Usual,
     /// Nothing (`enable_logging=false`, which the account must be entitled to).
     None,
+}
+
+impl Retention {
+    pub(super) const fn asked(by: &Safeguards) -> Self {
+        if by.zero_retention { Self::None } else { Self::Usual }
+    }
 }
 
 /// Models that take a language; others refuse it.

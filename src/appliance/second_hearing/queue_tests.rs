@@ -1,0 +1,214 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::Timestamp;
+
+use super::tests::{record, turn};
+use super::*;
+use crate::residency::DestinationId;
+use crate::speech::{Confidence, Heard};
+use crate::store::{CallHeader, Keyring};
+use crate::terms::Language;
+
+/// One turn of sound: five frames, which are sent in as many blinks.
+const TURN_MS: u64 = 100;
+
+/// Ears that hear the same in everything, and count how often they were sent it.
+#[derive(Default)]
+struct Counting {
+    sent: Arc<AtomicU32>,
+}
+
+struct Open {
+    sent: Arc<AtomicU32>,
+    tell: mpsc::Sender<EarsEvent>,
+}
+
+impl Transcriber for Counting {
+    fn name(&self) -> &'static str {
+        "better-ears"
+    }
+
+    fn open(&self, _setting: &CallSetting, tell: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        Box::new(Open { sent: self.sent.clone(), tell })
+    }
+}
+
+impl Hearing for Open {
+    fn line_answered(&mut self, _rate: SampleRate) {}
+    fn frame(&mut self, _frame: &Frame, _at: Moment) {}
+    fn turn_began(&mut self, _at: Moment) {}
+    fn judge(&mut self, _request: RequestId) {}
+    fn abandon(&mut self) {}
+
+    fn decode(&mut self, request: RequestId) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let confidence = Confidence { mean_log_probability: 0.0, no_speech: 0.0, compression: 1.0, repeats: false };
+        let heard = Heard {
+            request,
+            words: Private::new("When do you open on Sunday?".to_owned()),
+            confidence,
+            engine: "better-ears",
+            took: Duration::ZERO,
+            sound: Duration::ZERO,
+        };
+        self.tell.try_send(EarsEvent::Heard(heard)).unwrap();
+    }
+}
+
+/// A vault with one recorded call, and a queue over it.
+struct Place {
+    dir: tempfile::TempDir,
+    queue: SecondHearings,
+    record: CallRecord,
+    sent: Arc<AtomicU32>,
+}
+
+/// A table under which a call's sound goes to the ears, or nothing does.
+fn table(verdict: &str) -> String {
+    format!(
+        "[[destination]]\nid = \"ears\"\noperator = \"Ears, Inc.\"\nhosts = [\"ears.example\"]\ncountry = \"IE\"\n\
+         contract = {{ name = \"DPA\", signed = 2026-01-05 }}\n\
+         [[row]]\ndata = \"call-audio\"\nto = \"ears\"\nground = \"contract\"\nverdict = \"{verdict}\"\n"
+    )
+}
+
+impl Place {
+    async fn new(verdict: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = SystemClock::new();
+        let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
+        let record = recorded(&vault).await;
+        let policy = dir.path().join("residency.toml");
+        std::fs::write(&policy, table(verdict)).unwrap();
+        let keeper = PolicyKeeper::open(policy, vault.clone(), clock.wall_fn()).await.unwrap();
+        let ears = Counting::default();
+        let sent = ears.sent.clone();
+        let destination = DestinationId::parse("ears").unwrap();
+        let queue = SecondHearings {
+            ears: vec![OutsideEars { destination, ears: Arc::new(ears) }],
+            own_ears: "whisper-onbox",
+            keeper: Arc::new(keeper),
+            hints: Hints { language: Language::English, words: Vec::new() },
+            vault,
+            clock,
+            stop: Stop::new(Duration::from_secs(1)),
+            rest: Rest::default(),
+        };
+        Self { dir, queue, record, sent }
+    }
+
+    async fn queue(&self) {
+        assert!(self.queue.vault.hear_again(self.record.id, Timestamp::UNIX_EPOCH).await.unwrap());
+    }
+
+    async fn waiting(&self) -> u64 {
+        self.queue.vault.waiting_to_be_heard_again().await.unwrap()
+    }
+
+    fn sent(&self) -> u32 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    async fn end(self) {
+        self.queue.vault.close().await;
+        drop(self.dir);
+    }
+}
+
+async fn recorded(vault: &Vault) -> CallRecord {
+    let mut record = record(&[]);
+    let mut said = turn(Speaker::Caller, "When do you open?");
+    said.ended_ms = TURN_MS;
+    said.engines.transcriber = Some("whisper-onbox".to_owned());
+    record.turns = vec![said];
+    let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
+    let mut memory = vault.begin_call(&header).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    for _ in 0..TURN_MS / 20 {
+        memory.sound(Leg::Caller, &[1_000; 320]);
+    }
+    memory.finish(record).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_call_whose_words_are_kept_leaves_the_queue() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (1, 0));
+    let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
+    assert_eq!(heard[0].words.expose(), "When do you open on Sunday?");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_sound_was_to_stay_is_not_queued_for_a_wider_policy() {
+    let place = Place::new("local").await;
+    place.queue.consider(&place.record, &place.queue.keeper.gate()).await;
+    assert_eq!(place.waiting().await, 0);
+    place.end().await;
+    let place = Place::new("raw").await;
+    let gate = place.queue.keeper.gate();
+    place.queue.consider(&place.record, &gate).await;
+    assert_eq!(place.waiting().await, 1, "it might have gone, and better ears were not there");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    place.queue.vault.do_to_index(full).await;
+    assert!(!place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (1, 1));
+    assert!(!place.queue.one().await);
+    assert_eq!(place.sent(), 1, "it is due in two minutes");
+    let in_a_while = later(place.queue.clock.wall(), wait_after(0));
+    let due = place.queue.vault.next_to_hear_again(in_a_while).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 1));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn while_the_disk_takes_nothing_at_all_the_queue_rests() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    for full in [
+        "CREATE TRIGGER full_words BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+        "CREATE TRIGGER full_queue BEFORE UPDATE ON catch_up BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+    ] {
+        place.queue.vault.do_to_index(full).await;
+    }
+    for _ in 0..3 {
+        assert!(!place.queue.one().await);
+    }
+    assert_eq!((place.sent(), place.waiting().await), (1, 1));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_key_does_not_open_leaves_the_queue_and_holds_nobody_up() {
+    let place = Place::new("raw").await;
+    place.queue().await;
+    place.queue.vault.do_to_index("UPDATE calls SET wrapped_key = x'00'").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (0, 0));
+    place.end().await;
+}
+
+#[test]
+fn a_rest_grows_with_each_refusal_to_six_hours_and_ends_with_the_first_success() {
+    let rest = Rest::default();
+    let began = Moment::START + Duration::from_secs(1);
+    assert!(!rest.holds(began));
+    for minutes in [2, 4, 8] {
+        rest.begin(began);
+        let end = began + Duration::from_secs(minutes * 60);
+        assert!(rest.holds(began) && !rest.holds(end), "{minutes}");
+    }
+    assert_eq!(wait_after(u32::MAX), Duration::from_secs(6 * 3600));
+    rest.end();
+    assert!(!rest.holds(began));
+}
