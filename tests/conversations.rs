@@ -125,6 +125,16 @@ fn doubtful_words_are_read_back_and_answered_on_a_yes() {
 }
 
 #[test]
+fn a_text_message_that_was_perhaps_asked_for_is_sent_on_a_yes_alone() {
+    let doubtful = Weather { ears: EarsFaults { doubtful: 1000, ..EarsFaults::NONE }, ..Weather::FAIR };
+    let asks = Say("Please text me your address.", 1500);
+    let sent = |world: &World| first(world, |output| matches!(output, Output::SendText { .. })).is_some();
+    let world = call(doubtful.clone(), &[Listen, asks.clone(), Listen, HangUp]);
+    assert!(says(&world, "I understood: Please text me your address") && !sent(&world));
+    assert!(sent(&call(doubtful, &[Listen, asks, Listen, YES, Listen, HangUp])));
+}
+
+#[test]
 fn a_caller_whom_nobody_can_listen_to_gets_the_keys_and_leaves_a_message_by_them() {
     let keypad = Weather { listening: Ears::KeypadOnly, ..Weather::FAIR };
     let world = call(keypad, &[Listen, Key('1'), Listen, Key('9'), Listen, BODY, Key('#'), Listen, HangUp]);

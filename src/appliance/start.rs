@@ -10,6 +10,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::call::Texts;
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
 use crate::line::MediaClock;
@@ -146,7 +147,7 @@ impl Appliance {
             ears: engines.ears.clone(),
             mind: mind.clone(),
             voice: engines.voice.clone(),
-            texts: texts.clone().map(|texts| texts as _),
+            texts: if texts.is_some() { Texts::Possible } else { Texts::Impossible },
             tasks: tasks.clone(),
             runtime: tokio::runtime::Handle::current(),
             clock,
