@@ -125,6 +125,19 @@ fn doubtful_words_are_read_back_and_answered_on_a_yes() {
 }
 
 #[test]
+fn a_slow_mind_leaves_no_caller_in_silence_whoever_puts_the_question() {
+    let slow = Weather { mind: MindFaults { latency_ms: (2200, 2201), ..MindFaults::NONE }, ..Weather::FAIR };
+    let keyed = call(slow.clone(), &[Listen, Key('1'), Listen, HangUp]).sentences();
+    assert!(keyed.ends_with(&[phrases::ONE_MOMENT, HOURS].map(str::to_owned)), "{keyed:?}");
+
+    let doubtful = Weather { ears: EarsFaults { doubtful: 1000, ..EarsFaults::NONE }, ..slow };
+    let said = call(doubtful, &[Listen, OPEN, Listen, YES, Listen, Listen, HangUp]).sentences();
+    let read_back = said.iter().position(|s| s.starts_with("I understood")).expect("it is read back");
+    // Once for what "yes" means, and once for what was confirmed with it.
+    assert_eq!(said[read_back + 1..], [phrases::ONE_MOMENT, phrases::ONE_MOMENT, HOURS].map(str::to_owned));
+}
+
+#[test]
 fn a_text_message_that_was_perhaps_asked_for_is_sent_on_a_yes_alone() {
     let doubtful = Weather { ears: EarsFaults { doubtful: 1000, ..EarsFaults::NONE }, ..Weather::FAIR };
     let asks = Say("Please text me your address.", 1500);

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::conversation::{Expectation, Fact, TurnTaker};
+use crate::conversation::{Expectation, Fact, Floor, TurnTaker};
 use crate::knowledge::{Finding, KeypadMenu, Spoken};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
@@ -440,7 +440,8 @@ impl Call {
         match timer {
             Timer::LineAnswer => self.hang_up(EndCause::RecoveryOnTimerExpiry, now),
             Timer::Filler => {
-                if self.says.is_empty() {
+                // Who speaks does not wait.
+                if self.says.is_empty() && self.taker.floor() == Floor::Quiet {
                     self.say(phrases::ONE_MOMENT, What::Filler, now);
                 }
             }
