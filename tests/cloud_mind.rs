@@ -17,18 +17,16 @@ use std::time::Duration;
 use far::{Authority, Far};
 use jiff::civil::datetime;
 use jiff::tz::TimeZone;
-use milu::call::EngineStage;
+use milu::call::{EngineStage, Texts};
 use milu::egress::{Budget, Door, DoorConfig, Resolver, Roots};
 use milu::knowledge::facts::FactKind;
-use milu::knowledge::{KnowledgeBase, KnowledgeIndex, Recollection, Topic};
+use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
 use milu::ops::SystemClock;
 use milu::residency::{
     CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Transfer, Verdict,
 };
 use milu::speech::cloud::anthropic::AnthropicConfig;
-use milu::speech::cloud::mind::{
-    BoxTools, CloudMind, Deadlines, Dialect, Knows, MindParts, NotSent, TextSender, TokensUsed, Witness,
-};
+use milu::speech::cloud::mind::{BoxTools, CloudMind, Deadlines, Dialect, Knows, MindParts, TokensUsed, Witness};
 use milu::speech::cloud::openai::OpenAiConfig;
 use milu::speech::failover::{self, BreakerRules, EngineHealth, Link, MindChain, Works};
 use milu::speech::{CallSetting, Hints, MindError, MindEvent, Responder, Thinking, Waited};
@@ -90,7 +88,6 @@ impl Thinking for ByWordsThinking {
 struct Notes {
     used: Mutex<Vec<TokensUsed>>,
     held_back: Mutex<Vec<FactKind>>,
-    texts: Mutex<Vec<String>>,
 }
 
 impl Witness for Notes {
@@ -100,15 +97,6 @@ impl Witness for Notes {
 
     fn held_back(&self, _call: Option<CallId>, kind: FactKind) {
         self.held_back.lock().unwrap().push(kind);
-    }
-}
-
-struct Post(Arc<Notes>);
-
-impl TextSender for Post {
-    fn send(&self, _call: CallId, text: &Private<String>) -> Result<(), NotSent> {
-        self.0.texts.lock().unwrap().push(text.expose().clone());
-        Ok(())
     }
 }
 
@@ -234,7 +222,7 @@ fn open(policy: Arc<Policy>, mut config: DoorConfig, dialect: Dialect, far: (Pro
         door: door.clone(),
         onbox: Arc::new(ByWords(index.clone())),
         knows: knows.clone(),
-        tools: Arc::new(BoxTools::new(knows, Some(Arc::new(Post(notes.clone()))))),
+        tools: Arc::new(BoxTools::new(knows, Texts::Possible)),
         witness: notes.clone(),
         tasks: TaskTracker::new(),
         runtime: tokio::runtime::Handle::current(),
@@ -555,9 +543,17 @@ async fn a_text_message_says_only_what_is_known() {
     let mut call = answers(vec![send("A malaria test is ₦9,000."), done(), send("A malaria test is ₦3,500."), done()])
         .claude()
         .await;
-    call.ask_and_hear("Could I have the price of a malaria test in writing?").await;
-    call.ask_and_hear("Could I have the price of a malaria test in writing?").await;
-    assert_eq!(*call.notes.texts.lock().unwrap(), ["A malaria test is ₦3,500."]);
+    let refused = call.ask_and_hear("Could I have the price of a malaria test in writing?").await;
+    assert!(!refused.concat().contains("TextMe"), "{refused:?}");
+    // The call sends it, once the turn is over and it says so.
+    call.ask("Could I have the price of a malaria test in writing?");
+    match call.event().await {
+        MindEvent::Over { then: Some(Finding::TextMe(Some(written))), .. } => {
+            assert!(written.text.expose().ends_with(": A malaria test is ₦3,500."), "{}", written.text.expose());
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(call.asked(), 3, "the model is told nothing of it, and asked no further");
     assert_eq!(
         call.provider.requests()[1].body["messages"].as_array().unwrap().last().unwrap()["content"][0]["is_error"],
         true

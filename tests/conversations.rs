@@ -125,6 +125,29 @@ fn doubtful_words_are_read_back_and_answered_on_a_yes() {
 }
 
 #[test]
+fn a_slow_mind_leaves_no_caller_in_silence_whoever_puts_the_question() {
+    let slow = Weather { mind: MindFaults { latency_ms: (2200, 2201), ..MindFaults::NONE }, ..Weather::FAIR };
+    let keyed = call(slow.clone(), &[Listen, Key('1'), Listen, HangUp]).sentences();
+    assert!(keyed.ends_with(&[phrases::ONE_MOMENT, HOURS].map(str::to_owned)), "{keyed:?}");
+
+    let doubtful = Weather { ears: EarsFaults { doubtful: 1000, ..EarsFaults::NONE }, ..slow };
+    let said = call(doubtful, &[Listen, OPEN, Listen, YES, Listen, Listen, HangUp]).sentences();
+    let read_back = said.iter().position(|s| s.starts_with("I understood")).expect("it is read back");
+    // Once for what "yes" means, and once for what was confirmed with it.
+    assert_eq!(said[read_back + 1..], [phrases::ONE_MOMENT, phrases::ONE_MOMENT, HOURS].map(str::to_owned));
+}
+
+#[test]
+fn a_text_message_that_was_perhaps_asked_for_is_sent_on_a_yes_alone() {
+    let doubtful = Weather { ears: EarsFaults { doubtful: 1000, ..EarsFaults::NONE }, ..Weather::FAIR };
+    let asks = Say("Please text me your address.", 1500);
+    let sent = |world: &World| first(world, |output| matches!(output, Output::SendText { .. })).is_some();
+    let world = call(doubtful.clone(), &[Listen, asks.clone(), Listen, HangUp]);
+    assert!(says(&world, "I understood: Please text me your address") && !sent(&world));
+    assert!(sent(&call(doubtful, &[Listen, asks, Listen, YES, Listen, HangUp])));
+}
+
+#[test]
 fn a_caller_whom_nobody_can_listen_to_gets_the_keys_and_leaves_a_message_by_them() {
     let keypad = Weather { listening: Ears::KeypadOnly, ..Weather::FAIR };
     let world = call(keypad, &[Listen, Key('1'), Listen, Key('9'), Listen, BODY, Key('#'), Listen, HangUp]);
@@ -210,6 +233,62 @@ fn a_caller_on_hold_is_neither_prompted_nor_left() {
     let world = fair(&[Listen, Hold, Wait(60_000), Resume, OPEN, Listen, HangUp]);
     assert!(!says(&world, phrases::STILL_THERE));
     assert!(says(&world, HOURS));
+}
+
+/// Far longer than any wait of the box for its own parts.
+const LONG_HOLD: [Act; 3] = [Hold, Wait(240_000), Resume];
+
+fn heard_whole(world: &World, text: &str) -> bool {
+    let record = world.record.as_ref().expect("a record");
+    record.turns.iter().any(|t| t.text.expose() == text && !t.interrupted)
+}
+
+#[test]
+fn an_answer_that_a_hold_came_before_is_heard_after_it() {
+    let slow = Weather { voice: VoiceFaults { latency_ms: (1500, 1501), ..VoiceFaults::NONE }, ..Weather::FAIR };
+    let [hold, wait, resume] = LONG_HOLD;
+    let world = call(slow, &[Listen, OPEN, Wait(500), hold, wait, resume, Listen, HangUp]);
+    assert!(heard_whole(&world, HOURS), "{:?}", world.sentences());
+    assert!(!says(&world, phrases::OWN_FAULT) && !says(&world, phrases::ONE_MOMENT));
+    assert!(first(&world, |o| matches!(o, Output::HangUp(_))).is_none(), "the caller ends the call");
+}
+
+#[test]
+fn a_sentence_in_the_middle_of_which_we_are_held_goes_on_after_it() {
+    let [hold, wait, resume] = LONG_HOLD;
+    for weather in [Weather::FAIR, streaming()] {
+        let acts = [Listen, OPEN, ListenFor(1000), hold.clone(), wait.clone(), resume.clone(), Listen, Listen, HangUp];
+        let world = call(weather, &acts);
+        let (whole, sentences) = (HOURS.to_owned(), HOURS_IN_SENTENCES.join(" "));
+        assert!(heard_whole(&world, &whole) || heard_whole(&world, &sentences), "{:?}", world.sentences());
+        assert!(!says(&world, phrases::OWN_FAULT) && !says(&world, phrases::BROKE_OFF));
+    }
+}
+
+#[test]
+fn a_hold_without_end_is_given_up_and_leaves_a_record() {
+    for before in [0, 1000] {
+        let world = fair(&[Listen, OPEN, ListenFor(before), Hold]);
+        assert_eq!(world.record.as_ref().expect("a record").end_cause, EndCause::NormalClearing);
+        let held = world.log.iter().find(|(_, h)| matches!(h, Happened::Told(Input::Held { .. }))).map(|(at, _)| *at);
+        let end = world.log.iter().find(|(_, h)| matches!(h, Happened::Wanted(Output::HangUp(_)))).map(|(at, _)| *at);
+        assert_eq!(held.zip(end).map(|(held, end)| end.ms_since(held)), Some(600_000));
+    }
+}
+
+#[test]
+fn who_holds_while_the_box_takes_leave_does_not_keep_it() {
+    let world = fair(&[Listen, BYE, ListenFor(300), Hold]);
+    let held = world.log.iter().find(|(_, h)| matches!(h, Happened::Told(Input::Held { .. }))).map(|(at, _)| *at);
+    let end = world.log.last().map(|(at, _)| *at);
+    assert!(held.zip(end).is_some_and(|(held, end)| end.ms_since(held) < 70_000));
+}
+
+#[test]
+fn a_box_that_stops_while_it_is_held_ends_the_call_at_once() {
+    let world = fair(&[Listen, OPEN, ListenFor(1000), Hold, Wait(1000), StopBox]);
+    assert!(!says(&world, phrases::BOX_STOPPING));
+    assert_eq!(world.record.as_ref().expect("a record").end_cause, EndCause::NormalClearing);
 }
 
 #[test]

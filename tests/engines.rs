@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use milu::media::{Codec, Conversion, Decoder, Encoder, FRAME_OCTETS, Frame, Resampler, SampleRate};
 use milu::speech::onbox::{
-    MomentSource, Phonemizer, PiperVoice, Pool, PoolSize, SmartTurn, WhisperEars, rten_companion,
+    MomentSource, Phonemizer, PiperVoice, Pool, PoolSize, Priority, SmartTurn, WhisperEars, rten_companion,
 };
 use milu::speech::{
     CallSetting, EarsError, EarsEvent, Heard, Hearing, Hints, SpeakRequest, Synthesizer, Transcriber, VoiceEvent,
@@ -308,6 +308,26 @@ async fn ears_without_a_place_in_the_pool_say_so() {
         EarsEvent::Failed { request, error } => assert_eq!((request, error), (RequestId(1), EarsError::Overloaded)),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_cannot_be_judged_has_its_words_all_the_same() {
+    let pool = pool(1, 1);
+    let mut call = Call::open(&ears_of(Arc::clone(&pool)), &[]);
+    call.hears(&[Frame::silence(SampleRate::Hz16000)]);
+    let (began, begun) = std::sync::mpsc::sync_channel(1);
+    let (release, held) = std::sync::mpsc::sync_channel::<()>(0);
+    let work = move || {
+        began.send(()).unwrap();
+        assert!(held.recv().is_err());
+    };
+    pool.submit(Priority::Voice, work).unwrap();
+    begun.recv_timeout(PATIENCE).unwrap();
+    // The only place of judgements is taken.
+    pool.submit(Priority::Turn, || {}).unwrap();
+    call.hearing.judge(RequestId(1));
+    drop(release);
+    assert!(call.heard(1).await.words.expose().is_empty(), "nobody spoke, and that was heard");
 }
 
 /// Sound that was judged by the reference too (see `tests/sounds/README.md`).

@@ -194,7 +194,7 @@ impl Thinking for Thinker {
         self.0.note(format!("said {}", text.expose()));
     }
 
-    fn overheard(&mut self, words: &Private<String>) {
+    fn overheard(&mut self, words: &Private<String>, _now: &jiff::ZonedDateTime) {
         self.0.note(format!("overheard {}", words.expose()));
     }
 }

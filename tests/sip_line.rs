@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use milu::line::sip::{RingOptions, SipCaller, SipLine, SipLineConfig};
-use milu::line::{EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineState, MediaClock, MouthFrame, Offer};
-use milu::media::{Level, SampleRate};
+use milu::line::{
+    EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineState, MediaClock, MouthEvent, MouthFrame, Offer,
+};
+use milu::media::{Frame, Level, SampleRate};
 use milu::signalling::sip::Encoding;
 use milu::terms::{EndCause, LineId, Moment, UtteranceId};
 use tokio::sync::mpsc;
@@ -287,20 +289,60 @@ async fn a_codec_that_the_line_does_not_speak_is_488_and_no_offer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hold_and_resume_are_told_and_answered() {
     let mut line = Served::start(|_| {});
-    let sipp = Sipp::start("hold", line.address, 40_000, &[]);
+    let sipp = Sipp::start("hold", line.address, 40_000, &["-d", "300"]);
     let events = answered(line.offer().await).await;
     sipp.succeeds().await;
-    let kinds: Vec<&str> = events
-        .iter()
-        .map(|event| match event {
-            LegEvent::Answered { .. } => "answered",
-            LegEvent::Held { .. } => "held",
-            LegEvent::Resumed { .. } => "resumed",
-            LegEvent::Ended { .. } => "ended",
-            LegEvent::Digit { .. } | LegEvent::MediaLost { .. } => "other",
-        })
-        .collect();
-    assert_eq!(kinds, ["answered", "held", "resumed", "ended"]);
+    assert_eq!(kinds(&events), ["answered", "held", "resumed", "ended"]);
+    line.stop().await;
+}
+
+fn kinds(events: &[LegEvent]) -> Vec<&'static str> {
+    let kind = |event: &LegEvent| match event {
+        LegEvent::Answered { .. } => "answered",
+        LegEvent::Held { .. } => "held",
+        LegEvent::Resumed { .. } => "resumed",
+        LegEvent::Ended { .. } => "ended",
+        LegEvent::MediaLost { .. } => "lost",
+        LegEvent::Digit { .. } => "digit",
+    };
+    events.iter().map(kind).collect()
+}
+
+/// The far side holds for longer than the line bears silence, and plays no music.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentence_waits_for_the_end_of_a_hold_which_is_no_loss_of_sound() {
+    const HOLD_MS: u64 = 3000;
+    const SENTENCE: usize = 50;
+    let mut line = Served::start(|config| config.rtp_timeout_ms = 1500);
+    let telephone = Telephone::new();
+    let sipp = Sipp::start("hold", line.address, telephone.port(), &["-d", &HOLD_MS.to_string()]);
+    let mut leg = line.offer().await.leg;
+    for n in 1..=SENTENCE {
+        let frame = Frame::from_samples(SampleRate::Hz8000, &[4000; 160]);
+        let said = MouthFrame { epoch: leg.mouth.epoch(), utterance: UtteranceId(0), frame, last: n == SENTENCE };
+        leg.mouth.queue.try_send(said).expect("room");
+    }
+    leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+    let (mut events, mut finished) = (Vec::new(), None);
+    while !matches!(events.last(), Some(LegEvent::Ended { .. })) {
+        tokio::select! {
+            event = tokio::time::timeout(PATIENCE, leg.events.recv()) => {
+                events.push(event.expect("in time").expect("a last event"));
+            }
+            Some(event) = leg.mouth.events.recv() => {
+                if let MouthEvent::Finished { played_ms, at, .. } = event {
+                    finished = Some((at, played_ms));
+                }
+            }
+        }
+    }
+    sipp.succeeds().await;
+    // Silence after the hold is a loss again.
+    assert_eq!(kinds(&events), ["answered", "held", "resumed", "lost", "ended"]);
+    let resumed = events.iter().find_map(|e| if let LegEvent::Resumed { at } = e { Some(*at) } else { None });
+    let (at, played_ms) = finished.expect("the sentence was said to its end");
+    assert_eq!(played_ms, SENTENCE as u32 * 20, "no word of it is lost");
+    assert!(Some(at) > resumed, "nothing is said to who does not listen");
     line.stop().await;
 }
 

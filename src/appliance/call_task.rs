@@ -17,8 +17,10 @@ use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
 
 use super::ear_path::EarPath;
+use super::kept_sound::KeptSound;
 use super::keyless::{Keyless, Passed};
 use super::renderings::Renderings;
+use super::scribe::Scribe;
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
 use super::watch::Watch;
 
@@ -77,9 +79,13 @@ struct Flowing {
 
 struct Running {
     task: CallTask,
+    /// Writes down what happens, if it can be kept.
+    scribe: Option<Scribe>,
     flowing: Option<Flowing>,
     lane_events: mpsc::Receiver<LaneEvent>,
     lane_events_in: mpsc::Sender<LaneEvent>,
+    /// Where sound goes that is kept.
+    kept: Option<KeptSound>,
     keeping: bool,
     stop_asked: bool,
     /// When to take leave, once the box has been asked to stop.
@@ -92,13 +98,16 @@ struct Running {
 
 impl CallTask {
     /// Runs the call to its record.
-    pub async fn run(self) -> Option<CallRecord> {
+    pub async fn run(mut self) -> Option<CallRecord> {
+        let scribe = self.memory.take().map(|memory| Scribe::start(memory, &self.supervisor));
         let (lane_events_in, lane_events) = mpsc::channel(LANE_EVENTS);
         let running = Running {
             task: self,
+            scribe,
             flowing: None,
             lane_events,
             lane_events_in,
+            kept: None,
             keeping: false,
             stop_asked: false,
             leave_at: None,
@@ -212,9 +221,9 @@ impl Running {
         self.flowing = Some(Flowing { keyless: Keyless::new(rate), ears: EarPath::new(rate), lane });
     }
 
-    fn keep(&self, leg: Leg, frame: &Frame) {
-        if let Some(memory) = &self.task.memory {
-            memory.sound(leg, frame.samples());
+    fn keep(&mut self, leg: Leg, frame: &Frame) {
+        if let Some(kept) = &mut self.kept {
+            kept.take(leg, frame);
         }
     }
 
@@ -356,34 +365,36 @@ impl Running {
     }
 
     async fn start_recording(&mut self, from_ms: u64) {
-        let (Some(memory), Some(flowing)) = (&mut self.task.memory, &self.flowing) else { return };
-        match memory.start_recording(flowing.ears.rate(), from_ms).await {
-            Ok(_) => {
-                self.keeping = true;
-                self.sound_of_caller(Keyless::begin);
-            }
-            Err(error) => tracing::error!(call = %self.task.id, %error, "the recording could not begin"),
-        }
+        let (Some(scribe), Some(flowing)) = (&self.scribe, &self.flowing) else { return };
+        self.kept = Some(KeptSound::new(scribe.start_recording(flowing.ears.rate(), from_ms).await));
+        self.keeping = true;
+        self.sound_of_caller(Keyless::begin);
     }
 
     async fn journal(&mut self, kind: &JournalKind, at: Moment) {
-        let Some(memory) = &self.task.memory else { return };
+        let Some(scribe) = &self.scribe else { return };
         let entry = journal_entry(kind, at.ms_since(self.task.offered_at));
-        if let Err(error) = memory.journal(&entry).await {
-            tracing::error!(call = %self.task.id, %error, "the journal could not be written");
+        match kind {
+            JournalKind::MessageTaken(_) | JournalKind::TextPromised(_) | JournalKind::Wished(_) => {
+                scribe.promise(entry).await;
+            }
+            // What only tells what happens keeps nobody waiting.
+            JournalKind::Answered
+            | JournalKind::NoticePlayed
+            | JournalKind::RecordingStarted
+            | JournalKind::Ended(_) => scribe.note(entry).await,
         }
     }
 
     async fn finish(&mut self, record: CallRecord) -> CallRecord {
         self.stop_keeping();
         self.flowing = None;
-        let Some(memory) = self.task.memory.take() else { return record };
-        match memory.finish(record.clone()).await {
-            Ok(kept) => kept,
-            Err(error) => {
-                tracing::error!(call = %self.task.id, %error, "the record could not be kept");
-                record
-            }
+        if let Some(kept) = self.kept.take() {
+            kept.end().await;
+        }
+        match self.scribe.take() {
+            Some(scribe) => scribe.finish(record).await,
+            None => record,
         }
     }
 }

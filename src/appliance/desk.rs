@@ -82,13 +82,23 @@ impl Desk {
     pub async fn serve(self: Arc<Self>, mut offers: mpsc::Receiver<Offer>) {
         while let Some(offer) = offers.recv().await {
             match self.stop.admit() {
-                Ok(admitted) => self.take(offer, admitted).await,
+                Ok(admitted) => self.take(offer, admitted),
                 Err(_) => refuse(&offer, EndCause::TemporaryFailure),
             }
         }
     }
 
-    async fn take(self: &Arc<Self>, offer: Offer, admitted: Admitted) {
+    /// Each in a task of its own from the first on: a disk that stalls with one
+    /// call's beginning must keep no other from the desk.
+    fn take(self: &Arc<Self>, offer: Offer, admitted: Admitted) {
+        let desk = self.clone();
+        drop(self.supervisor.spawn("call", async move {
+            desk.answer(offer).await;
+            drop(admitted);
+        }));
+    }
+
+    async fn answer(&self, offer: Offer) {
         let Some(id) = self.new_id() else {
             tracing::error!("the system gave no random bytes; a call is refused");
             return refuse(&offer, EndCause::TemporaryFailure);
@@ -111,11 +121,8 @@ impl Desk {
             texts.call_began(id, caller.clone());
         }
         let task = self.task(offer, facts, memory, place.is_some(), gate);
-        let desk = self.clone();
-        drop(self.supervisor.spawn("call", async move {
-            desk.see_through(id, task).await;
-            drop((place, admitted));
-        }));
+        self.see_through(id, task).await;
+        drop(place);
     }
 
     /// Runs the call; a fault of ours in it ends that call alone.
@@ -237,3 +244,7 @@ fn refuse(offer: &Offer, cause: EndCause) {
         tracing::warn!("a refused call's line was already gone");
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

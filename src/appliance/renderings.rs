@@ -8,10 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::call::Speech;
 use crate::media::SampleRate;
 
-/// All sentences of the largest knowledge file (500 answers of some 6 s at
-/// 8 kHz, 16 bit) would be 48 MB; this holds the greeting, the box's own
-/// sentences and some hundred answers. What does not fit is spoken afresh.
-const MEMORY_MAX_BYTES: usize = 16 << 20;
+/// A sentence of 6 s is 290 KB, at the narrow and the wide rate together. All
+/// those of the largest knowledge file (500 answers) would be 144 MB; this holds
+/// the greeting, the box's own sentences and some eighty answers. What does not
+/// fit is spoken afresh.
+const MEMORY_MAX_BYTES: usize = 32 << 20;
 
 #[derive(Default)]
 pub struct Renderings {

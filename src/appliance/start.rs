@@ -10,6 +10,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::call::Texts;
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
 use crate::line::MediaClock;
@@ -146,7 +147,7 @@ impl Appliance {
             ears: engines.ears.clone(),
             mind: mind.clone(),
             voice: engines.voice.clone(),
-            texts: texts.clone().map(|texts| texts as _),
+            texts: if texts.is_some() { Texts::Possible } else { Texts::Impossible },
             tasks: tasks.clone(),
             runtime: tokio::runtime::Handle::current(),
             clock,
@@ -156,6 +157,7 @@ impl Appliance {
         spoken.fixed_voices.push(FixedVoice::on_box(engines.voice.clone()));
         let warm_up = WarmUp {
             voices: std::mem::take(&mut spoken.fixed_voices),
+            rates: warm_up::rates(config),
             gate,
             renderings: renderings.clone(),
             vault: vault.clone(),
@@ -164,7 +166,7 @@ impl Appliance {
         };
         let opening = warm_up::opening(&business);
         warm_up.hold_all(&opening, SampleRate::Hz8000).await;
-        let sentences = opening.into_iter().chain(warm_up::rest(mind.index().base())).collect();
+        let sentences = warm_up::wanted(&opening, &warm_up::rest(mind.index().base()), &warm_up.rates);
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
         let desk = Desk {
@@ -219,7 +221,7 @@ impl Appliance {
         drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
         serve_control(&supervisor, control, socket, config.control_socket.clone());
         drop(supervisor.spawn("warm-up", async move {
-            warm_up.hold_quietly(sentences, SampleRate::Hz8000).await;
+            warm_up.hold_quietly(sentences).await;
         }));
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
         report_health(&supervisor, &health, &vault, config, stop.clone());

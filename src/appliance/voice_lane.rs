@@ -97,11 +97,17 @@ impl VoiceLane {
         let speaking = self.voice.speak(request, sound);
         let mut frames = FrameCutter::new(self.rate);
         let mut total = 0;
-        while let Some(event) = slices.recv().await {
-            if sentence.epoch != self.epoch.now() {
-                drop(speaking);
-                return Some(());
-            }
+        loop {
+            let event = tokio::select! {
+                biased;
+                // Nobody waits for the voice's next word to be rid of it.
+                () = self.epoch.end_of(sentence.epoch) => {
+                    drop(speaking);
+                    return Some(());
+                }
+                event = slices.recv() => event,
+            };
+            let Some(event) = event else { return self.failed(sentence.utterance).await };
             match event {
                 VoiceEvent::Sound { samples, engine, .. } => {
                     if total == 0 {
@@ -123,7 +129,6 @@ impl VoiceLane {
                 VoiceEvent::Failed { .. } => return self.failed(sentence.utterance).await,
             }
         }
-        self.failed(sentence.utterance).await
     }
 
     async fn queue_frames(&self, sentence: &Sentence, frames: &mut FrameCutter, end: End) -> Option<()> {
@@ -203,7 +208,63 @@ impl std::fmt::Debug for VoiceLane {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::speech::Speaking;
+    use crate::terms::Private;
+
+    /// A voice that takes sentences and says nothing until it is told to.
+    struct Mute(mpsc::Sender<(SpeakRequest, mpsc::Sender<VoiceEvent>, CancellationToken)>);
+
+    impl Voice for Mute {
+        fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+            let cancel = CancellationToken::new();
+            self.0.try_send((request, sound, cancel.clone())).expect("room for what the test says");
+            Speaking::new(cancel)
+        }
+    }
+
+    async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(20), awaited).await.expect("in time")
+    }
+
+    #[tokio::test]
+    async fn who_is_silenced_before_the_first_sound_is_let_go_at_once() {
+        let (leg, _end) = crate::line::leg();
+        let (asked, mut spoken) = mpsc::channel(4);
+        let (events, _told) = mpsc::channel(8);
+        let lane = VoiceLane {
+            rate: SampleRate::Hz8000,
+            voice: Box::new(Mute(asked)),
+            renderings: Arc::default(),
+            queue: leg.mouth.queue.clone(),
+            epoch: leg.mouth.epoch_view(),
+            events,
+        };
+        let (sentences, queued) = mpsc::channel(SENTENCES);
+        let say = |sentences: &mpsc::Sender<Sentence>, utterance| {
+            let speech = Speech { text: Private::new("We open at eight.".to_owned()), pace: 1.0 };
+            let sentence = Sentence { utterance: UtteranceId(utterance), speech, epoch: leg.mouth.epoch() };
+            sentences.try_send(sentence).expect("room");
+        };
+        say(&sentences, 1);
+        let call = async {
+            // The engine holds on to the sentence, and no sound comes of it.
+            let (first, _its_sound, cancelled) = soon(spoken.recv()).await.expect("a sentence");
+            assert_eq!(first.utterance, UtteranceId(1));
+            leg.mouth.silence();
+            say(&sentences, 2);
+            soon(cancelled.cancelled()).await;
+            let (second, ..) = soon(spoken.recv()).await.expect("the next sentence does not wait for it");
+            assert_eq!(second.utterance, UtteranceId(2));
+            leg.mouth.silence();
+            drop(sentences);
+        };
+        tokio::join!(lane.run(queued), call);
+    }
 
     #[test]
     fn exactly_the_last_frame_of_a_sentence_says_so_however_the_sound_comes() {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::call::phrases;
 use crate::knowledge::KnowledgeBase;
-use crate::media::SampleRate;
+use crate::media::{Conversion, Resampler, SampleRate};
 use crate::ops::{Health, HealthFact, HealthState, Stop};
 use crate::residency::CallGate;
 use crate::store::{RenderingKey, Rendition, Vault};
 use crate::terms::Private;
 
+use super::config::Config;
 use super::desk::Business;
 use super::fixed_voice::FixedVoice;
 use super::renderings::Renderings;
@@ -27,12 +28,34 @@ const LET_IT_BE: Duration = Duration::from_secs(60);
 pub struct WarmUp {
     /// The best voice first, the box's own last.
     pub voices: Vec<FixedVoice>,
+    /// Those of the box's lines, from [`rates`].
+    pub rates: Vec<SampleRate>,
     /// For the business's own words, outside a call.
     pub gate: Arc<CallGate>,
     pub renderings: Arc<Renderings>,
     pub vault: Vault,
     pub stop: Stop,
     pub health: Health,
+}
+
+/// The rates at which calls sound: what is rendered at another is of no use to
+/// them. A narrow line is the rule; SIP may agree on G.722, and a modem may have
+/// wide sound.
+pub fn rates(config: &Config) -> Vec<SampleRate> {
+    let wide = !config.sip_lines.is_empty()
+        || !config.gsm_lines.is_empty()
+        || config.audio_lines.iter().any(|line| line.rate == SampleRate::Hz16000);
+    let wide = wide.then_some(SampleRate::Hz16000);
+    std::iter::once(SampleRate::Hz8000).chain(wide).collect()
+}
+
+/// What is to be held, the likeliest first: how calls begin, and then the rest.
+pub fn wanted(opening: &[String], rest: &[String], rates: &[SampleRate]) -> Vec<(String, SampleRate)> {
+    let all = |sentences: &[String]| {
+        let at = |rate: SampleRate| sentences.iter().map(move |sentence| (sentence.clone(), rate)).collect::<Vec<_>>();
+        rates.iter().flat_map(|rate| at(*rate)).collect::<Vec<_>>()
+    };
+    all(opening).into_iter().chain(all(rest)).collect()
 }
 
 /// The sentences with which a call begins. They must be ready for the first one.
@@ -65,13 +88,13 @@ impl WarmUp {
 
     /// All of these sentences in the best voice that can be had, while nobody is
     /// on the line. What a voice outside could not render is tried again later.
-    pub async fn hold_quietly(&self, sentences: Vec<String>, rate: SampleRate) {
-        let total = sentences.len();
+    pub async fn hold_quietly(&self, wanted: Vec<(String, SampleRate)>) {
+        let total = wanted.len();
         self.tell(0, total);
-        let (mut left, mut let_be, mut ready) = (sentences, false, 0);
+        let (mut left, mut let_be, mut ready) = (wanted, false, 0);
         while !left.is_empty() {
             let mut again = Vec::new();
-            for sentence in left {
+            for (sentence, rate) in left {
                 if !self.wait_for_quiet().await {
                     return;
                 }
@@ -79,7 +102,7 @@ impl WarmUp {
                     Held::Best => {}
                     Held::Second => {
                         let_be = true;
-                        again.push(sentence);
+                        again.push((sentence, rate));
                     }
                     Held::Full => return,
                 }
@@ -155,18 +178,42 @@ impl WarmUp {
 
     /// Renders, keeps and holds a sentence; false if that voice could not.
     async fn render(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> bool {
+        // Rendered once, because a voice outside is paid for each time and the box's
+        // own takes the cores: what is wide is made narrow here.
+        let wide = SampleRate::Hz16000;
+        let sound = if rate == SampleRate::Hz8000 && self.rates.contains(&wide) {
+            let kept = match self.kept(voice, sentence, wide).await {
+                Some(kept) => Some(kept),
+                None => self.render_and_keep(voice, sentence, wide).await,
+            };
+            let Some(narrow) = kept.map(|sound| narrowed(&sound)) else { return false };
+            self.keep(voice, sentence, rate, &narrow).await;
+            narrow
+        } else {
+            let Some(sound) = self.render_and_keep(voice, sentence, rate).await else { return false };
+            sound
+        };
+        self.renderings.hold(sentence, rate, voice.name(), sound)
+    }
+
+    async fn render_and_keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> Option<Vec<i16>> {
         let text = Private::new(sentence.to_owned());
-        let sound = match voice.render(&self.gate, &text, rate).await {
-            Ok(sound) => sound,
+        match voice.render(&self.gate, &text, rate).await {
+            Ok(sound) => {
+                self.keep(voice, sentence, rate, &sound).await;
+                Some(sound)
+            }
             Err(error) => {
                 tracing::warn!(%error, voice = %voice.key, "a fixed sentence could not be rendered");
-                return false;
+                None
             }
-        };
-        if let Err(error) = self.vault.keep_rendering(&key(voice, sentence, rate), &sound).await {
+        }
+    }
+
+    async fn keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: &[i16]) {
+        if let Err(error) = self.vault.keep_rendering(&key(voice, sentence, rate), sound).await {
             tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
         }
-        self.renderings.hold(sentence, rate, voice.name(), sound)
     }
 }
 
@@ -184,4 +231,56 @@ enum Held {
 fn key(voice: &FixedVoice, sentence: &str, rate: SampleRate) -> RenderingKey {
     let text = Private::new(sentence.to_owned());
     RenderingKey::of(&Rendition { text, voice: voice.key.clone(), rate, pace: 1.0 })
+}
+
+/// Wide sound for a narrow line.
+fn narrowed(wide: &[i16]) -> Vec<i16> {
+    let mut resampler = Resampler::new(Conversion::Hz16000ToHz8000);
+    let mut narrow = Vec::with_capacity(wide.len() / 2);
+    resampler.push(wide, &mut narrow);
+    resampler.finish(&mut narrow);
+    narrow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Level;
+
+    const NARROW: SampleRate = SampleRate::Hz8000;
+    const WIDE: SampleRate = SampleRate::Hz16000;
+
+    #[test]
+    fn every_sentence_is_wanted_at_every_rate_of_the_lines_and_how_calls_begin_first() {
+        let [opening, rest] = [["Good day."], ["We are closed."]].map(|s| s.map(str::to_owned));
+        let wanted = wanted(&opening, &rest, &[NARROW, WIDE]);
+        let order: Vec<(&str, SampleRate)> = wanted.iter().map(|(sentence, rate)| (sentence.as_str(), *rate)).collect();
+        let closed = "We are closed.";
+        assert_eq!(order, [("Good day.", NARROW), ("Good day.", WIDE), (closed, NARROW), (closed, WIDE)]);
+    }
+
+    #[test]
+    fn wide_lines_are_those_that_may_agree_on_wide_sound() {
+        let rates_of = |line: &str| {
+            let dir = tempfile::tempdir().expect("a directory");
+            let file = dir.path().join("milu.toml");
+            let text = format!("[box]\nname = \"test\"\nknowledge = \"clinic.toml\"\n{line}");
+            std::fs::write(&file, text).expect("a file");
+            rates(&Config::read(&file).expect("a configuration"))
+        };
+        assert_eq!(rates_of("[[sip_line]]\nid = \"front-desk\"\n"), [NARROW, WIDE]);
+        let door = "[[audio_line]]\nid = \"door\"\ncard = \"Device\"\n";
+        assert_eq!(rates_of(&format!("{door}rate_hz = 8000\n")), [NARROW]);
+        assert_eq!(rates_of(&format!("{door}rate_hz = 16000\n")), [NARROW, WIDE]);
+    }
+
+    #[test]
+    fn what_is_made_narrow_is_as_long_and_as_loud() {
+        let tone = |n: i32| ((f64::from(n) * 500.0 / 16_000.0 * std::f64::consts::TAU).sin() * 8000.0) as i16;
+        let wide: Vec<i16> = (0..32_000).map(tone).collect();
+        let narrow = narrowed(&wide);
+        assert!(narrow.len().abs_diff(16_000) < 200, "{}", narrow.len());
+        let (before, after) = (Level::of(&wide).rms_dbfs, Level::of(&narrow).rms_dbfs);
+        assert!((before - after).abs() < 1.0, "{before} and {after}");
+    }
 }

@@ -151,6 +151,7 @@ impl TurnTaker {
             Fact::Held => self.hold(),
             Fact::Resumed => {
                 self.held = false;
+                self.voice.goes_on(self.now);
                 self.time_the_silence();
             }
         }

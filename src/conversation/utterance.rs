@@ -85,6 +85,13 @@ impl Voice {
         }
     }
 
+    /// The line stood still until now, and the utterance with it.
+    pub(crate) fn goes_on(&mut self, now: Moment) {
+        if let Some(utterance) = self.utterance_mut() {
+            utterance.reported_at = now;
+        }
+    }
+
     pub(crate) const fn id(&self) -> Option<UtteranceId> {
         match self {
             Self::Silent => None,

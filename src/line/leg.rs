@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::call::MediaFacts;
 use crate::media::{Frame, SampleRate};
@@ -136,16 +136,33 @@ pub struct Mouth {
     /// and for telling echo from speech. Bounded to 100 (2 s).
     pub sent: mpsc::Receiver<Frame>,
     pub(crate) epoch: Arc<AtomicU32>,
+    /// Told of each new epoch.
+    pub(crate) silenced: Arc<Notify>,
     pub(crate) paused: Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// A view of the mouth's epoch, for whoever fills its queue.
 #[derive(Clone, Debug)]
-pub struct MouthEpoch(Arc<AtomicU32>);
+pub struct MouthEpoch {
+    epoch: Arc<AtomicU32>,
+    silenced: Arc<Notify>,
+}
 
 impl MouthEpoch {
     pub fn now(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Waits until the mouth is silenced and `epoch` is over.
+    pub async fn end_of(&self, epoch: u32) {
+        loop {
+            // From here on it hears of what comes, so that nothing falls between.
+            let silenced = self.silenced.notified();
+            if self.now() != epoch {
+                return;
+            }
+            silenced.await;
+        }
     }
 }
 
@@ -171,13 +188,14 @@ impl Mouth {
 
     /// The epoch for whoever fills the queue from elsewhere.
     pub fn epoch_view(&self) -> MouthEpoch {
-        MouthEpoch(self.epoch.clone())
+        MouthEpoch { epoch: self.epoch.clone(), silenced: self.silenced.clone() }
     }
 
     /// Throws away what is queued and goes silent at the next tick.
     pub fn silence(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.paused.store(false, Ordering::Release);
+        self.silenced.notify_waiters();
     }
 
     /// Goes silent at the next tick and keeps what is queued.

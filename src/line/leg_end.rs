@@ -33,7 +33,14 @@ pub fn leg() -> (Leg, LegEnd) {
     let (sent_sender, sent) = mpsc::channel(SENT);
     let epoch = Arc::new(AtomicU32::new(0));
     let paused = Arc::new(AtomicBool::new(false));
-    let mouth = Mouth { queue, events: mouth_events, sent, epoch: epoch.clone(), paused: paused.clone() };
+    let mouth = Mouth {
+        queue,
+        events: mouth_events,
+        sent,
+        epoch: epoch.clone(),
+        silenced: Arc::default(),
+        paused: paused.clone(),
+    };
     let end = LegEnd {
         commands,
         events: EventEnd::new(event_sender),

@@ -76,6 +76,15 @@ impl MouthEnd {
         Some(self.play(frame, rate, now))
     }
 
+    /// In this tick nothing can be said, because the far side holds or nobody knows
+    /// where it is: what is queued waits, and what is no longer wanted goes.
+    pub fn wait(&mut self, now: Moment) {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        self.drop_stale(epoch, now);
+        self.tell_progress(now);
+        self.sounding = false;
+    }
+
     /// Records what was really sent.
     pub fn tap(&mut self, frame: Frame) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.sent.try_send(frame) {
@@ -173,7 +182,7 @@ impl MouthEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::{Leg, LegEnd, leg};
+    use crate::line::{Leg, LegEnd, Mouth, leg};
 
     const RATE: SampleRate = SampleRate::Hz8000;
 
@@ -236,6 +245,25 @@ mod tests {
         assert!(matches!(events(&mut leg).last(), Some(MouthEvent::Cut { played_ms: 100, .. })));
         say(&leg, 2, 1);
         assert_eq!(peak(tick(&mut end, 7)), 8000, "what is said after the cut is heard");
+    }
+
+    #[test]
+    fn while_the_far_side_holds_what_is_queued_waits_and_what_is_silenced_goes() {
+        let (mut leg, mut end) = leg();
+        say(&leg, 1, 10);
+        for n in 0..4 {
+            tick(&mut end, n);
+        }
+        for n in 4..100 {
+            end.mouth.wait(Moment::from_micros(n * 20_000));
+        }
+        assert!(matches!(events(&mut leg)[..], [_, MouthEvent::Progress { played_ms: 80, .. }]), "told once");
+        assert_eq!(peak(tick(&mut end, 100)), 8000);
+        say(&leg, 2, Mouth::QUEUE_FRAMES as u32 - 5);
+        leg.mouth.silence();
+        end.mouth.wait(Moment::from_micros(101 * 20_000));
+        assert!(matches!(events(&mut leg).last(), Some(MouthEvent::Cut { played_ms: 100, .. })));
+        assert_eq!(leg.mouth.queue.capacity(), Mouth::QUEUE_FRAMES, "whoever speaks next finds room");
     }
 
     #[test]

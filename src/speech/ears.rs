@@ -43,7 +43,8 @@ pub trait Hearing: Send {
     /// one that is not yet answered.
     fn decode(&mut self, request: RequestId);
 
-    /// Asks how likely it is that the turn is over, from its sound.
+    /// Asks how likely it is that the turn is over, from its sound. Who cannot say
+    /// says nothing: a turn ends without it too, and its words are another thing.
     fn judge(&mut self, request: RequestId);
 
     /// Nothing that was asked is wanted any more.
@@ -59,6 +60,7 @@ pub enum EarsEvent {
         request: RequestId,
         probability: f32,
     },
+    /// There are no words.
     Failed {
         request: RequestId,
         error: EarsError,

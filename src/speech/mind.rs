@@ -34,9 +34,9 @@ pub trait Thinking: Send {
     /// one that was cut off. Told in order, whoever made the sentence.
     fn said(&mut self, _text: &Private<String>) {}
 
-    /// The caller asked this, and another mind answers it: what it says is
-    /// told by [`Thinking::said`]. Told in order with the questions of this one.
-    fn overheard(&mut self, _words: &Private<String>) {}
+    /// The caller asked this at `now`, and another mind answers it: what it says
+    /// is told by [`Thinking::said`]. Told in order with the questions of this one.
+    fn overheard(&mut self, _words: &Private<String>, _now: &jiff::ZonedDateTime) {}
 }
 
 /// What the mind answers to one request: either `Found` or `Failed`, or any

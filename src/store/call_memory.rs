@@ -58,7 +58,11 @@ impl CallMemory {
             return Err(KeepError::AlreadyRecording(self.call));
         }
         let dir = sound::call_dir(&self.rooms.recordings, self.call);
-        disk::private_dir(&dir).map_err(|source| KeepError::Directory { call: self.call, source })?;
+        // The disk may take its time, and the thread that runs this is everybody's.
+        let made = tokio::task::spawn_blocking(move || disk::private_dir(&dir)).await;
+        made.map_err(std::io::Error::other)
+            .flatten()
+            .map_err(|source| KeepError::Directory { call: self.call, source })?;
         records::begin_recording(&self.rooms.index, self.call, rate, from_ms).await?;
         let leg = |leg| {
             let place = self.rooms.place(self.call, leg);

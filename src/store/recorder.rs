@@ -140,6 +140,17 @@ impl SoundTap {
     }
 }
 
+impl SoundTap {
+    /// The next samples of a leg were lost before they came here: a gap.
+    pub fn lost(&self, leg: Leg, samples: usize) {
+        if samples > 0 {
+            // The position has moved on, so the writer sees the hole.
+            self.positions[leg.index()].fetch_add(samples as u64, Ordering::Relaxed);
+            self.faults.overload.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The recorder's thread is gone: the vault was closed.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the recorder has ended")]

@@ -45,7 +45,7 @@ impl Leg {
         }
     }
 
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         match self {
             Self::Caller => 0,
             Self::Box => 1,

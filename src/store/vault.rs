@@ -206,6 +206,13 @@ impl Vault {
         Ok(CallMemory::new(self.rooms.clone(), header.id, key))
     }
 
+    /// The index takes nothing more until what this gives is dropped, as when the
+    /// disk stalls.
+    #[cfg(test)]
+    pub(crate) async fn stalled(&self) -> impl Send + use<> {
+        self.rooms.index.write.acquire().await.expect("the index is open")
+    }
+
     /// Finished calls that began at or after `since`, newest first.
     pub async fn list(&self, since: Option<Timestamp>, limit: u32) -> Result<Vec<CallSummary>, ReadError> {
         Ok(records::list(&self.rooms.index, since, limit).await?)

@@ -79,6 +79,8 @@ struct QueuedFrame {
 pub struct Mouth {
     epoch: u32,
     paused: bool,
+    /// The far side holds: nothing is played, and nothing is lost.
+    held: bool,
     sentences: VecDeque<Sentence>,
     making: bool,
     queue: VecDeque<QueuedFrame>,
@@ -96,6 +98,14 @@ impl Mouth {
 
     pub fn resume(&mut self) {
         self.paused = false;
+    }
+
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    pub fn take_back(&mut self) {
+        self.held = false;
     }
 
     pub fn silence(&mut self) {
@@ -163,7 +173,7 @@ impl Mouth {
         if let Some(cut) = self.playing.take_if(|p| p.epoch != epoch) {
             told.push(Input::UtteranceCut { utterance: cut.utterance, played_ms: cut.frames * STEP_MS, at });
         }
-        let frame = if self.paused { None } else { self.queue.pop_front() };
+        let frame = if self.paused || self.held { None } else { self.queue.pop_front() };
         let Some(frame) = frame else {
             self.tell_progress(at, &mut told);
             return (None, told);

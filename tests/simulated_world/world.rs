@@ -412,8 +412,14 @@ impl World {
             Act::Say(words, ms) => return self.speak(Some(words), ms),
             Act::Noise(ms) => return self.speak(None, ms),
             Act::Key(digit) => self.tell(Input::Digit { at, digit }),
-            Act::Hold => self.tell(Input::Held { at }),
-            Act::Resume => self.tell(Input::Resumed { at }),
+            Act::Hold => {
+                self.mouth.hold();
+                self.tell(Input::Held { at });
+            }
+            Act::Resume => {
+                self.mouth.take_back();
+                self.tell(Input::Resumed { at });
+            }
             Act::LoseMedia => self.tell(Input::MediaLost { at }),
             Act::StopBox => self.tell(Input::BoxStopping),
             Act::HangUp => {

@@ -12,14 +12,14 @@ use crate::appliance::config::{
 };
 use crate::appliance::credentials::Credentials;
 use crate::appliance::fixed_voice::{FixedVoice, Renders};
-use crate::call::EngineStage;
+use crate::call::{EngineStage, Texts};
 use crate::egress::{Door, Standing};
 use crate::ops::{HealthFact, SystemClock};
 use crate::residency::{CallGate, DataClass, DestinationId, Host, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
-use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts, TextSender};
+use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts};
 use crate::speech::cloud::openai::OpenAiConfig;
 use crate::speech::failover::{
     BreakerRules, Budget, BudgetSource, Chance, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, Works,
@@ -42,8 +42,8 @@ pub struct OwnEngines {
     pub ears: Arc<dyn Transcriber>,
     pub mind: Arc<KnowledgeMind>,
     pub voice: Arc<dyn Synthesizer>,
-    /// None when no line sends text messages.
-    pub texts: Option<Arc<dyn TextSender>>,
+    /// Whether a line sends text messages.
+    pub texts: Texts,
     pub tasks: TaskTracker,
     pub runtime: Handle,
     pub clock: SystemClock,
@@ -307,7 +307,7 @@ impl Builder<'_> {
                 dialect,
                 door: self.door(),
                 onbox: own.mind.clone(),
-                tools: Arc::new(BoxTools::new(Arc::clone(&knows), own.texts.clone())),
+                tools: Arc::new(BoxTools::new(Arc::clone(&knows), own.texts)),
                 knows,
                 witness: Arc::new(()),
                 tasks: own.tasks.clone(),

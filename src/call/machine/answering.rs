@@ -101,11 +101,13 @@ impl Call {
         }
     }
 
-    /// Words that may be wrong: what costs nothing if misheard is acted on, a
-    /// question is read back first.
+    /// Words that may be wrong: what costs nothing if misheard is acted on; a
+    /// question, and what the business pays for, is read back first.
     pub(super) fn act_doubtfully(&mut self, finding: Finding, words: Private<String>, now: Moment) {
-        let question =
-            matches!(finding, Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::Goodbye);
+        let question = matches!(
+            finding,
+            Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::TextMe(Some(_)) | Finding::Goodbye
+        );
         if question && !self.confirms_words() {
             self.not_heard(Some(words), now);
         } else {

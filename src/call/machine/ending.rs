@@ -12,6 +12,8 @@ impl Call {
     pub(super) fn box_stopping(&mut self, now: Moment) {
         match self.stage {
             Stage::AwaitAccept | Stage::AwaitAnswer => self.hang_up(EndCause::TemporaryFailure, now),
+            // Nobody would hear the farewell.
+            Stage::Conversing(_) if self.held => self.hang_up(EndCause::NormalClearing, now),
             Stage::Conversing(_) => self.farewell(phrases::BOX_STOPPING, EndCause::NormalClearing, now),
             Stage::AwaitFarewell(_) | Stage::AwaitEnd(_) | Stage::Ended => {}
         }

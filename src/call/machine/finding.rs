@@ -27,7 +27,7 @@ impl Call {
     /// The question of our own has its answer.
     pub(super) fn own_answered(&mut self) {
         self.own_request = None;
-        self.timers.stop(Timer::Finding);
+        self.own_wait_over();
     }
 
     pub(super) fn finding_missing(&mut self, now: Moment) {
@@ -53,13 +53,22 @@ impl Call {
         self.next_own_request = RequestId(request.0 - 1);
         self.own_request = Some(request);
         self.timers.start(Timer::Finding, now);
+        self.timers.start(Timer::Filler, now);
         request
+    }
+
+    /// A turn that came in the meantime has the waits to itself.
+    fn own_wait_over(&mut self) {
+        self.timers.stop(Timer::Finding);
+        if self.pending.is_none() {
+            self.timers.stop(Timer::Filler);
+        }
     }
 
     /// Something newer has come up than the question of our own.
     pub(super) fn drop_own_question(&mut self) {
         if self.own_request.take().is_some() {
-            self.timers.stop(Timer::Finding);
+            self.own_wait_over();
             self.out.push_back(Output::AbandonAsk);
         }
     }

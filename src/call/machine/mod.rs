@@ -6,6 +6,7 @@ mod finding;
 mod floor;
 mod forming;
 mod hearing;
+mod hold;
 mod keys;
 mod messages;
 mod opening;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::conversation::{Expectation, Fact, TurnTaker};
+use crate::conversation::{Expectation, Fact, Floor, TurnTaker};
 use crate::knowledge::{Finding, KeypadMenu, Spoken};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
@@ -276,6 +277,8 @@ pub struct Call {
     slow: bool,
     /// The caller said "hold on".
     away: bool,
+    /// The far side put us on hold: it hears nothing of what is said.
+    held: bool,
     /// What the turn taker was last told to expect.
     expecting: Expectation,
 }
@@ -333,6 +336,7 @@ impl Call {
             failed: false,
             slow: false,
             away: false,
+            held: false,
             expecting: Expectation::Anything,
         }
     }
@@ -380,14 +384,8 @@ impl Call {
             Input::MediaLost { .. } => self.hang_up(EndCause::TemporaryFailure, now),
             Input::BoxStopping => self.box_stopping(now),
             Input::Digit { at, digit } => self.digit(digit, at, now),
-            Input::Held { .. } => {
-                self.timers.start(Timer::LongestHold, now);
-                self.tell(Fact::Held, now);
-            }
-            Input::Resumed { .. } => {
-                self.timers.stop(Timer::LongestHold);
-                self.tell(Fact::Resumed, now);
-            }
+            Input::Held { .. } => self.held(now),
+            Input::Resumed { .. } => self.resumed(now),
             Input::Overlap(overlap) => self.tell(Fact::Overlap(overlap), now),
             Input::SpeechStarted { at } => self.tell(Fact::SpeechStarted { at }, now),
             Input::SpeechPaused { at } => self.tell(Fact::SpeechPaused { at }, now),
@@ -436,10 +434,14 @@ impl Call {
     }
 
     fn timed_out(&mut self, timer: Timer, now: Moment) {
+        if self.held && self.timed_out_on_hold(timer, now) {
+            return;
+        }
         match timer {
             Timer::LineAnswer => self.hang_up(EndCause::RecoveryOnTimerExpiry, now),
             Timer::Filler => {
-                if self.says.is_empty() {
+                // Who speaks does not wait.
+                if self.says.is_empty() && self.taker.floor() == Floor::Quiet {
                     self.say(phrases::ONE_MOMENT, What::Filler, now);
                 }
             }

@@ -319,6 +319,7 @@ impl RtpPort {
         let Some(to) = self.source.latched.or(flow.agreed.remote).filter(|_| may_send) else {
             // On hold, or nobody knows where to: what is queued waits, and the
             // recording has silence.
+            self.mouth.wait(now);
             self.mouth.tap(Frame::silence(rate));
             self.stream.pass(FRAME_TICKS);
             return;
@@ -355,11 +356,10 @@ impl RtpPort {
         }
     }
 
+    /// Who holds us need not play music: only where both are to speak is silence
+    /// on the wire a loss.
     fn watch(&mut self, now: Moment) {
-        let expects = self
-            .flow
-            .as_ref()
-            .is_some_and(|flow| matches!(flow.agreed.direction, Direction::SendRecv | Direction::RecvOnly));
+        let expects = self.flow.as_ref().is_some_and(|flow| flow.agreed.direction == Direction::SendRecv);
         let silent = self.last_heard.is_some_and(|last| now.since(last) >= self.patience);
         if expects && silent && !self.told_lost {
             self.told_lost = true;

@@ -96,8 +96,8 @@ impl Thinking for CallMind {
         self.0.at(|desk, _| desk.said(text));
     }
 
-    fn overheard(&mut self, words: &Private<String>) {
-        self.0.at(|desk, _| desk.overheard(words, None));
+    fn overheard(&mut self, words: &Private<String>, now: &jiff::ZonedDateTime) {
+        self.0.at(|desk, _| desk.overheard(words, now, None));
     }
 }
 
@@ -124,7 +124,7 @@ struct Probe {
 }
 
 enum Turn {
-    Caller(Private<String>),
+    Caller(Private<String>, jiff::ZonedDateTime),
     Box(Private<String>),
 }
 
@@ -138,7 +138,7 @@ struct MindDesk {
     asked: Option<Asked>,
     probe: Option<Probe>,
     /// The question that was answered last and by whom, until the others know of it.
-    unshared: Option<(usize, Private<String>)>,
+    unshared: Option<(usize, Question)>,
     conversation: VecDeque<Turn>,
 }
 
@@ -155,7 +155,7 @@ impl MindDesk {
             let mut mind = chain.link(engine).engine.open(setting, sender.clone());
             for turn in conversation {
                 match turn {
-                    Turn::Caller(words) => mind.overheard(words),
+                    Turn::Caller(words, at) => mind.overheard(words, at),
                     Turn::Box(text) => mind.said(text),
                 }
             }
@@ -224,16 +224,16 @@ impl MindDesk {
 
     /// Tells the others of a question that one of them has begun to answer.
     fn share(&mut self) {
-        if let Some((engine, words)) = self.unshared.take() {
-            self.overheard(&words, Some(engine));
+        if let Some((engine, question)) = self.unshared.take() {
+            self.overheard(&question.words, &question.at, Some(engine));
         }
     }
 
-    fn overheard(&mut self, words: &Private<String>, but: Option<usize>) {
-        self.remember(Turn::Caller(words.clone()));
+    fn overheard(&mut self, words: &Private<String>, at: &jiff::ZonedDateTime, but: Option<usize>) {
+        self.remember(Turn::Caller(words.clone(), at.clone()));
         for (engine, mind) in self.minds.iter_mut().enumerate() {
             if let Some(mind) = mind.as_mut().filter(|_| Some(engine) != but) {
-                mind.overheard(words);
+                mind.overheard(words, at);
             }
         }
     }
@@ -279,7 +279,7 @@ impl MindDesk {
             Next::Nothing => {}
             Next::Pass | Next::PassLast => {
                 if let Some(question) = &asked.question {
-                    self.unshared.get_or_insert((engine, question.words.clone()));
+                    self.unshared.get_or_insert_with(|| (engine, question.clone()));
                 }
                 if next == Next::PassLast {
                     self.chain.link(engine).health.succeeded(now);

@@ -136,6 +136,15 @@ impl Memory {
         self.said.clone()
     }
 
+    /// A question that somebody else answers: what was given before was said.
+    fn overhear(&mut self) -> Recollection {
+        if let Some(given) = self.given.take() {
+            self.said = given;
+        }
+        self.asked = None;
+        self.said.clone()
+    }
+
     /// Whether the answer is still wanted; if so, it is remembered as given.
     fn answer(&mut self, request: RequestId, after: Recollection) -> bool {
         let wanted = self.asked == Some(request);
@@ -197,6 +206,15 @@ impl Thinking for CallMind {
 
     fn abandon(&mut self) {
         lock(&self.memory).abandon();
+    }
+
+    /// Another mind answers, but this one may be asked what follows on it. It is
+    /// understood by its words alone: no model computes, and what is asked next
+    /// finds it done.
+    fn overheard(&mut self, words: &Private<String>, now: &jiff::ZonedDateTime) {
+        let remembered = lock(&self.memory).overhear();
+        let found = self.engines.index.find(words.expose(), &[], &remembered, now);
+        lock(&self.memory).said = found.memory;
     }
 }
 
@@ -353,6 +371,36 @@ mod tests {
         thinking.abandon();
         ask(&mut *thinking, 2, "And on Saturday?");
         assert!(!answer(&mut heard, 2).await.starts_with("On Saturday we close"));
+    }
+
+    fn overhear(thinking: &mut dyn Thinking, words: &str) {
+        let now = datetime(2026, 11, 23, 9, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).unwrap();
+        thinking.overheard(&Private::new(words.to_owned()), &now);
+    }
+
+    #[tokio::test]
+    async fn what_another_mind_answered_is_what_a_follow_up_is_about() {
+        let (tell, mut heard) = mpsc::channel(16);
+        let mut thinking = mind(&pool()).open(&setting(), tell);
+        overhear(&mut *thinking, "Do you do ultrasound?");
+        ask(&mut *thinking, 1, "How much is it?");
+        assert!(answer(&mut heard, 1).await.contains("ten thousand naira"));
+        // And so it is after an answer of its own.
+        overhear(&mut *thinking, "What time do you close on Friday?");
+        ask(&mut *thinking, 2, "And on Saturday?");
+        assert_eq!(answer(&mut heard, 2).await, "On Saturday we close at two in the afternoon.");
+        assert!(heard.try_recv().is_err(), "what was overheard is answered by nobody here");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_was_overheard_and_not_understood_leaves_the_subject_alone() {
+        let (tell, mut heard) = mpsc::channel(16);
+        let mut thinking = mind(&pool()).open(&setting(), tell);
+        ask(&mut *thinking, 1, "What time do you close on Friday?");
+        answer(&mut heard, 1).await;
+        overhear(&mut *thinking, "Is that so, really?");
+        ask(&mut *thinking, 2, "And on Saturday?");
+        assert_eq!(answer(&mut heard, 2).await, "On Saturday we close at two in the afternoon.");
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 pub use self::model::LoadEars;
 use self::model::{Decode, Model, Prompt, Unwanted};
 use self::words::is_phantom;
-use super::pool::{Pool, PoolFull, Priority, rten_companion};
+use super::pool::{Pool, Priority, rten_companion};
 use super::smart_turn::{SmartTurn, WINDOW};
 use super::turn_sound::{TurnSound, has_voice, length};
 use crate::media::{Frame, SampleRate};
@@ -125,7 +125,9 @@ impl Hearing for WhisperHearing {
             };
             answer(&answers, heard);
         };
-        self.submitted(request, self.pool.submit(Priority::Ears, job));
+        if self.pool.submit(Priority::Ears, job).is_err() {
+            answer(&self.answers, EarsEvent::Failed { request, error: EarsError::Overloaded });
+        }
     }
 
     fn judge(&mut self, request: RequestId) {
@@ -138,31 +140,20 @@ impl Hearing for WhisperHearing {
             if unwanted.is_set() {
                 return;
             }
-            let event = match engines.smart_turn.turn_over(&sound, &rten_companion()) {
-                Ok(probability) => EarsEvent::TurnOver { request, probability },
-                Err(error) => {
-                    tracing::warn!(%error, "the end of a turn could not be judged");
-                    EarsEvent::Failed { request, error: EarsError::Engine("smart-turn failed") }
-                }
-            };
-            if !unwanted.is_set() {
-                answer(&answers, event);
+            match engines.smart_turn.turn_over(&sound, &rten_companion()) {
+                Ok(probability) if !unwanted.is_set() => answer(&answers, EarsEvent::TurnOver { request, probability }),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the end of a turn could not be judged"),
             }
         };
-        self.submitted(request, self.pool.submit(Priority::Turn, job));
+        if let Err(error) = self.pool.submit(Priority::Turn, job) {
+            tracing::warn!(%error, "the end of a turn is not judged");
+        }
     }
 
     fn abandon(&mut self) {
         self.decode.set();
         self.judgement.set();
-    }
-}
-
-impl WhisperHearing {
-    fn submitted(&self, request: RequestId, taken: Result<(), PoolFull>) {
-        if taken.is_err() {
-            answer(&self.answers, EarsEvent::Failed { request, error: EarsError::Overloaded });
-        }
     }
 }
 

@@ -314,7 +314,7 @@ impl Question {
         if tool == Tool::SendSms && !reply.may_write(value.expose()) {
             return ToolOutcome::Refused("The message names a fact that the business did not. Leave it out.");
         }
-        self.shared.tools.run(self.setting.call, tool, &value, &self.now)
+        self.shared.tools.run(tool, &value, &self.now)
     }
 
     async fn refusal(&self, mut answer: HttpAnswer) -> MindError {

@@ -253,10 +253,10 @@ impl Thinking for CallMind {
         self.onbox.said(text);
     }
 
-    fn overheard(&mut self, words: &Private<String>) {
+    fn overheard(&mut self, words: &Private<String>, now: &ZonedDateTime) {
         self.asked = None;
         lock(&self.history).ask(words.expose());
-        self.onbox.overheard(words);
+        self.onbox.overheard(words, now);
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::delta::ToolAsked;
-use crate::knowledge::{Finding, KnowledgeIndex, Recollection, as_spoken};
+use crate::call::Texts;
+use crate::knowledge::{Finding, KnowledgeIndex, Recollection, Spoken, Written, as_spoken};
 use crate::speech::onbox::KnowledgeMind;
 use crate::terms::{CallId, Private};
 
@@ -64,8 +65,8 @@ impl Tool {
                  the caller wants to speak to somebody."
             }
             Self::SendSms => {
-                "Sends a short text message to the number that the caller rings from. Only when the caller asks for it \
-                 or agrees to it."
+                "Sends a short text message to the number that the caller rings from. Call it, without saying anything, \
+                 only when the caller asks for it or agrees to it; the box itself says that the message comes."
             }
             Self::EndCall => {
                 "Ends the call after a goodbye, which the box says itself. Only when the caller has said goodbye or \
@@ -129,7 +130,7 @@ pub trait Tools: Send + Sync {
     fn offered(&self) -> Vec<Tool>;
 
     /// Uses one. `input` is the value that its schema names; empty if it has none.
-    fn run(&self, call: Option<CallId>, tool: Tool, input: &Private<String>, now: &ZonedDateTime) -> ToolOutcome;
+    fn run(&self, tool: Tool, input: &Private<String>, now: &ZonedDateTime) -> ToolOutcome;
 }
 
 /// Whoever has what the business knows.
@@ -165,15 +166,16 @@ pub enum NotSent {
 }
 
 /// The tools as the box has them: answers from its own knowledge, and what the
-/// call's own dialogue does (messages, persons, goodbyes).
+/// call's own dialogue does (messages, texts, persons, goodbyes). None of them
+/// does anything itself: the caller may go on, or another mind may answer.
 pub struct BoxTools {
     knows: Arc<dyn Knows>,
-    texts: Option<Arc<dyn TextSender>>,
+    texts: Texts,
 }
 
 impl BoxTools {
-    /// Without `texts` no text message is offered.
-    pub const fn new(knows: Arc<dyn Knows>, texts: Option<Arc<dyn TextSender>>) -> Self {
+    /// Where `texts` are impossible none is offered.
+    pub const fn new(knows: Arc<dyn Knows>, texts: Texts) -> Self {
         Self { knows, texts }
     }
 
@@ -195,29 +197,27 @@ impl BoxTools {
         self.look_up(&format!("are you open {day}"), now)
     }
 
-    fn text(&self, call: Option<CallId>, text: &Private<String>) -> ToolOutcome {
-        let Some((texts, call)) = self.texts.as_ref().zip(call) else {
+    fn text(&self, text: &Private<String>) -> ToolOutcome {
+        let text = text.expose().trim();
+        if self.texts == Texts::Impossible {
             return ToolOutcome::Refused("No text message can be sent.");
-        };
-        if text.expose().trim().is_empty() {
+        }
+        if text.is_empty() {
             return ToolOutcome::Refused("The message is empty.");
         }
-        match texts.send(call, text) {
-            Ok(()) => ToolOutcome::Told(Private::new("The text message is on its way.".to_owned())),
-            Err(error) => {
-                tracing::warn!(%error, "a text message that a model asked for was not sent");
-                ToolOutcome::Refused("No text message can be sent just now.")
-            }
-        }
+        let aloud = Spoken { text: Private::new(as_spoken(text)), entry: None };
+        let name = &self.knows.index().base().name;
+        let text = if text.contains(name) { text.to_owned() } else { format!("{name}: {text}") };
+        ToolOutcome::Then(Finding::TextMe(Some(Written { text: Private::new(text), aloud })))
     }
 }
 
 impl Tools for BoxTools {
     fn offered(&self) -> Vec<Tool> {
-        Tool::ALL.into_iter().filter(|tool| *tool != Tool::SendSms || self.texts.is_some()).collect()
+        Tool::ALL.into_iter().filter(|tool| *tool != Tool::SendSms || self.texts == Texts::Possible).collect()
     }
 
-    fn run(&self, call: Option<CallId>, tool: Tool, input: &Private<String>, now: &ZonedDateTime) -> ToolOutcome {
+    fn run(&self, tool: Tool, input: &Private<String>, now: &ZonedDateTime) -> ToolOutcome {
         match tool {
             Tool::LookUp => self.look_up(input.expose(), now),
             Tool::OpeningHours => self.hours(input.expose(), now),
@@ -226,7 +226,7 @@ impl Tools for BoxTools {
                 let person = self.knows.index().base().person(input.expose());
                 ToolOutcome::Then(Finding::Person { name: person.map(|p| as_spoken(&p.name)) })
             }
-            Tool::SendSms => self.text(call, input),
+            Tool::SendSms => self.text(input),
             Tool::EndCall => ToolOutcome::Then(Finding::Goodbye),
         }
     }
@@ -234,7 +234,7 @@ impl Tools for BoxTools {
 
 impl fmt::Debug for BoxTools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoxTools").field("texts", &self.texts.is_some()).finish_non_exhaustive()
+        f.debug_struct("BoxTools").field("texts", &self.texts).finish_non_exhaustive()
     }
 }
 
@@ -245,24 +245,16 @@ mod tests {
     use jiff::civil::datetime;
     use jiff::tz::TimeZone;
 
-    struct Post(Result<(), NotSent>);
-
-    impl TextSender for Post {
-        fn send(&self, _call: CallId, _text: &Private<String>) -> Result<(), NotSent> {
-            self.0
-        }
-    }
-
-    fn tools(texts: Option<Result<(), NotSent>>) -> BoxTools {
+    fn tools(texts: Texts) -> BoxTools {
         let text = include_str!("../../../../firmware-config/knowledge/clinic.toml");
         let index = KnowledgeIndex::new(KnowledgeBase::parse("clinic.toml", text).unwrap(), None);
-        BoxTools::new(Arc::new(index), texts.map(|t| Arc::new(Post(t)) as Arc<dyn TextSender>))
+        BoxTools::new(Arc::new(index), texts)
     }
 
     fn run(tools: &BoxTools, tool: Tool, input: &str) -> ToolOutcome {
         let zone = TimeZone::get("Africa/Lagos").unwrap();
         let now = datetime(2026, 11, 23, 10, 0, 0, 0).to_zoned_datetime(zone).unwrap();
-        tools.run(Some(CallId::from_parts(1, [0; 10])), tool, &Private::new(input.to_owned()), &now)
+        tools.run(tool, &Private::new(input.to_owned()), &now)
     }
 
     fn told(outcome: &ToolOutcome) -> &str {
@@ -274,7 +266,7 @@ mod tests {
 
     #[test]
     fn questions_are_answered_with_the_businesss_own_words() {
-        let tools = tools(None);
+        let tools = tools(Texts::Impossible);
         let price = run(&tools, Tool::LookUp, "How much is a malaria test?");
         assert!(told(&price).contains("three thousand, five hundred naira"), "{price:?}");
         assert!(matches!(run(&tools, Tool::LookUp, "Do you sell cars?"), ToolOutcome::Refused(_)));
@@ -285,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_the_calls_own_dialogue_does_ends_the_answer() {
-        let tools = tools(None);
+        let tools = tools(Texts::Impossible);
         assert_eq!(run(&tools, Tool::TakeMessage, ""), ToolOutcome::Then(Finding::LeaveMessage));
         assert_eq!(run(&tools, Tool::EndCall, ""), ToolOutcome::Then(Finding::Goodbye));
         let amina = Finding::Person { name: Some("Doctor Amina Bello".to_owned()) };
@@ -294,14 +286,20 @@ mod tests {
     }
 
     #[test]
-    fn a_text_message_is_offered_only_where_one_can_be_sent() {
-        assert!(!tools(None).offered().contains(&Tool::SendSms));
-        assert!(matches!(run(&tools(None), Tool::SendSms, "Hello"), ToolOutcome::Refused(_)));
-        let post = tools(Some(Ok(())));
+    fn a_text_message_is_offered_only_where_one_can_be_sent_and_is_the_calls_to_send() {
+        let none = tools(Texts::Impossible);
+        assert!(!none.offered().contains(&Tool::SendSms));
+        assert!(matches!(run(&none, Tool::SendSms, "Hello"), ToolOutcome::Refused(_)));
+        let post = tools(Texts::Possible);
         assert!(post.offered().contains(&Tool::SendSms));
-        assert!(matches!(run(&post, Tool::SendSms, "Hello"), ToolOutcome::Told(_)));
         assert!(matches!(run(&post, Tool::SendSms, "  "), ToolOutcome::Refused(_)));
-        assert!(matches!(run(&tools(Some(Err(NotSent::NoNumber))), Tool::SendSms, "Hello"), ToolOutcome::Refused(_)));
+        match run(&post, Tool::SendSms, "A scan is ₦10,000.") {
+            ToolOutcome::Then(Finding::TextMe(Some(Written { text, aloud }))) => {
+                assert!(text.expose().ends_with(": A scan is ₦10,000."), "it says whose it is: {}", text.expose());
+                assert!(aloud.text.expose().contains("ten thousand naira"), "{}", aloud.text.expose());
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

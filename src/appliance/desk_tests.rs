@@ -1,0 +1,191 @@
+//! The desk and its calls while the disk takes nothing: callers must not notice.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::knowledge::{Spoken, Topic};
+use crate::line::{LegEnd, LegEvent, leg};
+use crate::media::{Frame, SampleRate};
+use crate::speech::{EarsEvent, Hearing, MindEvent, SpeakRequest, Speaking, Thinking, Voice, VoiceEvent};
+use crate::store::Keyring;
+use crate::terms::{LineId, Private, RequestId};
+use tokio_util::sync::CancellationToken;
+
+/// The engines of a box on which nobody asks anything.
+struct Idle;
+
+impl Transcriber for Idle {
+    fn name(&self) -> &'static str {
+        "idle"
+    }
+
+    fn open(&self, _setting: &CallSetting, _answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        unreachable!("nobody is listened to")
+    }
+}
+
+impl Responder for Idle {
+    fn name(&self) -> &'static str {
+        "idle"
+    }
+
+    fn open(&self, _setting: &CallSetting, _answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
+        Box::new(Self)
+    }
+}
+
+impl Thinking for Idle {
+    fn ask(&mut self, _request: RequestId, _words: &Private<String>, _now: &jiff::ZonedDateTime) {}
+
+    fn ask_topic(&mut self, _request: RequestId, _topic: Topic, _now: &jiff::ZonedDateTime) {}
+
+    fn abandon(&mut self) {}
+}
+
+impl Synthesizer for Idle {
+    fn name(&self) -> &'static str {
+        "idle"
+    }
+
+    fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
+        Box::new(Self)
+    }
+}
+
+impl Voice for Idle {
+    fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+        let utterance = request.utterance;
+        let samples = vec![4000; request.rate.frame_len() * 5];
+        let events = [VoiceEvent::Sound { utterance, samples, engine: "idle" }, VoiceEvent::Done { utterance }];
+        events.into_iter().for_each(|event| sound.try_send(event).expect("room for a short sentence"));
+        Speaking::new(CancellationToken::new())
+    }
+}
+
+struct Place {
+    desk: Arc<Desk>,
+    vault: Vault,
+    supervisor: Supervisor,
+    _dir: tempfile::TempDir,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (clock, stop) = (SystemClock::new(), Stop::new(Duration::ZERO));
+        let vault = vault(dir.path(), clock).await;
+        let supervisor = Supervisor::new(clock, stop.clone());
+        let spoken = Spoken { text: Private::new("Press one.".to_owned()), entry: None };
+        let business = Business {
+            name: "Ikeja Clinic".to_owned(),
+            greeting: "Good day.".to_owned(),
+            country_code: "234".to_owned(),
+            time_zone: jiff::tz::TimeZone::UTC,
+            recorded: Recorded::Yes,
+            menu: KeypadMenu { keys: Vec::new(), spoken },
+            hints: Hints::default(),
+        };
+        let desk = Desk {
+            business,
+            transcriber: Arc::new(Idle),
+            responder: Arc::new(Idle),
+            synthesizer: Arc::new(Idle),
+            renderings: Arc::default(),
+            texts: None,
+            second_hearing: None,
+            outside: None,
+            vault: vault.clone(),
+            watch: Watch::new(),
+            clock,
+            stop,
+            grace: Duration::ZERO,
+            supervisor: supervisor.clone(),
+            random: SystemRandom::new(),
+            heard_max: 0,
+            heard_now: Arc::default(),
+        };
+        Self { desk: Arc::new(desk), vault, supervisor, _dir: dir }
+    }
+
+    fn serve(&self) -> mpsc::Sender<Offer> {
+        let (offers, offered) = mpsc::channel(OFFERS);
+        drop(self.supervisor.spawn("desk", self.desk.clone().serve(offered)));
+        offers
+    }
+
+    /// When the offers and the legs are gone.
+    async fn close(self) {
+        assert!(self.supervisor.join(LONG).await.is_empty(), "a call did not end");
+        self.vault.close().await;
+    }
+}
+
+async fn vault(dir: &Path, clock: SystemClock) -> Vault {
+    let keyring = Keyring::open_or_create(&dir.join("master.key"), clock.wall()).expect("a key");
+    Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault")
+}
+
+/// Bounds a failure only.
+const LONG: Duration = Duration::from_secs(60);
+
+async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), awaited).await.expect("in time")
+}
+
+async fn ring(offers: &mpsc::Sender<Offer>) -> LegEnd {
+    let (leg, end) = leg();
+    let offer = Offer { line: LineId::parse("front-desk").expect("a name"), from: None, leg };
+    soon(offers.send(offer)).await.expect("the desk takes offers");
+    end
+}
+
+/// The next 20 ms of the box's voice.
+async fn hears(end: &mut LegEnd, clock: SystemClock) -> Frame {
+    let said = async {
+        loop {
+            match end.mouth.tick(SampleRate::Hz8000, clock.now()) {
+                Some(frame) => return frame,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    soon(said).await
+}
+
+#[tokio::test]
+async fn a_disk_that_stalls_with_one_call_keeps_no_other_from_the_desk() {
+    let place = Place::new().await;
+    let offers = place.serve();
+    let stalled = place.vault.stalled().await;
+    let mut ends = Vec::new();
+    // More than wait in front of the desk.
+    for _ in 0..OFFERS * 2 {
+        ends.push(ring(&offers).await);
+    }
+    drop(stalled);
+    for end in &mut ends {
+        assert_eq!(soon(end.commands.recv()).await, Some(LegCommand::Answer));
+    }
+    drop((ends, offers));
+    place.close().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_stalls_after_the_answer_keeps_no_caller_waiting_for_the_greeting() {
+    let place = Place::new().await;
+    let (offers, clock) = (place.serve(), place.desk.clock);
+    let mut end = ring(&offers).await;
+    assert_eq!(soon(end.commands.recv()).await, Some(LegCommand::Answer));
+    let stalled = place.vault.stalled().await;
+    end.events.tell(LegEvent::Answered { at: clock.now(), rate: SampleRate::Hz8000, codec: "PCMA" });
+    let frame = hears(&mut end, clock).await;
+    assert!(frame.samples().iter().any(|sample| *sample != 0));
+    // The notice is over, and the recording begins: what is said next is heard all the same.
+    for _ in 0..9 {
+        hears(&mut end, clock).await;
+    }
+    drop(stalled);
+    drop((end, offers));
+    place.close().await;
+}

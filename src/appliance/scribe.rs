@@ -1,0 +1,221 @@
+//! Writes down what happens in one call, in order and beside the call's own
+//! loop: a disk that stalls must keep no caller waiting who is promised nothing.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::CallRecord;
+use crate::media::SampleRate;
+use crate::ops::Supervisor;
+use crate::store::journal::Entry;
+use crate::store::{CallMemory, SoundTap};
+
+/// Orders that wait. Beside what the call waits for itself there are five at
+/// most: answered, the notice played, the recording's two and the end.
+const ORDERS: usize = 8;
+
+enum Order {
+    /// Write an entry, and say when it is safe on the disk.
+    Write(Entry, Option<oneshot::Sender<()>>),
+    StartRecording {
+        rate: SampleRate,
+        from_ms: u64,
+        begun: oneshot::Sender<SoundTap>,
+    },
+    Finish {
+        record: Box<CallRecord>,
+        kept: oneshot::Sender<CallRecord>,
+    },
+}
+
+/// The call's end of its scribe. If it is dropped before [`Scribe::finish`], the
+/// call is closed at the next start, as after a crash.
+#[derive(Debug)]
+pub struct Scribe(mpsc::Sender<Order>);
+
+impl Scribe {
+    /// Starts to write for the call of `memory`.
+    pub fn start(memory: CallMemory, supervisor: &Supervisor) -> Self {
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        drop(supervisor.spawn("scribe", write(memory, ordered)));
+        Self(orders)
+    }
+
+    /// Has an entry written, some time soon.
+    pub async fn note(&self, entry: Entry) {
+        self.order(Order::Write(entry, None)).await;
+    }
+
+    /// Has an entry written. When this returns it is safe on the disk, or was
+    /// said not to be, and the effect may follow.
+    pub async fn promise(&self, entry: Entry) {
+        let (written, done) = oneshot::channel();
+        self.order(Order::Write(entry, Some(written))).await;
+        // A scribe that is gone has been told of by its owner.
+        done.await.unwrap_or_default();
+    }
+
+    /// Has the recording begun. What comes back is where the sound from here on
+    /// goes; nothing comes if it could not begin.
+    pub async fn start_recording(&self, rate: SampleRate, from_ms: u64) -> oneshot::Receiver<SoundTap> {
+        let (begun, tap) = oneshot::channel();
+        self.order(Order::StartRecording { rate, from_ms, begun }).await;
+        tap
+    }
+
+    /// Has the record written, as the last of all; gives it as it was kept.
+    pub async fn finish(self, record: CallRecord) -> CallRecord {
+        let (kept, done) = oneshot::channel();
+        self.order(Order::Finish { record: Box::new(record.clone()), kept }).await;
+        done.await.unwrap_or(record)
+    }
+
+    async fn order(&self, order: Order) {
+        if self.0.send(order).await.is_err() {
+            tracing::error!("a call's scribe is gone; nothing more of the call is written down");
+        }
+    }
+}
+
+async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
+    let call = memory.call();
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Write(entry, written) => {
+                if let Err(error) = memory.journal(&entry).await {
+                    tracing::error!(%call, %error, "the journal could not be written");
+                }
+                if let Some(written) = written {
+                    // Who does not wait for it any more is a call that broke off.
+                    written.send(()).unwrap_or_default();
+                }
+            }
+            Order::StartRecording { rate, from_ms, begun } => match memory.start_recording(rate, from_ms).await {
+                // A call that is over has no more sound.
+                Ok(tap) => drop(begun.send(tap)),
+                Err(error) => tracing::error!(%call, %error, "the recording could not begin"),
+            },
+            Order::Finish { record, kept } => {
+                let record = match memory.finish((*record).clone()).await {
+                    Ok(kept) => kept,
+                    Err(error) => {
+                        tracing::error!(%call, %error, "the record could not be kept");
+                        *record
+                    }
+                };
+                if kept.send(record).is_err() {
+                    tracing::debug!(%call, "nobody waited for the record of a call");
+                }
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::appliance::kept_sound::KeptSound;
+    use crate::call::{MediaFacts, Outcome};
+    use crate::media::Frame;
+    use crate::ops::{Stop, SystemClock};
+    use crate::store::journal::Kind;
+    use crate::store::{CallHeader, Keyring, Leg, Vault};
+    use crate::terms::{CallId, EndCause, LineId};
+
+    fn record(header: &CallHeader) -> CallRecord {
+        CallRecord {
+            id: header.id,
+            line: header.line.clone(),
+            from: None,
+            started_at: header.started_at,
+            answered_after: Some(Duration::ZERO),
+            ended_at: header.started_at,
+            end_cause: EndCause::NormalClearing,
+            outcome: Outcome::Answered,
+            turns: Vec::new(),
+            message: None,
+            recording: None,
+            media: MediaFacts::default(),
+            wishes: Vec::new(),
+        }
+    }
+
+    fn frame(n: u32) -> Frame {
+        let sample = i16::try_from(n).map_or(0, |n| n * 50);
+        Frame::from_samples(SampleRate::Hz8000, &[sample; 160])
+    }
+
+    async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(20), awaited).await.expect("in time")
+    }
+
+    #[tokio::test]
+    async fn while_the_disk_stalls_sound_waits_and_only_promises_are_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = SystemClock::new();
+        let keyring = Keyring::open_or_create(&dir.path().join("master.key"), clock.wall()).expect("a key");
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.expect("a vault");
+        let supervisor = Supervisor::new(clock, Stop::new(Duration::ZERO));
+        let line = LineId::parse("front-desk").expect("a name");
+        let header = CallHeader { id: CallId::from_parts(1, [7; 10]), line, from: None, started_at: clock.wall() };
+        let scribe = Scribe::start(vault.begin_call(&header).await.expect("a memory"), &supervisor);
+
+        let stalled = vault.stalled().await;
+        soon(scribe.note(Entry::plain(1, Kind::Answered))).await;
+        let mut kept = KeptSound::new(soon(scribe.start_recording(SampleRate::Hz8000, 1)).await);
+        for n in 0..100 {
+            kept.take(Leg::Caller, &frame(n));
+            kept.take(Leg::Box, &frame(0));
+        }
+        {
+            let mut promise = pin!(scribe.promise(Entry::plain(2, Kind::MessageTaken)));
+            let waits = poll_fn(|cx| Poll::Ready(promise.as_mut().poll(cx).is_pending())).await;
+            assert!(waits, "a promise is safe before it is kept");
+            drop(stalled);
+            soon(promise).await;
+        }
+
+        soon(kept.end()).await;
+        let kept = soon(scribe.finish(record(&header))).await;
+        let recording = kept.recording.expect("a recording");
+        assert_eq!((recording.duration_ms, recording.gaps.len()), (2000, 0), "nothing is lost or late");
+        let (_, sound) = vault.leg_sound(header.id, Leg::Caller).await.expect("the caller's sound");
+        let said: Vec<i16> = (0..100).flat_map(|n| frame(n).samples().to_vec()).collect();
+        let likeness = sound.iter().zip(&said).filter(|(kept, said)| (**kept - **said).abs() < 200).count();
+        assert_eq!(likeness, said.len(), "in its order and from its beginning");
+        vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn sound_that_finds_no_place_while_it_waits_is_a_gap() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = SystemClock::new();
+        let keyring = Keyring::open_or_create(&dir.path().join("master.key"), clock.wall()).expect("a key");
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.expect("a vault");
+        let supervisor = Supervisor::new(clock, Stop::new(Duration::ZERO));
+        let line = LineId::parse("front-desk").expect("a name");
+        let header = CallHeader { id: CallId::from_parts(1, [8; 10]), line, from: None, started_at: clock.wall() };
+        let scribe = Scribe::start(vault.begin_call(&header).await.expect("a memory"), &supervisor);
+
+        let stalled = vault.stalled().await;
+        let mut kept = KeptSound::new(scribe.start_recording(SampleRate::Hz8000, 0).await);
+        // Six seconds of both legs, of which five wait.
+        for n in 0..300 {
+            kept.take(Leg::Caller, &frame(n));
+            kept.take(Leg::Box, &frame(0));
+        }
+        drop(stalled);
+        soon(kept.end()).await;
+        let kept = soon(scribe.finish(record(&header))).await;
+        let recording = kept.recording.expect("a recording");
+        assert_eq!(recording.duration_ms, 6000);
+        let lost: Vec<(u64, u64)> = recording.gaps.iter().map(|gap| (gap.from_ms, gap.to_ms)).collect();
+        assert_eq!(lost, [(5000, 6000)]);
+        vault.close().await;
+    }
+}
