@@ -23,6 +23,7 @@ pub struct Row {
 impl Row {
     /// A row, told at once: a whole benchmark takes many minutes.
     #[allow(clippy::print_stderr, reason = "progress of a benchmark")]
+    #[allow(dead_code, reason = "short benchmarks tell all of it at their end")]
     pub fn told(what: impl Into<String>, named: &str, measured: String, values: Value) -> Self {
         let what = what.into();
         eprintln!("{what}: {measured}");

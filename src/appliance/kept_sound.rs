@@ -60,9 +60,10 @@ impl KeptSound {
     }
 
     fn flow(&mut self, tap: SoundTap) {
-        if let State::Beginning { waiting, lost, .. } = std::mem::replace(&mut self.0, State::Flowing(tap.clone())) {
+        if let State::Beginning { waiting, lost, .. } = std::mem::replace(&mut self.0, State::Nowhere) {
             waiting.iter().for_each(|(leg, frame)| tap.sound(*leg, frame.samples()));
             Leg::BOTH.into_iter().for_each(|leg| tap.lost(leg, lost[leg.index()]));
         }
+        self.0 = State::Flowing(tap);
     }
 }

@@ -15,7 +15,7 @@ use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::CallGate;
-use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
+use crate::speech::{CallSetting, EarsEvent, Hearing, Hints};
 use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
 

@@ -23,7 +23,7 @@ use super::config::{BudgetSection, Config};
 use super::credentials::{CredentialError, Credentials};
 use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Standing, Sum};
 use crate::ops::{HealthFact, HealthState, SystemClock};
-use crate::residency::{Destination, DestinationId, Host, InvalidDestination, Policy};
+use crate::residency::{DestinationId, Host, InvalidDestination, Policy};
 use crate::store::{RegisterError, TransferTotal, Vault};
 
 /// Rows of the register on their way to the disk; the door keeps what does not fit.
@@ -249,6 +249,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::residency::Destination;
     use crate::residency::{Contract, Safeguards};
 
     fn to(name: &str, on_site: bool) -> Destination {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::tests::{record, turn};
 use super::*;
 use crate::residency::DestinationId;
-use crate::speech::{Confidence, Heard};
+use crate::speech::{Confidence, Heard, Transcriber};
 use crate::store::{CallHeader, Keyring};
 use crate::terms::Language;
 
