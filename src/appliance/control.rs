@@ -24,8 +24,10 @@ use crate::ops::{Health, Stop, SystemClock};
 use crate::store::{CallSummary, Leg, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
+use super::control_listen;
 use super::control_modem;
 use super::control_refusal::Refusal;
+use super::listening::Listening;
 use super::modem_facts::ModemJson;
 use super::modems::Modems;
 use super::record_json::CallJson;
@@ -64,6 +66,8 @@ pub struct Control {
     /// The keys of the lines that have one.
     pub keys: BTreeMap<LineId, KeyPresser>,
     pub modems: Modems,
+    /// The monitor speaker.
+    pub listening: Listening,
     pub clock: SystemClock,
     pub stop: Stop,
 }
@@ -100,13 +104,14 @@ impl Control {
             .route("/v1/lines/{id}/key/{event}", post(key))
             .route("/v1/doctor", get(doctor))
             .merge(control_modem::routes())
+            .merge(control_listen::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };
         axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)
     }
 }
 
-fn call_id(text: &str) -> Result<CallId, Refusal> {
+pub(super) fn call_id(text: &str) -> Result<CallId, Refusal> {
     CallId::parse(text).map_err(|e| Refusal(StatusCode::BAD_REQUEST, format!("reading the call's id: {e}")))
 }
 
@@ -160,7 +165,9 @@ async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> R
     let record = control.vault.show(id).await?;
     let sent = control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, since: None }).await?;
     let heard_again = control.vault.second_hearings(id).await?;
-    Ok(axum::Json(CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again)))
+    let listened = control.vault.listened(id).await?;
+    let call = CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again);
+    Ok(axum::Json(call.with_listened(&listened)))
 }
 
 #[derive(Serialize)]

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
 use crate::line::MediaClock;
+use crate::line::audio::OpenMonitor;
 use crate::media::SampleRate;
 use crate::ops::{
     Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
@@ -32,6 +33,7 @@ use super::desk::{Business, Desk, OFFERS};
 use super::engines::{EngineError, Engines};
 use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
+use super::listening::Listening;
 use super::outside::{Chains, Outside, OutsideError, OwnEngines};
 use super::renderings::Renderings;
 use super::second_hearing::SecondHearings;
@@ -56,6 +58,8 @@ pub enum StartError {
     Vault(#[from] OpenError),
     #[error("starting the box: {0}")]
     Line(#[from] OpenLine),
+    #[error("starting the box: {0}")]
+    Monitor(#[from] OpenMonitor),
     #[error("starting the box: {0}")]
     Outside(#[from] OutsideError),
     #[error("starting the box: {0}")]
@@ -167,6 +171,7 @@ impl Appliance {
         let sentences = opening.into_iter().chain(warm_up::rest(mind.index().base())).collect();
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
+        let (media_clock, listening) = open_media(config, clock, &supervisor, &health, &stop)?;
         let desk = Desk {
             texts,
             business,
@@ -178,6 +183,7 @@ impl Appliance {
             outside: spoken.outside.clone(),
             vault: vault.clone(),
             watch: Watch::new(),
+            listening,
             clock,
             stop: stop.clone(),
             grace: grace(config),
@@ -186,7 +192,6 @@ impl Appliance {
             heard_max: config.speech.calls_heard_max.max(spoken.heard_outside),
             heard_now: Arc::default(),
         };
-        let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
         let (offers_in, offers) = mpsc::channel(OFFERS);
         let socket = open_socket(config)?;
         let opener = LineOpener {
@@ -212,6 +217,7 @@ impl Appliance {
             lines: lines.views,
             keys: lines.keys,
             modems: lines.modems,
+            listening: desk.listening.clone(),
             clock,
             stop: stop.clone(),
         };
@@ -408,6 +414,20 @@ fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: T
     let keep = promised.keep(post.vault.clone(), post.calendar.clone(), post.kept.clone(), stop.clone());
     drop(supervisor.spawn("promised-texts", keep));
     drop(supervisor.spawn("texts", post.run(stop.clone())));
+}
+
+/// The clock of all sound, and the speaker through which calls are listened to.
+fn open_media(
+    config: &Config,
+    clock: SystemClock,
+    supervisor: &Supervisor,
+    health: &Health,
+    stop: &Stop,
+) -> Result<(MediaClock, Listening), StartError> {
+    let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
+    let listening = Listening::open(config.monitor_speaker.as_ref(), clock.as_fn(), &media_clock)?;
+    drop(supervisor.spawn("monitor-speaker", listening.clone().report(health.clone(), stop.clone())));
+    Ok((media_clock, listening))
 }
 
 fn open_socket(config: &Config) -> Result<UnixListener, StartError> {
