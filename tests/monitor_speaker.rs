@@ -3,7 +3,13 @@
 //! the card while the command runs, and silence when it does not; the call notices
 //! nothing, and its record says that somebody listened.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what tests share stands outside of them"
+)]
 #![allow(clippy::disallowed_methods, reason = "the tests' own threads end with their process")]
 
 #[allow(dead_code, reason = "this test needs a loudspeaker alone")]

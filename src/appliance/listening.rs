@@ -418,18 +418,18 @@ mod tests {
         let listening = listening();
         let (health, stop) = (Health::new(), Stop::new(PATIENCE));
         let (_, mut view) = listening.card().expect("there is a speaker");
-        let report = tokio::spawn(listening.clone().report(health.clone(), stop.clone()));
-        let absent = view.wait_for(|view| view.state == CardState::Away(CardTrouble::Absent));
-        tokio::time::timeout(PATIENCE, absent).await.expect("in time").expect("the card is looked for");
+        let report = listening.clone().report(health.clone(), stop.clone());
         let told = async {
+            let absent = view.wait_for(|view| view.state == CardState::Away(CardTrouble::Absent));
+            drop(absent.await.expect("the card is looked for"));
             while health.worst() != HealthState::Impaired {
                 tokio::task::yield_now().await;
             }
+            // With the box the report ends.
+            stop.end_now();
         };
-        tokio::time::timeout(PATIENCE, told).await.expect("it is told in time");
+        tokio::time::timeout(PATIENCE, async { tokio::join!(report, told) }).await.expect("it is told in time");
         let fact = &health.facts()[0];
         assert!(fact.sentence.contains("NoSuchCard is not plugged in"), "{}", fact.sentence);
-        stop.end_now();
-        tokio::time::timeout(PATIENCE, report).await.expect("it ends with the box").unwrap();
     }
 }
