@@ -245,3 +245,14 @@ fn who_listens_hears_both_sides_until_the_command_or_the_call_ends_and_the_recor
     assert_both_sides_are_heard(&world, &question, &answer, told_at);
     world.the_box.stop();
 }
+
+#[test]
+fn a_box_without_a_monitor_speaker_says_so_in_a_sentence() {
+    let the_box = TheBox::start(&Setup::default());
+    let output = the_box.milu(&["calls", "listen"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("has no monitor speaker") && said.contains("[monitor_speaker]"), "{said}");
+    assert!(!String::from_utf8_lossy(&the_box.milu(&["doctor"]).stdout).contains("monitor speaker"));
+    the_box.stop();
+}

@@ -33,9 +33,10 @@ const APART: usize = 2;
 /// speaker, so a tenth of a second does no harm.
 const HELD_MS: usize = 100;
 
-/// Frames that are to lie ready in the card: it takes one, and now and then two, until
-/// the next tick, and a tick may be late.
-const READY: usize = 3;
+/// Frames that are to lie ready in the card. It takes one, and now and then two, until
+/// the next tick; on a busy machine its thread or ours stands still for some periods and
+/// makes up for them in a burst.
+const READY: usize = 5;
 
 /// Turns to another call that wait for the next tick.
 const TURNS: usize = 4;
