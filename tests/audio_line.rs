@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use card::{Card, NAME, Room, write_configuration};
 use desk::{Desk, PATIENCE, RATE, config, end_of, energy_db, exchange, likeness, next_frame, samples_of, sentence};
-use milu::line::audio::{AudioLineConfig, CallStart, EchoPath, KeyEvent, KeyUse, MonitorSpeaker};
+use milu::line::audio::{AudioLineConfig, CallStart, EchoPath, KeyEvent, KeyUse, MonitorConfig, MonitorSpeaker};
 use milu::line::sound_card::{CardName, CardState};
 use milu::line::{FrameOrigin, LegCommand, LineState};
 use milu::media::{Frame, SampleRate};
@@ -254,12 +254,12 @@ fn a_technician_hears_both_sides_of_a_call() {
         let card = Card::plug_in(&dir, 16_000, Room::Handset);
         let clock = SystemClock::new();
         let media_clock = milu::line::MediaClock::start(clock.as_fn()).unwrap();
-        let name = CardName::parse(NAME).unwrap();
-        let speaker = MonitorSpeaker::open(name, Some(16_000), clock.as_fn(), &media_clock).unwrap();
+        let config = MonitorConfig { card: CardName::parse(NAME).unwrap(), card_hz: Some(16_000) };
+        let speaker = MonitorSpeaker::open(config, clock.as_fn(), &media_clock).unwrap();
         let mut view = speaker.view();
         let open = view.wait_for(|view| matches!(view.state, CardState::Open { .. }));
         tokio::time::timeout(PATIENCE, open).await.unwrap().unwrap();
-        let tap = speaker.listen();
+        let (tap, ear) = speaker.listen().unwrap();
         let (caller, spoken) = (sentence("question-whole"), sentence("answer-whole"));
         let mut due = clock.now();
         let sides =
@@ -284,5 +284,12 @@ fn a_technician_hears_both_sides_of_a_call() {
         println!("the technician hears {a:.3} of the caller and {b:.3} of the box");
         assert!(a > 0.9 && b > 0.9, "{a:.3} and {b:.3}");
         assert!(speaker.dropped() >= 900);
+        // Whoever listened has gone: nothing of the call is played from there on.
+        drop(ear);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let before = card.played().len();
+        caller.chunks(320).take(50).for_each(|chunk| tap.caller(&Frame::from_samples(RATE, chunk)));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(!tap.is_heard() && card.played()[before..].iter().all(|sample| *sample == 0));
     });
 }

@@ -556,3 +556,29 @@ async fn a_wish_outlives_a_crash() {
     assert!(!record.may_be_heard_again());
     vault.close().await;
 }
+
+#[tokio::test]
+async fn that_a_person_listened_is_known_after_the_call_and_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let memory = vault.begin_call(&header(1)).await.unwrap();
+    for entry in [
+        Entry::plain(400, Kind::Answered),
+        Entry::plain(5_400, Kind::Listened),
+        Entry::plain(9_000, Kind::MessageTaken),
+        Entry::plain(9_400, Kind::Listened),
+    ] {
+        memory.journal(&entry).await.unwrap();
+    }
+    let cut_off = vault.begin_call(&header(2)).await.unwrap();
+    cut_off.journal(&Entry::plain(700, Kind::Listened)).await.unwrap();
+    memory.finish(record(1)).await.unwrap();
+    assert_eq!(vault.listened(call(1)).await.unwrap(), [5_400, 9_400]);
+    vault.close().await;
+    drop((cut_off, vault));
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.recovered(), [call(2)]);
+    assert_eq!(vault.listened(call(2)).await.unwrap(), [700]);
+    assert_eq!(vault.listened(call(3)).await.unwrap(), [0; 0]);
+    vault.close().await;
+}

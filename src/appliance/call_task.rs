@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
+use crate::line::audio::MonitorTap;
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
@@ -19,6 +20,7 @@ use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
 use super::ear_path::EarPath;
 use super::kept_sound::KeptSound;
 use super::keyless::{Keyless, Passed};
+use super::listening::Overheard;
 use super::renderings::Renderings;
 use super::scribe::Scribe;
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
@@ -51,6 +53,8 @@ pub struct CallTask {
     pub offered_at: Moment,
     pub time_zone: jiff::tz::TimeZone,
     pub watch: Watch,
+    /// Where a person may listen to it.
+    pub overheard: Overheard,
     pub clock: SystemClock,
     pub stop: Stop,
     /// How long the caller may go on after the box was asked to stop.
@@ -65,6 +69,7 @@ enum Wake {
     EarFrame(EarFrame),
     Sent(Frame),
     Mouth(MouthEvent),
+    Overheard(MonitorTap),
     Deadline,
     StopAsked,
     LegGone,
@@ -140,6 +145,7 @@ impl Running {
                 Wake::EarFrame(frame) => self.hear(&frame),
                 Wake::Sent(frame) => self.sent(&frame),
                 Wake::Mouth(event) => self.mouth(event),
+                Wake::Overheard(tap) => self.let_listen(tap).await,
                 Wake::Deadline => self.deadline(),
                 Wake::StopAsked => {
                     self.stop_asked = true;
@@ -197,6 +203,7 @@ impl Running {
             Some(event) = task.ears_events.recv() => ears_wake(event),
             Some(event) = task.mind_events.recv() => mind_wake(event),
             Some(event) = self.lane_events.recv() => lane_wake(event),
+            Some(tap) = task.overheard.wanted() => Wake::Overheard(tap),
             () = task.stop.asked(), if !self.stop_asked => Wake::StopAsked,
             () = sleep => Wake::Deadline,
         }
@@ -229,7 +236,9 @@ impl Running {
 
     fn hear(&mut self, ear: &EarFrame) {
         let Some(flowing) = &mut self.flowing else { return };
-        let Passed { heard: ear, kept } = flowing.keyless.pass(ear);
+        let passed = flowing.keyless.pass(ear);
+        self.task.overheard.caller(&passed);
+        let Passed { heard: ear, kept } = passed;
         if let Some(frame) = kept.filter(|_| self.keeping) {
             self.keep(Leg::Caller, &frame);
         }
@@ -267,6 +276,7 @@ impl Running {
         if self.keeping {
             self.keep(Leg::Box, frame);
         }
+        self.task.overheard.spoken(frame);
         if let Some(flowing) = &mut self.flowing {
             flowing.ears.sent(frame);
         }
@@ -279,6 +289,22 @@ impl Running {
             MouthEvent::Finished { utterance, played_ms, at } => Input::UtteranceFinished { utterance, played_ms, at },
             MouthEvent::Cut { utterance, played_ms, at } => Input::UtteranceCut { utterance, played_ms, at },
         });
+    }
+
+    /// A person listens from here on: that is written down before they hear anything.
+    async fn let_listen(&mut self, tap: MonitorTap) {
+        // Whoever has gone before the call got to it hears nothing.
+        if !tap.is_heard() {
+            return;
+        }
+        let at = self.task.clock.now();
+        if let Some(scribe) = &self.scribe {
+            // Written before anybody hears.
+            scribe.promise(Entry::plain(at.ms_since(self.task.offered_at), Kind::Listened)).await;
+        }
+        tracing::info!(call = %self.task.id, "a person listens to the call through the monitor speaker");
+        self.task.watch.listened(self.task.id);
+        self.task.overheard.begin(tap);
     }
 
     // ---- what the call wants ---------------------------------------------

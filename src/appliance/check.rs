@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use thiserror::Error;
 
 use crate::knowledge::{KnowledgeBase, Mistakes};
+use crate::line::sound_card::CardName;
 use crate::ops::SystemClock;
 use crate::speech::onbox::models::{Choice, FileState, Manifest, list};
 use crate::store::Keyring;
@@ -52,6 +53,7 @@ pub fn check(config: &Config, credentials: &Credentials) -> Vec<CheckFinding> {
         check_key(&config.key_file),
         check_data_dir(&config.data_dir),
         check_lines(config),
+        check_monitor(config),
         check_modems(config, credentials),
         check_outside(config, credentials),
     ]
@@ -199,6 +201,20 @@ fn check_lines(config: &Config) -> CheckFinding {
     let gsm = config.gsm_lines.iter().map(|l| format!("{} on a modem", l.id));
     let lines: Vec<String> = sip.chain(audio).chain(gsm).collect();
     CheckFinding::fine("lines", lines.join(", "))
+}
+
+/// The speaker through which calls are listened to. Its card may be plugged in later.
+fn check_monitor(config: &Config) -> CheckFinding {
+    const PART: &str = "monitor speaker";
+    let Some(speaker) = &config.monitor_speaker else {
+        return CheckFinding::fine(PART, "there is none, so nobody listens to calls".to_owned());
+    };
+    let card = &speaker.card;
+    if let Some(line) = config.line_with_the_speakers_card(CardName::is_same_device) {
+        return CheckFinding::wrong(PART, format!("sound card {card} is the one of line {line}; give it another"));
+    }
+    let meanwhile = if card.may_be_there() { "" } else { ", which is not plugged in now" };
+    CheckFinding::fine(PART, format!("on sound card {card}{meanwhile}"))
 }
 
 /// The profiles of modems and the PINs of SIMs, of a box that has GSM lines.

@@ -24,9 +24,11 @@ use crate::ops::{Health, Stop, SystemClock};
 use crate::store::{CallSummary, Leg, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
+use super::control_listen;
 use super::control_modem;
 use super::control_policy;
 use super::control_refusal::Refusal;
+use super::listening::Listening;
 use super::modem_facts::ModemJson;
 use super::modems::Modems;
 use super::outside::PolicyKeeper;
@@ -68,6 +70,8 @@ pub struct Control {
     pub modems: Modems,
     /// None for a box that has no policy.
     pub keeper: Option<Arc<PolicyKeeper>>,
+    /// The monitor speaker.
+    pub listening: Listening,
     pub clock: SystemClock,
     pub stop: Stop,
 }
@@ -105,13 +109,14 @@ impl Control {
             .route("/v1/doctor", get(doctor))
             .merge(control_modem::routes())
             .merge(control_policy::routes())
+            .merge(control_listen::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };
         axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)
     }
 }
 
-fn call_id(text: &str) -> Result<CallId, Refusal> {
+pub(super) fn call_id(text: &str) -> Result<CallId, Refusal> {
     CallId::parse(text).map_err(|e| Refusal(StatusCode::BAD_REQUEST, format!("reading the call's id: {e}")))
 }
 
@@ -165,7 +170,9 @@ async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> R
     let record = control.vault.show(id).await?;
     let sent = control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, since: None }).await?;
     let heard_again = control.vault.second_hearings(id).await?;
-    Ok(axum::Json(CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again)))
+    let listened = control.vault.listened(id).await?;
+    let call = CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again);
+    Ok(axum::Json(call.with_listened(&listened)))
 }
 
 #[derive(Serialize)]

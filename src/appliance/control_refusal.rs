@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::listening::CannotListen;
 use super::modems::AskModem;
 use crate::store::{IndexError, ReadError, RegisterError};
 
@@ -40,6 +41,17 @@ impl From<RegisterError> for Refusal {
 impl From<IndexError> for Refusal {
     fn from(error: IndexError) -> Self {
         Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl From<CannotListen> for Refusal {
+    fn from(error: CannotListen) -> Self {
+        let status = match error {
+            CannotListen::NoSpeaker | CannotListen::NoneRuns | CannotListen::NotRunning(_) => StatusCode::NOT_FOUND,
+            CannotListen::SeveralRun { .. } => StatusCode::CONFLICT,
+            CannotListen::Turn(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self(status, error.to_string())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::store::{CallHeader, CallMemory, Vault};
 use crate::terms::{CallId, EndCause};
 
 use super::call_task::CallTask;
+use super::listening::{Listening, Overheard};
 use super::outside::Outside;
 use super::renderings::Renderings;
 use super::second_hearing::SecondHearings;
@@ -46,6 +47,8 @@ pub struct Desk {
     pub outside: Option<Outside>,
     pub vault: Vault,
     pub watch: Watch,
+    /// Who is heard through the monitor speaker.
+    pub listening: Listening,
     pub clock: SystemClock,
     pub stop: Stop,
     pub grace: Duration,
@@ -120,7 +123,8 @@ impl Desk {
         if let (Some(texts), Some(caller), Texts::Possible) = (&self.texts, &offer.from, facts.texts) {
             texts.call_began(id, caller.clone());
         }
-        let task = self.task(offer, facts, memory, place.is_some(), gate);
+        let overheard = self.listening.call_began(id, &offer.line);
+        let task = self.task(offer, facts, memory, overheard, place.is_some(), gate);
         self.see_through(id, task).await;
         drop(place);
     }
@@ -207,6 +211,7 @@ impl Desk {
         offer: Offer,
         facts: CallFacts,
         memory: Option<CallMemory>,
+        overheard: Overheard,
         heard: bool,
         gate: Arc<CallGate>,
     ) -> CallTask {
@@ -231,6 +236,7 @@ impl Desk {
             offered_at,
             time_zone: self.business.time_zone.clone(),
             watch: self.watch.clone(),
+            overheard,
             clock: self.clock,
             stop: self.stop.clone(),
             grace: self.grace,

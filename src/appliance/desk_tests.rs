@@ -86,6 +86,7 @@ impl Place {
             menu: KeypadMenu { keys: Vec::new(), spoken },
             hints: Hints::default(),
         };
+        let media_clock = MediaClock::start(clock.as_fn()).expect("a clock");
         let desk = Desk {
             business,
             transcriber: Arc::new(Idle),
@@ -94,6 +95,7 @@ impl Place {
             renderings: Arc::default(),
             texts: None,
             second_hearing: None,
+            listening: Listening::open(None, clock.as_fn(), &media_clock).expect("no speaker"),
             outside: None,
             vault: vault.clone(),
             watch: Watch::new(),

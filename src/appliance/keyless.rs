@@ -1,5 +1,5 @@
-//! The caller's sound without the tones of keys: neither the recording nor the
-//! ears, which may be a provider's, get a tone that says its key. While something
+//! The caller's sound without the tones of keys: neither the recording, nor a person
+//! who listens, nor the ears, which may be a provider's, get a tone that says its key. While something
 //! secret is keyed they get nothing at all. It keeps one frame and decides nothing
 //! about keys: the call does.
 
@@ -29,7 +29,7 @@ pub struct Keyless {
 pub struct Passed {
     /// For the ears, now.
     pub heard: EarFrame,
-    /// For the recording: the frame before.
+    /// For the recording, and for whoever listens: the frame before.
     pub kept: Option<Frame>,
 }
 

@@ -27,6 +27,13 @@ pub struct CallJson {
     media: MediaJson,
     /// What the caller wished of their data.
     wishes: Vec<WishJson>,
+    /// When a person began to listen to the call while it lasted.
+    listened: Vec<ListenedJson>,
+}
+
+#[derive(Serialize)]
+struct ListenedJson {
+    at_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -127,6 +134,14 @@ impl CallJson {
         Self { egress: EgressJson::of(sent), ..self }
     }
 
+    /// With who listened meanwhile: milliseconds after the offer of the call.
+    pub fn with_listened(self, after_offer_ms: &[u64]) -> Self {
+        // All times of a record begin at the answer.
+        let answered = self.answered_after_ms.unwrap_or(0);
+        let listened = after_offer_ms.iter().map(|at| ListenedJson { at_ms: at.saturating_sub(answered) });
+        Self { listened: listened.collect(), ..self }
+    }
+
     /// With what a second hearing gave.
     pub fn with_second_hearings(mut self, heard: &[SecondHearing]) -> Self {
         for hearing in heard {
@@ -165,6 +180,7 @@ impl From<&CallRecord> for CallJson {
                 mos: record.media.mos,
             },
             wishes: record.wishes.iter().map(|w| WishJson { wish: w.wish.name(), at_ms: w.at_ms }).collect(),
+            listened: Vec::new(),
         }
     }
 }

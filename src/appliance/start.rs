@@ -14,6 +14,7 @@ use crate::call::Texts;
 use crate::call::phrases::Recorded;
 use crate::knowledge::KnowledgeBase;
 use crate::line::MediaClock;
+use crate::line::audio::OpenMonitor;
 use crate::media::SampleRate;
 use crate::ops::{
     Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
@@ -33,6 +34,7 @@ use super::desk::{Business, Desk, OFFERS};
 use super::engines::{EngineError, Engines};
 use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
+use super::listening::Listening;
 use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::renderings::Renderings;
 use super::second_hearing::{Rest, SecondHearings};
@@ -57,6 +59,8 @@ pub enum StartError {
     Vault(#[from] OpenError),
     #[error("starting the box: {0}")]
     Line(#[from] OpenLine),
+    #[error("starting the box: {0}")]
+    Monitor(#[from] OpenMonitor),
     #[error("starting the box: {0}")]
     Outside(#[from] OutsideError),
     #[error("starting the box: {0}")]
@@ -169,6 +173,7 @@ impl Appliance {
         let sentences = warm_up::wanted(&opening, &warm_up::rest(mind.index().base()), &warm_up.rates);
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
+        let (media_clock, listening) = open_media(config, clock, &supervisor, &health, &stop)?;
         let desk = Desk {
             texts,
             business,
@@ -180,6 +185,7 @@ impl Appliance {
             outside: spoken.outside.clone(),
             vault: vault.clone(),
             watch: Watch::new(),
+            listening,
             clock,
             stop: stop.clone(),
             grace: grace(config),
@@ -188,7 +194,6 @@ impl Appliance {
             heard_max: config.speech.calls_heard_max.max(spoken.heard_outside),
             heard_now: Arc::default(),
         };
-        let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
         let (offers_in, offers) = mpsc::channel(OFFERS);
         let socket = open_socket(config)?;
         let opener = LineOpener {
@@ -215,6 +220,7 @@ impl Appliance {
             keys: lines.keys,
             modems: lines.modems,
             keeper: spoken.outside.as_ref().map(|outside| outside.keeper.clone()),
+            listening: desk.listening.clone(),
             clock,
             stop: stop.clone(),
         };
@@ -414,6 +420,20 @@ fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: T
     let keep = promised.keep(post.vault.clone(), post.calendar.clone(), post.kept.clone(), stop.clone());
     drop(supervisor.spawn("promised-texts", keep));
     drop(supervisor.spawn("texts", post.run(stop.clone())));
+}
+
+/// The clock of all sound, and the speaker through which calls are listened to.
+fn open_media(
+    config: &Config,
+    clock: SystemClock,
+    supervisor: &Supervisor,
+    health: &Health,
+    stop: &Stop,
+) -> Result<(MediaClock, Listening), StartError> {
+    let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
+    let listening = Listening::open(config.monitor_speaker.as_ref(), clock.as_fn(), &media_clock)?;
+    drop(supervisor.spawn("monitor-speaker", listening.clone().report(health.clone(), stop.clone())));
+    Ok((media_clock, listening))
 }
 
 fn open_socket(config: &Config) -> Result<UnixListener, StartError> {

@@ -23,6 +23,10 @@ pub enum WatchEvent {
         id: String,
         turn: Box<TurnJson>,
     },
+    /// A person begins to listen to the call.
+    Listened {
+        id: String,
+    },
     Ended {
         id: String,
         record: Box<CallJson>,
@@ -48,6 +52,10 @@ impl Watch {
 
     pub fn turn(&self, id: CallId, turn: &Turn) {
         self.tell(&WatchEvent::Turn { id: id.to_string(), turn: Box::new(turn.into()) });
+    }
+
+    pub fn listened(&self, id: CallId) {
+        self.tell(&WatchEvent::Listened { id: id.to_string() });
     }
 
     pub fn ended(&self, record: &CallRecord) {

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use super::SampleRate;
 
-/// What lies in the buffer when all is well. A frame's jitter on both sides and a
-/// frame besides.
+/// What lies in the buffer when all is well, if nothing else is wanted. A frame's
+/// jitter on both sides and a frame besides.
 const TARGET_MS: usize = 60;
 
 /// Beyond this the oldest sound is dropped: nobody wants to hear it that late.
@@ -69,8 +69,15 @@ pub struct ElasticCounts {
 
 impl Elastic {
     pub fn new(rate: SampleRate) -> Self {
+        Self::holding(rate, TARGET_MS)
+    }
+
+    /// One that holds `target_ms` of sound when all is well: later by as much, and safe
+    /// from a writer and a reader that come in bunches as long as it. At most half of
+    /// what fits.
+    pub fn holding(rate: SampleRate, target_ms: usize) -> Self {
         let a_ms = rate.hz() as usize / 1000;
-        let target = (TARGET_MS * a_ms) as f64;
+        let target = (target_ms.min(MOST_MS / 2) * a_ms) as f64;
         Self {
             hz: f64::from(rate.hz()),
             target,
@@ -222,7 +229,11 @@ mod tests {
 
     impl Clocks {
         fn new(say: fn(usize) -> i16) -> Self {
-            Self { elastic: Elastic::new(SampleRate::Hz8000), written: 0, say, heard: Vec::new(), most_ms: 0 }
+            Self::with(Elastic::new(SampleRate::Hz8000), say)
+        }
+
+        fn with(elastic: Elastic, say: fn(usize) -> i16) -> Self {
+            Self { elastic, written: 0, say, heard: Vec::new(), most_ms: 0 }
         }
 
         fn run(&mut self, seconds: usize, ppm: f64, jitter_ms: u32) {
@@ -272,6 +283,16 @@ mod tests {
             assert_eq!(clocks.elastic.counts().ran_empty, 0, "{ppm}");
             assert_eq!(clocks.elastic.counts().dropped, 0, "{ppm}");
             assert!(clocks.most_ms < 100, "{ppm}: {} ms", clocks.most_ms);
+        }
+    }
+
+    #[test]
+    fn who_holds_more_bears_frames_that_come_later() {
+        for ppm in [-300.0, 300.0] {
+            let mut clocks = Clocks::with(Elastic::holding(SampleRate::Hz8000, 100), tone);
+            clocks.run(300, ppm, 60);
+            assert_eq!(clocks.elastic.counts(), ElasticCounts::default(), "{ppm}");
+            assert!((60..180).contains(&clocks.most_ms), "{ppm}: {} ms", clocks.most_ms);
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Kind {
     /// A text message to the caller, as it is about to be sent.
     TextPromised,
     Transferred,
+    /// A person is about to listen to the call while it lasts.
+    Listened,
     /// The caller wished something of their data.
     Wished(Wish),
     Ended,

@@ -27,6 +27,7 @@ mod transfers;
 mod v1;
 mod v2;
 mod v3;
+mod v4;
 mod vault;
 
 pub use call_memory::CallMemory;

@@ -8,12 +8,12 @@ use thiserror::Error;
 mod reading;
 
 pub use reading::ReadRowError;
-pub(super) use reading::{KeptRecording, journal, keyed_header, list, marks, record, recording, unfinished};
+pub(super) use reading::{KeptRecording, journal, keyed_header, list, listened, marks, record, recording, unfinished};
 
 use super::index::{Index, IndexError};
 use super::journal::Entry;
 use super::keyring::{Key, RandomFailed};
-use super::{v1, v2, v3};
+use super::{v1, v2, v3, v4};
 use crate::call::{CallRecord, Failover, Message, Outcome, Recording, Turn, Wished};
 use crate::media::SampleRate;
 use crate::terms::{CallId, EndCause, LineId, PhoneNumber, Private};
@@ -90,7 +90,7 @@ pub(super) async fn add_entry(index: &Index, call: CallId, key: &Key, entry: &En
     sqlx::query("INSERT INTO journal (call, at_ms, kind, sealed) VALUES (?, ?, ?, ?)")
         .bind(call.as_str())
         .bind(v1::integer(entry.at_ms))
-        .bind(v3::kind_name(entry.kind))
+        .bind(v4::kind_name(entry.kind))
         .bind(sealed)
         .execute(&index.write)
         .await

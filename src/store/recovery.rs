@@ -142,6 +142,7 @@ fn turn(entry: &Entry, answered_ms: u64) -> Option<Turn> {
         | Kind::MessageTaken
         | Kind::TextPromised
         | Kind::Transferred
+        | Kind::Listened
         | Kind::Wished(_)
         | Kind::Ended => return None,
     };

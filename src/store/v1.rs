@@ -1,7 +1,7 @@
 //! Version 1 of what stands on the disk. Frozen: these types and names belong to
 //! the format, not to the program, and change only by a new version with a
 //! migration. They convert from and to the nouns of `call`. What a later version
-//! says otherwise stands there alone: journal kinds and gaps in version 3.
+//! says otherwise stands there alone: gaps in version 3, journal kinds in version 4.
 
 use std::time::Duration;
 

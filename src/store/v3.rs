@@ -1,12 +1,12 @@
 //! Version 3 of what stands on the disk: versions 1 and 2, with what operators
-//! reported, what callers wished, and sound that was withheld. Frozen, as they are.
+//! reported, what callers wished, and sound that was withheld. Frozen, as they are;
+//! journal kinds stand in version 4.
 
 use serde::{Deserialize, Serialize};
 
 use super::v1::names;
 use crate::call::{Gap, GapReason, Wish};
 use crate::residency::{CallerWish, Reported};
-use crate::store::journal::Kind;
 
 names!(reason_name, reason, GapReason, {
     PowerCut = "power-cut", DiskFault = "disk-fault", Overload = "overload", Withheld = "withheld",
@@ -24,40 +24,6 @@ pub(super) const fn wish_name(wish: Wish) -> &'static str {
 
 pub(super) fn wish(name: &str) -> Option<Wish> {
     Wish::ALL.into_iter().find(|wish| wish_name(*wish) == name)
-}
-
-pub(super) const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Offered => "offered",
-        Kind::Answered => "answered",
-        Kind::NoticePlayed => "notice-played",
-        Kind::RecordingStarted => "recording-started",
-        Kind::Heard => "heard",
-        Kind::Said => "said",
-        Kind::MessageTaken => "message-taken",
-        Kind::TextPromised => "text-promised",
-        Kind::Transferred => "transferred",
-        Kind::Ended => "ended",
-        // The same words as in the table of wishes: none is a kind of its own.
-        Kind::Wished(wish) => wish_name(wish),
-    }
-}
-
-pub(super) fn kind(name: &str) -> Option<Kind> {
-    let plain = [
-        Kind::Offered,
-        Kind::Answered,
-        Kind::NoticePlayed,
-        Kind::RecordingStarted,
-        Kind::Heard,
-        Kind::Said,
-        Kind::MessageTaken,
-        Kind::TextPromised,
-        Kind::Transferred,
-        Kind::Ended,
-    ];
-    let wished = Wish::ALL.map(Kind::Wished);
-    plain.into_iter().chain(wished).find(|kind| kind_name(*kind) == name)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,10 +84,6 @@ mod tests {
     fn every_name_on_the_disk_reads_back_as_what_it_stands_for() {
         for value in Wish::ALL {
             assert_eq!(wish(wish_name(value)), Some(value));
-            assert_eq!(kind(kind_name(Kind::Wished(value))), Some(Kind::Wished(value)));
-        }
-        for value in [Kind::Answered, Kind::MessageTaken, Kind::TextPromised, Kind::Ended] {
-            assert_eq!(kind(kind_name(value)), Some(value));
         }
         for value in [GapReason::PowerCut, GapReason::DiskFault, GapReason::Overload, GapReason::Withheld] {
             assert_eq!(reason(reason_name(value)), Some(value));

@@ -290,6 +290,12 @@ impl Vault {
         Ok(catch_up::hearings(&self.rooms.index, call, &key.words).await?)
     }
 
+    /// When a person began to listen to a call while it lasted, each time, in
+    /// milliseconds after its offer.
+    pub async fn listened(&self, call: CallId) -> Result<Vec<u64>, ReadError> {
+        Ok(records::listened(&self.rooms.index, call).await?)
+    }
+
     /// The sound of one leg from its beginning, and its rate, for engines that
     /// hear it again.
     pub async fn leg_sound(&self, call: CallId, leg: Leg) -> Result<(SampleRate, Vec<i16>), ReadError> {

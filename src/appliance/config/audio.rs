@@ -1,11 +1,12 @@
-//! The configuration of sound-device lines: `[[audio_line]]`.
+//! The configuration of sound-device lines, `[[audio_line]]`, and of the loudspeaker
+//! through which a technician hears a call, `[monitor_speaker]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::line::audio::{AudioLineConfig, CallStart, EchoPath, KeyUse};
+use crate::line::audio::{AudioLineConfig, CallStart, EchoPath, KeyUse, MonitorConfig};
 use crate::line::sound_card::CardName;
 use crate::media::SampleRate;
 use crate::terms::LineId;
@@ -58,6 +59,25 @@ enum EchoText {
     Handset,
 }
 
+/// The monitor speaker, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorSpeakerSection {
+    /// As a line's.
+    card: String,
+    /// The only rate at which the card may run.
+    card_rate_hz: Option<u32>,
+}
+
+impl MonitorSpeakerSection {
+    /// What the speaker needs, or the key that is wrong and why.
+    pub(super) fn checked(self) -> Result<MonitorConfig, (&'static str, String)> {
+        let card = CardName::parse(&self.card).map_err(|e| ("monitor_speaker.card", e.to_string()))?;
+        let card_hz = checked_card_rate("monitor_speaker.card_rate_hz", self.card_rate_hz)?;
+        Ok(MonitorConfig { card, card_hz })
+    }
+}
+
 /// The upper half of the voice is worth having where no network takes it away.
 const fn default_rate() -> u32 {
     16_000
@@ -78,12 +98,7 @@ impl AudioLineSection {
             16_000 => SampleRate::Hz16000,
             _ => return Err(("audio_line.rate_hz", "it is 8000 or 16000".to_owned())),
         };
-        if self.card_rate_hz.is_some_and(|hz| ![8_000, 16_000, 48_000].contains(&hz)) {
-            return Err((
-                "audio_line.card_rate_hz",
-                "it is 8000, 16000 or 48000; leave it out to let the box choose".to_owned(),
-            ));
-        }
+        let card_hz = checked_card_rate("audio_line.card_rate_hz", self.card_rate_hz)?;
         if !(3..=600).contains(&self.quiet_end_s) {
             return Err(("audio_line.quiet_end_s", "it is 3 to 600; 30 suits a door".to_owned()));
         }
@@ -100,7 +115,7 @@ impl AudioLineSection {
             id,
             card,
             rate,
-            card_hz: self.card_rate_hz,
+            card_hz,
             start,
             key: self.key.map(|path| (path, self.key_code)),
             echo: match self.echo {
@@ -109,6 +124,14 @@ impl AudioLineSection {
             },
             quiet_end: Duration::from_secs(u64::from(self.quiet_end_s)),
         })
+    }
+}
+
+/// A rate at which a card may be opened, if one is wanted.
+fn checked_card_rate(key: &'static str, hz: Option<u32>) -> Result<Option<u32>, (&'static str, String)> {
+    match hz {
+        None | Some(8_000 | 16_000 | 48_000) => Ok(hz),
+        Some(_) => Err((key, "it is 8000, 16000 or 48000; leave it out to let the box choose".to_owned())),
     }
 }
 
@@ -133,6 +156,22 @@ mod tests {
         let line = checked(text).unwrap();
         assert_eq!(line.key, Some(("/dev/input/event3".into(), Some(169))));
         assert_eq!((line.start, line.echo), (CallStart::Key(KeyUse::Hook), EchoPath::Handset));
+    }
+
+    #[test]
+    fn the_monitor_speaker_is_a_card_and_nothing_else() {
+        let section = |text: &str| toml::from_str::<MonitorSpeakerSection>(text);
+        let config = section("card = \"usb:1-1.4\"\ncard_rate_hz = 48000").unwrap().checked().unwrap();
+        assert_eq!((config.card.to_string().as_str(), config.card_hz), ("usb:1-1.4", Some(48_000)));
+        for (text, key) in [
+            ("card = \"hw:0\"", "monitor_speaker.card"),
+            ("card = \"Device\"\ncard_rate_hz = 44100", "monitor_speaker.card_rate_hz"),
+        ] {
+            assert_eq!(section(text).unwrap().checked().unwrap_err().0, key);
+        }
+        for text in ["", "card = \"Device\"\necho = \"room\""] {
+            assert!(section(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod audio;
 mod cloud;
 mod gsm;
 
-pub use audio::AudioLineSection;
+pub use audio::{AudioLineSection, MonitorSpeakerSection};
 pub use cloud::{
     AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
     UplinkSound, WyomingSection,
@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::line::audio::AudioLineConfig;
+use crate::line::audio::{AudioLineConfig, MonitorConfig};
+use crate::line::sound_card::CardName;
 use crate::terms::{LineId, edit_distance};
 
 /// A configuration file is a few kilobytes; a megabyte is a mistake.
@@ -45,6 +46,8 @@ pub struct Config {
     pub sip_lines: Vec<SipLineConfig>,
     pub audio_lines: Vec<AudioLineConfig>,
     pub gsm_lines: Vec<GsmLineSettings>,
+    /// None on a box on which nobody listens to calls.
+    pub monitor_speaker: Option<MonitorConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -135,6 +138,7 @@ struct Text {
     audio_line: Vec<AudioLineSection>,
     #[serde(default)]
     gsm_line: Vec<GsmLineSection>,
+    monitor_speaker: Option<MonitorSpeakerSection>,
 }
 
 #[derive(Deserialize)]
@@ -271,9 +275,11 @@ impl Config {
                         [[audio_line]] with a card";
             return Err(value("sip_line", what.into()));
         }
+        let speaker = parsed.monitor_speaker.map(MonitorSpeakerSection::checked).transpose();
+        let monitor_speaker = speaker.map_err(|(key, what)| value(key, what))?;
         let models_manifest =
             the_box.models_manifest.map_or_else(|| PathBuf::from("/usr/share/milu/models.toml"), |p| base.join(p));
-        Ok(Self {
+        let config = Self {
             name: the_box.name,
             models_dir: the_box.models_dir.map_or_else(|| data_dir.join("models"), |p| base.join(p)),
             modem_profiles: the_box
@@ -292,7 +298,23 @@ impl Config {
             sip_lines,
             audio_lines,
             gsm_lines,
-        })
+            monitor_speaker,
+        };
+        // The line would be without sound whenever the speaker is the first to open it.
+        if let Some(line) = config.line_with_the_speakers_card(|one, other| one == other) {
+            let what = format!("line {line} has this sound card; give the speaker another");
+            return Err(value("monitor_speaker.card", what));
+        }
+        Ok(config)
+    }
+
+    /// The line whose sound card is the monitor speaker's, by what makes two names one
+    /// card.
+    pub fn line_with_the_speakers_card(&self, is_same: impl Fn(&CardName, &CardName) -> bool) -> Option<&LineId> {
+        let speaker = self.monitor_speaker.as_ref()?;
+        let audio = self.audio_lines.iter().map(|line| (&line.id, &line.card));
+        let gsm = self.gsm_lines.iter().filter_map(|line| Some((&line.id, line.card.as_ref()?)));
+        audio.chain(gsm).find(|(_, card)| is_same(&speaker.card, card)).map(|(id, _)| id)
     }
 }
 
@@ -407,6 +429,29 @@ mod tests {
         assert_eq!(config.modem_profiles, Path::new("/usr/share/milu/modems"));
         let text = format!("{SMALLEST}{}", sim.replace("sim", "front-desk"));
         assert!(matches!(parse(&text), Err(ConfigError::Value { key: "gsm_line.id", .. })));
+    }
+
+    #[test]
+    fn the_monitor_speaker_has_a_card_of_its_own() {
+        assert_eq!(parse(SMALLEST).unwrap().monitor_speaker, None);
+        let speaker = |card: &str| format!("[monitor_speaker]\ncard = \"{card}\"\n");
+        let door = "[[audio_line]]\nid = \"door\"\ncard = \"Device\"\n";
+        let config = parse(&format!("{SMALLEST}{door}{}", speaker("Device_1"))).unwrap();
+        assert_eq!(config.monitor_speaker.as_ref().unwrap().card.to_string(), "Device_1");
+        assert_eq!(config.line_with_the_speakers_card(|_, _| true).map(LineId::as_str), Some("door"));
+        // A device of a card is named with and without its number.
+        let modem = "[[gsm_line]]\nid = \"sim\"\nsound_card = \"Wired,0\"\n";
+        for (line, card) in [(door, "Device"), (modem, "Wired")] {
+            let refused = parse(&format!("{SMALLEST}{line}{}", speaker(card)));
+            assert!(matches!(refused, Err(ConfigError::Value { key: "monitor_speaker.card", .. })), "{card}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_of_the_monitor_speaker_is_refused_with_the_nearest_known_one() {
+        let text = format!("{SMALLEST}[monitor_speaker]\ncard = \"Device\"\ncard_rate = 48000\n");
+        let ConfigError::Syntax { row, what, .. } = parse(&text).unwrap_err() else { panic!("a syntax error") };
+        assert!(row >= 6 && what.contains("`card_rate_hz`"), "row {row}: {what}");
     }
 
     #[test]

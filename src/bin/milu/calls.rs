@@ -1,4 +1,4 @@
-//! `milu calls`: list, show, play, export, watch.
+//! `milu calls`: list, show, play, export, watch, listen.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,16 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Hear a running call, both sides, on the monitor speaker of the box, until Ctrl-C
+    ///
+    /// The box needs [monitor_speaker] in its configuration. One call is heard at a time:
+    /// whoever asks last hears, and the command that was before ends. That somebody listened
+    /// is kept with the call.
+    #[command(after_help = "Examples:\n  milu calls listen\n  milu calls listen 01JDC0V9ZQ4M8Y5N7R2T6W3X1A")]
+    Listen {
+        /// The call; the only one that is running if left out
+        id: Option<String>,
+    },
 }
 
 pub fn calls(args: &CallsArgs, control: &Path) -> Result<(), Failure> {
@@ -60,6 +70,7 @@ pub fn calls(args: &CallsArgs, control: &Path) -> Result<(), Failure> {
         Some(What::Play { id }) => play(id, control),
         Some(What::Export { id, to }) => export(id, to, control),
         Some(What::Watch { json }) => watch(*json, control),
+        Some(What::Listen { id }) => listen(id.as_deref(), control),
     }
 }
 
@@ -131,6 +142,10 @@ pub fn print_call(call: &Value) {
     for wished in call["wishes"].as_array().into_iter().flatten() {
         let seconds = wished["at_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
         say!("  the caller's wish at {seconds:.1} s: {}", text(&wished["wish"]));
+    }
+    for listened in call["listened"].as_array().into_iter().flatten() {
+        let seconds = listened["at_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
+        say!("  a person listened to the call from {seconds:.1} s on");
     }
     for sent in call["egress"].as_array().into_iter().flatten() {
         say!(
@@ -222,10 +237,36 @@ fn watch(json: bool, control: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Listens for as long as this runs: the box ends it with the connection.
+fn listen(id: Option<&str>, control: &Path) -> Result<(), Failure> {
+    let url = id.map_or_else(|| "/v1/listen".to_owned(), |id| format!("/v1/calls/{id}/listen"));
+    let mut over = None;
+    client::hold(control, &url, |row| {
+        // An empty row says that the box is there.
+        let Ok(row) = serde_json::from_str::<Value>(row) else { return };
+        match row["event"].as_str() {
+            Some("listening") => {
+                say!("You hear call {} on the monitor speaker until you press Ctrl-C.", text(&row["call"]));
+            }
+            Some("over") => over = Some(row),
+            _ => say!("{}", text(&row["sentence"])),
+        }
+    })?;
+    let Some(over) = over else { return Err(Failure::no("listening to a call: the box is not there any more")) };
+    match over["why"].as_str() {
+        Some("call-ended") => {
+            say!("{}", text(&over["sentence"]));
+            Ok(())
+        }
+        _ => Err(Failure::no(format!("listening to a call: {}", text(&over["sentence"])))),
+    }
+}
+
 fn print_event(event: &Value) {
     match event["event"].as_str() {
         Some("offered") => say!("Call {} rings on {}", text(&event["id"]), text(&event["line"])),
         Some("turn") => print_turn(&event["turn"]),
+        Some("listened") => say!("A person listens to call {}", text(&event["id"])),
         Some("ended") => say!("Call {} ended: {}", text(&event["id"]), text(&event["record"]["outcome"])),
         _ => say!("{event}"),
     }

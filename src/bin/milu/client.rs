@@ -67,9 +67,19 @@ pub fn post<T: DeserializeOwned>(control: &Path, url: &str, what: &impl Serializ
 }
 
 /// Hands each row of an endless answer to `row`.
-pub fn follow(control: &Path, url: &str, mut row: impl FnMut(&str)) -> Result<(), AskError> {
+pub fn follow(control: &Path, url: &str, row: impl FnMut(&str)) -> Result<(), AskError> {
+    rows(control, Method::GET, url, row)
+}
+
+/// Begins something that lasts for as long as its answer is read, and hands each row of
+/// that to `row`.
+pub fn hold(control: &Path, url: &str, row: impl FnMut(&str)) -> Result<(), AskError> {
+    rows(control, Method::POST, url, row)
+}
+
+fn rows(control: &Path, method: Method, url: &str, mut row: impl FnMut(&str)) -> Result<(), AskError> {
     let mut pending = Vec::new();
-    get(control, url, |part| {
+    exchange(control, method, url, Vec::new(), |part| {
         pending.extend_from_slice(part);
         while let Some(end) = pending.iter().position(|b| *b == b'\n') {
             let text: Vec<u8> = pending.drain(..=end).collect();

@@ -58,7 +58,7 @@ enum Command {
     Call(call::CallArgs),
     /// The calls that the box has kept
     #[command(
-        after_help = "Examples:\n  milu calls\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav"
+        after_help = "Examples:\n  milu calls\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav\n  milu calls listen"
     )]
     Calls(calls::CallsArgs),
     /// State and health of each telephone line

@@ -11,5 +11,7 @@ mod trigger;
 
 pub use key::{CallKey, InputDeviceKey, KeyEvent, KeyPresser};
 pub use line::{AudioLine, AudioLineConfig, EchoPath};
-pub use monitor::{MonitorSpeaker, MonitorTap};
+#[cfg(test)]
+pub(crate) use monitor::tapped;
+pub use monitor::{MonitorConfig, MonitorEar, MonitorSpeaker, MonitorTap, OpenMonitor, TurnError};
 pub use trigger::{CallStart, KeyUse};

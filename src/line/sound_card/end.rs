@@ -117,6 +117,15 @@ impl CardEnd {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whole frames that lie ready to be played; none while no card is open. For who
+    /// gives frames by another clock than the card's: it is told here how fast the card
+    /// takes them.
+    pub fn ready(&mut self) -> Option<usize> {
+        self.take_over();
+        let flow = self.flow.as_ref().filter(|flow| flow.to_play.is_read())?;
+        Some(flow.to_play.filled() / flow.card_frame())
+    }
+
     /// Goes over to the rings of a card that was opened anew.
     fn take_over(&mut self) {
         while let Ok(opening) = self.openings.try_recv() {
@@ -315,6 +324,22 @@ mod tests {
         let counts = end.counts.read();
         assert_eq!(counts.frames_given + counts.frames_dropped, 100);
         assert!(card.to_play.skip(usize::MAX) <= READY_MAX * 320);
+    }
+
+    #[test]
+    fn what_lies_ready_is_told_in_frames_and_only_of_a_card_that_is_open() {
+        for hz in [8_000, 48_000] {
+            let (mut end, openings) = end(SampleRate::Hz16000);
+            assert_eq!(end.ready(), None);
+            let mut card = Card::open(hz, &openings);
+            assert_eq!(end.ready(), Some(0));
+            end.play(&Frame::silence(SampleRate::Hz16000));
+            assert_eq!(end.ready(), Some(CUSHION + 1), "{hz} Hz card");
+            card.period(0);
+            assert_eq!(end.ready(), Some(CUSHION), "{hz} Hz card");
+            drop(card);
+            assert_eq!(end.ready(), None, "{hz} Hz card");
+        }
     }
 
     #[test]

@@ -12,11 +12,15 @@ mod end;
 mod origin;
 mod present;
 mod ring;
+#[cfg(test)]
+mod simulated;
 mod streams;
 mod vigil;
 
 pub use end::{CardCounts, CardEnd, CardFrame};
 pub use present::{CardFacts, UsbPlace, sound_cards};
+#[cfg(test)]
+pub(in crate::line) use simulated::SimulatedSpeaker;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -95,8 +99,25 @@ impl CardName {
         Ok(Self(named))
     }
 
+    /// Whether both names mean one device, as far as the cards that are plugged in tell.
+    pub fn is_same_device(&self, other: &Self) -> bool {
+        self == other || self.is_same_among(other, &sound_cards())
+    }
+
+    fn is_same_among(&self, other: &Self, cards: &[CardFacts]) -> bool {
+        let place = |name: &Self| Some((name.find(cards.to_vec())?.index, name.device()?));
+        place(self).is_some_and(|own| place(other) == Some(own))
+    }
+
+    const fn device(&self) -> Option<u32> {
+        match self.0 {
+            Named::Card { device, .. } | Named::Socket { device, .. } => Some(device),
+            Named::Library(_) => None,
+        }
+    }
+
     /// Whether the card is plugged in, as far as can be told without opening it.
-    fn may_be_there(&self) -> bool {
+    pub fn may_be_there(&self) -> bool {
         matches!(self.0, Named::Library(_)) || self.find(sound_cards()).is_some()
     }
 
@@ -157,9 +178,9 @@ pub struct CardSettings {
 /// What is wrong with a card, each as the rest of "The sound card NAME …".
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum CardTrouble {
-    #[error("is not plugged in; plug it in, and the line comes back by itself")]
+    #[error("is not plugged in; plug it in, and it comes back by itself")]
     Absent,
-    #[error("is used by another program; stop it, and the line comes back by itself")]
+    #[error("is used by another program; stop it, and the card comes back by itself")]
     Busy,
     #[error("may not be opened by this user; add the user to the group `audio`")]
     Forbidden,
@@ -389,6 +410,21 @@ mod tests {
             assert_eq!(name.library_names(two_alike())[0], first);
         }
         assert!(CardName::parse("usb:2-1").unwrap().library_names(two_alike()).is_empty());
+    }
+
+    #[test]
+    fn two_names_of_one_device_are_known_for_one() {
+        let is_same = |one: &str, other: &str| {
+            let parse = |text| CardName::parse(text).unwrap();
+            parse(one).is_same_among(&parse(other), &two_alike())
+        };
+        assert!(is_same("Device_1", "usb:1-1.4"));
+        assert!(is_same("usb:1-1.2,1", "Device,1"));
+        for (one, other) in [("Device", "usb:1-1.4"), ("Device", "Device,1"), ("Gone", "Gone"), ("alsa:a", "Device")] {
+            assert!(!is_same(one, other), "{one} and {other}");
+        }
+        let gone = CardName::parse("Gone").unwrap();
+        assert!(gone.is_same_device(&gone), "a name is itself, whatever is plugged in");
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl SampleWriter {
     pub(super) fn filled(&self) -> usize {
         self.0.filled()
     }
+
+    /// Whether the reading end is there still.
+    pub(super) fn is_read(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 impl SampleReader {
@@ -98,6 +103,14 @@ mod tests {
         assert_eq!(reader.read(&mut out), 8);
         assert_eq!(out[..8], [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(reader.read(&mut out), 0);
+    }
+
+    #[test]
+    fn a_writer_knows_whether_anybody_reads() {
+        let (writer, reader) = ring(8);
+        assert!(writer.is_read());
+        drop(reader);
+        assert!(!writer.is_read());
     }
 
     #[test]

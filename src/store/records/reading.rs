@@ -10,11 +10,11 @@ use super::{CallHeader, CallSummary, JOURNAL_PLACE, ns, place};
 use crate::call::{CallRecord, Failover, Message, Recording, Turn, Wished};
 use crate::media::SampleRate;
 use crate::store::index::{Index, IndexError};
-use crate::store::journal::Entry;
+use crate::store::journal::{Entry, Kind};
 use crate::store::keyring::Key;
 use crate::store::marks::Mark;
 use crate::store::sound::Leg;
-use crate::store::{v1, v2, v3};
+use crate::store::{v1, v2, v3, v4};
 use crate::terms::{CallId, LineId, Private};
 
 /// A row that says what this version cannot mean.
@@ -57,7 +57,19 @@ fn entry(row: &SqliteRow, call: CallId, key: &Key) -> Option<Entry> {
         None => None,
     };
     let kind: String = row.try_get("kind").ok()?;
-    Some(Entry { at_ms: v1::natural(row.try_get("at_ms").ok()?)?, kind: v3::kind(&kind)?, words })
+    Some(Entry { at_ms: v1::natural(row.try_get("at_ms").ok()?)?, kind: v4::kind(&kind)?, words })
+}
+
+/// When somebody began to listen to the call while it lasted, in milliseconds after
+/// its offer.
+pub(in crate::store) async fn listened(index: &Index, call: CallId) -> Result<Vec<u64>, ReadRowError> {
+    let times: Vec<i64> = sqlx::query_scalar("SELECT at_ms FROM journal WHERE call = ? AND kind = ? ORDER BY number")
+        .bind(call.as_str())
+        .bind(v4::kind_name(Kind::Listened))
+        .fetch_all(&index.read)
+        .await
+        .map_err(IndexError::sql("reading who listened to a call"))?;
+    times.into_iter().map(|at_ms| v1::natural(at_ms).ok_or(damaged(call, "journal"))).collect()
 }
 
 fn open_text(key: &Key, sealed: &[u8], place: &[u8]) -> Option<Private<String>> {
