@@ -26,6 +26,7 @@ mod record_json;
 mod renderings;
 mod second_hearing;
 mod start;
+mod text_post;
 mod texts;
 mod transfer_json;
 mod voice_lane;
