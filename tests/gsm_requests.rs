@@ -171,9 +171,12 @@ async fn what_changes_within_half_a_second_is_shown_without_another_event() {
     assert!(tokio::time::timeout(Duration::from_secs(5), shown).await.is_ok(), "{:?}", signal());
 }
 
+fn choices(of: &[(&str, Ussd)]) -> BTreeMap<String, Ussd> {
+    of.iter().map(|(key, then)| ((*key).to_owned(), then.clone())).collect()
+}
+
 /// A menu of two steps, and ways out of it.
 fn menus() -> BTreeMap<String, Ussd> {
-    let choices = |of: &[(&str, Ussd)]| of.iter().map(|(key, then)| ((*key).to_owned(), then.clone())).collect();
     let bundles = Ussd::Menu(
         "1. Daily\n2. Weekly".to_owned(),
         choices(&[("2", Ussd::Done("1.5GB for 7 days costs N500.".to_owned())), ("1", Ussd::Ended)]),

@@ -56,8 +56,12 @@ impl Lead {
     }
 
     /// A frame came: the modem has played one.
-    pub(super) const fn came(&mut self) {
+    pub(super) fn came(&mut self) {
         self.came += 1;
+        if self.ahead.is_some_and(|ahead| self.came > ahead) {
+            // Nothing is left there: what was to spare was needed after all.
+            self.spare = 0;
+        }
     }
 
     pub(super) const fn gave(&mut self, frames: u32) {
