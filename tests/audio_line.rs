@@ -10,11 +10,10 @@ mod card;
 mod desk;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
-use card::{Card, NAME, Room, write_configuration};
+use card::{Card, NAME, Room, with_card};
 use desk::{Desk, PATIENCE, RATE, config, end_of, energy_db, exchange, likeness, next_frame, samples_of, sentence};
 use milu::line::audio::{AudioLineConfig, CallStart, EchoPath, KeyEvent, KeyUse, MonitorConfig, MonitorSpeaker};
 use milu::line::sound_card::{CardName, CardState};
@@ -23,29 +22,7 @@ use milu::media::{Frame, SampleRate};
 use milu::ops::SystemClock;
 use milu::terms::EndCause;
 
-/// Where a test that was started again finds its card.
-const PLACE: &str = "MILU_TEST_CARD";
-
 const BELL: CallStart = CallStart::Key(KeyUse::Toggle);
-
-/// Runs `body` in a process of its own, in which the sound library knows the card.
-fn with_card<F: Future<Output = ()>>(test: &str, hz: usize, body: impl FnOnce(PathBuf) -> F) {
-    if let Some(dir) = std::env::var_os(PLACE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        return runtime.block_on(body(dir.into()));
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let configuration = write_configuration(dir.path(), hz);
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env("ALSA_CONFIG_PATH", configuration)
-        .env(PLACE, dir.path())
-        .output()
-        .unwrap();
-    let (told, erred) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && told.contains("1 passed"), "{told}\n{erred}");
-    println!("{told}");
-}
 
 async fn ready(desk: &Desk) {
     desk.until(|health| health.state == LineState::Ready).await;

@@ -1,4 +1,5 @@
-//! The service unit, as systemd itself reads it.
+//! The service unit, as systemd itself reads it, and the rules by which modems are the
+//! box's own.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -53,4 +54,64 @@ fn the_unit_is_as_closed_as_a_telephone_gateway_can_be() {
     assert!(output.status.success(), "{}", told(&output));
     let open = analyze(&ask, &unit().replace("ProtectSystem=strict", ""));
     assert!(!open.status.success(), "an opened unit must be found");
+}
+
+/// Rows of the delivered rules: those that hold, and those that an owner may let hold.
+fn udev_rules() -> (Vec<String>, Vec<String>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/udev/76-milu-modems.rules");
+    let text = std::fs::read_to_string(path).expect("the rules are there");
+    let rows = text.lines().filter(|row| !row.is_empty() && !row.starts_with("# ") && *row != "#");
+    let (optional, active): (Vec<&str>, Vec<&str>) = rows.partition(|row| row.starts_with('#'));
+    let optional = optional.iter().map(|row| row.trim_start_matches('#').to_owned()).collect();
+    (active.iter().map(|row| (*row).to_owned()).collect(), optional)
+}
+
+/// `KEY{attribute}op"value"` of a row, as udev(7) writes them.
+fn keys(row: &str) -> Vec<(String, String, String)> {
+    let mut rest = row;
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let at = rest.find(['=', '!', '+']).unwrap_or_else(|| panic!("no operator: {row}"));
+        let (key, after) = rest.split_at(at);
+        let open = after.find('"').unwrap_or_else(|| panic!("no value: {row}"));
+        let close = open + 1 + after[open + 1..].find('"').unwrap_or_else(|| panic!("an open value: {row}"));
+        let operator = &after[..open];
+        assert!(["=", "==", "!=", "+="].contains(&operator), "{operator}: {row}");
+        assert!(key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_{}/".contains(&b)), "{key}: {row}");
+        found.push((key.to_owned(), operator.to_owned(), after[open + 1..close].to_owned()));
+        rest = after[close + 1..].trim_start_matches(',').trim_start();
+    }
+    found
+}
+
+#[test]
+fn the_rules_for_devices_claim_the_makers_of_delivered_families_and_no_adapter_that_may_be_anything() {
+    let (active, optional) = udev_rules();
+    let vendors = |row: &str| {
+        let vendor = |(key, _, value): (String, String, String)| {
+            (key.ends_with("{idVendor}")).then(|| value.split('|').map(str::to_owned).collect::<Vec<_>>())
+        };
+        keys(row).into_iter().filter_map(vendor).flatten().collect::<Vec<_>>()
+    };
+    let mut claimed: Vec<String> = active.iter().flat_map(|row| vendors(row)).collect();
+    claimed.sort();
+    claimed.dedup();
+    let families = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/modems");
+    let mut found: Vec<String> = Vec::new();
+    for file in std::fs::read_dir(families).expect("families are delivered") {
+        let path = file.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("it is text");
+        let profile = milu::signalling::modem::Profile::parse(&text, "family").expect("it is right");
+        found.extend(profile.usb.iter().map(|usb| format!("{:04x}", usb.vendor)));
+    }
+    found.sort();
+    found.dedup();
+    assert_eq!(claimed, found, "the makers that a line finds by itself");
+    // What an owner lets hold names one socket, and never every adapter of a kind.
+    assert!(!optional.is_empty());
+    for row in &optional {
+        assert!(keys(row).iter().any(|(key, operator, _)| key == "KERNELS" && operator == "=="), "{row}");
+    }
+    let labels = |key: &str| active.iter().flat_map(|row| keys(row)).filter(|(k, ..)| k == key).count();
+    assert_eq!((labels("LABEL"), labels("GOTO")), (3, 5), "each way through the rules has an end");
 }

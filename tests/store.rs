@@ -25,7 +25,7 @@ use milu::residency::CallerWish;
 use milu::store::journal::{Entry, Kind};
 use milu::store::{
     CallHeader, Clock, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError, RenderingKey, Rendition,
-    SecondHearing, TextEnd, Vault, Waiting,
+    SecondHearing, TextEnd, TextTry, Vault, Waiting,
 };
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private};
 
@@ -484,14 +484,62 @@ async fn a_promised_text_message_waits_through_a_restart_and_is_forgotten_once_i
     assert_eq!(vault.texts().next_due(at(9)).await.unwrap(), None, "it is not due yet");
     let waiting = vault.texts().next_due(at(10)).await.unwrap().expect("it waits");
     assert_eq!((&waiting.text, waiting.tries), (&text, 0));
-    vault.texts().postpone(waiting.id, at(60)).await.unwrap();
+    vault.texts().postpone(waiting.id, at(60), TextTry::Failed, "the network was busy").await.unwrap();
     assert_eq!(vault.texts().next_due(at(59)).await.unwrap(), None, "it is due later");
     let again = vault.texts().next_due(at(60)).await.unwrap().expect("it waits");
-    assert_eq!(again.tries, 1);
-    vault.texts().settle(again.id, TextEnd::Sent { at: at(61) }).await.unwrap();
+    assert_eq!((again.tries, again.unknown, again.why.as_deref()), (1, 0, Some("the network was busy")));
+    vault.texts().postpone(again.id, at(70), TextTry::NotBegun, "no line is ready").await.unwrap();
+    assert_eq!(vault.texts().next_due(at(70)).await.unwrap().expect("it waits").tries, 1, "it was not tried");
+    vault.texts().settle(again.id, &TextEnd::Sent, at(71)).await.unwrap();
     assert_eq!(vault.texts().waiting_count().await.unwrap(), 0);
-    assert_eq!(vault.texts().sent_since(at(61)).await.unwrap(), 1);
-    assert_eq!(vault.texts().sent_since(at(62)).await.unwrap(), 0);
+    assert_eq!(vault.texts().ended(10).await.unwrap(), [], "what was sent is forgotten");
+    vault.close().await;
+}
+
+#[tokio::test]
+async fn a_text_that_a_modem_had_when_the_power_went_is_known_to_be_unknown_and_one_that_had_none_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |words: &str| OutgoingText {
+        call: None,
+        to: PhoneNumber::parse(NUMBER, "234").unwrap(),
+        text: Private::new(words.to_owned()),
+    };
+    {
+        let vault = open(dir.path()).await;
+        let given = vault.texts().enqueue(&text("with the modem"), at(1)).await.unwrap().unwrap();
+        vault.texts().enqueue(&text("on the disk"), at(2)).await.unwrap().unwrap();
+        vault.texts().give(given).await.unwrap();
+        vault.close().await;
+    }
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.texts().take_back(at(9), "the box stopped").await.unwrap(), 1);
+    assert_eq!(vault.texts().take_back(at(9), "the box stopped").await.unwrap(), 0, "once");
+    let waiting = vault.texts().waiting(10).await.unwrap();
+    let shown: Vec<_> = waiting.iter().map(|w| (w.text.text.expose().as_str(), w.unknown, w.promised_at)).collect();
+    assert_eq!(shown, [("on the disk", 0, at(2)), ("with the modem", 1, at(1))]);
+    let twice = TextEnd::MayBeTwice { why: "the box stopped".to_owned() };
+    vault.texts().settle(waiting[1].id, &twice, at(12)).await.unwrap();
+    let given_up = TextEnd::GivenUp { why: "refused for good".to_owned() };
+    vault.texts().settle(waiting[0].id, &given_up, at(13)).await.unwrap();
+    let ended = vault.texts().ended(10).await.unwrap();
+    assert_eq!(
+        ended.iter().map(|e| (e.ended_at, e.end.clone())).collect::<Vec<_>>(),
+        [(at(13), given_up), (at(12), twice)]
+    );
+    vault.close().await;
+}
+
+#[tokio::test]
+async fn parts_of_text_messages_are_counted_for_the_line_that_sent_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
+    for second in [61, 62, 63] {
+        vault.texts().count_part(&front, at(second)).await.unwrap();
+    }
+    vault.texts().count_part(&back, at(63)).await.unwrap();
+    assert_eq!(vault.texts().parts_since(&front, at(62)).await.unwrap(), 2);
+    assert_eq!(vault.texts().parts_since(&back, at(0)).await.unwrap(), 1);
     vault.close().await;
 }
 

@@ -13,7 +13,8 @@ use super::control::Control;
 use super::control_refusal::Refusal;
 use super::modem_facts::ModemJson;
 use super::modems::{AskModem, Modem, awaits_answer};
-use crate::signalling::modem::{Force, SupportWay, UssdReply};
+use crate::signalling::modem::{Force, SupportWay, UssdReply, parts_of_text};
+use crate::store::TextEnd;
 use crate::terms::{PhoneNumber, Private};
 
 /// `milu texts` shows at most this many, the newest: what a person pages through.
@@ -50,6 +51,32 @@ struct TextsJson {
     received: Vec<TextJson>,
     /// How many wait to be sent.
     waiting: u64,
+    /// The first of them.
+    to_send: Vec<ToSendJson>,
+    /// Those that were given up or may have arrived twice, the newest first.
+    ended: Vec<EndedJson>,
+}
+
+/// A text that was promised and waits. To whom is in the record of its call.
+#[derive(Serialize)]
+struct ToSendJson {
+    call: Option<String>,
+    /// What the network will bill; none for a text that no line can send.
+    parts: Option<u32>,
+    due_at: String,
+    tries: u32,
+    /// Why it has not gone out yet.
+    why: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EndedJson {
+    call: Option<String>,
+    ended_at: String,
+    tries: u32,
+    /// `given-up`, or `may-be-twice` for one that was sent.
+    end: &'static str,
+    why: String,
 }
 
 #[derive(Serialize)]
@@ -63,13 +90,29 @@ struct TextJson {
 async fn texts(State(control): State<Control>) -> Result<Json<TextsJson>, Refusal> {
     let received = control.vault.texts().received(TEXTS_MAX).await?;
     let waiting = control.vault.texts().waiting_count().await?;
+    let to_send = control.vault.texts().waiting(TEXTS_MAX).await?.into_iter().map(|text| ToSendJson {
+        call: text.text.call.map(|call| call.to_string()),
+        parts: parts_of_text(&text.text.to, &text.text.text),
+        due_at: text.due_at.to_string(),
+        tries: text.tries,
+        why: text.why,
+    });
+    let ended = control.vault.texts().ended(TEXTS_MAX).await?.into_iter().filter_map(|text| {
+        let (end, why) = match text.end {
+            TextEnd::Sent => return None,
+            TextEnd::MayBeTwice { why } => ("may-be-twice", why),
+            TextEnd::GivenUp { why } => ("given-up", why),
+        };
+        let call = text.call.map(|call| call.to_string());
+        Some(EndedJson { call, ended_at: text.ended_at.to_string(), tries: text.tries, end, why })
+    });
     let received = received.into_iter().map(|kept| TextJson {
         line: kept.line.to_string(),
         from: kept.from.into_exposed(),
         text: kept.text.into_exposed(),
         received_at: kept.received_at.to_string(),
     });
-    Ok(Json(TextsJson { received: received.collect(), waiting }))
+    Ok(Json(TextsJson { received: received.collect(), waiting, to_send: to_send.collect(), ended: ended.collect() }))
 }
 
 async fn signal(State(control): State<Control>, UrlPath(line): UrlPath<String>) -> Result<Json<ModemJson>, Refusal> {
@@ -188,9 +231,6 @@ async fn text(
     let to = PhoneNumber::parse(&asked.to, &modem.country_code)
         .map_err(|error| Refusal(StatusCode::BAD_REQUEST, format!("sending a text: {error}")))?;
     let sent = modem.text_by_hand(to, Private::new(asked.text)).await;
-    if sent.is_ok() {
-        control.vault.texts().count_sent(control.clock.wall()).await?;
-    }
     match sent {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(AskModem::TimedOut { line, seconds }) => {

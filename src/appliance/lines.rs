@@ -18,7 +18,7 @@ use crate::signalling::modem::ussd::UssdWay;
 use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
 use crate::signalling::sip::Encoding;
 use crate::store::{IndexError, KnownModem, Vault};
-use crate::terms::LineId;
+use crate::terms::{LineId, Private};
 
 use super::calendar::Calendar;
 use super::config::{Config, GsmLineSettings, SipLineConfig};
@@ -62,6 +62,8 @@ pub struct LineOpener<'a> {
     pub credentials: &'a Credentials,
     pub vault: &'a Vault,
     pub calendar: Calendar,
+    /// The business's; lines that say one of their own have that.
+    pub country_code: &'a str,
     pub clock: SystemClock,
     pub media_clock: &'a MediaClock,
     pub supervisor: &'a Supervisor,
@@ -75,7 +77,7 @@ impl LineOpener<'_> {
     pub async fn open(&self) -> Result<Lines, OpenLine> {
         let mut lines = Lines::default();
         for line in &self.config.sip_lines {
-            let sip = SipLine::bind(sip_config(line), self.clock.as_fn(), self.media_clock.clone())
+            let sip = SipLine::bind(self.sip_config(line), self.clock.as_fn(), self.media_clock.clone())
                 .map_err(|source| OpenLine::Sip { line: line.id.to_string(), source })?;
             tracing::info!(line = %line.id, address = %sip.local_address(), "the line takes calls");
             lines.views.push(sip.health());
@@ -106,13 +108,21 @@ impl LineOpener<'_> {
         let profiles = read_profiles(dir)?;
         let operators = Arc::new(Operators::delivered()?);
         let claims = GsmClaims::default();
+        let mut all_known = Vec::with_capacity(self.config.gsm_lines.len());
         for line in &self.config.gsm_lines {
-            let known = self.known(line).await?;
+            all_known.push(self.known(line).await?);
+        }
+        for (nth, line) in self.config.gsm_lines.iter().enumerate() {
+            let known = all_known.get(nth).cloned().unwrap_or_default();
+            // A line that is told its modem by its socket takes whatever is in it, and keeps none.
+            let others = self.config.gsm_lines.iter().zip(&all_known).enumerate();
+            let others = others.filter(|(other, (line, _))| *other != nth && line.place_is_open());
+            let others = others.filter_map(|(_, (_, known))| known.imei.clone()).collect();
             let settings = self.settings(line, &known, &operators).await?;
             let config = GsmLineConfig {
                 id: line.id.clone(),
                 profiles: profiles_of(line, &profiles, dir)?,
-                place: self.place(line, &known),
+                place: self.place(line, &known, others),
                 settings,
                 card: line.card.clone(),
                 roots: Roots::default(),
@@ -120,7 +130,9 @@ impl LineOpener<'_> {
             };
             let (gsm, events) = GsmLine::new(config, self.clock.as_fn(), self.media_clock.clone(), claims.clone());
             lines.views.push(gsm.health());
-            let modem = Arc::new(Modem::new(line, gsm.control(), known, lines.modems.turned_ready()));
+            let country_code = self.country_code(line.country_code.as_deref());
+            let turned_ready = lines.modems.turned_ready();
+            let modem = Arc::new(Modem::new(line, country_code, gsm.control(), known, turned_ready));
             let task = ModemTask {
                 modem: modem.clone(),
                 events,
@@ -134,6 +146,23 @@ impl LineOpener<'_> {
             self.serve(gsm);
         }
         Ok(())
+    }
+
+    fn country_code(&self, own: Option<&str>) -> String {
+        own.unwrap_or(self.country_code).to_owned()
+    }
+
+    fn sip_config(&self, line: &SipLineConfig) -> crate::line::sip::SipLineConfig {
+        crate::line::sip::SipLineConfig {
+            id: line.id.clone(),
+            bind: line.bind,
+            advertise: line.advertise,
+            rtp_ports: line.rtp_ports.0..=line.rtp_ports.1,
+            max_calls: usize::try_from(line.calls_max).unwrap_or(usize::MAX),
+            rtp_timeout_ms: u64::from(line.rtp_timeout_ms),
+            country_code: self.country_code(line.country_code.as_deref()),
+            codecs: Encoding::ALL.to_vec(),
+        }
     }
 
     async fn known(&self, line: &GsmLineSettings) -> Result<KnownModem, OpenLine> {
@@ -151,18 +180,21 @@ impl LineOpener<'_> {
         let pin = pin.map_err(|source| OpenLine::Pin { line: line.id.to_string(), source })?;
         let readings = self.vault.modems().airtime(&line.id).await;
         let readings = readings.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
+        let parts = self.vault.texts().parts_since(&line.id, self.calendar.midnight()).await;
+        let parts = parts.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
         let airtime = line.airtime.map(|plan| AirtimeSettings {
             plan,
             operators: operators.clone(),
             readings: readings.into_iter().map(|(at, kobo)| (at, Kobo(kobo))).collect(),
         });
         Ok(LineSettings {
-            country_code: line.country_code.clone(),
+            country_code: self.country_code(line.country_code.as_deref()),
             pin,
             expected_sim: line.expected_sim.clone(),
             known_iccid: known.iccid.clone(),
             sound: line.sound.or_else(|| own_sound(&line.place)),
             texts_per_day: line.texts_a_day,
+            parts_today: u32::try_from(parts).unwrap_or(u32::MAX),
             resets_per_hour: line.resets_per_hour,
             day: self.calendar.day_number(),
             clock: self.calendar.now(),
@@ -172,9 +204,17 @@ impl LineOpener<'_> {
     }
 
     /// Where the modem is looked for: as the owner said, and else where it was last.
-    fn place(&self, line: &GsmLineSettings, known: &KnownModem) -> ModemPlace {
+    fn place(&self, line: &GsmLineSettings, known: &KnownModem, others: Vec<Private<String>>) -> ModemPlace {
         let ModemPlace::Usb(wanted) = &line.place else { return line.place.clone() };
         let mut wanted = wanted.clone();
+        if line.place_is_open() {
+            // What is named or was another line's is not taken by one that takes any.
+            let named = self.config.gsm_lines.iter().filter_map(|line| match &line.place {
+                ModemPlace::Usb(wanted) => wanted.imei.clone(),
+                ModemPlace::Ports { .. } => None,
+            });
+            wanted.others = others.into_iter().chain(named).collect();
+        }
         wanted.usb_path = wanted.usb_path.or_else(|| known.usb_path.clone());
         // One modem may be replaced by another; of several each stays with its line.
         if self.config.gsm_lines.len() > 1 && line.place_is_open() {
@@ -189,18 +229,5 @@ const fn own_sound(place: &ModemPlace) -> Option<SoundPath> {
     match place {
         ModemPlace::Ports { sound: Some(_), .. } => Some(SoundPath::Serial),
         ModemPlace::Ports { .. } | ModemPlace::Usb(_) => None,
-    }
-}
-
-fn sip_config(line: &SipLineConfig) -> crate::line::sip::SipLineConfig {
-    crate::line::sip::SipLineConfig {
-        id: line.id.clone(),
-        bind: line.bind,
-        advertise: line.advertise,
-        rtp_ports: line.rtp_ports.0..=line.rtp_ports.1,
-        max_calls: usize::try_from(line.calls_max).unwrap_or(usize::MAX),
-        rtp_timeout_ms: u64::from(line.rtp_timeout_ms),
-        country_code: line.country_code.clone(),
-        codecs: Encoding::ALL.to_vec(),
     }
 }

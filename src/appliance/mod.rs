@@ -32,6 +32,7 @@ mod renderings;
 mod scribe;
 mod second_hearing;
 mod start;
+mod text_post;
 mod texts;
 mod transfer_json;
 mod voice_lane;

@@ -14,12 +14,15 @@ use super::modems::{Modem, Reply};
 use crate::line::gsm::GsmEvent;
 use crate::ops::{Health, Stop};
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
-use crate::signalling::modem::{IncomingText, ModemState, StorageSlot, TextSender};
+use crate::signalling::modem::{IncomingText, ModemState, PartFate, StorageSlot, TextSender};
 use crate::store::{KeptText, KnownModem, Vault};
 use crate::terms::Private;
 
 /// Health changes slowly, and a changed SIM may be told some seconds later.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A line ends within its own time for a goodbye, a little before the box does.
+const WIND_UP: Duration = Duration::from_millis(4500);
 
 /// The calendar was set, and did not only drift, beyond this.
 const CLOCK_JUMP: SignedDuration = SignedDuration::from_secs(5);
@@ -49,7 +52,7 @@ impl ModemTask {
         loop {
             tokio::select! {
                 biased;
-                () = stop.ended() => return self.remember().await,
+                () = stop.ended() => return self.wind_up().await,
                 event = self.events.recv() => match event {
                     Some(event) => self.take(event).await,
                     None => return,
@@ -69,10 +72,36 @@ impl ModemTask {
         }
     }
 
+    /// What the line tells while it stops is kept, as a text that goes out at last; its
+    /// events end with it.
+    async fn wind_up(&mut self) {
+        let last = async {
+            while let Some(event) = self.events.recv().await {
+                self.take(event).await;
+            }
+        };
+        if tokio::time::timeout(WIND_UP, last).await.is_err() {
+            tracing::debug!(line = %self.modem.line, "a line told something to its end");
+        }
+        self.remember().await;
+    }
+
+    /// Each part is billed to the SIM, whoever wanted it sent.
+    async fn count_part(&self, fate: PartFate) {
+        let line = &self.modem.line;
+        if fate == PartFate::Unknown {
+            tracing::warn!(%line, "a modem did not say whether the network took a part of a text message");
+        }
+        if let Err(error) = self.vault.texts().count_part(line, self.calendar.now()).await {
+            tracing::error!(%line, %error, "a part of a text message that was sent is not counted");
+        }
+    }
+
     async fn take(&self, event: GsmEvent) {
         let line = &self.modem.line;
         match event {
             GsmEvent::TextArrived { text, slots } => self.keep_text(text, slots).await,
+            GsmEvent::TextPart { fate, .. } => self.count_part(fate).await,
             GsmEvent::TextSent { id, result } => self.modem.answer(id, Reply::Text(result)),
             GsmEvent::UssdSaid { id, result } => self.modem.answer(id, Reply::Code(result)),
             GsmEvent::CommandAnswered { id, result } => self.modem.answer(id, Reply::Command(result)),

@@ -81,7 +81,9 @@ pub struct Told {
 #[derive(Debug)]
 pub struct Modem {
     pub line: LineId,
+    /// Parts of texts.
     pub texts_a_day: u32,
+    /// Completes national numbers.
     pub country_code: String,
     pub control: GsmControl,
     waiting: Mutex<Waiting>,
@@ -90,11 +92,17 @@ pub struct Modem {
 }
 
 impl Modem {
-    pub fn new(line: &GsmLineSettings, control: GsmControl, known: KnownModem, turned_ready: Arc<Notify>) -> Self {
+    pub fn new(
+        line: &GsmLineSettings,
+        country_code: String,
+        control: GsmControl,
+        known: KnownModem,
+        turned_ready: Arc<Notify>,
+    ) -> Self {
         Self {
             line: line.id.clone(),
             texts_a_day: line.texts_a_day,
-            country_code: line.country_code.clone(),
+            country_code,
             control,
             waiting: Mutex::default(),
             told: Mutex::new(Told { known, ..Told::default() }),
@@ -336,12 +344,12 @@ mod tests {
             card: None,
             pin_credential: None,
             expected_sim: Default::default(),
-            country_code: "234".to_owned(),
+            country_code: None,
             texts_a_day: 100,
             resets_per_hour: 6,
             airtime: None,
         };
-        Modem::new(&settings, line.control(), KnownModem::default(), Arc::default())
+        Modem::new(&settings, "234".to_owned(), line.control(), KnownModem::default(), Arc::default())
     }
 
     #[tokio::test]

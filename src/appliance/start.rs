@@ -38,7 +38,8 @@ use super::listening::Listening;
 use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::renderings::Renderings;
 use super::second_hearing::{Rest, SecondHearings};
-use super::texts::{PromisedTexts, TextPost, TextQueue};
+use super::text_post::TextPost;
+use super::texts::{PromisedTexts, TextQueue};
 use super::warm_up::{self, WarmUp};
 use super::watch::Watch;
 
@@ -174,6 +175,7 @@ impl Appliance {
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
         let (media_clock, listening) = open_media(config, clock, &supervisor, &health, &stop)?;
+        let country_code = business.country_code.clone();
         let desk = Desk {
             texts,
             business,
@@ -201,6 +203,7 @@ impl Appliance {
             credentials: &credentials,
             vault: &vault,
             calendar: calendar.clone(),
+            country_code: &country_code,
             clock,
             media_clock: &media_clock,
             supervisor: &supervisor,
@@ -334,19 +337,12 @@ fn business(config: &Config, mind: &KnowledgeMind) -> Business {
     Business {
         name: base.name.clone(),
         greeting: base.greeting.clone().unwrap_or_else(|| format!("Thank you for calling {}.", base.name)),
-        country_code: country_code(config),
+        country_code: config.country_code(base.country_code.as_deref()),
         time_zone: base.hours.time_zone().clone(),
         recorded: if config.recording.enabled { Recorded::Yes } else { Recorded::No },
         menu: mind.index().menu(),
         hints: Hints { language: Language::English, words: base.hint_words() },
     }
-}
-
-/// The first line that has one says which.
-fn country_code(config: &Config) -> String {
-    let sip = config.sip_lines.iter().map(|line| &line.country_code);
-    let gsm = config.gsm_lines.iter().map(|line| &line.country_code);
-    sip.chain(gsm).next().cloned().unwrap_or_default()
 }
 
 /// What the telephony half of a small box carries: ears outside take the load.

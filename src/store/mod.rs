@@ -42,6 +42,6 @@ pub use records::{CallHeader, CallSummary, ReadRowError, RowError};
 pub use recovery::RecoveryError;
 pub use renderings::{RenderingKey, Rendition};
 pub use sound::Leg;
-pub use texts::{KeptText, OutgoingText, TextEnd, Texts, WaitingText};
+pub use texts::{EndedText, KeptText, OutgoingText, TextEnd, TextTry, Texts, WaitingText};
 pub use transfers::{RegisterError, TransferQuery, TransferTotal};
 pub use vault::{KeepError, OpenError, ReadError, SettleError, SoundFile, Vault};

@@ -19,7 +19,10 @@ const WAITING_MAX: i64 = 1_000;
 /// flood does not fill the disk, and a business reads its texts within weeks.
 const KEPT_MAX: i64 = 10_000;
 
-/// When texts were sent is asked of one day; a week is kept, for a clock that was wrong.
+/// Texts that ended otherwise than by being sent: what a person looks through.
+const ENDED_MAX: i64 = 500;
+
+/// When parts were sent is asked of one day; a week is kept, for a clock that was wrong.
 const SENT_KEPT_NS: i64 = 7 * 24 * 3600 * 1_000_000_000;
 
 /// A text message to be sent.
@@ -36,8 +39,24 @@ pub struct OutgoingText {
 pub struct WaitingText {
     pub id: i64,
     pub text: OutgoingText,
+    pub promised_at: Timestamp,
+    pub due_at: Timestamp,
     /// How often it has been tried in vain.
     pub tries: u32,
+    /// How often nobody could say whether it went out.
+    pub unknown: u32,
+    /// Why it has not gone out yet: one sentence, without anybody's number or words.
+    pub why: Option<String>,
+}
+
+/// One that left the queue and is told of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EndedText {
+    /// The call in which it was promised; its record says to whom.
+    pub call: Option<CallId>,
+    pub ended_at: Timestamp,
+    pub tries: u32,
+    pub end: TextEnd,
 }
 
 /// A text message that came.
@@ -51,10 +70,26 @@ pub struct KeptText {
 }
 
 /// What became of a text that leaves the queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TextEnd {
-    Sent { at: Timestamp },
-    GivenUp,
+    Sent,
+    /// It was sent, and a try before it may have been one too.
+    MayBeTwice {
+        why: String,
+    },
+    GivenUp {
+        why: String,
+    },
+}
+
+/// Whether a try that failed counts: what waits for a line or for another day was not
+/// tried at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextTry {
+    Failed,
+    NotBegun,
+    /// Nobody can say whether it went out.
+    Unknown,
 }
 
 /// The texts of a vault.
@@ -70,8 +105,8 @@ impl<'a> Texts<'a> {
     /// Puts a text into the queue, due at `due_at`. Its id; none when the queue is full.
     pub async fn enqueue(&self, text: &OutgoingText, due_at: Timestamp) -> Result<Option<i64>, IndexError> {
         let done = sqlx::query(
-            "INSERT INTO outgoing_texts (call, recipient, text, due_at_ns, tries) SELECT ?, ?, ?, ?, 0
-             WHERE (SELECT count(*) FROM outgoing_texts) < ?",
+            "INSERT INTO outgoing_texts (call, recipient, text, promised_at_ns, due_at_ns, tries)
+             SELECT ?1, ?2, ?3, ?4, ?4, 0 WHERE (SELECT count(*) FROM outgoing_texts) < ?5",
         )
         .bind(text.call.as_ref().map(CallId::as_str))
         .bind(text.to.expose())
@@ -91,15 +126,22 @@ impl<'a> Texts<'a> {
 
     /// The `limit` texts that have waited longest among those that are due.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingText>, IndexError> {
-        let rows = sqlx::query(
-            "SELECT id, call, recipient, text, tries FROM outgoing_texts
-             WHERE due_at_ns <= ? ORDER BY due_at_ns, id LIMIT ?",
-        )
-        .bind(ns(now))
-        .bind(limit)
-        .fetch_all(&self.index.read)
-        .await
-        .map_err(IndexError::sql("looking for text messages to send"))?;
+        let rows = sqlx::query("SELECT * FROM outgoing_texts WHERE due_at_ns <= ? ORDER BY due_at_ns, id LIMIT ?")
+            .bind(ns(now))
+            .bind(limit)
+            .fetch_all(&self.index.read)
+            .await
+            .map_err(IndexError::sql("looking for text messages to send"))?;
+        Ok(rows.iter().filter_map(waiting).collect())
+    }
+
+    /// The first `limit` texts that wait, due or not.
+    pub async fn waiting(&self, limit: u32) -> Result<Vec<WaitingText>, IndexError> {
+        let rows = sqlx::query("SELECT * FROM outgoing_texts ORDER BY due_at_ns, id LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.index.read)
+            .await
+            .map_err(IndexError::sql("reading the text messages that wait"))?;
         Ok(rows.iter().filter_map(waiting).collect())
     }
 
@@ -112,21 +154,51 @@ impl<'a> Texts<'a> {
         Ok(v1::natural(count).unwrap_or(0))
     }
 
-    /// It did not work; it is due again at `due_at`.
-    pub async fn postpone(&self, id: i64, due_at: Timestamp) -> Result<(), IndexError> {
-        sqlx::query("UPDATE outgoing_texts SET due_at_ns = ?, tries = tries + 1 WHERE id = ?")
-            .bind(ns(due_at))
+    /// A modem has it from here on: after a power cut nobody can say whether it went out.
+    pub async fn give(&self, id: i64) -> Result<(), IndexError> {
+        sqlx::query("UPDATE outgoing_texts SET with_modem = 1 WHERE id = ?")
             .bind(id)
             .execute(&self.index.write)
             .await
-            .map_err(IndexError::sql("postponing a text message"))?;
+            .map_err(IndexError::sql("giving a text message to a modem"))?;
+        Ok(())
+    }
+
+    /// What modems had when the box ended without hearing of it: how many those are.
+    pub async fn take_back(&self, due_at: Timestamp, why: &str) -> Result<u64, IndexError> {
+        let done = sqlx::query(
+            "UPDATE outgoing_texts SET with_modem = 0, unknown = unknown + 1, tries = tries + 1, due_at_ns = ?, why = ?
+             WHERE with_modem = 1",
+        )
+        .bind(ns(due_at))
+        .bind(why)
+        .execute(&self.index.write)
+        .await
+        .map_err(IndexError::sql("taking text messages back from modems"))?;
+        Ok(done.rows_affected())
+    }
+
+    /// It has not gone out, for all that is known; it is due again at `due_at`.
+    pub async fn postpone(&self, id: i64, due_at: Timestamp, tried: TextTry, why: &str) -> Result<(), IndexError> {
+        sqlx::query(
+            "UPDATE outgoing_texts
+             SET with_modem = 0, due_at_ns = ?, tries = tries + ?, unknown = unknown + ?, why = ? WHERE id = ?",
+        )
+        .bind(ns(due_at))
+        .bind(i64::from(tried != TextTry::NotBegun))
+        .bind(i64::from(tried == TextTry::Unknown))
+        .bind(why)
+        .bind(id)
+        .execute(&self.index.write)
+        .await
+        .map_err(IndexError::sql("postponing a text message"))?;
         Ok(())
     }
 
     /// Forgets a text that was sent or given up.
-    pub async fn settle(&self, id: i64, end: TextEnd) -> Result<(), IndexError> {
+    pub async fn settle(&self, id: i64, end: &TextEnd, at: Timestamp) -> Result<(), IndexError> {
         let mut connection = self.writer("settling a text message").await?;
-        let settled = settle(&mut connection, id, end).await;
+        let settled = settle(&mut connection, id, end, at).await;
         if settled.is_err() {
             // As with the record: after a full disk the connection is of no more use.
             connection.close_on_drop();
@@ -134,27 +206,42 @@ impl<'a> Texts<'a> {
         settled
     }
 
+    /// The newest `limit` texts that were given up, or may have arrived twice.
+    pub async fn ended(&self, limit: u32) -> Result<Vec<EndedText>, IndexError> {
+        let rows = sqlx::query("SELECT * FROM ended_texts ORDER BY id DESC LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.index.read)
+            .await
+            .map_err(IndexError::sql("reading the text messages that were not sent"))?;
+        Ok(rows.iter().filter_map(ended).collect())
+    }
+
     async fn writer(&self, doing: &'static str) -> Result<PoolConnection<Sqlite>, IndexError> {
         self.index.write.acquire().await.map_err(IndexError::sql(doing))
     }
 
-    /// Counts a text that was sent past the queue: by a technician's hand.
-    pub async fn count_sent(&self, at: Timestamp) -> Result<(), IndexError> {
-        sqlx::query("INSERT INTO sent_texts (sent_at_ns) VALUES (?)")
-            .bind(ns(at))
-            .execute(&self.index.write)
-            .await
-            .map_err(IndexError::sql("counting a text message that was sent"))?;
+    /// Counts one part that a line has sent, or may have: it is billed.
+    pub async fn count_part(&self, line: &LineId, at: Timestamp) -> Result<(), IndexError> {
+        let doing = "counting a part of a text message";
+        let old = ns(at).saturating_sub(SENT_KEPT_NS);
+        let forget = sqlx::query("DELETE FROM sent_texts WHERE sent_at_ns < ?").bind(old);
+        forget.execute(&self.index.write).await.map_err(IndexError::sql(doing))?;
+        let count = sqlx::query("INSERT INTO sent_texts (sent_at_ns, line) VALUES (?, ?)");
+        let count = count.bind(ns(at)).bind(line.as_str());
+        count.execute(&self.index.write).await.map_err(IndexError::sql(doing))?;
         Ok(())
     }
 
-    /// How many were sent from `since` on.
-    pub async fn sent_since(&self, since: Timestamp) -> Result<u64, IndexError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sent_texts WHERE sent_at_ns >= ?")
+    /// How many parts a line has sent from `since` on. What was counted before lines
+    /// were told apart counts for each.
+    pub async fn parts_since(&self, line: &LineId, since: Timestamp) -> Result<u64, IndexError> {
+        let all = "SELECT count(*) FROM sent_texts WHERE sent_at_ns >= ? AND (line = ? OR line IS NULL)";
+        let count: i64 = sqlx::query_scalar(all)
             .bind(ns(since))
+            .bind(line.as_str())
             .fetch_one(&self.index.read)
             .await
-            .map_err(IndexError::sql("counting the text messages that were sent"))?;
+            .map_err(IndexError::sql("counting the parts of text messages that were sent"))?;
         Ok(v1::natural(count).unwrap_or(0))
     }
 
@@ -180,18 +267,25 @@ impl<'a> Texts<'a> {
     }
 }
 
-async fn settle(connection: &mut SqliteConnection, id: i64, end: TextEnd) -> Result<(), IndexError> {
+async fn settle(connection: &mut SqliteConnection, id: i64, end: &TextEnd, at: Timestamp) -> Result<(), IndexError> {
     let doing = "settling a text message";
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    let told = match end {
+        TextEnd::Sent => None,
+        TextEnd::MayBeTwice { why } => Some((true, why)),
+        TextEnd::GivenUp { why } => Some((false, why)),
+    };
+    if let Some((may_be_twice, why)) = told {
+        let tell = "INSERT INTO ended_texts (call, ended_at_ns, tries, may_be_twice, why)
+             SELECT call, ?, tries, ?, ? FROM outgoing_texts WHERE id = ?";
+        let tell = sqlx::query(tell).bind(ns(at)).bind(i64::from(may_be_twice)).bind(why).bind(id);
+        tell.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+        let oldest = "DELETE FROM ended_texts WHERE id <=
+             (SELECT id FROM ended_texts ORDER BY id DESC LIMIT 1 OFFSET ?)";
+        sqlx::query(oldest).bind(ENDED_MAX).execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    }
     let forget = sqlx::query("DELETE FROM outgoing_texts WHERE id = ?").bind(id);
     forget.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
-    if let TextEnd::Sent { at } = end {
-        let old = ns(at).saturating_sub(SENT_KEPT_NS);
-        let forget = sqlx::query("DELETE FROM sent_texts WHERE sent_at_ns < ?").bind(old);
-        forget.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
-        let count = sqlx::query("INSERT INTO sent_texts (sent_at_ns) VALUES (?)").bind(ns(at));
-        count.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
-    }
     all.commit().await.map_err(IndexError::sql(doing))
 }
 
@@ -217,22 +311,46 @@ async fn keep(connection: &mut SqliteConnection, text: &KeptText) -> Result<(), 
 }
 
 fn waiting(row: &SqliteRow) -> Option<WaitingText> {
-    let call: Option<String> = row.try_get("call").ok()?;
     let (to, text): (String, String) = (row.try_get("recipient").ok()?, row.try_get("text").ok()?);
-    let text = OutgoingText {
-        call: call.and_then(|call| CallId::parse(&call).ok()),
-        to: PhoneNumber::parse(&to, "").ok()?,
-        text: Private::new(text),
-    };
-    Some(WaitingText { id: row.try_get("id").ok()?, text, tries: row.try_get("tries").ok()? })
+    let text = OutgoingText { call: call(row)?, to: PhoneNumber::parse(&to, "").ok()?, text: Private::new(text) };
+    Some(WaitingText {
+        id: row.try_get("id").ok()?,
+        text,
+        promised_at: at(row, "promised_at_ns")?,
+        due_at: at(row, "due_at_ns")?,
+        tries: row.try_get("tries").ok()?,
+        unknown: row.try_get("unknown").ok()?,
+        why: row.try_get("why").ok()?,
+    })
+}
+
+fn ended(row: &SqliteRow) -> Option<EndedText> {
+    let (may_be_twice, why): (i64, String) = (row.try_get("may_be_twice").ok()?, row.try_get("why").ok()?);
+    Some(EndedText {
+        call: call(row)?,
+        ended_at: at(row, "ended_at_ns")?,
+        tries: row.try_get("tries").ok()?,
+        end: if may_be_twice == 1 { TextEnd::MayBeTwice { why } } else { TextEnd::GivenUp { why } },
+    })
+}
+
+/// The call of a row, which may have none.
+fn call(row: &SqliteRow) -> Option<Option<CallId>> {
+    let call: Option<String> = row.try_get("call").ok()?;
+    Some(call.and_then(|call| CallId::parse(&call).ok()))
+}
+
+fn at(row: &SqliteRow, column: &str) -> Option<Timestamp> {
+    let ns: i64 = row.try_get(column).ok()?;
+    Timestamp::from_nanosecond(i128::from(ns)).ok()
 }
 
 fn kept(row: &SqliteRow) -> Option<KeptText> {
-    let (line, received_at_ns): (String, i64) = (row.try_get("line").ok()?, row.try_get("received_at_ns").ok()?);
+    let line: String = row.try_get("line").ok()?;
     Some(KeptText {
         line: LineId::parse(&line).ok()?,
         from: Private::new(row.try_get("sender").ok()?),
         text: Private::new(row.try_get("text").ok()?),
-        received_at: Timestamp::from_nanosecond(i128::from(received_at_ns)).ok()?,
+        received_at: at(row, "received_at_ns")?,
     })
 }

@@ -19,6 +19,9 @@ use rustix::fs::OFlags;
 /// What the card's name is in a configuration.
 pub const NAME: &str = "alsa:card0";
 
+/// Where a test that was started again finds its card.
+const PLACE: &str = "MILU_TEST_CARD";
+
 /// Twenty milliseconds fill a page of a pipe but for a rest: the system frees a pipe page
 /// by page, and a card that freed six periods at once would have no rhythm.
 const PERIOD_BYTES: usize = 3_840;
@@ -28,9 +31,28 @@ const fn speakers(hz: usize) -> usize {
     PERIOD_BYTES / (2 * hz / 50)
 }
 
+/// Runs `body` in a process of its own, in which the sound library knows the card.
+pub fn with_card<F: Future<Output = ()>>(test: &str, hz: usize, body: impl FnOnce(PathBuf) -> F) {
+    if let Some(dir) = std::env::var_os(PLACE) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        return runtime.block_on(body(dir.into()));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let configuration = write_configuration(dir.path(), hz);
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("ALSA_CONFIG_PATH", configuration)
+        .env(PLACE, dir.path())
+        .output()
+        .unwrap();
+    let (told, erred) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && told.contains("1 passed"), "{told}\n{erred}");
+    println!("{told}");
+}
+
 /// The library reads its configuration once in a process, from where the environment
 /// says: so each test is a process of its own, which this writes the file for.
-pub fn write_configuration(dir: &Path, hz: usize) -> PathBuf {
+fn write_configuration(dir: &Path, hz: usize) -> PathBuf {
     let path = dir.join("asound.conf");
     let (played, heard) = (dir.join("played"), dir.join("heard"));
     let channels = speakers(hz);

@@ -434,6 +434,10 @@ impl State {
         self.next_reference = self.next_reference.wrapping_add(1);
         let reference = submitted.reference;
         self.sent.push(submitted.clone());
+        if self.options.texts_unanswered > 0 {
+            self.options.texts_unanswered -= 1;
+            return Answer::bare(Last::Nothing);
+        }
         let answer = Answer::row(format!("+CMGS: {reference}"));
         if submitted.reports { answer.then(Then::Report(REPORT_WAIT, submitted)) } else { answer }
     }

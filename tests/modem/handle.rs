@@ -39,6 +39,8 @@ pub struct SoundCount {
     pub bytes_refused: u64,
     /// The most that the modem had to keep, in milliseconds.
     pub most_ms: u64,
+    /// What it has and has not played now.
+    pub kept_ms: u64,
 }
 
 impl Modem {
@@ -170,6 +172,7 @@ impl Modem {
             bytes_held: sound.bytes_held,
             bytes_refused: sound.bytes_refused,
             most_ms: sound.most as u64 / 16,
+            kept_ms: sound.buffer.len() as u64 / 16,
         }
     }
 

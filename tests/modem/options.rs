@@ -34,6 +34,8 @@ pub struct ModemOptions {
     pub ussd: BTreeMap<String, Ussd>,
     /// `+CMS ERROR`s with which the next texts are refused.
     pub text_errors: VecDeque<u16>,
+    /// So many of the next texts the network takes, and the modem says nothing of it.
+    pub texts_unanswered: u32,
     pub ppm: i32,
     /// So much sound of a call lies in the port after it, and comes first in the next (E1550).
     pub stale: Duration,
@@ -69,6 +71,7 @@ impl Default for ModemOptions {
                 ("*323#".to_owned(), Ussd::Menu("1. Data balance\n2. Bonus".to_owned(), choices)),
             ]),
             text_errors: VecDeque::new(),
+            texts_unanswered: 0,
             ppm: 0,
             stale: Duration::ZERO,
             reset_time: Duration::from_millis(200),

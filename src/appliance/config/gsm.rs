@@ -11,10 +11,9 @@ use crate::signalling::modem::airtime::{AirtimePlan, Kobo};
 use crate::signalling::modem::{ExpectedSim, SoundPath};
 use crate::terms::{LineId, Private};
 
-use super::default_country;
-
-/// Texts that a line may send in a day, if nothing is said: more than a shop's
-/// callers ask for, and a fault that sends without end costs a known sum.
+/// Parts of texts that a line may send in a day, if nothing is said: more than a shop's
+/// callers ask for, and a fault that sends without end costs a known sum. A part is what
+/// a network bills: 160 letters, or 70 where one of them is in no telephone's alphabet.
 const TEXTS_A_DAY: u32 = 100;
 
 /// A month's airtime of a small business in an hour: more is a mistake.
@@ -45,8 +44,8 @@ pub struct GsmLineSection {
     iccid: Option<String>,
     /// The network that belongs here, by its number: `62130`.
     operator: Option<String>,
-    #[serde(default = "default_country")]
-    country_code: String,
+    country_code: Option<String>,
+    /// Parts of texts; a text that has no room any more waits whole for the next day.
     #[serde(default = "default_texts")]
     texts_a_day: u32,
     #[serde(default = "default_resets")]
@@ -80,7 +79,9 @@ pub struct GsmLineSettings {
     pub card: Option<CardName>,
     pub pin_credential: Option<String>,
     pub expected_sim: ExpectedSim,
-    pub country_code: String,
+    /// The business's own, if the line says none.
+    pub country_code: Option<String>,
+    /// Parts of texts in a day of the business's calendar.
     pub texts_a_day: u32,
     pub resets_per_hour: u8,
     /// None when the balance is never asked for.
@@ -88,6 +89,22 @@ pub struct GsmLineSettings {
 }
 
 impl GsmLineSettings {
+    /// The key in which this line and another name the same modem; none if they do not.
+    pub(super) fn shares_modem(&self, other: &Self) -> Option<&'static str> {
+        match (&self.place, &other.place) {
+            (ModemPlace::Ports { at, .. }, ModemPlace::Ports { at: other, .. }) => {
+                (at == other).then_some("gsm_line.port")
+            }
+            (ModemPlace::Usb(own), ModemPlace::Usb(other)) => {
+                if own.imei.is_some() && own.imei == other.imei {
+                    return Some("gsm_line.imei");
+                }
+                (own.usb_path.is_some() && own.usb_path == other.usb_path).then_some("gsm_line.usb_path")
+            }
+            (ModemPlace::Ports { .. }, ModemPlace::Usb(_)) | (ModemPlace::Usb(_), ModemPlace::Ports { .. }) => None,
+        }
+    }
+
     /// Whether nothing was said of where its modem is.
     pub const fn place_is_open(&self) -> bool {
         matches!(&self.place, ModemPlace::Usb(Wanted { usb_path: None, imei: None, .. }))
@@ -176,7 +193,7 @@ impl GsmLineSection {
             let what = "it is the network's number, five or six digits, such as \"62130\" for MTN Nigeria";
             return Err(("gsm_line.operator", what.into()));
         }
-        if !is_digits(&self.country_code, 1..=3) {
+        if !fits(&self.country_code, |text| is_digits(text, 1..=3)) {
             return Err(("gsm_line.country_code", "it is the digits after '+', such as \"234\" for Nigeria".into()));
         }
         if self.texts_a_day > TEXTS_A_DAY_MAX {
@@ -213,7 +230,7 @@ impl GsmLineSection {
                     usb_path: usb_path.clone(),
                     socket: if usb_path.is_some() { Socket::This } else { Socket::Any },
                     imei: imei.clone().map(Private::new),
-                    iccid: None,
+                    ..Wanted::default()
                 }))
             }
         }
@@ -232,7 +249,7 @@ mod tests {
     fn the_smallest_gsm_line_is_a_name_and_takes_the_modem_that_is_there() {
         let line = checked("").unwrap();
         assert!(matches!(line.place, ModemPlace::Usb(Wanted { usb_path: None, socket: Socket::Any, .. })));
-        assert_eq!((line.texts_a_day, line.country_code.as_str()), (100, "234"));
+        assert_eq!((line.texts_a_day, line.country_code), (100, None));
         assert_eq!(line.airtime.map(|plan| (plan.every.as_hours(), plan.warn_below)), Some((12, Kobo(20_000))));
     }
 
@@ -263,6 +280,23 @@ mod tests {
             ("sound = \"analog\"", "gsm_line.sound_card"),
         ] {
             assert_eq!(checked(row).unwrap_err().0, key, "{row}");
+        }
+    }
+
+    #[test]
+    fn lines_that_name_the_same_modem_are_known_by_the_key_that_does() {
+        let port = |name: &str| format!("profile = \"simcom_sim800\"\nport = \"{name}\"");
+        let (imei, socket) = ("imei = \"356938035643809\"", "usb_path = \"1-1.4\"");
+        for (one, other, key) in [
+            (port("/dev/ttyS1"), port("/dev/ttyS1"), Some("gsm_line.port")),
+            (port("/dev/ttyS1"), port("/dev/ttyS2"), None),
+            (imei.to_owned(), imei.to_owned(), Some("gsm_line.imei")),
+            (socket.to_owned(), socket.to_owned(), Some("gsm_line.usb_path")),
+            (imei.to_owned(), socket.to_owned(), None),
+            (String::new(), String::new(), None),
+        ] {
+            let (one, other) = (checked(&one).unwrap(), checked(&other).unwrap());
+            assert_eq!(one.shares_modem(&other), key);
         }
     }
 

@@ -98,7 +98,8 @@ pub struct SipLineConfig {
     pub rtp_ports: (u16, u16),
     pub calls_max: u32,
     pub rtp_timeout_ms: u32,
-    pub country_code: String,
+    /// The business's own, if the line says none.
+    pub country_code: Option<String>,
 }
 
 #[derive(Debug, Error)]
@@ -171,8 +172,7 @@ struct SipLineText {
     calls_max: u32,
     #[serde(default = "default_rtp_timeout")]
     rtp_timeout_ms: u32,
-    #[serde(default = "default_country")]
-    country_code: String,
+    country_code: Option<String>,
 }
 
 fn default_data_dir() -> PathBuf {
@@ -208,11 +208,18 @@ const fn default_rtp_timeout() -> u32 {
     30_000
 }
 
-fn default_country() -> String {
-    "234".to_owned()
-}
+/// The country of a box of which neither the knowledge file nor a line says one: Nigeria.
+const DEFAULT_COUNTRY: &str = "234";
 
 impl Config {
+    /// The country code of the business: its file says which (`stated`), else the first
+    /// line that says one, whatever kind of line it is.
+    pub fn country_code(&self, stated: Option<&str>) -> String {
+        let sip = self.sip_lines.iter().filter_map(|line| line.country_code.as_deref());
+        let gsm = self.gsm_lines.iter().filter_map(|line| line.country_code.as_deref());
+        stated.or_else(|| sip.chain(gsm).next()).unwrap_or(DEFAULT_COUNTRY).to_owned()
+    }
+
     /// Reads and checks the file; relative paths in it are relative to it.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let shown = path.display().to_string();
@@ -263,6 +270,12 @@ impl Config {
         for line in gsm_line {
             let line = line.checked().map_err(|(key, what)| value(key, what))?;
             names.take("gsm_line.id", &line.id).map_err(|(key, what)| value(key, what))?;
+            if let Some((other, key)) = gsm_lines.iter().find_map(|other| Some((other, line.shares_modem(other)?))) {
+                return Err(value(
+                    key,
+                    format!("lines {} and {} name the same modem; each needs its own", other.id, line.id),
+                ));
+            }
             gsm_lines.push(line);
         }
         if outside.names_an_engine() && privacy.policy.is_none() {
@@ -338,7 +351,8 @@ fn checked_line(line: SipLineText) -> Result<SipLineConfig, (&'static str, Strin
     if first < 1024 || last <= first {
         return Err(("sip_line.rtp_ports", "it is two ports, the first 1024 or more and below the second".into()));
     }
-    if line.country_code.is_empty() || !line.country_code.bytes().all(|b| b.is_ascii_digit()) {
+    let is_code = |code: &String| !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit());
+    if !line.country_code.as_ref().is_none_or(is_code) {
         return Err(("sip_line.country_code", "it is the digits after '+', such as \"234\" for Nigeria".into()));
     }
     Ok(SipLineConfig {
@@ -452,6 +466,37 @@ mod tests {
         let text = format!("{SMALLEST}[monitor_speaker]\ncard = \"Device\"\ncard_rate = 48000\n");
         let ConfigError::Syntax { row, what, .. } = parse(&text).unwrap_err() else { panic!("a syntax error") };
         assert!(row >= 6 && what.contains("`card_rate_hz`"), "row {row}: {what}");
+    }
+
+    #[test]
+    fn the_country_is_the_businesss_fact_and_lines_may_say_it_in_its_place() {
+        let sim = "[[gsm_line]]\nid = \"sim\"\n";
+        let alone = format!("{}{sim}", SMALLEST.split("[[sip_line]]").next().unwrap());
+        let ghana = format!("{alone}country_code = \"233\"\n");
+        for (text, stated, wanted) in [
+            (SMALLEST.to_owned(), None, "234"),
+            (alone.clone(), None, "234"),
+            (alone, Some("44"), "44"),
+            (ghana.clone(), None, "233"),
+            (ghana.clone(), Some("44"), "44"),
+            // A SIP line that says nothing says nothing about the country.
+            (format!("{SMALLEST}{sim}country_code = \"233\"\n"), None, "233"),
+        ] {
+            assert_eq!(parse(&text).unwrap().country_code(stated), wanted, "{text}");
+        }
+        assert_eq!(parse(&ghana).unwrap().gsm_lines[0].country_code.as_deref(), Some("233"));
+        let wrong = format!("{SMALLEST}country_code = \"+234\"\n");
+        assert!(matches!(parse(&wrong), Err(ConfigError::Value { key: "sip_line.country_code", .. })));
+    }
+
+    #[test]
+    fn two_lines_on_one_modem_are_refused() {
+        let sim = |id: &str| format!("[[gsm_line]]\nid = \"{id}\"\nusb_path = \"1-1.4\"\n");
+        let text = format!("{SMALLEST}{}{}", sim("one"), sim("other"));
+        let ConfigError::Value { key: "gsm_line.usb_path", what, .. } = parse(&text).unwrap_err() else {
+            panic!("it is refused")
+        };
+        assert!(what.contains("one") && what.contains("other"), "{what}");
     }
 
     #[test]

@@ -168,7 +168,8 @@ fn signal(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
     show("profile", text("profile").map(|profile| format!("{profile}{proved}")));
     show("socket", text("usb_path"));
     show("port", text("port"));
-    show("texts today", Some(format!("{} of {}", modem["texts_today"], modem["texts_a_day"])));
+    let (sent, most) = (&modem["text_parts_today"], &modem["text_parts_a_day"]);
+    show("texts today", Some(format!("{sent} of {most} parts, as the network bills them")));
     for trouble in ["troubles", "airtime_warnings"].iter().flat_map(|key| modem[*key].as_array().into_iter().flatten())
     {
         say!("{}", printable(trouble.as_str().unwrap_or_default()));

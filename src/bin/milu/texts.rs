@@ -1,4 +1,5 @@
-//! `milu texts`: the text messages that came.
+//! `milu texts`: the text messages that came, those that wait to be sent, and those of
+//! which something is to be told.
 
 use std::path::Path;
 
@@ -35,11 +36,58 @@ pub fn texts(args: &TextsArgs, control: &Path) -> Result<(), Failure> {
             say!("    {}", printable(row));
         }
     }
+    let rows = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
+    for text in rows("ended") {
+        let what = if text["end"] == "given-up" { "was not sent" } else { "was sent and may have arrived twice" };
+        say!("{}  A text {what}, after {}: {}", at(&text["ended_at"]), tries(&text), why(&text));
+        say!("    {}", promised(&text));
+    }
+    for text in rows("to_send") {
+        let parts = text["parts"].as_u64().unwrap_or_default();
+        say!(
+            "{}  A text of {} is due, after {}: {}",
+            at(&text["due_at"]),
+            counted(parts, "part"),
+            tries(&text),
+            why(&text)
+        );
+        say!("    {}", promised(&text));
+    }
     match answer["waiting"].as_u64() {
         Some(0) | None => {}
-        Some(waiting) => say!("{waiting} wait to be sent."),
+        Some(waiting) => {
+            say!("{waiting} wait to be sent. A day's ceiling counts parts, as the network bills them.")
+        }
     }
     Ok(())
+}
+
+/// A time without its fractions.
+fn at(time: &Value) -> String {
+    time.as_str().and_then(|time| time.get(..19)).unwrap_or_default().to_owned()
+}
+
+fn tries(text: &Value) -> String {
+    match text["tries"].as_u64() {
+        Some(1) => "1 try".to_owned(),
+        tries => format!("{} tries", tries.unwrap_or_default()),
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn why(text: &Value) -> String {
+    printable(text["why"].as_str().unwrap_or("a line is to be ready"))
+}
+
+/// To whom is nowhere but in the record of the call.
+fn promised(text: &Value) -> String {
+    match text["call"].as_str() {
+        Some(call) => format!("promised in call {call}; `milu calls show {call}` says to whom"),
+        None => "promised in no call".to_owned(),
+    }
 }
 
 /// Somebody else's words must not move a terminal's cursor.

@@ -27,6 +27,8 @@ pub const MAX_PRONUNCIATIONS: usize = 500;
 pub const MAX_ANSWER_CHARS: usize = 600;
 /// A question that is longer than this is not asked in one breath.
 pub const MAX_QUESTION_CHARS: usize = 200;
+/// Where a file does not say where its business is: Nigeria.
+const DEFAULT_COUNTRY: &str = "234";
 /// Names, roles and the like.
 const MAX_NAME_CHARS: usize = 80;
 
@@ -91,12 +93,23 @@ impl Draft {
             None => OpeningHours::unstated(time_zone, holidays),
         };
         let entries = entries(self.entries, wrong);
-        let people = people(self.people, &country_code, wrong);
+        let people = people(self.people, country_code.as_deref().unwrap_or(DEFAULT_COUNTRY), wrong);
         let pronunciations = pronunciations(self.pronunciations, wrong);
         if !wrong.is_clean() {
             return None;
         }
-        Some(KnowledgeBase { name: name?, greeting, address, directions, hours, entries, people, pronunciations })
+        let name = name?;
+        Some(KnowledgeBase {
+            name,
+            greeting,
+            country_code,
+            address,
+            directions,
+            hours,
+            entries,
+            people,
+            pronunciations,
+        })
     }
 }
 
@@ -153,13 +166,13 @@ fn time_zone(written: Option<&At<String>>, wrong: &mut Collector<'_>) -> TimeZon
     }
 }
 
-fn country_code(written: Option<At<String>>, wrong: &mut Collector<'_>) -> String {
-    let Some(written) = written else { return "234".to_owned() };
+fn country_code(written: Option<At<String>>, wrong: &mut Collector<'_>) -> Option<String> {
+    let written = written?;
     let digits = written.value.trim().trim_start_matches('+').to_owned();
     if !(1..=3).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         wrong.add(&written.span, Wrong::WrongKind { key: "country_code".to_owned(), wanted: "digits, like \"234\"" });
     }
-    digits
+    Some(digits)
 }
 
 fn week(written: &[(At<String>, At<String>)], wrong: &mut Collector<'_>) -> Option<[Vec<OpenSpan>; 7]> {

@@ -27,6 +27,9 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 pub struct KnowledgeBase {
     pub name: String,
     pub greeting: Option<String>,
+    /// The digits after '+' of the country whose numbers are written without them; none
+    /// when the file does not say.
+    pub country_code: Option<String>,
     pub address: Option<String>,
     pub directions: Option<String>,
     pub hours: OpeningHours,
@@ -268,5 +271,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_country_of_the_business_is_a_fact_of_its_file_in_either_form() {
+        let of = |name: &str, text: &str| KnowledgeBase::parse(name, text).map(|base| base.country_code);
+        assert_eq!(of("a.toml", "business = \"A\"\ncountry_code = \"+233\"\n").unwrap().as_deref(), Some("233"));
+        assert_eq!(of("a.md", "# A\n\n- Country code: 44\n").unwrap().as_deref(), Some("44"));
+        assert_eq!(of("a.toml", "business = \"A\"\n").unwrap(), None);
+        assert!(of("a.toml", "business = \"A\"\ncountry_code = \"Ghana\"\n").is_err());
+        // Its people's numbers are of that country.
+        let person = "[[person]]\nname = \"Ama\"\nnumber = \"024 123 4567\"\n";
+        let base = KnowledgeBase::parse("a.toml", &format!("business = \"A\"\ncountry_code = \"233\"\n{person}"));
+        let number = base.unwrap().people[0].number.clone();
+        assert_eq!(number.map(|number| number.expose().to_owned()).as_deref(), Some("+233241234567"));
     }
 }

@@ -45,6 +45,11 @@ impl SoundIo for CardSound {
         2 * frame.samples().len()
     }
 
+    /// The card's own ring keeps its depth.
+    fn needs_none(&mut self) -> bool {
+        false
+    }
+
     fn flush(&mut self) {
         while self.end.take().is_some() {}
     }

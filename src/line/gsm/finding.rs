@@ -1,7 +1,7 @@
 //! Which of the modems that are plugged in belongs to a line.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::signalling::modem::{InterfaceRule, Profile};
@@ -41,6 +41,18 @@ pub struct Wanted {
     pub imei: Option<Private<String>>,
     /// The SIM that was in it last, from which a changed SIM is told.
     pub iccid: Option<Private<String>>,
+    /// Modems that are other lines', for one that takes any.
+    pub others: Vec<Private<String>>,
+}
+
+impl Wanted {
+    /// Whether the modem with this IMEI may be the line's.
+    pub(super) fn may_be(&self, imei: &Private<String>) -> bool {
+        match &self.imei {
+            Some(own) => own == imei,
+            None => !self.others.contains(imei),
+        }
+    }
 }
 
 /// Whether a modem may have moved.
@@ -58,6 +70,8 @@ pub enum Socket {
 pub(super) struct Found {
     /// None for ports with names of their own.
     pub(super) usb_path: Option<String>,
+    /// Under what it is held.
+    pub(super) claim: String,
     pub(super) at: PathBuf,
     pub(super) sound: Option<PathBuf>,
     pub(super) profile: Arc<Profile>,
@@ -73,17 +87,17 @@ impl GsmClaims {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// True when nobody else holds the modem in this socket.
-    pub(super) fn claim(&self, usb_path: &str) -> bool {
-        self.with(|held| held.insert(usb_path.to_owned()))
+    /// True when nobody else holds this device: a USB socket, or a port that is in none.
+    pub(super) fn claim(&self, device: &str) -> bool {
+        self.with(|held| held.insert(device.to_owned()))
     }
 
-    pub(super) fn release(&self, usb_path: &str) {
-        self.with(|held| held.remove(usb_path));
+    pub(super) fn release(&self, device: &str) {
+        self.with(|held| held.remove(device));
     }
 
-    fn is_held(&self, usb_path: &str) -> bool {
-        self.with(|held| held.contains(usb_path))
+    fn is_held(&self, device: &str) -> bool {
+        self.with(|held| held.contains(device))
     }
 }
 
@@ -104,10 +118,30 @@ impl Search<'_> {
         match self.place {
             ModemPlace::Ports { at, sound } => {
                 let profile = self.profiles.first()?.clone();
-                at.exists().then(|| Found { usb_path: None, at: at.clone(), sound: sound.clone(), profile })
+                let claim = at.exists().then(|| self.device_of(at))?;
+                let is_free = self.claims.claim(&claim);
+                is_free.then(|| Found { usb_path: None, claim, at: at.clone(), sound: sound.clone(), profile })
             }
             ModemPlace::Usb(wanted) => self.find_on_usb(wanted),
         }
+    }
+
+    /// Whether the port that was named is there and another line has its modem.
+    pub(super) fn is_anothers(&self) -> bool {
+        match self.place {
+            ModemPlace::Ports { at, .. } => at.exists() && self.claims.is_held(&self.device_of(at)),
+            ModemPlace::Usb(_) => false,
+        }
+    }
+
+    /// What a port belongs to, whatever name it is called by: a modem has several, and
+    /// all of them are one modem's.
+    fn device_of(&self, port: &Path) -> String {
+        let real = std::fs::canonicalize(port).unwrap_or_else(|_| port.to_owned());
+        let is_it = |tty: &str| [port, &real].iter().any(|path| path.file_name().is_some_and(|name| name == tty));
+        let modems = usb_modems(&self.roots.sys);
+        let on_usb = modems.into_iter().find(|modem| modem.interfaces.iter().any(|port| is_it(&port.tty)));
+        on_usb.map_or_else(|| real.display().to_string(), |modem| modem.usb_path)
     }
 
     fn find_on_usb(&self, wanted: &Wanted) -> Option<Found> {
@@ -125,6 +159,7 @@ impl Search<'_> {
             let path = |interface: &UsbInterface| self.roots.dev.join(&interface.tty);
             let found = Found {
                 usb_path: Some(modem.usb_path.clone()),
+                claim: modem.usb_path.clone(),
                 at: path(at),
                 sound: sound.map(path),
                 profile: profile.clone(),

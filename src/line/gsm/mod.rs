@@ -8,6 +8,7 @@ mod call;
 mod card;
 mod digits;
 mod finding;
+mod lead;
 mod line;
 mod meter;
 mod port;

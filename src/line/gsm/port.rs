@@ -41,6 +41,9 @@ pub(super) trait SoundIo: Send {
     fn has_room(&self) -> bool;
     /// Gives a frame; octets that were taken by it.
     fn give(&mut self, frame: &Frame) -> usize;
+    /// Whether the frame that is due may be left out, for more was given than the device
+    /// needs. It is left out then.
+    fn needs_none(&mut self) -> bool;
     /// Throws away what lies there in both directions.
     fn flush(&mut self);
 }
@@ -212,11 +215,15 @@ impl SoundPort {
             voice.mouth.tap(Frame::silence(self.rate));
         } else {
             let said = if self.begun { voice.mouth.tick(self.rate, now) } else { None };
+            // Silence is what can be left out, and nothing that is said.
+            let is_spare = said.is_none() && self.io.needs_none();
             let said = said.unwrap_or(Frame::silence(self.rate));
-            self.meter.said(said.samples());
             voice.mouth.tap(said);
-            let taken = self.io.give(&said);
-            self.meter.taken(taken);
+            if !is_spare {
+                self.meter.said(said.samples());
+                let taken = self.io.give(&said);
+                self.meter.taken(taken);
+            }
         }
         if let Some(digit) = digit {
             self.tell(PortNotice::Digit { at: now, digit: digit.as_char() });

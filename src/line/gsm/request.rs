@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo};
 use crate::signalling::modem::{
-    CommandFailure, Delivery, Force, IncomingText, ModemInput, SoundFault, StateChange, StorageSlot, SupportRow,
-    TextFailure, UssdFailure, UssdReply,
+    CommandFailure, Delivery, Force, IncomingText, ModemInput, PartFate, SoundFault, StateChange, StorageSlot,
+    SupportRow, TextFailure, UssdFailure, UssdReply,
 };
 use crate::terms::{PhoneNumber, Private};
 
@@ -26,6 +26,11 @@ pub enum GsmEvent {
     TextArrived {
         text: IncomingText,
         slots: Vec<StorageSlot>,
+    },
+    /// A part of a text went out, or may have; it is billed.
+    TextPart {
+        id: u64,
+        fate: PartFate,
     },
     TextSent {
         id: u64,
@@ -87,6 +92,21 @@ impl GsmRequest {
             Self::Clock(now) => ModemInput::Clock(now),
             Self::Release => ModemInput::Release,
             Self::Support(reply) => return Err(reply),
+        })
+    }
+}
+
+impl GsmEvent {
+    /// The answer to what is asked of a line that has no modem; none for what needs none.
+    pub(super) const fn without_modem(input: &ModemInput<'_>) -> Option<Self> {
+        Some(match *input {
+            ModemInput::SendText { id, .. } => Self::TextSent { id, result: Err(TextFailure::ModemGone) },
+            ModemInput::Ussd { id, .. } => Self::UssdSaid { id, result: Err(UssdFailure::ModemGone) },
+            ModemInput::UssdAnswer { id, .. } | ModemInput::UssdCancel { id } => {
+                Self::UssdSaid { id, result: Err(UssdFailure::NotOpen) }
+            }
+            ModemInput::Command { id, .. } => Self::CommandAnswered { id, result: Err(CommandFailure::ModemGone) },
+            _ => return None,
         })
     }
 }

@@ -9,6 +9,7 @@ use tokio_serial::{ClearBuffer, SerialPort as _, SerialStream};
 
 use crate::media::{Frame, SampleRate};
 
+use super::lead::Lead;
 use super::port::{SoundIo, Taken};
 
 /// The speed that ports on USB take and do not need, and that serial adapters are set to.
@@ -22,7 +23,7 @@ const READS_A_TURN: usize = 8;
 
 /// Sound that the modem has before it plays the first of it, in frames: our turn comes
 /// up to 20 ms late, and the system's own delays come on top.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: u32 = 3;
 
 /// Frames that wait for a port that does not take them. Behind them the voice itself
 /// waits, and nothing is lost.
@@ -54,6 +55,7 @@ pub(super) struct SerialSound {
     fresh: bool,
     reads: usize,
     begun: bool,
+    lead: Lead,
     gone: bool,
 }
 
@@ -68,6 +70,7 @@ impl SerialSound {
             fresh: false,
             reads: 0,
             begun: false,
+            lead: Lead::new(IN_FLIGHT),
             gone: false,
         })
     }
@@ -130,6 +133,7 @@ impl SoundIo for SerialSound {
         }
         self.fresh = false;
         self.reads = 0;
+        self.lead.turn();
         self.write()
     }
 
@@ -147,6 +151,7 @@ impl SoundIo for SerialSound {
             let high = self.down.pop_front().unwrap_or(0);
             *sample = i16::from_le_bytes([low, high]);
         }
+        self.lead.came();
         Taken::Frame(frame)
     }
 
@@ -157,10 +162,16 @@ impl SoundIo for SerialSound {
     fn give(&mut self, frame: &Frame) -> usize {
         if !self.begun {
             self.begun = true;
-            self.up.extend(std::iter::repeat_n(0, IN_FLIGHT * self.frame_bytes()));
+            self.up.extend(std::iter::repeat_n(0, IN_FLIGHT as usize * self.frame_bytes()));
+            self.lead.gave(IN_FLIGHT);
         }
+        self.lead.gave(1);
         self.up.extend(frame.samples().iter().flat_map(|sample| sample.to_le_bytes()));
         self.write()
+    }
+
+    fn needs_none(&mut self) -> bool {
+        self.lead.take_spare()
     }
 
     fn flush(&mut self) {
@@ -175,5 +186,6 @@ impl SoundIo for SerialSound {
         self.down.clear();
         self.up.clear();
         self.begun = false;
+        self.lead = Lead::new(IN_FLIGHT);
     }
 }

@@ -1,6 +1,7 @@
 //! One modem's task: it carries between the ports, the machine, the sound and the
 //! desk, and decides nothing itself.
 
+mod ports;
 mod sounding;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -15,17 +16,16 @@ use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
-use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, Profile, ResetStep, SoundPath};
+use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, Profile, SoundPath};
 use crate::terms::{EndCause, Moment, Private};
 
 use super::call::Call;
 use super::digits::HeardBy;
-use super::finding::{Found, GsmClaims, ModemPlace, Search, Wanted};
+use super::finding::{Found, GsmClaims};
 use super::line::GsmLineConfig;
 use super::port::{Control, Over, PortHandle, PortNotice};
-use super::power::{self, SwitchPower};
+use super::power::SwitchPower;
 use super::request::{GsmEvent, GsmRequest};
-use super::serial;
 use super::status::Board;
 
 /// How often a modem that is away is looked for: people wait a second for a device
@@ -35,15 +35,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Sound is measured over this long.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
-/// The status is written at most this often, but for changes of state.
+/// The status is written at most this often, but for changes of state and answers; what
+/// changed meanwhile is written when this time is over.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 
 /// The clock's thread ends a call's sound within two ticks; a thread that is gone
 /// must not hold the call up.
 const STOP_PATIENCE: Duration = Duration::from_millis(200);
 
-/// How long a call may take to be hung up when the line stops.
-const GOODBYE: Duration = Duration::from_secs(3);
+/// How long a call may take to be hung up, and a text to be answered, when the line stops.
+const GOODBYE: Duration = Duration::from_secs(4);
 
 /// Octets to the modem that its port has not taken: the longest text message, and a
 /// few commands behind it. A port that is further behind is dead.
@@ -92,6 +93,10 @@ pub(super) struct Serving {
     strangers: BTreeSet<String>,
     look_at: Moment,
     told_at: Moment,
+    /// Something may have changed that the status does not show yet.
+    is_untold: bool,
+    /// When the settings' own time of the calendar was.
+    clock_at: Moment,
     is_identified: bool,
     power: Option<Switching>,
     requests_open: bool,
@@ -130,6 +135,8 @@ impl Serving {
             strangers: BTreeSet::new(),
             look_at: now,
             told_at: now,
+            is_untold: false,
+            clock_at: now,
             is_identified: false,
             power: None,
             requests_open: true,
@@ -159,14 +166,23 @@ impl Serving {
         });
     }
 
-    /// Hangs up what is on, and sees it end.
+    /// Hangs up what is on, gives back what was not begun, and sees both end.
     async fn say_goodbye(&mut self) {
-        let Some(call) = &self.call else { return };
-        let cause = EndCause::NormalClearing;
-        let input = if call.is_taken { ModemInput::HangUp(cause) } else { ModemInput::Reject(cause) };
-        self.input(input).await;
         self.parts.stop = CancellationToken::new();
-        while self.call.is_some() || !self.waiting.is_empty() {
+        self.requests_open = false;
+        while let Ok(request) = self.parts.requests.try_recv() {
+            // A line that stops is as good as none to who asks now.
+            if let Some(answer) = request.into_input().ok().and_then(|input| GsmEvent::without_modem(&input)) {
+                self.event(answer);
+            }
+        }
+        self.input(ModemInput::Leave).await;
+        if let Some(call) = &self.call {
+            let cause = EndCause::NormalClearing;
+            let input = if call.is_taken { ModemInput::HangUp(cause) } else { ModemInput::Reject(cause) };
+            self.input(input).await;
+        }
+        while self.call.is_some() || self.is_texting() || !self.waiting.is_empty() {
             let happened = self.next().await;
             self.take(happened).await;
         }
@@ -176,12 +192,18 @@ impl Serving {
         (self.parts.clock)()
     }
 
+    /// Whether the port is open and a text on its way.
+    fn is_texting(&self) -> bool {
+        self.reader.is_some() && self.machine.as_ref().is_some_and(ModemLine::is_texting)
+    }
+
     /// When something is due without anything happening.
     fn due(&self) -> Option<Moment> {
         let machine = self.machine.as_ref().and_then(ModemLine::deadline);
         let look = self.reader.is_none().then_some(self.look_at);
         let measure = self.sound.as_ref().filter(|s| s.is_exchanged).map(|s| s.measured_at + MEASURE_EVERY);
-        [machine, look, measure].into_iter().flatten().min()
+        let untold = self.is_untold.then(|| self.told_at + STATUS_EVERY);
+        [machine, look, measure, untold].into_iter().flatten().min()
     }
 
     async fn next(&mut self) -> Happened {
@@ -299,8 +321,17 @@ impl Serving {
     async fn take_request(&mut self, request: GsmRequest) {
         match request.into_input() {
             Ok(input) => {
-                if let ModemInput::Day(day) = &input {
-                    self.parts.config.settings.day = *day;
+                let settings = &mut self.parts.config.settings;
+                // A modem that is found later is told what holds then.
+                match &input {
+                    ModemInput::Day(day) if settings.day != *day => {
+                        (settings.day, settings.parts_today) = (*day, 0);
+                    }
+                    ModemInput::Clock(at) => {
+                        settings.clock = *at;
+                        self.clock_at = (self.parts.clock)();
+                    }
+                    _ => {}
                 }
                 self.input(input).await;
             }
@@ -359,12 +390,13 @@ impl Serving {
     async fn input(&mut self, input: ModemInput<'_>) {
         let now = self.now();
         let Some(machine) = &mut self.machine else {
-            if let ModemInput::SendText { id, .. } = input {
-                tracing::debug!(id, "a text was asked for before a modem was found");
+            if let Some(answer) = GsmEvent::without_modem(&input) {
+                self.event(answer);
             }
             return;
         };
         machine.handle(input, now);
+        self.is_untold = true;
         self.drain().await;
     }
 
@@ -413,7 +445,16 @@ impl Serving {
             ModemOutput::AirtimeRead { at, airtime } => self.event(GsmEvent::AirtimeRead { at, airtime }),
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.event(GsmEvent::TextArrived { text, slots }),
-            ModemOutput::TextSent { id, result } => self.event(GsmEvent::TextSent { id, result }),
+            ModemOutput::TextPart { id, fate } => {
+                let parts = &mut self.parts.config.settings.parts_today;
+                *parts = parts.saturating_add(1);
+                self.event(GsmEvent::TextPart { id, fate });
+            }
+            ModemOutput::TextSent { id, result } => {
+                // Whoever is told of it sees it counted.
+                self.publish();
+                self.event(GsmEvent::TextSent { id, result });
+            }
             ModemOutput::TextDelivered { id, delivery } => self.event(GsmEvent::TextDelivered { id, delivery }),
             ModemOutput::UssdSaid { id, result } => self.event(GsmEvent::UssdSaid { id, result }),
             ModemOutput::CommandAnswered { id, result } => self.event(GsmEvent::CommandAnswered { id, result }),
@@ -439,161 +480,14 @@ impl Serving {
         self.waiting.extend(bytes.expose());
     }
 
-    // Ports.
-
-    /// Looks for the modem, and opens its port.
-    async fn look(&mut self) {
-        self.look_at = self.now() + LOOK_EVERY;
-        self.strangers.retain(|tty| self.parts.config.roots.dev.join(tty).exists());
-        let found = match self.found.take() {
-            // Its port is only to be opened again.
-            Some(found) if found.at.exists() => Some(found),
-            other => {
-                self.release(other);
-                self.search()
-            }
-        };
-        let Some(found) = found else { return };
-        match serial::open(&found.at) {
-            Err(error) => {
-                tracing::debug!(line = %self.parts.config.id, %error, "a modem is there and cannot be opened");
-                let what = format!("Its port cannot be opened: {error}.");
-                self.parts.board.write(|status| status.port_trouble = Some(what));
-                self.release(Some(found));
-            }
-            Ok(port) => self.opened(found, port).await,
-        }
-    }
-
-    fn search(&self) -> Option<Found> {
-        let config = &self.parts.config;
-        let search = Search {
-            place: &config.place,
-            profiles: &self.profiles,
-            roots: &config.roots,
-            claims: &self.parts.claims,
-            strangers: &self.strangers,
-        };
-        search.find()
-    }
-
-    async fn opened(&mut self, found: Found, port: SerialStream) {
-        let (reader, writer) = tokio::io::split(port);
-        (self.reader, self.writer) = (Some(reader), Some(writer));
-        self.waiting.clear();
-        if self.machine.is_none() {
-            self.profiles = vec![found.profile.clone()];
-            let mut settings = self.parts.config.settings.clone();
-            if let ModemPlace::Usb(wanted) = &self.parts.config.place {
-                settings.known_iccid = settings.known_iccid.or_else(|| wanted.iccid.clone());
-            }
-            self.machine = Some(ModemLine::new(found.profile.clone(), settings, self.now()));
-        }
-        self.parts.board.write(|status| {
-            status.port = Some(found.at.clone());
-            status.usb_path.clone_from(&found.usb_path);
-            status.family = Some((found.profile.title.clone(), found.profile.proof.clone()));
-            status.port_trouble = None;
-        });
-        self.found = Some(found);
-        self.is_identified = false;
-        self.input(ModemInput::PortOpened).await;
-    }
-
-    fn close_port(&mut self) {
-        (self.reader, self.writer) = (None, None);
-        self.waiting.clear();
-        let found = self.found.take();
-        self.release(found);
-        self.parts.board.write(|status| status.port = None);
-    }
-
-    fn release(&self, found: Option<Found>) {
-        if let Some(usb_path) = found.and_then(|found| found.usb_path) {
-            self.parts.claims.release(&usb_path);
-        }
-    }
-
-    async fn port_gone(&mut self) {
-        self.close_port();
-        self.look_at = self.now();
-        self.input(ModemInput::PortGone).await;
-    }
-
-    fn reset(&mut self, step: ResetStep) {
-        match step {
-            ResetStep::Reopen => {
-                // Both halves go, and with them the lock on the port; it is looked for
-                // where it was.
-                (self.reader, self.writer) = (None, None);
-                self.waiting.clear();
-                self.look_at = self.now();
-            }
-            // It was told so by a row; its ports may go and come back.
-            ResetStep::SoftReset => {}
-            ResetStep::PowerCycle => {
-                let usb_path = self.found.as_ref().and_then(|found| found.usb_path.clone());
-                match usb_path {
-                    Some(usb_path) => {
-                        let sys = self.parts.config.roots.sys.clone();
-                        self.power = Some(Box::pin(async move { power::cycle(&sys, &usb_path).await }));
-                    }
-                    None => tracing::warn!(line = %self.parts.config.id, "a modem without a USB port has no switch"),
-                }
-            }
-        }
-    }
-
-    /// Remembers which modem this is, and gives one back that is another line's.
-    async fn identify(&mut self) {
-        let Some(found) = self.found.as_ref().filter(|_| !self.is_identified && self.reader.is_some()) else { return };
-        let Some(health) = self.machine.as_ref().map(ModemLine::health) else { return };
-        let Some(imei) = health.imei else { return };
-        let ModemPlace::Usb(wanted) = &self.parts.config.place else {
-            self.is_identified = true;
-            return;
-        };
-        if wanted.imei.as_ref().is_some_and(|own| *own != imei) {
-            return self.give_stranger_back().await;
-        }
-        if wanted.iccid.is_none() && health.iccid.is_none() {
-            // The SIM is asked a moment later.
-            return;
-        }
-        self.is_identified = true;
-        let usb_path = found.usb_path.clone();
-        let known = Wanted {
-            usb_path: usb_path.clone(),
-            socket: wanted.socket,
-            imei: Some(imei.clone()),
-            iccid: health.iccid.clone().or_else(|| wanted.iccid.clone()),
-        };
-        let iccid = known.iccid.clone();
-        self.parts.config.place = ModemPlace::Usb(known);
-        self.event(GsmEvent::Identified { usb_path, imei: Some(imei), iccid });
-    }
-
-    async fn give_stranger_back(&mut self) {
-        let name =
-            self.found.as_ref().and_then(|found| found.at.file_name()).map(|name| name.to_string_lossy().into_owned());
-        self.strangers.extend(name);
-        tracing::info!(line = %self.parts.config.id, "the modem that was found belongs to another line");
-        self.port_gone().await;
-        self.machine = None;
-        self.parts.board.write(|status| {
-            status.modem = None;
-            status.port_trouble = Some("Another modem is plugged in than the one of this line.".to_owned());
-        });
-    }
-
     fn write_status(&mut self) {
-        if self.now().since(self.told_at) >= STATUS_EVERY {
+        if self.is_untold && self.now().since(self.told_at) >= STATUS_EVERY {
             self.publish();
         }
     }
 
     fn publish(&mut self) {
-        self.told_at = self.now();
+        (self.told_at, self.is_untold) = (self.now(), false);
         let health = self.machine.as_ref().map(ModemLine::health);
         let calls = u32::from(self.call.is_some());
         self.parts.board.write(|status| {

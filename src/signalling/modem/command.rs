@@ -21,6 +21,8 @@ pub(super) enum CommandKind {
     OfCalls,
     /// Waits for a prompt, then has this body.
     WithBody(Private<String>),
+    /// The body was written: from here on only the modem knows what became of it.
+    BodyGiven(Private<String>),
 }
 
 /// Which rows are answers to a command. Everything else is news.
@@ -78,6 +80,10 @@ impl<T> Command<T> {
     pub(super) fn of_calls(mut self) -> Self {
         self.kind = CommandKind::OfCalls;
         self.within(OF_CALLS)
+    }
+
+    pub(super) const fn is_body_given(&self) -> bool {
+        matches!(self.kind, CommandKind::BodyGiven(_))
     }
 
     pub(super) fn with_body(mut self, body: Private<String>) -> Self {

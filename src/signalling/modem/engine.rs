@@ -277,9 +277,11 @@ impl<T> Engine<T> {
         if let Phase::Running(running) = &mut self.phase
             && let CommandKind::WithBody(body) = &running.command.kind
         {
+            let body = body.clone();
             let mut bytes = body.expose().as_bytes().to_vec();
             bytes.push(END_OF_BODY);
             running.until = now + running.command.limit;
+            running.command.kind = CommandKind::BodyGiven(body);
             self.out.push_back(Event::Write(bytes));
         }
     }
@@ -314,7 +316,7 @@ impl<T> Engine<T> {
         if text.eq_ignore_ascii_case(&command.row) {
             return None;
         }
-        if let CommandKind::WithBody(body) = &command.kind
+        if let CommandKind::BodyGiven(body) = &command.kind
             && text == body.expose()
         {
             return None;
@@ -473,7 +475,9 @@ impl<T> Engine<T> {
 
     fn timed_out(&mut self, now: Moment) {
         self.timeouts += 1;
-        let has_body = self.running().is_some_and(|command| matches!(command.kind, CommandKind::WithBody(_)));
+        let has_body = self
+            .running()
+            .is_some_and(|command| matches!(command.kind, CommandKind::WithBody(_) | CommandKind::BodyGiven(_)));
         self.release_heads(Moment::from_micros(u64::MAX));
         self.end_running(End::TimedOut, now);
         if has_body {

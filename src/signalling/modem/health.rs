@@ -29,7 +29,8 @@ pub struct ModemHealth {
     pub temperature: Option<i16>,
     pub millivolts: Option<u16>,
     pub counters: Counters,
-    pub texts_today: u32,
+    /// Parts of texts that were sent today.
+    pub parts_today: u32,
     pub texts_waiting: usize,
     /// What is known of the SIM's airtime.
     pub airtime: Option<Forecast>,

@@ -60,6 +60,9 @@ pub enum ModemInput<'a> {
     Clock(Timestamp),
     /// A person looked after a quarantined modem: it may be tried again at once.
     Release,
+    /// The line lets its modem go: texts that wait are given back, and the one that is
+    /// on its way has its answer first.
+    Leave,
 }
 
 /// Whether a command that costs money or can lock a SIM is sent all the same.

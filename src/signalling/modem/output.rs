@@ -38,6 +38,12 @@ pub enum ModemOutput {
         /// To be named in `TextKept` once the text is kept.
         slots: Vec<StorageSlot>,
     },
+    /// A part of a text went out, or may have: the network bills it. It comes before
+    /// the `TextSent` of its text.
+    TextPart {
+        id: u64,
+        fate: PartFate,
+    },
     TextSent {
         id: u64,
         result: Result<(), TextFailure>,
@@ -123,7 +129,7 @@ pub enum TextSender {
 /// Why a text was not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum TextFailure {
-    #[error("as many texts as one day may have were sent already")]
+    #[error("the parts of texts that this line may send in a day (`texts_a_day`) are used up")]
     DailyCeiling,
     #[error("as many texts wait already as the queue holds")]
     QueueFull,
@@ -133,8 +139,22 @@ pub enum TextFailure {
     Number,
     #[error("the network refused it for good (CMS error {0})")]
     Refused(u16),
+    #[error("the SIM or its settings need somebody (CMS error {0})")]
+    NeedsOwner(u16),
+    #[error("the modem did not say whether the network took it, so that it may have arrived")]
+    Unknown,
+    #[error("the modem is not there")]
+    ModemGone,
     #[error("it could not be sent within its time")]
     TriedInVain,
+}
+
+/// What became of one part that was given to the modem.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartFate {
+    Taken,
+    /// The modem had it and said nothing; it is counted, for it may be billed.
+    Unknown,
 }
 
 /// What became of a text that was sent.

@@ -20,8 +20,11 @@ pub struct LineSettings {
     pub known_iccid: Option<Private<String>>,
     /// Which of the profile's ways of sound to use first; the profile's own order if none.
     pub sound: Option<super::SoundPath>,
-    /// Parts of texts that may be sent in one day of the calendar.
+    /// Parts of texts that may be sent in one day of the calendar: what a network bills.
+    /// A text whose parts have no room any more is not begun.
     pub texts_per_day: u32,
+    /// Parts that the line has sent on this day before, as the owner counted them.
+    pub parts_today: u32,
     /// Days since 1970-01-01 in the business's own time zone when the line is
     /// made. A new one comes as [`super::ModemInput::Day`].
     pub day: i32,
@@ -45,6 +48,7 @@ impl Default for LineSettings {
             known_iccid: None,
             sound: None,
             texts_per_day: 50,
+            parts_today: 0,
             day: 0,
             clock: Timestamp::UNIX_EPOCH,
             resets_per_hour: 6,

@@ -10,11 +10,16 @@ const MISSING_SHARE: f32 = 0.10;
 /// Less than this share is heard as gaps.
 const STUTTER_SHARE: f32 = 0.80;
 
-/// What is weaker than this is digital silence, which a telephone network never sends for long.
+/// What is weaker than this has no sound at all: 16-bit samples that are nearly all zero.
+/// A caller who is merely quiet is louder, by the noise of the room or of the line.
 const SILENCE_DBFS: f32 = -85.0;
 
 /// Seconds in a row that must be bad: a single one may be a handover.
 const BAD_SECONDS: u8 = 2;
+
+/// Seconds in a row without any sound in what flows: a caller who thinks, or has put the
+/// call on mute for a moment, is no fault.
+const SILENT_SECONDS: u8 = 10;
 
 /// Without a measurement for so long, nobody hears anything.
 const HEARD_FOR: Duration = Duration::from_secs(3);
@@ -26,7 +31,7 @@ pub enum SoundFault {
     Missing,
     /// Sound comes and the modem takes none.
     NoUplink,
-    /// The modem takes sound, and what comes is digital silence.
+    /// The modem takes sound, and what comes has been digital silence for long.
     SilentDownlink,
     Stuttering,
 }
@@ -49,7 +54,8 @@ impl SoundWatch {
         Self { bytes_a_second: (rate * 2) as f32, ..Self::default() }
     }
 
-    /// A fault, once it has lasted two seconds; each only once until it is over.
+    /// A fault, once it has lasted two seconds, or ten when sound flows that is none; each
+    /// only once until it is over.
     #[allow(clippy::cast_precision_loss, reason = "a second of sound has five digits of octets")]
     pub(super) fn measure(&mut self, facts: &SoundFacts, now: Moment) -> Option<SoundFault> {
         if facts.down_bytes > 0 || facts.up_bytes > 0 {
@@ -85,7 +91,8 @@ impl SoundWatch {
             _ => 1,
         };
         self.bad = Some((fault, seconds));
-        let is_new = seconds >= BAD_SECONDS && self.told != Some(fault);
+        let enough = if fault == SoundFault::SilentDownlink { SILENT_SECONDS } else { BAD_SECONDS };
+        let is_new = seconds >= enough && self.told != Some(fault);
         if is_new {
             self.told = Some(fault);
         }
@@ -122,11 +129,32 @@ mod tests {
             (second(0, 16_000, -100.0), SoundFault::Missing),
             (second(16_000, 0, -30.0), SoundFault::NoUplink),
             (second(9_000, 16_000, -30.0), SoundFault::Stuttering),
-            (second(16_000, 16_000, -99.0), SoundFault::SilentDownlink),
         ] {
             assert_eq!(after_seconds(facts), [None, Some(fault), None, None], "{fault:?}");
         }
         assert_eq!(after_seconds(second(16_000, 16_000, -40.0)), [None; 4]);
+    }
+
+    #[test]
+    fn a_caller_who_is_quiet_is_no_fault_and_digital_silence_is_one_when_it_lasts() {
+        let told_at = |dbfs: f32| {
+            let mut watch = SoundWatch::new(8_000);
+            let facts = second(16_000, 16_000, dbfs);
+            (1..=600)
+                .filter(|n| watch.measure(&facts, Moment::from_micros(n * 1_000_000)).is_some())
+                .collect::<Vec<_>>()
+        };
+        // Comfort noise of a telephone network lies between -70 and -50 dBFS.
+        assert_eq!(told_at(-70.0), [0; 0]);
+        let told = told_at(-100.0);
+        assert!(matches!(told[..], [second] if second >= 10), "{told:?}");
+        // Silence that ends in time was none.
+        let mut watch = SoundWatch::new(8_000);
+        let mut faults = (0..120).filter_map(|n| {
+            let dbfs = if n % 8 == 0 { -40.0 } else { -100.0 };
+            watch.measure(&second(16_000, 16_000, dbfs), Moment::from_micros(n * 1_000_000))
+        });
+        assert_eq!(faults.next(), None);
     }
 
     #[test]

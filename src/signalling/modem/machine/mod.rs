@@ -15,6 +15,8 @@ mod sounding;
 mod texting;
 mod watching;
 
+pub use texting::parts_of_text;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -43,7 +45,7 @@ use healing::Healing;
 use job::Job;
 use set_up::SetUp;
 use sounding::{Flow, SoundLane};
-use texting::Texts;
+use texting::{Back, Texts};
 use watching::Watch;
 
 /// Everything that one modem's line knows. Methods come in three kinds: facts,
@@ -96,7 +98,7 @@ impl ModemLine {
             calls: Calls::default(),
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
-            texts: Texts::new(settings.day, now),
+            texts: Texts::new(settings.day, settings.parts_today, now),
             codes: Codes::new(profile.ussd, settings.ussd_way),
             airtime: Airtime::new(settings.airtime.as_ref(), settings.clock),
             hand: ByHand::default(),
@@ -140,6 +142,7 @@ impl ModemLine {
             ModemInput::Day(day) => self.texts.day_is(day),
             ModemInput::Clock(at) => self.clock = (now, at),
             ModemInput::Release => self.release(now),
+            ModemInput::Leave => self.give_texts_back(Back::All),
         }
         self.settle(now);
     }
@@ -239,7 +242,7 @@ impl ModemLine {
             Job::Answer => self.answer_answered(end, now),
             Job::SoundOn => self.sound_on_answered(end, now),
             Job::HangUp => self.hang_up_answered(end, now),
-            Job::TextSend => self.text_answered(rows, end, now),
+            Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
             Job::TextList => self.texts_listed(rows, now),
             Job::Code => self.code_answered(end, now),
@@ -319,6 +322,7 @@ impl ModemLine {
         self.codes_lost(now);
         self.hand_lost();
         self.texts.modem_left(now);
+        self.give_texts_back(Back::NotBegun);
     }
 
     /// The state in which a set-up line without a call rests.
@@ -404,11 +408,16 @@ impl ModemLine {
                 stray_results: self.engine.stray_results,
                 ..self.counters
             },
-            texts_today: self.texts.today(),
+            parts_today: self.texts.today(),
             texts_waiting: self.texts.waiting(),
             airtime: self.airtime.forecast(),
             ussd_way: self.codes.known_way(),
         }
+    }
+
+    /// Whether a text is on its way, and its fate is not known yet.
+    pub fn is_texting(&self) -> bool {
+        self.texts.is_sending()
     }
 
     /// The last rows to and from the modem, without anybody's number, text or identity.

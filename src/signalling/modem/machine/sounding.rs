@@ -45,8 +45,10 @@ pub(super) struct SoundLane {
     on: Sounding,
     off_due: bool,
     watch: SoundWatch,
-    /// Cures that this call had.
+    /// Cures that this call had for sound that is missing.
     cures: u8,
+    /// This call's sound was turned on once more although it flows.
+    nudged: bool,
     mute_since: Option<Moment>,
     /// Whether this call ever had sound both ways.
     was_good: bool,
@@ -66,6 +68,7 @@ impl SoundLane {
             off_due: false,
             watch: SoundWatch::default(),
             cures: 0,
+            nudged: false,
             mute_since: None,
             was_good: false,
             lost_calls: 0,
@@ -104,7 +107,7 @@ impl SoundLane {
 
     pub(super) fn begin_watch(&mut self, profile: &Profile) {
         self.watch = SoundWatch::new(self.profile(profile).rate);
-        (self.cures, self.mute_since, self.was_good) = (0, None, false);
+        (self.cures, self.nudged, self.mute_since, self.was_good) = (0, false, None, false);
     }
 
     pub(super) const fn forget_off(&mut self) {
@@ -203,7 +206,9 @@ impl ModemLine {
     pub(super) fn sound_on_answered(&mut self, end: End, now: Moment) {
         let Sounding::Asked { tried } = self.sound.on else { return };
         let sound = self.sound.profile(&self.profile);
-        if end.is_ok() {
+        // Sound that flows is on: a modem that refuses to turn it on once more is right.
+        let flows = self.calls.is_active() && self.sound.nudged && self.sound.cures == 0;
+        if end.is_ok() || flows {
             self.sound.on = Sounding::Flowing;
             return self.connect_if_ready(now);
         }
@@ -246,17 +251,32 @@ impl ModemLine {
         }
     }
 
-    /// The milder cure first: the sound's row again, then its port anew.
     fn cure(&mut self, fault: SoundFault, now: Moment) {
         self.out.push_back(ModemOutput::SoundTrouble(fault));
         self.support.line(format!("the sound is {}", shown(fault)), now);
-        self.sound.cures = self.sound.cures.saturating_add(1);
+        match fault {
+            SoundFault::SilentDownlink | SoundFault::Stuttering => self.nudge(now),
+            SoundFault::Missing | SoundFault::NoUplink => self.cure_missing(now),
+        }
+    }
+
+    /// A caller who is silent looks the same: the sound's row is given again, once in a
+    /// call, and nothing that could be heard is done.
+    fn nudge(&mut self, now: Moment) {
         let has_row = self.sound.profile(&self.profile).on.is_some();
-        match (self.sound.cures, fault) {
-            (1, _) if has_row => self.sound.on = Sounding::Due { at: now, tried: 0 },
-            // A caller who is silent looks the same: nothing that could be heard is done.
-            (_, SoundFault::SilentDownlink | SoundFault::Stuttering) => return,
-            (1 | 2, _) => {
+        if has_row && !self.sound.nudged && self.sound.on == Sounding::Flowing {
+            self.sound.nudged = true;
+            self.sound.on = Sounding::Due { at: now, tried: 0 };
+        }
+    }
+
+    /// The milder cure first: the sound's row again, then its port anew.
+    fn cure_missing(&mut self, now: Moment) {
+        let has_row = self.sound.profile(&self.profile).on.is_some();
+        self.sound.cures = self.sound.cures.saturating_add(1);
+        match self.sound.cures {
+            1 if has_row => self.sound.on = Sounding::Due { at: now, tried: 0 },
+            1 | 2 => {
                 let path = self.sound.profile(&self.profile).path;
                 self.out.push_back(ModemOutput::CloseSound);
                 self.out.push_back(ModemOutput::OpenSound(path));

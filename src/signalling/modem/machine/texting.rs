@@ -6,7 +6,7 @@ use crate::terms::{Moment, PhoneNumber, Private};
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
 use super::super::input::StorageSlot;
-use super::super::output::{Delivery, IncomingText, ModemOutput, TextFailure, TextSender};
+use super::super::output::{Delivery, IncomingText, ModemOutput, PartFate, TextFailure, TextSender};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{
     self, AfterSendError, Assembly, Body, CannotCompose, CentreTime, Message, NumberKind, Outgoing, Pdu, ReadyPart,
@@ -22,7 +22,8 @@ const QUEUE_MAX: usize = 100;
 /// Parts of one text; an address has one or two.
 const PARTS_MAX: u8 = 10;
 
-/// Tries for one part. A part whose fate is not known may arrive twice.
+/// Tries for one part that was refused, or whose prompt did not come. A part whose
+/// fate is not known is not tried again: who waits for the text decides that.
 const TRIES_MAX: u8 = 4;
 
 /// Before the second try, the third and the fourth.
@@ -59,6 +60,26 @@ pub(super) struct Texts {
     sweep_at: Moment,
 }
 
+/// Which texts are given back to who asked for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Back {
+    /// Half a text is finished when the modem is there again.
+    NotBegun,
+    All,
+}
+
+/// A text as it is sent: with a report, and in no more parts than one may have.
+fn composed(to: &PhoneNumber, text: &Private<String>, reference: u16) -> Result<Vec<ReadyPart>, CannotCompose> {
+    let plain = Outgoing::new(to, text, reference);
+    sms::compose(&Outgoing { report: ReportWish::Wanted, parts_max: PARTS_MAX, ..plain })
+}
+
+/// How many parts a line sends for a text: what the network bills. None for a text that
+/// no line sends.
+pub fn parts_of_text(to: &PhoneNumber, text: &Private<String>) -> Option<u32> {
+    composed(to, text, 0).ok().and_then(|parts| u32::try_from(parts.len()).ok())
+}
+
 /// A text on its way out.
 #[derive(Debug)]
 struct Leaving {
@@ -81,7 +102,7 @@ struct Sent {
 }
 
 impl Texts {
-    pub(super) fn new(day: i32, now: Moment) -> Self {
+    pub(super) fn new(day: i32, parts_today: u32, now: Moment) -> Self {
         Self {
             queue: VecDeque::new(),
             sending: None,
@@ -89,7 +110,7 @@ impl Texts {
             // Another beginning for each start, so that parts of two starts are not joined.
             reference: u16::try_from(day.rem_euclid(251)).unwrap_or(0),
             day,
-            parts_today: 0,
+            parts_today,
             assembly: Assembly::default(),
             reads: VecDeque::new(),
             deletes: VecDeque::new(),
@@ -103,6 +124,16 @@ impl Texts {
 
     pub(super) const fn day(&self) -> i32 {
         self.day
+    }
+
+    /// Parts that texts which have begun still need.
+    fn half_sent(&self) -> usize {
+        self.queue.iter().filter(|text| text.done > 0).map(|text| text.parts.len() - text.done).sum()
+    }
+
+    /// Between two parts of a text it is on its way as well.
+    pub(super) fn is_sending(&self) -> bool {
+        self.sending.is_some() || self.half_sent() > 0
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -156,6 +187,14 @@ impl Texts {
     }
 }
 
+/// The number that the network gave the part.
+fn reference(rows: &[Said]) -> Option<u8> {
+    rows.iter().find_map(|said| match &said.row {
+        Row::Named { name, fields: text } if name == "+CMGS" => number_at::<u8>(&fields(text), 0),
+        _ => None,
+    })
+}
+
 impl ModemLine {
     fn may_text(&self) -> bool {
         matches!(self.state, ModemState::Ready | ModemState::Degraded(_) | ModemState::Searching)
@@ -204,18 +243,23 @@ impl ModemLine {
         }
         let text = self.texts.queue.front().filter(|text| now >= text.not_before)?;
         let id = text.id;
-        let command = text
-            .parts
-            .get(text.done)
-            .map(|part| Command::new(Job::TextSend, &format!("AT+CMGS={}", part.octets)).with_body(part.row.clone()));
-        if self.texts.parts_today >= self.settings.texts_per_day {
+        // A text that has begun is finished: half of it would be paid for in vain.
+        if text.done == 0 && !self.has_room(text.parts.len() + self.texts.half_sent()) {
             self.texts.queue.pop_front();
             self.tell_text(id, Err(TextFailure::DailyCeiling));
             return self.send_command(now);
         }
+        let part = text.parts.get(text.done)?;
+        let command = Command::new(Job::TextSend, &format!("AT+CMGS={}", part.octets)).with_body(part.row.clone());
         self.texts.sending = Some(id);
         self.healing.loaded(now);
-        command
+        Some(command)
+    }
+
+    /// Whether today has room for so many parts more.
+    fn has_room(&self, parts: usize) -> bool {
+        let room = self.settings.texts_per_day.saturating_sub(self.texts.parts_today);
+        parts <= usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     pub(super) fn send_text(&mut self, id: u64, to: &PhoneNumber, text: &Private<String>, now: Moment) {
@@ -223,17 +267,11 @@ impl ModemLine {
             return self.tell_text(id, Err(TextFailure::QueueFull));
         }
         self.texts.reference = self.texts.reference.wrapping_add(1);
-        let outgoing = Outgoing {
-            report: ReportWish::Wanted,
-            parts_max: PARTS_MAX,
-            ..Outgoing::new(to, text, self.texts.reference)
-        };
-        match sms::compose(&outgoing) {
+        match composed(to, text, self.texts.reference) {
             Ok(parts) => {
                 // A text is sent whole or not at all.
-                let room = self.settings.texts_per_day.saturating_sub(self.texts.parts_today);
                 let waiting: usize = self.texts.queue.iter().map(|text| text.parts.len() - text.done).sum();
-                if waiting + parts.len() > usize::try_from(room).unwrap_or(usize::MAX) {
+                if !self.has_room(waiting + parts.len()) {
                     return self.tell_text(id, Err(TextFailure::DailyCeiling));
                 }
                 let to = to.clone();
@@ -250,26 +288,52 @@ impl ModemLine {
         self.out.push_back(ModemOutput::TextSent { id, result });
     }
 
-    pub(super) fn text_answered(&mut self, rows: &[Said], end: End, now: Moment) {
+    /// The modem goes: whoever asked may send by another line, or later. The text that
+    /// is on its way has its answer first.
+    pub(super) fn give_texts_back(&mut self, which: Back) {
+        let sending = self.texts.sending;
+        let goes = |text: &Leaving| sending != Some(text.id) && (which == Back::All || text.done == 0);
+        let back: Vec<u64> = self.texts.queue.iter().filter(|text| goes(text)).map(|text| text.id).collect();
+        self.texts.queue.retain(|text| !back.contains(&text.id));
+        for id in back {
+            self.tell_text(id, Err(TextFailure::ModemGone));
+        }
+    }
+
+    pub(super) fn text_answered(&mut self, command: &Command<Job>, rows: &[Said], end: End, now: Moment) {
         self.texts.sending = None;
         let Some(text) = self.texts.queue.front_mut() else { return };
         text.tries += 1;
-        if end.is_ok() {
-            return self.part_sent(rows, now);
+        let reference = reference(rows);
+        // A reference is the network's word that it has the part, whatever ends the answer.
+        if end.is_ok() || reference.is_some() {
+            return self.part_sent(reference, now);
         }
-        let code = match end {
-            End::Final(FinalResult::Cms(code)) => Some(code),
-            _ => None,
+        let failure = match end {
+            End::Final(FinalResult::Cms(code)) => match AfterSendError::of_code(code) {
+                AfterSendError::TryAgain => None,
+                AfterSendError::GiveUp => Some(TextFailure::Refused(code)),
+                AfterSendError::AskOwner => Some(TextFailure::NeedsOwner(code)),
+            },
+            End::Final(_) => None,
+            End::TimedOut | End::Gone => command.is_body_given().then_some(TextFailure::Unknown),
         };
-        let gives_up = code.is_some_and(|code| AfterSendError::of_code(code) != AfterSendError::TryAgain);
-        if end == End::TimedOut {
-            // Nobody knows whether it went, and it is paid for if it did.
-            self.texts.parts_today += 1;
-        }
         let id = text.id;
-        if gives_up || text.tries >= TRIES_MAX {
+        if failure == Some(TextFailure::Unknown) {
+            // It is paid for if it went.
+            self.texts.parts_today += 1;
+            self.out.push_back(ModemOutput::TextPart { id, fate: PartFate::Unknown });
+        }
+        self.try_later(failure, now);
+    }
+
+    /// The first text of the queue was not sent: it fails, or it waits behind the others.
+    fn try_later(&mut self, failure: Option<TextFailure>, now: Moment) {
+        let Some(text) = self.texts.queue.front_mut() else { return };
+        let id = text.id;
+        let failure = failure.or_else(|| (text.tries >= TRIES_MAX).then_some(TextFailure::TriedInVain));
+        if let Some(failure) = failure {
             self.texts.queue.pop_front();
-            let failure = code.filter(|_| gives_up).map_or(TextFailure::TriedInVain, TextFailure::Refused);
             return self.tell_text(id, Err(failure));
         }
         let wait = RETRY_AFTER.get(usize::from(text.tries - 1)).copied().unwrap_or(RETRY_AFTER[2]);
@@ -282,15 +346,12 @@ impl ModemLine {
         }
     }
 
-    fn part_sent(&mut self, rows: &[Said], now: Moment) {
+    fn part_sent(&mut self, reference: Option<u8>, now: Moment) {
         self.texts.parts_today += 1;
-        let reference = rows.iter().find_map(|said| match &said.row {
-            Row::Named { name, fields: text } if name == "+CMGS" => number_at::<u8>(&fields(text), 0),
-            _ => None,
-        });
         let Some(text) = self.texts.queue.front_mut() else { return };
         (text.done, text.tries, text.not_before) = (text.done + 1, 0, now);
         let (id, is_whole) = (text.id, text.done >= text.parts.len());
+        self.out.push_back(ModemOutput::TextPart { id, fate: PartFate::Taken });
         if let Some(reference) = reference {
             let to = text.to.clone();
             if self.texts.sent.len() >= SENT_MAX {

@@ -145,6 +145,40 @@ fn sound_that_is_missing_is_noticed_within_two_seconds_and_cured_by_the_milder_m
 }
 
 #[test]
+fn a_caller_who_says_nothing_is_left_alone_and_what_has_no_sound_at_all_is_turned_on_once_more() {
+    for name in ["huawei", "quectel_ec2x", "simcom_sim7600"] {
+        let mut world = World::ready(name);
+        world.talks();
+        let on = world.line.profile().sounds[0].on.clone();
+        let given = |world: &World| on.as_ref().map_or(0, |row| world.modem.count(row));
+        let before = given(&world);
+        world.quiet(300, -70.0);
+        world.quiet(9, -100.0);
+        world.quiet(1, -40.0);
+        assert_eq!(given(&world), before, "{name}: a quiet caller is no fault");
+        // A modem whose sound is on already may refuse to turn it on: that is no decay.
+        if let Some(on) = &on {
+            world.modem.says_instead(on, "\r\nERROR\r\n");
+        }
+        for _ in 0..3 {
+            world.quiet(60, -100.0);
+            world.quiet(3, -40.0);
+        }
+        assert_eq!(given(&world), before + usize::from(on.is_some()), "{name}");
+        let opened = world.wanted().iter().filter(|o| matches!(o, ModemOutput::OpenSound(_))).count();
+        assert_eq!((opened, world.line.state()), (1, ModemState::Active), "{name}");
+        // Sound that is missing afterwards has its own cures, all of them.
+        world.modem.instead.clear();
+        world.sound(2, 0, 16_000);
+        assert_eq!(given(&world), before + 2 * usize::from(on.is_some()), "{name}");
+        world.sound(5, 16_000, 16_000);
+        world.far_side_hangs_up();
+        world.run_s(5);
+        assert_eq!((world.resets(), world.line.state()), (vec![], ModemState::Ready), "{name}");
+    }
+}
+
+#[test]
 fn two_calls_without_sound_change_its_way_and_restart_the_modem() {
     let mut world = World::ready("quectel_ec2x");
     for _ in 0..2 {

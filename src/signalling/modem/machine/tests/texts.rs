@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::super::super::*;
-use super::world::World;
+use super::world::{CALLER, World, number};
 use crate::terms::Private;
 
 /// A text of a recording: "hellohello" from +3.. as 3GPP TS 23.040 writes it.
@@ -8,6 +10,14 @@ const RECEIVED: &str = "07912143658709F1040B918100551512F20000111010214365000AE8
 fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
     let of = |output: ModemOutput| match output {
         ModemOutput::TextSent { id, result } => Some((id, result)),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(of).collect()
+}
+
+fn parts(world: &World) -> Vec<(u64, PartFate)> {
+    let of = |output: ModemOutput| match output {
+        ModemOutput::TextPart { id, fate } => Some((id, fate)),
         _ => None,
     };
     world.wanted().into_iter().filter_map(of).collect()
@@ -31,7 +41,7 @@ fn a_text_is_sent_when_no_call_is_on() {
     world.far_side_hangs_up();
     world.run_s(2);
     assert_eq!(sent(&world), [(7, Ok(()))]);
-    assert_eq!((world.modem.bodies.len(), world.line.health().texts_today), (1, 1));
+    assert_eq!((world.modem.bodies.len(), world.line.health().parts_today), (1, 1));
     assert_eq!(world.modem.broken_rules, [""; 0]);
 }
 
@@ -41,7 +51,127 @@ fn a_long_text_goes_in_parts_and_counts_them() {
     world.text(1, &"address ".repeat(40));
     world.run_s(5);
     assert_eq!(sent(&world), [(1, Ok(()))]);
-    assert_eq!((world.modem.bodies.len(), world.line.health().texts_today), (3, 3));
+    assert_eq!((world.modem.bodies.len(), world.line.health().parts_today), (3, 3));
+    assert_eq!(parts(&world), [(1, PartFate::Taken); 3], "each is told, and before the text's own end");
+    assert_eq!(parts_of_text(&number(CALLER), &Private::new("address ".repeat(40))), Some(3));
+    assert_eq!(parts_of_text(&number(CALLER), &Private::new(String::new())), None);
+}
+
+#[test]
+fn a_text_whose_parts_have_no_room_today_is_not_begun_and_a_shorter_one_is_sent() {
+    // Two parts were sent before the box was started anew.
+    let settings = LineSettings { texts_per_day: 4, parts_today: 2, ..LineSettings::default() };
+    let mut world = World::new("generic", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.text(1, &"address ".repeat(40));
+    world.text(2, "short");
+    world.run_s(10);
+    assert_eq!(sent(&world), [(1, Err(TextFailure::DailyCeiling)), (2, Ok(()))]);
+    assert_eq!((world.modem.bodies.len(), world.line.health().parts_today), (1, 3));
+    // What was let in while there was room is not begun when the room is gone.
+    world.talks();
+    world.text(3, "short");
+    world.text(4, "short");
+    assert_eq!(sent(&world)[2..], [(4, Err(TextFailure::DailyCeiling))]);
+}
+
+#[test]
+fn a_text_that_has_begun_keeps_its_room_and_is_finished() {
+    let settings = LineSettings { texts_per_day: 3, ..LineSettings::default() };
+    let mut world = World::new("generic", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.text(1, &"address ".repeat(40));
+    while world.modem.bodies.is_empty() {
+        world.run(Duration::from_millis(1));
+    }
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 42\r\n");
+    world.run_s(1);
+    assert_eq!((sent(&world), world.line.health().parts_today), (vec![], 1), "what was refused is not billed");
+    assert!(world.line.is_texting(), "half of it is on its way");
+    world.text(2, "short");
+    assert_eq!(sent(&world), [(2, Err(TextFailure::DailyCeiling))], "the room is the first text's");
+    world.modem.instead.clear();
+    world.run_s(30);
+    assert_eq!(sent(&world)[1..], [(1, Ok(()))]);
+    assert_eq!(world.line.health().parts_today, 3);
+}
+
+#[test]
+fn the_waits_between_tries_grow_and_end() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 42\r\n");
+    world.text(1, "one");
+    world.run_s(3600);
+    let is_try = |output: &ModemOutput| match output {
+        ModemOutput::Write(bytes) => bytes.expose().starts_with(b"AT+CMGS"),
+        _ => false,
+    };
+    let tries: Vec<_> = world.seen.iter().filter(|(_, output)| is_try(output)).map(|(at, _)| *at).collect();
+    let waits: Vec<u64> = tries.windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect();
+    assert!(waits.len() >= 3 && waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
+    assert_eq!(sent(&world), [(1, Err(TextFailure::TriedInVain))]);
+    assert_eq!(world.line.health().parts_today, 0);
+}
+
+#[test]
+fn a_part_whose_result_is_lost_is_counted_and_not_sent_again_by_the_line() {
+    let mut world = World::ready("generic");
+    // The network has it, and says so; only the OK is missing.
+    world.modem.says_instead("body", "\r\n+CMGS: 7\r\n");
+    world.text(1, "one");
+    world.run_s(60);
+    assert_eq!((sent(&world), world.modem.bodies.len()), (vec![(1, Ok(()))], 1));
+    // The modem says nothing at all.
+    world.modem.says_instead("body", "");
+    world.text(2, "two");
+    world.run_s(3600);
+    assert_eq!(sent(&world)[1..], [(2, Err(TextFailure::Unknown))]);
+    assert_eq!((world.modem.bodies.len(), world.line.health().parts_today), (2, 2));
+    assert_eq!(parts(&world), [(1, PartFate::Taken), (2, PartFate::Unknown)]);
+    // Without a prompt nothing was given to it.
+    world.modem.instead.clear();
+    world.modem.says_instead("AT+CMGS", "");
+    world.text(3, "three");
+    world.run_s(10);
+    world.modem.instead.clear();
+    world.run_s(120);
+    assert_eq!(sent(&world)[2..], [(3, Ok(()))]);
+    assert_eq!((world.modem.bodies.len(), world.line.health().parts_today), (3, 3));
+}
+
+#[test]
+fn a_sim_that_needs_somebody_is_no_refusal_for_good() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 330\r\n");
+    world.text(1, "one");
+    world.run_s(5);
+    assert_eq!(sent(&world), [(1, Err(TextFailure::NeedsOwner(330)))]);
+}
+
+#[test]
+fn a_modem_that_goes_gives_back_what_it_has_not_begun_and_what_it_has_is_not_known() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("body", "");
+    world.text(1, "one");
+    world.text(2, "two");
+    world.run_s(1);
+    assert!(world.line.is_texting());
+    // The line stops: what waits is told at once, and what is under way has its time.
+    world.give(ModemInput::Leave);
+    assert_eq!(sent(&world), [(2, Err(TextFailure::ModemGone))]);
+    world.give(ModemInput::PortGone);
+    assert_eq!(sent(&world)[1..], [(1, Err(TextFailure::Unknown))]);
+    assert!(!world.line.is_texting());
+    // One that waits when the port goes is given back as well.
+    world.modem.instead.clear();
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.talks();
+    world.text(3, "three");
+    world.give(ModemInput::PortGone);
+    assert_eq!(sent(&world)[2..], [(3, Err(TextFailure::ModemGone))]);
 }
 
 #[test]
@@ -72,7 +202,10 @@ fn a_modem_that_sits_at_its_prompt_is_freed_by_an_escape() {
     world.run_s(45);
     world.modem.instead.clear();
     world.run_s(60);
-    assert_eq!(sent(&world), [(1, Ok(()))]);
+    // Whether the network has the first one only the modem knows, and it does not say.
+    world.text(2, "two");
+    world.run_s(5);
+    assert_eq!(sent(&world), [(1, Err(TextFailure::Unknown)), (2, Ok(()))]);
     assert_eq!(world.line.state(), ModemState::Ready);
 }
 

@@ -345,10 +345,18 @@ impl World {
 
     /// Seconds of a call with this much sound.
     pub(super) fn sound(&mut self, seconds: u64, down: u32, up: u32) {
+        self.sound_of(seconds, down, up, if down == 0 { -120.0 } else { -30.0 });
+    }
+
+    /// Seconds of a call in which all sound flows and the caller is so loud.
+    pub(super) fn quiet(&mut self, seconds: u64, dbfs: f32) {
+        self.sound_of(seconds, 16_000, 16_000, dbfs);
+    }
+
+    fn sound_of(&mut self, seconds: u64, down: u32, up: u32, dbfs: f32) {
         for _ in 0..seconds {
             self.run_s(1);
             let over = Duration::from_secs(1);
-            let dbfs = if down == 0 { -120.0 } else { -30.0 };
             let facts = SoundFacts { over, down_bytes: down, up_bytes: up, down_dbfs: dbfs, up_dbfs: -30.0 };
             self.give(ModemInput::SoundMeasured(facts));
         }
