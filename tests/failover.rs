@@ -20,7 +20,7 @@ use milu::speech::failover::{
     BreakerRules, Budget, BudgetSource, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, WaitSource, Works,
 };
 use milu::speech::{
-    CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, MindError, MindEvent, Responder,
+    CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, JudgesBy, MindError, MindEvent, Responder,
     SpeakRequest, Speaking, Synthesizer, Thinking, Transcriber, Voice, VoiceError, VoiceEvent,
 };
 use milu::terms::{Moment, Private, RequestId, UtteranceId};
@@ -457,7 +457,7 @@ impl EarsPuppet {
 struct Ears {
     name: &'static str,
     puppet: Arc<EarsPuppet>,
-    judges_by_words: bool,
+    judges_by: JudgesBy,
 }
 
 impl Transcriber for Ears {
@@ -465,8 +465,8 @@ impl Transcriber for Ears {
         self.name
     }
 
-    fn judges_by_words(&self) -> bool {
-        self.judges_by_words
+    fn judges_by(&self) -> JudgesBy {
+        self.judges_by
     }
 
     fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
@@ -519,15 +519,15 @@ struct ThreeEars {
 
 impl ThreeEars {
     fn new() -> Self {
-        Self::whose_first(false)
+        Self::whose_first(JudgesBy::Melody)
     }
 
     /// Three ears, the first of which may judge turns by their words.
-    fn whose_first(judges_by_words: bool) -> Self {
+    fn whose_first(first: JudgesBy) -> Self {
         let (time, [cloud, lan, own]) = (Time::new(), [(); 3].map(|()| Arc::new(EarsPuppet::default())));
         let ears = |name, puppet: &Arc<EarsPuppet>| -> Arc<dyn Transcriber> {
-            let judges_by_words = judges_by_words && name == "cloud-ears";
-            Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by_words })
+            let judges_by = if name == "cloud-ears" { first } else { JudgesBy::Melody };
+            Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by })
         };
         let stage = EngineStage::Ears;
         let better = vec![
@@ -624,29 +624,93 @@ async fn the_boxs_own_ears_take_over_without_a_replay_and_alone_judge_the_turn()
     assert_eq!(ears.own.told().last().unwrap(), "decode 2");
 }
 
+fn verdict(request: u32, probability: f32) -> EarsEvent {
+    EarsEvent::TurnOver { request: RequestId(request), probability }
+}
+
+/// What was said of whether a turn is over, of all that was told.
+fn verdicts(heard: &mut mpsc::Receiver<EarsEvent>) -> Vec<(u32, f32)> {
+    let told = std::iter::from_fn(|| heard.try_recv().ok());
+    told.filter_map(|event| match event {
+        EarsEvent::TurnOver { request, probability } => Some((request.0, probability)),
+        _ => None,
+    })
+    .collect()
+}
+
+fn judgements(puppet: &EarsPuppet) -> Vec<String> {
+    puppet.told().into_iter().filter(|told| told.starts_with("judge")).collect()
+}
+
 #[tokio::test]
 async fn who_has_heard_the_words_judges_the_turn_before_who_heard_its_melody() {
-    let ears = ThreeEars::whose_first(true);
+    let ears = ThreeEars::whose_first(JudgesBy::Words);
     let (mut hearing, mut heard) = ears.open();
     ears.hear(&mut hearing, 0..10).await;
     hearing.turn_began(ears.time.now());
     hearing.judge(RequestId(1));
-    assert!(ears.cloud.told().contains(&"judge 1".to_owned()) && ears.own.told().contains(&"judge 1".to_owned()));
-    let verdict = |request, probability| EarsEvent::TurnOver { request: RequestId(request), probability };
-    // Who is quicker is believed until the other has spoken.
-    ears.own.says(verdict(1, 0.9)).await;
+    assert_eq!((judgements(&ears.cloud), judgements(&ears.own)), (vec!["judge 1".to_owned()], vec![]));
     ears.cloud.says(verdict(1, 0.2)).await;
-    ears.own.says(verdict(1, 0.8)).await;
-    let mut said = || match heard.try_recv() {
-        Ok(EarsEvent::TurnOver { probability, .. }) => Some(probability),
-        Ok(other) => panic!("{other:?}"),
-        Err(_) => None,
-    };
-    assert_eq!((said(), said(), said()), (Some(0.9), Some(0.2), None));
-    // Of the next pause it has said nothing yet.
+    ears.time.pass(1000).await;
+    assert_eq!((verdicts(&mut heard), judgements(&ears.own)), (vec![(1, 0.2)], vec![]), "it decides itself");
+    // Who is quicker is believed until the other has spoken.
     hearing.judge(RequestId(2));
-    ears.own.says(verdict(2, 0.7)).await;
-    assert_eq!(said(), Some(0.7));
+    ears.time.pass(290).await;
+    assert_eq!(judgements(&ears.own), Vec::<String>::new());
+    ears.time.pass(10).await;
+    assert_eq!(judgements(&ears.own), ["judge 2"], "it says nothing, so the melody is asked");
+    ears.own.says(verdict(2, 0.9)).await;
+    ears.cloud.says(verdict(2, 0.3)).await;
+    ears.own.says(verdict(2, 0.8)).await;
+    assert_eq!(verdicts(&mut heard), [(2, 0.9), (2, 0.3)]);
+}
+
+#[tokio::test]
+async fn a_sentence_that_is_heard_to_its_end_costs_no_judgement_by_its_melody() {
+    let ears = ThreeEars::whose_first(JudgesBy::Punctuation);
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    let pause = |hearing: &mut Box<dyn Hearing>, request| {
+        hearing.decode(RequestId(request));
+        hearing.judge(RequestId(request));
+    };
+    pause(&mut hearing, 1);
+    ears.cloud.says(words(1, "When do you open on Saturday?", "cloud-ears")).await;
+    ears.time.pass(1000).await;
+    let told = verdicts(&mut heard);
+    assert!(matches!(told[..], [(1, probability)] if probability > 0.5), "{told:?}");
+    assert_eq!(judgements(&ears.own), Vec::<String>::new());
+    // Where it is open, the melody is asked as soon as that is known.
+    pause(&mut hearing, 2);
+    ears.cloud.says(words(2, "When do you open on", "cloud-ears")).await;
+    assert_eq!(judgements(&ears.own), ["judge 2"]);
+    ears.own.says(verdict(2, 0.1)).await;
+    assert_eq!(verdicts(&mut heard), [(2, 0.1)]);
+    // And where the words are late.
+    pause(&mut hearing, 3);
+    ears.time.pass(300).await;
+    assert_eq!(judgements(&ears.own), ["judge 3"]);
+    ears.cloud.says(words(3, "When do you open?", "cloud-ears")).await;
+    assert_eq!(verdicts(&mut heard), [], "it is asked already");
+    // A number that is said in groups is full of sentences.
+    hearing.decode(RequestId(4));
+    hearing.judge_by_melody(RequestId(4));
+    assert_eq!(judgements(&ears.own), ["judge 4"]);
+    ears.cloud.says(words(4, "My name is Ada.", "cloud-ears")).await;
+    assert_eq!(verdicts(&mut heard), []);
+}
+
+#[tokio::test]
+async fn ears_that_are_left_in_a_pause_leave_its_judgement_to_the_box() {
+    let ears = ThreeEars::whose_first(JudgesBy::Punctuation);
+    let (mut hearing, _heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    hearing.judge(RequestId(1));
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(1), error: EarsError::Lost("closed") }).await;
+    assert_eq!(judgements(&ears.own), ["judge 1"]);
 }
 
 #[tokio::test]

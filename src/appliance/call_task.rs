@@ -292,7 +292,8 @@ impl Running {
             Output::HangUp(cause) => self.command(LegCommand::HangUp(cause)),
             Output::TurnBegan { at } => self.ears(|h| h.turn_began(at)),
             Output::Decode { request } => self.ears(|h| h.decode(request)),
-            Output::Judge { request } => self.ears(|h| h.judge(request)),
+            Output::Judge { request, expected } if expected.is_one_sentence() => self.ears(|h| h.judge(request)),
+            Output::Judge { request, .. } => self.ears(|h| h.judge_by_melody(request)),
             Output::AbandonDecode => self.ears(Hearing::abandon),
             Output::Ask { request, words } => self.ask(request, &words),
             Output::AskTopic { request, topic } => {

@@ -31,7 +31,7 @@ pub use self::message::{
 use crate::egress::Door;
 use crate::media::{FRAME_MS, Frame, SampleRate};
 use crate::speech::onbox::MomentSource;
-use crate::speech::{CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
+use crate::speech::{CallSetting, EarsError, EarsEvent, Hearing, JudgesBy, Transcriber};
 use crate::terms::{Moment, RequestId};
 
 /// Frames on their way to the call's task, which does nothing but pass them on:
@@ -95,8 +95,11 @@ impl Transcriber for DeepgramEars {
         self.config.api.engine()
     }
 
-    fn judges_by_words(&self) -> bool {
-        self.config.api == Api::Flux
+    fn judges_by(&self) -> JudgesBy {
+        match self.config.api {
+            Api::V1 => JudgesBy::Punctuation,
+            Api::Flux => JudgesBy::Words,
+        }
     }
 
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
