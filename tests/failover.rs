@@ -306,20 +306,83 @@ async fn after_two_minds_that_stall_the_boxs_own_is_asked_within_the_callers_pat
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_after_a_sentence_ends_there() {
+async fn a_mind_that_shows_that_it_is_at_work_is_waited_for_longer_and_not_for_ever() {
     let minds = Minds::new();
     let (mut mind, mut heard) = minds.open(&gate());
+    let alive = |request| MindEvent::Alive { request: RequestId(request) };
+    // A thought of a second and a half, and then a sentence.
     ask(&mut mind, 1, "When do you open?");
-    minds.time.pass(600).await;
+    minds.time.pass(700).await;
+    for _ in 0..3 {
+        minds.cloud.says(alive(1)).await;
+        minds.time.pass(500).await;
+    }
+    assert!(heard.try_recv().is_err() && minds.lan.told().is_empty(), "a sign is for nobody else");
     minds.cloud.says(sentence(1, "We open at eight.")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
+    // The next sentence is a long one.
+    for _ in 0..3 {
+        minds.time.pass(900).await;
+        minds.cloud.says(alive(1)).await;
+    }
+    minds.cloud.says(sentence(1, "And we close at six, but on a Sunday.")).await;
+    minds.cloud.says(MindEvent::Over { request: RequestId(1), then: None }).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Over { .. }));
+    // One that thinks for ever is left.
+    ask(&mut mind, 2, "And on Sunday?");
+    for _ in 0..25 {
+        assert!(heard.try_recv().is_err());
+        minds.time.pass(100).await;
+        minds.cloud.says(alive(2)).await;
+    }
+    let failover = left(heard.try_recv().unwrap());
+    assert_eq!((failover.why, failover.after), (WhyLeft::FirstTokenDeadline, Duration::from_millis(2500)));
+    assert_eq!(failover.to, "own-mind", "the caller has waited enough");
+}
+
+#[tokio::test]
+async fn the_boxs_own_mind_says_what_it_knows_where_anothers_answer_breaks_off() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "How much is a malaria test?");
+    minds.time.pass(600).await;
+    minds.cloud.says(sentence(1, "For that malaria test you pay,")).await;
     assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
     minds.time.pass(990).await;
     assert!(heard.try_recv().is_err());
     minds.time.pass(10).await;
-    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Failed { request: RequestId(1), .. }));
-    assert_eq!(minds.own.told(), ["open"], "another mind would tell another story");
+    let failover = left(heard.try_recv().unwrap());
+    assert_eq!((failover.why, failover.to.as_str()), (WhyLeft::TokenGapDeadline, "own-mind"));
+    assert_eq!(minds.own.told(), ["open", "ask 1 How much is a malaria test?"]);
+    minds.own.says(found(1, "A malaria test is three thousand naira.", "own-mind")).await;
+    match heard.try_recv().unwrap() {
+        MindEvent::Sentence { request: RequestId(1), spoken, engine: "own-mind", .. } => {
+            assert_eq!(spoken.text.expose(), "A malaria test is three thousand naira.");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Over { request: RequestId(1), then: None }));
+    assert!(heard.try_recv().is_err());
     ask(&mut mind, 2, "And on Sunday?");
     assert!(minds.lan.told().contains(&"ask 2 And on Sunday?".to_owned()), "who let the caller down is not asked next");
+    assert_eq!(minds.own.told(), Vec::<String>::new(), "it was asked the question, and need not overhear it");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_where_the_box_knows_none_ends_there() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "Who is the president?");
+    minds.cloud.says(sentence(1, "That is")).await;
+    minds.cloud.says(MindEvent::Failed { request: RequestId(1), error: MindError::Unreachable }).await;
+    assert!(!minds.lan.told().iter().any(|told| told.starts_with("ask")), "another mind would tell another story");
+    let unknown =
+        MindEvent::Found { request: RequestId(1), finding: Finding::Unknown, engine: "own-mind", took: Duration::ZERO };
+    minds.own.says(unknown).await;
+    let told: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let failed = |event: &MindEvent| matches!(event, MindEvent::Failed { error: MindError::Unreachable, .. });
+    assert!(matches!(&told[..], [MindEvent::Sentence { .. }, MindEvent::Left(_), last] if failed(last)), "{told:?}");
 }
 
 #[tokio::test]

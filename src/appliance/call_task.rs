@@ -434,6 +434,8 @@ fn mind_wake(event: MindEvent) -> Wake {
         MindEvent::Sentence { request, spoken, engine, took } => Input::Sentence { request, spoken, engine, took },
         MindEvent::Left(failover) => Input::EngineLeft(failover),
         MindEvent::Over { request, then } => Input::AnswerOver { request, then },
+        // For who might leave the mind for another; the call has its own patience.
+        MindEvent::Alive { .. } => return Wake::Deadline,
         MindEvent::Failed { request, error } => {
             tracing::warn!(%error, "the mind failed");
             Input::MindFailed { request }

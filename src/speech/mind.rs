@@ -40,9 +40,12 @@ pub trait Thinking: Send {
 }
 
 /// What the mind answers to one request: either `Found` or `Failed`, or any
-/// number of `Sentence` and then `Over` or `Failed`.
+/// number of `Sentence` and then `Over` or `Failed`. `Alive` may come anywhere
+/// before the last.
 #[derive(Clone, Debug)]
 pub enum MindEvent {
+    /// It is at work: a tool is used, a thought is thought, a sentence grows.
+    Alive { request: RequestId },
     /// The whole answer.
     Found { request: RequestId, finding: Finding, engine: &'static str, took: Duration },
     /// The next sentence of an answer that is still being formed.

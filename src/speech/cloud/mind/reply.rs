@@ -40,6 +40,7 @@ pub struct Reply {
     said: usize,
     /// What the model wrote and used in this round, for the next one.
     round: Round,
+    has_used_tools: bool,
     over: bool,
 }
 
@@ -63,8 +64,14 @@ impl Reply {
             ahead: String::new(),
             said: 0,
             round: Round::default(),
+            has_used_tools: false,
             over: false,
         }
+    }
+
+    /// Whether tools were used for this answer.
+    pub const fn has_used_tools(&self) -> bool {
+        self.has_used_tools
     }
 
     /// What a tool answered may be said from here on.
@@ -87,7 +94,7 @@ impl Reply {
         match delta {
             Delta::Used(used) => steps.push(Step::Used(used)),
             _ if self.over => {}
-            Delta::Thinking => {}
+            Delta::Thinking | Delta::ToolGrows => {}
             Delta::Thought(thought) => self.round.thoughts.push(thought),
             Delta::Text(text) => {
                 self.round.text.push_str(text.expose());
@@ -162,6 +169,7 @@ impl Reply {
                 if self.over {
                     // The rest was held back.
                 } else if !self.round.tools.is_empty() {
+                    self.has_used_tools = true;
                     steps.push(Step::UseTools(self.round.tools.clone()));
                     self.sentences = Sentences::new(Verdicts::Held);
                 } else if self.said == 0 {
