@@ -386,6 +386,29 @@ async fn an_answer_that_breaks_off_where_the_box_knows_none_ends_there() {
 }
 
 #[tokio::test]
+async fn a_mind_that_must_be_repaired_comes_back_when_it_is() {
+    let minds = Minds::new();
+    let gate = gate();
+    let (mut mind, mut heard) = minds.open(&gate);
+    ask(&mut mind, 1, "When do you open?");
+    minds.cloud.says(MindEvent::Failed { request: RequestId(1), error: MindError::Rejected { status: 401 } }).await;
+    minds.lan.says(found(1, "At nine.", "lan-mind")).await;
+    minds.time.pass(140_000).await;
+    minds.cloud.told();
+    ask(&mut mind, 2, "When do you open?");
+    assert_eq!(minds.cloud.told(), ["overheard When do you open?"], "it is left alone");
+    minds.lan.says(found(2, "At nine.", "lan-mind")).await;
+    minds.time.pass(11_000).await;
+    ask(&mut mind, 3, "When do you open?");
+    minds.cloud.says(found(3, "At eight.", "cloud-mind")).await;
+    minds.lan.says(found(3, "At nine.", "lan-mind")).await;
+    while heard.try_recv().is_ok() {}
+    ask(&mut mind, 4, "When do you open?");
+    minds.cloud.says(found(4, "At eight.", "cloud-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "cloud-mind", .. }));
+}
+
+#[tokio::test]
 async fn what_is_over_before_anything_was_said_is_what_is_to_be_done() {
     let minds = Minds::new();
     let (mut mind, mut heard) = minds.open(&gate());

@@ -74,7 +74,7 @@ pub enum MindError {
     /// or the period ends, so it is never tried again by itself.
     #[error("answering a question: what may be spent is spent")]
     Spent,
-    /// The key, the model or the request is wrong, and stays so.
+    /// The key, the model or the request is wrong, and stays so until it is put right.
     #[error("answering a question: the provider refuses the request with status {status}")]
     Rejected { status: u16 },
     /// The model will not answer this one; it is healthy.
@@ -114,7 +114,9 @@ pub enum TryAgain {
     NextQuestion,
     /// It counts against the engine's health; not before the time that it named.
     Later(Option<Duration>),
-    /// Not before a person has acted.
+    /// Not before somebody has repaired something.
+    OnceRepaired,
+    /// Not before a person has acted, or the month is over.
     Never,
 }
 
@@ -124,7 +126,8 @@ impl MindError {
             Self::Policy | Self::Declined => TryAgain::NextQuestion,
             Self::Busy { after } => TryAgain::Later(*after),
             Self::Overloaded | Self::TooLate(..) | Self::Unreachable | Self::Broken(_) => TryAgain::Later(None),
-            Self::Spent | Self::Rejected { .. } => TryAgain::Never,
+            Self::Rejected { .. } => TryAgain::OnceRepaired,
+            Self::Spent => TryAgain::Never,
         }
     }
 }

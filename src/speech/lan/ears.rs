@@ -461,9 +461,8 @@ fn of_send(error: &SendError, waiting_for: AwaitedWords) -> EarsError {
         | SendError::Unrecorded { .. }
         | SendError::NotOnSite { .. }
         | SendError::BudgetSpent { .. } => EarsError::Kept,
-        SendError::Malformed { .. } | SendError::Certificate { .. } => {
-            EarsError::NotServed("its certificate or configuration is wrong")
-        }
+        SendError::Malformed { .. } => EarsError::NotServed("its configuration makes no request"),
+        SendError::Certificate { .. } => EarsError::Lost("its certificate is not trusted"),
         SendError::Resolve { .. } => EarsError::Lost("its name cannot be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it cannot be reached"),
         SendError::ConnectTimedOut { within, .. } => {

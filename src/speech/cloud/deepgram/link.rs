@@ -313,7 +313,9 @@ fn unsent(error: &SendError, bounds: &Bounds) -> EarsError {
         }
         SendError::Resolve { .. } => EarsError::Lost("its name could not be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it could not be connected to"),
-        SendError::Certificate { .. } => EarsError::NotServed("its certificate is not one that we trust"),
+        // The page of a network whose allowance is used up, or a clock that the box
+        // set wrong when it started: both pass.
+        SendError::Certificate { .. } => EarsError::Lost("its certificate is not one that we trust"),
         SendError::Redirect { .. } => EarsError::NotServed("it wants us to go elsewhere"),
         SendError::ConnectTimedOut { within, .. } | SendError::AnswerTimedOut { within, .. } => {
             EarsError::Stalled { waiting_for: AwaitedWords::Connection, within: *within }
