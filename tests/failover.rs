@@ -896,6 +896,44 @@ async fn ears_that_let_a_caller_down_hear_a_later_turn_beside_the_others_and_com
 }
 
 #[tokio::test]
+async fn a_call_is_heard_outside_only_while_ears_there_are_well_allowed_and_paid_for() {
+    let time = Time::new();
+    let [cloud, own] = [(); 2].map(|()| Arc::new(EarsPuppet::default()));
+    let standing = Arc::new(Mutex::new(Budget::Ample));
+    let budget: BudgetSource = {
+        let standing = Arc::clone(&standing);
+        Arc::new(move || *standing.lock().unwrap())
+    };
+    let stage = EngineStage::Ears;
+    let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
+    let ears = |name, puppet: &Arc<EarsPuppet>| -> Arc<dyn Transcriber> {
+        Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by: JudgesBy::Melody })
+    };
+    let better =
+        vec![Link::over_a_network(stage, ears("cloud-ears", &cloud), health("cloud-ears"), in_the_cloud(), budget)];
+    let on_the_box = || Link::on_the_box(stage, ears("own-ears", &own), health("own-ears"));
+    let chain = EarsChain::new(better, on_the_box(), time.works());
+    assert!(chain.hears_outside(&gate()));
+    assert!(!chain.hears_outside(&CallGate::closed()), "the policy keeps it");
+    let objects = gate();
+    objects.wish(CallerWish::Objects);
+    assert!(!chain.hears_outside(&objects));
+    *standing.lock().unwrap() = Budget::Near;
+    assert!(!chain.hears_outside(&gate()), "the budget is nearly spent");
+    *standing.lock().unwrap() = Budget::Ample;
+    for request in [1, 2] {
+        assert!(chain.hears_outside(&gate()), "one failure is bad luck");
+        let (answers, _heard) = mpsc::channel(16);
+        let mut hearing = chain.open(&setting(&gate()), answers);
+        hearing.turn_began(time.now());
+        hearing.decode(RequestId(request));
+        cloud.says(EarsEvent::Failed { request: RequestId(request), error: EarsError::Lost("closed") }).await;
+    }
+    assert!(!chain.hears_outside(&gate()), "the cable is cut");
+    assert!(!EarsChain::new(Vec::new(), on_the_box(), time.works()).hears_outside(&gate()), "there are none");
+}
+
+#[tokio::test]
 async fn an_engine_whose_budget_is_near_its_end_is_passed_over_and_is_well() {
     let time = Time::new();
     let [cloud, own] = [(); 2].map(|()| Arc::new(Puppet::default()));

@@ -90,8 +90,6 @@ struct Spoken {
     chains: Option<Arc<Chains>>,
     outside_ears: Vec<Arc<dyn Transcriber>>,
     fixed_voices: Vec<FixedVoice>,
-    /// How many calls may be listened to because others do the listening.
-    heard_outside: u32,
 }
 
 /// Engines that load on threads of their own while the vault opens.
@@ -183,7 +181,8 @@ impl Appliance {
             grace: grace(config),
             supervisor: supervisor.clone(),
             random: SystemRandom::new(),
-            heard_max: config.speech.calls_heard_max.max(spoken.heard_outside),
+            heard_max: config.speech.calls_heard_max,
+            ears: spoken.chains.as_ref().map(|chains| chains.ears.clone()),
             heard_now: Arc::default(),
         };
         let media_clock = MediaClock::start(clock.as_fn()).map_err(StartError::MediaClock)?;
@@ -337,9 +336,6 @@ fn country_code(config: &Config) -> String {
     sip.chain(gsm).next().cloned().unwrap_or_default()
 }
 
-/// What the telephony half of a small box carries: ears outside take the load.
-const HEARD_OUTSIDE: u32 = 40;
-
 async fn reach_outside(
     config: &Config,
     credentials: Credentials,
@@ -358,7 +354,6 @@ async fn reach_outside(
             chains: None,
             outside_ears: Vec::new(),
             fixed_voices: Vec::new(),
-            heard_outside: 0,
         });
     }
     let zone = business.time_zone.clone();
@@ -370,7 +365,6 @@ async fn reach_outside(
         mind: chains.mind.clone(),
         voice: chains.voice.clone(),
         outside: Some(outside),
-        heard_outside: if outside_ears.is_empty() { 0 } else { HEARD_OUTSIDE },
         outside_ears,
         fixed_voices: std::mem::take(&mut chains.fixed_voices),
         chains: Some(Arc::new(chains)),

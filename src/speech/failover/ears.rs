@@ -8,15 +8,17 @@ use crate::call::{EngineStage, WhyLeft};
 use crate::conversation::ends_a_sentence;
 use crate::media::{Frame, SampleRate};
 use crate::ops::HealthFact;
+use crate::residency::CallGate;
 use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, JudgesBy, Transcriber};
 use crate::terms::{Moment, RequestId};
 
+use super::breaker::Standing;
 use super::drive::{Desk, Driven, Works};
 use super::fault::{Fault, Weight};
 use super::judging::{Judging, Sentence, Then};
 use super::link::{Chain, Link};
 use super::relay::{HalfDone, Next, Relay, Said};
-use super::roster::{Choice, Roster};
+use super::roster::{Budget, Choice, Leave, Roster, View};
 
 /// As for any ears.
 const ANSWERS: usize = 16;
@@ -45,6 +47,19 @@ impl EarsChain {
     /// How the engines are, for `milu doctor`.
     pub fn health(&self) -> Vec<HealthFact> {
         self.chain.facts((self.works.now)())
+    }
+
+    /// Whether ears outside the box would hear a call of this gate now: they are
+    /// well, and may be sent its sound. A caller who is yet to be asked for consent is
+    /// taken to give it.
+    pub fn hears_outside(&self, gate: &CallGate) -> bool {
+        let views = self.chain.views(gate, (self.works.now)());
+        let by_consent = gate.policy().rests_on_consent();
+        let hears = |view: &View| {
+            let may_go = view.leave == Leave::Granted || by_consent;
+            may_go && view.standing == Standing::Healthy && view.budget == Budget::Ample
+        };
+        views.split_last().is_some_and(|(_own, outside)| outside.iter().any(hears))
     }
 }
 
