@@ -297,8 +297,12 @@ impl CallEars {
     fn link_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Opened => {
+                let now = (self.parts.now)();
                 self.is_open = true;
-                self.last_sent = (self.parts.now)();
+                self.last_sent = now;
+                if let Some(link) = &mut self.link {
+                    link.opened(now);
+                }
             }
             LinkEvent::Message(message) => {
                 if let Err(error) = &message {
