@@ -49,6 +49,12 @@ impl<E: ?Sized> Link<E> {
         Self { engine, health, needs, budget, limits: Limits::over_the_network(stage) }
     }
 
+    /// Waited for as long as is said, and not as for any other.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Whether its data may go there now, by the policy and the caller's wishes.
     pub(super) fn may_go(&self, gate: &CallGate) -> bool {
         let may_go = |needs: &Needs| gate.may_go(needs.classes, &needs.destination);

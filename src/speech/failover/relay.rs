@@ -47,6 +47,17 @@ impl Limits {
         }
     }
 
+    /// For a server in the business's own network, which has the patience of who set
+    /// it up: one without a graphics card takes seconds, and is wanted all the same.
+    pub const fn of_pieces(first: Duration, gap: Duration) -> Self {
+        Self { first, at_work: first, gap }
+    }
+
+    /// For one that gives all at once.
+    pub const fn of_one_piece(whole: Duration) -> Self {
+        Self::of_pieces(whole, whole)
+    }
+
     /// For the box's own, after which there is nobody. A decode of Whisper may
     /// wait behind those of other calls; the call gives up at last itself.
     pub const fn on_the_box(stage: EngineStage) -> Self {
