@@ -578,6 +578,10 @@ impl Hearing for Listener {
         self.note(format!("frame {}", frame.samples()[0]));
     }
 
+    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, _at: Moment) {
+        self.note(format!("narrow {} of {}", narrow.samples().len(), wide.samples().len()));
+    }
+
     fn turn_began(&mut self, _at: Moment) {
         self.note("turn".to_owned());
     }
@@ -785,6 +789,18 @@ async fn a_sentence_that_is_heard_to_its_end_costs_no_judgement_by_its_melody() 
     assert_eq!(judgements(&ears.own), ["judge 4"]);
     ears.cloud.says(words(4, "My name is Ada.", "cloud-ears")).await;
     assert_eq!(verdicts(&mut heard), []);
+}
+
+#[tokio::test]
+async fn ears_get_the_sound_of_a_narrow_line_as_it_came_too() {
+    let ears = ThreeEars::new();
+    let (mut hearing, _heard) = ears.open();
+    let [narrow, wide] = [SampleRate::Hz8000, SampleRate::Hz16000].map(Frame::silence);
+    hearing.frame_of_narrow(&narrow, &wide, ears.time.now());
+    assert_eq!(
+        (ears.cloud.told(), ears.own.told()),
+        (vec!["narrow 160 of 320".to_owned()], vec!["narrow 160 of 320".to_owned()])
+    );
 }
 
 #[tokio::test]

@@ -47,6 +47,12 @@ pub trait Hearing: Send {
     /// The caller's sound, every 20 ms in order, at 16 kHz.
     fn frame(&mut self, frame: &Frame, at: Moment);
 
+    /// The same sound of a narrow line, also as it came: who sends it narrow need not
+    /// make it so again, which would cost it a part of its band a second time.
+    fn frame_of_narrow(&mut self, _narrow: &Frame, wide: &Frame, at: Moment) {
+        self.frame(wide, at);
+    }
+
     /// A turn of the caller begins: sound older than `at` less a pre-roll may
     /// be forgotten, and nothing later may be.
     fn turn_began(&mut self, at: Moment);

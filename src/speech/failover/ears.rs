@@ -110,7 +110,11 @@ impl Hearing for CallEars {
     }
 
     fn frame(&mut self, frame: &Frame, at: Moment) {
-        self.0.at(|desk, now| desk.frame(frame, at, now));
+        self.0.at(|desk, now| desk.frame((frame, None), at, now));
+    }
+
+    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, at: Moment) {
+        self.0.at(|desk, now| desk.frame((wide, Some(narrow)), at, now));
     }
 
     fn turn_began(&mut self, at: Moment) {
@@ -225,7 +229,9 @@ impl EarsDesk {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, at: Moment, now: Moment) {
+    /// The frame, and what it was made of on a narrow line. The wide one is kept, for
+    /// whoever takes over: twice the memory would spare a few seconds their filter.
+    fn frame(&mut self, (frame, narrow): (&Frame, Option<&Frame>), at: Moment, now: Moment) {
         // Not one more frame may go where the caller does not want it.
         self.heed_wishes(now);
         if self.sound.len() == KEPT {
@@ -233,8 +239,10 @@ impl EarsDesk {
         }
         self.sound.push_back((*frame, at));
         for engine in self.listeners() {
-            if let Some(hearing) = &mut self.ears[engine] {
-                hearing.frame(frame, at);
+            match (&mut self.ears[engine], narrow) {
+                (Some(hearing), Some(narrow)) => hearing.frame_of_narrow(narrow, frame, at),
+                (Some(hearing), None) => hearing.frame(frame, at),
+                (None, _) => {}
             }
         }
     }
