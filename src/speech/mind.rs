@@ -23,6 +23,12 @@ pub trait Thinking: Send {
     /// the business's time zone. A newer question replaces an older one.
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime);
 
+    /// The same, where a model answers: what this mind finds only helps it, and is
+    /// found with less effort.
+    fn ask_for_a_model(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime) {
+        self.ask(request, words, now);
+    }
+
     /// The answer behind a key of the menu, as if it had been asked for.
     fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &jiff::ZonedDateTime);
 

@@ -226,7 +226,7 @@ impl Thinking for CallMind {
         self.asked = None;
         self.asked_last.store(request.0, Ordering::Release);
         lock(&self.history).ask(words.expose());
-        self.onbox.ask(request, words, now);
+        self.onbox.ask_for_a_model(request, words, now);
         let question = self.question(request, now, Some(words.clone()));
         self.start(question);
     }
