@@ -182,6 +182,10 @@ impl Thinking for Thinker {
         self.0.note(format!("ask {} {}", request.0, words.expose()));
     }
 
+    fn caller_speaks(&mut self) {
+        self.0.note("caller speaks".to_owned());
+    }
+
     fn ask_topic(&mut self, request: RequestId, _topic: Topic, _now: &jiff::ZonedDateTime) {
         self.0.note(format!("topic {}", request.0));
     }
@@ -383,6 +387,18 @@ async fn an_answer_that_breaks_off_where_the_box_knows_none_ends_there() {
     let told: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
     let failed = |event: &MindEvent| matches!(event, MindEvent::Failed { error: MindError::Unreachable, .. });
     assert!(matches!(&told[..], [MindEvent::Sentence { .. }, MindEvent::Left(_), last] if failed(last)), "{told:?}");
+}
+
+#[tokio::test]
+async fn who_would_be_asked_gets_ready_when_the_caller_speaks() {
+    let minds = Minds::new();
+    let gate = gate();
+    let (mut mind, _heard) = minds.open(&gate);
+    mind.caller_speaks();
+    assert_eq!((minds.cloud.told(), minds.lan.told()), (vec!["open".to_owned(), "caller speaks".to_owned()], vec![]));
+    gate.wish(CallerWish::Objects);
+    mind.caller_speaks();
+    assert_eq!((minds.cloud.told(), minds.lan.told()), (vec![], vec!["open".to_owned(), "caller speaks".to_owned()]));
 }
 
 #[tokio::test]

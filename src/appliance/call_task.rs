@@ -290,7 +290,10 @@ impl Running {
         match output {
             Output::Answer => self.command(LegCommand::Answer),
             Output::HangUp(cause) => self.command(LegCommand::HangUp(cause)),
-            Output::TurnBegan { at } => self.ears(|h| h.turn_began(at)),
+            Output::TurnBegan { at } => {
+                self.ears(|h| h.turn_began(at));
+                self.task.thinking.caller_speaks();
+            }
             Output::Decode { request } => self.ears(|h| h.decode(request)),
             Output::Judge { request, expected } if expected.is_one_sentence() => self.ears(|h| h.judge(request)),
             Output::Judge { request, .. } => self.ears(|h| h.judge_by_melody(request)),

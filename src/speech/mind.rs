@@ -29,6 +29,9 @@ pub trait Thinking: Send {
         self.ask(request, words, now);
     }
 
+    /// The caller begins to speak: a question may come in some seconds.
+    fn caller_speaks(&mut self) {}
+
     /// The answer behind a key of the menu, as if it had been asked for.
     fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &jiff::ZonedDateTime);
 

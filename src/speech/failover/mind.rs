@@ -88,6 +88,10 @@ impl Thinking for CallMind {
         self.0.at(|desk, now| desk.ask_topic(request, topic, &local, now));
     }
 
+    fn caller_speaks(&mut self) {
+        self.0.at(MindDesk::caller_speaks);
+    }
+
     fn abandon(&mut self) {
         self.0.at(|desk, _| desk.abandon());
     }
@@ -183,6 +187,12 @@ impl MindDesk {
             self.probe = Some(Probe { engine: tried, request: question.request, due, until });
         }
         self.asked = Some(Asked { relay, request: question.request, question: Some(question), broke_off: None });
+    }
+
+    /// Who would be asked gets ready.
+    fn caller_speaks(&mut self, now: Moment) {
+        let Choice { engine, .. } = self.choose(0, now);
+        self.mind(engine).caller_speaks();
     }
 
     fn ask_topic(&mut self, request: RequestId, topic: Topic, local: &jiff::ZonedDateTime, now: Moment) {

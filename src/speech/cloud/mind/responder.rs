@@ -247,6 +247,12 @@ impl Thinking for CallMind {
         lock(&self.history).abandon();
     }
 
+    /// A connection that has waited for a minute is none any more, and another costs
+    /// a question three round trips.
+    fn caller_speaks(&mut self) {
+        self.warm();
+    }
+
     fn said(&mut self, text: &Private<String>) {
         lock(&self.history).heard(text.expose());
         self.onbox.said(text);
@@ -289,8 +295,8 @@ impl CallMind {
         self.shared.tasks.spawn_on(work, &self.shared.runtime);
     }
 
-    /// While it rings: the provider reads the knowledge, or at least a
-    /// connection is made.
+    /// While it rings, and when the caller speaks: the provider reads the knowledge
+    /// if it may have forgotten it, or a connection is made if there is none.
     fn warm(&self) {
         let destination = self.shared.dialect.destination();
         // Who may not ask a question need not be prepared for one.
