@@ -256,7 +256,13 @@ impl Call {
     }
 
     async fn event(&mut self) -> MindEvent {
-        tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap()
+        loop {
+            let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap();
+            match event {
+                MindEvent::Alive { request } => assert_eq!(request, RequestId(self.next)),
+                event => return event,
+            }
+        }
     }
 
     /// All that is answered to the latest question, each event in a few words.
@@ -275,7 +281,9 @@ impl Call {
                 }
                 MindEvent::Over { request, then } => (format!("over {then:?}"), request, true),
                 MindEvent::Failed { request, error } => (format!("failed {error:?}"), request, true),
-                MindEvent::Left(_) => panic!("it has nobody to leave for"),
+                MindEvent::Alive { .. } | MindEvent::Left(_) => {
+                    panic!("signs are passed over, and it has nobody to leave for")
+                }
             };
             assert_eq!(request, RequestId(self.next));
             all.push(shown);

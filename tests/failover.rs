@@ -20,7 +20,7 @@ use milu::speech::failover::{
     BreakerRules, Budget, BudgetSource, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, WaitSource, Works,
 };
 use milu::speech::{
-    CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, MindError, MindEvent, Responder,
+    CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Hints, JudgesBy, MindError, MindEvent, Responder,
     SpeakRequest, Speaking, Synthesizer, Thinking, Transcriber, Voice, VoiceError, VoiceEvent,
 };
 use milu::terms::{CallId, Moment, Private, RequestId, UtteranceId};
@@ -182,6 +182,10 @@ impl Thinking for Thinker {
         self.0.note(format!("ask {} {}", request.0, words.expose()));
     }
 
+    fn caller_speaks(&mut self) {
+        self.0.note("caller speaks".to_owned());
+    }
+
     fn ask_topic(&mut self, request: RequestId, _topic: Topic, _now: &jiff::ZonedDateTime) {
         self.0.note(format!("topic {}", request.0));
     }
@@ -306,20 +310,118 @@ async fn after_two_minds_that_stall_the_boxs_own_is_asked_within_the_callers_pat
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_after_a_sentence_ends_there() {
+async fn a_mind_that_shows_that_it_is_at_work_is_waited_for_longer_and_not_for_ever() {
     let minds = Minds::new();
     let (mut mind, mut heard) = minds.open(&gate());
+    let alive = |request| MindEvent::Alive { request: RequestId(request) };
+    // A thought of a second and a half, and then a sentence.
     ask(&mut mind, 1, "When do you open?");
-    minds.time.pass(600).await;
+    minds.time.pass(700).await;
+    for _ in 0..3 {
+        minds.cloud.says(alive(1)).await;
+        minds.time.pass(500).await;
+    }
+    assert!(heard.try_recv().is_err() && minds.lan.told().is_empty(), "a sign is for nobody else");
     minds.cloud.says(sentence(1, "We open at eight.")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
+    // The next sentence is a long one.
+    for _ in 0..3 {
+        minds.time.pass(900).await;
+        minds.cloud.says(alive(1)).await;
+    }
+    minds.cloud.says(sentence(1, "And we close at six, but on a Sunday.")).await;
+    minds.cloud.says(MindEvent::Over { request: RequestId(1), then: None }).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Over { .. }));
+    // One that thinks for ever is left.
+    ask(&mut mind, 2, "And on Sunday?");
+    for _ in 0..25 {
+        assert!(heard.try_recv().is_err());
+        minds.time.pass(100).await;
+        minds.cloud.says(alive(2)).await;
+    }
+    let failover = left(heard.try_recv().unwrap());
+    assert_eq!((failover.why, failover.after), (WhyLeft::FirstTokenDeadline, Duration::from_millis(2500)));
+    assert_eq!(failover.to, "own-mind", "the caller has waited enough");
+}
+
+#[tokio::test]
+async fn the_boxs_own_mind_says_what_it_knows_where_anothers_answer_breaks_off() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "How much is a malaria test?");
+    minds.time.pass(600).await;
+    minds.cloud.says(sentence(1, "For that malaria test you pay,")).await;
     assert!(matches!(heard.try_recv().unwrap(), MindEvent::Sentence { .. }));
     minds.time.pass(990).await;
     assert!(heard.try_recv().is_err());
     minds.time.pass(10).await;
-    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Failed { request: RequestId(1), .. }));
-    assert_eq!(minds.own.told(), ["open"], "another mind would tell another story");
+    let failover = left(heard.try_recv().unwrap());
+    assert_eq!((failover.why, failover.to.as_str()), (WhyLeft::TokenGapDeadline, "own-mind"));
+    assert_eq!(minds.own.told(), ["open", "ask 1 How much is a malaria test?"]);
+    minds.own.says(found(1, "A malaria test is three thousand naira.", "own-mind")).await;
+    match heard.try_recv().unwrap() {
+        MindEvent::Sentence { request: RequestId(1), spoken, engine: "own-mind", .. } => {
+            assert_eq!(spoken.text.expose(), "A malaria test is three thousand naira.");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Over { request: RequestId(1), then: None }));
+    assert!(heard.try_recv().is_err());
     ask(&mut mind, 2, "And on Sunday?");
     assert!(minds.lan.told().contains(&"ask 2 And on Sunday?".to_owned()), "who let the caller down is not asked next");
+    assert_eq!(minds.own.told(), Vec::<String>::new(), "it was asked the question, and need not overhear it");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_where_the_box_knows_none_ends_there() {
+    let minds = Minds::new();
+    let (mut mind, mut heard) = minds.open(&gate());
+    ask(&mut mind, 1, "Who is the president?");
+    minds.cloud.says(sentence(1, "That is")).await;
+    minds.cloud.says(MindEvent::Failed { request: RequestId(1), error: MindError::Unreachable }).await;
+    assert!(!minds.lan.told().iter().any(|told| told.starts_with("ask")), "another mind would tell another story");
+    let unknown =
+        MindEvent::Found { request: RequestId(1), finding: Finding::Unknown, engine: "own-mind", took: Duration::ZERO };
+    minds.own.says(unknown).await;
+    let told: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let failed = |event: &MindEvent| matches!(event, MindEvent::Failed { error: MindError::Unreachable, .. });
+    assert!(matches!(&told[..], [MindEvent::Sentence { .. }, MindEvent::Left(_), last] if failed(last)), "{told:?}");
+}
+
+#[tokio::test]
+async fn who_would_be_asked_gets_ready_when_the_caller_speaks() {
+    let minds = Minds::new();
+    let gate = gate();
+    let (mut mind, _heard) = minds.open(&gate);
+    mind.caller_speaks();
+    assert_eq!((minds.cloud.told(), minds.lan.told()), (vec!["open".to_owned(), "caller speaks".to_owned()], vec![]));
+    gate.wish(CallerWish::Objects);
+    mind.caller_speaks();
+    assert_eq!((minds.cloud.told(), minds.lan.told()), (vec![], vec!["open".to_owned(), "caller speaks".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_mind_that_must_be_repaired_comes_back_when_it_is() {
+    let minds = Minds::new();
+    let gate = gate();
+    let (mut mind, mut heard) = minds.open(&gate);
+    ask(&mut mind, 1, "When do you open?");
+    minds.cloud.says(MindEvent::Failed { request: RequestId(1), error: MindError::Rejected { status: 401 } }).await;
+    minds.lan.says(found(1, "At nine.", "lan-mind")).await;
+    minds.time.pass(140_000).await;
+    minds.cloud.told();
+    ask(&mut mind, 2, "When do you open?");
+    assert_eq!(minds.cloud.told(), ["overheard When do you open?"], "it is left alone");
+    minds.lan.says(found(2, "At nine.", "lan-mind")).await;
+    minds.time.pass(11_000).await;
+    ask(&mut mind, 3, "When do you open?");
+    minds.cloud.says(found(3, "At eight.", "cloud-mind")).await;
+    minds.lan.says(found(3, "At nine.", "lan-mind")).await;
+    while heard.try_recv().is_ok() {}
+    ask(&mut mind, 4, "When do you open?");
+    minds.cloud.says(found(4, "At eight.", "cloud-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "cloud-mind", .. }));
 }
 
 #[tokio::test]
@@ -457,7 +559,7 @@ impl EarsPuppet {
 struct Ears {
     name: &'static str,
     puppet: Arc<EarsPuppet>,
-    judges_by_words: bool,
+    judges_by: JudgesBy,
 }
 
 impl Transcriber for Ears {
@@ -465,8 +567,8 @@ impl Transcriber for Ears {
         self.name
     }
 
-    fn judges_by_words(&self) -> bool {
-        self.judges_by_words
+    fn judges_by(&self) -> JudgesBy {
+        self.judges_by
     }
 
     fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
@@ -490,6 +592,10 @@ impl Hearing for Listener {
 
     fn frame(&mut self, frame: &Frame, _at: Moment) {
         self.note(format!("frame {}", frame.samples()[0]));
+    }
+
+    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, _at: Moment) {
+        self.note(format!("narrow {} of {}", narrow.samples().len(), wide.samples().len()));
     }
 
     fn turn_began(&mut self, _at: Moment) {
@@ -519,15 +625,15 @@ struct ThreeEars {
 
 impl ThreeEars {
     fn new() -> Self {
-        Self::whose_first(false)
+        Self::whose_first(JudgesBy::Melody)
     }
 
     /// Three ears, the first of which may judge turns by their words.
-    fn whose_first(judges_by_words: bool) -> Self {
+    fn whose_first(first: JudgesBy) -> Self {
         let (time, [cloud, lan, own]) = (Time::new(), [(); 3].map(|()| Arc::new(EarsPuppet::default())));
         let ears = |name, puppet: &Arc<EarsPuppet>| -> Arc<dyn Transcriber> {
-            let judges_by_words = judges_by_words && name == "cloud-ears";
-            Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by_words })
+            let judges_by = if name == "cloud-ears" { first } else { JudgesBy::Melody };
+            Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by })
         };
         let stage = EngineStage::Ears;
         let better = vec![
@@ -624,29 +730,105 @@ async fn the_boxs_own_ears_take_over_without_a_replay_and_alone_judge_the_turn()
     assert_eq!(ears.own.told().last().unwrap(), "decode 2");
 }
 
+fn verdict(request: u32, probability: f32) -> EarsEvent {
+    EarsEvent::TurnOver { request: RequestId(request), probability }
+}
+
+/// What was said of whether a turn is over, of all that was told.
+fn verdicts(heard: &mut mpsc::Receiver<EarsEvent>) -> Vec<(u32, f32)> {
+    let told = std::iter::from_fn(|| heard.try_recv().ok());
+    told.filter_map(|event| match event {
+        EarsEvent::TurnOver { request, probability } => Some((request.0, probability)),
+        _ => None,
+    })
+    .collect()
+}
+
+fn judgements(puppet: &EarsPuppet) -> Vec<String> {
+    puppet.told().into_iter().filter(|told| told.starts_with("judge")).collect()
+}
+
 #[tokio::test]
 async fn who_has_heard_the_words_judges_the_turn_before_who_heard_its_melody() {
-    let ears = ThreeEars::whose_first(true);
+    let ears = ThreeEars::whose_first(JudgesBy::Words);
     let (mut hearing, mut heard) = ears.open();
     ears.hear(&mut hearing, 0..10).await;
     hearing.turn_began(ears.time.now());
     hearing.judge(RequestId(1));
-    assert!(ears.cloud.told().contains(&"judge 1".to_owned()) && ears.own.told().contains(&"judge 1".to_owned()));
-    let verdict = |request, probability| EarsEvent::TurnOver { request: RequestId(request), probability };
-    // Who is quicker is believed until the other has spoken.
-    ears.own.says(verdict(1, 0.9)).await;
+    assert_eq!((judgements(&ears.cloud), judgements(&ears.own)), (vec!["judge 1".to_owned()], vec![]));
     ears.cloud.says(verdict(1, 0.2)).await;
-    ears.own.says(verdict(1, 0.8)).await;
-    let mut said = || match heard.try_recv() {
-        Ok(EarsEvent::TurnOver { probability, .. }) => Some(probability),
-        Ok(other) => panic!("{other:?}"),
-        Err(_) => None,
-    };
-    assert_eq!((said(), said(), said()), (Some(0.9), Some(0.2), None));
-    // Of the next pause it has said nothing yet.
+    ears.time.pass(1000).await;
+    assert_eq!((verdicts(&mut heard), judgements(&ears.own)), (vec![(1, 0.2)], vec![]), "it decides itself");
+    // Who is quicker is believed until the other has spoken.
     hearing.judge(RequestId(2));
-    ears.own.says(verdict(2, 0.7)).await;
-    assert_eq!(said(), Some(0.7));
+    ears.time.pass(290).await;
+    assert_eq!(judgements(&ears.own), Vec::<String>::new());
+    ears.time.pass(10).await;
+    assert_eq!(judgements(&ears.own), ["judge 2"], "it says nothing, so the melody is asked");
+    ears.own.says(verdict(2, 0.9)).await;
+    ears.cloud.says(verdict(2, 0.3)).await;
+    ears.own.says(verdict(2, 0.8)).await;
+    assert_eq!(verdicts(&mut heard), [(2, 0.9), (2, 0.3)]);
+}
+
+#[tokio::test]
+async fn a_sentence_that_is_heard_to_its_end_costs_no_judgement_by_its_melody() {
+    let ears = ThreeEars::whose_first(JudgesBy::Punctuation);
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    let pause = |hearing: &mut Box<dyn Hearing>, request| {
+        hearing.decode(RequestId(request));
+        hearing.judge(RequestId(request));
+    };
+    pause(&mut hearing, 1);
+    ears.cloud.says(words(1, "When do you open on Saturday?", "cloud-ears")).await;
+    ears.time.pass(1000).await;
+    let told = verdicts(&mut heard);
+    assert!(matches!(told[..], [(1, probability)] if probability > 0.5), "{told:?}");
+    assert_eq!(judgements(&ears.own), Vec::<String>::new());
+    // Where it is open, the melody is asked as soon as that is known.
+    pause(&mut hearing, 2);
+    ears.cloud.says(words(2, "When do you open on", "cloud-ears")).await;
+    assert_eq!(judgements(&ears.own), ["judge 2"]);
+    ears.own.says(verdict(2, 0.1)).await;
+    assert_eq!(verdicts(&mut heard), [(2, 0.1)]);
+    // And where the words are late.
+    pause(&mut hearing, 3);
+    ears.time.pass(300).await;
+    assert_eq!(judgements(&ears.own), ["judge 3"]);
+    ears.cloud.says(words(3, "When do you open?", "cloud-ears")).await;
+    assert_eq!(verdicts(&mut heard), [], "it is asked already");
+    // A number that is said in groups is full of sentences.
+    hearing.decode(RequestId(4));
+    hearing.judge_by_melody(RequestId(4));
+    assert_eq!(judgements(&ears.own), ["judge 4"]);
+    ears.cloud.says(words(4, "My name is Ada.", "cloud-ears")).await;
+    assert_eq!(verdicts(&mut heard), []);
+}
+
+#[tokio::test]
+async fn ears_get_the_sound_of_a_narrow_line_as_it_came_too() {
+    let ears = ThreeEars::new();
+    let (mut hearing, _heard) = ears.open();
+    let [narrow, wide] = [SampleRate::Hz8000, SampleRate::Hz16000].map(Frame::silence);
+    hearing.frame_of_narrow(&narrow, &wide, ears.time.now());
+    assert_eq!(
+        (ears.cloud.told(), ears.own.told()),
+        (vec!["narrow 160 of 320".to_owned()], vec!["narrow 160 of 320".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn ears_that_are_left_in_a_pause_leave_its_judgement_to_the_box() {
+    let ears = ThreeEars::whose_first(JudgesBy::Punctuation);
+    let (mut hearing, _heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    hearing.judge(RequestId(1));
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(1), error: EarsError::Lost("closed") }).await;
+    assert_eq!(judgements(&ears.own), ["judge 1"]);
 }
 
 #[tokio::test]
@@ -743,6 +925,44 @@ async fn ears_that_let_a_caller_down_hear_a_later_turn_beside_the_others_and_com
     hearing.decode(RequestId(3));
     ears.cloud.says(words(3, "Are you open?", "cloud-ears")).await;
     assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "cloud-ears", .. })));
+}
+
+#[tokio::test]
+async fn a_call_is_heard_outside_only_while_ears_there_are_well_allowed_and_paid_for() {
+    let time = Time::new();
+    let [cloud, own] = [(); 2].map(|()| Arc::new(EarsPuppet::default()));
+    let standing = Arc::new(Mutex::new(Budget::Ample));
+    let budget: BudgetSource = {
+        let standing = Arc::clone(&standing);
+        Arc::new(move || *standing.lock().unwrap())
+    };
+    let stage = EngineStage::Ears;
+    let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));
+    let ears = |name, puppet: &Arc<EarsPuppet>| -> Arc<dyn Transcriber> {
+        Arc::new(Ears { name, puppet: Arc::clone(puppet), judges_by: JudgesBy::Melody })
+    };
+    let better =
+        vec![Link::over_a_network(stage, ears("cloud-ears", &cloud), health("cloud-ears"), in_the_cloud(), budget)];
+    let on_the_box = || Link::on_the_box(stage, ears("own-ears", &own), health("own-ears"));
+    let chain = EarsChain::new(better, on_the_box(), time.works());
+    assert!(chain.hears_outside(&gate()));
+    assert!(!chain.hears_outside(&CallGate::closed()), "the policy keeps it");
+    let objects = gate();
+    objects.wish(CallerWish::Objects);
+    assert!(!chain.hears_outside(&objects));
+    *standing.lock().unwrap() = Budget::Near;
+    assert!(!chain.hears_outside(&gate()), "the budget is nearly spent");
+    *standing.lock().unwrap() = Budget::Ample;
+    for request in [1, 2] {
+        assert!(chain.hears_outside(&gate()), "one failure is bad luck");
+        let (answers, _heard) = mpsc::channel(16);
+        let mut hearing = chain.open(&setting(&gate()), answers);
+        hearing.turn_began(time.now());
+        hearing.decode(RequestId(request));
+        cloud.says(EarsEvent::Failed { request: RequestId(request), error: EarsError::Lost("closed") }).await;
+    }
+    assert!(!chain.hears_outside(&gate()), "the cable is cut");
+    assert!(!EarsChain::new(Vec::new(), on_the_box(), time.works()).hears_outside(&gate()), "there are none");
 }
 
 #[tokio::test]

@@ -325,9 +325,13 @@ impl Running {
         match output {
             Output::Answer => self.command(LegCommand::Answer),
             Output::HangUp(cause) => self.command(LegCommand::HangUp(cause)),
-            Output::TurnBegan { at } => self.ears(|h| h.turn_began(at)),
+            Output::TurnBegan { at } => {
+                self.ears(|h| h.turn_began(at));
+                self.task.thinking.caller_speaks();
+            }
             Output::Decode { request } => self.ears(|h| h.decode(request)),
-            Output::Judge { request } => self.ears(|h| h.judge(request)),
+            Output::Judge { request, expected } if expected.is_one_sentence() => self.ears(|h| h.judge(request)),
+            Output::Judge { request, .. } => self.ears(|h| h.judge_by_melody(request)),
             Output::AbandonDecode => self.ears(Hearing::abandon),
             Output::Ask { request, words } => self.ask(request, &words),
             Output::AskTopic { request, topic } => {
@@ -470,6 +474,8 @@ fn mind_wake(event: MindEvent) -> Wake {
         MindEvent::Sentence { request, spoken, engine, took } => Input::Sentence { request, spoken, engine, took },
         MindEvent::Left(failover) => Input::EngineLeft(failover),
         MindEvent::Over { request, then } => Input::AnswerOver { request, then },
+        // For who might leave the mind for another; the call has its own patience.
+        MindEvent::Alive { .. } => return Wake::Deadline,
         MindEvent::Failed { request, error } => {
             tracing::warn!(%error, "the mind failed");
             Input::MindFailed { request }

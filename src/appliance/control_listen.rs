@@ -144,7 +144,7 @@ async fn changed(card: &mut Option<(CardName, watch::Receiver<CardView>)>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
 use crate::residency::CallGate;
+use crate::speech::failover::EarsChain;
 use crate::speech::{CallSetting, Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{CallHeader, CallMemory, Vault};
 use crate::terms::{CallId, EndCause};
@@ -54,10 +55,16 @@ pub struct Desk {
     pub grace: Duration,
     pub supervisor: Supervisor,
     pub random: SystemRandom,
-    /// How many calls may be listened to at once, and how many are.
+    /// How many calls the box's own ears can listen to at once.
     pub heard_max: u32,
+    /// Ears outside, if there are any, which take that load while they can.
+    pub ears: Option<Arc<EarsChain>>,
+    /// How many calls are listened to.
     pub heard_now: Arc<AtomicU32>,
 }
+
+/// What the telephony half of a small box carries: ears outside take the load.
+const HEARD_OUTSIDE: u32 = 40;
 
 /// What calls say of the business.
 #[derive(Clone, Debug)]
@@ -106,8 +113,8 @@ impl Desk {
             tracing::error!("the system gave no random bytes; a call is refused");
             return refuse(&offer, EndCause::TemporaryFailure);
         };
-        let place = self.ears_place();
         let gate = self.gate();
+        let place = self.ears_place(&gate);
         let facts = self.facts(id, &offer, place.is_some(), &gate);
         let header =
             CallHeader { id, line: offer.line.clone(), from: offer.from.clone(), started_at: facts.started_at };
@@ -176,10 +183,13 @@ impl Desk {
         }
     }
 
-    fn ears_place(&self) -> Option<EarsPlace> {
-        let taken = self
-            .heard_now
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < self.heard_max).then_some(now + 1));
+    /// With the uplink down, the budget spent or a policy that keeps the sound on the
+    /// box, more calls than it can hear are better served by the keys.
+    fn ears_place(&self, gate: &CallGate) -> Option<EarsPlace> {
+        let outside = self.ears.as_ref().is_some_and(|ears| ears.hears_outside(gate));
+        let most = if outside { self.heard_max.max(HEARD_OUTSIDE) } else { self.heard_max };
+        let taken =
+            self.heard_now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now < most).then_some(now + 1));
         taken.ok().map(|_| EarsPlace(self.heard_now.clone()))
     }
 

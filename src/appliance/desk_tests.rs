@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::listening::Listening;
 use super::*;
 use crate::knowledge::{Spoken, Topic};
-use crate::line::{LegEnd, LegEvent, leg};
+use crate::line::{LegEnd, LegEvent, MediaClock, leg};
 use crate::media::{Frame, SampleRate};
 use crate::speech::{EarsEvent, Hearing, MindEvent, SpeakRequest, Speaking, Thinking, Voice, VoiceEvent};
 use crate::store::Keyring;
@@ -105,6 +106,7 @@ impl Place {
             supervisor: supervisor.clone(),
             random: SystemRandom::new(),
             heard_max: 0,
+            ears: None,
             heard_now: Arc::default(),
         };
         Self { desk: Arc::new(desk), vault, supervisor, _dir: dir }

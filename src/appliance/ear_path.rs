@@ -71,10 +71,16 @@ impl EarPath {
         // The box's own voice must reach neither the words nor the turn taking.
         let heard = if self.echo.is_echo() { Frame::silence(self.rate) } else { ear.frame };
         let wide = match &mut self.widen {
-            Some(widen) => widen.frame(&heard),
-            None => heard,
+            Some(widen) => {
+                let wide = widen.frame(&heard);
+                hearing.frame_of_narrow(&heard, &wide, ear.at);
+                wide
+            }
+            None => {
+                hearing.frame(&heard, ear.at);
+                heard
+            }
         };
-        hearing.frame(&wide, ear.at);
         self.quiet_frames = if overlap.is_some() { 0 } else { self.quiet_frames.saturating_add(1) };
         let attention = if self.quiet_frames < BREAKS_IN_WITHIN { Attention::Keen } else { Attention::Usual };
         self.voice.attend(attention);

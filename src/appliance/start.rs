@@ -96,8 +96,6 @@ struct Spoken {
     chains: Option<Arc<Chains>>,
     outside_ears: Vec<OutsideEars>,
     fixed_voices: Vec<FixedVoice>,
-    /// How many calls may be listened to because others do the listening.
-    heard_outside: u32,
 }
 
 /// Engines that load on threads of their own while the vault opens.
@@ -193,7 +191,8 @@ impl Appliance {
             grace: grace(config),
             supervisor: supervisor.clone(),
             random: SystemRandom::new(),
-            heard_max: config.speech.calls_heard_max.max(spoken.heard_outside),
+            heard_max: config.speech.calls_heard_max,
+            ears: spoken.chains.as_ref().map(|chains| chains.ears.clone()),
             heard_now: Arc::default(),
         };
         let (offers_in, offers) = mpsc::channel(OFFERS);
@@ -345,9 +344,6 @@ fn business(config: &Config, mind: &KnowledgeMind) -> Business {
     }
 }
 
-/// What the telephony half of a small box carries: ears outside take the load.
-const HEARD_OUTSIDE: u32 = 40;
-
 async fn reach_outside(
     config: &Config,
     credentials: Credentials,
@@ -365,7 +361,6 @@ async fn reach_outside(
             chains: None,
             outside_ears: Vec::new(),
             fixed_voices: Vec::new(),
-            heard_outside: 0,
         });
     };
     let zone = business.time_zone.clone();
@@ -377,7 +372,6 @@ async fn reach_outside(
         mind: chains.mind.clone(),
         voice: chains.voice.clone(),
         outside: Some(outside),
-        heard_outside: if outside_ears.is_empty() { 0 } else { HEARD_OUTSIDE },
         outside_ears,
         fixed_voices: std::mem::take(&mut chains.fixed_voices),
         chains: Some(Arc::new(chains)),

@@ -124,7 +124,7 @@ impl TextPost {
         match self.vault.texts().take_back(due, CUT_OFF).await {
             Ok(0) => {}
             Ok(texts) => {
-                tracing::warn!(texts, "nobody knows whether some text messages went out before the box stopped")
+                tracing::warn!(texts, "nobody knows whether some text messages went out before the box stopped");
             }
             Err(error) => tracing::error!(%error, "the text messages that modems had cannot be taken back"),
         }

@@ -1,3 +1,4 @@
+use crate::conversation::Expectation;
 use crate::knowledge::Topic;
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
@@ -33,8 +34,10 @@ pub enum Output {
     Decode {
         request: RequestId,
     },
+    /// Is the turn over? `expected` is the kind of turn that it is.
     Judge {
         request: RequestId,
+        expected: Expectation,
     },
     /// What was asked of the ears is not wanted any more.
     AbandonDecode,

@@ -82,6 +82,17 @@ pub enum Expectation {
     Return,
 }
 
+impl Expectation {
+    /// Whether such a turn is over with the sentence. A number in groups, a name, a
+    /// spelled address and a dictated message have many that end it not.
+    pub const fn is_one_sentence(self) -> bool {
+        match self {
+            Self::Anything | Self::YesNo | Self::Return => true,
+            Self::Digits | Self::Name | Self::Email | Self::Message => false,
+        }
+    }
+}
+
 /// What the turn-taker wants done. Drained with [`super::TurnTaker::poll`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Directive {

@@ -124,6 +124,58 @@ impl Gist {
     }
 }
 
+/// Numbers are said in groups, and each group sounds like a sentence.
+const COUNTED: &[&str] = &[
+    "zero",
+    "oh",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "million",
+];
+
+/// Whether ears that write punctuation have heard a sentence to its end, so that
+/// its melody need not be asked: it ends in a full stop, a question mark or an
+/// exclamation mark, and in no word that goes on, no hesitation and no piece of a
+/// number or of a spelling.
+pub fn ends_a_sentence(words: &str) -> bool {
+    let written = words.trim_end_matches(|c: char| c.is_whitespace() || "\"'\u{201D}\u{2019})".contains(c));
+    let is_marked = written.ends_with(['.', '?', '!']) && !written.ends_with("..");
+    let goes_on = |word: &String| {
+        let is_letter = word.chars().count() == 1 && word != "o";
+        is_letter || word.chars().any(|c| c.is_ascii_digit()) || COUNTED.contains(&word.as_str())
+    };
+    is_marked
+        && matches!(Gist::of(words), Gist::Yes | Gist::No | Gist::Words)
+        && plain_words(words).last().is_some_and(|last| !goes_on(last) && !BACKCHANNELS.contains(&last.as_str()))
+}
+
 /// The words in lower case without what is not a letter, a digit or an
 /// apostrophe, and without what the ears put in brackets.
 fn plain_words(text: &str) -> Vec<String> {
@@ -175,6 +227,31 @@ mod tests {
             assert_eq!(Gist::of(words), Gist::Dangling, "{words}");
         }
         assert_eq!(Gist::of("Tell me where it is located"), Gist::Words);
+    }
+
+    #[test]
+    fn a_sentence_that_is_marked_and_goes_nowhere_has_ended() {
+        for words in ["When do you open on Saturday?", "Yes.", "Thank you, ma.", "No!", "He said \"stop.\"", "Abeg o."]
+        {
+            assert!(ends_a_sentence(words), "{words}");
+        }
+        for words in [
+            "",
+            ".",
+            "When do you open on",
+            "How much is the?",
+            "My name is.",
+            "I was thinking...",
+            "I was thinking\u{2026}",
+            "Uhm.",
+            "I would like, er.",
+            "It is 0803.",
+            "Zero eight zero three.",
+            "A. D. A.",
+            "[BLANK_AUDIO].",
+        ] {
+            assert!(!ends_a_sentence(words), "{words}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod utterance;
 
 pub use endpointer::{Endpointer, Floor, PATIENCE_MAX, Pause, pause_that_ends};
 pub use fact::{Directive, Expectation, Fact, Manners, NoTurn, Overlap, Resumption, SilenceNth, Trust};
-pub use gist::Gist;
+pub use gist::{Gist, ends_a_sentence};
 pub use pace::PAUSE_REPORTED_AFTER;
 pub use transcript::{Played, Transcript, WordEnd, heard_text};
 pub use turn_taker::TurnTaker;

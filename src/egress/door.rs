@@ -213,11 +213,10 @@ impl Door {
         let safeguards = clearance.safeguards().clone();
         let passing = self.let_pass(call, clearance, host, safeguards, within)?;
         let destination = &passing.reach.destination.id;
-        let link = match passing.under.pool.take(destination, &passing.host) {
-            Some(link) => link,
-            None => passing.connect(&self.frame).await?,
-        };
-        passing.under.pool.keep(destination, &passing.host, link);
+        if !passing.under.pool.has_fresh(destination, &passing.host) {
+            let link = passing.connect(&self.frame).await?;
+            passing.under.pool.keep(destination, &passing.host, link);
+        }
         Ok(())
     }
 

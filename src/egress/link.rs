@@ -27,6 +27,10 @@ use crate::terms::Moment;
 /// by them in the moment of use would cost a request.
 const IDLE_MAX: Duration = Duration::from_secs(55);
 
+/// One that has waited longer than this is not counted on by who prepares for a
+/// request: a caller who has just begun to speak asks some seconds from now.
+const FRESH_FOR: Duration = Duration::from_secs(40);
+
 /// Connections that are kept for one host: thirty calls seldom have more
 /// requests under way at once.
 const IDLE_PER_HOST: usize = 8;
@@ -174,6 +178,15 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// Whether one is there that will still be in some seconds. It is not used by
+    /// being looked at, and grows no younger.
+    pub(super) fn has_fresh(&self, destination: &DestinationId, host: &Host) -> bool {
+        let (now, mut idle) = ((self.now)(), self.lock());
+        let is_fresh = |one: &Idle| now.since(one.since) < FRESH_FOR;
+        idle.iter_mut()
+            .any(|one| one.host == *host && one.destination == *destination && is_fresh(one) && one.link.is_ready())
     }
 
     /// Keeps a connection that has done its work, unless it is closing.

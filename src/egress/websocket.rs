@@ -124,6 +124,12 @@ impl WebSocketSender {
         self.put(Message::Text(Utf8Bytes::from_static(text))).await
     }
 
+    /// Says that somebody is there, and nothing else (RFC 6455 section 5.5.2). The
+    /// answer is met by whoever receives.
+    pub async fn ping(&mut self) -> Result<(), SendError> {
+        self.put(Message::Ping(Bytes::new())).await
+    }
+
     /// Says goodbye and closes.
     pub async fn close(mut self) {
         let goodbye = Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() }));

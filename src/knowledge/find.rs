@@ -113,8 +113,8 @@ impl KnowledgeIndex {
     }
 
     /// What do these words ask for, and what is there to say? `vectors` are
-    /// the unit-length embeddings of [`Self::texts_to_embed`], in that order;
-    /// without them words alone decide.
+    /// the unit-length embeddings of [`Self::texts_to_embed`], in that order, or of
+    /// the first of them alone; without them words alone decide.
     pub fn find(&self, words: &str, vectors: &[Vec<f32>], memory: &Recollection, now: &ZonedDateTime) -> Found {
         let all = tokens(words);
         if let Some(subject) = text_me::wanted(&all) {
@@ -127,7 +127,7 @@ impl KnowledgeIndex {
         };
         let mended = self.mended(&question.words);
         let (vectors, of_mended) = match vectors.split_last() {
-            Some((last, others)) if mended.is_some() => (others, std::slice::from_ref(last)),
+            Some((last, others)) if mended.is_some() && !others.is_empty() => (others, std::slice::from_ref(last)),
             _ => (vectors, &[][..]),
         };
         let found = self

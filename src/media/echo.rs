@@ -281,10 +281,11 @@ impl EchoGuard {
     }
 
     fn best_lag(&self) -> usize {
-        let mut best = 0;
+        let (mut best, mut most) = (0, self.likeness(0));
         for hops in 1..LAGS {
-            if self.likeness(hops) > self.likeness(best) {
-                best = hops;
+            let likeness = self.likeness(hops);
+            if likeness > most {
+                (best, most) = (hops, likeness);
             }
         }
         best

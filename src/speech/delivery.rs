@@ -47,7 +47,9 @@ pub(super) fn of_send(error: &SendError, waiting_for: Awaited) -> VoiceError {
         | SendError::NotOnSite { .. }
         | SendError::BudgetSpent { .. } => VoiceError::Kept,
         SendError::Malformed { .. } => VoiceError::NotServed("its configuration makes no request"),
-        SendError::Certificate { .. } => VoiceError::NotServed("its certificate is not trusted"),
+        // The page of a network whose allowance is used up, or a clock that the box
+        // set wrong when it started: both pass.
+        SendError::Certificate { .. } => VoiceError::Lost("its certificate is not trusted"),
         SendError::Resolve { .. } => VoiceError::Lost("its name cannot be resolved"),
         SendError::Connect { .. } => VoiceError::Lost("it cannot be reached"),
         SendError::ConnectTimedOut { within, .. } => {

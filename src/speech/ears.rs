@@ -15,15 +15,27 @@ pub trait Transcriber: Send + Sync {
     /// The name in records: `whisper-onbox`.
     fn name(&self) -> &'static str;
 
-    /// Whether these ears judge a turn by its words, as Flux does: their word
-    /// then stands before that of ears which judge by its melody.
-    fn judges_by_words(&self) -> bool {
-        false
+    /// What these ears say of whether a turn is over.
+    fn judges_by(&self) -> JudgesBy {
+        JudgesBy::Melody
     }
 
     /// Opens the ears for one call. Answers go to `answers` (bounded to 16: a
     /// call has at most one decode and one judgement in flight).
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing>;
+}
+
+/// By what ears tell that a turn is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JudgesBy {
+    /// By how it sounds, or not at all.
+    Melody,
+    /// They say nothing of it themselves, but their words are punctuated by a model
+    /// that has read many sentences: one that has ended ends most turns.
+    Punctuation,
+    /// They say so themselves, by the words and the sound, as Flux does: their word
+    /// stands before that of ears which know the melody alone.
+    Words,
 }
 
 /// One call's ears. No method waits: work goes to the engine's own pool.
@@ -34,6 +46,12 @@ pub trait Hearing: Send {
 
     /// The caller's sound, every 20 ms in order, at 16 kHz.
     fn frame(&mut self, frame: &Frame, at: Moment);
+
+    /// The same sound of a narrow line, also as it came: who sends it narrow need not
+    /// make it so again, which would cost it a part of its band a second time.
+    fn frame_of_narrow(&mut self, _narrow: &Frame, wide: &Frame, at: Moment) {
+        self.frame(wide, at);
+    }
 
     /// A turn of the caller begins: sound older than `at` less a pre-roll may
     /// be forgotten, and nothing later may be.
@@ -46,6 +64,12 @@ pub trait Hearing: Send {
     /// Asks how likely it is that the turn is over, from its sound. Who cannot say
     /// says nothing: a turn ends without it too, and its words are another thing.
     fn judge(&mut self, request: RequestId);
+
+    /// The same of a turn in which a sentence that has ended says little: a number
+    /// in groups, a message that is dictated.
+    fn judge_by_melody(&mut self, request: RequestId) {
+        self.judge(request);
+    }
 
     /// Nothing that was asked is wanted any more.
     fn abandon(&mut self);

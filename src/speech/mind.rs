@@ -23,6 +23,15 @@ pub trait Thinking: Send {
     /// the business's time zone. A newer question replaces an older one.
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime);
 
+    /// The same, where a model answers: what this mind finds only helps it, and is
+    /// found with less effort.
+    fn ask_for_a_model(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime) {
+        self.ask(request, words, now);
+    }
+
+    /// The caller begins to speak: a question may come in some seconds.
+    fn caller_speaks(&mut self) {}
+
     /// The answer behind a key of the menu, as if it had been asked for.
     fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &jiff::ZonedDateTime);
 
@@ -40,9 +49,12 @@ pub trait Thinking: Send {
 }
 
 /// What the mind answers to one request: either `Found` or `Failed`, or any
-/// number of `Sentence` and then `Over` or `Failed`.
+/// number of `Sentence` and then `Over` or `Failed`. `Alive` may come anywhere
+/// before the last.
 #[derive(Clone, Debug)]
 pub enum MindEvent {
+    /// It is at work: a tool is used, a thought is thought, a sentence grows.
+    Alive { request: RequestId },
     /// The whole answer.
     Found { request: RequestId, finding: Finding, engine: &'static str, took: Duration },
     /// The next sentence of an answer that is still being formed.
@@ -72,7 +84,7 @@ pub enum MindError {
     /// or the period ends, so it is never tried again by itself.
     #[error("answering a question: what may be spent is spent")]
     Spent,
-    /// The key, the model or the request is wrong, and stays so.
+    /// The key, the model or the request is wrong, and stays so until it is put right.
     #[error("answering a question: the provider refuses the request with status {status}")]
     Rejected { status: u16 },
     /// The model will not answer this one; it is healthy.
@@ -112,7 +124,9 @@ pub enum TryAgain {
     NextQuestion,
     /// It counts against the engine's health; not before the time that it named.
     Later(Option<Duration>),
-    /// Not before a person has acted.
+    /// Not before somebody has repaired something.
+    OnceRepaired,
+    /// Not before a person has acted, or the month is over.
     Never,
 }
 
@@ -122,7 +136,8 @@ impl MindError {
             Self::Policy | Self::Declined => TryAgain::NextQuestion,
             Self::Busy { after } => TryAgain::Later(*after),
             Self::Overloaded | Self::TooLate(..) | Self::Unreachable | Self::Broken(_) => TryAgain::Later(None),
-            Self::Spent | Self::Rejected { .. } => TryAgain::Never,
+            Self::Rejected { .. } => TryAgain::OnceRepaired,
+            Self::Spent => TryAgain::Never,
         }
     }
 }

@@ -13,7 +13,7 @@ mod setting;
 mod voice;
 
 pub use delivery::VoiceDeadlines;
-pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
+pub use ears::{AwaitedWords, Confidence, EarsError, EarsEvent, Heard, Hearing, JudgesBy, Transcriber};
 pub use mind::{MindError, MindEvent, Responder, Thinking, TryAgain, Waited};
 pub use setting::{CallSetting, Hints};
 pub use voice::{Again, Awaited, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};

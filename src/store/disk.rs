@@ -29,6 +29,10 @@ pub(super) trait DiskFile: Send {
     /// the pages clean and lets the next call succeed.
     fn sync(&mut self) -> io::Result<()>;
 
+    /// Makes durable all that was appended to any file of its file system. An error
+    /// may be another file's: then each is asked by itself.
+    fn sync_with_others(&mut self) -> io::Result<()>;
+
     /// Gives back what was reserved and not used.
     fn trim(&mut self) -> io::Result<()>;
 }
@@ -71,6 +75,10 @@ impl DiskFile for RealFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    fn sync_with_others(&mut self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.file)?)
     }
 
     fn trim(&mut self) -> io::Result<()> {

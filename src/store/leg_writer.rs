@@ -111,13 +111,28 @@ impl LegWriter {
     pub(super) fn commit(&mut self) {
         let Some(open) = self.open.as_mut().filter(|open| open.dirty) else { return };
         match open.file.sync() {
-            Ok(()) => {
-                open.dirty = false;
-                self.restarts = 0;
-                self.note_safe();
-            }
+            Ok(()) => self.committed(),
             Err(error) => self.restart(&error),
         }
+    }
+
+    /// Whether there is anything to commit.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.dirty)
+    }
+
+    /// Makes the whole segments of all legs durable, of which each is then to be
+    /// told by [`LegWriter::committed`].
+    pub(super) fn sync_with_others(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |open| open.file.sync_with_others())
+    }
+
+    /// All whole segments are durable.
+    pub(super) fn committed(&mut self) {
+        let Some(open) = self.open.as_mut().filter(|open| open.dirty) else { return };
+        open.dirty = false;
+        self.restarts = 0;
+        self.note_safe();
     }
 
     /// Ends the leg at its sample `end`.

@@ -280,6 +280,24 @@ async fn a_warmed_connection_is_the_one_that_the_request_takes() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_about_to_be_given_up_is_not_warm() {
+    let authority = Authority::new();
+    let far = Far::tls(authority.identity(&["ears.example"]), |stream| answer_always(stream, OK)).await;
+    let seconds = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(100));
+    let mut setting = Setting::new(vec![abroad("ears")]).at("ears.example", &[far.address]).trusting(&authority);
+    let clock = seconds.clone();
+    setting.config.now = std::sync::Arc::new(move || {
+        milu::terms::Moment::from_micros(clock.load(std::sync::atomic::Ordering::SeqCst) * 1_000_000)
+    });
+    let near = setting.open();
+    for (second, connections) in [(100, 1), (139, 1), (140, 2), (141, 2)] {
+        seconds.store(second, std::sync::atomic::Ordering::SeqCst);
+        near.door.warm(None, near.warming("ears", ears())).await.expect("a connection");
+        assert_eq!(far.seen.connections(), connections, "at {second} s");
+    }
+}
+
+#[tokio::test]
 async fn the_next_address_is_tried_when_one_does_not_answer() {
     let authority = Authority::new();
     let far = Far::tls(authority.identity(&["ears.example"]), |stream| answer_always(stream, OK)).await;

@@ -166,6 +166,12 @@ impl FarSocket {
         }
     }
 
+    /// The next sign of life; anything else is not expected.
+    pub async fn pinged(&mut self) {
+        let came = timeout(PATIENCE, self.socket.next()).await.expect("something comes");
+        assert!(matches!(came, Some(Ok(Message::Ping(_)))), "no sign of life: {came:?}");
+    }
+
     pub async fn message(&mut self) -> Value {
         self.next().await.expect("the client is there")
     }

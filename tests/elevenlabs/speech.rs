@@ -262,7 +262,7 @@ async fn an_idle_socket_is_kept_alive() {
     let _voice = near.call();
     let mut socket = far.socket().await;
     for _ in 0..3 {
-        assert_eq!(socket.message().await, json!({"text": ""}));
+        socket.pinged().await;
     }
 }
 
@@ -274,5 +274,6 @@ async fn a_text_without_words_costs_nothing() {
     let mut socket = far.socket().await;
     let came = speak(&*voice, 0, " … ").all().await;
     assert_eq!((came.samples.len(), came.end), (0, Ok(())));
-    assert_eq!(socket.message().await, json!({"text": ""}), "nothing but a sign of life was sent");
+    // Nothing but signs of life was sent.
+    socket.pinged().await;
 }

@@ -265,7 +265,7 @@ impl World {
                 Output::HangUp(cause) => self.line_ends(cause),
                 Output::TurnBegan { at } => self.turn_began = at,
                 Output::Decode { request } => self.decode(request),
-                Output::Judge { request } => {
+                Output::Judge { request, .. } => {
                     let answer = ears::judge(&self.weather.ears, &mut self.dice, request);
                     self.answer_later(answer);
                 }

@@ -22,7 +22,8 @@ use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
 use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts};
 use crate::speech::cloud::openai::OpenAiConfig;
 use crate::speech::failover::{
-    BreakerRules, Budget, BudgetSource, Chance, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, Works,
+    BreakerRules, Budget, BudgetSource, Chance, EarsChain, EngineHealth, Limits, Link, MindChain, Needs, VoiceChain,
+    Works,
 };
 use crate::speech::lan::{WyomingEars, WyomingEarsConfig, WyomingVoice, WyomingVoiceConfig};
 use crate::speech::onbox::KnowledgeMind;
@@ -272,11 +273,12 @@ impl Builder<'_> {
             let destination = id.clone();
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
             let config = WyomingEarsConfig::new(id, host);
+            let limits = Limits::of_one_piece(config.words);
             let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
             all.push(OutsideEars { destination, ears: Arc::clone(&ears) });
             let name = ears.name();
-            links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn));
+            links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn).within(limits));
         }
         let last = self.own(EngineStage::Ears, Arc::clone(&own.ears), own.ears.name());
         Ok((EarsChain::new(links, last, self.works()), all))
@@ -302,6 +304,12 @@ impl Builder<'_> {
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {
             let needs = Needs { destination: dialect.destination().clone(), classes: FOR_MINDS };
+            let limits = match &dialect {
+                Dialect::Anthropic(_) => Limits::over_the_network(EngineStage::Mind),
+                Dialect::OpenAi(config) => {
+                    Limits { first: config.deadlines.first_token, ..Limits::over_the_network(EngineStage::Mind) }
+                }
+            };
             let knows: Arc<dyn Knows> = own.mind.clone();
             let mind: Arc<dyn Responder> = Arc::new(CloudMind::new(MindParts {
                 dialect,
@@ -315,7 +323,7 @@ impl Builder<'_> {
                 now: own.clock.as_fn(),
             }));
             let name = mind.name();
-            links.push(self.link(EngineStage::Mind, (mind, name), needs, near));
+            links.push(self.link(EngineStage::Mind, (mind, name), needs, near).within(limits));
         }
         let last: Arc<dyn Responder> = own.mind.clone();
         let name = last.name();
@@ -341,11 +349,12 @@ impl Builder<'_> {
             let needs = Needs { destination: id.clone(), classes: FOR_VOICES };
             let key = format!("wyoming {host} 1");
             let config = WyomingVoiceConfig::new(id, host);
+            let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
             fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()) });
             let voice: Arc<dyn Synthesizer> = voice;
             let name = voice.name();
-            links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::GoOn));
+            links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::GoOn).within(limits));
         }
         let last = self.own(EngineStage::Voice, Arc::clone(&own.voice), own.voice.name());
         Ok((VoiceChain::new(links, last, self.works()), fixed))

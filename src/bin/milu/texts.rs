@@ -56,7 +56,7 @@ pub fn texts(args: &TextsArgs, control: &Path) -> Result<(), Failure> {
     match answer["waiting"].as_u64() {
         Some(0) | None => {}
         Some(waiting) => {
-            say!("{waiting} wait to be sent. A day's ceiling counts parts, as the network bills them.")
+            say!("{waiting} wait to be sent. A day's ceiling counts parts, as the network bills them.");
         }
     }
     Ok(())

@@ -39,7 +39,7 @@ impl Call {
             // Only a pause is judged, and only the words of a pause can become a turn's.
             Directive::Judge { request } => {
                 self.decoding = Some(request);
-                self.out.push_back(Output::Judge { request });
+                self.out.push_back(Output::Judge { request, expected: self.taker.expectation() });
             }
             Directive::Abandon { request } => self.abandon(request),
             Directive::TurnGoesOn { request } => self.turn_goes_on(request, now),

@@ -48,8 +48,7 @@ pub enum Standing {
     /// Such a try is under way.
     Probing,
     LeftUntil(Moment),
-    /// Its account is spent or its key refused: not before a restart or another
-    /// configuration.
+    /// Its account is spent: not before a restart or another configuration.
     OutOfUse,
 }
 
@@ -112,13 +111,21 @@ impl Breaker {
     /// The engine failed. `jitter` is any number from 0 to 1, so that boxes that
     /// lost an engine together do not come back together.
     pub fn failed(&mut self, weight: Weight, now: Moment, jitter: f32) {
-        let not_before = match weight {
-            Weight::Nothing => return,
-            Weight::ForGood => {
+        let not_before = match (weight, &self.state) {
+            (Weight::Nothing, _) => return,
+            (Weight::ForGood, _) => {
                 self.state = State::OutOfUse;
                 return;
             }
-            Weight::Counts { not_before } => not_before,
+            // Once is enough, and it is tried again all the same: what was wrong may
+            // have been put right, and it may have been the box's own clock.
+            (Weight::UntilRepaired, State::Closed { .. } | State::HalfOpen { .. } | State::Open { .. }) => {
+                let back_off = jittered(self.rules.longest, jitter);
+                self.state = State::Open { until: now + back_off, tries: u32::MAX };
+                return;
+            }
+            (Weight::UntilRepaired, State::OutOfUse) => return,
+            (Weight::Counts { not_before }, _) => not_before,
         };
         match &mut self.state {
             State::Closed { failures } => {
@@ -144,12 +151,15 @@ impl Breaker {
     fn open(&mut self, tries: u32, not_before: Option<Duration>, now: Moment, jitter: f32) {
         let rules = &self.rules;
         let doubled = rules.first.saturating_mul(1_u32.checked_shl(tries).unwrap_or(u32::MAX)).min(rules.longest);
-        // Half of it is sure, so that a probe never follows on the heels of a failure.
-        let part = if jitter.is_nan() { 1.0 } else { jitter.clamp(0.0, 1.0) };
-        let back_off = doubled.mul_f32(0.5 + part / 2.0);
         let named = not_before.unwrap_or_default().min(NOT_BEFORE_MAX);
-        self.state = State::Open { until: now + back_off.max(named), tries };
+        self.state = State::Open { until: now + jittered(doubled, jitter).max(named), tries };
     }
+}
+
+/// Half of it is sure, so that a probe never follows on the heels of a failure.
+fn jittered(time: Duration, jitter: f32) -> Duration {
+    let part = if jitter.is_nan() { 1.0 } else { jitter.clamp(0.0, 1.0) };
+    time.mul_f32(0.5 + part / 2.0)
 }
 
 #[cfg(test)]
@@ -239,11 +249,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spent_or_refused_is_not_tried_again() {
+    fn what_must_be_repaired_is_tried_again_after_the_longest_rest_and_comes_back() {
+        let mut breaker = Breaker::new(BreakerRules::default());
+        breaker.failed(Weight::UntilRepaired, at(0), 1.0);
+        assert_eq!(breaker.standing(at(0)), Standing::LeftUntil(at(300_000)), "once is enough");
+        assert!(breaker.begin_probe(at(300_000)));
+        breaker.failed(Weight::UntilRepaired, at(300_100), 1.0);
+        assert_eq!(breaker.standing(at(300_100)), Standing::LeftUntil(at(600_100)), "it is not yet");
+        assert!(breaker.begin_probe(at(600_100)));
+        breaker.succeeded(at(600_200));
+        assert_eq!(breaker.standing(at(600_200)), Standing::Healthy);
+        // A failure of another kind in the trial is no reason to hurry.
+        breaker.failed(Weight::UntilRepaired, at(700_000), 0.0);
+        assert!(breaker.begin_probe(at(850_000)));
+        breaker.failed(COUNTS, at(850_000), 1.0);
+        assert_eq!(breaker.standing(at(850_000)), Standing::LeftUntil(at(1_150_000)));
+    }
+
+    #[test]
+    fn what_is_spent_is_not_tried_again() {
         let mut breaker = Breaker::new(BreakerRules::default());
         breaker.failed(Weight::ForGood, at(0), 0.5);
         breaker.succeeded(at(1));
         breaker.failed(COUNTS, at(2), 0.5);
+        breaker.failed(Weight::UntilRepaired, at(3), 0.5);
         assert!(!breaker.begin_probe(at(86_400_000)));
         assert_eq!(breaker.standing(at(86_400_000)), Standing::OutOfUse);
     }
@@ -251,7 +280,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_engine_that_is_left_is_never_healthy_without_a_probe_that_succeeded(
-            steps in prop::collection::vec((0_u8..4, 0_u64..20_000, 0.0_f32..1.0), 0..80),
+            steps in prop::collection::vec((0_u8..5, 0_u64..20_000, 0.0_f32..1.0), 0..80),
         ) {
             let mut breaker = Breaker::new(BreakerRules::default());
             let mut now = Moment::START;
@@ -261,6 +290,7 @@ mod tests {
                 match what {
                     0 => breaker.failed(COUNTS, now, jitter),
                     1 => breaker.succeeded(now),
+                    3 => breaker.failed(Weight::UntilRepaired, now, jitter),
                     2 => prop_assert_eq!(breaker.begin_probe(now), before == Standing::ProbeDue),
                     _ => breaker.failed(Weight::Counts { not_before: Some(Duration::from_secs(7)) }, now, jitter),
                 }

@@ -5,16 +5,20 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::call::{EngineStage, WhyLeft};
+use crate::conversation::ends_a_sentence;
 use crate::media::{Frame, SampleRate};
 use crate::ops::HealthFact;
-use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
+use crate::residency::CallGate;
+use crate::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, JudgesBy, Transcriber};
 use crate::terms::{Moment, RequestId};
 
+use super::breaker::Standing;
 use super::drive::{Desk, Driven, Works};
 use super::fault::{Fault, Weight};
+use super::judging::{Judging, Sentence, Then};
 use super::link::{Chain, Link};
 use super::relay::{HalfDone, Next, Relay, Said};
-use super::roster::{Choice, Roster};
+use super::roster::{Budget, Choice, Leave, Roster, View};
 
 /// As for any ears.
 const ANSWERS: usize = 16;
@@ -27,9 +31,9 @@ const KEPT: usize = 1500;
 const PRE_ROLL: Duration = Duration::from_millis(300);
 
 /// Ears in an order; the box's own are the last. They hear every turn, so that
-/// they can take over within it, and judge whether it is over; their words are
-/// wanted only when the others fail. The judgement of ears that go by the words
-/// stands before theirs.
+/// they can take over within it; their words are wanted only when the others fail,
+/// and their judgement where those of the others leave a doubt whether the turn
+/// is over.
 pub struct EarsChain {
     chain: Arc<Chain<dyn Transcriber>>,
     works: Works,
@@ -43,6 +47,19 @@ impl EarsChain {
     /// How the engines are, for `milu doctor`.
     pub fn health(&self) -> Vec<HealthFact> {
         self.chain.facts((self.works.now)())
+    }
+
+    /// Whether ears outside the box would hear a call of this gate now: they are
+    /// well, and may be sent its sound. A caller who is yet to be asked for consent is
+    /// taken to give it.
+    pub fn hears_outside(&self, gate: &CallGate) -> bool {
+        let views = self.chain.views_through(gate, None, (self.works.now)());
+        let by_consent = gate.policy().rests_on_consent();
+        let hears = |view: &View| {
+            let may_go = view.leave == Leave::Granted || by_consent;
+            may_go && view.standing == Standing::Healthy && view.budget == Budget::Ample
+        };
+        views.split_last().is_some_and(|(_own, outside)| outside.iter().any(hears))
     }
 }
 
@@ -67,7 +84,7 @@ impl Transcriber for EarsChain {
             turn: None,
             sound: VecDeque::new(),
             asked: None,
-            judged_by_words: None,
+            judging: Judging::default(),
             probe: None,
         };
         let now = (self.works.now)();
@@ -93,7 +110,11 @@ impl Hearing for CallEars {
     }
 
     fn frame(&mut self, frame: &Frame, at: Moment) {
-        self.0.at(|desk, now| desk.frame(frame, at, now));
+        self.0.at(|desk, now| desk.frame((frame, None), at, now));
+    }
+
+    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, at: Moment) {
+        self.0.at(|desk, now| desk.frame((wide, Some(narrow)), at, now));
     }
 
     fn turn_began(&mut self, at: Moment) {
@@ -105,7 +126,17 @@ impl Hearing for CallEars {
     }
 
     fn judge(&mut self, request: RequestId) {
-        self.0.at(|desk, _| desk.judge(request));
+        self.0.at(|desk, now| desk.judge(request, desk.judges_by(desk.current), now));
+    }
+
+    fn judge_by_melody(&mut self, request: RequestId) {
+        self.0.at(|desk, now| {
+            let by = match desk.judges_by(desk.current) {
+                JudgesBy::Melody | JudgesBy::Punctuation => JudgesBy::Melody,
+                JudgesBy::Words => JudgesBy::Words,
+            };
+            desk.judge(request, by, now);
+        });
     }
 
     fn abandon(&mut self) {
@@ -140,8 +171,7 @@ struct EarsDesk {
     turn: Option<Turn>,
     sound: VecDeque<(Frame, Moment)>,
     asked: Option<(RequestId, Relay)>,
-    /// The pause of which ears that go by the words have said something.
-    judged_by_words: Option<RequestId>,
+    judging: Judging,
     probe: Option<Probe>,
 }
 
@@ -199,7 +229,9 @@ impl EarsDesk {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, at: Moment, now: Moment) {
+    /// The frame, and what it was made of on a narrow line. The wide one is kept, for
+    /// whoever takes over: twice the memory would spare a few seconds their filter.
+    fn frame(&mut self, (frame, narrow): (&Frame, Option<&Frame>), at: Moment, now: Moment) {
         // Not one more frame may go where the caller does not want it.
         self.heed_wishes(now);
         if self.sound.len() == KEPT {
@@ -207,8 +239,10 @@ impl EarsDesk {
         }
         self.sound.push_back((*frame, at));
         for engine in self.listeners() {
-            if let Some(hearing) = &mut self.ears[engine] {
-                hearing.frame(frame, at);
+            match (&mut self.ears[engine], narrow) {
+                (Some(hearing), Some(narrow)) => hearing.frame_of_narrow(narrow, frame, at),
+                (Some(hearing), None) => hearing.frame(frame, at),
+                (None, _) => {}
             }
         }
     }
@@ -242,6 +276,7 @@ impl EarsDesk {
                 hearing.turn_began(at);
             }
         }
+        self.judging.stop();
         let told = self.sound.back().map_or(at, |(_, newest)| *newest);
         self.turn = Some(Turn { began: at, told });
         let from = at - PRE_ROLL;
@@ -266,6 +301,8 @@ impl EarsDesk {
             self.probe.take_if(|probe| probe.engine == engine);
             self.current = engine;
             self.catch_up(engine);
+            let then = self.judging.left();
+            self.go_on_judging(then);
         }
     }
 
@@ -289,25 +326,42 @@ impl EarsDesk {
         }
     }
 
-    fn judges_by_words(&self, engine: usize) -> bool {
-        engine != self.roster.last() && self.chain.link(engine).engine.judges_by_words()
+    fn judges_by(&self, engine: usize) -> JudgesBy {
+        if engine == self.roster.last() { JudgesBy::Melody } else { self.chain.link(engine).engine.judges_by() }
     }
 
-    fn judge(&mut self, request: RequestId) {
-        self.open_ears(self.roster.last()).judge(request);
-        if self.judges_by_words(self.current) {
+    fn judge(&mut self, request: RequestId, by: JudgesBy, now: Moment) {
+        let then = self.judging.ask(request, by, now);
+        if by == JudgesBy::Words {
             self.open_ears(self.current).judge(request);
+        }
+        self.go_on_judging(then);
+    }
+
+    fn go_on_judging(&mut self, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::AskTheBox(request) => self.open_ears(self.roster.last()).judge(request),
+            Then::Tell(request, probability) => self.tell(EarsEvent::TurnOver { request, probability }),
         }
     }
 
     /// A pause was judged. A later word takes the place of an earlier one, but
     /// never that of who knows the melody the place of who knows the words.
     fn judged(&mut self, engine: usize, request: RequestId, event: EarsEvent) {
-        if engine == self.current && self.judges_by_words(engine) {
-            self.judged_by_words = Some(request);
+        if engine == self.current && self.judges_by(engine) == JudgesBy::Words {
+            self.judging.told_by_words(request);
             self.tell(event);
-        } else if engine == self.roster.last() && self.judged_by_words != Some(request) {
+        } else if engine == self.roster.last() && self.judging.takes_melody(request) {
             self.tell(event);
+        }
+    }
+
+    /// The words of a pause may say whether the turn is over.
+    fn heard(&mut self, engine: usize, request: RequestId, sentence: Sentence) {
+        if self.judges_by(engine) == JudgesBy::Punctuation {
+            let then = self.judging.heard(request, sentence);
+            self.go_on_judging(then);
         }
     }
 
@@ -319,6 +373,7 @@ impl EarsDesk {
 
     fn abandon(&mut self) {
         self.asked = None;
+        self.judging.stop();
         for engine in self.listeners() {
             if let Some(hearing) = &mut self.ears[engine] {
                 hearing.abandon();
@@ -414,13 +469,22 @@ impl Desk for EarsDesk {
         };
         let Some((_, relay)) = self.asked.as_mut().filter(|(asked, _)| *asked == request) else { return };
         let next = relay.said(engine, said, now);
+        let sentence = match &event {
+            EarsEvent::Heard(heard) if next == Next::PassLast => {
+                Some(if ends_a_sentence(heard.words.expose()) { Sentence::Ended } else { Sentence::Open })
+            }
+            _ => None,
+        };
         self.follow(next, Some(event), now);
+        if let Some(sentence) = sentence {
+            self.heard(engine, request, sentence);
+        }
     }
 
     fn due(&self) -> Option<Moment> {
         let asked = self.asked.as_ref().and_then(|(_, relay)| relay.due());
         let probed = self.probe.as_ref().and_then(|probe| probe.asked).map(|(_, due)| due);
-        asked.into_iter().chain(probed).min()
+        asked.into_iter().chain(probed).chain(self.judging.due()).min()
     }
 
     fn late(&mut self, now: Moment) {
@@ -428,6 +492,8 @@ impl Desk for EarsDesk {
             self.chain.link(probe.engine).health.failed(Fault::late(WhyLeft::WordsDeadline), now);
             self.ears[probe.engine] = None;
         }
+        let then = self.judging.late(now);
+        self.go_on_judging(then);
         let Some((_, relay)) = &mut self.asked else { return };
         let next = relay.late(now);
         self.follow(next, None, now);

@@ -11,7 +11,12 @@ pub enum Weight {
     /// It counts, and the engine may have named a time before which it wants to
     /// be left alone.
     Counts { not_before: Option<Duration> },
-    /// Not before somebody has repaired something.
+    /// Asking at once again is of no use: a key, an account, a request or a clock is
+    /// wrong. Nobody may be there to repair it, and nobody may have to: it is tried
+    /// again after the longest rest.
+    UntilRepaired,
+    /// The provider itself says that nothing comes before the month is over or a
+    /// person has acted; trying again may cost the account.
     ForGood,
 }
 
@@ -42,7 +47,7 @@ const fn weight_of(again: Again) -> Weight {
         Again::Soon => Weight::Counts { not_before: None },
         Again::After(time) => Weight::Counts { not_before: Some(time) },
         Again::OtherWords => Weight::Nothing,
-        Again::OnceRepaired => Weight::ForGood,
+        Again::OnceRepaired => Weight::UntilRepaired,
     }
 }
 
@@ -78,6 +83,7 @@ impl From<&MindError> for Fault {
         let weight = match error.try_again() {
             TryAgain::NextQuestion => Weight::Nothing,
             TryAgain::Later(not_before) => Weight::Counts { not_before },
+            TryAgain::OnceRepaired => Weight::UntilRepaired,
             TryAgain::Never => Weight::ForGood,
         };
         Self::new(why, weight)

@@ -114,7 +114,7 @@ impl EngineHealth {
             Standing::OutOfUse => (
                 HealthState::Failed,
                 format!(
-                    "{name} {why}; it is not asked again before its account or key is put right and the box is started anew."
+                    "{name} {why}; it is not asked again before its account is put right and the box is started anew."
                 ),
             ),
         };
@@ -174,9 +174,12 @@ mod tests {
             fact.sentence.contains("took too long to begin an answer") && fact.sentence.contains("3 s"),
             "{fact:?}"
         );
-        health.failed(Fault { why: Some(WhyLeft::Rejected), weight: Weight::ForGood }, now);
+        health.failed(Fault { why: Some(WhyLeft::Rejected), weight: Weight::UntilRepaired }, now);
+        let fact = health.fact(now);
+        assert!(fact.sentence.contains("refused our key") && fact.sentence.contains("150 s more"), "{fact:?}");
+        health.failed(Fault { why: Some(WhyLeft::Spent), weight: Weight::ForGood }, now);
         assert_eq!(health.fact(now).state, HealthState::Failed);
-        assert_eq!(health.counters(), Counters { done: 1, failed: 4, left: 0, probes: 0 });
+        assert_eq!(health.counters(), Counters { done: 1, failed: 5, left: 0, probes: 0 });
     }
 
     #[test]

@@ -51,18 +51,24 @@ impl<E: ?Sized> Link<E> {
         Self { engine, health, needs, budget, limits: Limits::over_the_network(stage) }
     }
 
+    /// Waited for as long as is said, and not as for any other.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Whether its data may go there now, by the policy and the caller's wishes.
     pub(super) fn may_go(&self, gate: &CallGate) -> bool {
         let may_go = |needs: &Needs| gate.may_go(needs.classes, &needs.destination);
         self.needs.as_ref().is_none_or(may_go)
     }
 
-    fn view(&self, setting: &CallSetting, now: Moment) -> View {
+    fn view(&self, gate: &CallGate, call: Option<CallId>, now: Moment) -> View {
         View {
             standing: self.health.standing(now),
             last_success: self.health.last_success(),
-            leave: if self.may_go(&setting.gate) { Leave::Granted } else { Leave::Refused },
-            budget: (self.budget)(setting.call),
+            leave: if self.may_go(gate) { Leave::Granted } else { Leave::Refused },
+            budget: (self.budget)(call),
         }
     }
 }
@@ -100,7 +106,12 @@ impl<E: ?Sized> Chain<E> {
     }
 
     pub(super) fn views(&self, setting: &CallSetting, now: Moment) -> Vec<View> {
-        self.links.iter().map(|link| link.view(setting, now)).collect()
+        self.views_through(&setting.gate, setting.call, now)
+    }
+
+    /// The same for a call that has no setting yet.
+    pub(super) fn views_through(&self, gate: &CallGate, call: Option<CallId>, now: Moment) -> Vec<View> {
+        self.links.iter().map(|link| link.view(gate, call, now)).collect()
     }
 
     /// What is written in the record when `from` is left for `to`.

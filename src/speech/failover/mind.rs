@@ -88,6 +88,10 @@ impl Thinking for CallMind {
         self.0.at(|desk, now| desk.ask_topic(request, topic, &local, now));
     }
 
+    fn caller_speaks(&mut self) {
+        self.0.at(MindDesk::caller_speaks);
+    }
+
     fn abandon(&mut self) {
         self.0.at(|desk, _| desk.abandon());
     }
@@ -97,7 +101,7 @@ impl Thinking for CallMind {
     }
 
     fn overheard(&mut self, words: &Private<String>, now: &jiff::ZonedDateTime) {
-        self.0.at(|desk, _| desk.overheard(words, now, None));
+        self.0.at(|desk, _| desk.overheard(words, now, &[]));
     }
 }
 
@@ -114,6 +118,9 @@ struct Asked {
     request: RequestId,
     /// None for a key of the menu, which the box answers itself.
     question: Option<Question>,
+    /// Why another mind broke off in the middle of its answer, which the box's own
+    /// is to end.
+    broke_off: Option<MindError>,
 }
 
 /// A question that is with a mind whose answer is not used.
@@ -121,6 +128,8 @@ struct Probe {
     engine: usize,
     request: RequestId,
     due: Moment,
+    /// However long it shows that it is at work.
+    until: Moment,
 }
 
 enum Turn {
@@ -169,14 +178,21 @@ impl MindDesk {
         self.drop_question();
         let Choice { engine, probe } = self.choose(0, now);
         let limits = self.chain.link(engine).limits;
-        let relay = Relay::new(EngineStage::Mind, HalfDone::EndsThere, (engine, self.roster.last()), limits, now);
+        let relay = Relay::new(EngineStage::Mind, HalfDone::TheBoxEndsIt, (engine, self.roster.last()), limits, now);
         self.mind(engine).ask(question.request, &question.words, &question.at);
         if let Some(tried) = probe.filter(|tried| self.chain.link(*tried).health.begin_probe(now)) {
-            let due = now + self.chain.link(tried).limits.first;
+            let limits = self.chain.link(tried).limits;
+            let (due, until) = (now + limits.first, now + limits.at_work);
             self.mind(tried).ask(question.request, &question.words, &question.at);
-            self.probe = Some(Probe { engine: tried, request: question.request, due });
+            self.probe = Some(Probe { engine: tried, request: question.request, due, until });
         }
-        self.asked = Some(Asked { relay, request: question.request, question: Some(question) });
+        self.asked = Some(Asked { relay, request: question.request, question: Some(question), broke_off: None });
+    }
+
+    /// Who would be asked gets ready.
+    fn caller_speaks(&mut self, now: Moment) {
+        let Choice { engine, .. } = self.choose(0, now);
+        self.mind(engine).caller_speaks();
     }
 
     fn ask_topic(&mut self, request: RequestId, topic: Topic, local: &jiff::ZonedDateTime, now: Moment) {
@@ -186,7 +202,7 @@ impl MindDesk {
         let limits = self.chain.link(last).limits;
         let relay = Relay::new(EngineStage::Mind, HalfDone::EndsThere, (last, last), limits, now);
         self.mind(last).ask_topic(request, topic, local);
-        self.asked = Some(Asked { relay, request, question: None });
+        self.asked = Some(Asked { relay, request, question: None, broke_off: None });
     }
 
     fn drop_question(&mut self) {
@@ -225,14 +241,15 @@ impl MindDesk {
     /// Tells the others of a question that one of them has begun to answer.
     fn share(&mut self) {
         if let Some((engine, question)) = self.unshared.take() {
-            self.overheard(&question.words, &question.at, Some(engine));
+            self.overheard(&question.words, &question.at, &[engine]);
         }
     }
 
-    fn overheard(&mut self, words: &Private<String>, at: &jiff::ZonedDateTime, but: Option<usize>) {
+    /// Tells a question to all minds but those that know it.
+    fn overheard(&mut self, words: &Private<String>, at: &jiff::ZonedDateTime, who_know: &[usize]) {
         self.remember(Turn::Caller(words.clone(), at.clone()));
         for (engine, mind) in self.minds.iter_mut().enumerate() {
-            if let Some(mind) = mind.as_mut().filter(|_| Some(engine) != but) {
+            if let Some(mind) = mind.as_mut().filter(|_| !who_know.contains(&engine)) {
                 mind.overheard(words, at);
             }
         }
@@ -247,9 +264,13 @@ impl MindDesk {
 
     /// What the probe's engine says counts for its health alone. True if it was that.
     fn probed(&mut self, engine: usize, event: &MindEvent, now: Moment) -> bool {
-        let Some(probe) = self.probe.as_ref().filter(|probe| probe.engine == engine) else { return false };
-        let health = &self.chain.link(engine).health;
+        let Some(probe) = self.probe.as_mut().filter(|probe| probe.engine == engine) else { return false };
+        let Link { health, limits, .. } = self.chain.link(engine);
         match event {
+            MindEvent::Alive { request } if *request == probe.request => {
+                probe.due = probe.due.max(now + limits.gap).min(probe.until);
+                return true;
+            }
             MindEvent::Found { request, .. }
             | MindEvent::Sentence { request, .. }
             | MindEvent::Over { request, .. }
@@ -278,22 +299,28 @@ impl MindDesk {
         match next {
             Next::Nothing => {}
             Next::Pass | Next::PassLast => {
-                if let Some(question) = &asked.question {
+                let broke_off = asked.broke_off.clone();
+                // Of an answer that the box's own ends, the others know.
+                if let Some(question) = asked.question.as_ref().filter(|_| broke_off.is_none()) {
                     self.unshared.get_or_insert_with(|| (engine, question.clone()));
                 }
                 if next == Next::PassLast {
                     self.chain.link(engine).health.succeeded(now);
                 }
-                event.into_iter().for_each(|event| self.tell(event));
+                match (event, broke_off) {
+                    (Some(event), Some(error)) => self.end_with(event, error),
+                    (Some(event), None) => self.tell(event),
+                    (None, _) => {}
+                }
             }
-            Next::Leave(fault) => self.leave(fault, now),
+            Next::Leave(fault) => {
+                let error = why_failed(event, &asked.relay, now);
+                self.leave(fault, error, now);
+            }
             Next::GiveUp(fault) => {
                 let request = asked.request;
                 self.chain.link(engine).health.failed(fault, now);
-                let error = match event {
-                    Some(MindEvent::Failed { error, .. }) => error,
-                    _ => MindError::TooLate(Waited::NextToken, asked.relay.had_for(now)),
-                };
+                let error = why_failed(event, &asked.relay, now);
                 if engine != self.roster.last() {
                     self.roster.left(engine, now);
                 }
@@ -303,11 +330,24 @@ impl MindDesk {
         }
     }
 
+    /// The box's own mind says what it knows where another's answer broke off: all
+    /// of its own answer, and nothing that is no answer.
+    fn end_with(&self, event: MindEvent, error: MindError) {
+        match event {
+            MindEvent::Found { request, finding: Finding::Answer(spoken), engine, took } => {
+                self.tell(MindEvent::Sentence { request, spoken, engine, took });
+                self.tell(MindEvent::Over { request, then: None });
+            }
+            MindEvent::Found { request, .. } => self.tell(MindEvent::Failed { request, error }),
+            other => self.tell(other),
+        }
+    }
+
     /// The next mind gets the question; what was said before it knows already.
-    fn leave(&mut self, fault: Fault, now: Moment) {
+    fn leave(&mut self, fault: Fault, error: MindError, now: Moment) {
         let Some(Asked { relay, question: Some(question), .. }) = &self.asked else { return };
         let (from, after, question) = (relay.engine(), relay.had_for(now), question.clone());
-        let first = relay.next_from(now);
+        let (first, is_half_done) = (relay.next_from(now), relay.any_begun());
         let health = &self.chain.link(from).health;
         health.failed(fault, now);
         if fault.weight != Weight::Nothing {
@@ -318,10 +358,14 @@ impl MindDesk {
             self.chain.link(from).health.was_left();
             self.tell(MindEvent::Left(self.chain.failover((from, engine), why, after)));
         }
+        if let Some((_, begun)) = self.unshared.take_if(|_| is_half_done) {
+            self.overheard(&begun.words, &begun.at, &[from, engine]);
+        }
         self.mind(from).abandon();
         let limits = self.chain.link(engine).limits;
         if let Some(asked) = &mut self.asked {
             asked.relay.taken_over(engine, limits, now);
+            asked.broke_off = is_half_done.then_some(error);
         }
         self.mind(engine).ask(question.request, &question.words, &question.at);
     }
@@ -333,8 +377,15 @@ fn said(event: &MindEvent) -> Option<(RequestId, Said)> {
         MindEvent::Found { request, .. } | MindEvent::Over { request, .. } => Some((*request, Said::Whole)),
         MindEvent::Sentence { request, .. } => Some((*request, Said::Piece)),
         MindEvent::Failed { request, error } => Some((*request, Said::Failed(error.into()))),
-        // A chain within a chain is nobody's.
-        MindEvent::Left(_) => None,
+        // A sign of life is no part of an answer, and a chain within a chain is nobody's.
+        MindEvent::Alive { .. } | MindEvent::Left(_) => None,
+    }
+}
+
+fn why_failed(event: Option<MindEvent>, relay: &Relay, now: Moment) -> MindError {
+    match event {
+        Some(MindEvent::Failed { error, .. }) => error,
+        _ => MindError::TooLate(Waited::NextToken, relay.had_for(now)),
     }
 }
 
@@ -344,6 +395,11 @@ impl Desk for MindDesk {
     fn answered(&mut self, engine: usize, event: MindEvent, now: Moment) {
         if self.probed(engine, &event, now) {
             return;
+        }
+        if let (MindEvent::Alive { request }, Some(asked)) = (&event, &mut self.asked)
+            && asked.request == *request
+        {
+            asked.relay.alive(engine, now);
         }
         let name = self.chain.link(engine).health.name();
         let Some((request, said)) = said(&event) else { return };

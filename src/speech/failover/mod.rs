@@ -10,6 +10,7 @@ mod drive;
 mod ears;
 mod fault;
 mod health;
+mod judging;
 mod link;
 mod mind;
 mod relay;

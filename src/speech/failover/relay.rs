@@ -8,15 +8,25 @@ use super::fault::Fault;
 /// How long one engine is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// From the order to the first of what was ordered.
+    /// From the order to the first of what was ordered, or to a sign that it is
+    /// being made.
     pub first: Duration,
-    /// From one piece of it to the next.
+    /// From the order to the first of what was ordered, however many such signs
+    /// there are.
+    pub at_work: Duration,
+    /// From one piece of it, or one sign, to the next.
     pub gap: Duration,
 }
 
 impl Limits {
     pub const fn from_millis(first: u64, gap: u64) -> Self {
-        Self { first: Duration::from_millis(first), gap: Duration::from_millis(gap) }
+        let first = Duration::from_millis(first);
+        Self { first, at_work: first, gap: Duration::from_millis(gap) }
+    }
+
+    /// For an engine that shows that it is at work before it hands anything over.
+    const fn at_work_for(self, at_work: u64) -> Self {
+        Self { at_work: Duration::from_millis(at_work), ..self }
     }
 
     /// For an engine that the box asks over a network. A healthy provider keeps
@@ -24,15 +34,28 @@ impl Limits {
     /// answer before the caller begins to wonder (about 1.5 s of silence).
     ///
     /// Ears: a final result has a median of 247 ms. Mind: a first token has a
-    /// median of 637 ms, and the first sentence is some ten tokens later; it is
-    /// asked at the pause, 100 ms before the turn is over. Voice: a first byte
-    /// has a median of 230 ms.
+    /// median of 637 ms; it is asked at the pause, 100 ms before the turn is over.
+    /// The first sentence is some ten tokens later, and after a thought, or after
+    /// tools, which are another round, it is later still: as long as tokens come, the
+    /// caller is better off with this answer than with the next engine's. Voice: a
+    /// first byte has a median of 230 ms.
     pub const fn over_the_network(stage: EngineStage) -> Self {
         match stage {
             EngineStage::Ears => Self::from_millis(1000, 1000),
-            EngineStage::Mind => Self::from_millis(1300, 1000),
+            EngineStage::Mind => Self::from_millis(1300, 1000).at_work_for(2500),
             EngineStage::Voice => Self::from_millis(900, 500),
         }
+    }
+
+    /// For a server in the business's own network, which has the patience of who set
+    /// it up: one without a graphics card takes seconds, and is wanted all the same.
+    pub const fn of_pieces(first: Duration, gap: Duration) -> Self {
+        Self { first, at_work: first, gap }
+    }
+
+    /// For one that gives all at once.
+    pub const fn of_one_piece(whole: Duration) -> Self {
+        Self::of_pieces(whole, whole)
     }
 
     /// For the box's own, after which there is nobody. A decode of Whisper may
@@ -86,8 +109,10 @@ pub enum Next {
 pub enum HalfDone {
     /// The next engine goes on with the rest.
     GoesOn,
-    /// It ends there: another engine would tell another story.
+    /// It ends there.
     EndsThere,
+    /// The box's own engine ends it: any other would tell another story.
+    TheBoxEndsIt,
 }
 
 /// One piece of work on its way from engine to engine, until one has done it.
@@ -178,6 +203,16 @@ impl Relay {
         }
     }
 
+    /// The engine shows that it is at work, and has nothing to hand over yet.
+    pub fn alive(&mut self, engine: usize, now: Moment) {
+        if engine != self.engine {
+            return;
+        }
+        let until = now + self.limits.gap;
+        let until = if self.begun { until } else { until.min(self.given + self.limits.at_work) };
+        self.due = self.due.map(|due| due.max(until));
+    }
+
     /// The engine need not say anything before `at`: what it has given lasts.
     pub fn has_time_until(&mut self, at: Moment) {
         self.due = self.due.map(|due| due.max(at));
@@ -214,7 +249,8 @@ impl Relay {
     /// The first engine that may take over.
     pub fn next_from(&self, now: Moment) -> usize {
         let impatient = now.since(self.waits_since) >= Limits::patience(self.stage);
-        if impatient { self.last } else { self.engine + 1 }
+        let is_to_be_ended = self.any_begun && self.half_done == HalfDone::TheBoxEndsIt;
+        if impatient || is_to_be_ended { self.last } else { self.engine + 1 }
     }
 
     /// The next engine has the work now.
@@ -272,12 +308,39 @@ mod tests {
         let mut answer = relay(EngineStage::Mind, HalfDone::EndsThere);
         assert_eq!(answer.said(0, Said::Piece, at(100)), Next::Pass);
         assert!(matches!(answer.late(at(500)), Next::GiveUp(Fault { why: Some(WhyLeft::TokenGapDeadline), .. })));
+        let mut ended = relay(EngineStage::Mind, HalfDone::TheBoxEndsIt);
+        assert_eq!(ended.said(0, Said::Piece, at(100)), Next::Pass);
+        assert!(matches!(ended.late(at(500)), Next::Leave(Fault { why: Some(WhyLeft::TokenGapDeadline), .. })));
+        assert_eq!(ended.next_from(at(500)), 2, "only the box's own ends it");
         let mut sentence = relay(EngineStage::Voice, HalfDone::GoesOn);
         assert_eq!(sentence.said(0, Said::Piece, at(100)), Next::Pass);
         sentence.has_time_until(at(3000));
         assert_eq!(sentence.late(at(2999)), Next::Nothing, "the caller still has something to hear");
         assert!(matches!(sentence.late(at(3000)), Next::Leave(Fault { why: Some(WhyLeft::SoundGapDeadline), .. })));
         assert_eq!(sentence.next_from(at(3000)), 1, "the caller has not waited yet");
+    }
+
+    #[test]
+    fn an_engine_that_shows_that_it_is_at_work_has_longer_but_not_for_ever() {
+        let limits = LIMITS.at_work_for(2000);
+        let mut relay = Relay::new(EngineStage::Mind, HalfDone::EndsThere, (0, 2), limits, at(0));
+        relay.alive(0, at(100));
+        assert_eq!(relay.due(), Some(at(1000)), "a sign takes nothing away");
+        for ms in (900..1900).step_by(250) {
+            relay.alive(0, at(ms));
+            assert_eq!(relay.due(), Some(at(2000.min(ms + 400))));
+        }
+        assert!(matches!(relay.late(at(2000)), Next::Leave(_)));
+        relay.taken_over(1, limits, at(2000));
+        relay.alive(0, at(2900));
+        assert_eq!(relay.due(), Some(at(3000)), "who was left shows nothing any more");
+        // From piece to piece the signs count like pieces.
+        assert_eq!(relay.said(1, Said::Piece, at(2100)), Next::Pass);
+        relay.alive(1, at(2400));
+        assert_eq!(relay.due(), Some(at(2800)));
+        assert_eq!(relay.said(1, Said::Whole, at(2500)), Next::PassLast);
+        relay.alive(1, at(2600));
+        assert!(relay.is_over());
     }
 
     #[test]
@@ -329,11 +392,15 @@ mod tests {
     proptest! {
         #[test]
         fn every_piece_of_work_is_done_or_given_up_exactly_once_and_the_last_engine_is_always_tried(
-            engines in prop::collection::vec(any_behaviour(), 1..5), goes_on in any::<bool>(), abandoned_at in prop::option::of(0_u64..4000),
+            engines in prop::collection::vec(any_behaviour(), 1..5), kind in 0_usize..3, abandoned_at in prop::option::of(0_u64..4000),
         ) {
             let last = engines.len() - 1;
-            let (stage, half_done) =
-                if goes_on { (EngineStage::Voice, HalfDone::GoesOn) } else { (EngineStage::Mind, HalfDone::EndsThere) };
+            let kinds = [
+                (EngineStage::Voice, HalfDone::GoesOn),
+                (EngineStage::Mind, HalfDone::EndsThere),
+                (EngineStage::Mind, HalfDone::TheBoxEndsIt),
+            ];
+            let (stage, half_done) = kinds[kind];
             let mut relay = Relay::new(stage, half_done, (0, last), LIMITS, at(0));
             let mut coming = engines[0].script(0, 0);
             let (mut outcomes, mut tried, mut now) = (0, vec![0], 0);
@@ -361,7 +428,7 @@ mod tests {
                     Next::Nothing | Next::Pass => {}
                     Next::PassLast => outcomes += 1,
                     Next::GiveUp(_) => {
-                        let half = relay.any_begun() && !goes_on;
+                        let half = relay.any_begun() && half_done == HalfDone::EndsThere;
                         prop_assert!(relay.engine() == last || half, "given up before the last was tried");
                         outcomes += 1;
                     }

@@ -15,7 +15,7 @@ use crate::media::{Frame, SampleRate};
 use crate::residency::{Cleared, DataClass, Payload};
 use crate::speech::onbox::MomentSource;
 use crate::speech::onbox::turn_sound::{TurnSound, has_voice, length};
-use crate::speech::onbox::whisper::words::{cleaned, compression, repeats};
+use crate::speech::onbox::whisper::words::{cleaned, compression, is_phantom, repeats};
 use crate::speech::{AwaitedWords, CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 use crate::terms::{Moment, Private, RequestId};
 
@@ -262,6 +262,10 @@ fn answer(answers: &mpsc::Sender<EarsEvent>, event: EarsEvent) {
 
 fn heard(wish: &Wish, words: &str, now: Moment) -> Heard {
     let words = cleaned(words);
+    // Its servers are Whisper as a rule, and hear in noise what Whisper hears there.
+    // Nobody says how sure it is of them, so the caller is asked again.
+    let is_phantom = is_phantom(&words, UNKNOWN_LOG_PROBABILITY);
+    let words = if is_phantom { String::new() } else { words };
     let confidence = if words.is_empty() {
         NOTHING
     } else {
@@ -457,9 +461,8 @@ fn of_send(error: &SendError, waiting_for: AwaitedWords) -> EarsError {
         | SendError::Unrecorded { .. }
         | SendError::NotOnSite { .. }
         | SendError::BudgetSpent { .. } => EarsError::Kept,
-        SendError::Malformed { .. } | SendError::Certificate { .. } => {
-            EarsError::NotServed("its certificate or configuration is wrong")
-        }
+        SendError::Malformed { .. } => EarsError::NotServed("its configuration makes no request"),
+        SendError::Certificate { .. } => EarsError::Lost("its certificate is not trusted"),
         SendError::Resolve { .. } => EarsError::Lost("its name cannot be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it cannot be reached"),
         SendError::ConnectTimedOut { within, .. } => {
@@ -471,5 +474,20 @@ fn of_send(error: &SendError, waiting_for: AwaitedWords) -> EarsError {
         }
         SendError::TooLarge { .. } => EarsError::Lost("a message is too large"),
         SendError::Closed { .. } => EarsError::Lost("the connection broke off"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_whisper_hears_in_noise_is_nothing_and_a_sentence_is_acted_on() {
+        let wish = || Wish { request: RequestId(1), asked: Moment::START, sound: Duration::from_secs(1) };
+        let phantom = heard(&wish(), " Thank you.", Moment::START);
+        assert_eq!((phantom.words.expose().as_str(), phantom.confidence.no_speech), ("", 1.0));
+        let sentence = heard(&wish(), " Thank you, when do you open?", Moment::START);
+        assert_eq!(sentence.words.expose(), "Thank you, when do you open?");
+        assert!(sentence.confidence.no_speech < 0.5);
     }
 }

@@ -41,8 +41,8 @@ struct Engines {
 
 impl WhisperEars {
     /// Loads the GGML file at `whisper` (0.1 to 0.3 s). `threads` compute each
-    /// decode while a single call is listened to, and one when several share the
-    /// cores, because whisper.cpp's threads spin while they wait for each other.
+    /// decode that runs alone, and one a decode beside another, because
+    /// whisper.cpp's threads spin while they wait for each other.
     pub fn load(
         whisper: &Path,
         smart_turn: SmartTurn,
@@ -61,7 +61,6 @@ impl Transcriber for WhisperEars {
     }
 
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        self.engines.whisper.call_began();
         Box::new(WhisperHearing {
             prompt: self.engines.whisper.prompt(&setting.hints.words),
             engines: Arc::clone(&self.engines),
@@ -161,7 +160,6 @@ impl Drop for WhisperHearing {
     /// A call that is over wants no more words.
     fn drop(&mut self) {
         self.abandon();
-        self.engines.whisper.call_ended();
     }
 }
 

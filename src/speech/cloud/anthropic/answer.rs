@@ -158,7 +158,10 @@ impl AnswerEvents {
                 push_text(&delta["text"], found);
                 true
             }
-            (Block::Tool { input, .. }, "input_json_delta") => grow(input, "partial_json"),
+            (Block::Tool { input, .. }, "input_json_delta") => {
+                found.push(Delta::ToolGrows);
+                grow(input, "partial_json")
+            }
             (Block::Thought { text, .. }, "thinking_delta") => {
                 found.push(Delta::Thinking);
                 grow(text, "thinking")
@@ -237,7 +240,17 @@ mod tests {
         let mut events = AnswerEvents::default();
         let mut found: Vec<Delta> = pieces.iter().flat_map(|piece| events.feed(piece)).collect();
         found.extend(events.finish());
+        found.retain(|delta| *delta != Delta::ToolGrows);
         found
+    }
+
+    #[test]
+    fn what_is_asked_of_a_tool_is_a_sign_of_life_before_it_is_whole() {
+        let begins = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"look_up\"}}\n\n";
+        let grows = "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\"}}\n\n";
+        let mut events = AnswerEvents::default();
+        assert_eq!(events.feed(begins.as_bytes()), []);
+        assert_eq!(events.feed(grows.as_bytes()), [Delta::ToolGrows]);
     }
 
     fn text_of(found: &[Delta]) -> String {

@@ -22,14 +22,11 @@ use super::packing::{Packed, Packing};
 use super::query::{Encoding, FINALIZE, KEEP_ALIVE, KEEP_ALIVE_EVERY};
 
 /// What the call wants, in order with its sound.
-#[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of them are frames, fifty a second, which want no allocation"
-)]
+#[derive(Clone, Debug)]
 pub(super) enum Command {
     LineAnswered(SampleRate),
-    Frame(Frame, Moment),
+    /// What was heard, in order, each with its time.
+    Frames(Vec<(Frame, Moment)>),
     TurnBegan(Moment),
     Decode(RequestId),
     Judge(RequestId),
@@ -75,10 +72,6 @@ pub(super) struct CallEars {
     last_sent: Moment,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all of them are frames, fifty a second, which want no allocation"
-)]
 enum Wake {
     Command(Command),
     CallOver,
@@ -171,7 +164,7 @@ impl CallEars {
         let now = (self.parts.now)();
         match command {
             Command::LineAnswered(rate) => self.line_answered(rate),
-            Command::Frame(frame, at) => self.frame(&frame, at),
+            Command::Frames(frames) => frames.iter().for_each(|(frame, at)| self.frame(frame, *at)),
             Command::TurnBegan(at) => self.assembly.turn_began(at, now),
             Command::Decode(request) => {
                 // The end of the sound must not wait for a message to fill.
@@ -298,8 +291,12 @@ impl CallEars {
     fn link_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Opened => {
+                let now = (self.parts.now)();
                 self.is_open = true;
-                self.last_sent = (self.parts.now)();
+                self.last_sent = now;
+                if let Some(link) = &mut self.link {
+                    link.opened(now);
+                }
             }
             LinkEvent::Message(message) => {
                 if let Err(error) = &message {

@@ -86,6 +86,8 @@ pub(super) struct Link {
     waiting: VecDeque<Moment>,
     /// Messages that have left since the near end looked last.
     left: Arc<AtomicUsize>,
+    /// None while the stream is being opened, for which it has bounds of its own.
+    opened: Option<Moment>,
     events: mpsc::Receiver<LinkEvent>,
 }
 
@@ -114,7 +116,7 @@ pub(super) fn link(
     let (outgoing, to_send) = mpsc::channel(usize::try_from(room).unwrap_or(1));
     let (tell, events) = mpsc::channel(INCOMING);
     let left = Arc::new(AtomicUsize::new(0));
-    let near = Link { outgoing, waiting: VecDeque::new(), left: Arc::clone(&left), events };
+    let near = Link { outgoing, waiting: VecDeque::new(), left: Arc::clone(&left), opened: None, events };
     let far = FarEnd { outgoing: to_send, events: tell, config, door, setting, encoding, left, unpaid: Duration::ZERO };
     (near, far)
 }
@@ -124,7 +126,9 @@ impl Link {
     pub(super) fn send(&mut self, message: Outgoing, now: Moment) -> Result<(), Unsent> {
         let left = self.left.swap(0, Ordering::Relaxed).min(self.waiting.len());
         self.waiting.drain(..left);
-        if self.waiting.front().is_some_and(|given| now.since(*given) > BEHIND_MAX) {
+        // What was given before the stream was open could not leave sooner.
+        let oldest = self.opened.and_then(|opened| self.waiting.front().map(|given| opened.max(*given)));
+        if oldest.is_some_and(|since| now.since(since) > BEHIND_MAX) {
             return Err(Unsent::Behind);
         }
         self.waiting.push_back(now);
@@ -132,6 +136,11 @@ impl Link {
             TrySendError::Full(_) => Unsent::Behind,
             TrySendError::Closed(_) => Unsent::Lost,
         })
+    }
+
+    /// The stream is open since `now`.
+    pub(super) fn opened(&mut self, now: Moment) {
+        self.opened = Some(now);
     }
 
     /// What came next; none after `Lost`. May be dropped while it waits.
@@ -313,7 +322,9 @@ fn unsent(error: &SendError, bounds: &Bounds) -> EarsError {
         SendError::Malformed { .. } => EarsError::NotServed("its key or model cannot be written in a request"),
         SendError::Resolve { .. } => EarsError::Lost("its name could not be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it could not be connected to"),
-        SendError::Certificate { .. } => EarsError::NotServed("its certificate is not one that we trust"),
+        // The page of a network whose allowance is used up, or a clock that the box
+        // set wrong when it started: both pass.
+        SendError::Certificate { .. } => EarsError::Lost("its certificate is not one that we trust"),
         SendError::Redirect { .. } => EarsError::NotServed("it wants us to go elsewhere"),
         SendError::ConnectTimedOut { within, .. } | SendError::AnswerTimedOut { within, .. } => {
             EarsError::Stalled { waiting_for: AwaitedWords::Connection, within: *within }
@@ -351,6 +362,31 @@ mod tests {
         let host = Host::parse("api.deepgram.com").unwrap();
         let error = SendError::Handshake { host, status, body: Private::new(Vec::new()), retry_after };
         ears_error(&error.into(), &Bounds::default())
+    }
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_micros(ms * 1000)
+    }
+
+    #[test]
+    fn sound_that_waits_for_the_opening_is_not_behind_and_what_waits_after_it_is() {
+        let (outgoing, mut sent) = mpsc::channel(1000);
+        let (_tell, events) = mpsc::channel(1);
+        let left = Arc::new(AtomicUsize::new(0));
+        let mut link = Link { outgoing, waiting: VecDeque::new(), left: Arc::clone(&left), opened: None, events };
+        let give = |link: &mut Link, ms| link.send(Outgoing::Word(CLOSE_STREAM), at(ms));
+        // Four round trips over a satellite take more than two seconds.
+        for ms in (0..3900).step_by(60) {
+            assert_eq!(give(&mut link, ms), Ok(()), "{ms}");
+        }
+        link.opened(at(3900));
+        assert_eq!(give(&mut link, 5900), Ok(()));
+        assert_eq!(give(&mut link, 5901), Err(Unsent::Behind), "none has left for two seconds");
+        while sent.try_recv().is_ok() {
+            left.fetch_add(1, Ordering::Relaxed);
+        }
+        assert_eq!(give(&mut link, 5902), Ok(()), "all have left");
+        assert_eq!(give(&mut link, 7903), Err(Unsent::Behind));
     }
 
     #[test]

@@ -31,13 +31,22 @@ pub use self::message::{
 use crate::egress::Door;
 use crate::media::{FRAME_MS, Frame, SampleRate};
 use crate::speech::onbox::MomentSource;
-use crate::speech::{CallSetting, EarsError, EarsEvent, Hearing, Transcriber};
+use crate::speech::{CallSetting, EarsError, EarsEvent, Hearing, JudgesBy, Transcriber};
 use crate::terms::{Moment, RequestId};
 
 /// Frames on their way to the call's task, which does nothing but pass them on:
 /// half a minute, because ears that take over within a turn are told all of it at
 /// once.
 const FRAMES: usize = 1500;
+
+/// Frames that are given to the task together, as many as go in one message: to wake
+/// it for each, only to gather them there, costs more than all else that it does.
+const fn frames_together(api: Api) -> usize {
+    match api {
+        Api::V1 => 3,
+        Api::Flux => 4,
+    }
+}
 
 /// Places beside them for what the call wants, of which no more than three come
 /// in one tick.
@@ -95,12 +104,16 @@ impl Transcriber for DeepgramEars {
         self.config.api.engine()
     }
 
-    fn judges_by_words(&self) -> bool {
-        self.config.api == Api::Flux
+    fn judges_by(&self) -> JudgesBy {
+        match self.config.api {
+            Api::V1 => JudgesBy::Punctuation,
+            Api::Flux => JudgesBy::Words,
+        }
     }
 
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        let (commands, to_do) = mpsc::channel(FRAMES + WISHES);
+        let together = frames_together(self.config.api);
+        let (commands, to_do) = mpsc::channel(FRAMES / together + WISHES);
         let (judge, judgements) = self.judge.as_ref().map_or((None, None), |judge| {
             let (tell, told) = mpsc::channel(JUDGEMENTS);
             (Some(judge.open(setting, tell)), Some(told))
@@ -118,7 +131,8 @@ impl Transcriber for DeepgramEars {
         };
         let ears = CallEars::new(parts, Assembly::of(self.config.api, self.config.bounds, other));
         self.tasks.spawn_on(ears.run(to_do, judgements), &self.runtime);
-        Box::new(DeepgramHearing { commands, answers, judge, lost_frames: 0 })
+        let gathered = Vec::with_capacity(together);
+        Box::new(DeepgramHearing { commands, answers, judge, together, gathered, lost_frames: 0 })
     }
 }
 
@@ -127,6 +141,9 @@ struct DeepgramHearing {
     commands: mpsc::Sender<Command>,
     answers: mpsc::Sender<EarsEvent>,
     judge: Option<Box<dyn Hearing>>,
+    together: usize,
+    /// Fewer frames than that, which anything else takes with it.
+    gathered: Vec<(Frame, Moment)>,
     /// Frames for which there was no room.
     lost_frames: u32,
 }
@@ -143,10 +160,14 @@ impl Hearing for DeepgramHearing {
         if let Some(judge) = &mut self.judge {
             judge.frame(frame, at);
         }
-        let taken = self.commands.capacity() > WISHES && self.commands.try_send(Command::Frame(*frame, at)).is_ok();
-        if !taken {
-            self.lost_frames = self.lost_frames.saturating_add(1);
+        self.gather(frame, at);
+    }
+
+    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, at: Moment) {
+        if let Some(judge) = &mut self.judge {
+            judge.frame_of_narrow(narrow, wide, at);
         }
+        self.gather(narrow, at);
     }
 
     fn turn_began(&mut self, at: Moment) {
@@ -181,9 +202,29 @@ impl Hearing for DeepgramHearing {
 }
 
 impl DeepgramHearing {
-    /// False if the call's task is gone or stuck.
-    fn wish(&self, command: Command) -> bool {
+    fn gather(&mut self, frame: &Frame, at: Moment) {
+        self.gathered.push((*frame, at));
+        if self.gathered.len() >= self.together {
+            self.hand_over();
+        }
+    }
+
+    /// False if the call's task is gone or stuck. What was heard before it comes first.
+    fn wish(&mut self, command: Command) -> bool {
+        self.hand_over();
         self.commands.try_send(command).is_ok()
+    }
+
+    fn hand_over(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let frames = std::mem::replace(&mut self.gathered, Vec::with_capacity(self.together));
+        let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        let taken = self.commands.capacity() > WISHES && self.commands.try_send(Command::Frames(frames)).is_ok();
+        if !taken {
+            self.lost_frames = self.lost_frames.saturating_add(count);
+        }
     }
 }
 

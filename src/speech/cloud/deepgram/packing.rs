@@ -185,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn the_sound_of_a_narrow_line_is_sent_as_it_came() {
+        let samples: [i16; 160] = std::array::from_fn(|n| if n % 2 == 0 { 8_000 } else { -8_000 });
+        let frame = Frame::from_samples(SampleRate::Hz8000, &samples);
+        let mut packing = Packing::new(Api::V1, Encoding::Mulaw, SampleRate::Hz8000).unwrap();
+        packing.frame(&frame, Moment::START).unwrap();
+        let sent = packing.flush().unwrap().expect("a frame was gathered");
+        assert!(sent.octets.iter().copied().eq(samples.map(g711::encode_mu_law)), "no filter has touched it");
+    }
+
+    #[test]
     fn silence_is_silence_in_every_encoding() {
         assert_eq!(packing(Api::Flux, Encoding::Linear16).silence().unwrap().0, vec![0; 640]);
         assert_eq!(packing(Api::Flux, Encoding::Mulaw).silence().unwrap().0, vec![0xFF; 160]);

@@ -21,8 +21,9 @@ pub struct ElevenLabsConfig {
     pub stability: f32,
     pub similarity_boost: f32,
     pub deadlines: VoiceDeadlines,
-    /// How often a sign of life goes on a call's socket. The provider closes one that
-    /// is silent for three minutes, and home routers forget it after one.
+    /// How often a sign of life goes on a call's socket: home routers forget one that
+    /// is silent for a minute. The provider closes one on which nothing was to be said
+    /// for three; the next sentence then opens another.
     pub keep_alive: Duration,
 }
 

@@ -136,7 +136,7 @@ impl CallSocket {
     /// policy says so, is not kept open either.
     async fn keep_alive(&mut self) {
         if self.setting.gate.may_go(SAID, &self.parts.config.destination) {
-            self.send_fixed(wire::KEEP_ALIVE).await;
+            self.ping().await;
         } else if self.wire.is_some() {
             self.lose(&VoiceError::Kept);
         }
@@ -383,6 +383,15 @@ impl CallSocket {
     async fn send_fixed(&mut self, text: &'static str) {
         let Some(wire) = &mut self.wire else { return };
         let sent = timeout(SEND_WITHIN, wire.sender.send_fixed(text)).await;
+        self.was_sent(sent);
+    }
+
+    /// A sign of life. The provider's own one is a word for a context and keeps that
+    /// context open; between two sentences there is none, and a word for nobody is
+    /// none that it documents.
+    async fn ping(&mut self) {
+        let Some(wire) = &mut self.wire else { return };
+        let sent = timeout(SEND_WITHIN, wire.sender.ping()).await;
         self.was_sent(sent);
     }
 

@@ -23,9 +23,6 @@ pub const SOUND_MAX: usize = 1 << 20;
 /// anything.
 const INACTIVITY_SECONDS: u32 = 180;
 
-/// What goes on a socket from time to time, well within [`INACTIVITY_SECONDS`].
-pub const KEEP_ALIVE: &str = r#"{"text":""}"#;
-
 /// The last message of a call.
 pub const CLOSE_SOCKET: &str = r#"{"close_socket":true}"#;
 
@@ -472,7 +469,6 @@ mod tests {
 
     #[test]
     fn the_fixed_messages_are_what_the_provider_documents() {
-        assert_eq!(value(KEEP_ALIVE), json!({"text": ""}));
         assert_eq!(value(CLOSE_SOCKET), json!({"close_socket": true}));
         for name in CONTEXT_NAMES {
             assert_eq!(value(name.close), json!({"context_id": name.id, "close_context": true}));

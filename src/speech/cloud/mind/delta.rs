@@ -10,6 +10,8 @@ pub enum Delta {
     /// unchanged with what a tool said.
     Thought(Private<String>),
     Text(Private<String>),
+    /// It writes what it asks of a tool.
+    ToolGrows,
     /// A tool is to be used; its input is whole.
     Tool(ToolAsked),
     Used(TokensUsed),
@@ -17,6 +19,16 @@ pub enum Delta {
     Over(Stop),
     /// There is no more of it. Nothing follows.
     Failed(MindError),
+}
+
+impl Delta {
+    /// Whether it shows that the model is at work.
+    pub const fn is_of_the_answer(&self) -> bool {
+        match self {
+            Self::Thinking | Self::Thought(_) | Self::Text(_) | Self::ToolGrows | Self::Tool(_) => true,
+            Self::Used(_) | Self::Over(_) | Self::Failed(_) => false,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -35,6 +35,10 @@ const REFUSAL_PATIENCE: Duration = Duration::from_millis(500);
 /// the connection can be used again.
 const END_PATIENCE: Duration = Duration::from_millis(300);
 
+/// How often whoever waits is told that something comes: often against the second
+/// that is waited for a sign, and seldom against the fifty tokens of a second.
+const ALIVE_EVERY: Duration = Duration::from_millis(250);
+
 /// One question under way.
 pub(super) struct Question {
     pub request: RequestId,
@@ -202,6 +206,9 @@ impl Question {
             MindError::Policy
         })?;
         let sent_at = (shared.now)();
+        if reply.has_used_tools() {
+            self.tell(MindEvent::Alive { request: self.request }).await;
+        }
         let mut answer = shared.door.request(self.setting.call, cleared).await.map_err(|error| failed(&error))?;
         if !(200..300).contains(&answer.status) {
             return Err(self.refusal(answer).await);
@@ -209,6 +216,7 @@ impl Question {
         // After the answer, so that it ends before it.
         let mut reading = Metered::new(shared, self.setting.call, region);
         let mut waiting = Waiting::FirstToken;
+        let mut told_alive = None;
         loop {
             let elapsed = (shared.now)().since(sent_at);
             let (waited, limit, patience) = match waiting {
@@ -231,8 +239,14 @@ impl Question {
                 Some(bytes) => reading.feed(&bytes),
                 None => reading.finish(),
             };
+            let now = (shared.now)();
+            let is_alive = deltas.iter().any(Delta::is_of_the_answer);
+            if is_alive && told_alive.is_none_or(|at| now.since(at) >= ALIVE_EVERY) {
+                told_alive = Some(now);
+                self.tell(MindEvent::Alive { request: self.request }).await;
+            }
             for delta in deltas {
-                waiting = waiting.after(&delta, (shared.now)());
+                waiting = waiting.after(&delta, now);
                 for step in reply.take(delta) {
                     let Some(ended) = self.step(step, reply).await? else { continue };
                     // Nothing is left of an answer that was read to its end.
@@ -344,7 +358,7 @@ impl Waiting {
     const fn after(self, delta: &Delta, now: Moment) -> Self {
         match (self, delta) {
             (Self::FirstToken | Self::FirstWord, Delta::Thinking | Delta::Thought(_)) => Self::FirstWord,
-            (_, Delta::Text(_) | Delta::Tool(_)) => Self::More(now),
+            (_, Delta::Text(_) | Delta::ToolGrows | Delta::Tool(_)) => Self::More(now),
             (Self::More(_), _) => Self::More(now),
             _ => self,
         }

@@ -39,6 +39,7 @@ pub struct Reply {
     said: usize,
     /// What the model wrote and used in this round, for the next one.
     round: Round,
+    has_used_tools: bool,
     over: bool,
 }
 
@@ -62,8 +63,14 @@ impl Reply {
             ahead: String::new(),
             said: 0,
             round: Round::default(),
+            has_used_tools: false,
             over: false,
         }
+    }
+
+    /// Whether tools were used for this answer.
+    pub const fn has_used_tools(&self) -> bool {
+        self.has_used_tools
     }
 
     /// What a tool answered may be said from here on.
@@ -86,7 +93,7 @@ impl Reply {
         match delta {
             _ if self.over => {}
             // What it cost is told to the books where it is read.
-            Delta::Thinking | Delta::Used(_) => {}
+            Delta::Thinking | Delta::ToolGrows | Delta::Used(_) => {}
             Delta::Thought(thought) => self.round.thoughts.push(thought),
             Delta::Text(text) => {
                 self.round.text.push_str(text.expose());
@@ -161,6 +168,7 @@ impl Reply {
                 if self.over {
                     // The rest was held back.
                 } else if !self.round.tools.is_empty() {
+                    self.has_used_tools = true;
                     steps.push(Step::UseTools(self.round.tools.clone()));
                     self.sentences = Sentences::new(Verdicts::Held);
                 } else if self.said == 0 {

@@ -227,7 +227,7 @@ impl Thinking for CallMind {
         self.asked = None;
         self.asked_last.store(request.0, Ordering::Release);
         lock(&self.history).ask(words.expose());
-        self.onbox.ask(request, words, now);
+        self.onbox.ask_for_a_model(request, words, now);
         let question = self.question(request, now, Some(words.clone()));
         self.start(question);
     }
@@ -246,6 +246,12 @@ impl Thinking for CallMind {
         self.asked = None;
         self.onbox.abandon();
         lock(&self.history).abandon();
+    }
+
+    /// A connection that has waited for a minute is none any more, and another costs
+    /// a question three round trips.
+    fn caller_speaks(&mut self) {
+        self.warm();
     }
 
     fn said(&mut self, text: &Private<String>) {
@@ -290,8 +296,8 @@ impl CallMind {
         self.shared.tasks.spawn_on(work, &self.shared.runtime);
     }
 
-    /// While it rings: the provider reads the knowledge, or at least a
-    /// connection is made.
+    /// While it rings, and when the caller speaks: the provider reads the knowledge
+    /// if it may have forgotten it, or a connection is made if there is none.
     fn warm(&self) {
         let destination = self.shared.dialect.destination();
         // Who may not ask a question need not be prepared for one.

@@ -94,6 +94,7 @@ impl ChunkEvents {
             if !self.tool(n, call) {
                 return self.fail(MindError::Broken("the answer asks for tools without an end"), found);
             }
+            found.push(Delta::ToolGrows);
         }
         if let Some(reason) = choice["finish_reason"].as_str() {
             self.stop = Some(match reason {
@@ -212,6 +213,7 @@ mod tests {
         let mut events = ChunkEvents::default();
         let mut found: Vec<Delta> = pieces.iter().flat_map(|piece| events.feed(piece)).collect();
         found.extend(events.finish());
+        found.retain(|delta| *delta != Delta::ToolGrows);
         found
     }
 

@@ -9,6 +9,8 @@ pub use answer::ChunkEvents;
 pub(super) use answer::of_refusal;
 pub(super) use question::written;
 
+use std::time::Duration;
+
 use super::mind::Deadlines;
 use crate::residency::{DestinationId, Host};
 use crate::terms::Private;
@@ -47,7 +49,9 @@ impl OpenAiConfig {
             offers: Offers::Tools,
             temperature: Some(0.2),
             max_tokens: 300,
-            deadlines: Deadlines::default(),
+            // It reads a question slower than a data centre does; what it has read of
+            // the knowledge it keeps.
+            deadlines: Deadlines { first_token: Duration::from_millis(2000), ..Deadlines::default() },
         }
     }
 }

@@ -118,8 +118,28 @@ pub(super) struct Model {
     weights: WhisperContext,
     idle: Mutex<Vec<Place>>,
     threads: i32,
-    /// Calls whose ears are open.
-    calls: AtomicUsize,
+    /// Decodes that run now.
+    running: AtomicUsize,
+}
+
+/// A decode while it runs. One alone has the cores to itself; beside another,
+/// threads that wait for each other would only take time from it. How many calls
+/// are open says nothing: most of them are heard by ears outside.
+struct Running<'a> {
+    among: &'a AtomicUsize,
+    is_alone: bool,
+}
+
+impl<'a> Running<'a> {
+    fn begin(among: &'a AtomicUsize) -> Self {
+        Self { among, is_alone: among.fetch_add(1, Ordering::AcqRel) == 0 }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.among.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Working memory for one decode at a time (some 100 MB). It is kept, because
@@ -142,7 +162,8 @@ impl Model {
         whole(path)?;
         let weights = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|source| LoadEars::Model { path: path.display().to_string(), source })?;
-        let model = Self { weights, idle: Mutex::default(), threads: small(threads.get()), calls: AtomicUsize::new(0) };
+        let model =
+            Self { weights, idle: Mutex::default(), threads: small(threads.get()), running: AtomicUsize::new(0) };
         // The first call should not wait for it, and a box without the memory
         // should not start.
         let first = model.place().map_err(LoadEars::State)?;
@@ -170,21 +191,6 @@ impl Model {
         Prompt(prompt)
     }
 
-    /// One more call is listened to.
-    pub(super) fn call_began(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn call_ended(&self) {
-        self.calls.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// A single call has the cores to itself; with more of them, threads that
-    /// wait for each other would only take time from the others.
-    fn threads_now(&self) -> i32 {
-        if self.calls.load(Ordering::Relaxed) <= 1 { self.threads } else { 1 }
-    }
-
     /// The words of `sound` (16 kHz, at most half a minute).
     pub(super) fn decode(
         &self,
@@ -200,8 +206,10 @@ impl Model {
             Some(place) => place,
             None => self.place().map_err(Decode::Engine)?,
         };
-        place.params.set_n_threads(self.threads_now());
+        let running = Running::begin(&self.running);
+        place.params.set_n_threads(if running.is_alone { self.threads } else { 1 });
         let heard = place.decode(sound, prompt, unwanted);
+        drop(running);
         // As many are kept as ever worked at once, which the pool bounds.
         self.lock().push(place);
         heard
@@ -299,4 +307,21 @@ impl Place {
 /// Counts here are below a few thousand.
 fn small(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decode_has_the_cores_to_itself_while_no_other_runs() {
+        let running = AtomicUsize::new(0);
+        let first = Running::begin(&running);
+        let second = Running::begin(&running);
+        assert!(first.is_alone && !second.is_alone);
+        drop(first);
+        assert!(!Running::begin(&running).is_alone, "the second still runs");
+        drop(second);
+        assert!(Running::begin(&running).is_alone);
+    }
 }

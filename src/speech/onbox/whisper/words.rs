@@ -86,7 +86,7 @@ pub(in crate::speech) fn repeats(text: &str) -> bool {
 }
 
 /// Whether these words are likely nobody's. `sure` is their mean log-probability.
-pub(super) fn is_phantom(text: &str, sure: f32) -> bool {
+pub(in crate::speech) fn is_phantom(text: &str, sure: f32) -> bool {
     let words = plain_words(text).join(" ");
     sure < SURE && PHANTOMS.contains(&words.as_str())
 }
