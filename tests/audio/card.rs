@@ -52,7 +52,7 @@ pub fn with_card<F: Future<Output = ()>>(test: &str, hz: usize, body: impl FnOnc
 
 /// The library reads its configuration once in a process, from where the environment
 /// says: so each test is a process of its own, which this writes the file for.
-fn write_configuration(dir: &Path, hz: usize) -> PathBuf {
+pub fn write_configuration(dir: &Path, hz: usize) -> PathBuf {
     let path = dir.join("asound.conf");
     let (played, heard) = (dir.join("played"), dir.join("heard"));
     let channels = speakers(hz);
