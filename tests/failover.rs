@@ -934,7 +934,7 @@ async fn a_call_is_heard_outside_only_while_ears_there_are_well_allowed_and_paid
     let standing = Arc::new(Mutex::new(Budget::Ample));
     let budget: BudgetSource = {
         let standing = Arc::clone(&standing);
-        Arc::new(move || *standing.lock().unwrap())
+        Arc::new(move |_| *standing.lock().unwrap())
     };
     let stage = EngineStage::Ears;
     let health = |name| EngineHealth::new(stage, name, BreakerRules::default(), Arc::new(|| 0.0));

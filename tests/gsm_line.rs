@@ -218,10 +218,10 @@ async fn keys_come_once_by_row_and_by_tone_and_go_out() {
     modem.speak(&key_tone(941.0, 1477.0));
     let mut keys = String::new();
     while keys.len() < 2 {
-        keys.push(talk.event("a key", digit_of).await);
+        keys.push(talk.event("a key", |event| digit_of(&event)).await);
     }
     modem.press('7');
-    keys.push(talk.event("a key", digit_of).await);
+    keys.push(talk.event("a key", |event| digit_of(&event)).await);
     assert_eq!(keys, "5#7");
     for digit in "1*".chars() {
         talk.command(LegCommand::SendDigit(digit)).await;
@@ -231,9 +231,9 @@ async fn keys_come_once_by_row_and_by_tone_and_go_out() {
     talk.ended().await;
 }
 
-fn digit_of(event: LegEvent) -> Option<char> {
+fn digit_of(event: &LegEvent) -> Option<char> {
     match event {
-        LegEvent::Digit { digit, .. } => Some(digit),
+        LegEvent::Digit { digit, .. } => Some(*digit),
         _ => None,
     }
 }

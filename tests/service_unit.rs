@@ -1,6 +1,8 @@
 //! The service unit, as systemd itself reads it, and the rules by which modems are the
 //! box's own.
 
+#![allow(clippy::panic, reason = "what tests share stands outside of them")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
