@@ -158,7 +158,7 @@ mod tests {
         modem.stall(8);
         let starved = modem.starved;
         assert!(starved > 0);
-        modem.run(1);
+        modem.turn();
         assert!(modem.buffer > usual, "what the modem missed is given to it");
         modem.run(3 * WINDOW);
         assert_eq!((modem.buffer, modem.starved), (usual, starved));
