@@ -158,6 +158,8 @@ async fn a_line_that_stops_gives_back_what_waits_and_hears_of_what_is_under_way(
 async fn what_changes_within_half_a_second_is_shown_without_another_event() {
     let mut world = World::new();
     let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    // A line that is ready asks for all of its facts once, and then no more for a while.
+    modem.until("its signal", |m| m.written().iter().any(|row| row.starts_with("AT+CSQ")).then_some(())).await;
     // The status is written with this answer; what comes now is within its half second.
     assert_eq!(line.texted(1, "address").await.0, Ok(()));
     modem.say_row("+QIND: \"csq\",27,99");
@@ -204,12 +206,14 @@ async fn a_menu_of_several_steps_is_gone_through_and_one_that_the_network_ends_i
         // The network ends it: at an answer, and while nobody has answered yet.
         for (id, answer, end) in [(2, "2", UssdFailure::EndedByNetwork), (3, "3", UssdFailure::NotSupported)] {
             line.control.ussd(id, words("*312#")).expect("served");
-            assert!(line.said(id).await.is_ok(), "{family:?}");
+            let said = line.said(id).await;
+            assert!(said.is_ok(), "{family:?}: {said:?}");
             line.control.ussd_answer(id, words(answer)).expect("served");
             assert_eq!(line.said(id).await, Err(end), "{family:?}");
         }
         line.control.ussd(4, words("*312#")).expect("served");
-        assert!(line.said(4).await.is_ok(), "{family:?}");
+        let said = line.said(4).await;
+        assert!(said.is_ok(), "{family:?}: {said:?}");
         modem.say_row("+CUSD: 2");
         assert_eq!(line.said(4).await, Err(UssdFailure::EndedByNetwork), "{family:?}");
         line.control.ussd_answer(4, words("1")).expect("served");
@@ -217,11 +221,13 @@ async fn a_menu_of_several_steps_is_gone_through_and_one_that_the_network_ends_i
 
         // One that is cancelled leaves the way free for the next.
         line.control.ussd(5, words("*312#")).expect("served");
-        assert!(line.said(5).await.is_ok(), "{family:?}");
+        let said = line.said(5).await;
+        assert!(said.is_ok(), "{family:?}: {said:?}");
         line.control.ussd_cancel(5).expect("served");
         assert_eq!(line.said(5).await, Err(UssdFailure::Cancelled), "{family:?}");
         line.control.ussd(6, words("*312#")).expect("served");
-        assert!(line.said(6).await.is_ok(), "{family:?}");
+        let said = line.said(6).await;
+        assert!(said.is_ok(), "{family:?}: {said:?}");
         let rows = line.control.support_rows().await.expect("served");
         assert!(rows.iter().all(|row| !row.text.contains("N500")), "{family:?}: a balance is shown");
     }

@@ -156,17 +156,8 @@ impl Appliance {
             clock,
         };
         let mut spoken = reach_outside(config, credentials.clone(), &vault, &business, own).await?;
-        let gate = spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate());
         spoken.fixed_voices.push(FixedVoice::on_box(engines.voice.clone()));
-        let warm_up = WarmUp {
-            voices: std::mem::take(&mut spoken.fixed_voices),
-            rates: warm_up::rates(config),
-            gate,
-            renderings: renderings.clone(),
-            vault: vault.clone(),
-            stop: stop.clone(),
-            health: health.clone(),
-        };
+        let warm_up = warming(config, &mut spoken, &renderings, &vault, &stop, &health);
         let opening = warm_up::opening(&business);
         warm_up.hold_all(&opening, SampleRate::Hz8000).await;
         let sentences = warm_up::wanted(&opening, &warm_up::rest(mind.index().base()), &warm_up.rates);
@@ -410,6 +401,26 @@ fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: T
     let keep = promised.keep(post.vault.clone(), post.calendar.clone(), post.kept.clone(), stop.clone());
     drop(supervisor.spawn("promised-texts", keep));
     drop(supervisor.spawn("texts", post.run(stop.clone())));
+}
+
+/// What makes the fixed sentences ready, in every voice and at every line's rate.
+fn warming(
+    config: &Config,
+    spoken: &mut Spoken,
+    renderings: &Arc<Renderings>,
+    vault: &Vault,
+    stop: &Stop,
+    health: &Health,
+) -> WarmUp {
+    WarmUp {
+        voices: std::mem::take(&mut spoken.fixed_voices),
+        rates: warm_up::rates(config),
+        gate: spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate()),
+        renderings: renderings.clone(),
+        vault: vault.clone(),
+        stop: stop.clone(),
+        health: health.clone(),
+    }
 }
 
 /// The clock of all sound, and the speaker through which calls are listened to.

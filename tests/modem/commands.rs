@@ -50,7 +50,7 @@ impl State {
             "A" => return self.take_call(),
             "H" | "H0" if self.options.family == Family::Sim7600 && self.cvhu != 0 => {}
             "H" | "H0" | "+CHUP" => return self.hang_up(),
-            "Z" | "&F" | "V1" | "S0=0" | "+COPS=0" | "+CUSD=2" | "I" => {}
+            "Z" | "&F" | "V1" | "S0=0" | "+COPS=0" | "I" => {}
             _ => {
                 let (name, argument) = split(command);
                 return self.named(&name.to_ascii_uppercase(), argument);

@@ -196,6 +196,10 @@ impl Inner {
         let sim7600 = lock(&self.state).options.family == Family::Sim7600;
         // As SIM7100 and SIM7600 frame these two.
         let wide = sim7600 && (row.starts_with("+CRING") || row.starts_with("+RXDTMF"));
+        if row == "+CUSD: 2" {
+            // The network has ended what was open.
+            lock(&self.state).ussd_open = None;
+        }
         let bytes = format!("\r\n{row}\r\n").into_bytes();
         let extra = lock(&self.faults).extra_cr;
         self.say(if wide || extra { doubled_cr(&bytes) } else { bytes });

@@ -77,6 +77,10 @@ pub(super) struct Found {
     pub(super) profile: Arc<Profile>,
 }
 
+/// Links in a row that a port's name is followed through: udev makes one, and an owner
+/// perhaps another.
+const LINKS_MAX: usize = 8;
+
 /// The modems that lines hold, so that no two lines take one. Clones are the same book.
 #[derive(Clone, Debug, Default)]
 pub struct GsmClaims(Arc<Mutex<BTreeSet<String>>>);
@@ -137,10 +141,16 @@ impl Search<'_> {
     /// What a port belongs to, whatever name it is called by: a modem has several, and
     /// all of them are one modem's.
     fn device_of(&self, port: &Path) -> String {
-        let real = std::fs::canonicalize(port).unwrap_or_else(|_| port.to_owned());
-        let is_it = |tty: &str| [port, &real].iter().any(|path| path.file_name().is_some_and(|name| name == tty));
+        // A link that udev made, and what it leads to, one step after the other.
+        let steps = std::iter::successors(Some(port.to_owned()), |path| {
+            let to = std::fs::read_link(path).ok()?;
+            Some(path.parent().unwrap_or(Path::new("/")).join(to))
+        });
+        let names: Vec<PathBuf> = steps.take(LINKS_MAX).collect();
+        let is_it = |tty: &str| names.iter().any(|path| path.file_name().is_some_and(|name| name == tty));
         let modems = usb_modems(&self.roots.sys);
         let on_usb = modems.into_iter().find(|modem| modem.interfaces.iter().any(|port| is_it(&port.tty)));
+        let real = std::fs::canonicalize(port).unwrap_or_else(|_| port.to_owned());
         on_usb.map_or_else(|| real.display().to_string(), |modem| modem.usb_path)
     }
 

@@ -19,7 +19,6 @@ pub(super) struct Lead {
     /// Given and not played when the turn began; none before the first was given.
     ahead: Option<u32>,
     /// In this turn.
-    came: u32,
     gave: u32,
     /// The least that the modem had in this window.
     least: Option<u32>,
@@ -33,34 +32,31 @@ impl Lead {
         Self { target, ..Self::default() }
     }
 
-    /// Begins a turn, and looks at the one before.
-    pub(super) fn turn(&mut self) {
-        let (came, gave) = (std::mem::take(&mut self.came), std::mem::take(&mut self.gave));
+    /// Begins a turn, before anything of it is taken or given. The modem has sent so
+    /// many frames since the last one began, and played as many if it had them.
+    pub(super) fn turn(&mut self, sent: u32) {
+        let gave = std::mem::take(&mut self.gave);
         let Some(ahead) = self.ahead else {
-            // What came before anything was given was played by nobody.
+            // What was sent before anything was given was played by nobody.
             self.ahead = (gave > 0).then_some(gave);
             return;
         };
-        if came == 0 {
+        let had = ahead + gave;
+        // A modem that has nothing left plays silence and owes nothing.
+        let left = had.saturating_sub(sent);
+        self.ahead = Some(left);
+        if sent > had {
+            // What was to spare was needed after all.
+            self.spare = 0;
+        }
+        if sent == 0 {
             return;
         }
-        // A modem that has nothing left plays silence and owes nothing.
-        let left = ahead.saturating_sub(came);
-        self.ahead = Some(left + gave);
         self.least = Some(self.least.map_or(left, |least| least.min(left)));
         self.turns += 1;
         if self.turns >= WINDOW {
             self.turns = 0;
             self.spare = self.least.take().unwrap_or(0).saturating_sub(self.target);
-        }
-    }
-
-    /// A frame came: the modem has played one.
-    pub(super) fn came(&mut self) {
-        self.came += 1;
-        if self.ahead.is_some_and(|ahead| self.came > ahead) {
-            // Nothing is left there: what was to spare was needed after all.
-            self.spare = 0;
         }
     }
 
@@ -114,9 +110,9 @@ mod tests {
 
         /// Our turn: one frame goes up for each that came, while nothing is being said.
         fn turn(&mut self) {
-            self.lead.turn();
-            for _ in 0..std::mem::take(&mut self.sent) {
-                self.lead.came();
+            let sent = std::mem::take(&mut self.sent);
+            self.lead.turn(sent);
+            for _ in 0..sent {
                 if self.lead.take_spare() {
                     continue;
                 }

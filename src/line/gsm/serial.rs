@@ -18,7 +18,8 @@ const BAUD: u32 = 115_200;
 /// Octets read at once: 100 ms.
 const READ: usize = 1600;
 
-/// Reads of a turn: a port that has more is a flood, and waits.
+/// Reads of a turn, and what waits to be taken at most: a port that has more is a flood,
+/// and waits.
 const READS_A_TURN: usize = 8;
 
 /// Sound that the modem has before it plays the first of it, in frames: our turn comes
@@ -53,7 +54,6 @@ pub(super) struct SerialSound {
     up: VecDeque<u8>,
     /// Whether octets came in this turn.
     fresh: bool,
-    reads: usize,
     begun: bool,
     lead: Lead,
     gone: bool,
@@ -68,7 +68,6 @@ impl SerialSound {
             down: VecDeque::with_capacity(2 * READ),
             up: VecDeque::with_capacity(2 * READ),
             fresh: false,
-            reads: 0,
             begun: false,
             lead: Lead::new(IN_FLIGHT),
             gone: false,
@@ -131,17 +130,17 @@ impl SoundIo for SerialSound {
         if !self.fresh && !self.down.len().is_multiple_of(2) {
             self.down.pop_front();
         }
-        self.fresh = false;
-        self.reads = 0;
-        self.lead.turn();
+        let before = self.down.len();
+        while self.down.len() < READS_A_TURN * READ && self.read() {}
+        self.fresh = self.down.len() > before;
+        // A frame counts as sent with its last octet.
+        let frames = |octets: usize| u32::try_from(octets / self.frame_bytes()).unwrap_or(u32::MAX);
+        let sent = frames(self.down.len()) - frames(before);
+        self.lead.turn(sent);
         self.write()
     }
 
     fn take(&mut self) -> Taken {
-        while self.down.len() < self.frame_bytes() && self.reads < READS_A_TURN && self.read() {
-            self.fresh = true;
-            self.reads += 1;
-        }
         if self.down.len() < self.frame_bytes() {
             return if self.gone { Taken::Gone } else { Taken::Nothing };
         }
@@ -151,7 +150,6 @@ impl SoundIo for SerialSound {
             let high = self.down.pop_front().unwrap_or(0);
             *sample = i16::from_le_bytes([low, high]);
         }
-        self.lead.came();
         Taken::Frame(frame)
     }
 

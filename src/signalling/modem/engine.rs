@@ -445,7 +445,9 @@ impl<T> Engine<T> {
 
     pub(super) fn tick(&mut self, now: Moment) {
         self.release_heads(now);
-        if self.quotes_until.is_some_and(|until| now >= until) {
+        // What was said before a probe must not be taken for the probe's answer.
+        let probes_now = matches!(&self.phase, Phase::Draining { until, .. } if now >= *until);
+        if self.quotes_until.is_some_and(|until| probes_now || now >= until) {
             self.quotes_until = None;
             self.reader.give_up_quotes();
             self.bytes(&[], now);

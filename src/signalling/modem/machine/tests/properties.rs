@@ -158,6 +158,21 @@ fn assert_history(seen: &[(Moment, ModemOutput)]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn what_a_modem_said_within_open_quotes_is_no_answer_to_a_probe() {
+    for ms in 7_540..7_570 {
+        let mut world = World::new("simcom_sim7600", LineSettings::default());
+        world.give(ModemInput::PortOpened);
+        world.run_s(20);
+        let open = Event::Row("+CUSD: 1,\"open");
+        for event in [Event::Dead(true), Event::Time(ms), Event::PortGone, open, Event::Dead(false)] {
+            happen(&mut world, &event);
+        }
+        world.run_s(300);
+        assert!(world.modem.broken_rules.is_empty(), "{ms}: {:?}", world.modem.broken_rules);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
