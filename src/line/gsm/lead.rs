@@ -36,12 +36,12 @@ impl Lead {
     /// many frames since the last one began, and played as many if it had them.
     pub(super) fn turn(&mut self, sent: u32) {
         let gave = std::mem::take(&mut self.gave);
-        let Some(ahead) = self.ahead else {
+        let had = match self.ahead {
+            Some(ahead) => ahead + gave,
             // What was sent before anything was given was played by nobody.
-            self.ahead = (gave > 0).then_some(gave);
-            return;
+            None if gave == 0 => return,
+            None => gave,
         };
-        let had = ahead + gave;
         // A modem that has nothing left plays silence and owes nothing.
         let left = had.saturating_sub(sent);
         self.ahead = Some(left);
