@@ -114,6 +114,7 @@ async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::path::Path;
     use std::pin::pin;
     use std::task::Poll;
     use std::time::Duration;
@@ -154,16 +155,22 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(20), awaited).await.expect("in time")
     }
 
+    /// The scribe of a call that is kept in `dir`.
+    async fn of_a_call(dir: &Path) -> (Vault, CallHeader, Scribe) {
+        let clock = SystemClock::new();
+        let keyring = Keyring::open_or_create(&dir.join("master.key"), clock.wall()).expect("a key");
+        let vault = Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault");
+        let line = LineId::parse("front-desk").expect("a name");
+        let header = CallHeader { id: CallId::from_parts(1, [7; 10]), line, from: None, started_at: clock.wall() };
+        let memory = vault.begin_call(&header).await.expect("a memory");
+        let scribe = Scribe::start(memory, &Supervisor::new(clock, Stop::new(Duration::ZERO)));
+        (vault, header, scribe)
+    }
+
     #[tokio::test]
     async fn while_the_disk_stalls_sound_waits_and_only_promises_are_waited_for() {
         let dir = tempfile::tempdir().expect("a directory");
-        let clock = SystemClock::new();
-        let keyring = Keyring::open_or_create(&dir.path().join("master.key"), clock.wall()).expect("a key");
-        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.expect("a vault");
-        let supervisor = Supervisor::new(clock, Stop::new(Duration::ZERO));
-        let line = LineId::parse("front-desk").expect("a name");
-        let header = CallHeader { id: CallId::from_parts(1, [7; 10]), line, from: None, started_at: clock.wall() };
-        let scribe = Scribe::start(vault.begin_call(&header).await.expect("a memory"), &supervisor);
+        let (vault, header, scribe) = of_a_call(dir.path()).await;
 
         let stalled = vault.stalled().await;
         soon(scribe.note(Entry::plain(1, Kind::Answered))).await;
@@ -194,13 +201,7 @@ mod tests {
     #[tokio::test]
     async fn sound_that_finds_no_place_while_it_waits_is_a_gap() {
         let dir = tempfile::tempdir().expect("a directory");
-        let clock = SystemClock::new();
-        let keyring = Keyring::open_or_create(&dir.path().join("master.key"), clock.wall()).expect("a key");
-        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.expect("a vault");
-        let supervisor = Supervisor::new(clock, Stop::new(Duration::ZERO));
-        let line = LineId::parse("front-desk").expect("a name");
-        let header = CallHeader { id: CallId::from_parts(1, [8; 10]), line, from: None, started_at: clock.wall() };
-        let scribe = Scribe::start(vault.begin_call(&header).await.expect("a memory"), &supervisor);
+        let (vault, header, scribe) = of_a_call(dir.path()).await;
 
         let stalled = vault.stalled().await;
         let mut kept = KeptSound::new(scribe.start_recording(SampleRate::Hz8000, 0).await);

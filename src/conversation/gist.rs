@@ -1,3 +1,5 @@
+use crate::terms::numerals::{ONES, TENS};
+
 /// What heard words amount to for whose turn it is. Nothing more of the words
 /// is needed here, and nothing more is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -124,41 +126,13 @@ impl Gist {
     }
 }
 
+/// Words of numbers beside those that count to ninety.
+const SCALES: [&str; 4] = ["oh", "hundred", "thousand", "million"];
+
 /// Numbers are said in groups, and each group sounds like a sentence.
-const COUNTED: &[&str] = &[
-    "zero",
-    "oh",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "hundred",
-    "thousand",
-    "million",
-];
+fn is_of_a_number(word: &str) -> bool {
+    word.chars().any(|c| c.is_ascii_digit()) || ONES.contains(&word) || TENS.contains(&word) || SCALES.contains(&word)
+}
 
 /// Whether ears that write punctuation have heard a sentence to its end, so that
 /// its melody need not be asked: it ends in a full stop, a question mark or an
@@ -169,7 +143,7 @@ pub fn ends_a_sentence(words: &str) -> bool {
     let is_marked = written.ends_with(['.', '?', '!']) && !written.ends_with("..");
     let goes_on = |word: &String| {
         let is_letter = word.chars().count() == 1 && word != "o";
-        is_letter || word.chars().any(|c| c.is_ascii_digit()) || COUNTED.contains(&word.as_str())
+        is_letter || is_of_a_number(word)
     };
     is_marked
         && matches!(Gist::of(words), Gist::Yes | Gist::No | Gist::Words)

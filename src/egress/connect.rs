@@ -11,9 +11,9 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::SendError;
 use super::names::{Names, is_on_site};
 use super::wire::{Counted, Tally, Wire};
+use super::{HeldBack, SendError};
 use crate::ops::MomentSource;
 use crate::residency::{Destination, Host};
 
@@ -75,7 +75,7 @@ impl Reach {
         if self.destination.on_site {
             addresses.retain(|address| is_on_site(address.ip()));
             if addresses.is_empty() {
-                return Err(SendError::NotOnSite { host: host.clone() });
+                return Err(HeldBack::NotOnSite { host: host.clone() }.into());
             }
         }
         let stream = tcp(host, &addresses, within).await?;

@@ -25,8 +25,8 @@ use super::trust::{Roots, Trust};
 use super::websocket::Asking;
 use super::wire::Tally;
 use super::{
-    HttpAnswer, HttpRequest, Method, SendError, StreamOpening, StreamReceiver, StreamSender, Warming, WebSocketOpening,
-    WebSocketReceiver, WebSocketSender, Within, stream, websocket,
+    HeldBack, HttpAnswer, HttpRequest, Method, SendError, StreamOpening, StreamReceiver, StreamSender, Warming,
+    WebSocketOpening, WebSocketReceiver, WebSocketSender, Within, stream, websocket,
 };
 use crate::ops::{MomentSource, SystemClock, WallSource};
 use crate::residency::{Clearance, Cleared, DestinationId, Host, Policy, Safeguards, Transfer};
@@ -190,7 +190,7 @@ impl Door {
         let StreamOpening { host, safeguards, within } = payload.into();
         let passing = self.let_pass(call, clearance, host, safeguards, within)?;
         if !passing.reach.destination.on_site {
-            return Err(SendError::NotOnSite { host: passing.host });
+            return Err(HeldBack::NotOnSite { host: passing.host }.into());
         }
         let account = passing.account(&self.frame.books);
         let now = &self.frame.books.now;
@@ -295,20 +295,20 @@ impl Door {
         let under = self.under();
         let destination = clearance.destination().clone();
         let Some(reach) = under.reach(&destination, &self.frame.trust) else {
-            return Err(SendError::UnknownDestination { destination });
+            return Err(HeldBack::UnknownDestination { destination }.into());
         };
         if !reach.destination.hosts.contains(&host) {
-            return Err(SendError::ForeignHost { destination, host });
+            return Err(HeldBack::ForeignHost { destination, host }.into());
         }
         // The policy may have become stricter since the clearance was given.
         if !safeguards.cover(clearance.safeguards()) || !safeguards.cover(&reach.destination.safeguards) {
-            return Err(SendError::SafeguardMissing { destination });
+            return Err(HeldBack::SafeguardMissing { destination }.into());
         }
         if !self.frame.books.register.keeps_up() {
-            return Err(SendError::Unrecorded { destination });
+            return Err(HeldBack::Unrecorded { destination }.into());
         }
         if !reach.destination.on_site && self.frame.books.standing(call) == Standing::Spent {
-            return Err(SendError::BudgetSpent { destination });
+            return Err(HeldBack::BudgetSpent { destination }.into());
         }
         Ok(Passing { under, reach, call, clearance, host, safeguards, within })
     }

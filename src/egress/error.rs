@@ -5,9 +5,10 @@ use thiserror::Error;
 use crate::residency::{DestinationId, Host};
 use crate::terms::Private;
 
-/// What the world, or the door itself, says instead of an answer.
+/// Why the box itself sends nothing. It says nothing about who would have been sent
+/// it: the next call, or the next day, may be another matter.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum SendError {
+pub enum HeldBack {
     #[error("sending to {destination}: the policy names no such destination")]
     UnknownDestination { destination: DestinationId },
     #[error("sending to {destination}: {host} is none of its hosts")]
@@ -16,19 +17,28 @@ pub enum SendError {
     SafeguardMissing { destination: DestinationId },
     #[error("sending to {destination}: it was cleared for another destination")]
     WrongDestination { destination: DestinationId },
-    #[error("sending to {destination}: the request cannot be written as HTTP")]
-    Malformed { destination: DestinationId },
     /// Nothing leaves that is not written down.
     #[error("sending to {destination}: the register of transfers cannot be written")]
     Unrecorded { destination: DestinationId },
-    #[error("connecting to {host}: the name could not be resolved")]
-    Resolve { host: Host },
     /// The policy calls it the business's own, and only for such hosts may a
     /// connection go without TLS, and a country without a transfer.
     #[error(
         "connecting to {host}: the policy says that it stands on the business's own network, and its address is none of a private network"
     )]
     NotOnSite { host: Host },
+    #[error("sending to {destination}: the budget of the uplink is spent, for the day or for this call")]
+    BudgetSpent { destination: DestinationId },
+}
+
+/// What the world, or the door itself, says instead of an answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SendError {
+    #[error(transparent)]
+    HeldBack(#[from] HeldBack),
+    #[error("sending to {destination}: the request cannot be written as HTTP")]
+    Malformed { destination: DestinationId },
+    #[error("connecting to {host}: the name could not be resolved")]
+    Resolve { host: Host },
     #[error("connecting to {host}: {kind}")]
     Connect { host: Host, kind: std::io::ErrorKind },
     #[error("connecting to {host}: its certificate is not one that we trust")]
@@ -54,6 +64,4 @@ pub enum SendError {
     TooLarge { host: Host, limit: usize },
     #[error("talking to {host}: the connection broke off")]
     Closed { host: Host },
-    #[error("sending to {destination}: the budget of the uplink is spent, for the day or for this call")]
-    BudgetSpent { destination: DestinationId },
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::SendError;
 use super::account::Account;
 use super::budget::Standing;
+use super::{HeldBack, SendError};
 use crate::residency::{Clearance, Destination, Safeguards};
 use crate::terms::CallId;
 
@@ -20,13 +20,13 @@ impl Leave {
     pub(super) fn extend(&self, clearance: &Clearance, account: &Account) -> Result<(), SendError> {
         let to = || clearance.destination().clone();
         if *clearance.destination() != self.destination.id {
-            return Err(SendError::WrongDestination { destination: to() });
+            return Err(HeldBack::WrongDestination { destination: to() }.into());
         }
         if !self.safeguards.cover(clearance.safeguards()) {
-            return Err(SendError::SafeguardMissing { destination: to() });
+            return Err(HeldBack::SafeguardMissing { destination: to() }.into());
         }
         if !self.destination.on_site && account.books().standing(self.call) == Standing::Spent {
-            return Err(SendError::BudgetSpent { destination: to() });
+            return Err(HeldBack::BudgetSpent { destination: to() }.into());
         }
         account.carry(self.call, &self.destination, clearance, &self.safeguards);
         Ok(())

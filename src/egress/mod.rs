@@ -28,7 +28,7 @@ mod wire;
 
 pub use budget::{Budget, Spent, Standing, Sum};
 pub use door::{Door, DoorConfig};
-pub use error::SendError;
+pub use error::{HeldBack, SendError};
 pub use http::HttpAnswer;
 pub use names::Resolver;
 pub use prices::{InvalidPrices, Money, Place, Prices, Usage};

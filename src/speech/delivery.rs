@@ -39,13 +39,7 @@ impl Default for VoiceDeadlines {
 /// waited for.
 pub(super) fn of_send(error: &SendError, waiting_for: Awaited) -> VoiceError {
     match error {
-        SendError::UnknownDestination { .. }
-        | SendError::ForeignHost { .. }
-        | SendError::SafeguardMissing { .. }
-        | SendError::WrongDestination { .. }
-        | SendError::Unrecorded { .. }
-        | SendError::NotOnSite { .. }
-        | SendError::BudgetSpent { .. } => VoiceError::Kept,
+        SendError::HeldBack(_) => VoiceError::Kept,
         SendError::Malformed { .. } => VoiceError::NotServed("its configuration makes no request"),
         // The page of a network whose allowance is used up, or a clock that the box
         // set wrong when it started: both pass.

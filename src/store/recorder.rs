@@ -150,9 +150,7 @@ impl SoundTap {
             }
         }
     }
-}
 
-impl SoundTap {
     /// The next samples of a leg were lost before they came here: a gap.
     pub fn lost(&self, leg: Leg, samples: usize) {
         if samples > 0 {

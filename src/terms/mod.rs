@@ -5,6 +5,7 @@ mod cause;
 mod id;
 mod language;
 mod moment;
+pub mod numerals;
 mod phone;
 mod private;
 mod spelling;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use milu::egress::{HttpRequest, SendError, Within};
+use milu::egress::{HeldBack, HttpRequest, SendError, Within};
 use milu::residency::{Destination, Safeguards};
 use milu::terms::Private;
 
@@ -320,12 +320,15 @@ async fn a_destination_a_host_or_a_safeguard_that_does_not_fit_stops_the_request
     let destination = crate::near::id("ears");
     let foreign = host("mind.example");
     let error = ask("ears", get(foreign.clone())).await;
-    assert_eq!(error, SendError::ForeignHost { destination: destination.clone(), host: foreign });
+    assert_eq!(error, SendError::HeldBack(HeldBack::ForeignHost { destination: destination.clone(), host: foreign }));
     let elsewhere = host("ears.example:8443");
     let error = ask("ears", get(elsewhere.clone())).await;
-    assert_eq!(error, SendError::ForeignHost { destination: destination.clone(), host: elsewhere });
+    assert_eq!(error, SendError::HeldBack(HeldBack::ForeignHost { destination: destination.clone(), host: elsewhere }));
     let error = ask("mind", get(ears())).await;
-    assert_eq!(error, SendError::ForeignHost { destination: crate::near::id("mind"), host: ears() });
+    assert_eq!(
+        error,
+        SendError::HeldBack(HeldBack::ForeignHost { destination: crate::near::id("mind"), host: ears() })
+    );
 
     // The policy asks for a safeguard.
     let safeguards = Safeguards { training_opt_out: true, zero_retention: false, inference_region: Some("us".into()) };
@@ -336,7 +339,7 @@ async fn a_destination_a_host_or_a_safeguard_that_does_not_fit_stops_the_request
         gate.clear(&[milu::residency::DataClass::Transcript], &destination, request).expect("a clearance")
     };
     near.door.set_policy(strict.clone());
-    let missing = SendError::SafeguardMissing { destination: destination.clone() };
+    let missing = SendError::HeldBack(HeldBack::SafeguardMissing { destination: destination.clone() });
     for lacking in [
         Safeguards::default(),
         Safeguards { training_opt_out: false, ..safeguards.clone() },
@@ -351,7 +354,7 @@ async fn a_destination_a_host_or_a_safeguard_that_does_not_fit_stops_the_request
 
     near.door.set_policy(policy(vec![abroad("mind")]));
     let error = ask("ears", get(ears())).await;
-    assert_eq!(error, SendError::UnknownDestination { destination });
+    assert_eq!(error, SendError::HeldBack(HeldBack::UnknownDestination { destination }));
 }
 
 #[tokio::test]
@@ -389,7 +392,7 @@ async fn without_tls_the_door_speaks_in_the_businesss_own_network_alone() {
     let lan = Destination { on_site: true, hosts: vec![host("ears.lan:8080")], ..abroad("ears") };
     let near = Setting::new(vec![lan]).at("ears.lan:8080", &["192.0.2.7:8080".parse().expect("an address")]).open();
     let error = refused(near.door.request(None, near.words("ears", get(host("ears.lan:8080")))).await);
-    assert_eq!(error, SendError::NotOnSite { host: host("ears.lan:8080") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::NotOnSite { host: host("ears.lan:8080") }));
     assert!(error.to_string().contains("none of a private network"), "{error}");
 }
 

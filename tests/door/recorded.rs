@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use milu::egress::{Door, DoorConfig, HttpRequest, SendError, Within};
+use milu::egress::{Door, DoorConfig, HeldBack, HttpRequest, SendError, Within};
 use milu::residency::Destination;
 
 use crate::far::{Authority, Far, answer_always, asked, say};
@@ -104,11 +104,11 @@ async fn all_that_a_door_is_asked() {
     // A host of nobody, another port, and where the far side would have us go.
     for foreign in ["mind.example", "ears.example:8443", "192.0.2.66", "localhost"] {
         let error = refused(near.door.request(None, near.words("ears", get(host(foreign)))).await);
-        assert!(matches!(error, SendError::ForeignHost { .. }), "{error}");
+        assert!(matches!(error, SendError::HeldBack(HeldBack::ForeignHost { .. })), "{error}");
         let error = refused(near.door.websocket(None, near.words("ears", socket(host(foreign)))).await);
-        assert!(matches!(error, SendError::ForeignHost { .. }), "{error}");
+        assert!(matches!(error, SendError::HeldBack(HeldBack::ForeignHost { .. })), "{error}");
         let error = refused(near.door.warm(None, near.warming("ears", host(foreign))).await);
-        assert!(matches!(error, SendError::ForeignHost { .. }), "{error}");
+        assert!(matches!(error, SendError::HeldBack(HeldBack::ForeignHost { .. })), "{error}");
     }
     near.door.set_policy(policy(vec![abroad("ears")]));
     let mut away = get(host("ears.example"));
@@ -120,13 +120,13 @@ async fn all_that_a_door_is_asked() {
     // which the system's resolver would do over the network.
     let door = Door::new(policy(vec![abroad("voice")]), DoorConfig::default());
     let error = refused(door.request(None, near.words("ears", get(host("ears.example")))).await);
-    assert!(matches!(error, SendError::UnknownDestination { .. }), "{error}");
+    assert!(matches!(error, SendError::HeldBack(HeldBack::UnknownDestination { .. })), "{error}");
 
     // On site by the policy, far away by its address.
     let lan = Destination { on_site: true, hosts: vec![host("lan.example:80")], ..abroad("lan") };
     let near = Setting::new(vec![lan]).at("lan.example:80", &[far_away]).open();
     let error = refused(near.door.request(None, near.words("lan", get(host("lan.example:80")))).await);
-    assert!(matches!(error, SendError::NotOnSite { .. }), "{error}");
+    assert!(matches!(error, SendError::HeldBack(HeldBack::NotOnSite { .. })), "{error}");
 
     greet(SocketAddr::new(GREETED.into(), 443));
     assert_eq!(mind.seen.connections(), 0);

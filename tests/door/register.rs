@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use milu::egress::{Budget, Incoming, Money, Prices, SendError, Standing, Usage, WebSocketOpening};
+use milu::egress::{Budget, HeldBack, Incoming, Money, Prices, SendError, Standing, Usage, WebSocketOpening};
 use milu::residency::{DataClass, Host, Safeguards, Transfer, Verdict};
 use milu::terms::Moment;
 
@@ -121,7 +121,7 @@ async fn a_door_that_is_closed_gives_the_rows_of_idle_connections_and_lets_nothi
     assert!(row.bytes_sent > 0);
     assert!(near.rows.recv().await.is_none(), "no more rows come");
     let late = refused(near.door.request(None, near.words("ears", post(ears(), "hi"))).await);
-    assert!(matches!(late, SendError::Unrecorded { .. }), "{late:?}");
+    assert!(matches!(late, SendError::HeldBack(HeldBack::Unrecorded { .. })), "{late:?}");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_call_that_has_spent_its_budget_sends_nothing_more_and_others_do() {
     ask(&near, 1).await.expect("an answer");
     assert_eq!(near.door.standing(Some(call(1))), Standing::Spent);
     let before = far.seen.received();
-    assert_eq!(ask(&near, 1).await, Err(SendError::BudgetSpent { destination: id("ears") }));
+    assert_eq!(ask(&near, 1).await, Err(SendError::HeldBack(HeldBack::BudgetSpent { destination: id("ears") })));
     assert_eq!(far.seen.received(), before, "not a byte");
     ask(&near, 2).await.expect("another call has its own");
 }
@@ -264,10 +264,10 @@ async fn a_day_that_has_spent_its_budget_stops_open_sockets_too_and_lets_them_sa
         near.door.websocket(Some(call(1)), near.words("ears", socket(ears()))).await.expect("a WebSocket");
     near.door.set_budget(Budget { day_bytes: Some(1), ..Budget::default() });
     let error = refused(sender.send(near.words("ears", sound(100))).await);
-    assert_eq!(error, SendError::BudgetSpent { destination: id("ears") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::BudgetSpent { destination: id("ears") }));
     let again = near.words("ears", WebSocketOpening { ..socket(ears()) });
     let error = refused(near.door.websocket(Some(call(2)), again).await);
-    assert_eq!(error, SendError::BudgetSpent { destination: id("ears") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::BudgetSpent { destination: id("ears") }));
     sender.send_fixed(r#"{"type":"CloseStream"}"#).await.expect("sent");
     receiver.next().await.expect("an echo");
     sender.close().await;

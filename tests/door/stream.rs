@@ -1,6 +1,6 @@
 //! Plain streams, to servers in the business's own network.
 
-use milu::egress::{SendError, StreamMessage, StreamOpening};
+use milu::egress::{HeldBack, SendError, StreamMessage, StreamOpening};
 use milu::residency::Safeguards;
 use milu::terms::Private;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,6 +39,6 @@ async fn a_stream_to_elsewhere_is_refused_before_a_byte() {
     let near = Setting::new(vec![abroad("ears")]).at("ears.example", &[far.address]).open();
     let opening = StreamOpening { host: host("ears.example"), safeguards: Safeguards::default(), within: WITHIN };
     let error = refused(near.door.stream(None, near.words("ears", opening)).await);
-    assert_eq!(error, SendError::NotOnSite { host: host("ears.example") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::NotOnSite { host: host("ears.example") }));
     assert_eq!(far.seen.connections(), 0);
 }

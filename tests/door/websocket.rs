@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use milu::egress::{Incoming, SendError, WebSocketOpening, WebSocketReceiver, WebSocketSender, Within};
+use milu::egress::{HeldBack, Incoming, SendError, WebSocketOpening, WebSocketReceiver, WebSocketSender, Within};
 use milu::residency::{Destination, Host, Safeguards};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -316,7 +316,7 @@ async fn a_message_for_another_destination_or_without_a_safeguard_does_not_pass_
     let (near, _far) = talking(echo).await;
     let (mut sender, mut receiver) = connect(&near).await;
     let error = refused(sender.send(near.words("mind", text("not for you"))).await);
-    assert_eq!(error, SendError::WrongDestination { destination: crate::near::id("mind") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::WrongDestination { destination: crate::near::id("mind") }));
 
     // Meanwhile the policy asks for what the opening did not carry.
     let safeguards = Safeguards { training_opt_out: true, ..Safeguards::default() };
@@ -325,7 +325,7 @@ async fn a_message_for_another_destination_or_without_a_safeguard_does_not_pass_
     let cleared =
         crate::near::gate(strict).clear(&[milu::residency::DataClass::Transcript], &crate::near::id("ears"), own);
     let error = refused(sender.send(cleared.expect("a clearance")).await);
-    assert_eq!(error, SendError::SafeguardMissing { destination: crate::near::id("ears") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::SafeguardMissing { destination: crate::near::id("ears") }));
 
     sender.send(near.words("ears", text("for you"))).await.expect("sent");
     assert_eq!(words(receiver.next().await), "for you", "the others never left");
@@ -335,11 +335,14 @@ async fn a_message_for_another_destination_or_without_a_safeguard_does_not_pass_
 async fn a_foreign_host_and_a_missing_safeguard_stop_the_opening_before_a_byte() {
     let (near, far) = talking(echo).await;
     let error = refused(near.door.websocket(None, near.words("mind", socket(ears()))).await);
-    assert_eq!(error, SendError::ForeignHost { destination: crate::near::id("mind"), host: ears() });
+    assert_eq!(
+        error,
+        SendError::HeldBack(HeldBack::ForeignHost { destination: crate::near::id("mind"), host: ears() })
+    );
     let safeguards = Safeguards { zero_retention: true, ..Safeguards::default() };
     near.door.set_policy(crate::near::policy(vec![Destination { safeguards, ..abroad("ears") }]));
     let error = refused(near.door.websocket(None, near.words("ears", socket(ears()))).await);
-    assert_eq!(error, SendError::SafeguardMissing { destination: crate::near::id("ears") });
+    assert_eq!(error, SendError::HeldBack(HeldBack::SafeguardMissing { destination: crate::near::id("ears") }));
     assert_eq!(far.seen.connections(), 0);
 }
 

@@ -454,13 +454,7 @@ async fn in_time<T>(
 
 fn of_send(error: &SendError, waiting_for: AwaitedWords) -> EarsError {
     match error {
-        SendError::UnknownDestination { .. }
-        | SendError::ForeignHost { .. }
-        | SendError::SafeguardMissing { .. }
-        | SendError::WrongDestination { .. }
-        | SendError::Unrecorded { .. }
-        | SendError::NotOnSite { .. }
-        | SendError::BudgetSpent { .. } => EarsError::Kept,
+        SendError::HeldBack(_) => EarsError::Kept,
         SendError::Malformed { .. } => EarsError::NotServed("its configuration makes no request"),
         SendError::Certificate { .. } => EarsError::Lost("its certificate is not trusted"),
         SendError::Resolve { .. } => EarsError::Lost("its name cannot be resolved"),

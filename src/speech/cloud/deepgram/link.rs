@@ -310,15 +310,8 @@ const fn closed(code: Option<u16>) -> EarsError {
 
 fn unsent(error: &SendError, bounds: &Bounds) -> EarsError {
     match error {
-        // What we refuse ourselves says nothing about the provider: a safeguard that
-        // this stream did not promise when it was opened, the next one will.
-        SendError::UnknownDestination { .. }
-        | SendError::ForeignHost { .. }
-        | SendError::SafeguardMissing { .. }
-        | SendError::WrongDestination { .. }
-        | SendError::Unrecorded { .. }
-        | SendError::NotOnSite { .. }
-        | SendError::BudgetSpent { .. } => EarsError::Kept,
+        // A safeguard that this stream did not promise when it was opened, the next one will.
+        SendError::HeldBack(_) => EarsError::Kept,
         SendError::Malformed { .. } => EarsError::NotServed("its key or model cannot be written in a request"),
         SendError::Resolve { .. } => EarsError::Lost("its name could not be resolved"),
         SendError::Connect { .. } => EarsError::Lost("it could not be connected to"),
@@ -354,6 +347,7 @@ const fn handshake(status: u16, retry_after: Option<Duration>, bounds: &Bounds) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::HeldBack;
     use crate::residency::{DestinationId, Host};
     use crate::speech::Again;
     use crate::terms::Private;
@@ -415,16 +409,9 @@ mod tests {
         let destination = DestinationId::parse("deepgram").unwrap();
         let refused = Refused::Local { class: "call-audio", destination: destination.clone() };
         assert_eq!(ears_error(&refused.into(), &Bounds::default()), EarsError::Kept);
-        let host = Host::parse("api.deepgram.com").unwrap();
-        for error in [
-            SendError::BudgetSpent { destination: destination.clone() },
-            SendError::UnknownDestination { destination: destination.clone() },
-            SendError::ForeignHost { destination: destination.clone(), host: host.clone() },
-            SendError::SafeguardMissing { destination: destination.clone() },
-            SendError::WrongDestination { destination: destination.clone() },
-            SendError::Unrecorded { destination },
-            SendError::NotOnSite { host },
-        ] {
+        let spent = HeldBack::BudgetSpent { destination: destination.clone() };
+        for held in [spent, HeldBack::SafeguardMissing { destination }] {
+            let error = SendError::from(held);
             assert_eq!(ears_error(&error.into(), &Bounds::default()), EarsError::Kept);
         }
     }

@@ -381,16 +381,7 @@ fn failed(error: &SendError) -> MindError {
     match error {
         SendError::ConnectTimedOut { within, .. } => MindError::TooLate(Waited::Connection, *within),
         SendError::AnswerTimedOut { within, .. } => MindError::TooLate(Waited::FirstToken, *within),
-        // What we refuse ourselves says nothing about the provider: the next call, or
-        // the next day, may be another matter.
-        SendError::BudgetSpent { .. }
-        | SendError::UnknownDestination { .. }
-        | SendError::ForeignHost { .. }
-        | SendError::SafeguardMissing { .. }
-        | SendError::WrongDestination { .. }
-        | SendError::Malformed { .. }
-        | SendError::Unrecorded { .. }
-        | SendError::NotOnSite { .. } => MindError::Policy,
+        SendError::HeldBack(_) | SendError::Malformed { .. } => MindError::Policy,
         SendError::Protocol { .. } | SendError::TooLarge { .. } => {
             MindError::Broken("the answer breaks the protocol of the wire")
         }
@@ -406,22 +397,16 @@ fn failed(error: &SendError) -> MindError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{DestinationId, Host};
+    use crate::egress::HeldBack;
+    use crate::residency::DestinationId;
     use crate::speech::TryAgain;
 
     #[test]
     fn what_the_door_refuses_for_the_box_is_no_fault_of_the_provider() {
         let destination = DestinationId::parse("anthropic").unwrap();
-        let host = Host::parse("api.anthropic.com").unwrap();
-        for error in [
-            SendError::BudgetSpent { destination: destination.clone() },
-            SendError::UnknownDestination { destination: destination.clone() },
-            SendError::ForeignHost { destination: destination.clone(), host: host.clone() },
-            SendError::SafeguardMissing { destination: destination.clone() },
-            SendError::WrongDestination { destination: destination.clone() },
-            SendError::Unrecorded { destination },
-            SendError::NotOnSite { host },
-        ] {
+        let spent = HeldBack::BudgetSpent { destination: destination.clone() };
+        for held in [spent, HeldBack::SafeguardMissing { destination }] {
+            let error = SendError::from(held);
             assert_eq!(failed(&error), MindError::Policy, "{error}");
             assert_eq!(failed(&error).try_again(), TryAgain::NextQuestion, "{error}");
         }
