@@ -213,6 +213,8 @@ async fn watch(State(control): State<Control>) -> Response {
     let (events, stop) = (control.watch.listen(), control.stop);
     let rows = futures_util::stream::unfold((events, stop), |(mut events, stop)| async move {
         let event = tokio::select! {
+            // The end of the last call comes with that of the box, and is told first.
+            biased;
             event = events.recv() => event,
             () = stop.ended() => return None,
         };
