@@ -8,8 +8,11 @@ mod the_box;
 
 use std::path::Path;
 
+use milu::call::phrases;
+use milu::media::{Frame, SampleRate, ToneDetector};
 use the_box::callers::Call;
-use the_box::{Setup, TheBox, bakery, said, text};
+use the_box::sounds::{self, HZ};
+use the_box::{Setup, TheBox, bakery, said, stderr, text};
 
 /// The caller's number in its two written forms, of the block that nobody has.
 const NATIONAL: &str = "08055550199";
@@ -161,4 +164,73 @@ fn nothing_of_a_caller_stands_in_the_log_or_in_the_clear_on_the_disk() {
     assert!(searched > 100_000, "a call of a minute leaves more than {searched} bytes");
     let file = std::fs::read(bakery()).expect("the knowledge file");
     assert!(canaries.found_in(&file).len() < canaries.0.len(), "the call was about more than what the file says");
+}
+
+/// A test number of Verve's, of which nobody has a card.
+const CARD: &str = "5060990580000217499";
+
+/// The two frequencies (Hz) of each key of ITU-T Q.23 that a card has.
+fn tones_of(key: char) -> (f64, f64) {
+    let place = "123456789*0#".find(key).expect("a key");
+    ([697.0, 770.0, 852.0, 941.0][place / 3], [1209.0, 1336.0, 1477.0][place % 3])
+}
+
+/// Keys as an old handset sends them: as sound, a tenth of a second each.
+fn in_band(keys: &str) -> Vec<i16> {
+    let tenth = HZ / 10;
+    let wave = |hz: f64, n: usize| (std::f64::consts::TAU * hz * n as f64 / HZ as f64).sin() * 7000.0;
+    let key = |key: char| {
+        let (low, high) = tones_of(key);
+        (0..2 * tenth).map(move |n| if n < tenth { (wave(low, n) + wave(high, n)) as i16 } else { 0 })
+    };
+    keys.chars().flat_map(key).collect()
+}
+
+fn keys_heard_in(sound: &[i16]) -> usize {
+    let mut detector = ToneDetector::new();
+    let frames = sound.chunks(HZ / 50).map(|chunk| Frame::from_samples(SampleRate::Hz8000, chunk));
+    frames.filter_map(|frame| detector.hear(&frame)).count()
+}
+
+#[test]
+fn the_keys_of_a_payment_are_in_no_record_no_sound_and_no_log() {
+    let files = tempfile::tempdir().expect("a directory");
+    let knowledge = files.path().join("bakery.md");
+    let pays = "\n### Can I pay with my card on the telephone?\n\n- I want to pay with my card\n\n\
+                Please key in your card number now, and then the hash key.\n";
+    let bakery = std::fs::read_to_string(bakery()).expect("the knowledge file");
+    std::fs::write(&knowledge, bakery + pays).expect("a knowledge file");
+    let tones = in_band(CARD);
+    assert_eq!(keys_heard_in(&tones), CARD.len(), "the keys would be heard where they sound");
+    let tones = sounds::write_wav(files.path(), "tones.wav", &tones);
+
+    let the_box = TheBox::start(&Setup { knowledge, log: "trace", ..Setup::default() });
+    // Both ways at once would be one key, so first one and then the other.
+    let steps = [
+        ["--say", "Can I pay with my card on the telephone?"],
+        ["--play", tones.to_str().expect("a path")],
+        ["--dtmf", &format!("{CARD}#")],
+        ["--say", "No, thank you. Goodbye."],
+    ];
+    Call::start(&the_box, NATIONAL, &steps.concat()).report();
+    let record = the_box.record_of(&NATIONAL[1..]);
+    let box_said = said(&record, "box");
+    assert!(box_said.iter().any(|words| words.contains("key in your card number")), "{record:#}");
+    assert!(box_said.contains(&phrases::KEYS_WITHHELD), "{record:#}");
+
+    let mut canaries = Canaries::new();
+    canaries.0.extend(CARD.as_bytes().windows(LETTERS_MIN).map(|some| String::from_utf8_lossy(some).into_owned()));
+    assert_eq!(canaries.found_in(record.to_string().as_bytes()), [""; 0]);
+    let gaps = record["recording"]["gaps"].as_array().expect("gaps");
+    assert!(gaps.iter().any(|gap| gap["reason"] == "withheld"), "{record:#}");
+    let played = the_box.milu(&["calls", "play", text(&record["id"])]);
+    assert!(played.status.success(), "{}", stderr(&played));
+    let caller = sounds::channel(&played.stdout, 0);
+    assert!(caller.iter().any(|sample| sample.unsigned_abs() > 1000), "the caller's words are kept");
+    assert_eq!(keys_heard_in(&caller), 0, "what was keyed can be heard in the recording");
+
+    let place = the_box.stop();
+    let log = std::fs::read_to_string(place.path().join("log")).expect("a log");
+    assert_eq!(canaries.found_in(log.as_bytes()), [""; 0]);
+    search_files(&place.path().join("data"), &canaries);
 }

@@ -508,7 +508,7 @@ fn a_consent_is_asked_for_once_before_all_else_and_a_yes_counts() {
         assert_eq!(said[1..], [phrases::ASK_CONSENT, phrases::CONSENTED, phrases::HELP, HOURS].map(str::to_owned));
         assert_eq!(wishes(&world), [CONSENTS]);
         let written = first(&world, |o| matches!(o, Output::Journal(e) if e.kind == JournalKind::Wished(CONSENTS)));
-        let holds = first(&world, |o| matches!(o, Output::Wish(CallerWish::Consents)));
+        let holds = first(&world, |o| matches!(o, Output::Wish(Wish::OfData(CallerWish::Consents))));
         assert!(written.is_some() && written < holds);
         assert_eq!(asked(&world), ["When do you open?"], "no mind is asked what a yes means");
     }
@@ -575,7 +575,7 @@ fn who_wants_nothing_to_leave_hears_that_nothing_does_and_is_answered_all_the_sa
     assert_eq!(said[2..], [phrases::RESTRICTED, HOURS].map(str::to_owned));
     assert_eq!(wishes(&world), [RESTRICTS]);
     assert_eq!(asked(&world), ["When do you open?"]);
-    let holds = first(&world, |o| matches!(o, Output::Wish(CallerWish::Restricts)));
+    let holds = first(&world, |o| matches!(o, Output::Wish(Wish::OfData(CallerWish::Restricts))));
     let ask = first(&world, |o| matches!(o, Output::Ask { .. }));
     assert!(holds.is_some() && holds < ask, "it holds before anything else is asked");
     assert!(!world.record.expect("a record").may_be_heard_again());

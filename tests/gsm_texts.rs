@@ -60,7 +60,7 @@ impl World {
     }
 
     fn start(&self, place: TempDir) -> TheBox {
-        TheBox::start_in(place, &Setup { sections: self.section.clone(), ..Setup::default() })
+        TheBox::start_in(place, &Setup { sections: self.section.clone(), is_rung: false, ..Setup::default() })
     }
 
     fn sent(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech};
+use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech, Wish};
 use crate::line::audio::MonitorTap;
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
@@ -347,12 +347,21 @@ impl Running {
             Output::StopRecording => self.stop_keeping(),
             Output::WithholdSound => self.sound_of_caller(Keyless::withhold),
             Output::RestoreSound => self.sound_of_caller(Keyless::restore),
-            Output::Wish(wish) => self.task.setting.gate.wish(wish),
+            Output::Wish(wish) => self.wish(wish),
             Output::Said(text) => self.task.thinking.said(&text),
             Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
             Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
                 unreachable!("taken by carry_out")
             }
+        }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        if let Wish::OfData(wish) = wish {
+            self.task.setting.gate.wish(wish);
+        }
+        if wish.ends_listening() {
+            self.task.overheard.close();
         }
     }
 

@@ -191,7 +191,10 @@ fn check_outside(config: &Config, credentials: &Credentials) -> CheckFinding {
                 format!("the policy has {} rows for {}", policy.rows().len(), names.join(", ")),
             )
         }
-        Err(error) => CheckFinding::wrong("outside", error.to_string()),
+        Err(amiss) => {
+            let all: Vec<String> = amiss.iter().map(ToString::to_string).collect();
+            CheckFinding::wrong("outside", all.join("; "))
+        }
     }
 }
 

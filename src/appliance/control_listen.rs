@@ -109,6 +109,7 @@ impl Rows {
             biased;
             over = self.listener.over() => match over {
                 Over::CallEnded => ("call-ended", "The call has ended."),
+                Over::Unwanted => ("unwanted", "the caller has said that nobody is to have more of it than needs be"),
                 Over::AnotherListens => ("another-listens", "another command listens now, and one is heard at a time"),
             },
             () = self.stop.ended() => ("box-stops", "the box stops"),

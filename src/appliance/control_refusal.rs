@@ -48,7 +48,7 @@ impl From<CannotListen> for Refusal {
     fn from(error: CannotListen) -> Self {
         let status = match error {
             CannotListen::NoSpeaker | CannotListen::NoneRuns | CannotListen::NotRunning(_) => StatusCode::NOT_FOUND,
-            CannotListen::SeveralRun { .. } => StatusCode::CONFLICT,
+            CannotListen::SeveralRun { .. } | CannotListen::Unwanted(_) => StatusCode::CONFLICT,
             CannotListen::Turn(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self(status, error.to_string())

@@ -41,6 +41,8 @@ pub enum CannotListen {
          reads it if it is over"
     )]
     NotRunning(CallId),
+    #[error("listening to a call: the caller of {0} has said that nobody is to have more of it than needs be")]
+    Unwanted(CallId),
     #[error("listening to a call: {0}")]
     Turn(#[from] TurnError),
 }
@@ -67,6 +69,7 @@ struct Table {
 struct Running {
     line: LineId,
     taps: mpsc::Sender<MonitorTap>,
+    unwanted: CancellationToken,
 }
 
 /// Somebody who listens, for as long as this is held.
@@ -74,6 +77,7 @@ pub struct Listener {
     call: CallId,
     running: mpsc::Sender<MonitorTap>,
     another: CancellationToken,
+    unwanted: CancellationToken,
     _ear: MonitorEar,
 }
 
@@ -81,6 +85,8 @@ pub struct Listener {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Over {
     CallEnded,
+    /// The caller would not have it.
+    Unwanted,
     AnotherListens,
 }
 
@@ -88,6 +94,8 @@ pub enum Over {
 pub struct Overheard {
     taps: mpsc::Receiver<MonitorTap>,
     tap: Option<MonitorTap>,
+    /// Set once the caller would have nobody listen.
+    unwanted: CancellationToken,
 }
 
 impl Listening {
@@ -104,12 +112,13 @@ impl Listening {
     /// A call begins.
     pub fn call_began(&self, id: CallId, line: &LineId) -> Overheard {
         let (sender, taps) = mpsc::channel(TAPS);
+        let unwanted = CancellationToken::new();
         if self.0.speaker.is_some() {
             let mut table = self.table();
             table.calls.retain(|_, call| !call.taps.is_closed());
-            table.calls.insert(id, Running { line: line.clone(), taps: sender });
+            table.calls.insert(id, Running { line: line.clone(), taps: sender, unwanted: unwanted.clone() });
         }
-        Overheard { taps, tap: None }
+        Overheard { taps, tap: None, unwanted }
     }
 
     /// Turns the speaker to a call: to this one, or to the only one that runs. Whoever
@@ -118,6 +127,10 @@ impl Listening {
         let speaker = self.0.speaker.as_ref().ok_or(CannotListen::NoSpeaker)?;
         let mut table = self.table();
         let (call, running) = table.choose(call)?;
+        let (running, unwanted) = (running.taps.clone(), running.unwanted.clone());
+        if unwanted.is_cancelled() {
+            return Err(CannotListen::Unwanted(call));
+        }
         // The call has room for it before the speaker is turned away from another.
         let place = running.clone().try_reserve_owned().map_err(|refused| match refused {
             mpsc::error::TrySendError::Closed(_) => CannotListen::NotRunning(call),
@@ -127,7 +140,7 @@ impl Listening {
         drop(place.send(tap));
         let another = CancellationToken::new();
         table.newest = Some(another.clone().drop_guard());
-        Ok(Listener { call, running, another, _ear: ear })
+        Ok(Listener { call, running, another, unwanted, _ear: ear })
     }
 
     /// The speaker's card; none on a box without one.
@@ -178,8 +191,8 @@ pub fn trouble(card: &CardName, state: CardState) -> Option<String> {
 }
 
 impl Table {
-    /// The call that is meant, and its end.
-    fn choose(&self, wanted: Option<CallId>) -> Result<(CallId, mpsc::Sender<MonitorTap>), CannotListen> {
+    /// The call that is meant.
+    fn choose(&self, wanted: Option<CallId>) -> Result<(CallId, &Running), CannotListen> {
         let running: Vec<(CallId, &Running)> =
             self.calls.iter().filter(|(_, call)| !call.taps.is_closed()).map(|(id, call)| (*id, call)).collect();
         let found = match wanted {
@@ -190,7 +203,7 @@ impl Table {
                 [first, ..] => return Err(several(&running, first.0)),
             },
         };
-        Ok((found.0, found.1.taps.clone()))
+        Ok(*found)
     }
 }
 
@@ -208,11 +221,13 @@ impl Listener {
         self.call
     }
 
-    /// Waits until the call is over, or another listens. May be asked again.
+    /// Waits until the call is over, its caller objects, or another listens. May be
+    /// asked again.
     pub async fn over(&self) -> Over {
         tokio::select! {
             biased;
             () = self.running.closed() => Over::CallEnded,
+            () = self.unwanted.cancelled() => Over::Unwanted,
             () = self.another.cancelled() => Over::AnotherListens,
         }
     }
@@ -226,7 +241,17 @@ impl Overheard {
 
     /// Somebody listens from here on, in place of whoever did before.
     pub fn begin(&mut self, tap: MonitorTap) {
-        self.tap = Some(tap);
+        // It may have been on its way when the caller objected.
+        self.tap = Some(tap).filter(|_| !self.unwanted.is_cancelled());
+    }
+
+    /// Nobody listens from here on, and nobody can any more.
+    pub fn close(&mut self) {
+        self.unwanted.cancel();
+        self.tap = None;
+        while let Ok(tap) = self.taps.try_recv() {
+            drop(tap);
+        }
     }
 
     /// What the caller said in 20 ms, as it is kept: no sample of a key's tone, and
@@ -384,6 +409,23 @@ mod tests {
         let step = 14 * RATE.frame_len();
         assert!(loudest(&secret[..step]) > 400);
         assert_eq!(loudest(&secret[step..]), 0);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_would_have_nobody_listen_is_not_heard_from_there_on() {
+        let listening = listening();
+        let mut overheard = listening.call_began(call(1), &line("door"));
+        let listener = listening.listen(None).unwrap();
+        let tap = overheard.wanted().await.expect("it was asked for");
+        overheard.begin(tap);
+        let waiting = listening.listen(None).unwrap();
+        overheard.close();
+        assert_eq!(over(&waiting).await, Over::Unwanted);
+        assert_eq!(over(&listener).await, Over::Unwanted);
+        assert!(overheard.tap.is_none() && overheard.taps.try_recv().is_err());
+        assert_eq!(listening.listen(None).err(), Some(CannotListen::Unwanted(call(1))));
+        drop(overheard);
+        assert_eq!(listening.listen(None).err(), Some(CannotListen::NoneRuns));
     }
 
     #[tokio::test]

@@ -3,7 +3,6 @@ use crate::knowledge::Topic;
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
 use super::{CallRecord, Wish};
-use crate::residency::CallerWish;
 
 /// What the call wants of the world. Drain [`super::Call::poll`] after every
 /// input: a journal entry comes out before the effect that it describes.
@@ -24,8 +23,8 @@ pub enum Output {
     /// the recording and to the ears, until `RestoreSound`.
     WithholdSound,
     RestoreSound,
-    /// What the caller wishes of what leaves the box, from here on.
-    Wish(CallerWish),
+    /// What the caller wishes of their voice and words, from here on.
+    Wish(Wish),
 
     /// A turn of the caller began: the ears must keep its sound from `at` on.
     TurnBegan {

@@ -32,6 +32,17 @@ impl Wish {
             Self::Unrecorded => "unrecorded",
         }
     }
+
+    /// Whether who wishes this wants fewer to have their voice, and so no person of
+    /// the business's to listen unseen.
+    pub const fn ends_listening(self) -> bool {
+        match self {
+            Self::OfData(CallerWish::Consents) => false,
+            Self::OfData(CallerWish::Withdraws | CallerWish::Objects | CallerWish::Restricts) | Self::Unrecorded => {
+                true
+            }
+        }
+    }
 }
 
 /// A wish, and when in the call it was uttered.

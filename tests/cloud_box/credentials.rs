@@ -45,6 +45,11 @@ fn a_credential_that_is_missing_or_open_to_all_is_said_at_the_check_and_at_the_s
         assert!(sentences.contains("may be read by others") && !sentences.contains(&key), "{sentences}");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("it is made private");
     }
+    std::fs::remove_dir_all(cloud.credentials()).expect("a directory");
+    let (_, sentences) = told(&cloud, "check");
+    for name in ["deepgram", "anthropic", "elevenlabs"] {
+        assert!(sentences.contains(&format!("`{name}`")), "one check says all that is missing: {sentences}");
+    }
     // Nothing was asked of anybody.
     for provider in crate::providers::Provider::ALL {
         assert_eq!(cloud.providers.seen(provider).connections, 0);

@@ -86,7 +86,7 @@ fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
                     written.push(wish);
                 }
             }
-            Output::Wish(wish) => assert_eq!(written.last(), Some(&Wish::OfData(*wish)), "{at:?}: it holds unwritten"),
+            Output::Wish(wish) => assert_eq!(written.last(), Some(wish), "{at:?}: it holds unwritten"),
             Output::StopRecording => {
                 assert_eq!(written.last(), Some(&Wish::Unrecorded), "{at:?}: stopped unwritten");
                 stopped += 1;

@@ -80,6 +80,8 @@ pub struct Setup {
     pub credentials: Option<PathBuf>,
     /// The level of the log.
     pub log: &'static str,
+    /// Somebody rings it, so that it needs the cores for itself.
+    pub is_rung: bool,
 }
 
 impl Default for Setup {
@@ -96,6 +98,7 @@ impl Default for Setup {
             sections: String::new(),
             credentials: None,
             log: "info",
+            is_rung: true,
         }
     }
 }
@@ -126,7 +129,7 @@ impl Setup {
     }
 }
 
-/// The right to run a box: one at a time on this machine, whichever test it is
+/// The right to run a box that is rung: one at a time on this machine, whichever test it is
 /// for. Two would fight for the cores, and a box without cores rightly treats
 /// its callers in other ways than the tests expect.
 fn turn_to_run() -> File {
@@ -142,7 +145,7 @@ pub struct TheBox {
     /// Where it takes calls: host and port.
     pub address: String,
     /// Held for as long as the box is.
-    _turn: File,
+    _turn: Option<File>,
 }
 
 impl TheBox {
@@ -163,7 +166,7 @@ impl TheBox {
 
     /// Starts by a command that becomes the box.
     pub fn start_by(command: &mut Command, place: TempDir, setup: &Setup) -> Self {
-        let turn = turn_to_run();
+        let turn = setup.is_rung.then(turn_to_run);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(place.path().join("log")).expect("a log");
         let child = command
             .env("MILU_LOG", setup.log)

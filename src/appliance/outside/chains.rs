@@ -100,50 +100,59 @@ impl Outside {
         let (ears, outside_ears) = builder.ears(config)?;
         let (voice, fixed_voices) = builder.voices(config)?;
         let mind = builder.minds(config)?;
-        let carriers = carriers(config, &places, &self.credentials)?;
+        let carriers = carriers(config, &places, &self.credentials).into_iter().collect::<Result<_, _>>()?;
         let (ears, mind, voice) = (Arc::new(ears), Arc::new(mind), Arc::new(voice));
         Ok(Chains { ears, mind, voice, outside_ears, fixed_voices, carriers })
     }
 }
 
-/// Whether everything that the sections name is there: destinations, hosts and
-/// credentials, and whether requests can tell what the policy asks of them. A
-/// missing key is said before a call, not in one.
+/// What is amiss with what the sections name: destinations, hosts and credentials
+/// that are not there, and requests that cannot tell what the policy asks of them.
+/// A missing key is said before a call, not in one, and all of them at once.
 pub(super) fn check(
     config: &OutsideConfig,
     places: &Places,
     policy: &Policy,
     credentials: &Credentials,
-) -> Result<(), OutsideError> {
-    carriers(config, places, credentials)?.iter().try_for_each(|carrier| carrier.check(policy))
+) -> Vec<OutsideError> {
+    let tried = carriers(config, places, credentials).into_iter();
+    tried.filter_map(|carrier| carrier.and_then(|carrier| carrier.check(policy)).err()).collect()
 }
 
 /// The engines that the sections name, as tellers of safeguards.
-fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Result<Vec<Carrier>, OutsideError> {
+fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Vec<Result<Carrier, OutsideError>> {
     let mut all = Vec::new();
     if let Some(section) = &config.deepgram {
-        let config = deepgram(section, places, credentials)?;
-        all.push(Carrier::new("deepgram", &config.destination.clone(), move |asked| config.carries(asked)));
+        all.push(
+            deepgram(section, places, credentials).map(|config| {
+                Carrier::new("deepgram", &config.destination.clone(), move |asked| config.carries(asked))
+            }),
+        );
     }
     if let Some(section) = &config.anthropic {
-        let config = anthropic(section, places, credentials)?;
-        all.push(Carrier::new("anthropic", &config.destination.clone(), move |asked| config.carries(asked)));
+        all.push(
+            anthropic(section, places, credentials).map(|config| {
+                Carrier::new("anthropic", &config.destination.clone(), move |asked| config.carries(asked))
+            }),
+        );
     }
     if let Some(section) = &config.openai {
-        let config = openai(section, places, credentials)?;
-        all.push(Carrier::mute("openai", &config.destination));
+        all.push(openai(section, places, credentials).map(|config| Carrier::mute("openai", &config.destination)));
     }
     if let Some(section) = &config.elevenlabs {
-        let config = elevenlabs(section, places, credentials)?;
-        all.push(Carrier::new("elevenlabs", &config.destination.clone(), move |asked| config.carries(asked)));
+        all.push(
+            elevenlabs(section, places, credentials).map(|config| {
+                Carrier::new("elevenlabs", &config.destination.clone(), move |asked| config.carries(asked))
+            }),
+        );
     }
     for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
         if let Some(section) = section {
-            let (id, _) = places.find(name, &section.destination, section.host.as_deref())?;
-            all.push(Carrier::mute(name, &id));
+            let found = places.find(name, &section.destination, section.host.as_deref());
+            all.push(found.map(|(id, _)| Carrier::mute(name, &id)));
         }
     }
-    Ok(all)
+    all
 }
 
 fn deepgram(

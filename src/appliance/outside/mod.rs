@@ -171,13 +171,13 @@ pub fn check_outside(
     config: &Config,
     credentials: &Credentials,
     clock: SystemClock,
-) -> Result<Option<Arc<Policy>>, OutsideError> {
+) -> Result<Option<Arc<Policy>>, Vec<OutsideError>> {
     let Some(path) = &config.privacy.policy else { return Ok(None) };
-    let policy = Arc::new(policy_keeper::read(path, clock.wall())?);
-    roots(config.privacy.extra_roots.as_deref())?;
-    prices(config.outside.budget.prices.as_deref())?;
-    chains::check(&config.outside, &Places::of(policy.clone()), &policy, credentials)?;
-    Ok(Some(policy))
+    let policy = Arc::new(policy_keeper::read(path, clock.wall()).map_err(|error| vec![error.into()])?);
+    let mut amiss = chains::check(&config.outside, &Places::of(policy.clone()), &policy, credentials);
+    amiss.extend(roots(config.privacy.extra_roots.as_deref()).err());
+    amiss.extend(prices(config.outside.budget.prices.as_deref()).err());
+    if amiss.is_empty() { Ok(Some(policy)) } else { Err(amiss) }
 }
 
 fn roots(extra: Option<&Path>) -> Result<Roots, OutsideError> {

@@ -67,20 +67,17 @@ impl Call {
 
     /// Puts a wish into force; gives what confirms it.
     fn follow_wish(&mut self, wish: Wish, now: Moment) -> &'static str {
-        let is_news = self.note_wish(wish, now);
+        if self.note_wish(wish, now) {
+            self.out.push_back(Output::Wish(wish));
+        }
         match wish {
-            Wish::OfData(of_data) => {
-                if is_news {
-                    self.out.push_back(Output::Wish(of_data));
-                }
-                match of_data {
-                    CallerWish::Consents if wish::of_data(&self.wishes).consents => phrases::CONSENTED,
-                    // One that is not taken any more is not confirmed.
-                    CallerWish::Consents | CallerWish::Withdraws => phrases::NOT_CONSENTED,
-                    CallerWish::Objects => phrases::OBJECTED,
-                    CallerWish::Restricts => phrases::RESTRICTED,
-                }
-            }
+            Wish::OfData(of_data) => match of_data {
+                CallerWish::Consents if wish::of_data(&self.wishes).consents => phrases::CONSENTED,
+                // One that is not taken any more is not confirmed.
+                CallerWish::Consents | CallerWish::Withdraws => phrases::NOT_CONSENTED,
+                CallerWish::Objects => phrases::OBJECTED,
+                CallerWish::Restricts => phrases::RESTRICTED,
+            },
             Wish::Unrecorded => self.stop_recording(now),
         }
     }
