@@ -730,6 +730,41 @@ async fn the_boxs_own_ears_take_over_without_a_replay_and_alone_judge_the_turn()
     assert_eq!(ears.own.told().last().unwrap(), "decode 2");
 }
 
+#[tokio::test]
+async fn where_ears_are_late_the_boxs_own_words_are_there_at_their_deadline_and_not_before() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    hearing.line_answered(SampleRate::Hz16000);
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    let decodes = || ears.own.told().iter().filter(|told| told.starts_with("decode")).count();
+    ears.time.pass(400).await;
+    assert_eq!(decodes(), 0, "who answers in time costs the box no decode");
+    ears.time.pass(200).await;
+    assert_eq!(decodes(), 1, "half of the time is over");
+    ears.own.says(words(1, "Wendy?", "own-ears")).await;
+    assert!(heard.try_recv().is_err(), "the others may still answer");
+    ears.cloud.says(words(1, "When do you close?", "cloud-ears")).await;
+    let events: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    assert!(matches!(&events[..], [EarsEvent::Heard(told)] if told.engine == "cloud-ears"), "{events:?}");
+
+    hearing.turn_began(ears.time.now());
+    ears.hear(&mut hearing, 10..12).await;
+    hearing.decode(RequestId(2));
+    ears.time.pass(600).await;
+    assert_eq!(decodes(), 1);
+    ears.own.says(words(2, "When do you open?", "own-ears")).await;
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(2), error: EarsError::Lost("closed") }).await;
+    ears.lan.says(EarsEvent::Failed { request: RequestId(2), error: EarsError::Lost("closed") }).await;
+    let events: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    let [EarsEvent::Left(_), EarsEvent::Left(to_own), EarsEvent::Heard(told)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((to_own.to.as_str(), told.engine), ("own-ears", "own-ears"));
+    assert_eq!(decodes(), 0, "they are not asked again");
+}
+
 fn verdict(request: u32, probability: f32) -> EarsEvent {
     EarsEvent::TurnOver { request: RequestId(request), probability }
 }

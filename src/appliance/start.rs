@@ -160,7 +160,8 @@ impl Appliance {
         let warm_up = warming(config, &mut spoken, &renderings, &vault, &stop, &health);
         let opening = warm_up::opening(&business);
         warm_up.hold_all(&opening, SampleRate::Hz8000).await;
-        let sentences = warm_up::wanted(&opening, &warm_up::rest(mind.index().base()), &warm_up.rates);
+        let sentences =
+            warm_up::wanted(&opening, &warm_up::rest(mind.index().base(), whose_mind(config)), &warm_up.rates);
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
         let (media_clock, listening) = open_media(config, clock, &supervisor, &health, &stop)?;
@@ -401,6 +402,11 @@ fn serve_texts(supervisor: &Supervisor, promised: Option<PromisedTexts>, post: T
     let keep = promised.keep(post.vault.clone(), post.calendar.clone(), post.kept.clone(), stop.clone());
     drop(supervisor.spawn("promised-texts", keep));
     drop(supervisor.spawn("texts", post.run(stop.clone())));
+}
+
+fn whose_mind(config: &Config) -> warm_up::Mind {
+    let outside = config.outside.anthropic.is_some() || config.outside.openai.is_some();
+    if outside { warm_up::Mind::Outside } else { warm_up::Mind::OnBox }
 }
 
 /// What makes the fixed sentences ready, in every voice and at every line's rate.

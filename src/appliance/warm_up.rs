@@ -1,6 +1,7 @@
 //! Renders the sentences that do not change, before callers wait for them: first
 //! what every call begins with, then the rest, while nobody is on the line.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::knowledge::KnowledgeBase;
 use crate::media::{Conversion, Resampler, SampleRate};
 use crate::ops::{Health, HealthFact, HealthState, Stop};
 use crate::residency::CallGate;
+use crate::speech::cloud::mind::whole_sentences;
 use crate::store::{RenderingKey, Rendition, Vault};
 use crate::terms::Private;
 
@@ -24,6 +26,30 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A provider that fails a sentence is not asked for the next ones; after this
 /// long it is tried again.
 const LET_IT_BE: Duration = Duration::from_secs(60);
+
+/// With what a model is likely to begin an answer. Nothing in it can be wrong.
+const COURTESIES: [&str; 10] = [
+    "Certainly.",
+    "Of course.",
+    "Sure.",
+    "Yes.",
+    "No.",
+    "Yes, please.",
+    "All right.",
+    "You are welcome.",
+    "Thank you.",
+    "I am sorry.",
+];
+
+/// Whose words the answers are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mind {
+    /// The box's own: it says an answer of the business's whole.
+    OnBox,
+    /// A model's, which says it sentence by sentence, and no more of it than the
+    /// caller needs.
+    Outside,
+}
 
 pub struct WarmUp {
     /// The best voice first, the box's own last.
@@ -65,10 +91,18 @@ pub fn opening(business: &Business) -> Vec<String> {
     vec![opening, phrases::HELP.to_owned()]
 }
 
-/// Everything else that the box says word for word, the likeliest first.
-pub fn rest(base: &KnowledgeBase) -> Vec<String> {
+/// Everything else that is said word for word, the likeliest first.
+pub fn rest(base: &KnowledgeBase, mind: Mind) -> Vec<String> {
     let answers = base.entries.iter().map(|entry| crate::knowledge::as_spoken(&entry.answer));
-    phrases::FIXED.iter().map(|s| (*s).to_owned()).chain(answers).collect()
+    let mut all: Vec<String> = phrases::FIXED.iter().map(|s| (*s).to_owned()).chain(answers).collect();
+    if mind == Mind::Outside {
+        let parts: Vec<String> =
+            all[phrases::FIXED.len()..].iter().flat_map(|answer| whole_sentences(answer)).collect();
+        all.extend(COURTESIES.iter().map(|s| (*s).to_owned()).chain(parts));
+        let mut seen = HashSet::new();
+        all.retain(|sentence| seen.insert(sentence.clone()));
+    }
+    all
 }
 
 impl WarmUp {
@@ -257,6 +291,22 @@ mod tests {
         let order: Vec<(&str, SampleRate)> = wanted.iter().map(|(sentence, rate)| (sentence.as_str(), *rate)).collect();
         let closed = "We are closed.";
         assert_eq!(order, [("Good day.", NARROW), ("Good day.", WIDE), (closed, NARROW), (closed, WIDE)]);
+    }
+
+    #[test]
+    fn of_an_answer_that_a_model_tells_in_part_each_sentence_is_wanted_too_and_none_twice() {
+        let text = "# Bakery\n\n- Time zone: Africa/Lagos\n\n## Questions\n\n### Do you bake cakes?\n\n\
+                    Yes. A cake is ₦18,000. Yes.\n";
+        let base = KnowledgeBase::parse("bakery.md", text).expect("a knowledge file");
+        let whole = "Yes. A cake is eighteen thousand naira. Yes.";
+        let alone = |sentences: &[String], wanted: &str| sentences.iter().filter(|s| *s == wanted).count();
+        let on_box = rest(&base, Mind::OnBox);
+        assert_eq!((alone(&on_box, whole), alone(&on_box, "A cake is eighteen thousand naira.")), (1, 0));
+        let outside = rest(&base, Mind::Outside);
+        assert_eq!(outside[..on_box.len()], on_box, "what is said whole comes first");
+        for sentence in [whole, "A cake is eighteen thousand naira.", "Yes.", "Certainly."] {
+            assert_eq!(alone(&outside, sentence), 1, "{sentence}");
+        }
     }
 
     #[test]

@@ -84,6 +84,7 @@ impl Transcriber for EarsChain {
             turn: None,
             sound: VecDeque::new(),
             asked: None,
+            beside: None,
             judging: Judging::default(),
             probe: None,
         };
@@ -158,6 +159,16 @@ struct Probe {
     asked: Option<(RequestId, Moment)>,
 }
 
+/// What the box's own ears are asked for beside others that take long: should those
+/// be left, the words are there already. Nobody's words but those of who is asked
+/// count until then.
+struct Beside {
+    request: RequestId,
+    /// None once they are asked.
+    ask_at: Option<Moment>,
+    heard: Option<EarsEvent>,
+}
+
 struct EarsDesk {
     chain: Arc<Chain<dyn Transcriber>>,
     setting: CallSetting,
@@ -171,6 +182,7 @@ struct EarsDesk {
     turn: Option<Turn>,
     sound: VecDeque<(Frame, Moment)>,
     asked: Option<(RequestId, Relay)>,
+    beside: Option<Beside>,
     judging: Judging,
     probe: Option<Probe>,
 }
@@ -266,7 +278,7 @@ impl EarsDesk {
         if let Some((request, relay)) = taken_over {
             relay.taken_over(engine, chain.link(engine).limits, now);
             let request = *request;
-            self.open_ears(engine).decode(request);
+            self.give(engine, request, now);
         }
     }
 
@@ -318,6 +330,8 @@ impl EarsDesk {
         let limits = self.chain.link(engine).limits;
         let relay = Relay::new(EngineStage::Ears, HalfDone::EndsThere, (engine, last), limits, now);
         self.asked = Some((request, relay));
+        // A decode on the box takes some half a second, and so does what is left then.
+        self.beside = (engine != last).then(|| Beside { request, ask_at: Some(now + limits.first / 2), heard: None });
         self.open_ears(engine).decode(request);
         if let Some(tried) = self.probe.as_ref().map(|probe| probe.engine) {
             let due = now + self.chain.link(tried).limits.first;
@@ -373,6 +387,7 @@ impl EarsDesk {
 
     fn abandon(&mut self) {
         self.asked = None;
+        self.beside = None;
         self.judging.stop();
         for engine in self.listeners() {
             if let Some(hearing) = &mut self.ears[engine] {
@@ -450,7 +465,37 @@ impl EarsDesk {
         if let Some((_, relay)) = &mut self.asked {
             relay.taken_over(engine, limits, now);
         }
-        self.open_ears(engine).decode(request);
+        self.give(engine, request, now);
+    }
+
+    /// The request goes to ears that take over.
+    fn give(&mut self, engine: usize, request: RequestId, now: Moment) {
+        match self.beside.take_if(|_| engine == self.roster.last()) {
+            Some(Beside { heard: Some(heard), .. }) => self.answered(engine, heard, now),
+            // They are at it.
+            Some(Beside { ask_at: None, .. }) => {}
+            Some(_) | None => self.open_ears(engine).decode(request),
+        }
+    }
+
+    /// The words of the box's own ears are kept while others are waited for. If they
+    /// fail they are asked again when they are needed.
+    fn keep_beside(&mut self, engine: usize, event: &EarsEvent) {
+        let Some(beside) = self.beside.as_mut().filter(|_| engine == self.roster.last()) else { return };
+        match event {
+            EarsEvent::Heard(heard) if heard.request == beside.request => beside.heard = Some(event.clone()),
+            EarsEvent::Failed { request, .. } if *request == beside.request => self.beside = None,
+            _ => {}
+        }
+    }
+
+    fn ask_beside(&mut self, now: Moment) {
+        let waits = self.asked.as_ref().is_some_and(|(_, relay)| !relay.is_over());
+        let Some(beside) = self.beside.as_mut().filter(|_| waits) else { return };
+        if beside.ask_at.take_if(|at| *at <= now).is_some() {
+            let request = beside.request;
+            self.open_ears(self.roster.last()).decode(request);
+        }
     }
 }
 
@@ -461,6 +506,7 @@ impl Desk for EarsDesk {
         if self.probed(engine, &event, now) {
             return;
         }
+        self.keep_beside(engine, &event);
         let (request, said) = match &event {
             EarsEvent::TurnOver { request, .. } => return self.judged(engine, *request, event),
             EarsEvent::Heard(heard) => (heard.request, Said::Whole),
@@ -484,7 +530,8 @@ impl Desk for EarsDesk {
     fn due(&self) -> Option<Moment> {
         let asked = self.asked.as_ref().and_then(|(_, relay)| relay.due());
         let probed = self.probe.as_ref().and_then(|probe| probe.asked).map(|(_, due)| due);
-        asked.into_iter().chain(probed).chain(self.judging.due()).min()
+        let beside = self.beside.as_ref().and_then(|beside| beside.ask_at).filter(|_| asked.is_some());
+        asked.into_iter().chain(probed).chain(beside).chain(self.judging.due()).min()
     }
 
     fn late(&mut self, now: Moment) {
@@ -494,6 +541,7 @@ impl Desk for EarsDesk {
         }
         let then = self.judging.late(now);
         self.go_on_judging(then);
+        self.ask_beside(now);
         let Some((_, relay)) = &mut self.asked else { return };
         let next = relay.late(now);
         self.follow(next, None, now);

@@ -103,6 +103,14 @@ impl Sentences {
     }
 }
 
+/// The sentences of a text, as they are said one by one when a model tells it.
+pub fn whole_sentences(text: &str) -> Vec<String> {
+    let mut sentences = Sentences { may_split: false, ..Sentences::new(Verdicts::Held) };
+    let mut pieces = sentences.push(text);
+    pieces.extend(sentences.rest());
+    pieces.into_iter().map(|piece| piece.text).collect()
+}
+
 fn begins_with_verdict(text: &str) -> bool {
     let first = text.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
     ["yes", "yeah", "yep", "sure", "no", "nope"].iter().any(|v| v.eq_ignore_ascii_case(first))
