@@ -18,6 +18,7 @@ mod engines;
 mod fixed_voice;
 mod kept_sound;
 mod keyless;
+mod lead_in;
 mod lines;
 mod listening;
 mod modem_facts;

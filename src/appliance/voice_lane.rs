@@ -13,6 +13,7 @@ use crate::media::{FRAME_MS, Frame, SampleRate};
 use crate::speech::{SpeakRequest, Voice, VoiceEvent};
 use crate::terms::UtteranceId;
 
+use super::lead_in::LeadIn;
 use super::renderings::Renderings;
 
 /// A synthesizer's slices of about half a second wait here while the mouth's
@@ -75,18 +76,22 @@ impl VoiceLane {
 
     /// None when the call is gone.
     async fn speak(&self, sentence: &Sentence) -> Option<()> {
+        // With nothing left to be played the caller waits for the first sound.
+        let is_waited_for = self.queue.capacity() == self.queue.max_capacity();
+        let mut lead = if is_waited_for { LeadIn::left_out(self.rate) } else { LeadIn::kept(self.rate) };
         if let Some(rendered) = self.renderings.find(&sentence.speech, self.rate) {
             self.tell(LaneEvent::Made { utterance: sentence.utterance, engine: rendered.voice }).await?;
-            self.tell_length(sentence.utterance, rendered.sound.len()).await?;
+            let sound = lead.of(&rendered.sound);
+            self.tell_length(sentence.utterance, sound.len()).await?;
             let mut frames = FrameCutter::new(self.rate);
-            frames.push(&rendered.sound);
+            frames.push(sound);
             self.queue_frames(sentence, &mut frames, End::Here).await?;
             return Some(());
         }
-        self.synthesize(sentence).await
+        self.synthesize(sentence, lead).await
     }
 
-    async fn synthesize(&self, sentence: &Sentence) -> Option<()> {
+    async fn synthesize(&self, sentence: &Sentence, mut lead: LeadIn) -> Option<()> {
         let (sound, mut slices) = mpsc::channel(SLICES);
         let request = SpeakRequest {
             utterance: sentence.utterance,
@@ -110,14 +115,18 @@ impl VoiceLane {
             let Some(event) = event else { return self.failed(sentence.utterance).await };
             match event {
                 VoiceEvent::Sound { samples, engine, .. } => {
-                    if total == 0 {
+                    let samples = lead.of(&samples);
+                    if total == 0 && !samples.is_empty() {
                         self.tell(LaneEvent::Made { utterance: sentence.utterance, engine }).await?;
                     }
                     total += samples.len();
-                    frames.push(&samples);
+                    frames.push(samples);
                     self.queue_frames(sentence, &mut frames, End::Later).await?;
                 }
                 VoiceEvent::Marks { ends, .. } => {
+                    let earlier = lead.earlier_by();
+                    let ends = ends.into_iter().map(|end| WordEnd { at: end.at.saturating_sub(earlier), ..end });
+                    let ends = ends.collect();
                     self.tell(LaneEvent::Marks { utterance: sentence.utterance, ends }).await?;
                 }
                 VoiceEvent::Left { failover, .. } => self.tell(LaneEvent::Left(failover)).await?,

@@ -56,8 +56,12 @@ impl Reply {
         let of_hours = matches!(&finding, Some(Finding::Answer(a)) if a.entry.as_deref() == Some("hours"));
         let allowed = Allowed::new(known, now, question, finding.as_ref());
         let verdicts = if of_hours { Verdicts::Held } else { Verdicts::Free };
+        let sentences = match &finding {
+            Some(Finding::Answer(own)) => Sentences::quoting(own.text.expose(), verdicts),
+            _ => Sentences::new(verdicts),
+        };
         Self {
-            sentences: Sentences::new(verdicts),
+            sentences,
             allowed,
             finding,
             ahead: String::new(),
@@ -258,12 +262,20 @@ mod tests {
     #[test]
     fn what_breaks_off_ends_after_its_last_whole_sentence() {
         for stop in [Stop::Length, Stop::Refusal] {
-            let deltas = vec![text("Yes, we test for malaria here. The test is three thou"), Delta::Over(stop)];
+            let deltas = vec![text("Yes, we test for malaria here. It costs you three thou"), Delta::Over(stop)];
             assert_eq!(steps("Malaria test?", deltas), ["say Yes, we test for malaria here.", "Over(None)"]);
         }
         assert_eq!(steps("Malaria test?", vec![text("I can"), Delta::Over(Stop::Refusal)]), ["Fail(Declined)"]);
         let cut = steps("Malaria test?", vec![text("Well the test"), Delta::Over(Stop::Length)]);
         assert_eq!(cut, ["Fail(Broken(\"the answer has no whole sentence\"))"]);
+    }
+
+    #[test]
+    fn what_the_box_would_answer_itself_is_said_whole_although_it_breaks_off() {
+        let deltas = vec![text("The test is three thousand, five"), Delta::Over(Stop::Length)];
+        let found = steps("How much is a malaria test?", deltas);
+        let whole = "say The test is three thousand, five hundred naira and the result is ready in thirty minutes.";
+        assert_eq!(found, [whole, "Over(None)"]);
     }
 
     #[test]

@@ -21,12 +21,22 @@ pub enum Ends {
     Clause,
 }
 
+/// Words after which a sentence that began as one of the box's own is taken for it.
+/// Fewer are a way in which many sentences begin: "Yes, we are".
+const QUOTED_WORDS: usize = 4;
+
 /// Cuts a growing text into what can be said at once: whole sentences, and the
 /// first clause of the first one if it names nothing that must be checked
-/// against its end.
+/// against its end. A sentence that the box would say itself is whole as soon as it
+/// is known for that.
 #[derive(Debug)]
 pub struct Sentences {
     text: String,
+    /// What the box would answer, sentence by sentence, as far as it was not said.
+    quotable: Vec<String>,
+    /// The present sentence was said ahead, as the box has it: how the model ends it
+    /// changes nothing.
+    is_quoted: bool,
     /// Whether a clause may still go ahead of its sentence.
     may_split: bool,
     /// A yes or no is a claim of its own.
@@ -42,7 +52,12 @@ pub enum Verdicts {
 
 impl Sentences {
     pub const fn new(verdicts: Verdicts) -> Self {
-        Self { text: String::new(), may_split: true, verdicts }
+        Self { text: String::new(), quotable: Vec::new(), is_quoted: false, may_split: true, verdicts }
+    }
+
+    /// The same where the box would answer with `own`, and is sure of it.
+    pub fn quoting(own: &str, verdicts: Verdicts) -> Self {
+        Self { quotable: whole_sentences(own), ..Self::new(verdicts) }
     }
 
     /// Takes more of the text; gives what is complete by it.
@@ -59,11 +74,16 @@ impl Sentences {
     /// was broken off.
     pub fn rest(&mut self) -> Option<Piece> {
         let text = plain(&std::mem::take(&mut self.text));
-        (!text.is_empty()).then_some(Piece { text, ends: Ends::Sentence })
+        let is_said = std::mem::take(&mut self.is_quoted);
+        (!is_said && !text.is_empty()).then_some(Piece { text, ends: Ends::Sentence })
     }
 
     /// The next piece if there is one; it may turn out to hold no word.
     fn next(&mut self) -> Option<Option<Piece>> {
+        if let Some(quoted) = self.quoted() {
+            self.may_split = false;
+            return Some(Some(Piece { text: quoted, ends: Ends::Sentence }));
+        }
         if let Some(end) = sentence_end(&self.text) {
             return Some(self.take(end, Ends::Sentence));
         }
@@ -81,16 +101,32 @@ impl Sentences {
     fn take(&mut self, end: usize, ends: Ends) -> Option<Piece> {
         let rest = self.text.split_off(end);
         let text = plain(&std::mem::replace(&mut self.text, rest));
-        if text.is_empty() {
+        if ends == Ends::Sentence && std::mem::take(&mut self.is_quoted) || text.is_empty() {
             return None;
         }
+        self.quotable.retain(|own| *own != text);
         self.may_split = false;
         Some(Piece { text, ends })
     }
 
+    /// The sentence of the box's own that the present one begins as, if there is one
+    /// and no other begins so.
+    fn quoted(&mut self) -> Option<String> {
+        let begun = self.text.trim_start();
+        if self.is_quoted || self.quotable.is_empty() || begun.split_whitespace().count() <= QUOTED_WORDS {
+            return None;
+        }
+        // The last word may still grow.
+        let words = begun.rsplit_once(char::is_whitespace).map_or("", |(words, _)| words);
+        let mut alike = self.quotable.iter().enumerate().filter(|(_, own)| begins_as(own, words));
+        let (at, _) = alike.next().filter(|_| alike.next().is_none())?;
+        self.is_quoted = true;
+        Some(self.quotable.remove(at))
+    }
+
     /// Where the first clause ends, if it can be said now.
     fn clause_end(&self) -> Option<usize> {
-        if !self.may_split {
+        if !self.may_split || self.is_quoted {
             return None;
         }
         let end = self.text.match_indices([',', ';', ':', '–', '—']).map(|(at, mark)| at + mark.len()).find(|end| {
@@ -101,6 +137,12 @@ impl Sentences {
         let verdict = self.verdicts == Verdicts::Held && begins_with_verdict(clause);
         (!could_name_a_fact(clause) && !verdict).then_some(end)
     }
+}
+
+/// Whether a sentence begins with these words and goes on.
+fn begins_as(sentence: &str, words: &str) -> bool {
+    let mut own = sentence.split_whitespace();
+    words.split_whitespace().all(|word| own.next() == Some(word)) && own.next().is_some()
 }
 
 /// The sentences of a text, as they are said one by one when a model tells it.
@@ -193,6 +235,42 @@ mod tests {
 
     fn texts(text: &str) -> Vec<String> {
         cut(&[text], Verdicts::Held).into_iter().map(|(text, _)| text).collect()
+    }
+
+    const OWN: &str = "Yes, we test for malaria here. The test is three thousand naira and takes half an hour.";
+
+    /// What is given at each piece of the text, and then the rest.
+    fn quoted(pieces: &[&str]) -> Vec<Vec<String>> {
+        let mut sentences = Sentences::quoting(OWN, Verdicts::Held);
+        let said = |pieces: Vec<Piece>| pieces.into_iter().map(|piece| piece.text).collect::<Vec<_>>();
+        let mut all: Vec<Vec<String>> = pieces.iter().map(|piece| said(sentences.push(piece))).collect();
+        all.push(said(sentences.rest().into_iter().collect()));
+        all
+    }
+
+    #[test]
+    fn a_sentence_that_the_box_would_say_is_said_as_soon_as_it_is_known_for_it() {
+        let own = whole_sentences(OWN);
+        let begun = ["Yes, we test for", " malaria", " here. The test is three", " thousand naira"];
+        let expected = [vec![], vec![own[0].clone()], vec![], vec![own[1].clone()], vec![]];
+        assert_eq!(quoted(&begun), expected);
+        let ended = [
+            "Certainly. Yes, we test for ma",
+            "laria here.",
+            " The test is three thousand",
+            " dollars, and more. Come!",
+        ];
+        let certainly = vec!["Certainly.".to_owned(), own[0].clone()];
+        let expected = [certainly, vec![], vec![own[1].clone()], vec![], vec!["Come!".to_owned()]];
+        assert_eq!(quoted(&ended), expected, "how the model ends it changes nothing");
+    }
+
+    #[test]
+    fn a_sentence_that_only_begins_alike_is_the_models() {
+        assert_eq!(quoted(&["Yes, we test you now. ", "The"]), [vec!["Yes, we test you now."], vec![], vec!["The"]]);
+        let twice = ["Yes, we test for malaria here. Yes, we test for malaria here."];
+        let own = whole_sentences(OWN);
+        assert_eq!(quoted(&twice), [vec![own[0].clone()], vec![own[0].clone()]], "it is said ahead once");
     }
 
     #[test]
