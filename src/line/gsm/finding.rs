@@ -39,6 +39,8 @@ pub struct Wanted {
     /// Whether another socket will not do.
     pub socket: Socket,
     pub imei: Option<Private<String>>,
+    /// Whether another modem may come in its place.
+    pub bond: Bond,
     /// The SIM that was in it last, from which a changed SIM is told.
     pub iccid: Option<Private<String>>,
     /// Modems that are other lines', for one that takes any.
@@ -53,6 +55,16 @@ impl Wanted {
             None => !self.others.contains(imei),
         }
     }
+}
+
+/// Whether a modem stays its line's once it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Bond {
+    /// Another one may replace it: it is the only one, or its socket counts.
+    #[default]
+    Loose,
+    /// Of several modems that any line may take, each stays with its own.
+    Lasting,
 }
 
 /// Whether a modem may have moved.
@@ -100,7 +112,7 @@ impl GsmClaims {
         self.with(|held| held.remove(device));
     }
 
-    fn is_held(&self, device: &str) -> bool {
+    pub(super) fn is_held(&self, device: &str) -> bool {
         self.with(|held| held.contains(device))
     }
 }
