@@ -142,6 +142,15 @@ impl Search<'_> {
         }
     }
 
+    /// The port with the sound of a modem that was found before the kernel had named all
+    /// of its ports.
+    pub(super) fn sound_of(&self, found: &Found) -> Option<PathBuf> {
+        let is_it = |modem: &UsbModem| found.usb_path.as_ref() == Some(&modem.usb_path);
+        let modem = usb_modems(&self.roots.sys).into_iter().find(is_it)?;
+        let (_, sound, _) = ports(&modem, &found.profile)?;
+        sound.map(|interface| self.roots.dev.join(&interface.tty))
+    }
+
     /// Whether the port that was named is there and another line has its modem.
     pub(super) fn is_anothers(&self) -> bool {
         match self.place {

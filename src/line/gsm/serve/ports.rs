@@ -47,7 +47,7 @@ impl Serving {
         }
     }
 
-    fn search(&self) -> Search<'_> {
+    pub(super) fn search(&self) -> Search<'_> {
         let config = &self.parts.config;
         Search {
             place: &config.place,
