@@ -292,15 +292,14 @@ mod tests {
         line.parts.board.write(|status| status.usb_path = Some("1-1.4".to_owned()));
         line.reset(ResetStep::PowerCycle);
         let stop = line.parts.stop.clone();
-        let served = tokio::spawn(line.run());
-        let off = async {
+        let until_off = async {
             while !reads("1") {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            stop.cancel();
         };
-        tokio::time::timeout(PATIENCE, off).await.expect("the power is off");
-        stop.cancel();
-        tokio::time::timeout(PATIENCE, served).await.expect("it ends").expect("it does not panic");
+        let both = async { tokio::join!(line.run(), until_off) };
+        tokio::time::timeout(PATIENCE, both).await.expect("the power goes off, and the line ends");
         assert!(reads("0"), "{:?}", std::fs::read_to_string(&switch));
     }
 
