@@ -8,8 +8,8 @@ mod modem;
 
 use std::time::Duration;
 
-use gsm::{CALLER, FRAME, OTHER_CALLER, Talk, World, correlation, found, in_time, number, speech};
-use milu::line::gsm::{GsmEvent, ModemPlace, Socket, Wanted};
+use gsm::{CALLER, FRAME, OTHER_CALLER, Talk, World, correlation, found, in_time, number, profile_of, speech};
+use milu::line::gsm::{Bond, GsmEvent, GsmLineConfig, ModemPlace, Socket, Wanted};
 use milu::line::{LegCommand, LegEvent, LineState, MediaPort, Stay};
 use milu::media::SampleRate;
 use milu::signalling::modem::{ModemState, TextSender};
@@ -427,4 +427,84 @@ async fn a_sim7600_that_goes_deaf_after_a_call_is_restarted_between_calls_and_he
     talk.until_heard(already + 25 * FRAME).await;
     modem.hang_up();
     talk.ended().await;
+}
+
+/// A line that takes modems of two families, wherever they are.
+fn of_two_families(world: &World, id: &str, wanted: Wanted) -> GsmLineConfig {
+    let mut config = world.config(id, Family::Quectel);
+    config.profiles.push(profile_of(Family::Sim7600));
+    config.place = ModemPlace::Usb(wanted);
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_whose_modems_of_two_families_changed_sockets_find_their_own() {
+    let mut world = World::new();
+    let options = [one_of(Family::Quectel).numbered(0), one_of(Family::Sim7600).numbered(1)];
+    let known = options.clone().map(|options| Private::new(options.imei));
+    let [first, second] = options.map(|options| world.rack.plug(options).expect("pseudo-terminals"));
+    let was_in = [second.usb_path(), first.usb_path()];
+    let mut lines = Vec::new();
+    for ((id, imei), usb_path) in ["first", "second"].into_iter().zip(known).zip(was_in) {
+        // Where its modem was, the other one is now.
+        let wanted = Wanted { usb_path: Some(usb_path), imei: Some(imei), bond: Bond::Lasting, ..Wanted::default() };
+        lines.push(world.serve(of_two_families(&world, id, wanted)));
+    }
+    for line in &mut lines {
+        line.until_state(ModemState::Ready).await;
+    }
+    first.ring(CALLER);
+    assert_eq!(lines[0].offer().await.line.as_str(), "first");
+    second.ring(CALLER);
+    assert_eq!(lines[1].offer().await.line.as_str(), "second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_may_be_replaced_where_its_socket_counts_or_where_it_is_the_only_one() {
+    let mut world = World::new();
+    let socket = Wanted { usb_path: Some("1-1.9".to_owned()), socket: Socket::This, ..Wanted::default() };
+    for (round, wanted) in [socket, Wanted::default()].into_iter().enumerate() {
+        let mut line = world.serve(of_two_families(&world, "door", wanted));
+        // Another one of its family, and then one of another.
+        let families = [Family::Quectel, Family::Quectel, Family::Sim7600];
+        for (n, family) in (0..).zip(families) {
+            let options = one_of(family).numbered(n);
+            let imei = options.imei.clone();
+            let modem = world.rack.plug_into("1-1.9", options).expect("pseudo-terminals");
+            line.until_state(ModemState::Ready).await;
+            let status = line.control.status().modem.expect("a modem");
+            assert_eq!(status.imei.map(Private::into_exposed), Some(imei), "{round} {n}");
+            modem.ring(CALLER);
+            let mut talk = Talk::answered(&mut world, &mut line).await;
+            modem.hang_up();
+            talk.ended().await;
+            modem.unplug();
+            line.until_state(ModemState::Absent).await;
+        }
+        line.stop.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_modems_that_any_line_may_take_each_stays_with_its_line() {
+    let mut world = World::new();
+    let own = world.rack.plug_into("1-1.3", one_of(Family::Quectel).numbered(0)).expect("pseudo-terminals");
+    let wanted = Wanted { bond: Bond::Lasting, ..Wanted::default() };
+    let mut line = world.serve(of_two_families(&world, "first", wanted));
+    line.until_state(ModemState::Ready).await;
+    own.unplug();
+    line.until_state(ModemState::Absent).await;
+    // Another one, where the own was.
+    let other = world.rack.plug_into("1-1.3", one_of(Family::Quectel).numbered(1)).expect("pseudo-terminals");
+    in_time("a stranger is told", async {
+        while !line.control.status().port_trouble.is_some_and(|said| said.contains("Another modem")) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(other.count_written("AT+CLIP=1"), 0, "it is not set up");
+    own.replug(Some("1-1.4"));
+    line.until_state(ModemState::Ready).await;
+    own.ring(CALLER);
+    line.offer().await;
 }

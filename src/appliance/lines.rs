@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::line::audio::{AudioLine, KeyPresser};
-use crate::line::gsm::{GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots};
+use crate::line::gsm::{Bond, GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots};
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{Line, MediaClock, Offer};
 use crate::ops::{Health, Stop, Supervisor, SystemClock};
@@ -218,7 +218,7 @@ impl LineOpener<'_> {
         wanted.usb_path = wanted.usb_path.or_else(|| known.usb_path.clone());
         // One modem may be replaced by another; of several each stays with its line.
         if self.config.gsm_lines.len() > 1 && line.place_is_open() {
-            wanted.imei = known.imei.clone();
+            (wanted.imei, wanted.bond) = (known.imei.clone(), Bond::Lasting);
         }
         ModemPlace::Usb(wanted)
     }

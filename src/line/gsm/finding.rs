@@ -39,6 +39,8 @@ pub struct Wanted {
     /// Whether another socket will not do.
     pub socket: Socket,
     pub imei: Option<Private<String>>,
+    /// Whether another modem may come in its place.
+    pub bond: Bond,
     /// The SIM that was in it last, from which a changed SIM is told.
     pub iccid: Option<Private<String>>,
     /// Modems that are other lines', for one that takes any.
@@ -53,6 +55,16 @@ impl Wanted {
             None => !self.others.contains(imei),
         }
     }
+}
+
+/// Whether a modem stays its line's once it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Bond {
+    /// Another one may replace it: it is the only one, or its socket counts.
+    #[default]
+    Loose,
+    /// Of several modems that any line may take, each stays with its own.
+    Lasting,
 }
 
 /// Whether a modem may have moved.
@@ -100,7 +112,7 @@ impl GsmClaims {
         self.with(|held| held.remove(device));
     }
 
-    fn is_held(&self, device: &str) -> bool {
+    pub(super) fn is_held(&self, device: &str) -> bool {
         self.with(|held| held.contains(device))
     }
 }
@@ -128,6 +140,15 @@ impl Search<'_> {
             }
             ModemPlace::Usb(wanted) => self.find_on_usb(wanted),
         }
+    }
+
+    /// The port with the sound of a modem that was found before the kernel had named all
+    /// of its ports.
+    pub(super) fn sound_of(&self, found: &Found) -> Option<PathBuf> {
+        let is_it = |modem: &UsbModem| found.usb_path.as_ref() == Some(&modem.usb_path);
+        let modem = usb_modems(&self.roots.sys).into_iter().find(is_it)?;
+        let (_, sound, _) = ports(&modem, &found.profile)?;
+        sound.map(|interface| self.roots.dev.join(&interface.tty))
     }
 
     /// Whether the port that was named is there and another line has its modem.

@@ -19,7 +19,7 @@ mod serve;
 mod status;
 mod sysfs;
 
-pub use finding::{GsmClaims, ModemPlace, Roots, Socket, Wanted};
+pub use finding::{Bond, GsmClaims, ModemPlace, Roots, Socket, Wanted};
 pub use line::{GsmLine, GsmLineConfig};
 pub use request::{GsmControl, GsmEvent, GsmRefusal};
 pub use status::GsmStatus;

@@ -80,8 +80,11 @@ type Switching = Pin<Box<dyn Future<Output = Result<(), SwitchPower>> + Send>>;
 
 pub(super) struct Serving {
     parts: Parts,
+    /// Families that the modem may be of.
     profiles: Vec<Arc<Profile>>,
     machine: Option<ModemLine>,
+    /// The modem that the machine knows.
+    machine_of: Option<Private<String>>,
     found: Option<Found>,
     reader: Option<ReadHalf<SerialStream>>,
     writer: Option<WriteHalf<SerialStream>>,
@@ -125,6 +128,7 @@ impl Serving {
             parts,
             profiles,
             machine: None,
+            machine_of: None,
             found: None,
             reader: None,
             writer: None,
@@ -160,6 +164,7 @@ impl Serving {
             call.end(EndCause::NormalClearing, (self.parts.clock)());
         }
         self.close_port();
+        self.finish_power().await;
         self.parts.board.write(|status| {
             status.is_served = false;
             status.port = None;

@@ -140,6 +140,11 @@ impl Facts {
         self.imsi.as_ref().and_then(|imsi| imsi.expose().get(..5).map(str::to_owned))
     }
 
+    /// Another modem may be at the port that is opened: what this one is, it says itself.
+    pub(super) fn forget_all(&mut self) {
+        *self = Self::default();
+    }
+
     /// Forgets what belongs to the SIM and the network; the modem stays the same.
     pub(super) fn forget_network(&mut self) {
         let Self { maker, model, firmware, imei, .. } = std::mem::take(self);

@@ -8,10 +8,13 @@ use tokio_serial::SerialStream;
 
 use crate::signalling::modem::{ModemInput, ModemLine, ResetStep};
 
-use super::super::finding::{Found, ModemPlace, Search, Wanted};
+use super::super::finding::{Bond, Found, ModemPlace, Search, Wanted};
 use super::super::request::GsmEvent;
 use super::super::{power, serial};
 use super::{LOOK_EVERY, Serving};
+
+/// Power is off for some seconds, and a hub may take its time.
+const POWER_PATIENCE: Duration = Duration::from_secs(15);
 
 impl Serving {
     /// Looks for the modem, and opens its port.
@@ -44,7 +47,7 @@ impl Serving {
         }
     }
 
-    fn search(&self) -> Search<'_> {
+    pub(super) fn search(&self) -> Search<'_> {
         let config = &self.parts.config;
         Search {
             place: &config.place,
@@ -59,13 +62,16 @@ impl Serving {
         let (reader, writer) = tokio::io::split(port);
         (self.reader, self.writer) = (Some(reader), Some(writer));
         self.waiting.clear();
+        if self.machine.as_ref().is_some_and(|machine| *machine.profile() != *found.profile) {
+            // A modem of another family is another modem.
+            self.leave_machine().await;
+        }
         if self.machine.is_none() {
-            self.profiles = vec![found.profile.clone()];
             let now = self.now();
             let mut settings = self.parts.config.settings.clone();
             settings.clock = later(settings.clock, now.since(self.clock_at));
             if let ModemPlace::Usb(wanted) = &self.parts.config.place {
-                settings.known_iccid = settings.known_iccid.or_else(|| wanted.iccid.clone());
+                settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
             }
             self.machine = Some(ModemLine::new(found.profile.clone(), settings, now));
         }
@@ -112,15 +118,44 @@ impl Serving {
             // It was told so by a row; its ports may go and come back.
             ResetStep::SoftReset => {}
             ResetStep::PowerCycle => {
-                let usb_path = self.found.as_ref().and_then(|found| found.usb_path.clone());
-                match usb_path {
+                let line = &self.parts.config.id;
+                match self.socket() {
+                    // What hangs there now is not to blame.
+                    Some(usb_path) if self.found.is_none() && self.parts.claims.is_held(&usb_path) => {
+                        tracing::warn!(%line, usb_path, "another line's modem is where this one was");
+                    }
                     Some(usb_path) => {
                         let sys = self.parts.config.roots.sys.clone();
                         self.power = Some(Box::pin(async move { power::cycle(&sys, &usb_path).await }));
                     }
-                    None => tracing::warn!(line = %self.parts.config.id, "a modem without a USB port has no switch"),
+                    None => tracing::warn!(%line, "a modem without a USB port has no switch"),
                 }
             }
+        }
+    }
+
+    /// The socket that the modem is in, or was when it vanished: one that does not come
+    /// back from a restart has no ports any more, and its power is what it needs.
+    fn socket(&self) -> Option<String> {
+        if let Some(found) = &self.found {
+            return found.usb_path.clone();
+        }
+        let known = self.parts.board.read().usb_path;
+        known.or_else(|| match &self.parts.config.place {
+            ModemPlace::Usb(wanted) => wanted.usb_path.clone(),
+            ModemPlace::Ports { .. } => None,
+        })
+    }
+
+    /// Power that was taken is given back before the line ends: nobody else would.
+    pub(super) async fn finish_power(&mut self) {
+        let Some(power) = self.power.take() else { return };
+        match tokio::time::timeout(POWER_PATIENCE, power).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(line = %self.parts.config.id, %error, "a modem's power was not switched");
+            }
+            Err(_) => tracing::warn!(line = %self.parts.config.id, "a modem's power was not given back in time"),
         }
     }
 
@@ -129,28 +164,39 @@ impl Serving {
         let Some(found) = self.found.as_ref().filter(|_| !self.is_identified && self.reader.is_some()) else { return };
         let Some(health) = self.machine.as_ref().map(ModemLine::health) else { return };
         let Some(imei) = health.imei else { return };
+        if let ModemPlace::Usb(wanted) = &self.parts.config.place
+            && !wanted.may_be(&imei)
+        {
+            return self.give_stranger_back().await;
+        }
+        if self.machine_of.as_ref().is_some_and(|known| *known != imei) {
+            tracing::info!(line = %self.parts.config.id, "another modem has come in the place of the one before");
+            self.port_gone().await;
+            return self.leave_machine().await;
+        }
+        self.machine_of = Some(imei.clone());
         let ModemPlace::Usb(wanted) = &self.parts.config.place else {
             self.is_identified = true;
             return;
         };
-        if !wanted.may_be(&imei) {
-            return self.give_stranger_back().await;
+        let own = match wanted.bond {
+            Bond::Loose => wanted.imei.clone(),
+            Bond::Lasting => Some(imei.clone()),
+        };
+        let known = Wanted { usb_path: found.usb_path.clone(), imei: own, ..wanted.clone() };
+        if known.imei.is_some() {
+            // The one that is meant has its family; another is not tried.
+            self.profiles = vec![found.profile.clone()];
         }
-        if wanted.iccid.is_none() && health.iccid.is_none() {
-            // The SIM is asked a moment later.
+        let iccid = health.iccid;
+        // The SIM is asked a moment later.
+        self.is_identified = iccid.is_some();
+        let usb_path = known.usb_path.clone();
+        let last = known.iccid.clone();
+        self.parts.config.place = ModemPlace::Usb(Wanted { iccid: iccid.clone().or(last), ..known });
+        if !self.is_identified {
             return;
         }
-        self.is_identified = true;
-        let usb_path = found.usb_path.clone();
-        let known = Wanted {
-            usb_path: usb_path.clone(),
-            socket: wanted.socket,
-            imei: Some(imei.clone()),
-            iccid: health.iccid.clone().or_else(|| wanted.iccid.clone()),
-            others: wanted.others.clone(),
-        };
-        let iccid = known.iccid.clone();
-        self.parts.config.place = ModemPlace::Usb(known);
         self.event(GsmEvent::Identified { usb_path, imei: Some(imei), iccid });
     }
 
@@ -160,17 +206,114 @@ impl Serving {
         self.strangers.extend(name);
         tracing::info!(line = %self.parts.config.id, "the modem that was found belongs to another line");
         self.port_gone().await;
-        // Nothing that was asked of it goes without an answer.
-        self.input(ModemInput::Leave).await;
-        self.machine = None;
+        self.leave_machine().await;
         self.parts.board.write(|status| {
             status.modem = None;
+            // Its power is another line's to switch.
+            status.usb_path = None;
             status.port_trouble = Some("Another modem is plugged in than the one of this line.".to_owned());
         });
+    }
+
+    /// The machine knew another modem than the one that comes now.
+    async fn leave_machine(&mut self) {
+        // Nothing that was asked of it goes without an answer.
+        self.input(ModemInput::Leave).await;
+        (self.machine, self.machine_of) = (None, None);
+        self.profiles.clone_from(&self.parts.config.profiles);
     }
 }
 
 /// The calendar's time so much later.
 fn later(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::super::finding::{GsmClaims, Roots};
+    use super::super::super::line::GsmLineConfig;
+    use super::super::super::status::Board;
+    use super::super::Parts;
+    use super::*;
+    use crate::line::MediaClock;
+    use crate::ops::SystemClock;
+    use crate::signalling::modem::LineSettings;
+    use crate::terms::LineId;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A line without a modem, whose tree of devices is below `root`.
+    fn serving(root: &Path, place: ModemPlace) -> Serving {
+        let clock = SystemClock::new().as_fn();
+        let config = GsmLineConfig {
+            id: LineId::parse("one").expect("a name"),
+            profiles: Vec::new(),
+            place,
+            settings: LineSettings::default(),
+            card: None,
+            roots: Roots { sys: root.join("sys"), dev: root.join("dev") },
+            sound_timeout: PATIENCE,
+        };
+        Serving::new(Parts {
+            config,
+            clock: clock.clone(),
+            media_clock: MediaClock::start(clock).expect("a thread"),
+            claims: GsmClaims::default(),
+            requests: mpsc::channel(1).1,
+            board: Board::default(),
+            events: mpsc::channel(8).0,
+            offers: mpsc::channel(1).0,
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// The switch of port 4 of a hub.
+    fn hub(root: &Path) -> PathBuf {
+        let port = root.join("sys/bus/usb/devices/1-1/1-1:1.0/1-1-port4");
+        std::fs::create_dir_all(&port).expect("a directory");
+        let switch = port.join("disable");
+        std::fs::write(&switch, "untouched").expect("a file");
+        switch
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_modem_that_vanished_has_its_power_switched_and_a_line_that_ends_gives_it_back() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let switch = hub(dir.path());
+        let reads = |text: &str| std::fs::read_to_string(&switch).is_ok_and(|read| read == text);
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        // It was there, and its restart has taken its ports away.
+        line.parts.board.write(|status| status.usb_path = Some("1-1.4".to_owned()));
+        line.reset(ResetStep::PowerCycle);
+        let stop = line.parts.stop.clone();
+        let until_off = async {
+            while !reads("1") {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            stop.cancel();
+        };
+        let both = async { tokio::join!(line.run(), until_off) };
+        tokio::time::timeout(PATIENCE, both).await.expect("the power goes off, and the line ends");
+        assert!(reads("0"), "{:?}", std::fs::read_to_string(&switch));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_socket_that_another_line_has_meanwhile_keeps_its_power() {
+        let dir = tempfile::tempdir().expect("a directory");
+        hub(dir.path());
+        let wanted = Wanted { usb_path: Some("1-1.4".to_owned()), ..Wanted::default() };
+        let mut line = serving(dir.path(), ModemPlace::Usb(wanted));
+        assert!(line.parts.claims.claim("1-1.4"));
+        line.reset(ResetStep::PowerCycle);
+        assert!(line.power.is_none());
+        line.parts.claims.release("1-1.4");
+        line.reset(ResetStep::PowerCycle);
+        assert!(line.power.is_some(), "where it was last is known from the start before");
+    }
 }

@@ -64,8 +64,8 @@ impl Serving {
         let found = self.found.as_ref()?;
         let card = match path {
             SoundPath::Serial => {
-                let port = found.sound.as_ref()?;
-                return match SerialSound::open(port, rate) {
+                let port = found.sound.clone().or_else(|| self.search().sound_of(found))?;
+                return match SerialSound::open(&port, rate) {
                     Ok(sound) => Some(Box::new(sound)),
                     Err(error) => {
                         tracing::warn!(%line, %error, "the port with a call's sound cannot be opened");

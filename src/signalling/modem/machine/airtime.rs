@@ -43,7 +43,9 @@ impl Airtime {
 
 impl ModemLine {
     pub(super) fn airtime_due(&self) -> Option<Moment> {
-        let is_calm = self.state == ModemState::Ready && !self.codes.is_busy() && self.airtime.asked.is_none();
+        // What is wrong with a line that rests keeps nobody from its airtime.
+        let rests = matches!(self.state, ModemState::Ready | ModemState::Degraded(_));
+        let is_calm = rests && !self.codes.is_busy() && self.airtime.asked.is_none();
         (is_calm && self.airtime.watch.is_some()).then_some(self.airtime.look_at)
     }
 
@@ -54,17 +56,39 @@ impl ModemLine {
         }
         self.airtime.look_at = now + LOOK_EVERY;
         let clock = self.calendar(now);
-        let network = self.facts.sim_operator()?;
+        let network = self.facts.sim_operator();
         let (watch, operators) = self.airtime.watch.as_mut()?;
-        let asks = watch.due(clock)?;
-        let Some(code) = operators.code(&network, asks).filter(|code| !operators.spends(&network, code)) else {
-            watch.failed(asks, clock);
+        let asks = watch.due(clock);
+        let code = asks
+            .zip(network.as_deref())
+            .and_then(|(asks, network)| operators.code(network, asks).filter(|code| !operators.spends(network, code)));
+        let (Some(asks), Some(code)) = (asks, code) else {
+            if let Some(asks) = asks.filter(|_| network.is_some()) {
+                watch.failed(asks, clock);
+            }
+            // Time alone is a reason too: nothing was read for a week, or a date comes near.
+            self.warn_of_airtime(clock);
             return None;
         };
         let code = Private::new(code.to_owned());
         self.airtime.asked = Some(asks);
         self.codes.wait(Asker::Schedule, code);
         self.code_command(now)
+    }
+
+    /// Another SIM is in the modem: nothing that was read is its own.
+    pub(super) fn airtime_of_another(&mut self, now: Moment) {
+        let fresh =
+            self.settings.airtime.as_ref().map(|settings| AirtimeSettings { readings: Vec::new(), ..settings.clone() });
+        self.airtime = Airtime::new(fresh.as_ref(), self.calendar(now));
+    }
+
+    fn warn_of_airtime(&mut self, clock: Timestamp) {
+        let today = date_of(self.texts.day());
+        let Some((watch, _)) = self.airtime.watch.as_mut() else { return };
+        self.airtime.forecast = watch.forecast();
+        let warnings = watch.warnings(clock, today);
+        self.out.extend(warnings.into_iter().map(ModemOutput::AirtimeWarned));
     }
 
     pub(super) fn airtime_answered(&mut self, text: Option<&str>, now: Moment) {
@@ -83,9 +107,7 @@ impl ModemLine {
             }
             None => watch.failed(asks, clock),
         }
-        self.airtime.forecast = watch.forecast();
-        let warnings = watch.warnings(clock, today);
-        self.out.extend(warnings.into_iter().map(ModemOutput::AirtimeWarned));
+        self.warn_of_airtime(clock);
     }
 }
 

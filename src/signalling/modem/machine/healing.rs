@@ -64,8 +64,14 @@ impl Healing {
         self.waiting.is_some()
     }
 
+    /// As of the last [`Self::forget_drops`].
     pub(super) fn is_weak(&self) -> bool {
         self.drops.len() >= DROPS_MAX
+    }
+
+    /// Drops count for a day: what was weak may have a powered hub since.
+    fn forget_drops(&mut self, now: Moment) {
+        self.drops.retain(|at| now.since(*at) < DAY);
     }
 
     pub(super) fn port_opened(&mut self) {
@@ -94,7 +100,8 @@ impl Healing {
 
     pub(super) fn timer(&self) -> Option<Moment> {
         let waiting = self.waiting.map(|waiting| waiting.until);
-        [waiting, self.ask_at, self.quarantined_until].into_iter().flatten().min()
+        let stronger = self.drops.front().filter(|_| self.is_weak()).map(|at| *at + DAY);
+        [waiting, self.ask_at, self.quarantined_until, stronger].into_iter().flatten().min()
     }
 }
 
@@ -184,6 +191,11 @@ impl ModemLine {
     }
 
     pub(super) fn healing_timers(&mut self, now: Moment) {
+        let was_weak = self.healing.is_weak();
+        self.healing.forget_drops(now);
+        if was_weak && !self.healing.is_weak() {
+            self.rest(Reason::Mended, now);
+        }
         if self.healing.ask_at.is_some_and(|at| now >= at) {
             self.healing.ask_at = None;
             if self.hears_sound(now) {
@@ -236,7 +248,7 @@ impl ModemLine {
             self.counters.drops_under_load += 1;
             self.healing.drops.push_back(now);
         }
-        self.healing.drops.retain(|at| now.since(*at) < DAY);
+        self.healing.forget_drops(now);
         while self.healing.drops.len() > DROPS_MAX {
             self.healing.drops.pop_front();
         }

@@ -293,6 +293,7 @@ impl ModemLine {
         self.drain(now);
         self.modem_left(now);
         self.port = Port::Open;
+        self.facts.forget_all();
         self.engine.opened(now);
         if self.state == ModemState::Quarantined {
             return;

@@ -69,6 +69,8 @@ pub(super) struct SetUp {
     refused: u8,
     no_voice: bool,
     sim_changed: bool,
+    /// The SIM that was in the modem last.
+    card: Option<Private<String>>,
 }
 
 impl SetUp {
@@ -83,6 +85,7 @@ impl SetUp {
             refused: 0,
             no_voice: false,
             sim_changed: false,
+            card: None,
         }
     }
 
@@ -118,8 +121,8 @@ impl SetUp {
 
 impl ModemLine {
     pub(super) fn begin_set_up(&mut self, reason: Reason, now: Moment) {
-        let pin = self.set_up.pin;
-        self.set_up = SetUp { pin, at: At::First(0), ..SetUp::new(now) };
+        let (pin, card) = (self.set_up.pin, self.set_up.card.take());
+        self.set_up = SetUp { pin, card, at: At::First(0), ..SetUp::new(now) };
         self.facts.forget_network();
         self.calls.forget_list();
         self.enter(ModemState::Init, reason, now);
@@ -193,14 +196,17 @@ impl ModemLine {
             return;
         }
         match self.set_up.at {
-            At::First(n) => self.row_answered(row, At::First(n + 1), need(&self.profile.start.first, n), end, now),
+            At::First(n) => {
+                let (need, next) = after(&self.profile.start.first, n, end);
+                self.row_answered(row, At::First(next), need, end, now);
+            }
             At::AfterSim(n) => {
-                let need = need(&self.profile.start.after_sim, n);
-                self.row_answered(row, At::AfterSim(n + 1), need, end, now);
+                let (need, next) = after(&self.profile.start.after_sim, n, end);
+                self.row_answered(row, At::AfterSim(next), need, end, now);
             }
             At::Sound(n) => {
-                let need = need(&self.sound.profile(&self.profile).once, n);
-                self.row_answered(row, At::Sound(n + 1), need, end, now);
+                let (need, next) = after(&self.sound.profile(&self.profile).once, n, end);
+                self.row_answered(row, At::Sound(next), need, end, now);
             }
             At::Sim => self.sim_answered(rows, end, now),
             At::PinAttempts => self.attempts_answered(rows, now),
@@ -223,7 +229,7 @@ impl ModemLine {
             End::Final(result) => cme::meaning(result) == Meaning::TryAgain,
             End::TimedOut | End::Gone => true,
         };
-        if end.is_ok() || (need == Need::May && !passes) {
+        if end.is_ok() || (need != Need::Must && !passes) {
             return self.set_up.go(next, now);
         }
         if passes && self.set_up.tries < TRIES_MAX {
@@ -341,7 +347,19 @@ impl ModemLine {
         if self.set_up.sim_changed {
             self.support.line("another SIM is in the modem than last time".to_owned(), now);
         }
+        self.note_card(now);
         self.set_up.go(At::AfterSim(0), now);
+    }
+
+    /// What was under way with the SIM before is not this one's.
+    fn note_card(&mut self, now: Moment) {
+        let Some(card) = self.facts.iccid.clone() else { return };
+        let last = self.set_up.card.take().or_else(|| self.settings.known_iccid.clone());
+        if last.is_some_and(|last| last != card && !same_card(last.expose(), card.expose())) {
+            self.texts_of_another();
+            self.airtime_of_another(now);
+        }
+        self.set_up.card = Some(card);
     }
 
     fn voice_answered(&mut self, rows: &[Said], end: End, now: Moment) {
@@ -358,7 +376,7 @@ impl ModemLine {
     fn set_up_done(&mut self, now: Moment) {
         self.set_up.go(At::Done, now);
         self.watch.all_due(now);
-        self.texts.sweep_at(now);
+        self.texts.modem_is_there(now);
         self.calls.look(now);
         self.enter(ModemState::Searching, Reason::SetUpDone, now);
         self.network_changed(now);
@@ -397,8 +415,13 @@ impl ModemLine {
     }
 }
 
-fn need(rows: &[SetUpRow], at: usize) -> Need {
-    rows.get(at).map_or(Need::May, |row| row.need)
+/// What the row at a place is to the set-up, and which row comes after its answer: one
+/// that was taken needs none in its stead.
+fn after(rows: &[SetUpRow], at: usize, end: End) -> (Need, usize) {
+    let need = rows.get(at).map_or(Need::May, |row| row.need);
+    let later = rows.iter().skip(at + 1);
+    let spared = if end.is_ok() { later.take_while(|row| row.need == Need::Instead).count() } else { 0 };
+    (need, at + 1 + spared)
 }
 
 /// A PIN has four to eight digits; anything else would be another command.

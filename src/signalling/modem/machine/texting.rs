@@ -32,6 +32,10 @@ const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs
 /// A text that could not be sent for so long says something that is over.
 const AGE_MAX: Duration = Duration::from_secs(12 * 3600);
 
+/// Half a text waits so long for its modem; then it is for whoever asked to say what
+/// becomes of it, as another line may have one.
+const HALF_AGE_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// The storage is looked through so often: modems forget to tell of texts.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -58,6 +62,8 @@ pub(super) struct Texts {
     reads: VecDeque<u16>,
     deletes: VecDeque<u16>,
     sweep_at: Moment,
+    /// Since when no modem is there that could send; none while one is set up.
+    away_since: Option<Moment>,
 }
 
 /// Which texts are given back to who asked for them.
@@ -115,6 +121,7 @@ impl Texts {
             reads: VecDeque::new(),
             deletes: VecDeque::new(),
             sweep_at: now,
+            away_since: None,
         }
     }
 
@@ -146,8 +153,9 @@ impl Texts {
         }
     }
 
-    pub(super) const fn sweep_at(&mut self, at: Moment) {
-        self.sweep_at = at;
+    /// The modem is set up.
+    pub(super) const fn modem_is_there(&mut self, now: Moment) {
+        (self.sweep_at, self.away_since) = (now, None);
     }
 
     /// The modem has stored a text. A place that is not told is found by a sweep.
@@ -178,12 +186,20 @@ impl Texts {
     pub(super) fn modem_left(&mut self, now: Moment) {
         self.reads.clear();
         self.sweep_at = now;
+        self.away_since.get_or_insert(now);
+    }
+
+    /// Texts that have begun, but for the one whose answer is waited for.
+    fn halves(&self) -> impl Iterator<Item = u64> {
+        let half = self.queue.iter().filter(|text| text.done > 0 && self.sending != Some(text.id));
+        half.map(|text| text.id)
     }
 
     pub(super) fn timer(&self) -> Option<Moment> {
         let resting = self.queue.iter().filter(|text| self.sending != Some(text.id));
         let oldest = resting.map(|text| text.since + AGE_MAX).min();
-        [self.assembly.deadline(), oldest].into_iter().flatten().min()
+        let half = self.away_since.filter(|_| self.halves().next().is_some()).map(|since| since + HALF_AGE_MAX);
+        [self.assembly.deadline(), oldest, half].into_iter().flatten().min()
     }
 }
 
@@ -297,6 +313,30 @@ impl ModemLine {
         self.texts.queue.retain(|text| !back.contains(&text.id));
         for id in back {
             self.tell_text(id, Err(TextFailure::ModemGone));
+        }
+    }
+
+    /// Half of it is paid for and may be read; the other half does not go by this line.
+    fn give_halves_back(&mut self) {
+        let halves: Vec<u64> = self.texts.halves().collect();
+        self.texts.queue.retain(|text| !halves.contains(&text.id));
+        for id in halves {
+            self.tell_text(id, Err(TextFailure::Unknown));
+        }
+    }
+
+    /// Another SIM is in the modem: whose number texts come from, and what its places
+    /// hold, is another's.
+    pub(super) fn texts_of_another(&mut self) {
+        self.give_halves_back();
+        self.texts.sent.clear();
+        if self.profile.texts_stay_in_modem() {
+            return;
+        }
+        self.texts.deletes.clear();
+        for text in self.texts.assembly.give_up() {
+            // Its places went with the SIM.
+            self.tell_arrived(sms::IncomingText { slots: Vec::new(), ..text });
         }
     }
 
@@ -473,6 +513,9 @@ impl ModemLine {
     pub(super) fn text_timers(&mut self, now: Moment) {
         for text in self.texts.assembly.expire(now) {
             self.tell_arrived(text);
+        }
+        if self.texts.away_since.is_some_and(|since| now.since(since) >= HALF_AGE_MAX) {
+            self.give_halves_back();
         }
         let is_old = |text: &Leaving| now.since(text.since) >= AGE_MAX;
         // The one that is being sent has its answer first.

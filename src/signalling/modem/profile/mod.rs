@@ -78,6 +78,9 @@ pub enum Need {
     Must,
     /// Some firmware has it and some has not. Marked by '?' in front of the row.
     May,
+    /// Sent only when the row before it was refused; it may be refused too. Marked by '|'
+    /// in front of the row.
+    Instead,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -222,6 +225,11 @@ impl Profile {
     /// Any text may be handed in.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ProfileMistakes> {
         read::profile(text, file_name)
+    }
+
+    /// Whether texts are stored in the modem itself, and not on its SIM.
+    pub(super) fn texts_stay_in_modem(&self) -> bool {
+        self.start.after_sim.iter().any(|row| row.row.starts_with("AT+CPMS=\"ME\""))
     }
 
     /// Why this row must not be sent to this family; none if it may be.

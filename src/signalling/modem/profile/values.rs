@@ -124,14 +124,16 @@ impl<'t, 'a> Section<'t, 'a> {
         self.texts(key, wrong).into_iter().filter_map(|row| checked_row(row, wrong)).collect()
     }
 
-    /// Rows of which those that begin with '?' may be refused.
+    /// Rows of which those that begin with '?' may be refused, and those that begin with
+    /// '|' stand in for the row before.
     pub(super) fn set_up_rows(&self, key: &'static str, wrong: &mut Collector<'_>) -> Vec<SetUpRow> {
         let marked = |text: At<String>, wrong: &mut Collector<'_>| {
-            let (need, row) = match text.value.strip_prefix('?') {
-                Some(row) => (Need::May, row.to_owned()),
-                None => (Need::Must, text.value.clone()),
+            let (need, row) = match text.value.split_at_checked(1) {
+                Some(("?", row)) => (Need::May, row),
+                Some(("|", row)) => (Need::Instead, row),
+                _ => (Need::Must, text.value.as_str()),
             };
-            let row = checked_row(At { value: row, span: text.span }, wrong)?;
+            let row = checked_row(At { value: row.to_owned(), span: text.span }, wrong)?;
             Some(SetUpRow { row, need })
         };
         self.texts(key, wrong).into_iter().filter_map(|text| marked(text, wrong)).collect()

@@ -173,6 +173,12 @@ impl<S: Clone + PartialEq> Assembly<S> {
         self.finished(text, now)
     }
 
+    /// All that is incomplete, as it is: no other part can come any more. Parts that are
+    /// seen again all the same begin a text anew.
+    pub fn give_up(&mut self) -> Vec<IncomingText<S>> {
+        std::mem::take(&mut self.texts).into_iter().filter_map(Incomplete::joined).collect()
+    }
+
     /// The places of a text that is kept now. What is stored there from now on is
     /// another part, or the same one sent once more.
     pub fn kept(&mut self, slots: &[S]) {

@@ -253,6 +253,52 @@ fn a_modem_that_falls_off_three_times_under_load_has_too_little_power() {
 }
 
 #[test]
+fn power_that_was_weak_is_well_again_after_a_day_without_a_drop() {
+    let mut world = World::ready("generic");
+    world.says("UNDER-VOLTAGE WARNING");
+    world.run_s(1);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower));
+    world.run_s(23 * 3600);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower));
+    world.run_s(3600);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.line.health().troubles, [""; 0]);
+    let last = world.seen.iter().rev().find_map(|(_, output)| match output {
+        ModemOutput::Changed(change) => Some(change.reason),
+        _ => None,
+    });
+    assert_eq!(last, Some(Reason::Mended));
+}
+
+#[test]
+fn firmware_that_refuses_one_way_of_telling_texts_is_asked_for_the_other_and_is_well() {
+    for (name, _) in PROFILES {
+        let mut world = World::new(name, LineSettings::default());
+        world.modem.says_instead("AT+CNMI=2", "\r\n+CMS ERROR: 303\r\n");
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        assert_eq!((world.line.state(), world.modem.count("AT+CNMI=1,1,0,2,0")), (ModemState::Ready, 1), "{name}");
+        // One that takes the first is not asked again.
+        let mut world = World::new(name, LineSettings::default());
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        assert_eq!((world.modem.count("AT+CNMI=2"), world.modem.count("AT+CNMI=1")), (1, 0), "{name}");
+    }
+}
+
+#[test]
+fn what_a_modem_is_must_be_said_by_the_one_at_the_port() {
+    let mut world = World::ready("quectel_ec2x");
+    assert!(world.line.health().imei.is_some());
+    world.give(ModemInput::PortGone);
+    world.give(ModemInput::PortOpened);
+    // It may be another one until it has answered.
+    assert_eq!((world.line.health().imei, world.line.health().model), (None, None));
+    world.run_s(30);
+    assert!(world.line.health().imei.is_some());
+}
+
+#[test]
 fn a_network_that_goes_is_told_and_a_line_that_finds_none_is_restarted_once_in_a_while() {
     let mut world = World::ready("generic");
     world.modem.says_instead("AT+CREG?", "\r\n+CREG: 2,2\r\n\r\nOK\r\n");

@@ -332,6 +332,129 @@ fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
     assert_eq!(world.line.health().airtime.map(|forecast| forecast.airtime), Some(airtime::Kobo(1250)));
 }
 
+fn airtime_settings() -> LineSettings {
+    let operators = std::sync::Arc::new(airtime::Operators::delivered().expect("the delivered file"));
+    let plan = airtime::AirtimePlan::default();
+    LineSettings {
+        airtime: Some(AirtimeSettings { plan, operators, readings: Vec::new() }),
+        clock: "2026-11-26T09:00:00Z".parse().expect("a time"),
+        day: 20_783,
+        ..LineSettings::default()
+    }
+}
+
+fn warned(world: &World) -> Vec<airtime::Reason> {
+    let of = |output: ModemOutput| match output {
+        ModemOutput::AirtimeWarned(warning) => Some(warning.reason),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(of).collect()
+}
+
+#[test]
+fn airtime_is_asked_by_a_line_with_something_wrong_as_well() {
+    let mut world = World::new("generic", airtime_settings());
+    world.modem.says_instead("AT+CLIP=1", "\r\nERROR\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::SetUp));
+    assert_eq!(world.modem.count("AT+CUSD=1,\"*310#\",15"), 1, "{:?}", world.modem.heard);
+}
+
+#[test]
+fn airtime_that_could_never_be_asked_for_a_week_is_told() {
+    let mut world = World::new("generic", airtime_settings());
+    // Of whose network the SIM is it does not say, so no code is known.
+    world.modem.says_instead("AT+CIMI", "\r\nERROR\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(3600);
+    assert_eq!((world.line.state(), warned(&world)), (ModemState::Ready, vec![]));
+    for _ in 0..7 {
+        world.run_s(24 * 3600);
+    }
+    assert_eq!(warned(&world), [airtime::Reason::Unknown]);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 0);
+}
+
+#[test]
+fn half_a_text_is_given_back_when_its_modem_stays_away() {
+    let mut world = World::ready("generic");
+    world.text(1, &"address ".repeat(40));
+    while world.line.health().parts_today == 0 {
+        world.run(Duration::from_millis(1));
+    }
+    world.give(ModemInput::PortGone);
+    let sent_before = sent(&world);
+    // What of it the modem had not answered is unknown at once.
+    if sent_before.is_empty() {
+        world.run_s(9 * 60);
+        assert!(sent(&world).is_empty() && world.line.is_texting());
+        world.run_s(61);
+    }
+    assert_eq!(sent(&world), [(1, Err(TextFailure::Unknown))]);
+    assert!(!world.line.is_texting());
+    // A modem that is back in time finishes it.
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.modem.says_instead("body", "\r\n+CMS ERROR: 42\r\n");
+    world.text(2, "short");
+    world.run_s(1);
+    world.modem.instead.clear();
+    world.run_s(1200);
+    assert_eq!(sent(&world)[1..], [(2, Ok(()))]);
+}
+
+#[test]
+fn nothing_of_one_sim_is_deleted_on_another_or_read_as_its_own() {
+    let half = sms_part(1);
+    // Texts of these are on the SIM.
+    let mut world = World::new("simcom_sim800", airtime_settings());
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.says("+CUSD: 0,\"Your main balance is N12.50\",15");
+    world.modem.storage = vec![(3, RECEIVED.to_owned()), (4, half)];
+    world.says("+CMTI: \"SM\",3");
+    world.says("+CMTI: \"SM\",4");
+    world.run_s(5);
+    assert_eq!(arrived(&world).len(), 1, "half a text waits");
+    assert!(world.line.health().airtime.is_some());
+    // Another SIM comes in while what is kept waits to be deleted.
+    world.modem.sim = "+CME ERROR: 10";
+    world.says("+CPIN: NOT INSERTED");
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot { index: 3 }] });
+    world.modem.heard.clear();
+    world.modem.storage.clear();
+    world.modem.sim = "READY";
+    world.modem.says_instead("AT+CCID", "\r\n89234010000099999999\r\n\r\nOK\r\n");
+    world.run_s(60);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("AT+CMGD"), 0, "{:?}", world.modem.heard);
+    let arrived = arrived(&world);
+    assert_eq!(arrived.len(), 2);
+    assert_eq!((arrived[1].0.missing_parts, arrived[1].1.len()), (1, 0));
+    assert_eq!(world.line.health().airtime, None);
+    assert_eq!(world.modem.count("AT+CUSD=1,\"*310#\",15"), 1, "the new one's is asked at once");
+}
+
+#[test]
+fn the_same_sim_that_comes_back_has_its_places_emptied() {
+    let mut world = World::ready("simcom_sim800");
+    world.modem.storage = vec![(3, RECEIVED.to_owned())];
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(5);
+    world.modem.sim = "+CME ERROR: 10";
+    world.says("+CPIN: NOT INSERTED");
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot { index: 3 }] });
+    world.modem.sim = "READY";
+    world.run_s(60);
+    assert_eq!((world.modem.count("AT+CMGD=3"), world.modem.storage.len()), (1, 0));
+}
+
+/// The `n`th of two parts of a text, "hi" in UCS-2.
+fn sms_part(n: u8) -> String {
+    format!("07912143658709F1440B918100551512F20008111010214365000A05000307020{n}00680069")
+}
+
 #[test]
 fn a_row_by_hand_is_answered_and_a_dangerous_one_refused() {
     let mut world = World::ready("generic");
