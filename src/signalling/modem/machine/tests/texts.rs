@@ -307,8 +307,68 @@ fn a_code_that_nobody_answers_ends_in_its_time_and_one_that_waits_is_never_sent_
     assert!(world.has(&ModemOutput::UssdSaid { id: 2, result: Err(UssdFailure::Cancelled) }));
 }
 
+/// A code whose character set is set when a call comes in between.
+fn code_behind_a_call(world: &mut World, id: u64) {
+    world.give(ModemInput::Ussd { id, code: Private::new("*321*4711#".to_owned()) });
+    world.rings();
+    assert_eq!(world.modem.count("AT+CUSD=1"), 0, "{:?}", world.modem.heard);
+}
+
+fn code_results(world: &World, of: u64) -> Vec<Result<UssdReply, UssdFailure>> {
+    let is_its = |output: ModemOutput| match output {
+        ModemOutput::UssdSaid { id, result } if id == of => Some(result),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(is_its).collect()
+}
+
 #[test]
-fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
+fn a_code_that_was_cancelled_before_the_modem_had_it_is_never_sent() {
+    let mut world = World::ready("generic");
+    code_behind_a_call(&mut world, 1);
+    world.give(ModemInput::UssdCancel { id: 1 });
+    assert_eq!(code_results(&world, 1), [Err(UssdFailure::Cancelled)]);
+    world.far_side_hangs_up();
+    world.run_s(120);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 0, "{:?}", world.modem.heard);
+}
+
+#[test]
+fn the_networks_time_for_a_code_begins_when_the_modem_has_it_and_what_came_before_is_no_answer() {
+    let mut world = World::ready("generic");
+    code_behind_a_call(&mut world, 1);
+    world.give(ModemInput::Answer);
+    world.sound(60, 16_000, 16_000);
+    assert_eq!(code_results(&world, 1), [], "nobody was asked yet");
+    world.far_side_hangs_up();
+    world.says("+CUSD: 0,\"The call cost N11.00\",15");
+    while world.modem.count("AT+CUSD=1") == 0 {
+        world.run(Duration::from_millis(10));
+    }
+    assert_eq!(code_results(&world, 1), []);
+    world.run_s(44);
+    assert_eq!(code_results(&world, 1), []);
+    world.run_s(2);
+    assert_eq!(code_results(&world, 1), [Err(UssdFailure::TimedOut)]);
+    world.run_s(120);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 1);
+}
+
+#[test]
+fn a_menu_is_not_answered_during_a_call_nor_after_it() {
+    let mut world = World::ready("generic");
+    world.give(ModemInput::Ussd { id: 1, code: Private::new("*310#".to_owned()) });
+    world.run_s(1);
+    world.says("+CUSD: 1,\"1. Airtime\n2. Data\",15");
+    world.talks();
+    world.give(ModemInput::UssdAnswer { id: 1, text: Private::new("1".to_owned()) });
+    assert_eq!(code_results(&world, 1).last(), Some(&Err(UssdFailure::Busy)));
+    world.far_side_hangs_up();
+    world.run_s(200);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 1, "{:?}", world.modem.heard);
+}
+
+fn watching_airtime() -> World {
     let operators = std::sync::Arc::new(airtime::Operators::delivered().expect("the delivered file"));
     let plan = airtime::AirtimePlan::default();
     let settings = LineSettings {
@@ -321,6 +381,21 @@ fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
     world.give(ModemInput::PortOpened);
     world.run_s(30);
     assert_eq!(world.modem.count("AT+CUSD=1,\"*310#\",15"), 1, "{:?}", world.modem.heard);
+    world
+}
+
+#[test]
+fn a_balance_above_a_menu_is_read_and_the_menu_is_left() {
+    let mut world = watching_airtime();
+    world.says("+CUSD: 1,\"Main balance: N3000.00\n1. Data\n2. Talk\",15");
+    world.run_s(1);
+    assert_eq!(world.line.health().airtime.map(|forecast| forecast.airtime), Some(airtime::Kobo(300_000)));
+    assert_eq!((world.modem.count("AT+CUSD=1"), world.modem.count("AT+CUSD=2")), (1, 1));
+}
+
+#[test]
+fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
+    let mut world = watching_airtime();
     world.says("+CUSD: 0,\"Your main balance is N12.50\",15");
     world.run_s(1);
     let read = world.wanted().into_iter().find_map(|output| match output {
