@@ -34,6 +34,8 @@ pub struct ModemTask {
     pub calendar: Calendar,
     pub health: Health,
     pub stop: Stop,
+    /// The PIN of the line's SIM, by which a try of it is written down.
+    pub pin: Option<Private<String>>,
 }
 
 /// What there was at the last look.
@@ -128,7 +130,27 @@ impl ModemTask {
                     told.warnings.push(warning);
                 });
             }
+            GsmEvent::PinTrying { iccid } => self.note_pin(iccid).await,
+            GsmEvent::PinAccepted => {
+                if let Err(error) = self.vault.modems().forget_pin(line).await {
+                    tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
+                }
+            }
             GsmEvent::Identified { .. } => self.remember().await,
+        }
+    }
+
+    /// A PIN is tried once: that it is going to be is on the disk before it is. What could
+    /// not be written down is not tried, and the line tells it again.
+    async fn note_pin(&self, iccid: Option<Private<String>>) {
+        let Some(pin) = &self.pin else { return };
+        let line = &self.modem.line;
+        if let Err(error) = self.vault.modems().try_pin(line, pin, iccid.as_ref()).await {
+            tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
+            return;
+        }
+        if let Err(error) = self.modem.control.pin_noted() {
+            tracing::warn!(%line, %error, "the PIN of a SIM is tried later");
         }
     }
 

@@ -34,7 +34,7 @@ pub use call_memory::CallMemory;
 pub use catch_up::{SecondHearing, Waiting};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};
-pub use modems::{KnownModem, Modems};
+pub use modems::{KnownModem, Modems, TriedPin};
 pub use playback::SoundError;
 pub use policies::KeptPolicies;
 pub use recorder::{Clock, FaultCounts, RecorderEnded, SoundTap};

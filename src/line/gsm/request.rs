@@ -51,6 +51,13 @@ pub enum GsmEvent {
     Changed(StateChange),
     /// Something is wrong with the sound of the call that is on.
     SoundTrouble(SoundFault),
+    /// The PIN is about to be tried; to be written down, and then said to be by
+    /// [`GsmControl::pin_noted`].
+    PinTrying {
+        iccid: Option<Private<String>>,
+    },
+    /// The PIN was right.
+    PinAccepted,
     /// A balance was read; it is to be kept, and handed in at the next start.
     AirtimeRead {
         at: Timestamp,
@@ -74,6 +81,7 @@ pub(super) enum GsmRequest {
     Command { id: u64, row: String, force: Force },
     Day(i32),
     Clock(Timestamp),
+    PinNoted,
     Release,
     Support(oneshot::Sender<Vec<SupportRow>>),
 }
@@ -90,6 +98,7 @@ impl GsmRequest {
             Self::Command { id, row, force } => ModemInput::Command { id, row, force },
             Self::Day(day) => ModemInput::Day(day),
             Self::Clock(now) => ModemInput::Clock(now),
+            Self::PinNoted => ModemInput::PinNoted,
             Self::Release => ModemInput::Release,
             Self::Support(reply) => return Err(reply),
         })
@@ -173,7 +182,12 @@ impl GsmControl {
         self.ask(GsmRequest::Clock(now))
     }
 
-    /// A person has looked after a quarantined modem.
+    /// It was written down durably that the PIN is going to be tried.
+    pub fn pin_noted(&self) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::PinNoted)
+    }
+
+    /// A person has looked after a quarantined modem, or a SIM that refused its PIN.
     pub fn release(&self) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::Release)
     }

@@ -16,7 +16,7 @@ use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
-use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, Profile, SoundPath};
+use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, PinTried, Profile, SoundPath};
 use crate::terms::{EndCause, Moment, Private};
 
 use super::call::Call;
@@ -331,6 +331,7 @@ impl Serving {
                         settings.clock = *at;
                         self.clock_at = (self.parts.clock)();
                     }
+                    ModemInput::Release => settings.pin_tried = None,
                     _ => {}
                 }
                 self.input(input).await;
@@ -441,6 +442,15 @@ impl Serving {
             ModemOutput::SoundTrouble(fault) => {
                 tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
                 self.event(GsmEvent::SoundTrouble(fault));
+            }
+            ModemOutput::PinTrying { iccid } => {
+                // A modem that is found anew finds it tried.
+                self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
+                self.event(GsmEvent::PinTrying { iccid });
+            }
+            ModemOutput::PinAccepted => {
+                self.parts.config.settings.pin_tried = None;
+                self.event(GsmEvent::PinAccepted);
             }
             ModemOutput::AirtimeRead { at, airtime } => self.event(GsmEvent::AirtimeRead { at, airtime }),
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),

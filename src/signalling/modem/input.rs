@@ -58,7 +58,10 @@ pub enum ModemInput<'a> {
     Day(i32),
     /// The calendar's time was corrected.
     Clock(Timestamp),
-    /// A person looked after a quarantined modem: it may be tried again at once.
+    /// It was written down durably that the PIN is going to be tried.
+    PinNoted,
+    /// A person looked after a quarantined modem, or a SIM that refused its PIN: it may
+    /// be tried again at once.
     Release,
     /// The line lets its modem go: texts that wait are given back, and the one that is
     /// on its way has its answer first.

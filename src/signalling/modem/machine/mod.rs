@@ -94,7 +94,7 @@ impl ModemLine {
             out: VecDeque::new(),
             facts: Facts::default(),
             counters: Counters::default(),
-            set_up: SetUp::new(now),
+            set_up: SetUp::new(&settings, now),
             calls: Calls::default(),
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
@@ -141,7 +141,11 @@ impl ModemLine {
             ModemInput::Command { id, row, force } => self.by_hand(id, &row, force),
             ModemInput::Day(day) => self.texts.day_is(day),
             ModemInput::Clock(at) => self.clock = (now, at),
-            ModemInput::Release => self.release(now),
+            ModemInput::PinNoted => self.set_up.pin_noted(now),
+            ModemInput::Release => {
+                self.set_up.let_pin_be_tried(now);
+                self.release(now);
+            }
             ModemInput::Leave => self.give_texts_back(Back::All),
         }
         self.settle(now);

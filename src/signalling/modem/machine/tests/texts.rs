@@ -340,8 +340,8 @@ fn the_networks_time_for_a_code_begins_when_the_modem_has_it_and_what_came_befor
     world.give(ModemInput::Answer);
     world.sound(60, 16_000, 16_000);
     assert_eq!(code_results(&world, 1), [], "nobody was asked yet");
+    world.says("+CUSD: 0,\"A call costs N11.00\",15");
     world.far_side_hangs_up();
-    world.says("+CUSD: 0,\"The call cost N11.00\",15");
     while world.modem.count("AT+CUSD=1") == 0 {
         world.run(Duration::from_millis(10));
     }
