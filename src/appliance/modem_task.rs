@@ -167,6 +167,9 @@ impl ModemTask {
         let kept = KeptText { line: line.clone(), from, text: text.text, received_at };
         if let Err(error) = self.vault.texts().keep(&kept).await {
             tracing::error!(%line, %error, "a text message could not be kept; it stays in the modem");
+            if let Err(error) = self.modem.control.text_not_kept(slots) {
+                tracing::error!(%line, %error, "a text message that is not kept is told again in a day");
+            }
             return;
         }
         tracing::info!(%line, missing_parts = text.missing_parts, "a text message came");

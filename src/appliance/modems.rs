@@ -20,8 +20,8 @@ use crate::terms::{LineId, PhoneNumber, Private};
 /// Questions that wait for an answer at once: a technician's, and the texts of the queue.
 const WAITING_MAX: usize = 64;
 
-/// A row that dials by hand may take 90 s to be answered.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
+/// A search of networks may take 180 s to be answered, and a row before it 90 s.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A network has 45 s for a code, and there are a few ways to write one.
 const CODE_PATIENCE: Duration = Duration::from_secs(300);

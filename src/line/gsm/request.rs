@@ -16,8 +16,8 @@ use super::status::{Board, GsmStatus};
 /// Requests that wait: a technician and a few calls at once.
 pub(super) const REQUESTS: usize = 32;
 
-/// Events that nobody has taken: a storage of texts that is listed gives thirty at once.
-pub(super) const EVENTS: usize = 128;
+/// Events that nobody has taken: a modem's full storage of texts gives 255 at once.
+pub(super) const EVENTS: usize = 320;
 
 /// What a modem's line tells besides calls.
 #[derive(Debug)]
@@ -75,6 +75,7 @@ pub enum GsmEvent {
 pub(super) enum GsmRequest {
     SendText { id: u64, to: PhoneNumber, text: Private<String> },
     TextKept { slots: Vec<StorageSlot> },
+    TextNotKept { slots: Vec<StorageSlot> },
     Ussd { id: u64, code: Private<String> },
     UssdAnswer { id: u64, text: Private<String> },
     UssdCancel { id: u64 },
@@ -92,6 +93,7 @@ impl GsmRequest {
         Ok(match self {
             Self::SendText { id, to, text } => ModemInput::SendText { id, to, text },
             Self::TextKept { slots } => ModemInput::TextKept { slots },
+            Self::TextNotKept { slots } => ModemInput::TextNotKept { slots },
             Self::Ussd { id, code } => ModemInput::Ussd { id, code },
             Self::UssdAnswer { id, text } => ModemInput::UssdAnswer { id, text },
             Self::UssdCancel { id } => ModemInput::UssdCancel { id },
@@ -152,6 +154,11 @@ impl GsmControl {
     /// The text was stored durably: the modem may forget it.
     pub fn text_kept(&self, slots: Vec<StorageSlot>) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::TextKept { slots })
+    }
+
+    /// The text could not be stored: the modem's next look brings it again.
+    pub fn text_not_kept(&self, slots: Vec<StorageSlot>) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::TextNotKept { slots })
     }
 
     pub fn ussd(&self, id: u64, code: Private<String>) -> Result<(), GsmRefusal> {

@@ -35,6 +35,10 @@ pub enum ModemInput<'a> {
     TextKept {
         slots: Vec<StorageSlot>,
     },
+    /// An incoming text could not be stored: it stays in the modem, and is told again.
+    TextNotKept {
+        slots: Vec<StorageSlot>,
+    },
     Ussd {
         id: u64,
         /// It may hold the number of a recharge card.

@@ -3,6 +3,7 @@
 //! wanted of the world goes out. Nothing here opens a port, waits or reads a clock.
 
 pub mod airtime;
+mod at_row;
 mod call_list;
 mod cme;
 mod command;

@@ -7,6 +7,7 @@ mod answering;
 mod by_hand;
 mod calling;
 mod codes;
+mod danger;
 mod ending;
 mod healing;
 mod job;
@@ -135,6 +136,7 @@ impl ModemLine {
             ModemInput::SendDigit(digit) => self.calls.press(digit),
             ModemInput::SendText { id, to, text } => self.send_text(id, &to, &text, now),
             ModemInput::TextKept { slots } => self.texts.kept(&slots),
+            ModemInput::TextNotKept { slots } => self.texts.not_kept(&slots),
             ModemInput::Ussd { id, code } => self.ask_code(id, code),
             ModemInput::UssdAnswer { id, text } => self.answer_code(id, &text, now),
             ModemInput::UssdCancel { id } => self.cancel_code(id, now),

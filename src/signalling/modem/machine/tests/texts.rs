@@ -260,6 +260,57 @@ fn a_text_that_came_is_deleted_only_after_it_is_kept() {
 }
 
 #[test]
+fn a_text_that_could_not_be_kept_is_told_again_by_the_next_sweep() {
+    let mut world = World::ready("generic");
+    world.modem.storage.push((3, RECEIVED.to_owned()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let first = arrived(&world);
+    world.give(ModemInput::TextNotKept { slots: first[0].1.clone() });
+    world.run_s(61);
+    assert_eq!(arrived(&world), [first[0].clone(), first[0].clone()]);
+    world.give(ModemInput::TextKept { slots: first[0].1.clone() });
+    world.run_s(120);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (2, 0));
+}
+
+/// A text of eight-bit characters, with these octets.
+fn of_octets(octets: &[u8]) -> String {
+    let figures: String = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+    format!("07912143658709F1040B918100551512F200041110102143650 0{:02X}{figures}", octets.len()).replace(' ', "")
+}
+
+#[test]
+fn eight_bit_characters_are_text_and_other_octets_are_shown_as_figures() {
+    let mut world = World::ready("generic");
+    world.modem.storage.push((1, of_octets(b"Oui, \xE0 10 h")));
+    world.modem.storage.push((2, of_octets(&[0, 1, 0xFF])));
+    world.run_s(61);
+    let texts: Vec<String> = arrived(&world).into_iter().map(|(text, _)| text.text.into_exposed()).collect();
+    assert_eq!(texts.len(), 2);
+    assert_eq!(texts[0], "Oui, à 10 h");
+    assert!(texts[1].ends_with("0001FF"), "{}", texts[1]);
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_as_it_came_when_it_comes_so_twice_and_then_deleted() {
+    let mut world = World::ready("generic");
+    let cut = RECEIVED[..34].to_owned();
+    world.modem.storage.push((5, cut.clone()));
+    world.says("+CMTI: \"SM\",5");
+    world.run_s(2);
+    assert_eq!(arrived(&world), [], "it may have been garbled on its way");
+    world.run_s(180);
+    let texts = arrived(&world);
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].0.text.expose().contains(&cut) && texts[0].0.from == TextSender::Unknown);
+    assert_eq!((world.line.health().counters.unreadable_texts, world.modem.count("AT+CMGD")), (1, 0));
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
+}
+
+#[test]
 fn a_text_that_no_row_told_of_is_found_by_a_sweep() {
     let mut world = World::ready("generic");
     world.modem.storage.push((11, RECEIVED.to_owned()));
