@@ -654,7 +654,7 @@ fn coded_texts_of_many_modems_arrive_once_each_or_are_told_to_be_unreadable() {
     for (index, title) in titles.iter().enumerate() {
         let has_arrived = arrived.iter().any(|(_, slots)| slots.iter().any(|slot| usize::from(slot.index) == index));
         let is_emptied = player.written.contains(&format!("AT+CMGD={index}"));
-        let is_own = title.contains("stored_by_us");
+        let is_own = title.contains("stored_by_us") || title.contains("wrong_user_data");
         let is_part = title.contains("udhi");
         let fates = [has_arrived, is_emptied, is_own, is_part].iter().filter(|is| **is).count();
         assert_eq!(fates, 1, "{index} {title}");
