@@ -349,3 +349,42 @@ async fn a_line_that_takes_any_modem_leaves_those_that_are_others() {
     first.ring(CALLER);
     assert_eq!(old.offer().await.line.as_str(), "old");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_nobody_takes_stays_in_the_modem_and_is_told_again_by_its_next_look() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Sim7600)).await;
+    // Answers that nobody takes fill the way to whoever listens.
+    in_time("a full way", async {
+        while line.events.len() < line.events.max_capacity() {
+            if line.control.ussd_cancel(1).is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    modem.receive_text(OTHER_CALLER, "Una dey open on Sunday?");
+    in_time("a text that was read", async {
+        while !modem.written().iter().any(|row| row.starts_with("AT+CMGR=")) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let is_read = |row: &milu::signalling::modem::SupportRow| row.text.starts_with("+CMGR:");
+        while !line.control.support_rows().await.is_ok_and(|rows| rows.iter().any(is_read)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    while let Ok(event) = line.events.try_recv() {
+        assert!(!matches!(event, GsmEvent::TextArrived { .. }), "there was no room for it");
+    }
+    modem.say_row("^SMMEMFULL: \"ME\"");
+    let text = line
+        .event("a text", |event| match event {
+            GsmEvent::TextArrived { text, .. } => Some(text.text),
+            _ => None,
+        })
+        .await;
+    assert_eq!(text.expose(), "Una dey open on Sunday?");
+    line.stop.cancel();
+}

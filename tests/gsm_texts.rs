@@ -1,6 +1,7 @@
 //! The post of promised texts in a whole box with a SIM: a network that has no room, one
 //! that refuses, a day whose ceiling is reached, and a box that is cut off while a modem
-//! has a text. The texts wait on the box's disk before it starts, as after a call.
+//! has a text. The texts wait on the box's disk before it starts, as after a call. And
+//! what else a box remembers of its SIM from one start to the next: a PIN that was refused.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
 
@@ -8,6 +9,7 @@
 mod modem;
 mod the_box;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use milu::ops::SystemClock;
@@ -159,5 +161,61 @@ fn a_text_that_a_modem_had_when_the_power_went_is_sent_once_more_and_said_to_be(
     assert_eq!((texts(&the_box)["waiting"].as_u64(), world.sent().len()), (Some(0), 2));
     let shown = the_box.milu(&["texts"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("may have arrived twice"), "{shown:?}");
+    the_box.stop();
+}
+
+#[test]
+fn what_the_network_tells_of_a_promised_texts_delivery_is_shown() {
+    let world = World::new(one_of(Family::Quectel), "");
+    let place = tempfile::tempdir().expect("a directory");
+    promised(place.path(), &["the first"]);
+    let the_box = world.start(place);
+    until("the text is sent", || (texts(&the_box)["waiting"] == 0).then_some(()));
+    let sent = world.modem.sent_texts();
+    // 0 is "received by the telephone" (3GPP TS 23.040 section 9.2.3.15).
+    world.modem.report(&sent[0], 0);
+    let deliveries = until("its delivery is told", || {
+        let texts = texts(&the_box);
+        texts["deliveries"].as_array().filter(|told| !told.is_empty()).cloned()
+    });
+    assert_eq!((deliveries.len(), &deliveries[0]["fate"]), (1, &Value::from("delivered")));
+    let shown = the_box.milu(&["texts"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("was delivered"), "{shown:?}");
+    the_box.stop();
+}
+
+#[test]
+fn a_pin_that_the_sim_has_refused_is_not_tried_again_by_the_next_start_and_another_one_is() {
+    let options = ModemOptions { pin: Some("1234".to_owned()), ..one_of(Family::Quectel) };
+    let world = World::new(options, "sim_pin_credential = \"sim-pin\"");
+    let credentials = tempfile::tempdir().expect("a directory");
+    let set_pin = |pin: &str| {
+        let file = credentials.path().join("sim-pin");
+        std::fs::write(&file, pin).expect("written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("private");
+    };
+    let start = |place| {
+        let (sections, credentials) = (world.section.clone(), Some(credentials.path().to_owned()));
+        TheBox::start_in(place, &Setup { sections, credentials, is_rung: false, ..Setup::default() })
+    };
+    let until_told = |the_box: &TheBox, wanted: &str| {
+        until(wanted, || {
+            let signal = the_box.json(&["modem", "sim", "signal", "--json"]);
+            signal.to_string().contains(wanted).then_some(())
+        });
+    };
+    set_pin("4711");
+    let mut the_box = start(tempfile::tempdir().expect("a directory"));
+    until_told(&the_box, "refused the PIN");
+    for _ in 0..2 {
+        the_box = start(the_box.stop());
+        until_told(&the_box, "refused the PIN");
+    }
+    assert_eq!(world.modem.count_written("AT+CPIN=\"4711\""), 1);
+    let place = the_box.stop();
+    set_pin("1234");
+    let the_box = start(place);
+    until_told(&the_box, "\"ready\"");
+    assert_eq!(world.modem.count_written("AT+CPIN=\"1234\""), 1);
     the_box.stop();
 }

@@ -551,6 +551,7 @@ async fn text_messages_that_came_are_kept_newest_first() {
         from: Private::new(NUMBER.to_owned()),
         text: Private::new(format!("text {n}")),
         received_at: at(n),
+        for_program: false,
     };
     {
         let vault = open(dir.path()).await;

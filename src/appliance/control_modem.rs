@@ -14,7 +14,7 @@ use super::control_refusal::Refusal;
 use super::modem_facts::ModemJson;
 use super::modems::{AskModem, Modem, awaits_answer};
 use crate::signalling::modem::{Force, SupportWay, UssdReply, parts_of_text};
-use crate::store::TextEnd;
+use crate::store::{TextEnd, TextFate};
 use crate::terms::{PhoneNumber, Private};
 
 /// `milu texts` shows at most this many, the newest: what a person pages through.
@@ -55,6 +55,17 @@ struct TextsJson {
     to_send: Vec<ToSendJson>,
     /// Those that were given up or may have arrived twice, the newest first.
     ended: Vec<EndedJson>,
+    /// What the network told of those that were sent, the newest first.
+    deliveries: Vec<DeliveryJson>,
+}
+
+#[derive(Serialize)]
+struct DeliveryJson {
+    call: Option<String>,
+    line: String,
+    told_at: String,
+    /// `delivered` or `failed`.
+    fate: &'static str,
 }
 
 /// A text that was promised and waits. To whom is in the record of its call.
@@ -112,7 +123,23 @@ async fn texts(State(control): State<Control>) -> Result<Json<TextsJson>, Refusa
         text: kept.text.into_exposed(),
         received_at: kept.received_at.to_string(),
     });
-    Ok(Json(TextsJson { received: received.collect(), waiting, to_send: to_send.collect(), ended: ended.collect() }))
+    let deliveries = control.vault.texts().deliveries(TEXTS_MAX).await?.into_iter().map(|told| DeliveryJson {
+        call: told.call.map(|call| call.to_string()),
+        line: told.line.to_string(),
+        told_at: told.told_at.to_string(),
+        fate: match told.fate {
+            TextFate::Delivered => "delivered",
+            TextFate::Failed => "failed",
+        },
+    });
+    let deliveries = deliveries.collect();
+    Ok(Json(TextsJson {
+        received: received.collect(),
+        waiting,
+        to_send: to_send.collect(),
+        ended: ended.collect(),
+        deliveries,
+    }))
 }
 
 async fn signal(State(control): State<Control>, UrlPath(line): UrlPath<String>) -> Result<Json<ModemJson>, Refusal> {

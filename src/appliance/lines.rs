@@ -15,7 +15,7 @@ use crate::line::{Line, MediaClock, Offer};
 use crate::ops::{Health, Stop, Supervisor, SystemClock};
 use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
-use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
+use crate::signalling::modem::{AirtimeSettings, LineSettings, PinTried, SoundPath};
 use crate::signalling::sip::Encoding;
 use crate::store::{IndexError, KnownModem, Vault};
 use crate::terms::{LineId, Private};
@@ -119,6 +119,7 @@ impl LineOpener<'_> {
             let others = others.filter(|(other, (line, _))| *other != nth && line.place_is_open());
             let others = others.filter_map(|(_, (_, known))| known.imei.clone()).collect();
             let settings = self.settings(line, &known, &operators).await?;
+            let pin = settings.pin.clone();
             let config = GsmLineConfig {
                 id: line.id.clone(),
                 profiles: profiles_of(line, &profiles, dir)?,
@@ -140,6 +141,7 @@ impl LineOpener<'_> {
                 calendar: self.calendar.clone(),
                 health: self.health.clone(),
                 stop: self.stop.clone(),
+                pin,
             };
             lines.modems.add(modem);
             drop(self.supervisor.spawn(format!("modem {}", line.id), task.run()));
@@ -178,6 +180,11 @@ impl LineOpener<'_> {
     ) -> Result<LineSettings, OpenLine> {
         let pin = line.pin_credential.as_deref().map(|name| self.credentials.read(name)).transpose();
         let pin = pin.map_err(|source| OpenLine::Pin { line: line.id.to_string(), source })?;
+        let known_failed = |source| OpenLine::Known { line: line.id.to_string(), source };
+        let pin_tried = match &pin {
+            Some(pin) => self.vault.modems().tried_pin(&line.id, pin).await.map_err(known_failed)?,
+            None => None,
+        };
         let readings = self.vault.modems().airtime(&line.id).await;
         let readings = readings.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
         let parts = self.vault.texts().parts_since(&line.id, self.calendar.midnight()).await;
@@ -190,6 +197,7 @@ impl LineOpener<'_> {
         Ok(LineSettings {
             country_code: self.country_code(line.country_code.as_deref()),
             pin,
+            pin_tried: pin_tried.map(|tried| PinTried { iccid: tried.iccid }),
             expected_sim: line.expected_sim.clone(),
             known_iccid: known.iccid.clone(),
             sound: line.sound.or_else(|| own_sound(&line.place)),

@@ -14,8 +14,8 @@ use super::modems::{Modem, Reply};
 use crate::line::gsm::GsmEvent;
 use crate::ops::{Health, Stop};
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
-use crate::signalling::modem::{IncomingText, ModemState, PartFate, StorageSlot, TextSender};
-use crate::store::{KeptText, KnownModem, Vault};
+use crate::signalling::modem::{Delivery, IncomingText, ModemState, PartFate, StorageSlot, TextSender};
+use crate::store::{KeptText, KnownModem, TextDelivery, TextFate, Vault};
 use crate::terms::Private;
 
 /// Health changes slowly, and a changed SIM may be told some seconds later.
@@ -34,6 +34,8 @@ pub struct ModemTask {
     pub calendar: Calendar,
     pub health: Health,
     pub stop: Stop,
+    /// The PIN of the line's SIM, by which a try of it is written down.
+    pub pin: Option<Private<String>>,
 }
 
 /// What there was at the last look.
@@ -105,9 +107,7 @@ impl ModemTask {
             GsmEvent::TextSent { id, result } => self.modem.answer(id, Reply::Text(result)),
             GsmEvent::UssdSaid { id, result } => self.modem.answer(id, Reply::Code(result)),
             GsmEvent::CommandAnswered { id, result } => self.modem.answer(id, Reply::Command(result)),
-            GsmEvent::TextDelivered { delivery, .. } => {
-                tracing::debug!(%line, ?delivery, "the network told what became of a text message");
-            }
+            GsmEvent::TextDelivered { id, delivery } => self.keep_delivery(id, delivery).await,
             GsmEvent::Changed(change) => {
                 if change.from == ModemState::Absent {
                     self.tell_now();
@@ -128,7 +128,27 @@ impl ModemTask {
                     told.warnings.push(warning);
                 });
             }
+            GsmEvent::PinTrying { iccid } => self.note_pin(iccid).await,
+            GsmEvent::PinAccepted => {
+                if let Err(error) = self.vault.modems().forget_pin(line).await {
+                    tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
+                }
+            }
             GsmEvent::Identified { .. } => self.remember().await,
+        }
+    }
+
+    /// A PIN is tried once: that it is going to be is on the disk before it is. What could
+    /// not be written down is not tried, and the line tells it again.
+    async fn note_pin(&self, iccid: Option<Private<String>>) {
+        let Some(pin) = &self.pin else { return };
+        let line = &self.modem.line;
+        if let Err(error) = self.vault.modems().try_pin(line, pin, iccid.as_ref()).await {
+            tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
+            return;
+        }
+        if let Err(error) = self.modem.control.pin_noted() {
+            tracing::warn!(%line, %error, "the PIN of a SIM is tried later");
         }
     }
 
@@ -142,15 +162,37 @@ impl ModemTask {
             TextSender::Unknown => Private::default(),
         };
         let received_at = text.sent_at.unwrap_or_else(|| self.calendar.now());
-        let kept = KeptText { line: line.clone(), from, text: text.text, received_at };
+        let kept = KeptText { line: line.clone(), from, text: text.text, received_at, for_program: text.for_program };
         if let Err(error) = self.vault.texts().keep(&kept).await {
             tracing::error!(%line, %error, "a text message could not be kept; it stays in the modem");
+            if let Err(error) = self.modem.control.text_not_kept(slots) {
+                tracing::error!(%line, %error, "a text message that is not kept is told again in a day");
+            }
             return;
         }
         tracing::info!(%line, missing_parts = text.missing_parts, "a text message came");
         if let Err(error) = self.modem.control.text_kept(slots) {
             // It is told again, and known again then.
             tracing::warn!(%line, %error, "a text message that is kept stays in the modem for now");
+        }
+    }
+
+    /// What the network told of a text that this run of the box has sent.
+    async fn keep_delivery(&self, id: u64, delivery: Delivery) {
+        let line = &self.modem.line;
+        tracing::debug!(%line, ?delivery, "the network told what became of a text message");
+        let fate = match delivery {
+            Delivery::Pending => return,
+            Delivery::Delivered => TextFate::Delivered,
+            Delivery::Failed => TextFate::Failed,
+        };
+        let Some(sent) = self.modem.take_sent(id) else { return };
+        if fate == TextFate::Failed {
+            tracing::warn!(%line, "the network could not deliver a text message; `milu texts` says which");
+        }
+        let told = TextDelivery { call: sent.call, line: line.clone(), told_at: self.calendar.now(), fate };
+        if let Err(error) = self.vault.texts().keep_delivery(&told).await {
+            tracing::error!(%line, %error, "what became of a text message could not be kept");
         }
     }
 

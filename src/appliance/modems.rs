@@ -15,13 +15,13 @@ use crate::signalling::modem::{
     CommandFailure, Force, ModemState, SupportRow, TextFailure, UssdFailure, UssdReply, UssdThen,
 };
 use crate::store::KnownModem;
-use crate::terms::{LineId, PhoneNumber, Private};
+use crate::terms::{CallId, LineId, PhoneNumber, Private};
 
 /// Questions that wait for an answer at once: a technician's, and the texts of the queue.
 const WAITING_MAX: usize = 64;
 
-/// A row that dials by hand may take 90 s to be answered.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
+/// A search of networks may take 180 s to be answered, and a row before it 90 s.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A network has 45 s for a code, and there are a few ways to write one.
 const CODE_PATIENCE: Duration = Duration::from_secs(300);
@@ -31,6 +31,9 @@ const TEXT_PATIENCE: Duration = Duration::from_secs(13 * 3600);
 
 /// A technician waits no longer for a text. It is tried further all the same.
 const TEXT_BY_HAND_PATIENCE: Duration = Duration::from_secs(180);
+
+/// Texts whose delivery may still be told. The line itself remembers as many parts.
+const SENT_MAX: usize = 200;
 
 /// Why a modem did not do what it was asked.
 #[derive(Debug, Error)]
@@ -77,6 +80,13 @@ pub struct Told {
     pub warnings: Vec<AirtimeWarning>,
 }
 
+/// A text that was given to a line.
+#[derive(Clone, Debug)]
+pub struct SentText {
+    /// The call in which it was promised, if one was.
+    pub call: Option<CallId>,
+}
+
 /// One line's modem.
 #[derive(Debug)]
 pub struct Modem {
@@ -88,6 +98,8 @@ pub struct Modem {
     pub control: GsmControl,
     waiting: Mutex<Waiting>,
     told: Mutex<Told>,
+    /// By their id, until the network tells of their delivery.
+    sent: Mutex<BTreeMap<u64, SentText>>,
     turned_ready: Arc<Notify>,
 }
 
@@ -106,6 +118,7 @@ impl Modem {
             control,
             waiting: Mutex::default(),
             told: Mutex::new(Told { known, ..Told::default() }),
+            sent: Mutex::default(),
             turned_ready,
         }
     }
@@ -240,17 +253,43 @@ impl Modem {
     }
 
     /// Sends a text, and waits for what became of it, for hours if need be.
-    pub async fn text(&self, to: PhoneNumber, text: Private<String>) -> Result<(), AskModem> {
-        self.text_within(TEXT_PATIENCE, to, text).await
+    /// `sent` is what its delivery will be told of.
+    pub async fn text(&self, to: PhoneNumber, text: Private<String>, sent: SentText) -> Result<(), AskModem> {
+        self.text_within(TEXT_PATIENCE, to, text, sent).await
     }
 
     /// Sends a text for somebody who waits.
     pub async fn text_by_hand(&self, to: PhoneNumber, text: Private<String>) -> Result<(), AskModem> {
-        self.text_within(TEXT_BY_HAND_PATIENCE, to, text).await
+        self.text_within(TEXT_BY_HAND_PATIENCE, to, text, SentText { call: None }).await
     }
 
-    async fn text_within(&self, within: Duration, to: PhoneNumber, text: Private<String>) -> Result<(), AskModem> {
+    /// What was sent by this id, of which the network has told the end.
+    pub(super) fn take_sent(&self, id: u64) -> Option<SentText> {
+        self.lock_sent().remove(&id)
+    }
+
+    fn lock_sent(&self) -> MutexGuard<'_, BTreeMap<u64, SentText>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember_sent(&self, id: u64, text: SentText) {
+        let mut sent = self.lock_sent();
+        if sent.len() >= SENT_MAX {
+            // Ids grow: the first is the oldest.
+            sent.pop_first();
+        }
+        sent.insert(id, text);
+    }
+
+    async fn text_within(
+        &self,
+        within: Duration,
+        to: PhoneNumber,
+        text: Private<String>,
+        sent: SentText,
+    ) -> Result<(), AskModem> {
         let id = self.new_id();
+        self.remember_sent(id, sent);
         match self.ask(id, within, |control| control.send_text(id, to, text)).await? {
             Reply::Text(Ok(())) => Ok(()),
             Reply::Text(Err(source)) => Err(AskModem::Text { line: self.line.clone(), source }),
@@ -359,6 +398,16 @@ mod tests {
         assert!(matches!(error, AskModem::NotThere { .. }), "{error}");
         assert!(modem.lock_waiting().askers.is_empty());
         assert!(!modem.sends_texts());
+    }
+
+    #[tokio::test]
+    async fn a_delivery_is_of_the_text_that_was_sent_by_its_id_and_the_oldest_go() {
+        let modem = modem();
+        for id in 0..u64::try_from(SENT_MAX).unwrap() + 1 {
+            modem.remember_sent(id, SentText { call: None });
+        }
+        assert!(modem.take_sent(0).is_none());
+        assert!(modem.take_sent(1).is_some() && modem.take_sent(1).is_none());
     }
 
     #[tokio::test]

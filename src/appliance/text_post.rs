@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::calendar::Calendar;
-use super::modems::{AskModem, Modem, Modems};
+use super::modems::{AskModem, Modem, Modems, SentText};
 use crate::ops::{Health, HealthFact, HealthState, Stop};
 use crate::signalling::modem::parts_of_text;
 use crate::store::{TextEnd, TextTry, Vault, WaitingText};
@@ -210,7 +210,9 @@ impl TextPost {
         }
         flying.given.insert(waiting.id, (modem.line.clone(), parts));
         flying.flights.push(Box::pin(async move {
-            let sent = modem.text(waiting.text.to.clone(), waiting.text.text.clone()).await;
+            let sent = modem
+                .text(waiting.text.to.clone(), waiting.text.text.clone(), SentText { call: waiting.text.call })
+                .await;
             (waiting, sent)
         }));
     }

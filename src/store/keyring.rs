@@ -107,6 +107,8 @@ impl fmt::Debug for Key {
 pub(super) enum Purpose {
     /// Of the master key: the raw key of the SQLCipher index.
     Index,
+    /// Of the index's key: digests of PINs that were tried.
+    Pins,
     /// Of the master key: wraps the data keys of calls.
     Wrap,
     /// Of a call's data key: its sound files.
@@ -119,6 +121,7 @@ impl Purpose {
     const fn label(self) -> &'static str {
         match self {
             Self::Index => "milu/1/index",
+            Self::Pins => "milu/1/pins",
             Self::Wrap => "milu/1/wrap",
             Self::Sound => "milu/1/sound",
             Self::Words => "milu/1/words",

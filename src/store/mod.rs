@@ -7,6 +7,7 @@
 
 mod call_memory;
 mod catch_up;
+mod deliveries;
 mod disk;
 mod index;
 pub mod journal;
@@ -32,9 +33,10 @@ mod vault;
 
 pub use call_memory::CallMemory;
 pub use catch_up::{SecondHearing, Waiting};
+pub use deliveries::{TextDelivery, TextFate};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};
-pub use modems::{KnownModem, Modems};
+pub use modems::{KnownModem, Modems, TriedPin};
 pub use playback::SoundError;
 pub use policies::KeptPolicies;
 pub use recorder::{Clock, FaultCounts, RecorderEnded, SoundTap};

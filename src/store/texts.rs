@@ -67,6 +67,8 @@ pub struct KeptText {
     pub from: Private<String>,
     pub text: Private<String>,
     pub received_at: Timestamp,
+    /// It is for a program of a telephone, as settings are: kept, and shown to nobody.
+    pub for_program: bool,
 }
 
 /// What became of a text that leaves the queue.
@@ -94,7 +96,7 @@ pub enum TextTry {
 
 /// The texts of a vault.
 pub struct Texts<'a> {
-    index: &'a Index,
+    pub(super) index: &'a Index,
 }
 
 impl<'a> Texts<'a> {
@@ -255,14 +257,13 @@ impl<'a> Texts<'a> {
         kept
     }
 
-    /// The newest `limit` texts that came, the newest first.
+    /// The newest `limit` texts that came and are for people, the newest first.
     pub async fn received(&self, limit: u32) -> Result<Vec<KeptText>, IndexError> {
-        let rows =
-            sqlx::query("SELECT line, sender, text, received_at_ns FROM incoming_texts ORDER BY id DESC LIMIT ?")
-                .bind(limit)
-                .fetch_all(&self.index.read)
-                .await
-                .map_err(IndexError::sql("reading the text messages that came"))?;
+        let rows = sqlx::query("SELECT * FROM incoming_texts WHERE for_program = 0 ORDER BY id DESC LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.index.read)
+            .await
+            .map_err(IndexError::sql("reading the text messages that came"))?;
         Ok(rows.iter().filter_map(kept).collect())
     }
 }
@@ -293,7 +294,8 @@ async fn keep(connection: &mut SqliteConnection, text: &KeptText) -> Result<(), 
     let doing = "keeping a text message";
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
     // A power cut between keeping a text and deleting it from the modem brings it twice.
-    let again = "INSERT INTO incoming_texts (line, sender, text, received_at_ns) SELECT ?1, ?2, ?3, ?4
+    let again = "INSERT INTO incoming_texts (line, sender, text, received_at_ns, for_program)
+         SELECT ?1, ?2, ?3, ?4, ?5
          WHERE NOT EXISTS (SELECT 1 FROM incoming_texts
                            WHERE line = ?1 AND sender = ?2 AND text = ?3 AND received_at_ns = ?4)";
     sqlx::query(again)
@@ -301,6 +303,7 @@ async fn keep(connection: &mut SqliteConnection, text: &KeptText) -> Result<(), 
         .bind(text.from.expose())
         .bind(text.text.expose())
         .bind(ns(text.received_at))
+        .bind(i64::from(text.for_program))
         .execute(&mut *all)
         .await
         .map_err(IndexError::sql(doing))?;
@@ -335,12 +338,12 @@ fn ended(row: &SqliteRow) -> Option<EndedText> {
 }
 
 /// The call of a row, which may have none.
-fn call(row: &SqliteRow) -> Option<Option<CallId>> {
+pub(super) fn call(row: &SqliteRow) -> Option<Option<CallId>> {
     let call: Option<String> = row.try_get("call").ok()?;
     Some(call.and_then(|call| CallId::parse(&call).ok()))
 }
 
-fn at(row: &SqliteRow, column: &str) -> Option<Timestamp> {
+pub(super) fn at(row: &SqliteRow, column: &str) -> Option<Timestamp> {
     let ns: i64 = row.try_get(column).ok()?;
     Timestamp::from_nanosecond(i128::from(ns)).ok()
 }
@@ -352,5 +355,6 @@ fn kept(row: &SqliteRow) -> Option<KeptText> {
         from: Private::new(row.try_get("sender").ok()?),
         text: Private::new(row.try_get("text").ok()?),
         received_at: at(row, "received_at_ns")?,
+        for_program: row.try_get::<i64, _>("for_program").ok()? == 1,
     })
 }

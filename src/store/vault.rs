@@ -314,7 +314,7 @@ impl Vault {
 
     /// What is known of the modems of lines.
     pub fn modems(&self) -> Modems<'_> {
-        Modems::new(&self.rooms.index)
+        Modems::new(&self.rooms.index, self.rooms.keyring.index_key())
     }
 
     /// Whose call it is or was, on which line; none if the box does not have it any more.

@@ -119,10 +119,19 @@ impl World {
 }
 
 impl Served {
+    /// The next event. A PIN that is going to be tried counts as written down.
+    async fn next_event(&mut self) -> GsmEvent {
+        let event = self.events.recv().await.expect("the line is served");
+        if matches!(event, GsmEvent::PinTrying { .. }) {
+            self.control.pin_noted().expect("served");
+        }
+        event
+    }
+
     pub async fn until_state(&mut self, wanted: ModemState) {
         let waiting = async {
             loop {
-                match self.events.recv().await.expect("the line is served") {
+                match self.next_event().await {
                     GsmEvent::Changed(change) if change.to == wanted => return,
                     _ => {}
                 }
@@ -141,7 +150,7 @@ impl Served {
     pub async fn event<T>(&mut self, what: &str, mut wanted: impl FnMut(GsmEvent) -> Option<T>) -> T {
         in_time(what, async {
             loop {
-                if let Some(found) = wanted(self.events.recv().await.expect("the line is served")) {
+                if let Some(found) = wanted(self.next_event().await) {
                     return found;
                 }
             }

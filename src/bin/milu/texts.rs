@@ -42,6 +42,11 @@ pub fn texts(args: &TextsArgs, control: &Path) -> Result<(), Failure> {
         say!("{}  A text {what}, after {}: {}", at(&text["ended_at"]), tries(&text), why(&text));
         say!("    {}", promised(&text));
     }
+    for text in rows("deliveries") {
+        let what = if text["fate"] == "delivered" { "was delivered" } else { "did not reach its telephone" };
+        let line = text["line"].as_str().unwrap_or_default();
+        say!("{}  A text over line {line} {what}; it was {}", at(&text["told_at"]), promised(&text));
+    }
     for text in rows("to_send") {
         let parts = text["parts"].as_u64().unwrap_or_default();
         say!(

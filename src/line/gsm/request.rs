@@ -16,8 +16,8 @@ use super::status::{Board, GsmStatus};
 /// Requests that wait: a technician and a few calls at once.
 pub(super) const REQUESTS: usize = 32;
 
-/// Events that nobody has taken: a storage of texts that is listed gives thirty at once.
-pub(super) const EVENTS: usize = 128;
+/// Events that nobody has taken: a modem's full storage of texts gives 255 at once.
+pub(super) const EVENTS: usize = 320;
 
 /// What a modem's line tells besides calls.
 #[derive(Debug)]
@@ -51,6 +51,13 @@ pub enum GsmEvent {
     Changed(StateChange),
     /// Something is wrong with the sound of the call that is on.
     SoundTrouble(SoundFault),
+    /// The PIN is about to be tried; to be written down, and then said to be by
+    /// [`GsmControl::pin_noted`].
+    PinTrying {
+        iccid: Option<Private<String>>,
+    },
+    /// The PIN was right.
+    PinAccepted,
     /// A balance was read; it is to be kept, and handed in at the next start.
     AirtimeRead {
         at: Timestamp,
@@ -68,12 +75,14 @@ pub enum GsmEvent {
 pub(super) enum GsmRequest {
     SendText { id: u64, to: PhoneNumber, text: Private<String> },
     TextKept { slots: Vec<StorageSlot> },
+    TextNotKept { slots: Vec<StorageSlot> },
     Ussd { id: u64, code: Private<String> },
     UssdAnswer { id: u64, text: Private<String> },
     UssdCancel { id: u64 },
     Command { id: u64, row: String, force: Force },
     Day(i32),
     Clock(Timestamp),
+    PinNoted,
     Release,
     Support(oneshot::Sender<Vec<SupportRow>>),
 }
@@ -84,12 +93,14 @@ impl GsmRequest {
         Ok(match self {
             Self::SendText { id, to, text } => ModemInput::SendText { id, to, text },
             Self::TextKept { slots } => ModemInput::TextKept { slots },
+            Self::TextNotKept { slots } => ModemInput::TextNotKept { slots },
             Self::Ussd { id, code } => ModemInput::Ussd { id, code },
             Self::UssdAnswer { id, text } => ModemInput::UssdAnswer { id, text },
             Self::UssdCancel { id } => ModemInput::UssdCancel { id },
             Self::Command { id, row, force } => ModemInput::Command { id, row, force },
             Self::Day(day) => ModemInput::Day(day),
             Self::Clock(now) => ModemInput::Clock(now),
+            Self::PinNoted => ModemInput::PinNoted,
             Self::Release => ModemInput::Release,
             Self::Support(reply) => return Err(reply),
         })
@@ -145,6 +156,11 @@ impl GsmControl {
         self.ask(GsmRequest::TextKept { slots })
     }
 
+    /// The text could not be stored: the modem's next look brings it again.
+    pub fn text_not_kept(&self, slots: Vec<StorageSlot>) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::TextNotKept { slots })
+    }
+
     pub fn ussd(&self, id: u64, code: Private<String>) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::Ussd { id, code })
     }
@@ -173,7 +189,12 @@ impl GsmControl {
         self.ask(GsmRequest::Clock(now))
     }
 
-    /// A person has looked after a quarantined modem.
+    /// It was written down durably that the PIN is going to be tried.
+    pub fn pin_noted(&self) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::PinNoted)
+    }
+
+    /// A person has looked after a quarantined modem, or a SIM that refused its PIN.
     pub fn release(&self) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::Release)
     }

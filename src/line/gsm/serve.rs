@@ -16,7 +16,9 @@ use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
-use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, Profile, SoundPath};
+use crate::signalling::modem::{
+    IncomingText, ModemInput, ModemLine, ModemOutput, PinTried, Profile, SoundPath, StorageSlot,
+};
 use crate::terms::{EndCause, Moment, Private};
 
 use super::call::Call;
@@ -336,6 +338,7 @@ impl Serving {
                         settings.clock = *at;
                         self.clock_at = (self.parts.clock)();
                     }
+                    ModemInput::Release => settings.pin_tried = None,
                     _ => {}
                 }
                 self.input(input).await;
@@ -447,9 +450,18 @@ impl Serving {
                 tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
                 self.event(GsmEvent::SoundTrouble(fault));
             }
+            ModemOutput::PinTrying { iccid } => {
+                // A modem that is found anew finds it tried.
+                self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
+                self.event(GsmEvent::PinTrying { iccid });
+            }
+            ModemOutput::PinAccepted => {
+                self.parts.config.settings.pin_tried = None;
+                self.event(GsmEvent::PinAccepted);
+            }
             ModemOutput::AirtimeRead { at, airtime } => self.event(GsmEvent::AirtimeRead { at, airtime }),
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
-            ModemOutput::TextArrived { text, slots } => self.event(GsmEvent::TextArrived { text, slots }),
+            ModemOutput::TextArrived { text, slots } => self.tell_text(text, slots),
             ModemOutput::TextPart { id, fate } => {
                 let parts = &mut self.parts.config.settings.parts_today;
                 *parts = parts.saturating_add(1);
@@ -467,6 +479,15 @@ impl Serving {
     }
 
     /// A text that nobody takes stays in the modem, and is told again.
+    fn tell_text(&mut self, text: IncomingText, slots: Vec<StorageSlot>) {
+        let Err(refused) = self.parts.events.try_send(GsmEvent::TextArrived { text, slots }) else { return };
+        tracing::warn!(line = %self.parts.config.id, "a text message that came stays in the modem for now");
+        let now = self.now();
+        if let (GsmEvent::TextArrived { slots, .. }, Some(machine)) = (refused.into_inner(), &mut self.machine) {
+            machine.handle(ModemInput::TextNotKept { slots }, now);
+        }
+    }
+
     fn event(&self, event: GsmEvent) {
         if self.parts.events.try_send(event).is_err() {
             tracing::debug!(line = %self.parts.config.id, "nobody takes what the modem tells");

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use crate::terms::Private;
 
+use super::at_row::{commands, without_at};
+
 /// One command for the modem, and what it may answer.
 #[derive(Clone, Debug)]
 pub(super) struct Command<T> {
@@ -55,6 +57,13 @@ pub(super) const DIALLING: Duration = Duration::from_secs(90);
 /// For the body of a text (chan_dongle and ModemManager wait as long).
 pub(super) const LONG: Duration = Duration::from_secs(40);
 
+/// For a search of networks, which takes two to three minutes.
+pub(super) const SEARCHING: Duration = Duration::from_secs(180);
+
+/// Commands that the network answers and not the modem. Choosing a network is one;
+/// choosing how its name is shown is not.
+const OF_NETWORK: &[&str] = &["+CCFC", "+CLCK", "+CCWA", "+CPWD", "+COPS=", "+CGATT=", "+CGACT="];
+
 /// Commands whose answer is a maker's words.
 const WORDS: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+GMI", "+GMM", "+GMR", "+CLAC", "I"];
 /// Commands whose answer is an identity, with or without a name before it.
@@ -62,8 +71,7 @@ const IDENTITIES: &[&str] = &["+CGSN", "+GSN", "+CIMI", "+CCID", "+QCCID", "+CIC
 
 impl<T> Command<T> {
     pub(super) fn new(tag: T, row: &str) -> Self {
-        let limit = if row == "AT" || row == "ATE0" { SHORT } else { MEDIUM };
-        Self { tag, row: row.to_owned(), expects: Expects::of(row), limit, kind: CommandKind::Plain }
+        Self { tag, row: row.to_owned(), expects: Expects::of(row), limit: limit_of(row), kind: CommandKind::Plain }
     }
 
     /// Nothing but a result is expected: what looks like an answer is news.
@@ -90,6 +98,22 @@ impl<T> Command<T> {
         self.kind = CommandKind::WithBody(body);
         self.within(LONG)
     }
+}
+
+/// How long a row may take: as long as the slowest of its commands.
+fn limit_of(row: &str) -> Duration {
+    if row == "AT" || row == "ATE0" {
+        return SHORT;
+    }
+    let upper: String = row.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase();
+    let parts = without_at(&upper).unwrap_or(&upper).split(';').flat_map(commands);
+    let limit = parts.map(|command| match command {
+        "+COPS=?" => SEARCHING,
+        _ if command.starts_with("+COPS=3") || command.ends_with("=?") => MEDIUM,
+        _ if OF_NETWORK.iter().any(|name| command.starts_with(name)) => LONG,
+        _ => MEDIUM,
+    });
+    limit.max().unwrap_or(MEDIUM)
 }
 
 impl Expects {
@@ -125,6 +149,26 @@ impl Expects {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_network_answers_has_the_networks_time() {
+        for (row, limit) in [
+            ("AT", SHORT),
+            ("AT+CSQ", MEDIUM),
+            ("AT+COPS=?", SEARCHING),
+            ("at + cops = ?", SEARCHING),
+            ("AT+CSQ;+COPS=?", SEARCHING),
+            ("AT+COPS=3,0", MEDIUM),
+            ("AT+COPS=1,2,\"62130\"", LONG),
+            ("AT+COPS?", MEDIUM),
+            ("AT+CCFC=4,2", LONG),
+            ("ATE0+CLCK=\"SC\",2", LONG),
+            ("AT+CCWA=1,2", LONG),
+            ("AT+CCWA=?", MEDIUM),
+        ] {
+            assert_eq!(Command::new((), row).limit, limit, "{row}");
+        }
+    }
 
     #[test]
     fn a_command_is_answered_by_its_name() {

@@ -35,6 +35,10 @@ pub enum ModemInput<'a> {
     TextKept {
         slots: Vec<StorageSlot>,
     },
+    /// An incoming text could not be stored: it stays in the modem, and is told again.
+    TextNotKept {
+        slots: Vec<StorageSlot>,
+    },
     Ussd {
         id: u64,
         /// It may hold the number of a recharge card.
@@ -58,7 +62,10 @@ pub enum ModemInput<'a> {
     Day(i32),
     /// The calendar's time was corrected.
     Clock(Timestamp),
-    /// A person looked after a quarantined modem: it may be tried again at once.
+    /// It was written down durably that the PIN is going to be tried.
+    PinNoted,
+    /// A person looked after a quarantined modem, or a SIM that refused its PIN: it may
+    /// be tried again at once.
     Release,
     /// The line lets its modem go: texts that wait are given back, and the one that is
     /// on its way has its answer first.

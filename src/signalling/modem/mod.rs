@@ -3,6 +3,7 @@
 //! wanted of the world goes out. Nothing here opens a port, waits or reads a clock.
 
 pub mod airtime;
+mod at_row;
 mod call_list;
 mod cme;
 mod command;
@@ -36,7 +37,7 @@ pub use output::{
 pub use profile::{
     InterfaceRule, Profile, ProfileMistake, ProfileMistakes, ProfilePlace, ProfileWrong, Proof, SoundProfile, UsbMatch,
 };
-pub use settings::{AirtimeSettings, ExpectedSim, LineSettings};
+pub use settings::{AirtimeSettings, ExpectedSim, LineSettings, PinTried};
 pub use sound_watch::SoundFault;
 pub use state::{Degradation, ModemState, Reason, SimTrouble, StateChange};
 pub use support::{SUPPORT_ROWS_MAX, SupportRow, SupportWay};

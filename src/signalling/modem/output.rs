@@ -56,6 +56,13 @@ pub enum ModemOutput {
         id: u64,
         result: Result<UssdReply, UssdFailure>,
     },
+    /// The PIN is about to be entered into this SIM, if it told its number. To be written
+    /// down durably, and then said to be by `PinNoted`; it comes again until it is.
+    PinTrying {
+        iccid: Option<Private<String>>,
+    },
+    /// The PIN was right: what was written down of its try is to be forgotten.
+    PinAccepted,
     /// A balance was read. It is the owner's to keep for the next start.
     AirtimeRead {
         at: Timestamp,

@@ -1,3 +1,5 @@
+use super::at_row::{commands, without_at};
+
 /// Longer runs of digits are numbers of people, of SIMs or of modems.
 const DIGITS_MAX: usize = 5;
 
@@ -27,6 +29,7 @@ const PRIVATE: &[&str] = &[
     "+CBM",
     "+CPIN",
     "+CPIN2",
+    "^CPIN",
     "+CLCK",
     "+CPWD",
     "+CPBR",
@@ -57,12 +60,11 @@ const PRIVATE: &[&str] = &[
     "^DDTMF",
     "+QTONEDET",
     "+UUDTMFD",
-    "D",
 ];
 
 /// Rows whose only field is a key or a PIN, however short.
 const SECRET: &[&str] =
-    &["+CPIN", "+CPIN2", "+VTS", "+QVTS", "^DTMF", "+RXDTMF", "+DTMF", "^DDTMF", "+QTONEDET", "+UUDTMFD", "D"];
+    &["+CPIN", "+CPIN2", "+VTS", "+QVTS", "^DTMF", "+RXDTMF", "+DTMF", "^DDTMF", "+QTONEDET", "+UUDTMFD"];
 
 /// Values of `+CPIN` that are no PIN.
 const PUBLIC_WORDS: &[&str] = &["READY", "SIM PIN", "SIM PUK", "NOT INSERTED", "PH-NET PIN", "PH-SIM PIN", "SIM PIN2"];
@@ -72,31 +74,63 @@ pub(super) fn redacted(row: &str) -> String {
     // What spans rows is a text.
     let row = row.split(['\n', '\r']).next().unwrap_or_default();
     let row: String = row.chars().take(SHOWN_CHARS_MAX).filter(|c| !c.is_control()).collect();
-    let (name_end, name) = name(&row);
-    let rest = &row[name_end..];
-    let is_private = PRIVATE.contains(&name.as_str()) || rest.to_ascii_lowercase().contains("\"ccinfo\"");
-    if is_private {
-        let secret = SECRET.contains(&name.as_str());
-        return format!("{}{}", &row[..name_end], if secret { only_words(rest) } else { only_small_numbers(rest) });
+    match without_at(&row) {
+        Some(rest) => format!("{}{}", &row[..2], joined_redacted(rest)),
+        None => one_redacted(&row),
     }
-    without_long_runs(&row)
+}
+
+/// Commands that are joined in one row, each on its own. A semicolon within the quotes of
+/// a private command hides what follows it, until they close.
+fn joined_redacted(rest: &str) -> String {
+    let mut hides = false;
+    let mut shown = Vec::new();
+    for part in rest.split(';') {
+        let leaves_open = part.matches('"').count() % 2 == 1;
+        if hides {
+            shown.push("*".to_owned());
+            hides = !leaves_open;
+            continue;
+        }
+        let plain: String = part.chars().filter(|c| !c.is_whitespace()).collect();
+        let found = commands(&plain);
+        hides = leaves_open && found.iter().any(|command| is_private(command));
+        shown.push(found.into_iter().map(command_redacted).collect());
+    }
+    without_long_runs(&shown.join(";"))
+}
+
+fn is_private(row: &str) -> bool {
+    let (name_end, name) = name(row);
+    PRIVATE.contains(&name.as_str()) || row[name_end..].to_ascii_lowercase().contains("\"ccinfo\"")
+}
+
+/// One command: a number that is dialled has no name before it.
+fn command_redacted(command: &str) -> String {
+    if command.starts_with(['D', 'd']) { format!("{}*", &command[..1]) } else { one_redacted(command) }
+}
+
+/// A row of the modem, or a command with a name.
+fn one_redacted(row: &str) -> String {
+    if !is_private(row) {
+        return without_long_runs(row);
+    }
+    let (name_end, name) = name(row);
+    let rest = &row[name_end..];
+    // The modem's own `^CPIN` counts attempts.
+    let secret = SECRET.contains(&name.as_str()) || (name == "^CPIN" && rest.starts_with('='));
+    format!("{}{}", &row[..name_end], if secret { only_words(rest) } else { only_small_numbers(rest) })
 }
 
 /// The command's or the row's name, and where it ends.
 fn name(row: &str) -> (usize, String) {
-    let from = if row.get(..2).is_some_and(|at| at.eq_ignore_ascii_case("AT")) { 2 } else { 0 };
-    let rest = &row[from..];
-    if rest.get(..1).is_some_and(|d| d.eq_ignore_ascii_case("D")) && from == 2 {
-        return (3, "D".to_owned());
+    if row.starts_with("MISSED_CALL") {
+        return ("MISSED_CALL".len(), "MISSED_CALL".to_owned());
     }
-    if rest.starts_with("MISSED_CALL") {
-        return (from + "MISSED_CALL".len(), "MISSED_CALL".to_owned());
-    }
-    let end =
-        rest.char_indices().find(|(at, c)| *at > 0 && !c.is_ascii_alphanumeric()).map_or(rest.len(), |(at, _)| at);
+    let end = row.char_indices().find(|(at, c)| *at > 0 && !c.is_ascii_alphanumeric()).map_or(row.len(), |(at, _)| at);
     // A sign alone is no name.
-    let signed = rest.starts_with(['+', '^', '$', '*', '#', '&', '%']);
-    if signed { (from + end, rest[..end].to_ascii_uppercase()) } else { (from, String::new()) }
+    let signed = row.starts_with(['+', '^', '$', '*', '#', '&', '%']);
+    if signed { (end, row[..end].to_ascii_uppercase()) } else { (0, String::new()) }
 }
 
 /// Between commas: numbers of up to three digits and words of the protocol stay.
@@ -174,13 +208,22 @@ mod tests {
             ("AT+CPIN=\"1234\"", "AT+CPIN=*"),
             ("AT+CPIN=123", "AT+CPIN=*"),
             ("AT+CPIN?", "AT+CPIN?"),
+            ("AT+CSQ;+CPIN=\"1234\"", "AT+CSQ;+CPIN=*"),
+            ("ATE0+CPIN=1234;+CSQ", "ATE0+CPIN=*;+CSQ"),
+            ("at + cpin = \"1234\"", "at+cpin=*"),
+            ("AT^CPIN=\"1234\"", "AT^CPIN=*"),
+            ("AT^CPIN=123", "AT^CPIN=*"),
+            ("^CPIN: READY,10,3,10,3", "^CPIN: READY,10,3,10,3"),
+            ("ATE0X4D911;", "ATE0X4D*;"),
+            ("AT+CUSD=1,\"a;b\",15", "AT+CUSD=1,*;*"),
+            ("AT+CSQ=\"x;+CPIN=1234", "AT+CSQ=\"x;+CPIN=*"),
             ("+CPIN: SIM PIN", "+CPIN: SIM PIN"),
             ("AT+CMGS=23", "AT+CMGS=23"),
             ("AT+CLIP=1", "AT+CLIP=1"),
             ("+RXDTMF: 5", "+RXDTMF: *"),
             ("AT+VTS=\"5\"", "AT+VTS=*"),
             ("+CUSD: 0,\"Your balance is N5\",15", "+CUSD: 0,*,15"),
-            ("ATD08031234567;", "ATD*"),
+            ("ATD08031234567;", "ATD*;"),
             ("MISSED_CALL: 11:01AM 07712345678", "MISSED_CALL: *"),
             ("490154203237518", "*"),
             ("0791361907001003B17A0C913619397750320000AD11CD", "*"),
@@ -202,6 +245,20 @@ mod tests {
                 let shown = redacted(&format!("{before}{hidden}{after}"));
                 prop_assert!(!shown.contains(hidden.as_str()), "{shown}");
             }
+        }
+
+        #[test]
+        fn no_pin_stays_in_whatever_joined_row_it_stands(
+            pin in "[2-9]{4,8}",
+            command in prop::sample::select(&["+CPIN=", "+cpin = ", "^CPIN=", "+CPIN2=", "+CLCK=\"SC\",1,", "+CPWD=\"SC\","][..]),
+            before in prop::sample::select(&["", "E0", "E0X1 ", "+CSQ;", "+CMEE=1;E0", "I;;", "+X=\"y;"][..]),
+            after in prop::sample::select(&["", ";+CSQ", ";", ",1"][..]),
+            quotes in any::<bool>(),
+        ) {
+            let quote = if quotes { "\"" } else { "" };
+            let row = format!("AT{before}{command}{quote}{pin}{quote}{after}");
+            let shown = redacted(&row);
+            prop_assert!(!shown.contains(&pin), "{row} as {shown}");
         }
 
         #[test]

@@ -58,7 +58,9 @@ pub enum SimTrouble {
     Busy,
     #[error("the SIM asks for its PIN and none is set")]
     NeedsPin,
-    #[error("the SIM refused the PIN that is set; it is not tried again before another one is set")]
+    #[error(
+        "the SIM refused the PIN that is set; it is not tried again before another one is set, or `milu modem LINE release` says that this one is right"
+    )]
     WrongPin,
     #[error(
         "the SIM has fewer than two attempts left for its PIN, so none is used; enter the PIN once in a telephone, and all attempts are there again"

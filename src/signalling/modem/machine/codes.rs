@@ -5,7 +5,9 @@ use crate::terms::{Moment, Private};
 use super::super::command::Command;
 use super::super::engine::End;
 use super::super::output::{ModemOutput, UssdFailure, UssdReply, UssdThen};
-use super::super::ussd::{DialogEnd, UssdDialog, UssdForm, UssdRow, UssdStep, UssdWay, UssdWays};
+use super::super::ussd::{
+    CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRow, UssdStatus, UssdStep, UssdWay, UssdWays,
+};
 use super::ModemLine;
 use super::job::Job;
 
@@ -56,7 +58,19 @@ impl Codes {
     }
 
     pub(super) fn timer(&self) -> Option<Moment> {
-        self.dialog.deadline()
+        if self.is_unsent() { None } else { self.dialog.deadline() }
+    }
+
+    /// Whether a dialogue has begun here whose code the modem does not have yet: a call,
+    /// or texts, came between. The network's time begins when it goes out.
+    fn is_unsent(&self) -> bool {
+        self.dialog.is_beginning() && self.rows.iter().any(is_code)
+    }
+
+    /// What is not sent yet never is: whoever asked is told that it is over, and would
+    /// pay for a second one.
+    fn drop_unsent(&mut self) {
+        self.rows.retain(|row| !is_code(row));
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -66,6 +80,11 @@ impl Codes {
     pub(super) fn wait(&mut self, asker: Asker, code: Private<String>) {
         self.waiting.push_back((asker, code));
     }
+}
+
+/// A row by which the network is asked, or answered.
+fn is_code(row: &Private<String>) -> bool {
+    row.expose().starts_with("AT+CUSD=1")
 }
 
 impl ModemLine {
@@ -84,6 +103,10 @@ impl ModemLine {
         let asker = Asker::Person(id);
         if self.codes.asker != Some(asker) {
             return self.tell_code(asker, Err(UssdFailure::NotOpen));
+        }
+        // After the call its menu is over, and the answer would be a code of its own.
+        if self.calls.is_any() {
+            return self.tell_code(asker, Err(UssdFailure::Busy));
         }
         match self.codes.dialog.answer(text, now) {
             Ok(Some(step)) => self.code_steps(vec![step], now),
@@ -111,9 +134,11 @@ impl ModemLine {
             self.begin_code(now);
         }
         let row = self.codes.rows.pop_front()?;
-        let is_code = row.expose().starts_with("AT+CUSD=1");
-        let command = Command::new(if is_code { Job::Code } else { Job::Quiet }, row.expose()).without_answer();
-        Some(command)
+        let job = if is_code(&row) { Job::Code } else { Job::Quiet };
+        if job == Job::Code {
+            self.codes.dialog.sent(now);
+        }
+        Some(Command::new(job, row.expose()).without_answer())
     }
 
     fn begin_code(&mut self, now: Moment) {
@@ -140,8 +165,9 @@ impl ModemLine {
                 UssdStep::Menu(text) => {
                     let reply = UssdReply { text, then: UssdThen::AwaitsAnswer };
                     match self.codes.asker {
-                        // A schedule reads no menus.
+                        // A schedule answers no menu; the balance may stand above it.
                         Some(Asker::Schedule) => {
+                            self.codes.said = Some(reply.text);
                             let steps = self.codes.dialog.cancel();
                             self.code_steps(steps, now);
                         }
@@ -165,7 +191,7 @@ impl ModemLine {
     /// Codes in UCS-2 need the modem's character set to be that.
     fn write_code(&mut self, row: Private<String>) {
         let form = self.codes.dialog.ways().now().form;
-        if row.expose().starts_with("AT+CUSD=1") && self.codes.form != Some(form) {
+        if is_code(&row) && self.codes.form != Some(form) {
             let charset = if form == UssdForm::Ucs2Hex { "UCS2" } else { "GSM" };
             self.codes.form = Some(form);
             self.codes.rows.push_back(Private::new(format!("AT+CSCS=\"{charset}\"")));
@@ -176,6 +202,7 @@ impl ModemLine {
     }
 
     fn code_ended(&mut self, end: DialogEnd, now: Moment) {
+        self.codes.drop_unsent();
         let Some(asker) = self.codes.asker.take() else { return };
         let said = self.codes.said.take();
         let result = match (said, end) {
@@ -216,11 +243,21 @@ impl ModemLine {
     }
 
     pub(super) fn code_said(&mut self, row: &UssdRow, now: Moment) {
+        if self.codes.is_unsent() {
+            // It answers nothing: networks tell what a call has cost.
+            if row.status == UssdStatus::WantsAnswer {
+                self.codes.rows.push_front(Private::new(CANCEL_ROW.to_owned()));
+            }
+            return;
+        }
         let steps = self.codes.dialog.said(row, now);
         self.code_steps(steps, now);
     }
 
     pub(super) fn code_timers(&mut self, now: Moment) {
+        if self.codes.is_unsent() {
+            return;
+        }
         let steps = self.codes.dialog.tick(now);
         self.code_steps(steps, now);
     }

@@ -7,6 +7,7 @@ mod answering;
 mod by_hand;
 mod calling;
 mod codes;
+mod danger;
 mod ending;
 mod healing;
 mod job;
@@ -94,7 +95,7 @@ impl ModemLine {
             out: VecDeque::new(),
             facts: Facts::default(),
             counters: Counters::default(),
-            set_up: SetUp::new(now),
+            set_up: SetUp::new(&settings, now),
             calls: Calls::default(),
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
@@ -135,13 +136,18 @@ impl ModemLine {
             ModemInput::SendDigit(digit) => self.calls.press(digit),
             ModemInput::SendText { id, to, text } => self.send_text(id, &to, &text, now),
             ModemInput::TextKept { slots } => self.texts.kept(&slots),
+            ModemInput::TextNotKept { slots } => self.texts.not_kept(&slots),
             ModemInput::Ussd { id, code } => self.ask_code(id, code),
             ModemInput::UssdAnswer { id, text } => self.answer_code(id, &text, now),
             ModemInput::UssdCancel { id } => self.cancel_code(id, now),
             ModemInput::Command { id, row, force } => self.by_hand(id, &row, force),
             ModemInput::Day(day) => self.texts.day_is(day),
             ModemInput::Clock(at) => self.clock = (now, at),
-            ModemInput::Release => self.release(now),
+            ModemInput::PinNoted => self.set_up.pin_noted(now),
+            ModemInput::Release => {
+                self.set_up.let_pin_be_tried(now);
+                self.release(now);
+            }
             ModemInput::Leave => self.give_texts_back(Back::All),
         }
         self.settle(now);

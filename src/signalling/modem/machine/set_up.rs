@@ -5,6 +5,7 @@ use crate::terms::{Moment, Private};
 use super::super::cme::{self, Meaning};
 use super::super::command::Command;
 use super::super::engine::{End, Said};
+use super::super::output::ModemOutput;
 use super::super::profile::{Need, SetUpRow};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::settings::LineSettings;
@@ -30,13 +31,23 @@ const SIM_LATER: Duration = Duration::from_secs(30);
 /// A PIN is used only when one more attempt would be left after it.
 const ATTEMPTS_MIN: u8 = 2;
 
+/// An ICCID has 19 or 20 digits, of which a modem may leave the last out.
+const ICCID_DIGITS_MIN: usize = 18;
+
+/// The owner is told again that the PIN is to be tried, until it is written down.
+const NOTE_AGAIN: Duration = Duration::from_secs(10);
+
 /// Where a set-up stands: which row of which list is next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
     Stopped,
     First(usize),
     Sim,
+    /// Whose PIN it would be: many SIMs tell their number before it is entered.
+    LockedIccid,
     PinAttempts,
+    /// The owner writes down that the PIN is going to be tried.
+    NotePin,
     EnterPin,
     Iccid,
     Imsi,
@@ -64,6 +75,8 @@ pub(super) struct SetUp {
     tries: u8,
     not_before: Moment,
     pin: PinTry,
+    /// The SIM of which that is said, where it told its number.
+    pin_card: Option<Private<String>>,
     /// When it was sent, since the modem's last start.
     pin_entered: Option<Moment>,
     refused: u8,
@@ -74,13 +87,18 @@ pub(super) struct SetUp {
 }
 
 impl SetUp {
-    pub(super) const fn new(now: Moment) -> Self {
+    pub(super) fn new(settings: &LineSettings, now: Moment) -> Self {
+        // What an earlier run has tried counts as if this one had.
+        let tried = settings.pin_tried.as_ref();
+        let pin = if tried.is_some() { PinTry::Refused } else { PinTry::Untried };
+        let pin_card = tried.and_then(|tried| tried.iccid.clone());
         Self {
             at: At::Stopped,
             began: now,
             tries: 0,
             not_before: now,
-            pin: PinTry::Untried,
+            pin,
+            pin_card,
             pin_entered: None,
             refused: 0,
             no_voice: false,
@@ -109,6 +127,23 @@ impl SetUp {
         self.sim_changed
     }
 
+    /// A person says that the PIN is right, or has seen to the SIM.
+    pub(super) fn let_pin_be_tried(&mut self, now: Moment) {
+        if matches!(self.pin, PinTry::Open | PinTry::Refused) {
+            self.pin = PinTry::Untried;
+            if self.at == At::Sim {
+                self.not_before = self.not_before.min(now);
+            }
+        }
+    }
+
+    /// The owner has written down that the PIN is going to be tried.
+    pub(super) fn pin_noted(&mut self, now: Moment) {
+        if self.at == At::NotePin {
+            self.go(At::EnterPin, now);
+        }
+    }
+
     fn go(&mut self, at: At, now: Moment) {
         (self.at, self.tries, self.not_before) = (at, 0, now);
     }
@@ -121,8 +156,8 @@ impl SetUp {
 
 impl ModemLine {
     pub(super) fn begin_set_up(&mut self, reason: Reason, now: Moment) {
-        let (pin, card) = (self.set_up.pin, self.set_up.card.take());
-        self.set_up = SetUp { pin, card, at: At::First(0), ..SetUp::new(now) };
+        let (pin, pin_card, card) = (self.set_up.pin, self.set_up.pin_card.take(), self.set_up.card.take());
+        self.set_up = SetUp { pin, pin_card, card, at: At::First(0), ..SetUp::new(&self.settings, now) };
         self.facts.forget_network();
         self.calls.forget_list();
         self.enter(ModemState::Init, reason, now);
@@ -135,6 +170,11 @@ impl ModemLine {
 
     pub(super) fn set_up_command(&mut self, now: Moment) -> Option<Command<Job>> {
         while self.set_up_due().is_some_and(|due| now >= due) {
+            if self.set_up.at == At::NotePin {
+                self.set_up.not_before = now + NOTE_AGAIN;
+                self.out.push_back(ModemOutput::PinTrying { iccid: self.facts.iccid.clone() });
+                continue;
+            }
             if let Some(command) = self.set_up_row(now) {
                 return Some(command);
             }
@@ -147,12 +187,12 @@ impl ModemLine {
     fn set_up_row(&mut self, now: Moment) -> Option<Command<Job>> {
         let profile = &self.profile;
         let row = match self.set_up.at {
-            At::Stopped | At::Done => return None,
+            At::Stopped | At::Done | At::NotePin => return None,
             At::First(n) => profile.start.first.get(n).map(|row| row.row.clone()),
             At::Sim => Some("AT+CPIN?".to_owned()),
             At::PinAttempts => profile.sim.pin_attempts.clone(),
             At::EnterPin => return self.pin_command(now),
-            At::Iccid => profile.sim.iccid.clone(),
+            At::LockedIccid | At::Iccid => profile.sim.iccid.clone(),
             At::Imsi => Some("AT+CIMI".to_owned()),
             At::AfterSim(n) => profile.start.after_sim.get(n).map(|row| row.row.clone()),
             At::Sound(n) => self.sound.profile(profile).once.get(n).map(|row| row.row.clone()),
@@ -168,20 +208,22 @@ impl ModemLine {
             return None;
         }
         (self.set_up.pin, self.set_up.pin_entered) = (PinTry::Open, Some(now));
+        self.set_up.pin_card.clone_from(&self.facts.iccid);
         Some(Command::new(Job::SetUp, &format!("AT+CPIN=\"{}\"", pin.expose())).without_answer())
     }
 
     fn next_part(&mut self, now: Moment) {
         let next = match self.set_up.at {
             At::First(_) => At::Sim,
-            At::PinAttempts => At::EnterPin,
+            At::LockedIccid => return self.locked_sim_is_known(now),
+            At::PinAttempts => At::NotePin,
             At::EnterPin | At::Sim => At::Sim,
             At::Iccid => At::Imsi,
             At::Imsi => return self.sim_is_known(now),
             At::AfterSim(_) => At::Sound(0),
             At::Sound(_) => At::Voice,
             At::Voice => return self.set_up_done(now),
-            At::Stopped | At::Done => return,
+            At::Stopped | At::Done | At::NotePin => return,
         };
         if self.set_up.at == At::EnterPin {
             // No PIN that may be used: asked again later, in case a person did it.
@@ -211,6 +253,8 @@ impl ModemLine {
             At::Sim => self.sim_answered(rows, end, now),
             At::PinAttempts => self.attempts_answered(rows, now),
             At::EnterPin => self.pin_answered(end, now),
+            // Some modems tell nothing of a SIM that is locked.
+            At::LockedIccid => self.locked_sim_is_known(now),
             At::Iccid | At::Imsi => {
                 let tries_again = matches!(end, End::Final(result) if cme::meaning(result) == Meaning::TryAgain);
                 if tries_again && self.set_up.tries < TRIES_MAX {
@@ -220,7 +264,7 @@ impl ModemLine {
                 }
             }
             At::Voice => self.voice_answered(rows, end, now),
-            At::Stopped | At::Done => {}
+            At::Stopped | At::Done | At::NotePin => {}
         }
     }
 
@@ -278,7 +322,7 @@ impl ModemLine {
 
     fn sim_is_ready(&mut self, now: Moment) {
         if self.set_up.pin == PinTry::Open {
-            self.set_up.pin = PinTry::Accepted;
+            self.pin_accepted();
         }
         if matches!(self.state, ModemState::SimWait(_)) {
             self.enter(ModemState::Init, Reason::SimReady, now);
@@ -294,31 +338,55 @@ impl ModemLine {
             PinTry::Accepted if self.set_up.pin_entered.is_some_and(|at| now.since(at) < SIM_PATIENCE) => {
                 SimTrouble::Busy
             }
-            PinTry::Untried | PinTry::Accepted => {
-                self.set_up.go(At::PinAttempts, now);
+            _ => {
+                // It may be another SIM than the one before.
+                self.facts.iccid = None;
+                self.set_up.go(At::LockedIccid, now);
                 return;
-            }
-            // Nothing said that it was wrong, but another try might lock the SIM.
-            PinTry::Open | PinTry::Refused => {
-                self.set_up.pin = PinTry::Refused;
-                SimTrouble::WrongPin
             }
         };
         self.sim_waits(trouble, now);
+    }
+
+    /// The SIM that asks for its PIN was asked who it is.
+    fn locked_sim_is_known(&mut self, now: Moment) {
+        // What is no whole number is none, and proves no other SIM.
+        let here = self.facts.iccid.as_ref().map(Private::expose).filter(|iccid| iccid.len() >= ICCID_DIGITS_MIN);
+        let is_other = |card: &Option<Private<String>>| matches!((card, here), (Some(card), Some(here)) if !same_card(card.expose(), here));
+        if is_other(&self.settings.expected_sim.iccid) {
+            return self.sim_waits(SimTrouble::Foreign, now);
+        }
+        if is_other(&self.set_up.pin_card) {
+            self.set_up.pin = PinTry::Untried;
+            self.set_up.pin_card = None;
+        }
+        match self.set_up.pin {
+            PinTry::Untried | PinTry::Accepted => self.set_up.go(At::PinAttempts, now),
+            // Nothing said that it was wrong, but another try might lock the SIM.
+            PinTry::Open | PinTry::Refused => {
+                self.set_up.pin = PinTry::Refused;
+                self.sim_waits(SimTrouble::WrongPin, now);
+            }
+        }
+    }
+
+    fn pin_accepted(&mut self) {
+        self.set_up.pin = PinTry::Accepted;
+        self.out.push_back(ModemOutput::PinAccepted);
     }
 
     fn attempts_answered(&mut self, rows: &[Said], now: Moment) {
         match rows.iter().find_map(|said| attempts_left(&said.row)) {
             Some(left) if left < ATTEMPTS_MIN => self.sim_waits(SimTrouble::FewAttempts, now),
             // Where it cannot be known, three attempts are usual and one is taken.
-            _ => self.set_up.go(At::EnterPin, now),
+            _ => self.set_up.go(At::NotePin, now),
         }
     }
 
     fn pin_answered(&mut self, end: End, now: Moment) {
         match end {
             End::Final(FinalResult::Ok) => {
-                self.set_up.pin = PinTry::Accepted;
+                self.pin_accepted();
                 self.set_up.go(At::Sim, now + RETRY);
             }
             End::Final(_) => {
@@ -437,7 +505,7 @@ fn same_card(a: &str, b: &str) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let (a, b) = (digits(a), digits(b));
     let shorter = a.len().min(b.len());
-    shorter >= 18 && a.len().abs_diff(b.len()) <= 1 && a[..shorter] == b[..shorter]
+    shorter >= ICCID_DIGITS_MIN && a.len().abs_diff(b.len()) <= 1 && a[..shorter] == b[..shorter]
 }
 
 /// How many attempts are left for the PIN: `+QPINC: "SC",<pin>,<puk>`,

@@ -10,7 +10,7 @@ use super::super::output::{Delivery, IncomingText, ModemOutput, PartFate, TextFa
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{
     self, AfterSendError, Assembly, Body, CannotCompose, CentreTime, Message, NumberKind, Outgoing, Pdu, ReadyPart,
-    Report, ReportWish, Wholeness,
+    Report, ReportWish, Unread, Wholeness,
 };
 use super::super::state::ModemState;
 use super::ModemLine;
@@ -42,6 +42,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Places that a modem told of and that were not read yet.
 const READS_MAX: usize = 64;
 
+/// What stands before octets that are no characters.
+const AS_FIGURES: &str = "(data, as hexadecimal figures) ";
+
 /// Places to be emptied; a full SIM has 50, a full modem 255.
 const DELETES_MAX: usize = 256;
 
@@ -61,6 +64,8 @@ pub(super) struct Texts {
     assembly: Assembly<StorageSlot>,
     reads: VecDeque<u16>,
     deletes: VecDeque<u16>,
+    /// What could not be read once, by its place: a row may have been garbled on its way.
+    doubtful: VecDeque<(u16, String)>,
     sweep_at: Moment,
     /// Since when no modem is there that could send; none while one is set up.
     away_since: Option<Moment>,
@@ -120,6 +125,7 @@ impl Texts {
             assembly: Assembly::default(),
             reads: VecDeque::new(),
             deletes: VecDeque::new(),
+            doubtful: VecDeque::new(),
             sweep_at: now,
             away_since: None,
         }
@@ -177,6 +183,26 @@ impl Texts {
         }
     }
 
+    /// A text could not be kept: the next sweep tells it again.
+    pub(super) fn not_kept(&mut self, slots: &[StorageSlot]) {
+        self.assembly.not_kept(slots);
+    }
+
+    /// Whether this place has shown the same before. What a modem does not store comes
+    /// only once.
+    fn is_shown_again(&mut self, coded: &str, index: Option<u16>) -> bool {
+        let Some(index) = index else { return true };
+        if self.doubtful.iter().any(|(at, shown)| *at == index && shown == coded) {
+            return true;
+        }
+        self.doubtful.retain(|(at, _)| *at != index);
+        if self.doubtful.len() >= DELETES_MAX {
+            self.doubtful.pop_front();
+        }
+        self.doubtful.push_back((index, coded.to_owned()));
+        false
+    }
+
     fn delete(&mut self, index: u16) {
         if self.deletes.len() < DELETES_MAX && !self.deletes.contains(&index) {
             self.deletes.push_back(index);
@@ -201,6 +227,17 @@ impl Texts {
         let half = self.away_since.filter(|_| self.halves().next().is_some()).map(|since| since + HALF_AGE_MAX);
         [self.assembly.deadline(), oldest, half].into_iter().flatten().min()
     }
+}
+
+/// Eight-bit characters are written in no alphabet that is said; most senders mean
+/// ISO 8859-1. What has others is shown in figures.
+fn octets_shown(octets: &[u8]) -> String {
+    let is_shown = |octet: &u8| matches!(octet, b'\n' | b'\r' | b'\t' | b' '..=b'~' | 0xA0..=0xFF);
+    if octets.iter().all(is_shown) {
+        return octets.iter().copied().map(char::from).collect();
+    }
+    let figures: String = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+    format!("{AS_FIGURES}{figures}")
 }
 
 /// The number that the network gave the part.
@@ -447,11 +484,33 @@ impl ModemLine {
             }
             // What was written on a telephone and never sent is its owner's.
             Ok(Message::Submit(_)) => {}
-            Err(why) => {
-                self.counters.unreadable_texts += 1;
-                self.support.line(format!("a text cannot be read: {why}"), now);
-            }
+            Err(why) => self.unread_came(coded, &why.to_string(), index, now),
         }
+    }
+
+    /// Somebody may have written it: it is kept as it came, and its place emptied like
+    /// that of any text.
+    fn unread_came(&mut self, coded: &str, why: &str, index: Option<u16>, now: Moment) {
+        if !self.texts.is_shown_again(coded, index) {
+            return;
+        }
+        let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
+        match self.texts.assembly.take_unread(coded, slot, now) {
+            Unread::New => {}
+            Unread::Known => return,
+            Unread::Spare(spare) => return self.texts.delete(spare.index),
+        }
+        self.counters.unreadable_texts += 1;
+        self.support.line(format!("a text cannot be read: {why}"), now);
+        let text = IncomingText {
+            from: TextSender::Unknown,
+            text: Private::new(format!("(a text that cannot be read: {why}) {coded}")),
+            sent_at: None,
+            missing_parts: 0,
+            for_program: false,
+        };
+        let slots = index.map(|index| StorageSlot { index }).into_iter().collect();
+        self.out.push_back(ModemOutput::TextArrived { text, slots });
     }
 
     fn tell_arrived(&mut self, text: sms::IncomingText<StorageSlot>) {
@@ -463,8 +522,7 @@ impl ModemLine {
         };
         let words = match text.body {
             Body::Text(words) => words,
-            // For a program of a telephone and not for a person; its places are emptied once it is kept.
-            Body::Octets(_) => Private::default(),
+            Body::Octets(octets) => Private::new(octets_shown(octets.expose())),
         };
         let from = match (text.from.kind, text.from.phone(&self.settings.country_code)) {
             (NumberKind::Name, _) => TextSender::Name(text.from.text),

@@ -80,6 +80,15 @@ pub struct Taken<S> {
     pub spare: Option<S>,
 }
 
+/// What came of something that cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unread<S> {
+    New,
+    Known,
+    /// It is kept in another place too: this one may be emptied at once.
+    Spare(S),
+}
+
 /// The incomplete texts of one line. `S` is where the modem keeps a part.
 #[derive(Debug)]
 pub struct Assembly<S> {
@@ -119,8 +128,7 @@ impl<S: Clone + PartialEq> Assembly<S> {
     pub fn take(&mut self, deliver: Deliver, slot: S, now: Moment) -> Taken<S> {
         let nothing = |spare| Taken { texts: Vec::new(), spare };
         let digest = digest(&deliver);
-        self.recent.retain(|recent| now.since(recent.at) < TEXT_AGE_MAX);
-        if let Some(known) = self.recent.iter().find(|recent| recent.digest == digest) {
+        if let Some(known) = self.known(digest, now) {
             return nothing((!known.slots.contains(&slot)).then_some(slot));
         }
         let Some(part) = deliver.header.part.filter(|part| part.total > 1) else {
@@ -185,6 +193,30 @@ impl<S: Clone + PartialEq> Assembly<S> {
         for recent in &mut self.recent {
             recent.slots.retain(|slot| !slots.contains(slot));
         }
+    }
+
+    /// The places of a text that could not be kept: what lies there is told again when
+    /// it is shown again.
+    pub fn not_kept(&mut self, slots: &[S]) {
+        self.recent.retain(|recent| !recent.slots.iter().any(|slot| slots.contains(slot)));
+    }
+
+    /// Whether something that is no text, as it came, was not told from this place
+    /// before; from here on it was.
+    pub fn take_unread(&mut self, coded: &str, slot: S, now: Moment) -> Unread<S> {
+        let mut hasher = DefaultHasher::new();
+        coded.hash(&mut hasher);
+        let digest = hasher.finish();
+        if let Some(known) = self.known(digest, now) {
+            return if known.slots.contains(&slot) { Unread::Known } else { Unread::Spare(slot) };
+        }
+        self.remember(digest, now, vec![slot]);
+        Unread::New
+    }
+
+    fn known(&mut self, digest: u64, now: Moment) -> Option<&Recent<S>> {
+        self.recent.retain(|recent| now.since(recent.at) < TEXT_AGE_MAX);
+        self.recent.iter().find(|recent| recent.digest == digest)
     }
 
     /// How many texts are incomplete.

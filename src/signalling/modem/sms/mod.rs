@@ -22,7 +22,7 @@ mod typography;
 
 pub use address::{Address, NumberKind};
 pub use alphabet::{Alphabet, Language};
-pub use assembly::{Assembly, IncomingText, TEXT_AGE_MAX, TEXTS_MAX, Taken, Wholeness};
+pub use assembly::{Assembly, IncomingText, TEXT_AGE_MAX, TEXTS_MAX, Taken, Unread, Wholeness};
 pub use coding::{Characters, Coding, Waiting};
 pub use compose::{CannotCompose, Outgoing, PARTS_MAX, ReadyPart, ReportWish, Typography, compose};
 pub use content::{Body, Content};

@@ -94,6 +94,18 @@ impl UssdDialog {
         self.ask(code, now, true).map(Some)
     }
 
+    /// Whether its first request is out, or on its way out.
+    pub const fn is_beginning(&self) -> bool {
+        matches!(self.state, State::Asked { is_first: true, .. })
+    }
+
+    /// The row that was asked for goes to the modem now: the network's time begins.
+    pub const fn sent(&mut self, now: Moment) {
+        if let State::Asked { since, .. } = &mut self.state {
+            *since = now;
+        }
+    }
+
     /// The answer to a menu. None when none waits for one.
     pub fn answer(&mut self, text: &Private<String>, now: Moment) -> Result<Option<UssdStep>, CannotAsk> {
         if !matches!(self.state, State::Menu { .. }) {

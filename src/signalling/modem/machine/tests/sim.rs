@@ -40,6 +40,73 @@ fn a_wrong_pin_is_never_tried_again_whatever_the_modem_does() {
 }
 
 #[test]
+fn a_pin_that_an_earlier_run_has_tried_is_not_tried_again_until_it_is_another_one_or_a_person_says_so() {
+    let tried = |iccid: Option<&str>| LineSettings {
+        pin_tried: Some(PinTried { iccid: iccid.map(|iccid| Private::new(iccid.to_owned())) }),
+        ..with_pin("4711")
+    };
+    for card in [None, Some("89234010000012345678")] {
+        let mut world = started(tried(card), "SIM PIN");
+        world.run_s(300);
+        assert_eq!(world.modem.count("AT+CPIN="), 0, "{card:?}");
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+        world.give(ModemInput::Release);
+        world.run_s(60);
+        assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
+    }
+    // Another SIM has attempts of its own.
+    let other = started(tried(Some("89234010000099999999")), "SIM PIN");
+    assert_eq!((other.modem.count("AT+CPIN="), other.line.state()), (1, ModemState::Ready));
+}
+
+#[test]
+fn a_pin_is_entered_only_after_its_try_is_written_down_and_forgotten_when_it_was_right() {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    (world.modem.sim, world.notes) = ("SIM PIN", false);
+    world.give(ModemInput::PortOpened);
+    world.run_s(60);
+    let trying = ModemOutput::PinTrying { iccid: Some(Private::new("89234010000012345678".to_owned())) };
+    assert!(world.wanted().iter().filter(|output| **output == trying).count() > 1, "it is told until it is noted");
+    assert_eq!(world.modem.count("AT+CPIN="), 0);
+    world.give(ModemInput::PinNoted);
+    world.run_s(20);
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
+    assert_eq!(world.wanted().iter().filter(|output| **output == ModemOutput::PinAccepted).count(), 1);
+    world.give(ModemInput::PinNoted);
+    world.run_s(20);
+    assert_eq!(world.modem.count("AT+CPIN="), 1);
+}
+
+#[test]
+fn a_pin_is_not_entered_into_a_sim_that_does_not_belong_here() {
+    let iccid = Some(Private::new("89234010000099999999".to_owned()));
+    let settings = LineSettings { expected_sim: ExpectedSim { iccid, operator: None }, ..with_pin("4711") };
+    let mut world = started(settings, "SIM PIN");
+    world.run_s(300);
+    assert_eq!(world.modem.count("AT+CPIN="), 0);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Foreign));
+    // The right one is put in its place.
+    world.modem.says_instead("AT+QCCID", "\r\n+QCCID: 89234010000099999999\r\n\r\nOK\r\n");
+    world.run_s(60);
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
+}
+
+#[test]
+fn a_pin_that_was_right_in_one_sim_and_wrong_in_the_next_has_one_try_in_each() {
+    let mut world = started(with_pin("4711"), "SIM PIN");
+    assert_eq!(world.line.state(), ModemState::Ready);
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+QCCID", "\r\n+QCCID: 89234010000099999999\r\n\r\nOK\r\n");
+    world.modem.says_instead("AT+CPIN=", "\r\n+CME ERROR: 16\r\n");
+    for _ in 0..3 {
+        world.says("RDY");
+        world.run_s(100);
+    }
+    assert_eq!(world.modem.count("AT+CPIN="), 2);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+}
+
+#[test]
 fn a_pin_whose_answer_never_came_is_not_tried_again() {
     let mut world = World::new("quectel_ec2x", with_pin("4711"));
     world.modem.sim = "SIM PIN";

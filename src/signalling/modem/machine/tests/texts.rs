@@ -260,6 +260,57 @@ fn a_text_that_came_is_deleted_only_after_it_is_kept() {
 }
 
 #[test]
+fn a_text_that_could_not_be_kept_is_told_again_by_the_next_sweep() {
+    let mut world = World::ready("generic");
+    world.modem.storage.push((3, RECEIVED.to_owned()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let first = arrived(&world);
+    world.give(ModemInput::TextNotKept { slots: first[0].1.clone() });
+    world.run_s(61);
+    assert_eq!(arrived(&world), [first[0].clone(), first[0].clone()]);
+    world.give(ModemInput::TextKept { slots: first[0].1.clone() });
+    world.run_s(120);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (2, 0));
+}
+
+/// A text of eight-bit characters, with these octets.
+fn of_octets(octets: &[u8]) -> String {
+    let figures: String = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+    format!("07912143658709F1040B918100551512F200041110102143650 0{:02X}{figures}", octets.len()).replace(' ', "")
+}
+
+#[test]
+fn eight_bit_characters_are_text_and_other_octets_are_shown_as_figures() {
+    let mut world = World::ready("generic");
+    world.modem.storage.push((1, of_octets(b"Oui, \xE0 10 h")));
+    world.modem.storage.push((2, of_octets(&[0, 1, 0xFF])));
+    world.run_s(61);
+    let texts: Vec<String> = arrived(&world).into_iter().map(|(text, _)| text.text.into_exposed()).collect();
+    assert_eq!(texts.len(), 2);
+    assert_eq!(texts[0], "Oui, à 10 h");
+    assert!(texts[1].ends_with("0001FF"), "{}", texts[1]);
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_as_it_came_when_it_comes_so_twice_and_then_deleted() {
+    let mut world = World::ready("generic");
+    let cut = RECEIVED[..34].to_owned();
+    world.modem.storage.push((5, cut.clone()));
+    world.says("+CMTI: \"SM\",5");
+    world.run_s(2);
+    assert_eq!(arrived(&world), [], "it may have been garbled on its way");
+    world.run_s(180);
+    let texts = arrived(&world);
+    assert_eq!(texts.len(), 1);
+    assert!(texts[0].0.text.expose().contains(&cut) && texts[0].0.from == TextSender::Unknown);
+    assert_eq!((world.line.health().counters.unreadable_texts, world.modem.count("AT+CMGD")), (1, 0));
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
+}
+
+#[test]
 fn a_text_that_no_row_told_of_is_found_by_a_sweep() {
     let mut world = World::ready("generic");
     world.modem.storage.push((11, RECEIVED.to_owned()));
@@ -307,8 +358,68 @@ fn a_code_that_nobody_answers_ends_in_its_time_and_one_that_waits_is_never_sent_
     assert!(world.has(&ModemOutput::UssdSaid { id: 2, result: Err(UssdFailure::Cancelled) }));
 }
 
+/// A code whose character set is set when a call comes in between.
+fn code_behind_a_call(world: &mut World, id: u64) {
+    world.give(ModemInput::Ussd { id, code: Private::new("*321*4711#".to_owned()) });
+    world.rings();
+    assert_eq!(world.modem.count("AT+CUSD=1"), 0, "{:?}", world.modem.heard);
+}
+
+fn code_results(world: &World, of: u64) -> Vec<Result<UssdReply, UssdFailure>> {
+    let is_its = |output: ModemOutput| match output {
+        ModemOutput::UssdSaid { id, result } if id == of => Some(result),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(is_its).collect()
+}
+
 #[test]
-fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
+fn a_code_that_was_cancelled_before_the_modem_had_it_is_never_sent() {
+    let mut world = World::ready("generic");
+    code_behind_a_call(&mut world, 1);
+    world.give(ModemInput::UssdCancel { id: 1 });
+    assert_eq!(code_results(&world, 1), [Err(UssdFailure::Cancelled)]);
+    world.far_side_hangs_up();
+    world.run_s(120);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 0, "{:?}", world.modem.heard);
+}
+
+#[test]
+fn the_networks_time_for_a_code_begins_when_the_modem_has_it_and_what_came_before_is_no_answer() {
+    let mut world = World::ready("generic");
+    code_behind_a_call(&mut world, 1);
+    world.give(ModemInput::Answer);
+    world.sound(60, 16_000, 16_000);
+    assert_eq!(code_results(&world, 1), [], "nobody was asked yet");
+    world.says("+CUSD: 0,\"A call costs N11.00\",15");
+    world.far_side_hangs_up();
+    while world.modem.count("AT+CUSD=1") == 0 {
+        world.run(Duration::from_millis(10));
+    }
+    assert_eq!(code_results(&world, 1), []);
+    world.run_s(44);
+    assert_eq!(code_results(&world, 1), []);
+    world.run_s(2);
+    assert_eq!(code_results(&world, 1), [Err(UssdFailure::TimedOut)]);
+    world.run_s(120);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 1);
+}
+
+#[test]
+fn a_menu_is_not_answered_during_a_call_nor_after_it() {
+    let mut world = World::ready("generic");
+    world.give(ModemInput::Ussd { id: 1, code: Private::new("*310#".to_owned()) });
+    world.run_s(1);
+    world.says("+CUSD: 1,\"1. Airtime\n2. Data\",15");
+    world.talks();
+    world.give(ModemInput::UssdAnswer { id: 1, text: Private::new("1".to_owned()) });
+    assert_eq!(code_results(&world, 1).last(), Some(&Err(UssdFailure::Busy)));
+    world.far_side_hangs_up();
+    world.run_s(200);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 1, "{:?}", world.modem.heard);
+}
+
+fn watching_airtime() -> World {
     let operators = std::sync::Arc::new(airtime::Operators::delivered().expect("the delivered file"));
     let plan = airtime::AirtimePlan::default();
     let settings = LineSettings {
@@ -321,6 +432,21 @@ fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
     world.give(ModemInput::PortOpened);
     world.run_s(30);
     assert_eq!(world.modem.count("AT+CUSD=1,\"*310#\",15"), 1, "{:?}", world.modem.heard);
+    world
+}
+
+#[test]
+fn a_balance_above_a_menu_is_read_and_the_menu_is_left() {
+    let mut world = watching_airtime();
+    world.says("+CUSD: 1,\"Main balance: N3000.00\n1. Data\n2. Talk\",15");
+    world.run_s(1);
+    assert_eq!(world.line.health().airtime.map(|forecast| forecast.airtime), Some(airtime::Kobo(300_000)));
+    assert_eq!((world.modem.count("AT+CUSD=1"), world.modem.count("AT+CUSD=2")), (1, 1));
+}
+
+#[test]
+fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
+    let mut world = watching_airtime();
     world.says("+CUSD: 0,\"Your main balance is N12.50\",15");
     world.run_s(1);
     let read = world.wanted().into_iter().find_map(|output| match output {

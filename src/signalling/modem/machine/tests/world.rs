@@ -241,13 +241,24 @@ pub(super) struct World {
     /// The driver opens the port again when it is told to.
     pub(super) reopens: bool,
     reopen_at: Option<Moment>,
+    /// The owner writes down at once that the PIN is tried.
+    pub(super) notes: bool,
 }
 
 impl World {
     pub(super) fn new(profile_name: &str, settings: LineSettings) -> Self {
         let now = Moment::from_micros(1_000_000);
         let line = ModemLine::new(profile(profile_name), settings, now);
-        Self { line, modem: FakeModem::new(), now, seen: Vec::new(), piece: usize::MAX, reopens: true, reopen_at: None }
+        Self {
+            line,
+            modem: FakeModem::new(),
+            now,
+            seen: Vec::new(),
+            piece: usize::MAX,
+            reopens: true,
+            reopen_at: None,
+            notes: true,
+        }
     }
 
     /// A line that is ready, and what led there is forgotten.
@@ -274,6 +285,9 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(output) = self.line.poll() {
+            if matches!(output, ModemOutput::PinTrying { .. }) && self.notes {
+                self.line.handle(ModemInput::PinNoted, self.now);
+            }
             if let ModemOutput::Write(bytes) = &output {
                 self.modem.take(bytes.expose(), self.now);
             }
