@@ -319,6 +319,29 @@ async fn a_call_cut_off_by_a_crash_gets_its_end_at_the_next_start() {
     vault.close().await;
 }
 
+#[tokio::test]
+async fn a_message_keeps_its_name_its_number_and_its_place_in_the_sound_through_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let taken = record(1).message.unwrap();
+    for n in [1, 2] {
+        let mut memory = vault.begin_call(&header(n)).await.unwrap();
+        memory.journal(&Entry::plain(0, Kind::Answered)).await.unwrap();
+        if n == 1 {
+            memory.start_recording(SampleRate::Hz8000, 0).await.unwrap();
+        }
+        memory.journal(&Entry::message_taken(9_400, &taken)).await.unwrap();
+    }
+    vault.close().await;
+    drop(vault);
+
+    let vault = open(dir.path()).await;
+    assert_eq!(vault.show(call(1)).await.unwrap().message, Some(taken.clone()));
+    // Of a call that was not recorded there is no sound to point into.
+    assert_eq!(vault.show(call(2)).await.unwrap().message, Some(Message { sound: None, ..taken }));
+    vault.close().await;
+}
+
 const CHILD: &str = "MILU_STORE_TEST_CHILD";
 
 /// The process to be killed: feeds both legs at the pace of a call and says how far it is.

@@ -443,9 +443,7 @@ fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {
         JournalKind::Answered => Entry::plain(at_ms, Kind::Answered),
         JournalKind::NoticePlayed => Entry::plain(at_ms, Kind::NoticePlayed),
         JournalKind::RecordingStarted => Entry::plain(at_ms, Kind::RecordingStarted),
-        JournalKind::MessageTaken(message) => {
-            Entry { at_ms, kind: Kind::MessageTaken, words: Some(message.text.clone()) }
-        }
+        JournalKind::MessageTaken(message) => Entry::message_taken(at_ms, message),
         JournalKind::TextPromised(text) => Entry { at_ms, kind: Kind::TextPromised, words: Some(text.clone()) },
         JournalKind::Wished(wish) => Entry::plain(at_ms, Kind::Wished(*wish)),
         JournalKind::Ended(_) => Entry::plain(at_ms, Kind::Ended),

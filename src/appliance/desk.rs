@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::call::phrases::Recorded;
 use crate::call::{Call, CallFacts, Consent, Ears, Engines, Texts};
@@ -33,6 +33,10 @@ pub const OFFERS: usize = 16;
 /// Answers of one call's engines that wait to be read: the call has at most one
 /// decode, one judgement and one question in flight.
 const ENGINE_ANSWERS: usize = 16;
+
+/// How long a caller is left to ring for a disk that stalls: less than the pause
+/// between two rings.
+const DISK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every call on this box shares.
 pub struct Desk {
@@ -118,14 +122,7 @@ impl Desk {
         let facts = self.facts(id, &offer, place.is_some(), &gate);
         let header =
             CallHeader { id, line: offer.line.clone(), from: offer.from.clone(), started_at: facts.started_at };
-        let memory = match self.vault.begin_call(&header).await {
-            Ok(memory) => Some(memory),
-            Err(error) => {
-                // A full or broken disk must not leave callers unanswered.
-                tracing::error!(call = %id, %error, "nothing of this call can be kept");
-                None
-            }
-        };
+        let memory = self.begin_memory(header).await;
         self.watch.offered(id, &offer.line);
         if let (Some(texts), Some(caller), Texts::Possible) = (&self.texts, &offer.from, facts.texts) {
             texts.call_began(id, caller.clone());
@@ -134,6 +131,28 @@ impl Desk {
         let task = self.task(offer, facts, memory, overheard, place.is_some(), gate);
         self.see_through(id, task).await;
         drop(place);
+    }
+
+    /// The memory of a call; none where the disk is full, is broken or stalls:
+    /// that must not leave callers unanswered.
+    async fn begin_memory(&self, header: CallHeader) -> Option<CallMemory> {
+        let call = header.id;
+        let vault = self.vault.clone();
+        let (begun, memory) = oneshot::channel();
+        // In a task of its own, which sees a beginning that comes late to its end:
+        // what it has begun is then closed at the next start, as after a crash.
+        drop(self.supervisor.spawn("call-memory", async move {
+            if begun.send(vault.begin_call(&header).await).is_err() {
+                tracing::warn!(%call, "the disk took a call too late; the next start gives it its end");
+            }
+        }));
+        match tokio::time::timeout(DISK_PATIENCE, memory).await {
+            Ok(Ok(Ok(memory))) => return Some(memory),
+            Ok(Ok(Err(error))) => tracing::error!(%call, %error, "nothing of this call can be kept"),
+            Ok(Err(_)) => tracing::error!(%call, "nothing of this call can be kept: its beginning broke off"),
+            Err(_) => tracing::error!(%call, "the disk stalls: nothing of this call can be kept"),
+        }
+        None
     }
 
     /// Runs the call; a fault of ours in it ends that call alone.

@@ -75,7 +75,7 @@ impl Place {
     async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (clock, stop) = (SystemClock::new(), Stop::new(Duration::ZERO));
-        let vault = vault(dir.path(), clock).await;
+        let vault = open_vault(dir.path(), clock).await;
         let supervisor = Supervisor::new(clock, stop.clone());
         let spoken = Spoken { text: Private::new("Press one.".to_owned()), entry: None };
         let business = Business {
@@ -125,7 +125,7 @@ impl Place {
     }
 }
 
-async fn vault(dir: &Path, clock: SystemClock) -> Vault {
+async fn open_vault(dir: &Path, clock: SystemClock) -> Vault {
     let keyring = Keyring::open_or_create(&dir.join("master.key"), clock.wall()).expect("a key");
     Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault")
 }
@@ -173,6 +173,26 @@ async fn a_disk_that_stalls_with_one_call_keeps_no_other_from_the_desk() {
     }
     drop((ends, offers));
     place.close().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_come_back_leaves_no_caller_to_ring() {
+    let place = Place::new().await;
+    let offers = place.serve();
+    let stalled = place.vault.stalled().await;
+    let mut end = ring(&offers).await;
+    assert_eq!(soon(end.commands.recv()).await, Some(LegCommand::Answer));
+    drop((end, offers, stalled));
+    let Place { vault, supervisor, desk, _dir: dir } = place;
+    let clock = desk.clock;
+    drop(desk);
+    assert!(supervisor.join(LONG).await.is_empty(), "a call did not end");
+    vault.close().await;
+    // What was begun too late has no end yet; the next start gives it one.
+    drop((vault, supervisor));
+    let again = open_vault(dir.path(), clock).await;
+    assert_eq!(again.recovered().len(), 1);
+    again.close().await;
 }
 
 #[tokio::test]

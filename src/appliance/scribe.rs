@@ -1,6 +1,8 @@
 //! Writes down what happens in one call, in order and beside the call's own
 //! loop: a disk that stalls must keep no caller waiting who is promised nothing.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::CallRecord;
@@ -12,6 +14,10 @@ use crate::store::{CallMemory, SoundTap};
 /// Orders that wait. Beside what the call waits for itself there are five at
 /// most: answered, the notice played, the recording's two and the end.
 const ORDERS: usize = 8;
+
+/// How long a call stands still for a promise. A disk in order takes some ten
+/// milliseconds; a caller takes a longer silence than this for a dead line.
+const PROMISE_PATIENCE: Duration = Duration::from_millis(1500);
 
 enum Order {
     /// Write an entry, and say when it is safe on the disk.
@@ -46,12 +52,18 @@ impl Scribe {
     }
 
     /// Has an entry written. When this returns it is safe on the disk, or was
-    /// said not to be, and the effect may follow.
+    /// said not to be, and the effect may follow. Where the disk stalls the call
+    /// goes on; the entry is still written once the disk takes it.
     pub async fn promise(&self, entry: Entry) {
         let (written, done) = oneshot::channel();
-        self.order(Order::Write(entry, Some(written))).await;
-        // A scribe that is gone has been told of by its owner.
-        done.await.unwrap_or_default();
+        let kept = async {
+            self.order(Order::Write(entry, Some(written))).await;
+            // A scribe that is gone has been told of by its owner.
+            done.await.unwrap_or_default();
+        };
+        if tokio::time::timeout(PROMISE_PATIENCE, kept).await.is_err() {
+            tracing::error!("the disk stalls: a call goes on before what it promises is safe");
+        }
     }
 
     /// Has the recording begun. What comes back is where the sound from here on
@@ -195,6 +207,18 @@ mod tests {
         let said: Vec<i16> = (0..100).flat_map(|n| frame(n).samples().to_vec()).collect();
         let likeness = sound.iter().zip(&said).filter(|(kept, said)| (**kept - **said).abs() < 200).count();
         assert_eq!(likeness, said.len(), "in its order and from its beginning");
+        vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_stalls_for_long_holds_no_call_and_the_promise_is_still_written() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, header, scribe) = of_a_call(dir.path()).await;
+        let stalled = vault.stalled().await;
+        soon(scribe.promise(Entry::plain(2, Kind::Listened))).await;
+        drop(stalled);
+        soon(scribe.finish(record(&header))).await;
+        assert_eq!(vault.listened(header.id).await.expect("the journal"), [2]);
         vault.close().await;
     }
 

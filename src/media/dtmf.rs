@@ -92,8 +92,14 @@ impl TelephoneEvent {
     }
 }
 
+/// A packet this far behind the last event, in ticks of 8 kHz, is not late but of
+/// another time base: no network holds a packet back for ten seconds.
+const LATEST_TICKS: u32 = 80_000;
+
 #[derive(Clone, Copy)]
 struct LastEvent {
+    /// Timestamps are comparable within one source only.
+    ssrc: u32,
     event: u8,
     timestamp: u32,
     duration: u16,
@@ -118,6 +124,9 @@ impl DigitReceiver {
         let Some(digit) = Digit::from_event(event.event) else {
             return Ok(None);
         };
+        if self.last.is_some_and(|last| last.is_of_another_base(packet)) {
+            self.last = None;
+        }
         let is_new = self.last.is_none_or(|last| last.is_before(&event, packet.timestamp));
         if let Some(last) = self.last.as_mut().filter(|last| last.timestamp == packet.timestamp) {
             last.duration = last.duration.max(event.duration);
@@ -126,6 +135,7 @@ impl DigitReceiver {
         }
         if self.last.is_none_or(|last| is_after(packet.timestamp, last.timestamp)) {
             self.last = Some(LastEvent {
+                ssrc: packet.ssrc,
                 event: event.event,
                 timestamp: packet.timestamp,
                 duration: event.duration,
@@ -137,6 +147,13 @@ impl DigitReceiver {
 }
 
 impl LastEvent {
+    /// Whether the packet's timestamp says nothing beside this event's: another
+    /// source sends, or the same has begun to count anew.
+    fn is_of_another_base(&self, packet: &RtpPacket<'_>) -> bool {
+        let behind = self.timestamp.wrapping_sub(packet.timestamp);
+        packet.ssrc != self.ssrc || (is_after(self.timestamp, packet.timestamp) && behind > LATEST_TICKS)
+    }
+
     /// Whether `event` is another press after this one, and not a late packet, and not the
     /// next segment of a very long press (RFC 4733 section 2.5.1.3).
     fn is_before(&self, event: &TelephoneEvent, timestamp: u32) -> bool {
@@ -270,6 +287,20 @@ mod tests {
         let late = packets[6];
         packets.push(late);
         assert_eq!(receive_all(packets), "12");
+    }
+
+    #[test]
+    fn keys_of_a_new_source_or_a_new_time_base_are_heard_at_once() {
+        let press = |ssrc, timestamp| {
+            let payload = TelephoneEvent { event: 7, is_end: false, volume: 10, duration: 160 }.to_payload();
+            (ssrc, timestamp, payload)
+        };
+        let mut receiver = DigitReceiver::new();
+        // Another source further back, then the same source ten seconds and a tick back.
+        for (ssrc, timestamp, payload) in [press(1, 500_000), press(2, 490_000), press(2, 409_999)] {
+            let packet = RtpPacket { ssrc, ..packet(&payload, timestamp) };
+            assert!(receiver.receive(&packet).unwrap().is_some(), "{ssrc} {timestamp}");
+        }
     }
 
     #[test]

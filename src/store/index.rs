@@ -70,7 +70,10 @@ impl Index {
         // A wrong key shows only when the first page is read.
         sqlx::query("SELECT count(*) FROM sqlite_master").execute(&write).await.map_err(opening)?;
         sqlx::migrate!("src/store/migrations").run(&write).await?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&write).await.map_err(opening)?;
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&write).await {
+            // On a full disk the journal stays as long as it is, and is read all the same.
+            tracing::warn!(%error, "the journal of the index could not be put away");
+        }
         refuse_plain(path)?;
         let read =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone()).await.map_err(opening)?;

@@ -2,7 +2,8 @@
 //! power cut the journal says what had happened. Plain data; [`super::Vault`]
 //! writes it.
 
-use crate::call::Wish;
+use super::v1::SealedMessage;
+use crate::call::{Message, Wish};
 use crate::terms::Private;
 
 /// One thing that is about to happen in a call.
@@ -19,6 +20,27 @@ impl Entry {
     /// An entry without words.
     pub const fn plain(at_ms: u64, kind: Kind) -> Self {
         Self { at_ms, kind, words: None }
+    }
+
+    /// A message is about to be called taken, with all that belongs to it.
+    pub fn message_taken(at_ms: u64, message: &Message) -> Self {
+        let whole = serde_json::to_string(&SealedMessage::of(message));
+        // Strings and numbers are always written; should they not be, the text is what counts.
+        let words = whole.map_or_else(|_| message.text.clone(), Private::new);
+        Self { at_ms, kind: Kind::MessageTaken, words: Some(words) }
+    }
+
+    /// The message that this entry says was taken. Entries of older versions hold
+    /// its text alone.
+    pub(super) fn message(&self) -> Option<Message> {
+        if self.kind != Kind::MessageTaken {
+            return None;
+        }
+        let words = self.words.as_ref().map_or("", |words| words.expose());
+        Some(match serde_json::from_str::<SealedMessage>(words) {
+            Ok(sealed) => sealed.into_message_at_least(),
+            Err(_) => Message { name: None, callback: None, text: Private::new(words.to_owned()), sound: None },
+        })
     }
 }
 
@@ -43,4 +65,30 @@ pub enum Kind {
     /// The caller wished something of their data.
     Wished(Wish),
     Ended,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::PhoneNumber;
+
+    fn taken() -> Message {
+        Message {
+            name: Some(Private::new("Adaeze".to_owned())),
+            callback: PhoneNumber::parse("08031234567", "234").ok(),
+            text: Private::new("please ring me".to_owned()),
+            sound: Some((4_000, 9_500)),
+        }
+    }
+
+    #[test]
+    fn a_message_comes_back_whole_from_its_entry() {
+        assert_eq!(Entry::message_taken(12, &taken()).message(), Some(taken()));
+    }
+
+    #[test]
+    fn an_entry_of_an_older_version_is_the_text_of_the_message() {
+        let older = Entry { at_ms: 12, kind: Kind::MessageTaken, words: Some(taken().text) };
+        assert_eq!(older.message(), Some(Message { name: None, callback: None, sound: None, ..taken() }));
+    }
 }

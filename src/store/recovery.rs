@@ -14,7 +14,7 @@ use super::sound::{self, Leg, Place};
 use crate::call::{
     CallRecord, Engines, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording, Speaker, Turn, Wished,
 };
-use crate::terms::{CallId, EndCause, Private};
+use crate::terms::{CallId, EndCause};
 
 /// Finishing the calls of a process that ended too early failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,9 @@ pub enum RecoveryError {
     Write(#[from] RowError),
 }
 
-/// Finishes every call without an end, and says which.
+/// Finishes every call without an end, and says which. What is wrong with one
+/// call, or with the disk, must not keep the box from answering: such a call stays
+/// as it is until the next start.
 pub(super) async fn run(
     index: &Index,
     keyring: &Keyring,
@@ -33,23 +35,41 @@ pub(super) async fn run(
 ) -> Result<Vec<CallId>, RecoveryError> {
     let mut finished = Vec::new();
     for call in records::unfinished(index).await? {
-        let Some(keyed) = records::keyed_header(index, call).await? else { continue };
-        let Ok(key) = keyring.open_call_key(call, keyed.epoch, &keyed.wrapped) else {
-            // One call whose key is lost must not keep the box from answering.
-            tracing::error!(%call, "the key of a cut-off call does not open; it stays as it is");
-            continue;
-        };
-        let journal = records::journal(index, call, &key.words).await?;
-        let recording = match records::recording(index, call).await? {
-            Some(kept) => Some(cut_recording(index, keyring, recordings, &key, call, &kept, &journal).await?),
-            None => None,
-        };
-        let record = cut_record(keyed.header, &journal, recording);
-        records::finish(index, &key.words, &record).await?;
-        tracing::warn!(%call, "a call was cut off by a crash or a power cut; its record is finished");
-        finished.push(call);
+        match finish_one(index, keyring, recordings, call).await {
+            Ok(Finished::Now) => finished.push(call),
+            Ok(Finished::Not) => {}
+            Err(error) => tracing::error!(%call, %error, "a cut-off call could not be finished; it stays as it is"),
+        }
     }
     Ok(finished)
+}
+
+/// Whether a call was given its end.
+enum Finished {
+    Now,
+    Not,
+}
+
+async fn finish_one(
+    index: &Index,
+    keyring: &Keyring,
+    recordings: &std::path::Path,
+    call: CallId,
+) -> Result<Finished, RecoveryError> {
+    let Some(keyed) = records::keyed_header(index, call).await? else { return Ok(Finished::Not) };
+    let Ok(key) = keyring.open_call_key(call, keyed.epoch, &keyed.wrapped) else {
+        tracing::error!(%call, "the key of a cut-off call does not open; it stays as it is");
+        return Ok(Finished::Not);
+    };
+    let journal = records::journal(index, call, &key.words).await?;
+    let recording = match records::recording(index, call).await? {
+        Some(kept) => Some(cut_recording(index, keyring, recordings, &key, call, &kept, &journal).await?),
+        None => None,
+    };
+    let record = cut_record(keyed.header, &journal, recording);
+    records::finish(index, &key.words, &record).await?;
+    tracing::warn!(%call, "a call was cut off by a crash or a power cut; its record is finished");
+    Ok(Finished::Now)
 }
 
 async fn cut_recording(
@@ -107,6 +127,11 @@ fn cut_record(header: CallHeader, journal: &[Entry], recording: Option<Recording
         (false, true) => Outcome::Transferred,
         (false, false) => Outcome::Failed,
     };
+    let message = journal.iter().rev().find_map(Entry::message).map(|message| Message {
+        // Sound that was not recorded is nowhere to be heard.
+        sound: message.sound.filter(|_| recording.is_some()),
+        ..message
+    });
     CallRecord {
         id: header.id,
         line: header.line,
@@ -117,7 +142,7 @@ fn cut_record(header: CallHeader, journal: &[Entry], recording: Option<Recording
         end_cause: EndCause::TemporaryFailure,
         outcome,
         turns: journal.iter().filter_map(|entry| turn(entry, answered.unwrap_or(0))).collect(),
-        message: journal.iter().rev().find(|entry| entry.kind == Kind::MessageTaken).map(message),
+        message,
         recording,
         media: MediaFacts::default(),
         wishes: journal.iter().filter_map(|entry| wished(entry, answered.unwrap_or(0))).collect(),
@@ -159,14 +184,16 @@ fn turn(entry: &Entry, answered_ms: u64) -> Option<Turn> {
     })
 }
 
-fn message(entry: &Entry) -> Message {
-    let text = entry.words.clone().unwrap_or_else(|| Private::new(String::new()));
-    Message { name: None, callback: None, text, sound: None }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::store::Vault;
+    use crate::terms::{LineId, Moment};
 
     #[test]
     fn the_gap_of_a_cut_recording_begins_where_the_shorter_leg_ends() {
@@ -178,5 +205,43 @@ mod tests {
     #[test]
     fn the_gap_reaches_to_the_last_promise_in_the_journal() {
         assert_eq!(with_gap(0, [0, 0], 9_000).gaps[0].to_ms, 9_000);
+    }
+
+    async fn open(dir: &Path) -> Vault {
+        let keyring = Keyring::open_or_create(&dir.join("master.key"), Timestamp::UNIX_EPOCH).unwrap();
+        Vault::open(&dir.join("vault"), keyring, Arc::new(|| Moment::START)).await.unwrap()
+    }
+
+    /// A vault in which three calls have no end.
+    async fn cut_off(dir: &Path) -> (Vault, [CallId; 3]) {
+        let vault = open(dir).await;
+        let calls = [1_u8, 2, 3].map(|n| CallId::from_parts(u64::from(n), [n; 10]));
+        for id in calls {
+            let line = LineId::parse("front-desk").unwrap();
+            let header = CallHeader { id, line, from: None, started_at: Timestamp::UNIX_EPOCH };
+            vault.begin_call(&header).await.unwrap().journal(&Entry::plain(1, Kind::Answered)).await.unwrap();
+        }
+        (vault, calls)
+    }
+
+    #[tokio::test]
+    async fn a_call_that_cannot_be_finished_keeps_neither_the_box_nor_the_others_from_starting() {
+        for damage in [
+            "UPDATE journal SET kind = 'what is this' WHERE number = 1",
+            "UPDATE journal SET at_ms = -1 WHERE number = 1",
+            "UPDATE calls SET line = '' WHERE id = (SELECT min(id) FROM calls)",
+            // As a disk that takes no more.
+            "CREATE TRIGGER refused BEFORE UPDATE ON calls WHEN NEW.id = (SELECT min(id) FROM calls)
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let (vault, calls) = cut_off(dir.path()).await;
+            vault.do_to_index(damage).await;
+            vault.close().await;
+            drop(vault);
+            let vault = open(dir.path()).await;
+            assert_eq!(vault.recovered(), &calls[1..], "{damage}");
+            vault.close().await;
+        }
     }
 }

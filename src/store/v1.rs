@@ -124,6 +124,18 @@ impl SealedMessage {
     }
 }
 
+impl SealedMessage {
+    /// What can be read of it: a number that is none is left out.
+    pub(super) fn into_message_at_least(self) -> Message {
+        Message {
+            name: self.name.map(Private::new),
+            callback: self.callback.as_deref().and_then(|text| number(text).ok()),
+            text: Private::new(self.text),
+            sound: self.sound_from_ms.zip(self.sound_to_ms),
+        }
+    }
+}
+
 /// A number as it was written: complete, so no country code is needed.
 pub(super) fn number(text: &str) -> Result<PhoneNumber, InvalidPhoneNumber> {
     PhoneNumber::parse(text, "")

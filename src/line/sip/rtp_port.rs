@@ -34,6 +34,10 @@ const NOTICES: usize = 64;
 const NEW_SOURCE_PACKETS: u32 = 3;
 const SOURCE_SILENCE: Duration = Duration::from_millis(500);
 
+/// For this long after the media has moved, packets still on their way from where
+/// it was are not listened to.
+const STRAGGLERS: Duration = Duration::from_secs(1);
+
 /// After this long without a packet, what is heard is silence by design and
 /// not the tail of something lost.
 const STARVED: Duration = Duration::from_millis(60);
@@ -92,6 +96,8 @@ pub(super) struct RtpPort {
     patience: Duration,
     stream: RtpStream,
     source: Source,
+    /// Where the far side last said that it is.
+    remote: Option<SocketAddr>,
     keys_in: DigitReceiver,
     keys_out: DigitSender,
     flow: Option<Flow>,
@@ -151,11 +157,23 @@ struct Source {
     latched: Option<SocketAddr>,
     last: Option<Moment>,
     candidate: Option<(SocketAddr, u32)>,
+    /// Where packets came from before the media moved, and when it did.
+    left: Option<(SocketAddr, Moment)>,
 }
 
 impl Source {
+    /// The far side has moved: whoever sends next is believed at once, but for
+    /// stragglers of the old place.
+    fn moved(&mut self, now: Moment) {
+        let left = self.latched.map(|old| (old, now)).or(self.left);
+        *self = Self { left, ..Self::default() };
+    }
+
     /// Whether a valid packet from `from` belongs to the call.
     fn accept(&mut self, from: SocketAddr, now: Moment) -> bool {
+        if self.left.is_some_and(|(old, at)| old == from && now.since(at) < STRAGGLERS) {
+            return false;
+        }
         let silent = self.last.is_none_or(|last| now.since(last) >= SOURCE_SILENCE);
         match self.latched {
             Some(latched) if latched == from => {}
@@ -197,6 +215,7 @@ impl RtpPort {
             patience: parts.patience,
             stream: RtpStream::new(parts.start),
             source: Source::default(),
+            remote: None,
             keys_in: DigitReceiver::new(),
             keys_out: DigitSender::new(),
             flow: None,
@@ -227,6 +246,11 @@ impl RtpPort {
     fn agree(&mut self, agreed: Agreed, now: Moment) {
         let codec = codec_of(agreed.encoding);
         self.last_heard = Some(now);
+        // A hold by the address 0.0.0.0 names no place, and moves nothing.
+        if self.flow.is_some() && agreed.remote.is_some() && agreed.remote != self.remote {
+            self.source.moved(now);
+        }
+        self.remote = agreed.remote.or(self.remote);
         match self.flow.as_mut().filter(|flow| flow.codec == codec) {
             Some(flow) => flow.agreed = agreed,
             None => {
@@ -387,5 +411,39 @@ impl MediaPort for RtpPort {
         self.speak(now);
         self.watch(now);
         Stay::Yes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Moment {
+        Moment::START + Duration::from_millis(ms)
+    }
+
+    fn place(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 7], port))
+    }
+
+    #[test]
+    fn media_that_moved_is_taken_from_its_new_place_at_once_and_not_from_stragglers_of_the_old() {
+        let mut source = Source::default();
+        assert!(source.accept(place(4000), at(0)));
+        source.moved(at(20));
+        assert_eq!(source.latched, None, "what is said goes where the far side says it is");
+        assert!(!source.accept(place(4000), at(21)));
+        assert!(source.accept(place(5000), at(22)));
+        assert!(!source.accept(place(4000), at(40)));
+        assert_eq!(source.latched, Some(place(5000)));
+    }
+
+    #[test]
+    fn a_far_side_that_said_it_moved_and_goes_on_as_before_is_heard_again() {
+        let mut source = Source::default();
+        assert!(source.accept(place(4000), at(0)));
+        source.moved(at(20));
+        assert!(!source.accept(place(4000), at(1_019)));
+        assert!(source.accept(place(4000), at(1_020)));
     }
 }
