@@ -187,7 +187,7 @@ fn in_band(keys: &str) -> Vec<i16> {
 }
 
 fn keys_heard_in(sound: &[i16]) -> usize {
-    let mut detector = ToneDetector::new();
+    let mut detector = ToneDetector::new(SampleRate::Hz8000);
     let frames = sound.chunks(HZ / 50).map(|chunk| Frame::from_samples(SampleRate::Hz8000, chunk));
     frames.filter_map(|frame| detector.hear(&frame)).count()
 }
