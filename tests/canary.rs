@@ -196,10 +196,10 @@ fn keys_heard_in(sound: &[i16]) -> usize {
 fn the_keys_of_a_payment_are_in_no_record_no_sound_and_no_log() {
     let files = tempfile::tempdir().expect("a directory");
     let knowledge = files.path().join("bakery.md");
-    let pays = "\n### Can I pay with my card on the telephone?\n\n- I want to pay with my card\n\n\
+    let pays = "## Questions\n\n### Can I pay with my card on the telephone?\n\n- I want to pay with my card\n\n\
                 Please key in your card number now, and then the hash key.\n";
     let bakery = std::fs::read_to_string(bakery()).expect("the knowledge file");
-    std::fs::write(&knowledge, bakery + pays).expect("a knowledge file");
+    std::fs::write(&knowledge, bakery.replacen("## Questions\n", pays, 1)).expect("a knowledge file");
     let tones = in_band(CARD);
     assert_eq!(keys_heard_in(&tones), CARD.len(), "the keys would be heard where they sound");
     let tones = sounds::write_wav(files.path(), "tones.wav", &tones);
