@@ -48,6 +48,33 @@ pub(super) trait SoundIo: Send {
     fn flush(&mut self);
 }
 
+/// In place of a device that was let go of.
+struct LetGo;
+
+impl SoundIo for LetGo {
+    fn begin_turn(&mut self) -> usize {
+        0
+    }
+
+    fn take(&mut self) -> Taken {
+        Taken::Gone
+    }
+
+    fn has_room(&self) -> bool {
+        false
+    }
+
+    fn give(&mut self, _: &Frame) -> usize {
+        0
+    }
+
+    fn needs_none(&mut self) -> bool {
+        true
+    }
+
+    fn flush(&mut self) {}
+}
+
 /// The desk's ends of a call, for as long as its sound is open.
 pub(super) struct Voice {
     pub(super) ears: mpsc::Sender<EarFrame>,
@@ -170,7 +197,9 @@ impl SoundPort {
         }
     }
 
+    /// The device is let go of before the task is told: the next call may open it at once.
     fn end(&mut self, why: Over) {
+        self.io = Box::new(LetGo);
         let voice = self.voice.take();
         self.tell(PortNotice::Over { voice, why });
     }

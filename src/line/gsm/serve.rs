@@ -481,7 +481,7 @@ impl Serving {
     /// A text that nobody takes stays in the modem, and is told again.
     fn tell_text(&mut self, text: IncomingText, slots: Vec<StorageSlot>) {
         let Err(refused) = self.parts.events.try_send(GsmEvent::TextArrived { text, slots }) else { return };
-        tracing::warn!(line = %self.parts.config.id, "a text message that came stays in the modem for now");
+        tracing::warn!(line = %self.parts.config.id, "a text message that nobody took stays in the modem");
         let now = self.now();
         if let (GsmEvent::TextArrived { slots, .. }, Some(machine)) = (refused.into_inner(), &mut self.machine) {
             machine.handle(ModemInput::TextNotKept { slots }, now);
