@@ -314,7 +314,7 @@ impl Reader<'_> {
         };
         let hour = asked.time.hour();
         let is_midnight = hour == 12 && asked.half == HalfOfDay::Known;
-        if !is_midnight && !(hour < 5 && asked.half == HalfOfDay::Either) {
+        if !(is_midnight || hour < 5 && asked.half == HalfOfDay::Either) {
             return;
         }
         let time = asked.time.with().hour(hour % 12).build();
