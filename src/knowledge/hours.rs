@@ -173,6 +173,13 @@ impl OpeningHours {
         })
     }
 
+    /// When the opening ends that began the day before and holds `at`.
+    pub fn open_since_yesterday(&self, at: DateTime) -> Option<DateTime> {
+        let yesterday = at.date().yesterday().ok()?;
+        let ends = |span: &OpenSpan| minute_of(yesterday, span.closes).filter(|closes| at < *closes);
+        self.spans_on(yesterday).iter().filter(|span| span.closes > DAY_MINUTES).find_map(ends)
+    }
+
     /// The first opening that is not before `at`.
     pub fn next_opening(&self, at: DateTime) -> Option<DateTime> {
         let mut date = at.date();

@@ -169,6 +169,9 @@ fn closing(hours: &OpeningHours, day: Day, now: DateTime) -> String {
         Day::Now => now.date(),
         Day::On(date) => date,
     };
+    if let Some(closes) = hours.open_since_yesterday(now).filter(|_| date == now.date()) {
+        return format!("We close at {}.", clock(closes.time()));
+    }
     match hours.spans_on(date).last() {
         Some(last) if date == now.date() => {
             let closes = clock_of_closing(last.closes);
@@ -318,6 +321,16 @@ mod tests {
             answer(HoursQuestion::Open, "", lunch),
             "No, we are closed at the moment; we open again today at two in the afternoon."
         );
+    }
+
+    #[test]
+    fn a_business_that_is_open_past_midnight_closes_when_it_closes() {
+        let saturday = OpenSpan { opens: 18 * 60, closes: 26 * 60 };
+        let days = [vec![], vec![], vec![], vec![], vec![], vec![saturday], vec![]];
+        let hours = OpeningHours::new(jiff::tz::TimeZone::UTC, days, vec![]);
+        let closes = |now| say_hours(&hours, HoursQuestion::Closes, None, now);
+        assert_eq!(closes(datetime(2026, 11, 29, 0, 30, 0, 0)), "We close at two in the morning.");
+        assert!(closes(datetime(2026, 11, 29, 2, 30, 0, 0)).contains("closed"));
     }
 
     #[test]

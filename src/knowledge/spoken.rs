@@ -53,6 +53,9 @@ fn phone_number(words: &[&str]) -> Option<(String, usize)> {
     let mut best = None;
     for (n, word) in words.iter().take(MOST_GROUPS).enumerate() {
         let piece = bare(word);
+        if figures_date(piece.core).is_some() {
+            break;
+        }
         let group = piece.core.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
         if piece.core.is_empty() || !group || (n > 0 && !piece.before.is_empty()) {
             break;
@@ -157,7 +160,7 @@ fn core_word(core: &str) -> String {
     if !core.contains(|c: char| c.is_ascii_digit()) {
         return core.replace('₦', "naira ").trim().to_owned();
     }
-    if let Some(spoken) = money(core).or_else(|| range(core)).or_else(|| iso_date(core)).or_else(|| clock_of(core)) {
+    if let Some(spoken) = money(core).or_else(|| range(core)).or_else(|| said_date(core)).or_else(|| clock_of(core)) {
         return spoken;
     }
     number(core).unwrap_or_else(|| mixed(core))
@@ -233,6 +236,11 @@ fn money(core: &str) -> Option<String> {
     ]
     .into_iter()
     .find_map(|(sign, one, many, cents)| Some((core.strip_prefix(sign)?, one, many, cents)))?;
+    // "N95" is a mask, "N500" a price.
+    let is_plain = rest.len() < 3 && rest.bytes().all(|b| b.is_ascii_digit());
+    if is_plain && core.starts_with('N') && !core.starts_with("NGN") {
+        return None;
+    }
     if let Some((low, high)) = rest.split_once(['-', '–']) {
         let high = money(high).or_else(|| money(&core.replace(rest, high)))?;
         return Some(format!("{} to {high}", amount(low)?));
@@ -275,9 +283,17 @@ fn range(core: &str) -> Option<String> {
     Some(format!("{} to {}", end(low)?, end(high)?))
 }
 
-fn iso_date(core: &str) -> Option<String> {
-    let fits = core.len() == 10 && core.as_bytes()[4] == b'-' && core.as_bytes()[7] == b'-';
-    let date: Date = fits.then(|| core.parse().ok()).flatten()?;
+/// "2026-12-25", or as people write it, the day first: "25-12-2026".
+fn figures_date(core: &str) -> Option<Date> {
+    let parts: Vec<&str> = core.split('-').collect();
+    let [first, month, last] = parts[..] else { return None };
+    let (year, day) = if first.len() == 4 { (first, last) } else { (last, first) };
+    let fits = is_year(year) && day.len() == 2 && month.len() == 2;
+    fits.then(|| Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()).flatten()
+}
+
+fn said_date(core: &str) -> Option<String> {
+    let date = figures_date(core)?;
     Some(format!("{}, {}", day_and_month(date), year(u64::from(date.year().unsigned_abs()))))
 }
 
@@ -391,6 +407,8 @@ mod tests {
             ("₦1.5m", "one million, five hundred thousand naira"),
             ("₦2,000-₦3,000", "two thousand to three thousand naira"),
             ("$1", "one dollar"),
+            ("N500", "five hundred naira"),
+            ("N95 masks", "N ninety-five masks"),
         ] {
             assert_eq!(as_spoken(written), said);
         }
@@ -413,6 +431,7 @@ mod tests {
             ("at 10 a.m. daily", "at ten in the morning daily"),
             ("on 25 December 2026.", "on the twenty-fifth of December, twenty twenty-six."),
             ("December 1", "the first of December"),
+            ("on 01-12-2025.", "on the first of December, twenty twenty-five."),
             ("2026-12-25", "the twenty-fifth of December, twenty twenty-six"),
         ] {
             assert_eq!(as_spoken(written), said);

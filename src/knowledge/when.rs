@@ -268,7 +268,8 @@ impl Reader<'_> {
         };
         if let Some(minutes) = past {
             let hour = hour_word(self.word(i + 2))?;
-            return if minutes > 0 { Some((hour, minutes, 3)) } else { Some(((hour + 11) % 12, 45, 3)) };
+            let before = if hour == 1 { 12 } else { hour - 1 };
+            return if minutes > 0 { Some((hour, minutes, 3)) } else { Some((before, 45, 3)) };
         }
         if let Some((h, m)) = word.split_once([':', '.']) {
             let (hour, minute) = (h.parse().ok()?, m.parse().ok()?);
@@ -285,6 +286,7 @@ impl Reader<'_> {
     }
 
     fn finish(mut self) -> Understood {
+        self.pass_midnight();
         if let (Some(part), Some(asked)) = (self.part, self.when.time)
             && asked.half == HalfOfDay::Either
         {
@@ -301,6 +303,24 @@ impl Reader<'_> {
         }
         let said = self.when.day.is_some() || self.when.time.is_some();
         Understood { when: said.then_some(self.when), used: self.used }
+    }
+}
+
+impl Reader<'_> {
+    /// "Tonight at twelve" and "tonight at one" are hours of the day after.
+    fn pass_midnight(&mut self) {
+        let (Some(Part::Night), Some(asked), Some(Day::On(date))) = (self.part, self.when.time, self.when.day) else {
+            return;
+        };
+        let hour = asked.time.hour();
+        let is_midnight = hour == 12 && asked.half == HalfOfDay::Known;
+        if !(is_midnight || hour < 5 && asked.half == HalfOfDay::Either) {
+            return;
+        }
+        let time = asked.time.with().hour(hour % 12).build();
+        if let (Ok(time), Ok(tomorrow)) = (time, date.tomorrow()) {
+            self.when = When { day: Some(Day::On(tomorrow)), time: Some(AskedTime { time, half: HalfOfDay::Known }) };
+        }
     }
 }
 
@@ -446,6 +466,17 @@ mod tests {
 
     fn time_asked(text: &str) -> Option<(Time, HalfOfDay)> {
         asked(text).and_then(|w| w.time).map(|t| (t.time, t.half))
+    }
+
+    #[test]
+    fn twelve_lies_between_eleven_and_one_and_the_night_ends_in_the_next_day() {
+        assert_eq!(time_asked("at quarter to one"), Some((time(12, 45, 0, 0), HalfOfDay::Known)));
+        assert_eq!(time_asked("at quarter to two").map(|t| t.0), Some(time(1, 45, 0, 0)));
+        let (tuesday, monday) = (Some(Day::On(date(2026, 11, 24))), Some(Day::On(date(2026, 11, 23))));
+        let night = |text| (day_of(text), time_asked(text).map(|t| t.0));
+        assert_eq!(night("are you open at twelve tonight"), (tuesday, Some(time(0, 0, 0, 0))));
+        assert_eq!(night("are you open tonight at one"), (tuesday, Some(time(1, 0, 0, 0))));
+        assert_eq!(night("are you open tonight at nine"), (monday, Some(time(21, 0, 0, 0))));
     }
 
     #[test]
