@@ -9,7 +9,7 @@ use tokio_serial::{ClearBuffer, SerialPort as _, SerialStream};
 
 use crate::media::{Frame, SampleRate};
 
-use super::lead::Lead;
+use super::lead::{FIRST, Lead};
 use super::port::{SoundIo, Taken};
 
 /// The speed that ports on USB take and do not need, and that serial adapters are set to.
@@ -21,10 +21,6 @@ const READ: usize = 1600;
 /// Reads of a turn, and what waits to be taken at most: a port that has more is a flood,
 /// and waits.
 const READS_A_TURN: usize = 8;
-
-/// Sound that the modem has before it plays the first of it, in frames: our turn comes
-/// up to 20 ms late, and the system's own delays come on top.
-const IN_FLIGHT: u32 = 3;
 
 /// Frames that wait for a port that does not take them. Behind them the voice itself
 /// waits, and nothing is lost.
@@ -69,7 +65,7 @@ impl SerialSound {
             up: VecDeque::with_capacity(2 * READ),
             fresh: false,
             begun: false,
-            lead: Lead::new(IN_FLIGHT),
+            lead: Lead::new(),
             gone: false,
         })
     }
@@ -160,8 +156,8 @@ impl SoundIo for SerialSound {
     fn give(&mut self, frame: &Frame) -> usize {
         if !self.begun {
             self.begun = true;
-            self.up.extend(std::iter::repeat_n(0, IN_FLIGHT as usize * self.frame_bytes()));
-            self.lead.gave(IN_FLIGHT);
+            self.up.extend(std::iter::repeat_n(0, FIRST as usize * self.frame_bytes()));
+            self.lead.gave(FIRST);
         }
         self.lead.gave(1);
         self.up.extend(frame.samples().iter().flat_map(|sample| sample.to_le_bytes()));
@@ -184,6 +180,6 @@ impl SoundIo for SerialSound {
         self.down.clear();
         self.up.clear();
         self.begun = false;
-        self.lead = Lead::new(IN_FLIGHT);
+        self.lead = Lead::new();
     }
 }
