@@ -70,6 +70,25 @@ fn a_question_is_answered_after_the_notice_and_an_invitation() {
     assert!(record.recording.is_some_and(|r| r.from_ms > 4000), "kept from the end of the notice on");
 }
 
+const TYPHOID: Act = Say("Do you test for typhoid?", 1400);
+const NO: Act = Say("No.", 450);
+
+#[test]
+fn what_may_be_meant_is_asked_back_and_after_a_no_the_next_nearest() {
+    let world = fair(&[Listen, TYPHOID, Listen, NO, Listen, YES, Listen, BYE, Wait(9000)]);
+    let asked = [mind::OUR_TESTS, mind::OUR_VACCINES].map(str::to_owned);
+    let said = world.sentences();
+    let first = said.iter().position(|s| *s == asked[0]).expect("the nearest is asked");
+    assert_eq!(said[first..], [&asked[..], &[mind::VACCINES, phrases::GOODBYE].map(str::to_owned)].concat());
+}
+
+#[test]
+fn a_caller_who_meant_neither_is_asked_for_other_words() {
+    let world = fair(&[Listen, TYPHOID, Listen, NO, Listen, NO, Listen, BYE, Wait(9000)]);
+    assert!(says(&world, phrases::ASK_DIFFERENTLY));
+    assert!(!says(&world, mind::VACCINES), "nothing is answered that was not meant");
+}
+
 #[test]
 fn an_answer_takes_no_longer_than_the_longest_of_its_parts_one_after_the_other() {
     let world = fair(&[Listen, OPEN, Listen, HangUp]);

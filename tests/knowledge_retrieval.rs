@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share stands outside of them")]
 
 use milu::knowledge::judge::{Exam, examine};
-use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection};
+use milu::knowledge::{Finding, Guess, KnowledgeBase, KnowledgeIndex, Recollection};
 
 const QUESTIONS: [&str; 3] = [
     include_str!("knowledge/questions.toml"),
@@ -60,7 +60,7 @@ fn every_question_of_the_file_finds_its_own_answer_by_words_alone() {
         for way in &entry.ask {
             let found = index.find(way, &[], &Recollection::default(), &now());
             let id = match &found.finding {
-                Finding::Answer(spoken) | Finding::Maybe { answer: spoken, .. } => spoken.entry.clone(),
+                Finding::Answer(spoken) | Finding::Maybe(Guess { answer: spoken, .. }) => spoken.entry.clone(),
                 _ => None,
             };
             if id.as_ref() != Some(&entry.id) {

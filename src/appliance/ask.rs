@@ -52,7 +52,7 @@ pub fn ask_knowledge(
     let found = index.find(question, &asked, &Recollection::default(), &local);
     let (kind, spoken) = match found.finding {
         Finding::Answer(spoken) => ("answer", Some(spoken)),
-        Finding::Maybe { question, .. } => ("maybe", Some(question)),
+        Finding::Maybe(guess) => ("maybe", Some(guess.question)),
         Finding::Courtesy(spoken) => ("courtesy", Some(spoken)),
         Finding::Unknown => ("unknown", None),
         Finding::TextMe(written) => ("text-message", written.map(|written| written.aloud)),

@@ -20,7 +20,7 @@ pub use self::read::{Fact, FactKind, Half};
 use self::read::{HolidayName, Item, Reading, Said, Verb, read};
 use self::subject::{Clause, Scale, Source, Subject, clauses};
 use super::file::KnowledgeBase;
-use super::finding::Finding;
+use super::finding::{Finding, Guess};
 use super::hours::OpeningHours;
 use super::topic::sentences;
 use super::words::tokens;
@@ -142,7 +142,7 @@ impl Allowed {
     pub fn new(known: Arc<KnownFacts>, now: &ZonedDateTime, question: &str, finding: Option<&Finding>) -> Self {
         let reading = known.read(question);
         let answer = match finding {
-            Some(Finding::Answer(spoken) | Finding::Maybe { answer: spoken, .. }) => Some(spoken),
+            Some(Finding::Answer(spoken) | Finding::Maybe(Guess { answer: spoken, .. })) => Some(spoken),
             _ => None,
         };
         let of_hours = answer.filter(|a| a.entry.as_deref() == Some("hours"));

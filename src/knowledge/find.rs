@@ -4,6 +4,7 @@
 
 mod hours;
 mod ranking;
+mod recollection;
 
 use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
@@ -11,30 +12,20 @@ use jiff::civil::DateTime;
 use super::bm25::{Document, Lexicon};
 use super::clauses;
 use super::file::KnowledgeBase;
-use super::finding::{Finding, Spoken, Written};
+use super::finding::{Finding, Guess, Spoken, Written};
 use super::intent::{self, Intent};
 use super::say::{HoursQuestion, say_hours};
 use super::sounds_like::{Mended, PutIn, SoundsLike};
 use super::spoken::as_spoken;
 use super::text_me;
 use super::topic::{Topic, sentences};
-use super::when::{Understood, When, understand};
+use super::when::{Understood, understand};
 use super::words::{content_stems, stem, tokens};
 use crate::terms::Private;
 
 use hours::{hours_question, is_hours_stem};
-use ranking::NO_MATCH;
-
-/// What a call has been about, for "and on Sunday?" and "how much is it?".
-///
-/// [`KnowledgeIndex::find`] never changes it: it hands back the new one, to be
-/// kept when the answer was really said.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Recollection {
-    topic: Option<Topic>,
-    hours: Option<HoursQuestion>,
-    when: Option<When>,
-}
+use ranking::{NO_MATCH, Ranking};
+pub use recollection::Recollection;
 
 /// A finding, and what is to be remembered once it was said.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +113,7 @@ impl KnowledgeIndex {
         }
         let now = self.base.hours.local(now);
         let question = match intent::read(&all, &self.base) {
-            Intent::Settled(finding) => return Found { finding, memory: memory.clone(), score: 1.0 },
+            Intent::Settled(finding) => return Found { memory: memory.settled(&finding), finding, score: 1.0 },
             Intent::Question(words) => Question::new(words, now, &self.base),
         };
         let mended = self.mended(&question.words);
@@ -134,7 +125,7 @@ impl KnowledgeIndex {
             .calendar(&question, memory, now)
             .or_else(|| self.follow_up(&question, memory, now))
             .unwrap_or_else(|| self.retrieve(&question, vectors, memory, now));
-        let settled = !matches!(found.finding, Finding::Unknown | Finding::Maybe { .. });
+        let settled = !matches!(found.finding, Finding::Unknown | Finding::Maybe(_));
         let perhaps = mended.filter(|_| !settled).and_then(|mended| {
             let question = Question::new(mended.words, now, &self.base);
             self.perhaps(&question, &mended.put_in, of_mended, memory, now)
@@ -210,8 +201,12 @@ impl KnowledgeIndex {
         let belongs = put_in.iter().any(|put| of_best(&put.stem) && (supported || put.far <= ALIKE));
         match found.finding {
             _ if !belongs || score < MENDED_LEAST => None,
-            Finding::Maybe { .. } => Some(found),
-            Finding::Answer(_) => Some(self.maybe(self.topics[best], mended, memory, now, score)),
+            Finding::Maybe(_) => Some(found),
+            Finding::Answer(_) => {
+                let topic = self.topics[best];
+                let finding = Finding::Maybe(self.guess(topic, mended, now));
+                Some(Found { finding, memory: memory.guessed(topic, None), score })
+            }
             _ => None,
         }
     }
@@ -264,11 +259,22 @@ impl KnowledgeIndex {
         if sure && self.speaks_of(question, topic) {
             return self.answer(topic, question, memory, now, score);
         }
-        let near = score >= ranking.bands.maybe && !question.content.is_empty();
-        if near && !matches!(topic, Topic::Person | Topic::Message) {
-            return self.maybe(topic, question, memory, now, score);
+        let near = ranking.bands.suffice_to_ask(score, score - second) && !question.content.is_empty();
+        if near && may_be_meant(topic) {
+            let second = self.runner_up(question, &ranking);
+            let or_else = second.map(|topic| Box::new(self.guess(topic, question, now)));
+            let finding = Finding::Maybe(Guess { or_else, ..self.guess(topic, question, now) });
+            return Found { finding, memory: memory.guessed(topic, second), score };
         }
         Found { score, ..unknown }
+    }
+
+    /// What is asked if the nearest topic was not meant.
+    fn runner_up(&self, question: &Question, ranking: &Ranking) -> Option<Topic> {
+        let &[(_, best), (second, score), ..] = ranking.ranked.as_slice() else { return None };
+        let topic = self.topics[second];
+        let near = ranking.bands.is_runner_up(score, best);
+        (near && may_be_meant(topic) && self.trades(question, second)).then_some(topic)
     }
 
     /// Hours may only be told outright when nothing else was asked about: "is
@@ -302,10 +308,11 @@ impl KnowledgeIndex {
             Topic::Message => Finding::LeaveMessage,
             _ => Finding::Answer(self.said(topic)),
         };
-        Found { finding, memory: remember(topic, memory), score }
+        Found { finding, memory: memory.answered(topic), score }
     }
 
-    fn maybe(&self, topic: Topic, question: &Question, memory: &Recollection, now: DateTime, score: f32) -> Found {
+    /// A topic as it is asked back.
+    fn guess(&self, topic: Topic, question: &Question, now: DateTime) -> Guess {
         let (asked, answer) = match topic {
             Topic::Hours => {
                 let kind = hours_question(&question.words).unwrap_or(HoursQuestion::Week);
@@ -320,8 +327,7 @@ impl KnowledgeIndex {
                 (format!("Did you mean to ask: {first}?"), self.said(topic))
             }
         };
-        let finding = Finding::Maybe { question: self.spoken(topic, &asked), answer };
-        Found { finding, memory: remember(topic, memory), score }
+        Guess { question: self.spoken(topic, &asked), answer, or_else: None }
     }
 
     fn said(&self, topic: Topic) -> Spoken {
@@ -333,8 +339,9 @@ impl KnowledgeIndex {
     }
 }
 
-fn remember(topic: Topic, memory: &Recollection) -> Recollection {
-    Recollection { topic: Some(topic), hours: None, when: memory.when }
+/// A person and a message are not asked back: whoever wants them says so.
+const fn may_be_meant(topic: Topic) -> bool {
+    !matches!(topic, Topic::Person | Topic::Message)
 }
 
 /// What is done with a thing, where the same thing may be spoken of for another reason.
@@ -442,6 +449,18 @@ mod tests {
         assert_eq!(ask("Text me that.", &none).finding, Finding::TextMe(None));
         let strange = ask("Text me the football results", &none).finding;
         assert!(!matches!(strange, Finding::TextMe(_)), "{strange:?}");
+    }
+
+    #[test]
+    fn what_was_guessed_is_remembered_once_it_was_confirmed_and_forgotten_after_the_last_no() {
+        let before = ask("Do you do ultrasound?", &Recollection::default()).memory;
+        let topics = index().topics;
+        let guessed = before.guessed(topics[0], Some(topics[1]));
+        let after = |memory: &Recollection, words: &str| ask(words, memory).memory;
+        assert_eq!(after(&guessed, "Yes."), before.answered(topics[0]));
+        let second = after(&guessed, "No.");
+        assert_eq!(after(&second, "Yes."), before.answered(topics[1]));
+        assert_eq!(after(&second, "No."), before);
     }
 
     #[test]

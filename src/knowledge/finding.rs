@@ -6,7 +6,7 @@ pub enum Finding {
     /// The answer stands in the business's knowledge.
     Answer(Spoken),
     /// Near enough to ask: "Do you mean …?" The answer comes on a yes.
-    Maybe { question: Spoken, answer: Spoken },
+    Maybe(Guess),
     /// The business's file has no answer to this.
     Unknown,
     /// The caller wants this as a text message. None if it is not clear what.
@@ -29,6 +29,15 @@ pub enum Finding {
     Wait,
     /// A sound of listening: "mm-hm", "okay".
     Backchannel,
+}
+
+/// What a caller may have meant: asked first, and answered on a yes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guess {
+    pub question: Spoken,
+    pub answer: Spoken,
+    /// What is asked on a no, if a second topic is about as near.
+    pub or_else: Option<Box<Guess>>,
 }
 
 /// An answer for a text message, and the same for the voice.

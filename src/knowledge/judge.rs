@@ -5,7 +5,7 @@
 use jiff::ZonedDateTime;
 
 use super::find::{KnowledgeIndex, Recollection};
-use super::finding::Finding;
+use super::finding::{Finding, Guess};
 
 /// A question with its right topic; none if the file has no answer to it.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Exam {
 pub enum Verdict {
     /// The right answer, at once.
     Right,
-    /// The right answer, after asking whether it is meant.
+    /// The right answer, after asking whether it is meant: at once, or after one no.
     RightIfConfirmed,
     /// Another answer, said outright.
     Wrong,
@@ -56,13 +56,20 @@ pub fn judge(index: &KnowledgeIndex, exam: &Exam, now: &ZonedDateTime) -> Verdic
     match &found.finding {
         Finding::Answer(spoken) if is_expected(&spoken.entry) => Verdict::Right,
         Finding::Answer(_) => Verdict::Wrong,
-        Finding::Maybe { answer, .. } if is_expected(&answer.entry) => Verdict::RightIfConfirmed,
-        Finding::Maybe { .. } => Verdict::WrongIfConfirmed,
+        Finding::Maybe(guess) if guesses(guess).any(|guess| is_expected(&guess.answer.entry)) => {
+            Verdict::RightIfConfirmed
+        }
+        Finding::Maybe(_) => Verdict::WrongIfConfirmed,
         Finding::Person { .. } if exam.expected.as_deref() == Some("person") => Verdict::Right,
         Finding::LeaveMessage if exam.expected.as_deref() == Some("message") => Verdict::Right,
         _ if exam.expected.is_none() => Verdict::Refused,
         _ => Verdict::Missed,
     }
+}
+
+/// A guess, and those that follow a no.
+fn guesses(first: &Guess) -> impl Iterator<Item = &Guess> {
+    std::iter::successors(Some(first), |guess| guess.or_else.as_deref())
 }
 
 /// Judges all questions.

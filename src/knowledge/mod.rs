@@ -29,7 +29,7 @@ pub use file::{
     MAX_QUESTION_CHARS, MAX_WAYS, Person, Pronunciation, RingTimes,
 };
 pub use find::{Found, KnowledgeIndex, Recollection};
-pub use finding::{Finding, Spoken, Written};
+pub use finding::{Finding, Guess, Spoken, Written};
 pub use hours::{Holiday, HolidayDate, OpenSpan, OpeningHours};
 pub use menu::{KeypadMenu, MenuChoice};
 pub use mistake::{MAX_MISTAKES, Mistake, Mistakes, Place, Wrong};

@@ -118,7 +118,7 @@ impl PromptFacts {
 fn wish(finding: Finding) -> Wish {
     match finding {
         Finding::Answer(spoken) => Wish::Fact(spoken.text.into_exposed()),
-        Finding::Maybe { answer, .. } => Wish::Fact(answer.text.into_exposed()),
+        Finding::Maybe(guess) => Wish::Fact(guess.answer.text.into_exposed()),
         Finding::TextMe(written) => {
             written.map_or(Wish::Unknown, |written| Wish::Fact(written.aloud.text.into_exposed()))
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use milu::call::{EngineStage, Failover, Input, WhyLeft};
-use milu::knowledge::{Finding, Spoken, Written};
+use milu::knowledge::{Finding, Guess, Spoken, Written};
 use milu::terms::{Private, RequestId};
 
 use super::random::Dice;
@@ -83,6 +83,11 @@ pub const PAY: &str = "Please key in your card number, then press the hash key."
 pub const HOURS_IN_SENTENCES: [&str; 3] =
     ["We open at eight in the morning.", "We close at six in the evening.", "That is from Monday to Saturday."];
 
+/// What is asked back, and then the next, with what is answered to that.
+pub const OUR_TESTS: &str = "Do you mean our laboratory tests?";
+pub const OUR_VACCINES: &str = "Do you mean our vaccines?";
+pub const VACCINES: &str = "We vaccinate against typhoid on Thursdays.";
+
 /// What comes when the answer is over already.
 pub const LATE: &str = "This comes too late to be said.";
 
@@ -96,10 +101,11 @@ pub fn think(words: &str) -> Finding {
         "When do you open?" => Finding::Answer(spoken(HOURS)),
         "And on Sunday?" => Finding::Answer(spoken(SUNDAY)),
         "How much is a malaria test?" => Finding::Answer(spoken(PRICE)),
-        "Do you test for typhoid?" => Finding::Maybe {
-            question: spoken("Do you mean our laboratory tests?"),
+        "Do you test for typhoid?" => Finding::Maybe(Guess {
+            question: spoken(OUR_TESTS),
             answer: spoken("Our laboratory tests for malaria and typhoid."),
-        },
+            or_else: Some(Box::new(Guess { question: spoken(OUR_VACCINES), answer: spoken(VACCINES), or_else: None })),
+        }),
         "Can I speak to Doctor Bello?" => Finding::Person { name: Some("Doctor Bello".to_owned()) },
         "Please text me your address." => Finding::TextMe(Some(Written {
             text: Private::new("Ikeja Clinic: 14 Allen Avenue.".to_owned()),

@@ -6,7 +6,7 @@ use super::super::saying::{Part, Saying, TurnTimes, What};
 use super::super::trust::Trust;
 use super::{Call, HeardWords, Lookup, Opening, Stage, Texts, Topic};
 use crate::conversation::Gist;
-use crate::knowledge::{Finding, Spoken, Written};
+use crate::knowledge::{Finding, Guess, Spoken, Written};
 use crate::terms::{EndCause, Moment, Private, UtteranceId};
 
 /// Text messages in one call: an address, some prices, a telephone number. Each
@@ -106,7 +106,7 @@ impl Call {
     pub(super) fn act_doubtfully(&mut self, finding: Finding, words: Private<String>, now: Moment) {
         let question = matches!(
             finding,
-            Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown | Finding::TextMe(Some(_)) | Finding::Goodbye
+            Finding::Answer(_) | Finding::Maybe(_) | Finding::Unknown | Finding::TextMe(Some(_)) | Finding::Goodbye
         );
         if question && !self.confirms_words() {
             self.not_heard(Some(words), now);
@@ -121,10 +121,7 @@ impl Call {
         self.counts.unheard = 0;
         match finding {
             Finding::Answer(spoken) => self.answer(&spoken, now),
-            Finding::Maybe { question, answer } => {
-                self.set_topic(Topic::ConfirmAnswer(answer));
-                self.say(question.text.expose(), What::Answer, now);
-            }
+            Finding::Maybe(guess) => self.ask_back(guess, now),
             Finding::Unknown => self.unknown(now),
             Finding::TextMe(written) => self.text(written, now),
             Finding::Person { name } => {
@@ -139,7 +136,7 @@ impl Call {
                 self.say(spoken.text.expose(), What::Answer, now);
             }
             Finding::Yes => self.yes(topic, now),
-            Finding::No => self.no(&topic, now),
+            Finding::No => self.no(topic, now),
             Finding::Goodbye => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
             Finding::Wait => {
                 self.set_topic(topic);
@@ -158,6 +155,11 @@ impl Call {
             self.discretion.own_words(&spoken.text);
         }
         self.say(spoken.text.expose(), What::Answer, now);
+    }
+
+    fn ask_back(&mut self, guess: Guess, now: Moment) {
+        self.say(guess.question.text.expose(), What::Answer, now);
+        self.set_topic(Topic::ConfirmAnswer(guess));
     }
 
     /// The caller wants it in writing.
@@ -199,15 +201,16 @@ impl Call {
     pub(super) fn yes(&mut self, topic: Topic, now: Moment) {
         match topic {
             Topic::OfferMessage => self.take_message(now),
-            Topic::ConfirmAnswer(answer) => self.answer(&answer, now),
+            Topic::ConfirmAnswer(guess) => self.answer(&guess.answer, now),
             Topic::ConfirmWords(words) => self.ask(&words, now),
             Topic::Open | Topic::Consent | Topic::Message(_) => self.say(phrases::HELP, What::Answer, now),
         }
     }
 
-    pub(super) fn no(&mut self, topic: &Topic, now: Moment) {
+    pub(super) fn no(&mut self, topic: Topic, now: Moment) {
         match topic {
             Topic::OfferMessage => self.say(phrases::NO_MESSAGE, What::Answer, now),
+            Topic::ConfirmAnswer(Guess { or_else: Some(other), .. }) => self.ask_back(*other, now),
             Topic::ConfirmAnswer(_) => self.say(phrases::ASK_DIFFERENTLY, What::Answer, now),
             Topic::ConfirmWords(_) => {
                 self.counts.unheard = 1;

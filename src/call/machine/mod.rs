@@ -20,7 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::conversation::{Expectation, Fact, Floor, TurnTaker};
-use crate::knowledge::{Finding, KeypadMenu, Spoken};
+use crate::knowledge::{Finding, Guess, KeypadMenu};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
 use super::discretion::Discretion;
@@ -104,8 +104,8 @@ enum Stage {
 #[derive(Clone, Debug)]
 enum Topic {
     Open,
-    /// "Do you mean …?" was asked; this is the answer on a yes.
-    ConfirmAnswer(Spoken),
+    /// "Do you mean …?" was asked; the answer comes on a yes.
+    ConfirmAnswer(Guess),
     /// "I understood … Is that right?" was asked.
     ConfirmWords(Private<String>),
     OfferMessage,

@@ -36,7 +36,7 @@ impl KnowledgeIndex {
 
     pub(super) fn hours_answer(&self, kind: HoursQuestion, when: Option<When>, now: DateTime) -> Found {
         let finding = Finding::Answer(self.spoken(Topic::Hours, &say_hours(&self.base.hours, kind, when, now)));
-        let memory = Recollection { topic: Some(Topic::Hours), hours: Some(kind), when };
+        let memory = Recollection::of_hours(kind, when);
         Found { finding, memory, score: 1.0 }
     }
 }

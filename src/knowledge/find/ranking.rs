@@ -10,14 +10,15 @@ pub(super) struct Bands {
     /// Scores and leads over the next topic; from any of these pairs on the
     /// answer is said. The farther ahead of all others, the less near it must be.
     answer: [(f32, f32); 3],
-    /// From here on it is asked whether this is meant.
-    pub(super) maybe: f32,
+    /// The same for asking whether this is meant.
+    maybe: [(f32, f32); 2],
 }
 
 /// With embeddings: nearness of meaning plus a share of lexical coverage.
-const WITH_VECTORS: Bands = Bands { answer: [(0.55, 0.06), (0.40, 0.12), (0.30, 0.20)], maybe: 0.33 };
+const WITH_VECTORS: Bands =
+    Bands { answer: [(0.55, 0.06), (0.40, 0.12), (0.30, 0.20)], maybe: [(0.33, 0.0), (0.25, 0.10)] };
 /// Lexical coverage alone, which knows less and must be surer.
-const WORDS_ALONE: Bands = Bands { answer: [(0.60, 0.12); 3], maybe: 0.34 };
+const WORDS_ALONE: Bands = Bands { answer: [(0.60, 0.12); 3], maybe: [(0.34, 0.0); 2] };
 /// What full lexical coverage adds to nearness of meaning.
 const LEXICAL_SHARE: f32 = 0.20;
 
@@ -27,9 +28,26 @@ const UNKNOWN_WORDS: f32 = 0.20;
 
 impl Bands {
     pub(super) fn suffice(&self, score: f32, lead: f32) -> bool {
-        self.answer.iter().any(|(least, ahead)| score >= *least && lead >= *ahead)
+        reaches(&self.answer, score, lead)
+    }
+
+    pub(super) fn suffice_to_ask(&self, score: f32, lead: f32) -> bool {
+        reaches(&self.maybe, score, lead)
+    }
+
+    /// Whether a second topic is asked back too, when the first was not meant.
+    pub(super) fn is_runner_up(&self, score: f32, best: f32) -> bool {
+        score >= self.maybe[0].0 - BEHIND && score >= best - BEHIND
     }
 }
+
+fn reaches(pairs: &[(f32, f32)], score: f32, lead: f32) -> bool {
+    pairs.iter().any(|(least, ahead)| score >= *least && lead >= *ahead)
+}
+
+/// How far behind the nearest topic, and behind what is asked back at all, a second
+/// one may be.
+const BEHIND: f32 = 0.10;
 
 /// Passages of different topics may not be this alike: nothing is nearer.
 pub(super) const NO_MATCH: f32 = -1.0;

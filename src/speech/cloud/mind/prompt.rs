@@ -96,8 +96,8 @@ pub fn note(base: &KnowledgeBase, now: &ZonedDateTime, finding: Option<&Finding>
     let time = clock(base.hours.local(now).time());
     let found = match finding {
         Some(Finding::Answer(spoken)) => format!("The box found: {}", spoken.text.expose()),
-        Some(Finding::Maybe { answer, .. }) => {
-            format!("The box found this, which may not fit: {}", answer.text.expose())
+        Some(Finding::Maybe(guess)) => {
+            format!("The box found this, which may not fit: {}", guess.answer.text.expose())
         }
         _ => "The box found nothing for these words.".to_owned(),
     };

@@ -122,9 +122,7 @@ impl Question {
         }
         let open = lock(&self.history).open_before();
         match (finding, open) {
-            (finding @ (Finding::Answer(_) | Finding::Maybe { .. } | Finding::Unknown), _) => {
-                Own::Question(Some(finding))
-            }
+            (finding @ (Finding::Answer(_) | Finding::Maybe(_) | Finding::Unknown), _) => Own::Question(Some(finding)),
             // A yes or no to what the model asked.
             (Finding::Yes | Finding::Backchannel, Some(OpenQuestion::Message)) => settled(Finding::LeaveMessage),
             (Finding::Yes | Finding::Backchannel, Some(OpenQuestion::Person)) => {

@@ -157,7 +157,7 @@ impl Reply {
                 steps.push(Step::Say(spoken));
                 self.finish(None, steps);
             }
-            Some(maybe @ Finding::Maybe { .. }) => self.finish(Some(maybe), steps),
+            Some(maybe @ Finding::Maybe(_)) => self.finish(Some(maybe), steps),
             // "I am sorry, I do not know that. Would you like to leave a message …?"
             _ => self.finish(Some(Finding::Unknown), steps),
         }

@@ -184,7 +184,7 @@ impl BoxTools {
         let told = |text: String| ToolOutcome::Told(Private::new(text));
         match found.finding {
             Finding::Answer(spoken) => ToolOutcome::Told(spoken.text),
-            Finding::Maybe { answer, .. } => told(format!("Perhaps this, if it fits: {}", answer.text.expose())),
+            Finding::Maybe(guess) => told(format!("Perhaps this, if it fits: {}", guess.answer.text.expose())),
             _ => ToolOutcome::Refused("The business has written nothing on this. Offer to take a message."),
         }
     }
