@@ -3,6 +3,9 @@
 
 #![expect(clippy::panic, reason = "a test panics to fail")]
 
+#[path = "sip/by_hand.rs"]
+mod by_hand;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -142,7 +145,7 @@ impl Telephone {
     async fn send(&self, to: SocketAddr, n: u32, timestamp: u32, payload_type: u8, payload: &[u8]) {
         let mut packet = vec![0x80, payload_type, (n >> 8) as u8, n as u8];
         packet.extend_from_slice(&timestamp.to_be_bytes());
-        packet.extend_from_slice(&0xABCD_u32.to_be_bytes());
+        packet.extend_from_slice(&(0xABCD_0000 | u32::from(self.port())).to_be_bytes());
         packet.extend_from_slice(payload);
         self.socket.send_to(&packet, to).await.expect("sent");
     }

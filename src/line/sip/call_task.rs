@@ -125,7 +125,7 @@ impl CallTask {
         let now = self.now();
         match from_peer {
             FromPeer::Cancel => self.dialog.handle_cancel(),
-            FromPeer::Ack(sdp) => self.dialog.handle_ack(sdp.as_deref(), now),
+            FromPeer::Ack(exchange, sdp) => self.dialog.handle_ack(exchange, sdp.as_deref(), now),
             FromPeer::Request(transaction) => self.take_request(*transaction),
             FromPeer::Response(response) => self.take_response(&response),
             FromPeer::ByeDone => self.dialog.handle_bye_response(),
@@ -135,10 +135,10 @@ impl CallTask {
     fn take_request(&mut self, transaction: Transaction) {
         let now = self.now();
         let method = transaction.original.method;
-        let inbox = (method == Method::Invite).then(|| self.to_self.clone());
-        let responder = Responder::adopt(&self.tasks, transaction, self.peer.contact.clone(), inbox);
         let exchange = ExchangeId(self.next_exchange);
         self.next_exchange += 1;
+        let inbox = (method == Method::Invite).then(|| (exchange, self.to_self.clone()));
+        let responder = Responder::adopt(&self.tasks, transaction, self.peer.contact.clone(), inbox);
         let body = body_of(responder.request());
         let is_sdp = carries_sdp(responder.request());
         match method {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::signalling::sip::ALLOW;
+use crate::signalling::sip::{ALLOW, ExchangeId};
 
 use super::identity::header_values;
 use super::socket::RETRY_AFTER_S;
@@ -27,7 +27,8 @@ pub(super) const INBOX: usize = 32;
 /// What the far side said to a call.
 pub(super) enum FromPeer {
     Cancel,
-    Ack(Option<Vec<u8>>),
+    /// The ACK of our final response to an INVITE, with what it carries.
+    Ack(ExchangeId, Option<Vec<u8>>),
     /// A request within the dialog.
     Request(Box<Transaction>),
     /// A response to our INVITE.
@@ -70,12 +71,13 @@ impl Responder {
         host_with_port.try_into().ok()
     }
 
-    /// Takes over a transaction: its task forwards CANCEL and ACK to `inbox`.
+    /// Takes over a transaction: its task forwards CANCEL and ACK to `inbox`, as
+    /// those of the exchange that is named with it.
     pub(super) fn adopt(
         tasks: &Tasks,
         transaction: Transaction,
         contact: String,
-        inbox: Option<mpsc::Sender<FromPeer>>,
+        inbox: Option<(ExchangeId, mpsc::Sender<FromPeer>)>,
     ) -> Self {
         let responder = Self {
             endpoint: transaction.endpoint_inner.clone(),
@@ -136,18 +138,18 @@ impl Responder {
     }
 }
 
-/// Runs a server transaction to its end.
-async fn own(mut transaction: Transaction, inbox: Option<mpsc::Sender<FromPeer>>) {
+/// Runs a server transaction to its end. The stack hands an ACK to the INVITE
+/// whose CSeq it repeats, so that the transaction says what was acknowledged.
+async fn own(mut transaction: Transaction, inbox: Option<(ExchangeId, mpsc::Sender<FromPeer>)>) {
     while let Some(message) = transaction.receive().await {
         let SipMessage::Request(request) = message else { continue };
+        let Some((exchange, inbox)) = &inbox else { continue };
         let told = match request.method {
             Method::Cancel => FromPeer::Cancel,
-            Method::Ack => FromPeer::Ack(body_of(&request)),
+            Method::Ack => FromPeer::Ack(*exchange, body_of(&request)),
             _ => continue,
         };
-        if let Some(inbox) = &inbox
-            && inbox.send(told).await.is_err()
-        {
+        if inbox.send(told).await.is_err() {
             tracing::debug!("a call was over before its last message came");
         }
     }

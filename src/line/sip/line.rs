@@ -36,6 +36,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// lets the last one out.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
+/// The exchange with which a call begins.
+const RING: ExchangeId = ExchangeId(0);
+
 #[derive(Clone, Debug)]
 pub struct SipLineConfig {
     pub id: LineId,
@@ -223,7 +226,7 @@ impl Reception {
             session: random_session(),
         };
         let now = (self.clock)();
-        let dialog = Dialog::rung(ExchangeId(0), body, local, now).map_err(|refusal| refusal.status)?;
+        let dialog = Dialog::rung(RING, body, local, now).map_err(|refusal| refusal.status)?;
         Ok(NewCall { dialog, socket, signalling: SocketAddr::new(shown, self.stack.address.port()) })
     }
 
@@ -239,7 +242,7 @@ impl Reception {
         let (port, handle) = RtpPort::new(parts);
         let (to_self, inbox) = mpsc::channel(INBOX);
         self.calls.insert(key.clone(), to_self.clone());
-        let responder = Responder::adopt(&self.tasks, transaction, contact, Some(to_self.clone()));
+        let responder = Responder::adopt(&self.tasks, transaction, contact, Some((RING, to_self.clone())));
         let mut task = CallTask {
             dialog: call.dialog,
             peer,
@@ -252,8 +255,8 @@ impl Reception {
             to_self,
             commands,
             events,
-            exchanges: BTreeMap::from([(ExchangeId(0), responder)]),
-            next_exchange: 1,
+            exchanges: BTreeMap::from([(RING, responder)]),
+            next_exchange: RING.0 + 1,
             branch: String::new(),
             hang_up: self.hang_up.clone(),
         };
