@@ -25,6 +25,7 @@ impl Caller {
         let (kind, text) = match body {
             Body::None => ("", ""),
             Body::Sdp(text) => ("Content-Type: application/sdp\r\n", text),
+            Body::Digit(text) => ("Content-Type: application/dtmf-relay\r\n", text),
         };
         let message = format!(
             "{method} sip:clinic@{line} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK-{branch}-{own};rport\r\n\
@@ -73,6 +74,7 @@ impl Caller {
 enum Body<'a> {
     None,
     Sdp(&'a str),
+    Digit(&'a str),
 }
 
 /// A-law and telephone events at `port`.
@@ -81,6 +83,43 @@ fn sdp(port: u16) -> String {
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
          a=rtpmap:101 telephone-event/8000\r\n"
     )
+}
+
+/// The next digit of a leg.
+async fn digit_of(leg: &mut Leg) -> char {
+    loop {
+        let event = tokio::time::timeout(PATIENCE, leg.events.recv()).await.expect("in time").expect("an event");
+        if let LegEvent::Digit { digit, .. } = event {
+            return digit;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_comes_as_event_and_as_info_is_told_once() {
+    let mut line = Served::start(|_| {});
+    let (telephone, mut caller) = (Telephone::new(), Caller::new(line.address).await);
+    caller.send("INVITE", 1, "1", Body::Sdp(&sdp(telephone.port()))).await;
+    let mut leg = line.offer().await.leg;
+    leg.commands.send(LegCommand::Answer).await.expect("the line listens");
+    assert_eq!(caller.final_status(1).await, 200);
+    caller.acknowledge(1, Body::None).await;
+    let (_, to) = telephone.socket.recv_from(&mut [0; 2048]).await.expect("the box's sound");
+    let press = async |n: u8| telephone.send(to, n.into(), u32::from(n) * 8000, 101, &[n, 0x8a, 3, 32]).await;
+
+    // The first key by INFO before its event, the second the other way round.
+    assert_eq!(caller.ask("INFO", 2, Body::Digit("Signal=1\r\nDuration=100\r\n")).await, 200);
+    assert_eq!(digit_of(&mut leg).await, '1');
+    press(1).await;
+    press(2).await;
+    assert_eq!(digit_of(&mut leg).await, '2');
+    assert_eq!(caller.ask("INFO", 3, Body::Digit("Signal=2\r\nDuration=100\r\n")).await, 200);
+    press(3).await;
+    assert_eq!(digit_of(&mut leg).await, '3');
+    caller.hang_up(4).await;
+    let events = events_of(&mut leg).await;
+    assert!(!has(&events, |e| matches!(e, LegEvent::Digit { .. })), "{events:?}");
+    line.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

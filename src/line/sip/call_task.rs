@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rsipstack::sip::{Method, Response};
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::call::MediaFacts;
 use crate::line::{EventEnd, LegCommand, LegEvent, MediaClock, ReadClock};
 use crate::media::Digit;
-use crate::signalling::sip::{Agreed, Dialog, ExchangeId, Notice, Output};
+use crate::signalling::sip::{Agreed, Dialog, DigitWay, DigitWays, ExchangeId, Notice, Output};
 use crate::terms::{EndCause, Moment};
 
 use super::exchange::{Carried, FromPeer, Responder, Tasks, body_of, send};
@@ -35,6 +36,7 @@ pub(super) struct CallTask {
     pub(super) dialog: Dialog,
     pub(super) peer: Peer,
     pub(super) media: Media,
+    pub(super) keys: Keys,
     pub(super) clock: ReadClock,
     pub(super) media_clock: MediaClock,
     pub(super) tasks: Tasks,
@@ -50,6 +52,27 @@ pub(super) struct CallTask {
     pub(super) branch: String,
     /// Told when the line is to end its calls.
     pub(super) hang_up: tokio_util::sync::CancellationToken,
+}
+
+/// The keys of the far side.
+#[derive(Default)]
+pub(super) struct Keys {
+    ways: DigitWays,
+    /// Of whom `ways` speaks: where the sound of the far side is, and whether
+    /// it sends telephone events.
+    of: Option<(Option<SocketAddr>, Option<u8>)>,
+}
+
+impl Keys {
+    /// Behind another address may be another device, that of whom a call was
+    /// passed on to: what the first one did says nothing of it.
+    fn agree(&mut self, agreed: Agreed) {
+        let now = Some((agreed.remote, agreed.events));
+        if self.of != now {
+            self.ways.forget();
+        }
+        self.of = now;
+    }
 }
 
 enum Happened {
@@ -184,9 +207,16 @@ impl CallTask {
 
     fn take_notice(&mut self, notice: PortNotice) {
         match notice {
-            PortNotice::Digit { at, digit } => self.events.tell(LegEvent::Digit { at, digit }),
+            PortNotice::Digit { at, digit, way } => self.take_digit(at, digit, way),
             PortNotice::Lost { at } => self.events.tell(LegEvent::MediaLost { at }),
             PortNotice::Stopped(facts) => self.media = Media::Over(facts),
+        }
+    }
+
+    /// Tells a key once, however many ways it came by.
+    fn take_digit(&mut self, at: Moment, digit: char, way: DigitWay) {
+        if self.keys.ways.is_new(digit, way, at) {
+            self.events.tell(LegEvent::Digit { at, digit });
         }
     }
 
@@ -259,6 +289,7 @@ impl CallTask {
     }
 
     fn agree(&mut self, agreed: Agreed) {
+        self.keys.agree(agreed);
         match std::mem::replace(&mut self.media, Media::Over(MediaFacts::default())) {
             Media::Waiting(port, handle) => {
                 self.media = Media::Flowing(handle);
@@ -282,7 +313,7 @@ impl CallTask {
         self.media = Media::Over(facts);
     }
 
-    fn tell(&self, notice: Notice) {
+    fn tell(&mut self, notice: Notice) {
         let at = self.now();
         match notice {
             Notice::Answered => {
@@ -293,7 +324,7 @@ impl CallTask {
             }
             Notice::Held => self.events.tell(LegEvent::Held { at }),
             Notice::Resumed => self.events.tell(LegEvent::Resumed { at }),
-            Notice::Digit(digit) => self.events.tell(LegEvent::Digit { at, digit }),
+            Notice::Digit(digit) => self.take_digit(at, digit, DigitWay::Info),
             // The desk's callers are told of nothing before the answer.
             Notice::Ringing | Notice::Ended(_) => {}
         }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::line::{Leg, LegEnd, MediaClock, ReadClock, leg};
 use crate::signalling::sip::{Dialog, Encoding, LocalAudio};
 
-use super::call_task::{CallTask, Media};
+use super::call_task::{CallTask, Keys, Media};
 use super::calls::{Calls, DialogKey, refuse};
 use super::exchange::{INBOX, Tasks, to_tag};
 use super::peer::{Peer, with_tag};
@@ -163,6 +163,7 @@ impl SipCaller {
             dialog,
             peer,
             media: Media::Waiting(Box::new(port), handle),
+            keys: Keys::default(),
             clock: self.clock.clone(),
             media_clock: self.media_clock.clone(),
             tasks: tasks.clone(),

@@ -19,7 +19,7 @@ use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadCl
 use crate::signalling::sip::{Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
 use crate::terms::{EndCause, LineId};
 
-use super::call_task::{CallTask, Media};
+use super::call_task::{CallTask, Keys, Media};
 use super::calls::{Calls, DialogKey, put_our_tag, refuse};
 use super::exchange::{INBOX, Responder, Tasks, body_of, header, to_tag};
 use super::identity::caller_number;
@@ -247,6 +247,7 @@ impl Reception {
             dialog: call.dialog,
             peer,
             media: Media::Waiting(Box::new(port), handle),
+            keys: Keys::default(),
             clock: self.clock.clone(),
             media_clock: self.media_clock.clone(),
             tasks: self.tasks.clone(),
