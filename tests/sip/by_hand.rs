@@ -144,3 +144,30 @@ async fn the_ack_of_a_refused_reinvite_is_not_taken_for_the_one_that_owes_the_an
     assert_eq!(end_of(&events_of(&mut leg).await), EndCause::NormalClearing);
     line.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sound_follows_a_caller_whose_reinvite_names_another_port() {
+    let mut line = Served::start(|_| {});
+    let (first, second) = (Telephone::new(), Telephone::new());
+    let mut caller = Caller::new(line.address).await;
+    caller.send("INVITE", 1, "1", Body::Sdp(&sdp(first.port()))).await;
+    let desk = tokio::runtime::Handle::current().spawn(echo(line.offer().await));
+    assert_eq!(caller.final_status(1).await, 200);
+    caller.acknowledge(1, Body::None).await;
+    tokio::time::timeout(PATIENCE, first.hears_itself()).await.expect("in time");
+
+    assert_eq!(caller.ask("INVITE", 2, Body::Sdp(&sdp(second.port()))).await, 200);
+    caller.acknowledge(2, Body::None).await;
+    tokio::time::timeout(PATIENCE, second.hears_itself()).await.expect("in time");
+    // From here on all of the box's sound goes to the new port.
+    let mut datagram = [0; 2048];
+    while first.socket.try_recv(&mut datagram).is_ok() {}
+    for _ in 0..5 {
+        second.socket.recv(&mut datagram).await.expect("the box's sound");
+    }
+    assert!(first.socket.try_recv(&mut datagram).is_err(), "the old port is still spoken to");
+    caller.hang_up(3).await;
+    let (events, _) = desk.await.expect("the desk ends by itself");
+    assert_eq!(end_of(&events), EndCause::NormalClearing);
+    line.stop().await;
+}
