@@ -5,6 +5,8 @@
 
 #[path = "sip/by_hand.rs"]
 mod by_hand;
+#[path = "sip/families.rs"]
+mod families;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;

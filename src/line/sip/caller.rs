@@ -3,7 +3,7 @@
 //! answer.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use super::calls::{Calls, DialogKey, refuse};
 use super::exchange::{INBOX, Tasks, to_tag};
 use super::peer::{Peer, with_tag};
 use super::rtp_port::{PortParts, RtpPort};
+use super::socket::canonical;
 use super::stack::{BindError, Sockets, Stack, Transports, own_address};
 use super::tcp::connect;
 use super::wire::{OpenRtpError, Ports, random_rtp_start, random_session};
@@ -108,10 +109,7 @@ impl SipCaller {
     pub async fn ring(&self, uri: &str, options: RingOptions) -> Result<Leg, RingError> {
         let target = resolve(uri).await?;
         let bind_error = |source| RingError::Bind { uri: uri.to_owned(), source };
-        let any = if target.address.is_ipv6() { "::" } else { "0.0.0.0" };
-        // Both are addresses.
-        let any = any.parse().unwrap_or(target.address.ip());
-        let own = own_address(any, target.address).map_err(bind_error)?;
+        let own = own_address(Ipv6Addr::UNSPECIFIED.into(), target.address).map_err(bind_error)?;
         let sockets = Sockets::open(SocketAddr::new(own, 0), Transports::Udp).map_err(bind_error)?;
         // Nobody rings a caller: an INVITE that comes is refused by the guard.
         let no_room = Arc::new(|_: &str| false);
@@ -249,7 +247,7 @@ async fn resolve(text: &str) -> Result<Target, RingError> {
     let mut found =
         tokio::net::lookup_host((host, port)).await.map_err(|source| RingError::Host { uri: uri.clone(), source })?;
     let address = found.next().ok_or(RingError::NoHost { uri })?;
-    Ok(Target { uri: parsed, address, transport })
+    Ok(Target { uri: parsed, address: canonical(address), transport })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::signalling::sip::{ALLOW, ExchangeId};
 
 use super::identity::header_values;
-use super::socket::RETRY_AFTER_S;
+use super::socket::{RETRY_AFTER_S, canonical};
 use super::stack::unlogged;
 
 /// Messages of the far side that wait for a call's task. A peer that sends more
@@ -64,11 +64,11 @@ impl Responder {
     pub(super) fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
         let connection = transaction.connection.as_ref();
         if let Some(remote) = connection.and_then(SipConnection::get_remote_addr) {
-            return remote.get_socketaddr().ok();
+            return remote.get_socketaddr().ok().map(canonical);
         }
         let via = transaction.original.via_header().ok()?;
         let (_, host_with_port) = SipConnection::parse_target_from_via(via).ok()?;
-        host_with_port.try_into().ok()
+        host_with_port.try_into().ok().map(canonical)
     }
 
     /// Takes over a transaction: its task forwards CANCEL and ACK to `inbox`, as

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadClock, leg};
-use crate::signalling::sip::{Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
+use crate::signalling::sip::{AudioOffer, Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
 use crate::terms::{EndCause, LineId};
 
 use super::call_task::{CallTask, Keys, Media};
@@ -214,20 +214,35 @@ impl Reception {
             tracing::error!(%error, "a call was refused");
             congestion
         })?;
-        let shown = self.config.advertise.unwrap_or(own);
-        let socket = self.ports.open(own).map_err(|error| {
+        let hears = self.hears_at(own, source, body);
+        let socket = self.ports.open(hears).map_err(|error| {
             tracing::error!(%error, "a call was refused");
             congestion
         })?;
         let port = socket.local_addr().map_err(|_| congestion)?.port();
         let local = LocalAudio {
-            address: SocketAddr::new(shown, port),
+            address: SocketAddr::new(self.shown_as(hears), port),
             encodings: self.config.codecs.clone(),
             session: random_session(),
         };
         let now = (self.clock)();
         let dialog = Dialog::rung(RING, body, local, now).map_err(|refusal| refusal.status)?;
-        Ok(NewCall { dialog, socket, signalling: SocketAddr::new(shown, self.stack.address.port()) })
+        Ok(NewCall { dialog, socket, signalling: SocketAddr::new(self.shown_as(own), self.stack.address.port()) })
+    }
+
+    /// Our address for the sound of a call whose signalling we have at `own`: of
+    /// the family in which the far side wants its sound, where it says so.
+    fn hears_at(&self, own: IpAddr, source: SocketAddr, offer: Option<&[u8]>) -> IpAddr {
+        let wanted = offer.and_then(|body| AudioOffer::parse(body).ok()).and_then(|offer| offer.remote);
+        let other = wanted.filter(|wanted| wanted.is_ipv4() != source.is_ipv4());
+        other.and_then(|wanted| self.stack.address_towards(wanted).ok()).unwrap_or(own)
+    }
+
+    /// The address that stands for `own` in what we say: a public one is of use
+    /// only to who reaches it by the same family.
+    fn shown_as(&self, own: IpAddr) -> IpAddr {
+        let advertised = self.config.advertise.map(|shown| shown.to_canonical());
+        advertised.filter(|shown| shown.is_ipv4() == own.is_ipv4()).unwrap_or(own)
     }
 
     fn begin(&mut self, transaction: Transaction, key: DialogKey, call: NewCall) {

@@ -2,7 +2,7 @@
 //! the stack; the stack writes to it.
 
 use std::future::pending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl StackSocket for SendingSocket {
     }
 
     async fn send_to(&self, buf: &[u8], addr: SocketAddr) -> rsipstack::Result<usize> {
-        Ok(self.0.send_to(buf, addr).await?)
+        Ok(self.0.send_to(buf, as_sent_from(self.0.local_addr()?, addr)).await?)
     }
 
     fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
@@ -52,9 +52,9 @@ pub(super) async fn read(socket: Arc<UdpSocket>, connection: UdpConnection, inta
     let mut datagram = vec![0; MAX_DATAGRAM];
     while let Some(received) = stop.run_until_cancelled(socket.recv_from(&mut datagram)).await {
         match received {
-            Ok((len, source)) => {
-                if let Some(reply) = take(&datagram[..len], source, &connection, &intake).await
-                    && let Err(error) = socket.send_to(&reply, source).await
+            Ok((len, from)) => {
+                if let Some(reply) = take(&datagram[..len], canonical(from), &connection, &intake).await
+                    && let Err(error) = socket.send_to(&reply, from).await
                 {
                     tracing::debug!(%error, "a refusal could not be sent");
                 }
@@ -88,6 +88,24 @@ async fn take(datagram: &[u8], source: SocketAddr, connection: &UdpConnection, i
             tracing::debug!(?why, "a datagram was dropped");
             None
         }
+    }
+}
+
+/// An address as its host knows itself: a socket of IPv6 that also takes IPv4
+/// shows those peers as `::ffff:a.b.c.d`, and to none of them may it be said so.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        // With its scope, without which a link-local address is none.
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// `peer` as a socket bound to `own` sends to it.
+fn as_sent_from(own: SocketAddr, peer: SocketAddr) -> SocketAddr {
+    match peer.ip() {
+        IpAddr::V4(ip) if own.is_ipv6() => SocketAddr::from((ip.to_ipv6_mapped(), peer.port())),
+        IpAddr::V4(_) | IpAddr::V6(_) => peer,
     }
 }
 

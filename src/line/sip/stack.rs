@@ -1,6 +1,6 @@
 //! The SIP stack of one line or one caller: its sockets and its transactions.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use rsipstack::EndpointBuilder;
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tracing::instrument::WithSubscriber as _;
 
 use super::exchange::Tasks;
-use super::socket::{HasRoom, SendingSocket, read, sip_address};
+use super::socket::{HasRoom, SendingSocket, canonical, read, sip_address};
 use super::tcp::accept;
 
 /// What we call ourselves in `User-Agent`.
@@ -176,17 +176,42 @@ impl Stack {
 }
 
 /// `bound`, or when that is the unspecified address, the address from which the
-/// system would send to `peer`. Nothing is sent.
+/// system would send to `peer`, which is of the same family. Nothing is sent.
 #[allow(clippy::disallowed_methods, reason = "it asks the kernel for a route; no packet leaves")]
 pub(super) fn own_address(bound: IpAddr, peer: SocketAddr) -> Result<IpAddr, BindError> {
+    let (bound, peer) = (bound.to_canonical(), canonical(peer));
     if !bound.is_unspecified() {
         return Ok(bound);
     }
-    let any = SocketAddr::new(bound, 0);
+    let any: IpAddr = if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let probe = || -> std::io::Result<IpAddr> {
-        let socket = std::net::UdpSocket::bind(any)?;
+        let socket = std::net::UdpSocket::bind((any, 0))?;
         socket.connect(peer)?;
         Ok(socket.local_addr()?.ip())
     };
     probe().map_err(|source| BindError::OwnAddress { source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_address_is_of_the_family_of_who_is_told() {
+        let any = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+        let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 5060));
+        for (bound, peer) in any.into_iter().flat_map(|any| [(any, (Ipv4Addr::LOCALHOST, 5060).into()), (any, mapped)])
+        {
+            assert_eq!(own_address(bound, peer).expect("a route"), IpAddr::from(Ipv4Addr::LOCALHOST), "{bound} {peer}");
+        }
+        let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 5060));
+        assert_eq!(own_address(any[1], six).expect("a route"), IpAddr::from(Ipv6Addr::LOCALHOST));
+    }
+
+    #[test]
+    fn an_address_that_was_bound_is_ours_without_a_question() {
+        let bound = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
+        let peer = SocketAddr::from(([198, 51, 100, 7], 5060));
+        assert_eq!(own_address(bound, peer).expect("no question"), bound);
+    }
 }
