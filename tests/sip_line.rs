@@ -7,6 +7,8 @@
 mod by_hand;
 #[path = "sip/families.rs"]
 mod families;
+#[path = "sip/faults.rs"]
+mod faults;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
@@ -43,6 +45,11 @@ struct Served {
 
 impl Served {
     fn start(change: impl FnOnce(&mut SipLineConfig)) -> Self {
+        Self::start_with(clock(), change)
+    }
+
+    /// `line_clock` is the line's; the media has a clock of its own.
+    fn start_with(line_clock: milu::line::ReadClock, change: impl FnOnce(&mut SipLineConfig)) -> Self {
         let mut config = SipLineConfig {
             id: LineId::parse("front-desk").expect("a name"),
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -54,9 +61,8 @@ impl Served {
             codecs: vec![Encoding::Pcma, Encoding::Pcmu, Encoding::G722],
         };
         change(&mut config);
-        let clock = clock();
-        let media = MediaClock::start(clock.clone()).expect("a thread");
-        let line = SipLine::bind(config, clock, media).expect("a free port");
+        let media = MediaClock::start(clock()).expect("a thread");
+        let line = SipLine::bind(config, line_clock, media).expect("a free port");
         let address = line.local_address();
         let (sender, offers) = mpsc::channel(8);
         let stop = CancellationToken::new();

@@ -84,6 +84,8 @@ enum Happened {
     MediaGone,
     Due,
     LineStops,
+    /// Nothing can be sent or heard any more.
+    StackGone,
 }
 
 impl CallTask {
@@ -104,8 +106,11 @@ impl CallTask {
                 }
                 Happened::LineStops => {
                     stopping = true;
-                    self.dialog.hang_up(EndCause::NormalClearing, self.now());
+                    let broken = self.tasks.broken.is_cancelled();
+                    let cause = if broken { EndCause::Internal } else { EndCause::NormalClearing };
+                    self.dialog.hang_up(cause, self.now());
                 }
+                Happened::StackGone => self.dialog.abandon(EndCause::Internal),
                 Happened::Media(notice) => self.take_notice(notice),
                 Happened::MediaGone => {
                     self.media = Media::Over(MediaFacts::default());
@@ -140,6 +145,7 @@ impl CallTask {
             command = self.commands.recv(), if !leg_dropped => command.map_or(Happened::LegDropped, Happened::Command),
             notice = notice => notice.map_or(Happened::MediaGone, Happened::Media),
             () = self.hang_up.cancelled(), if !stopping => Happened::LineStops,
+            () = self.tasks.stop.cancelled() => Happened::StackGone,
             () = timer => Happened::Due,
         }
     }

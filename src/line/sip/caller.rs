@@ -15,7 +15,6 @@ use rsipstack::transaction::{CallIdFormat, TransactionReceiver, make_call_id, ma
 use rsipstack::transport::{SipAddr, SipConnection};
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::line::{Leg, LegEnd, MediaClock, ReadClock, leg};
@@ -113,7 +112,7 @@ impl SipCaller {
         let sockets = Sockets::open(SocketAddr::new(own, 0), Transports::Udp).map_err(bind_error)?;
         // Nobody rings a caller: an INVITE that comes is refused by the guard.
         let no_room = Arc::new(|_: &str| false);
-        let tasks = Tasks { tracker: self.tracker.clone(), stop: CancellationToken::new() };
+        let tasks = Tasks::new(self.tracker.clone());
         // A ring that fails half way leaves no stack behind.
         let unless_rung = tasks.stop.clone().drop_guard();
         let (stack, incoming) = Stack::start(sockets, no_room, &tasks).await.map_err(bind_error)?;
@@ -156,7 +155,7 @@ impl SipCaller {
         let our_tag = make_tag().to_string();
         let peer = Peer { connection, ..peer_of(&target, stack.address, &options.from_user, &our_tag) };
         let calls = Arc::new(Calls::default());
-        calls.insert(DialogKey { call_id: peer.call_id.clone(), our_tag }, to_self.clone());
+        let place = calls.take_place(DialogKey { call_id: peer.call_id.clone(), our_tag }, to_self.clone());
         let task = CallTask {
             dialog,
             peer,
@@ -173,11 +172,14 @@ impl SipCaller {
             exchanges: BTreeMap::new(),
             next_exchange: 0,
             branch: make_via_branch().to_string(),
-            hang_up: CancellationToken::new(),
+            hang_up: tasks.broken.clone(),
         };
-        self.tracker.spawn(stack.serve());
+        tasks.keep(stack.serve());
         let stop = tasks.stop.clone();
         self.tracker.spawn(async move {
+            // However this ends, the stack ends with it.
+            let _stack_ends = stop.drop_guard();
+            let _place = place;
             let mut incoming = incoming;
             let mut run = pin!(task.run());
             loop {
@@ -191,7 +193,6 @@ impl SipCaller {
                 tracing::debug!("the far side asked something after the end of a call");
             }
             drop(stack);
-            stop.cancel();
         });
     }
 }

@@ -2,7 +2,11 @@
 //! task of its own, because the stack's `receive` must not be cancelled; the
 //! call speaks to it through a [`Responder`].
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{HasHeaders, Header, Method, Request, SipMessage, StatusCode};
@@ -42,6 +46,36 @@ pub(super) enum FromPeer {
 pub(super) struct Tasks {
     pub(super) tracker: TaskTracker,
     pub(super) stop: CancellationToken,
+    /// Cancelled when a part has ended without which the stack is of no use.
+    pub(super) broken: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn new(tracker: TaskTracker) -> Self {
+        Self { tracker, stop: CancellationToken::new(), broken: CancellationToken::new() }
+    }
+
+    /// Runs a part that has to run until `stop`. However it ends, by a panic
+    /// too, `broken` is told.
+    pub(super) fn keep(&self, part: impl Future<Output = ()> + Send + 'static) {
+        let told = self.broken.clone().drop_guard();
+        self.tracker.spawn(async move {
+            part.await;
+            drop(told);
+        });
+    }
+}
+
+/// Polls `part` to its end. None when it panics, which is a fault of the program
+/// that costs the message that was being taken in, and not the line.
+pub(super) async fn surviving<T>(part: impl Future<Output = T>) -> Option<T> {
+    let mut part = pin!(part);
+    poll_fn(move |context| {
+        // After a panic it is polled no more, and the stack's locks know no poison.
+        let polled = catch_unwind(AssertUnwindSafe(|| part.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 /// Answers one request of the far side.
@@ -209,4 +243,34 @@ pub(super) fn to_tag(request: &Request) -> Option<String> {
 /// The value of a header that stands once.
 pub(super) fn header(message: &impl HasHeaders, name: &str) -> Option<String> {
     header_values(message, name).into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_part_that_ends_breaks_the_stack_even_by_a_panic() {
+        for part in [Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>, Box::pin(panicking())] {
+            let tasks = Tasks::new(TaskTracker::new());
+            tasks.keep(std::future::pending());
+            assert!(!tasks.broken.is_cancelled());
+            tasks.keep(part);
+            tokio::time::timeout(PATIENCE, tasks.broken.cancelled()).await.expect("it is told");
+        }
+    }
+
+    async fn panicking() {
+        panic!("a fault of the program");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_survived_and_a_result_handed_on() {
+        assert_eq!(surviving(async { 7 }).await, Some(7));
+        assert_eq!(surviving(panicking()).await, None);
+    }
 }

@@ -14,6 +14,7 @@ use tokio::net::UdpSocket;
 
 use crate::signalling::sip::{Guarded, inspect, refuse};
 
+use super::exchange::surviving;
 use super::stack::Intake;
 
 /// No UDP datagram is longer, so none is ever cut before the guard sees it.
@@ -24,6 +25,10 @@ pub(super) const RETRY_AFTER_S: u16 = 10;
 
 /// After a failed read, which on a bound socket passes by itself or not at all.
 const READ_PAUSE: Duration = Duration::from_millis(50);
+
+/// After as many failed reads in a row, five seconds of them, it does not pass:
+/// the socket is given up, and the line with it, to be opened anew.
+const FAILED_READS_MAX: u32 = 100;
 
 /// Whether there is room for a call that rings, known by its Call-ID.
 pub(super) type HasRoom = Arc<dyn Fn(&str) -> bool + Send + Sync>;
@@ -46,14 +51,21 @@ impl StackSocket for SendingSocket {
     }
 }
 
-/// Reads datagrams until the stack stops.
+/// Reads datagrams until the stack stops or nothing can be read any more.
 pub(super) async fn read(socket: Arc<UdpSocket>, connection: UdpConnection, intake: Intake) {
     let stop = intake.tasks.stop.clone();
     let mut datagram = vec![0; MAX_DATAGRAM];
+    let mut failed_in_a_row = 0;
     while let Some(received) = stop.run_until_cancelled(socket.recv_from(&mut datagram)).await {
         match received {
             Ok((len, from)) => {
-                if let Some(reply) = take(&datagram[..len], canonical(from), &connection, &intake).await
+                failed_in_a_row = 0;
+                // The datagram that finds a fault of ours must not be the last that is read.
+                let taken = surviving(take(&datagram[..len], canonical(from), &connection, &intake)).await;
+                if taken.is_none() {
+                    tracing::error!("a datagram was lost by a panic: this is a fault of the program");
+                }
+                if let Some(reply) = taken.flatten()
                     && let Err(error) = socket.send_to(&reply, from).await
                 {
                     tracing::debug!(%error, "a refusal could not be sent");
@@ -63,6 +75,10 @@ pub(super) async fn read(socket: Arc<UdpSocket>, connection: UdpConnection, inta
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
             Err(error) => {
                 tracing::warn!(%error, "reading SIP over UDP failed");
+                failed_in_a_row += 1;
+                if failed_in_a_row == FAILED_READS_MAX {
+                    return;
+                }
                 tokio::time::sleep(READ_PAUSE).await;
             }
         }

@@ -247,6 +247,19 @@ impl Dialog {
         }
     }
 
+    /// Nothing can be sent or heard any more: the call is over at once, for
+    /// `otherwise` when it was not being ended already.
+    pub fn abandon(&mut self, otherwise: EndCause) {
+        let cause = match self.state {
+            State::Nothing => return,
+            State::ByeResponse { cause }
+            | State::Ack { hanging_up: Some(cause), .. }
+            | State::TheirAnswer { giving_up: Some(cause), .. } => cause,
+            _ => otherwise,
+        };
+        self.end(cause);
+    }
+
     /// The far side takes its INVITE back.
     pub fn handle_cancel(&mut self) {
         if let State::OurAnswer { invite, .. } = self.state {
