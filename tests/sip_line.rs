@@ -3,6 +3,13 @@
 
 #![expect(clippy::panic, reason = "a test panics to fail")]
 
+#[path = "sip/by_hand.rs"]
+mod by_hand;
+#[path = "sip/families.rs"]
+mod families;
+#[path = "sip/faults.rs"]
+mod faults;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -38,6 +45,11 @@ struct Served {
 
 impl Served {
     fn start(change: impl FnOnce(&mut SipLineConfig)) -> Self {
+        Self::start_with(clock(), change)
+    }
+
+    /// `line_clock` is the line's; the media has a clock of its own.
+    fn start_with(line_clock: milu::line::ReadClock, change: impl FnOnce(&mut SipLineConfig)) -> Self {
         let mut config = SipLineConfig {
             id: LineId::parse("front-desk").expect("a name"),
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -49,9 +61,8 @@ impl Served {
             codecs: vec![Encoding::Pcma, Encoding::Pcmu, Encoding::G722],
         };
         change(&mut config);
-        let clock = clock();
-        let media = MediaClock::start(clock.clone()).expect("a thread");
-        let line = SipLine::bind(config, clock, media).expect("a free port");
+        let media = MediaClock::start(clock()).expect("a thread");
+        let line = SipLine::bind(config, line_clock, media).expect("a free port");
         let address = line.local_address();
         let (sender, offers) = mpsc::channel(8);
         let stop = CancellationToken::new();
@@ -142,7 +153,7 @@ impl Telephone {
     async fn send(&self, to: SocketAddr, n: u32, timestamp: u32, payload_type: u8, payload: &[u8]) {
         let mut packet = vec![0x80, payload_type, (n >> 8) as u8, n as u8];
         packet.extend_from_slice(&timestamp.to_be_bytes());
-        packet.extend_from_slice(&0xABCD_u32.to_be_bytes());
+        packet.extend_from_slice(&(0xABCD_0000 | u32::from(self.port())).to_be_bytes());
         packet.extend_from_slice(payload);
         self.socket.send_to(&packet, to).await.expect("sent");
     }

@@ -1,5 +1,5 @@
-//! The lines of a configuration, opened: each is served by a task of its own, and
-//! what is held here is how to look at them and to drive them.
+//! The lines of a configuration, opened: each is served by a task of its own, which
+//! keeps it open, and what is held here is how to look at them and to drive them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::line::audio::{AudioLine, KeyPresser};
 use crate::line::gsm::{Bond, GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots};
 use crate::line::sip::{BindError, SipLine};
-use crate::line::{Line, MediaClock, Offer};
+use crate::line::{MediaClock, Offer};
 use crate::ops::{Health, Stop, Supervisor, SystemClock};
 use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
@@ -24,6 +24,7 @@ use super::calendar::Calendar;
 use super::config::{Config, GsmLineSettings, SipLineConfig};
 use super::control::LineView;
 use super::credentials::{CredentialError, Credentials};
+use super::kept_line::LineKeeper;
 use super::modem_profiles::{ReadProfiles, profiles_of, read_profiles};
 use super::modem_task::ModemTask;
 use super::modems::{Modem, Modems};
@@ -76,31 +77,30 @@ impl LineOpener<'_> {
     /// Opens all of them; each takes calls from then on.
     pub async fn open(&self) -> Result<Lines, OpenLine> {
         let mut lines = Lines::default();
+        let keeper = LineKeeper::new(self.supervisor.clone(), self.offers.clone(), self.stop.ended_token());
         for line in &self.config.sip_lines {
-            let sip = SipLine::bind(self.sip_config(line), self.clock.as_fn(), self.media_clock.clone())
+            let mut config = self.sip_config(line);
+            let (clock, media_clock) = (self.clock.as_fn(), self.media_clock.clone());
+            let sip = SipLine::bind(config.clone(), clock.clone(), media_clock.clone())
                 .map_err(|source| OpenLine::Sip { line: line.id.to_string(), source })?;
             tracing::info!(line = %line.id, address = %sip.local_address(), "the line takes calls");
-            lines.views.push(sip.health());
-            self.serve(sip);
+            // Where it is known, also when the system has chosen the port.
+            config.bind = sip.local_address();
+            let again = move || SipLine::bind(config.clone(), clock.clone(), media_clock.clone());
+            lines.views.push(keeper.keep(sip, again));
         }
         for line in &self.config.audio_lines {
             let audio = AudioLine::open(line.clone(), self.clock.as_fn(), self.media_clock.clone())
                 .map_err(|source| OpenLine::SoundCard { line: line.id.to_string(), source })?;
-            lines.views.push(audio.health());
             lines.keys.insert(line.id.clone(), audio.presser());
-            self.serve(audio);
+            // A key of the control socket would press on the line that has ended.
+            lines.views.push(keeper.serve_once(audio));
         }
-        self.open_modems(&mut lines).await?;
+        self.open_modems(&mut lines, &keeper).await?;
         Ok(lines)
     }
 
-    fn serve(&self, line: impl Line + 'static) {
-        let name = format!("line {}", line.id());
-        let (offers, ended) = (self.offers.clone(), self.stop.ended_token());
-        drop(self.supervisor.spawn(name, Box::new(line).serve(offers, ended)));
-    }
-
-    async fn open_modems(&self, lines: &mut Lines) -> Result<(), OpenLine> {
+    async fn open_modems(&self, lines: &mut Lines, keeper: &LineKeeper) -> Result<(), OpenLine> {
         if self.config.gsm_lines.is_empty() {
             return Ok(());
         }
@@ -130,7 +130,6 @@ impl LineOpener<'_> {
                 sound_timeout: SOUND_TIMEOUT,
             };
             let (gsm, events) = GsmLine::new(config, self.clock.as_fn(), self.media_clock.clone(), claims.clone());
-            lines.views.push(gsm.health());
             let country_code = self.country_code(line.country_code.as_deref());
             let turned_ready = lines.modems.turned_ready();
             let modem = Arc::new(Modem::new(line, country_code, gsm.control(), known, turned_ready));
@@ -145,7 +144,8 @@ impl LineOpener<'_> {
             };
             lines.modems.add(modem);
             drop(self.supervisor.spawn(format!("modem {}", line.id), task.run()));
-            self.serve(gsm);
+            // Who drives its modem holds the ends of the line that was made here.
+            lines.views.push(keeper.serve_once(gsm));
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod desk;
 mod ear_path;
 mod engines;
 mod fixed_voice;
+mod kept_line;
 mod kept_sound;
 mod keyless;
 mod lead_in;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rsipstack::sip::{Method, Response};
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::call::MediaFacts;
 use crate::line::{EventEnd, LegCommand, LegEvent, MediaClock, ReadClock};
 use crate::media::Digit;
-use crate::signalling::sip::{Agreed, Dialog, ExchangeId, Notice, Output};
+use crate::signalling::sip::{Agreed, Dialog, DigitWay, DigitWays, ExchangeId, Notice, Output};
 use crate::terms::{EndCause, Moment};
 
 use super::exchange::{Carried, FromPeer, Responder, Tasks, body_of, send};
@@ -35,6 +36,7 @@ pub(super) struct CallTask {
     pub(super) dialog: Dialog,
     pub(super) peer: Peer,
     pub(super) media: Media,
+    pub(super) keys: Keys,
     pub(super) clock: ReadClock,
     pub(super) media_clock: MediaClock,
     pub(super) tasks: Tasks,
@@ -52,6 +54,27 @@ pub(super) struct CallTask {
     pub(super) hang_up: tokio_util::sync::CancellationToken,
 }
 
+/// The keys of the far side.
+#[derive(Default)]
+pub(super) struct Keys {
+    ways: DigitWays,
+    /// Of whom `ways` speaks: where the sound of the far side is, and whether
+    /// it sends telephone events.
+    of: Option<(Option<SocketAddr>, Option<u8>)>,
+}
+
+impl Keys {
+    /// Behind another address may be another device, that of whom a call was
+    /// passed on to: what the first one did says nothing of it.
+    fn agree(&mut self, agreed: Agreed) {
+        let now = Some((agreed.remote, agreed.events));
+        if self.of != now {
+            self.ways.forget();
+        }
+        self.of = now;
+    }
+}
+
 enum Happened {
     Peer(FromPeer),
     Command(LegCommand),
@@ -61,6 +84,8 @@ enum Happened {
     MediaGone,
     Due,
     LineStops,
+    /// Nothing can be sent or heard any more.
+    StackGone,
 }
 
 impl CallTask {
@@ -81,8 +106,11 @@ impl CallTask {
                 }
                 Happened::LineStops => {
                     stopping = true;
-                    self.dialog.hang_up(EndCause::NormalClearing, self.now());
+                    let broken = self.tasks.broken.is_cancelled();
+                    let cause = if broken { EndCause::Internal } else { EndCause::NormalClearing };
+                    self.dialog.hang_up(cause, self.now());
                 }
+                Happened::StackGone => self.dialog.abandon(EndCause::Internal),
                 Happened::Media(notice) => self.take_notice(notice),
                 Happened::MediaGone => {
                     self.media = Media::Over(MediaFacts::default());
@@ -117,6 +145,7 @@ impl CallTask {
             command = self.commands.recv(), if !leg_dropped => command.map_or(Happened::LegDropped, Happened::Command),
             notice = notice => notice.map_or(Happened::MediaGone, Happened::Media),
             () = self.hang_up.cancelled(), if !stopping => Happened::LineStops,
+            () = self.tasks.stop.cancelled() => Happened::StackGone,
             () = timer => Happened::Due,
         }
     }
@@ -125,7 +154,7 @@ impl CallTask {
         let now = self.now();
         match from_peer {
             FromPeer::Cancel => self.dialog.handle_cancel(),
-            FromPeer::Ack(sdp) => self.dialog.handle_ack(sdp.as_deref(), now),
+            FromPeer::Ack(exchange, sdp) => self.dialog.handle_ack(exchange, sdp.as_deref(), now),
             FromPeer::Request(transaction) => self.take_request(*transaction),
             FromPeer::Response(response) => self.take_response(&response),
             FromPeer::ByeDone => self.dialog.handle_bye_response(),
@@ -135,10 +164,10 @@ impl CallTask {
     fn take_request(&mut self, transaction: Transaction) {
         let now = self.now();
         let method = transaction.original.method;
-        let inbox = (method == Method::Invite).then(|| self.to_self.clone());
-        let responder = Responder::adopt(&self.tasks, transaction, self.peer.contact.clone(), inbox);
         let exchange = ExchangeId(self.next_exchange);
         self.next_exchange += 1;
+        let inbox = (method == Method::Invite).then(|| (exchange, self.to_self.clone()));
+        let responder = Responder::adopt(&self.tasks, transaction, self.peer.contact.clone(), inbox);
         let body = body_of(responder.request());
         let is_sdp = carries_sdp(responder.request());
         match method {
@@ -184,9 +213,16 @@ impl CallTask {
 
     fn take_notice(&mut self, notice: PortNotice) {
         match notice {
-            PortNotice::Digit { at, digit } => self.events.tell(LegEvent::Digit { at, digit }),
+            PortNotice::Digit { at, digit, way } => self.take_digit(at, digit, way),
             PortNotice::Lost { at } => self.events.tell(LegEvent::MediaLost { at }),
             PortNotice::Stopped(facts) => self.media = Media::Over(facts),
+        }
+    }
+
+    /// Tells a key once, however many ways it came by.
+    fn take_digit(&mut self, at: Moment, digit: char, way: DigitWay) {
+        if self.keys.ways.is_new(digit, way, at) {
+            self.events.tell(LegEvent::Digit { at, digit });
         }
     }
 
@@ -259,6 +295,7 @@ impl CallTask {
     }
 
     fn agree(&mut self, agreed: Agreed) {
+        self.keys.agree(agreed);
         match std::mem::replace(&mut self.media, Media::Over(MediaFacts::default())) {
             Media::Waiting(port, handle) => {
                 self.media = Media::Flowing(handle);
@@ -282,7 +319,7 @@ impl CallTask {
         self.media = Media::Over(facts);
     }
 
-    fn tell(&self, notice: Notice) {
+    fn tell(&mut self, notice: Notice) {
         let at = self.now();
         match notice {
             Notice::Answered => {
@@ -293,7 +330,7 @@ impl CallTask {
             }
             Notice::Held => self.events.tell(LegEvent::Held { at }),
             Notice::Resumed => self.events.tell(LegEvent::Resumed { at }),
-            Notice::Digit(digit) => self.events.tell(LegEvent::Digit { at, digit }),
+            Notice::Digit(digit) => self.take_digit(at, digit, DigitWay::Info),
             // The desk's callers are told of nothing before the answer.
             Notice::Ringing | Notice::Ended(_) => {}
         }

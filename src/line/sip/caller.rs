@@ -3,7 +3,7 @@
 //! answer.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use rsipstack::transaction::{CallIdFormat, TransactionReceiver, make_call_id, ma
 use rsipstack::transport::{SipAddr, SipConnection};
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::line::{Leg, LegEnd, MediaClock, ReadClock, leg};
 use crate::signalling::sip::{Dialog, Encoding, LocalAudio};
 
-use super::call_task::{CallTask, Media};
+use super::call_task::{CallTask, Keys, Media};
 use super::calls::{Calls, DialogKey, refuse};
 use super::exchange::{INBOX, Tasks, to_tag};
 use super::peer::{Peer, with_tag};
 use super::rtp_port::{PortParts, RtpPort};
+use super::socket::canonical;
 use super::stack::{BindError, Sockets, Stack, Transports, own_address};
 use super::tcp::connect;
 use super::wire::{OpenRtpError, Ports, random_rtp_start, random_session};
@@ -108,14 +108,11 @@ impl SipCaller {
     pub async fn ring(&self, uri: &str, options: RingOptions) -> Result<Leg, RingError> {
         let target = resolve(uri).await?;
         let bind_error = |source| RingError::Bind { uri: uri.to_owned(), source };
-        let any = if target.address.is_ipv6() { "::" } else { "0.0.0.0" };
-        // Both are addresses.
-        let any = any.parse().unwrap_or(target.address.ip());
-        let own = own_address(any, target.address).map_err(bind_error)?;
+        let own = own_address(Ipv6Addr::UNSPECIFIED.into(), target.address).map_err(bind_error)?;
         let sockets = Sockets::open(SocketAddr::new(own, 0), Transports::Udp).map_err(bind_error)?;
         // Nobody rings a caller: an INVITE that comes is refused by the guard.
         let no_room = Arc::new(|_: &str| false);
-        let tasks = Tasks { tracker: self.tracker.clone(), stop: CancellationToken::new() };
+        let tasks = Tasks::new(self.tracker.clone());
         // A ring that fails half way leaves no stack behind.
         let unless_rung = tasks.stop.clone().drop_guard();
         let (stack, incoming) = Stack::start(sockets, no_room, &tasks).await.map_err(bind_error)?;
@@ -158,11 +155,12 @@ impl SipCaller {
         let our_tag = make_tag().to_string();
         let peer = Peer { connection, ..peer_of(&target, stack.address, &options.from_user, &our_tag) };
         let calls = Arc::new(Calls::default());
-        calls.insert(DialogKey { call_id: peer.call_id.clone(), our_tag }, to_self.clone());
+        let place = calls.take_place(DialogKey { call_id: peer.call_id.clone(), our_tag }, to_self.clone());
         let task = CallTask {
             dialog,
             peer,
             media: Media::Waiting(Box::new(port), handle),
+            keys: Keys::default(),
             clock: self.clock.clone(),
             media_clock: self.media_clock.clone(),
             tasks: tasks.clone(),
@@ -174,11 +172,14 @@ impl SipCaller {
             exchanges: BTreeMap::new(),
             next_exchange: 0,
             branch: make_via_branch().to_string(),
-            hang_up: CancellationToken::new(),
+            hang_up: tasks.broken.clone(),
         };
-        self.tracker.spawn(stack.serve());
+        tasks.keep(stack.serve());
         let stop = tasks.stop.clone();
         self.tracker.spawn(async move {
+            // However this ends, the stack ends with it.
+            let _stack_ends = stop.drop_guard();
+            let _place = place;
             let mut incoming = incoming;
             let mut run = pin!(task.run());
             loop {
@@ -192,7 +193,6 @@ impl SipCaller {
                 tracing::debug!("the far side asked something after the end of a call");
             }
             drop(stack);
-            stop.cancel();
         });
     }
 }
@@ -248,7 +248,7 @@ async fn resolve(text: &str) -> Result<Target, RingError> {
     let mut found =
         tokio::net::lookup_host((host, port)).await.map_err(|source| RingError::Host { uri: uri.clone(), source })?;
     let address = found.next().ok_or(RingError::NoHost { uri })?;
-    Ok(Target { uri: parsed, address, transport })
+    Ok(Target { uri: parsed, address: canonical(address), transport })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The live calls of one stack, and what becomes of requests that come for them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rsipstack::sip::Header;
 use rsipstack::transaction::make_tag;
@@ -18,6 +18,19 @@ pub(super) struct DialogKey {
     pub(super) our_tag: String,
 }
 
+/// A call's place among the live ones. It is given back when this is dropped,
+/// however the call's task ends.
+pub(super) struct Place {
+    calls: Arc<Calls>,
+    key: DialogKey,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.calls.with(|live| live.remove(&self.key));
+    }
+}
+
 /// Bounded by the line's cap, which is asked before a call is put in.
 #[derive(Default)]
 pub(super) struct Calls(Mutex<HashMap<DialogKey, mpsc::Sender<FromPeer>>>);
@@ -32,12 +45,10 @@ impl Calls {
         self.with(|live| live.len())
     }
 
-    pub(super) fn insert(&self, key: DialogKey, inbox: mpsc::Sender<FromPeer>) {
-        self.with(|live| live.insert(key, inbox));
-    }
-
-    pub(super) fn remove(&self, key: &DialogKey) {
-        self.with(|live| live.remove(key));
+    #[must_use = "the place is given back when this is dropped"]
+    pub(super) fn take_place(self: &Arc<Self>, key: DialogKey, inbox: mpsc::Sender<FromPeer>) -> Place {
+        self.with(|live| live.insert(key.clone(), inbox));
+        Place { calls: self.clone(), key }
     }
 
     /// Room for a new call, or a call that is already here.
@@ -80,11 +91,13 @@ mod tests {
 
     #[test]
     fn a_full_line_has_room_for_the_retransmissions_of_its_own_calls() {
-        let calls = Calls::default();
+        let calls = Arc::new(Calls::default());
         let (inbox, _receiver) = mpsc::channel(1);
         assert!(calls.has_room(1, "a"));
-        calls.insert(DialogKey { call_id: "a".to_owned(), our_tag: "1".to_owned() }, inbox);
+        let place = calls.take_place(DialogKey { call_id: "a".to_owned(), our_tag: "1".to_owned() }, inbox);
         assert!(calls.has_room(1, "a"));
         assert!(!calls.has_room(1, "b"));
+        drop(place);
+        assert!(calls.has_room(1, "b"));
     }
 }

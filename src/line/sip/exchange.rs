@@ -2,7 +2,11 @@
 //! task of its own, because the stack's `receive` must not be cancelled; the
 //! call speaks to it through a [`Responder`].
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{HasHeaders, Header, Method, Request, SipMessage, StatusCode};
@@ -14,10 +18,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::signalling::sip::ALLOW;
+use crate::signalling::sip::{ALLOW, ExchangeId};
 
 use super::identity::header_values;
-use super::socket::RETRY_AFTER_S;
+use super::socket::{RETRY_AFTER_S, canonical};
 use super::stack::unlogged;
 
 /// Messages of the far side that wait for a call's task. A peer that sends more
@@ -27,7 +31,8 @@ pub(super) const INBOX: usize = 32;
 /// What the far side said to a call.
 pub(super) enum FromPeer {
     Cancel,
-    Ack(Option<Vec<u8>>),
+    /// The ACK of our final response to an INVITE, with what it carries.
+    Ack(ExchangeId, Option<Vec<u8>>),
     /// A request within the dialog.
     Request(Box<Transaction>),
     /// A response to our INVITE.
@@ -41,6 +46,36 @@ pub(super) enum FromPeer {
 pub(super) struct Tasks {
     pub(super) tracker: TaskTracker,
     pub(super) stop: CancellationToken,
+    /// Cancelled when a part has ended without which the stack is of no use.
+    pub(super) broken: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn new(tracker: TaskTracker) -> Self {
+        Self { tracker, stop: CancellationToken::new(), broken: CancellationToken::new() }
+    }
+
+    /// Runs a part that has to run until `stop`. However it ends, by a panic
+    /// too, `broken` is told.
+    pub(super) fn keep(&self, part: impl Future<Output = ()> + Send + 'static) {
+        let told = self.broken.clone().drop_guard();
+        self.tracker.spawn(async move {
+            part.await;
+            drop(told);
+        });
+    }
+}
+
+/// Polls `part` to its end. None when it panics, which is a fault of the program
+/// that costs the message that was being taken in, and not the line.
+pub(super) async fn surviving<T>(part: impl Future<Output = T>) -> Option<T> {
+    let mut part = pin!(part);
+    poll_fn(move |context| {
+        // After a panic it is polled no more, and the stack's locks know no poison.
+        let polled = catch_unwind(AssertUnwindSafe(|| part.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 /// Answers one request of the far side.
@@ -63,19 +98,20 @@ impl Responder {
     pub(super) fn source_of(transaction: &Transaction) -> Option<SocketAddr> {
         let connection = transaction.connection.as_ref();
         if let Some(remote) = connection.and_then(SipConnection::get_remote_addr) {
-            return remote.get_socketaddr().ok();
+            return remote.get_socketaddr().ok().map(canonical);
         }
         let via = transaction.original.via_header().ok()?;
         let (_, host_with_port) = SipConnection::parse_target_from_via(via).ok()?;
-        host_with_port.try_into().ok()
+        host_with_port.try_into().ok().map(canonical)
     }
 
-    /// Takes over a transaction: its task forwards CANCEL and ACK to `inbox`.
+    /// Takes over a transaction: its task forwards CANCEL and ACK to `inbox`, as
+    /// those of the exchange that is named with it.
     pub(super) fn adopt(
         tasks: &Tasks,
         transaction: Transaction,
         contact: String,
-        inbox: Option<mpsc::Sender<FromPeer>>,
+        inbox: Option<(ExchangeId, mpsc::Sender<FromPeer>)>,
     ) -> Self {
         let responder = Self {
             endpoint: transaction.endpoint_inner.clone(),
@@ -136,18 +172,18 @@ impl Responder {
     }
 }
 
-/// Runs a server transaction to its end.
-async fn own(mut transaction: Transaction, inbox: Option<mpsc::Sender<FromPeer>>) {
+/// Runs a server transaction to its end. The stack hands an ACK to the INVITE
+/// whose CSeq it repeats, so that the transaction says what was acknowledged.
+async fn own(mut transaction: Transaction, inbox: Option<(ExchangeId, mpsc::Sender<FromPeer>)>) {
     while let Some(message) = transaction.receive().await {
         let SipMessage::Request(request) = message else { continue };
+        let Some((exchange, inbox)) = &inbox else { continue };
         let told = match request.method {
             Method::Cancel => FromPeer::Cancel,
-            Method::Ack => FromPeer::Ack(body_of(&request)),
+            Method::Ack => FromPeer::Ack(*exchange, body_of(&request)),
             _ => continue,
         };
-        if let Some(inbox) = &inbox
-            && inbox.send(told).await.is_err()
-        {
+        if inbox.send(told).await.is_err() {
             tracing::debug!("a call was over before its last message came");
         }
     }
@@ -207,4 +243,34 @@ pub(super) fn to_tag(request: &Request) -> Option<String> {
 /// The value of a header that stands once.
 pub(super) fn header(message: &impl HasHeaders, name: &str) -> Option<String> {
     header_values(message, name).into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_part_that_ends_breaks_the_stack_even_by_a_panic() {
+        for part in [Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>, Box::pin(panicking())] {
+            let tasks = Tasks::new(TaskTracker::new());
+            tasks.keep(std::future::pending());
+            assert!(!tasks.broken.is_cancelled());
+            tasks.keep(part);
+            tokio::time::timeout(PATIENCE, tasks.broken.cancelled()).await.expect("it is told");
+        }
+    }
+
+    async fn panicking() {
+        panic!("a fault of the program");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_survived_and_a_result_handed_on() {
+        assert_eq!(surviving(async { 7 }).await, Some(7));
+        assert_eq!(surviving(panicking()).await, None);
+    }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rsipstack::sip::Method;
+use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipConnection;
 use tokio::sync::mpsc;
@@ -16,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadClock, leg};
-use crate::signalling::sip::{Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
+use crate::signalling::sip::{AudioOffer, Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
 use crate::terms::{EndCause, LineId};
 
-use super::call_task::{CallTask, Media};
+use super::call_task::{CallTask, Keys, Media};
 use super::calls::{Calls, DialogKey, put_our_tag, refuse};
 use super::exchange::{INBOX, Responder, Tasks, body_of, header, to_tag};
 use super::identity::caller_number;
@@ -35,6 +37,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// The stack sends responses from tasks of its own and does not say when: this
 /// lets the last one out.
 const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// The exchange with which a call begins.
+const RING: ExchangeId = ExchangeId(0);
 
 #[derive(Clone, Debug)]
 pub struct SipLineConfig {
@@ -63,13 +68,32 @@ pub struct SipLine {
     media_clock: MediaClock,
     calls: Arc<Calls>,
     served: Arc<AtomicBool>,
+    tasks: Tasks,
+}
+
+/// That the line is being served: true until this is dropped, however the
+/// serving ends.
+struct Serving(Arc<AtomicBool>);
+
+impl Serving {
+    fn begin(served: Arc<AtomicBool>) -> Self {
+        served.store(true, Ordering::Relaxed);
+        Self(served)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl SipLine {
     /// Opens the line's sockets.
     pub fn bind(config: SipLineConfig, clock: ReadClock, media_clock: MediaClock) -> Result<Self, BindError> {
         let sockets = Sockets::open(config.bind, Transports::UdpAndTcp)?;
-        Ok(Self { config, sockets, clock, media_clock, calls: Arc::default(), served: Arc::default() })
+        let tasks = Tasks::new(TaskTracker::new());
+        Ok(Self { config, sockets, clock, media_clock, calls: Arc::default(), served: Arc::default(), tasks })
     }
 
     /// The address that was bound; its port is the system's choice when the configured one is 0.
@@ -77,18 +101,22 @@ impl SipLine {
         self.sockets.address
     }
 
+    /// Serves until `stop`, or until a part ends without which nobody is heard:
+    /// then the calls are ended, the sockets closed, and the line wants to be
+    /// opened again.
     async fn run(self, offers: mpsc::Sender<Offer>, stop: CancellationToken) {
-        // The stack outlives `stop` by the goodbyes of the calls.
-        let stack_stop = CancellationToken::new();
+        let tasks = self.tasks;
+        // The stack outlives `stop` by the goodbyes of the calls, and nothing else.
+        let stack_ends = tasks.stop.clone().drop_guard();
         let (calls, max_calls) = (self.calls.clone(), self.config.max_calls);
         let has_room = Arc::new(move |call_id: &str| calls.has_room(max_calls, call_id));
-        let tasks = Tasks { tracker: TaskTracker::new(), stop: stack_stop.clone() };
         let (stack, mut incoming) = match Stack::start(self.sockets, has_room, &tasks).await {
             Ok(started) => started,
             Err(error) => return tracing::error!(%error, "a SIP line did not start"),
         };
-        tasks.tracker.spawn(stack.serve());
-        self.served.store(true, Ordering::Relaxed);
+        tasks.keep(stack.serve());
+        let serving = Serving::begin(self.served);
+        let hang_up = stop.child_token();
         let ports = Ports::new(self.config.rtp_ports.clone());
         let mut desk = Reception {
             config: self.config,
@@ -100,18 +128,21 @@ impl SipLine {
             call_tasks: TaskTracker::new(),
             ports,
             offers,
-            hang_up: stop.clone(),
+            hang_up: hang_up.clone(),
         };
-        while let Some(Some(transaction)) = stop.run_until_cancelled(incoming.recv()).await {
-            desk.take(transaction);
+        tokio::select! {
+            () = stop.cancelled() => drop(serving),
+            () = desk.receive(&mut incoming) => tracing::error!("a SIP line is not heard any more: it is closed"),
         }
-        self.served.store(false, Ordering::Relaxed);
+        hang_up.cancel();
         desk.call_tasks.close();
         if tokio::time::timeout(GOODBYE, desk.goodbye(&mut incoming)).await.is_err() {
             tracing::warn!("a far side did not answer our goodbye in time");
         }
         tokio::time::sleep(LAST_WORD).await;
-        stack_stop.cancel();
+        drop(stack_ends);
+        // A call that has not said goodbye by now is over without one.
+        desk.call_tasks.wait().await;
         tasks.tracker.close();
         tasks.tracker.wait().await;
     }
@@ -132,13 +163,18 @@ impl Line for SipLine {
 
     fn health(&self) -> Arc<dyn Fn() -> LineHealth + Send + Sync> {
         let (id, address, calls) = (self.config.id.clone(), self.sockets.address, self.calls.clone());
-        let (max_calls, served) = (self.config.max_calls, self.served.clone());
+        let (max_calls, served, broken) = (self.config.max_calls, self.served.clone(), self.tasks.broken.clone());
         Arc::new(move || {
             let live = calls.len();
             let up = served.load(Ordering::Relaxed);
             let full = live >= max_calls;
             let (state, trouble) = match (up, full) {
                 (false, _) => (LineState::Down, Some("The line is not being served.".to_owned())),
+                (true, _) if broken.is_cancelled() => {
+                    let why =
+                        "A part of the line has ended by a fault: nobody is heard on it, and its calls are ended.";
+                    (LineState::Down, Some(why.to_owned()))
+                }
                 (true, true) => (LineState::Degraded, Some(format!("All {max_calls} places for calls are taken."))),
                 (true, false) => (LineState::Ready, None),
             };
@@ -169,6 +205,17 @@ struct Reception {
 }
 
 impl Reception {
+    /// Takes requests until the stack breaks.
+    async fn receive(&mut self, incoming: &mut TransactionReceiver) {
+        let broken = self.tasks.broken.clone();
+        while let Some(Some(transaction)) = broken.run_until_cancelled(incoming.recv()).await {
+            // The request that finds a fault of ours must not be the last that is taken.
+            if catch_unwind(AssertUnwindSafe(|| self.take(transaction))).is_err() {
+                tracing::error!("a request was lost by a panic: this is a fault of the program");
+            }
+        }
+    }
+
     fn take(&mut self, transaction: Transaction) {
         let tag = to_tag(&transaction.original);
         match (transaction.original.method, tag) {
@@ -211,20 +258,35 @@ impl Reception {
             tracing::error!(%error, "a call was refused");
             congestion
         })?;
-        let shown = self.config.advertise.unwrap_or(own);
-        let socket = self.ports.open(own).map_err(|error| {
+        let hears = self.hears_at(own, source, body);
+        let socket = self.ports.open(hears).map_err(|error| {
             tracing::error!(%error, "a call was refused");
             congestion
         })?;
         let port = socket.local_addr().map_err(|_| congestion)?.port();
         let local = LocalAudio {
-            address: SocketAddr::new(shown, port),
+            address: SocketAddr::new(self.shown_as(hears), port),
             encodings: self.config.codecs.clone(),
             session: random_session(),
         };
         let now = (self.clock)();
-        let dialog = Dialog::rung(ExchangeId(0), body, local, now).map_err(|refusal| refusal.status)?;
-        Ok(NewCall { dialog, socket, signalling: SocketAddr::new(shown, self.stack.address.port()) })
+        let dialog = Dialog::rung(RING, body, local, now).map_err(|refusal| refusal.status)?;
+        Ok(NewCall { dialog, socket, signalling: SocketAddr::new(self.shown_as(own), self.stack.address.port()) })
+    }
+
+    /// Our address for the sound of a call whose signalling we have at `own`: of
+    /// the family in which the far side wants its sound, where it says so.
+    fn hears_at(&self, own: IpAddr, source: SocketAddr, offer: Option<&[u8]>) -> IpAddr {
+        let wanted = offer.and_then(|body| AudioOffer::parse(body).ok()).and_then(|offer| offer.remote);
+        let other = wanted.filter(|wanted| wanted.is_ipv4() != source.is_ipv4());
+        other.and_then(|wanted| self.stack.address_towards(wanted).ok()).unwrap_or(own)
+    }
+
+    /// The address that stands for `own` in what we say: a public one is of use
+    /// only to who reaches it by the same family.
+    fn shown_as(&self, own: IpAddr) -> IpAddr {
+        let advertised = self.config.advertise.map(|shown| shown.to_canonical());
+        advertised.filter(|shown| shown.is_ipv4() == own.is_ipv4()).unwrap_or(own)
     }
 
     fn begin(&mut self, transaction: Transaction, key: DialogKey, call: NewCall) {
@@ -238,12 +300,13 @@ impl Reception {
         let parts = PortParts { socket: call.socket, ears, mouth, start: random_rtp_start(), patience };
         let (port, handle) = RtpPort::new(parts);
         let (to_self, inbox) = mpsc::channel(INBOX);
-        self.calls.insert(key.clone(), to_self.clone());
-        let responder = Responder::adopt(&self.tasks, transaction, contact, Some(to_self.clone()));
+        let place = self.calls.take_place(key, to_self.clone());
+        let responder = Responder::adopt(&self.tasks, transaction, contact, Some((RING, to_self.clone())));
         let mut task = CallTask {
             dialog: call.dialog,
             peer,
             media: Media::Waiting(Box::new(port), handle),
+            keys: Keys::default(),
             clock: self.clock.clone(),
             media_clock: self.media_clock.clone(),
             tasks: self.tasks.clone(),
@@ -252,8 +315,8 @@ impl Reception {
             to_self,
             commands,
             events,
-            exchanges: BTreeMap::from([(ExchangeId(0), responder)]),
-            next_exchange: 1,
+            exchanges: BTreeMap::from([(RING, responder)]),
+            next_exchange: RING.0 + 1,
             branch: String::new(),
             hang_up: self.hang_up.clone(),
         };
@@ -261,15 +324,14 @@ impl Reception {
             tracing::warn!("the desk takes no more calls: one was refused");
             task.dialog.reject(EndCause::SwitchingCongestion);
         }
-        let calls = self.calls.clone();
         self.call_tasks.spawn(async move {
+            let _place = place;
             task.run().await;
-            calls.remove(&key);
         });
     }
 
     /// Lets the calls end, and takes what their far sides still say.
-    async fn goodbye(&mut self, incoming: &mut rsipstack::transaction::TransactionReceiver) {
+    async fn goodbye(&mut self, incoming: &mut TransactionReceiver) {
         let ended = self.call_tasks.clone();
         loop {
             tokio::select! {
@@ -291,4 +353,73 @@ struct NewCall {
     socket: std::net::UdpSocket,
     /// Where the far side reaches our signalling.
     signalling: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::terms::Moment;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn line() -> SipLine {
+        let config = SipLineConfig {
+            id: LineId::parse("front-desk").expect("a name"),
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            advertise: None,
+            rtp_ports: 20_000..=29_999,
+            max_calls: 1,
+            rtp_timeout_ms: 30_000,
+            country_code: "234".to_owned(),
+            codecs: Encoding::ALL.to_vec(),
+        };
+        let clock: ReadClock = Arc::new(|| Moment::START);
+        let media_clock = MediaClock::start(clock.clone()).expect("a thread");
+        SipLine::bind(config, clock, media_clock).expect("a free port")
+    }
+
+    async fn turns(health: &(impl Fn() -> LineHealth + ?Sized), wanted: LineState) {
+        let turned = async {
+            while health().state != wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, turned).await.expect("the state is told");
+    }
+
+    #[tokio::test]
+    async fn a_line_with_a_broken_part_says_so_ends_and_leaves_its_address_to_the_next() {
+        let line = line();
+        let (health, address, broken) = (line.health(), line.local_address(), line.tasks.broken.clone());
+        let (offers, _desk) = mpsc::channel(1);
+        let served = tokio::runtime::Handle::current().spawn(Box::new(line).serve(offers, CancellationToken::new()));
+        turns(&*health, LineState::Ready).await;
+        broken.cancel();
+        assert_eq!(health().state, LineState::Down);
+        assert!(health().trouble.is_some_and(|trouble| trouble.contains("nobody is heard")));
+        tokio::time::timeout(PATIENCE, served).await.expect("it ends").expect("without a panic");
+        assert_eq!(health().state, LineState::Down);
+        let next = async {
+            // A task of the stack may hold the socket for a moment longer.
+            while Sockets::open(address, Transports::UdpAndTcp).is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("the address is free");
+    }
+
+    #[tokio::test]
+    async fn a_serving_that_is_dropped_half_way_takes_its_stack_with_it() {
+        let line = line();
+        let (health, stack) = (line.health(), line.tasks.clone());
+        let (offers, _desk) = mpsc::channel(1);
+        let served = tokio::runtime::Handle::current().spawn(Box::new(line).serve(offers, CancellationToken::new()));
+        turns(&*health, LineState::Ready).await;
+        served.abort();
+        turns(&*health, LineState::Down).await;
+        stack.tracker.close();
+        tokio::time::timeout(PATIENCE, stack.tracker.wait()).await.expect("nothing of it runs on");
+    }
 }

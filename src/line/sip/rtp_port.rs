@@ -14,7 +14,7 @@ use crate::media::{
     Codec, Digit, DigitReceiver, DigitSender, Encoder, FRAME_OCTETS, Frame, Heard, MAX_PACKET, RtpPacket, RtpStart,
     RtpStream, SoundReceiver, ToneDetector, mean_opinion_score,
 };
-use crate::signalling::sip::{Agreed, Direction, Encoding};
+use crate::signalling::sip::{Agreed, DigitWay, Direction, Encoding};
 use crate::terms::Moment;
 
 use super::key_tones::KeyTones;
@@ -63,6 +63,7 @@ pub(super) enum PortNotice {
     Digit {
         at: Moment,
         digit: char,
+        way: DigitWay,
     },
     Lost {
         at: Moment,
@@ -320,7 +321,7 @@ impl RtpPort {
             flow.last_sound = Some(now);
         }
         if is_event && let Ok(Some(digit)) = self.keys_in.receive(&packet) {
-            self.tell(PortNotice::Digit { at: now, digit: digit.as_char() });
+            self.tell(PortNotice::Digit { at: now, digit: digit.as_char(), way: DigitWay::Event });
         }
     }
 
@@ -332,7 +333,7 @@ impl RtpPort {
             self.lost_ears += 1;
         }
         if let Some(digit) = tone {
-            self.tell(PortNotice::Digit { at: now, digit: digit.as_char() });
+            self.tell(PortNotice::Digit { at: now, digit: digit.as_char(), way: DigitWay::Tone });
         }
     }
 

@@ -1,6 +1,6 @@
 //! The SIP stack of one line or one caller: its sockets and its transactions.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use rsipstack::EndpointBuilder;
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tracing::instrument::WithSubscriber as _;
 
 use super::exchange::Tasks;
-use super::socket::{HasRoom, SendingSocket, read, sip_address};
+use super::socket::{HasRoom, SendingSocket, canonical, read, sip_address};
 use super::tcp::accept;
 
 /// What we call ourselves in `User-Agent`.
@@ -149,9 +149,9 @@ impl Stack {
         let intake = Intake { endpoint: endpoint.inner.clone(), has_room, tasks: tasks.clone() };
         if let Some(tcp) = sockets.tcp {
             let listener = TcpListener::from_std(tcp).map_err(|source| BindError::Tcp { address, source })?;
-            tasks.tracker.spawn(accept(listener, intake.clone()));
+            tasks.keep(accept(listener, intake.clone()));
         }
-        tasks.tracker.spawn(read(socket, udp, intake.clone()));
+        tasks.keep(read(socket, udp, intake.clone()));
         Ok((Self { endpoint, address, intake }, incoming))
     }
 
@@ -176,17 +176,93 @@ impl Stack {
 }
 
 /// `bound`, or when that is the unspecified address, the address from which the
-/// system would send to `peer`. Nothing is sent.
+/// system would send to `peer`, which is of the same family. Nothing is sent.
 #[allow(clippy::disallowed_methods, reason = "it asks the kernel for a route; no packet leaves")]
 pub(super) fn own_address(bound: IpAddr, peer: SocketAddr) -> Result<IpAddr, BindError> {
+    let (bound, peer) = (bound.to_canonical(), canonical(peer));
     if !bound.is_unspecified() {
         return Ok(bound);
     }
-    let any = SocketAddr::new(bound, 0);
+    let any: IpAddr = if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let probe = || -> std::io::Result<IpAddr> {
-        let socket = std::net::UdpSocket::bind(any)?;
+        let socket = std::net::UdpSocket::bind((any, 0))?;
         socket.connect(peer)?;
         Ok(socket.local_addr()?.ip())
     };
     probe().map_err(|source| BindError::OwnAddress { source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    async fn stack(tasks: &Tasks, has_room: HasRoom) -> (Stack, TransactionReceiver) {
+        let sockets = Sockets::open((Ipv4Addr::LOCALHOST, 0).into(), Transports::UdpAndTcp).expect("a free port");
+        Stack::start(sockets, has_room, tasks).await.expect("a stack")
+    }
+
+    #[tokio::test]
+    async fn a_datagram_that_finds_a_fault_of_ours_is_not_the_last_that_is_read() {
+        let tasks = Tasks::new(TaskTracker::new());
+        let faulty = AtomicBool::new(true);
+        let has_room = Arc::new(move |_: &str| {
+            assert!(!faulty.swap(false, Ordering::SeqCst), "a fault of the program");
+            false
+        });
+        let (stack, _incoming) = stack(&tasks, has_room).await;
+        let caller = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let own = caller.local_addr().expect("an address");
+        let mut reply = [0; 2048];
+        for call in ["lost", "refused"] {
+            let ring = format!(
+                "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{call};rport\r\nFrom: <sip:a@b>;tag=1\r\n\
+                 To: <sip:a@b>\r\nCall-ID: {call}\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{own}>\r\n\r\n"
+            );
+            caller.send_to(ring.as_bytes(), stack.address).await.expect("sent");
+        }
+        let len = tokio::time::timeout(PATIENCE, caller.recv(&mut reply)).await.expect("in time").expect("a reply");
+        let text = String::from_utf8_lossy(&reply[..len]);
+        assert!(text.starts_with("SIP/2.0 503 ") && text.contains("Call-ID: refused"), "{text}");
+        assert!(!tasks.broken.is_cancelled());
+        tasks.stop.cancel();
+    }
+
+    #[tokio::test]
+    async fn a_stack_whose_transactions_are_served_no_more_is_broken() {
+        let tasks = Tasks::new(TaskTracker::new());
+        let (stack, _incoming) = stack(&tasks, Arc::new(|_: &str| true)).await;
+        tasks.keep(stack.serve());
+        tokio::task::yield_now().await;
+        assert!(!tasks.broken.is_cancelled());
+        // The stack serves once: a second time it gives up at once.
+        tasks.keep(stack.serve());
+        tokio::time::timeout(PATIENCE, tasks.broken.cancelled()).await.expect("it is told");
+        tasks.stop.cancel();
+    }
+
+    #[test]
+    fn our_own_address_is_of_the_family_of_who_is_told() {
+        let any = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+        let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 5060));
+        for (bound, peer) in any.into_iter().flat_map(|any| [(any, (Ipv4Addr::LOCALHOST, 5060).into()), (any, mapped)])
+        {
+            assert_eq!(own_address(bound, peer).expect("a route"), IpAddr::from(Ipv4Addr::LOCALHOST), "{bound} {peer}");
+        }
+        let six = SocketAddr::from((Ipv6Addr::LOCALHOST, 5060));
+        assert_eq!(own_address(any[1], six).expect("a route"), IpAddr::from(Ipv6Addr::LOCALHOST));
+    }
+
+    #[test]
+    fn an_address_that_was_bound_is_ours_without_a_question() {
+        let bound = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
+        let peer = SocketAddr::from(([198, 51, 100, 7], 5060));
+        assert_eq!(own_address(bound, peer).expect("no question"), bound);
+    }
 }

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::signalling::sip::{Delimited, Guarded, MAX_MESSAGE, delimit, inspect, refuse};
 
-use super::socket::{RETRY_AFTER_S, sip_address};
+use super::socket::{RETRY_AFTER_S, canonical, sip_address};
 use super::stack::Intake;
 
 /// Connections at once: a trunk has one or two, and an office's telephones one
@@ -38,7 +38,7 @@ pub(super) async fn accept(listener: TcpListener, intake: Intake) {
     let stop = intake.tasks.stop.clone();
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let (stream, source) = match accepted {
-            Ok(accepted) => accepted,
+            Ok((stream, from)) => (stream, canonical(from)),
             Err(error) => {
                 tracing::warn!(%error, "a connection for SIP could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -80,7 +80,7 @@ pub(super) async fn connect(address: SocketAddr, intake: &Intake) -> Result<TcpC
 
 #[expect(clippy::result_large_err, reason = "the error is the stack's own")]
 fn connection_of(stream: TcpStream, intake: &Intake) -> Result<TcpConnection, rsipstack::Error> {
-    let local = sip_address(Transport::Tcp, stream.local_addr()?);
+    let local = sip_address(Transport::Tcp, canonical(stream.local_addr()?));
     TcpConnection::from_stream(stream, local, Some(intake.tasks.stop.child_token()))
 }
 

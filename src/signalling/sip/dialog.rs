@@ -116,6 +116,7 @@ enum State {
     },
     /// Our 200 is out. A BYE has to wait for the ACK (RFC 3261 section 15).
     Ack {
+        invite: ExchangeId,
         answer_in_ack: bool,
         hanging_up: Option<EndCause>,
     },
@@ -133,6 +134,7 @@ enum State {
 /// A re-INVITE that was answered 200 and not yet acknowledged.
 #[derive(Debug)]
 struct Reinvite {
+    exchange: ExchangeId,
     answer_in_ack: bool,
 }
 
@@ -210,7 +212,7 @@ impl Dialog {
         };
         self.push(Output::Respond { exchange: invite, status: 200, sdp: Some(sdp) });
         self.timers.set(Timer::Ack, now + PROTOCOL_PATIENCE);
-        self.state = State::Ack { answer_in_ack: agreed.is_none(), hanging_up: None };
+        self.state = State::Ack { invite, answer_in_ack: agreed.is_none(), hanging_up: None };
         if let Some(agreed) = agreed {
             self.begin_media(agreed);
         }
@@ -245,6 +247,19 @@ impl Dialog {
         }
     }
 
+    /// Nothing can be sent or heard any more: the call is over at once, for
+    /// `otherwise` when it was not being ended already.
+    pub fn abandon(&mut self, otherwise: EndCause) {
+        let cause = match self.state {
+            State::Nothing => return,
+            State::ByeResponse { cause }
+            | State::Ack { hanging_up: Some(cause), .. }
+            | State::TheirAnswer { giving_up: Some(cause), .. } => cause,
+            _ => otherwise,
+        };
+        self.end(cause);
+    }
+
     /// The far side takes its INVITE back.
     pub fn handle_cancel(&mut self) {
         if let State::OurAnswer { invite, .. } = self.state {
@@ -253,10 +268,12 @@ impl Dialog {
         }
     }
 
-    /// The ACK for a 200 of ours, of the first INVITE or a later one.
-    pub fn handle_ack(&mut self, sdp: Option<&[u8]>, now: Moment) {
+    /// The ACK for our final response to `exchange`. Only the ACK of the 200
+    /// that is waited for confirms anything: a refused INVITE has an ACK too
+    /// (RFC 3261 section 17.1.1.3), which may come while another is open.
+    pub fn handle_ack(&mut self, exchange: ExchangeId, sdp: Option<&[u8]>, now: Moment) {
         match &mut self.state {
-            State::Ack { answer_in_ack, hanging_up } => {
+            State::Ack { invite, answer_in_ack, hanging_up } if *invite == exchange => {
                 let (answer_in_ack, hanging_up) = (*answer_in_ack, *hanging_up);
                 self.timers.stop(Timer::Ack);
                 self.state = State::AnyEnd { reinvite: None };
@@ -267,7 +284,9 @@ impl Dialog {
                 }
             }
             State::AnyEnd { reinvite } => {
-                let Some(Reinvite { answer_in_ack }) = reinvite.take() else { return };
+                let Some(Reinvite { answer_in_ack, .. }) = reinvite.take_if(|open| open.exchange == exchange) else {
+                    return;
+                };
                 self.timers.stop(Timer::Ack);
                 if answer_in_ack && let Ok(agreed) = self.agree_on(sdp) {
                     self.change_media(agreed);
@@ -306,7 +325,7 @@ impl Dialog {
         let Some(body) = sdp else {
             let sdp = self.our_offer();
             self.push(respond(200, Some(sdp)));
-            return self.await_reinvite_ack(Reinvite { answer_in_ack: true }, now);
+            return self.await_reinvite_ack(Reinvite { exchange, answer_in_ack: true }, now);
         };
         let answered = AudioOffer::parse(body)
             .map_err(|e| refusal(&e))
@@ -317,7 +336,7 @@ impl Dialog {
             Ok((sdp, agreed)) => {
                 self.push(respond(200, Some(sdp)));
                 self.change_media(agreed);
-                self.await_reinvite_ack(Reinvite { answer_in_ack: false }, now);
+                self.await_reinvite_ack(Reinvite { exchange, answer_in_ack: false }, now);
             }
         }
     }

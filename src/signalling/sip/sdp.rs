@@ -301,7 +301,7 @@ impl Reader {
         // A multicast address may carry a TTL behind a slash.
         let connection = match host.split('/').next().unwrap_or(host).parse::<IpAddr>() {
             Ok(ip) if ip.is_unspecified() => Connection::Nowhere,
-            Ok(ip) => Connection::At(ip),
+            Ok(ip) => Connection::At(ip.to_canonical()),
             Err(_) => Connection::Named,
         };
         if self.streams.is_empty() {
