@@ -104,6 +104,8 @@ pub(super) struct Serving {
     clock_at: Moment,
     is_identified: bool,
     power: Option<Switching>,
+    /// Cancelled when the line is to end, and stays so while it says goodbye.
+    ends: CancellationToken,
     requests_open: bool,
 }
 
@@ -126,6 +128,7 @@ impl Serving {
     pub(super) fn new(parts: Parts) -> Self {
         let now = (parts.clock)();
         let profiles = parts.config.profiles.clone();
+        let ends = parts.stop.clone();
         Self {
             parts,
             profiles,
@@ -145,12 +148,14 @@ impl Serving {
             clock_at: now,
             is_identified: false,
             power: None,
+            ends,
             requests_open: true,
         }
     }
 
     pub(super) async fn run(mut self) {
         self.parts.board.write(|status| status.is_served = true);
+        self.give_power_back().await;
         loop {
             let happened = self.next().await;
             if matches!(happened, Happened::Stop) {
