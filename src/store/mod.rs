@@ -30,6 +30,7 @@ mod v2;
 mod v3;
 mod v4;
 mod vault;
+mod wav;
 
 pub use call_memory::CallMemory;
 pub use catch_up::{SecondHearing, Waiting};
@@ -47,3 +48,4 @@ pub use sound::Leg;
 pub use texts::{EndedText, KeptText, OutgoingText, TextEnd, TextTry, Texts, WaitingText};
 pub use transfers::{RegisterError, TransferQuery, TransferTotal};
 pub use vault::{KeepError, OpenError, ReadError, SettleError, SoundFile, Vault};
+pub use wav::Wav;
