@@ -120,7 +120,7 @@ impl ModemTask {
             }
             // It is in the log of the line, and in its health while it lasts.
             GsmEvent::SoundTrouble(_) => {}
-            GsmEvent::AirtimeRead { at, airtime } => self.keep_airtime(at, airtime).await,
+            GsmEvent::AirtimeRead { at, airtime, iccid } => self.keep_airtime(at, airtime, iccid).await,
             GsmEvent::AirtimeWarned(warning) => {
                 tracing::warn!(%line, reason = ?warning.reason, "the airtime of a SIM runs out");
                 self.modem.tell(|told| {
@@ -196,10 +196,12 @@ impl ModemTask {
         }
     }
 
-    async fn keep_airtime(&self, at: Timestamp, airtime: Option<Kobo>) {
+    /// What is of no SIM that could be known again is not kept over a restart.
+    async fn keep_airtime(&self, at: Timestamp, airtime: Option<Kobo>, iccid: Option<Private<String>>) {
         let Some(airtime) = airtime else { return };
         self.modem.tell(|told| told.warnings.retain(|warning| stays(warning, airtime)));
-        if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, at, airtime.0).await {
+        let Some(iccid) = iccid else { return };
+        if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, &iccid, at, airtime.0).await {
             tracing::error!(line = %self.modem.line, %error, "a reading of airtime could not be kept");
         }
     }
@@ -253,7 +255,10 @@ impl ModemTask {
         }
         let modems = self.vault.modems();
         let kept = modems.keep(line, &now).await;
-        if other_sim && let Err(error) = modems.forget_airtime(line).await {
+        if other_sim
+            && let Some(iccid) = &now.iccid
+            && let Err(error) = modems.forget_airtime_before(line, iccid).await
+        {
             tracing::error!(%line, %error, "the airtime of another SIM is still kept");
         }
         match kept {

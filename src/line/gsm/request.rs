@@ -62,6 +62,8 @@ pub enum GsmEvent {
     AirtimeRead {
         at: Timestamp,
         airtime: Option<Kobo>,
+        /// The SIM that it is of, where that told its number.
+        iccid: Option<Private<String>>,
     },
     AirtimeWarned(AirtimeWarning),
     /// The modem of this line is known now: what it is to be found by from here on.

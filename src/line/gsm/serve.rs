@@ -102,6 +102,8 @@ pub(super) struct Serving {
     is_untold: bool,
     /// When the settings' own time of the calendar was.
     clock_at: Moment,
+    /// The SIM that the settings' readings of airtime are of.
+    readings_of: Option<Private<String>>,
     is_identified: bool,
     power: Option<Switching>,
     /// Cancelled when the line is to end, and stays so while it says goodbye.
@@ -129,6 +131,7 @@ impl Serving {
         let now = (parts.clock)();
         let profiles = parts.config.profiles.clone();
         let ends = parts.stop.clone();
+        let readings_of = parts.config.settings.known_iccid.clone();
         Self {
             parts,
             profiles,
@@ -146,6 +149,7 @@ impl Serving {
             told_at: now,
             is_untold: false,
             clock_at: now,
+            readings_of,
             is_identified: false,
             power: None,
             ends,
@@ -464,7 +468,10 @@ impl Serving {
                 self.parts.config.settings.pin_tried = None;
                 self.event(GsmEvent::PinAccepted);
             }
-            ModemOutput::AirtimeRead { at, airtime } => self.event(GsmEvent::AirtimeRead { at, airtime }),
+            ModemOutput::AirtimeRead { at, airtime, iccid } => {
+                self.note_airtime(at, airtime, iccid.as_ref());
+                self.event(GsmEvent::AirtimeRead { at, airtime, iccid });
+            }
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.tell_text(text, slots),
             ModemOutput::TextPart { id, fate } => {

@@ -67,6 +67,8 @@ pub enum ModemOutput {
     AirtimeRead {
         at: Timestamp,
         airtime: Option<Kobo>,
+        /// The SIM that it is of, where that told its number.
+        iccid: Option<Private<String>>,
     },
     /// Airtime or data runs out.
     AirtimeWarned(AirtimeWarning),

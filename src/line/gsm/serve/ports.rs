@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_serial::SerialStream;
 
-use crate::signalling::modem::{ModemInput, ModemLine, ResetStep};
+use crate::signalling::modem::airtime::{Kobo, READINGS_MAX};
+use crate::signalling::modem::{LineSettings, ModemInput, ModemLine, ResetStep};
+use crate::terms::Private;
 
 use super::super::finding::{Bond, Found, ModemPlace, Search, Wanted};
 use super::super::request::GsmEvent;
@@ -67,13 +69,8 @@ impl Serving {
             self.leave_machine().await;
         }
         if self.machine.is_none() {
-            let now = self.now();
-            let mut settings = self.parts.config.settings.clone();
-            settings.clock = later(settings.clock, now.since(self.clock_at));
-            if let ModemPlace::Usb(wanted) = &self.parts.config.place {
-                settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
-            }
-            self.machine = Some(ModemLine::new(found.profile.clone(), settings, now));
+            let settings = self.settings_now();
+            self.machine = Some(ModemLine::new(found.profile.clone(), settings, self.now()));
         }
         self.parts.board.write(|status| {
             status.port = Some(found.at.clone());
@@ -84,6 +81,35 @@ impl Serving {
         self.found = Some(found);
         self.is_identified = false;
         self.input(ModemInput::PortOpened).await;
+    }
+
+    /// What a modem that is found now is told.
+    fn settings_now(&self) -> LineSettings {
+        let mut settings = self.parts.config.settings.clone();
+        settings.clock = later(settings.clock, self.now().since(self.clock_at));
+        if let ModemPlace::Usb(wanted) = &self.parts.config.place {
+            settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
+        }
+        // What was read of one SIM is not handed in as another's.
+        if settings.known_iccid != self.readings_of
+            && let Some(airtime) = &mut settings.airtime
+        {
+            airtime.readings.clear();
+        }
+        settings
+    }
+
+    /// A modem that is found anew knows what was read of its SIM meanwhile.
+    pub(super) fn note_airtime(&mut self, at: Timestamp, airtime: Option<Kobo>, iccid: Option<&Private<String>>) {
+        let (Some(settings), Some(airtime)) = (&mut self.parts.config.settings.airtime, airtime) else { return };
+        if self.readings_of.as_ref() != iccid {
+            settings.readings.clear();
+            self.readings_of = iccid.cloned();
+        }
+        if settings.readings.len() >= READINGS_MAX {
+            settings.readings.remove(0);
+        }
+        settings.readings.push((at, airtime));
     }
 
     pub(super) fn close_port(&mut self) {
@@ -258,7 +284,8 @@ mod tests {
     use super::*;
     use crate::line::MediaClock;
     use crate::ops::SystemClock;
-    use crate::signalling::modem::LineSettings;
+    use crate::signalling::modem::AirtimeSettings;
+    use crate::signalling::modem::airtime::{AirtimePlan, Operators};
     use crate::terms::LineId;
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -345,6 +372,30 @@ mod tests {
         line.parts.stop.cancel();
         line.reset(ResetStep::PowerCycle);
         assert!(line.power.is_none(), "a line that ends takes power from nobody");
+    }
+
+    #[tokio::test]
+    async fn a_modem_that_is_found_anew_is_told_the_readings_of_its_own_sim_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let iccid = |text: &str| Some(Private::new(text.to_owned()));
+        let (first, second) = (iccid("89234010000011111111"), iccid("89234010000022222222"));
+        let wanted =
+            |iccid: &Option<Private<String>>| ModemPlace::Usb(Wanted { iccid: iccid.clone(), ..Wanted::default() });
+        let mut line = serving(dir.path(), wanted(&None));
+        let at = Timestamp::UNIX_EPOCH;
+        let operators = std::sync::Arc::new(Operators::delivered().expect("the delivered file"));
+        let readings = vec![(at, Kobo(5_000))];
+        line.parts.config.settings.airtime =
+            Some(AirtimeSettings { plan: AirtimePlan::default(), operators, readings });
+        line.parts.config.settings.known_iccid.clone_from(&first);
+        line.readings_of.clone_from(&first);
+        let told = |line: &Serving| line.settings_now().airtime.map(|airtime| airtime.readings).unwrap_or_default();
+        assert_eq!(told(&line), [(at, Kobo(5_000))]);
+        // The SIM was changed while the line was served.
+        line.parts.config.place = wanted(&second);
+        assert_eq!(told(&line), []);
+        line.note_airtime(at, Some(Kobo(700)), second.as_ref());
+        assert_eq!(told(&line), [(at, Kobo(700))]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

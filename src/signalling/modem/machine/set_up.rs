@@ -83,7 +83,34 @@ pub(super) struct SetUp {
     no_voice: bool,
     sim_changed: bool,
     /// The SIM that was in the modem last.
-    card: Option<Private<String>>,
+    card: Option<Card>,
+}
+
+/// By what a SIM is known. Some modems tell no ICCID.
+#[derive(Clone, Debug)]
+struct Card {
+    iccid: Option<Private<String>>,
+    imsi: Option<Private<String>>,
+}
+
+/// Whether two are one SIM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Likeness {
+    Same,
+    Other,
+    /// Nothing that both told says it.
+    Unknown,
+}
+
+impl Card {
+    fn likeness(&self, other: &Self) -> Likeness {
+        let is = |same: bool| if same { Likeness::Same } else { Likeness::Other };
+        match (&self.iccid, &other.iccid, &self.imsi, &other.imsi) {
+            (Some(own), Some(others), ..) => is(own == others || same_card(own.expose(), others.expose())),
+            (.., Some(own), Some(others)) => is(own == others),
+            _ => Likeness::Unknown,
+        }
+    }
 }
 
 impl SetUp {
@@ -419,15 +446,26 @@ impl ModemLine {
         self.set_up.go(At::AfterSim(0), now);
     }
 
-    /// What was under way with the SIM before is not this one's.
+    /// What was under way with the SIM before is not this one's, nor is its airtime.
     fn note_card(&mut self, now: Moment) {
-        let Some(card) = self.facts.iccid.clone() else { return };
-        let last = self.set_up.card.take().or_else(|| self.settings.known_iccid.clone());
-        if last.is_some_and(|last| last != card && !same_card(last.expose(), card.expose())) {
-            self.texts_of_another();
-            self.airtime_of_another(now);
+        let here = Card { iccid: self.facts.iccid.clone(), imsi: self.facts.imsi.clone() };
+        let known = || Card { iccid: self.settings.known_iccid.clone(), imsi: None };
+        let last = self.set_up.card.take().unwrap_or_else(known);
+        match last.likeness(&here) {
+            Likeness::Same => {
+                // What it told once it need not tell again.
+                self.set_up.card = Some(Card { iccid: here.iccid.or(last.iccid), imsi: here.imsi.or(last.imsi) });
+                self.facts.iccid = self.set_up.card.as_ref().and_then(|card| card.iccid.clone());
+                return;
+            }
+            Likeness::Other => {
+                self.texts_of_another();
+                self.airtime_of_another(now);
+            }
+            // Texts go their way; a balance that may be another's is none.
+            Likeness::Unknown => self.airtime_of_another(now),
         }
-        self.set_up.card = Some(card);
+        self.set_up.card = Some(here);
     }
 
     fn voice_answered(&mut self, rows: &[Said], end: End, now: Moment) {

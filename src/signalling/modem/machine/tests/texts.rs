@@ -469,6 +469,31 @@ fn airtime_settings() -> LineSettings {
     }
 }
 
+#[test]
+fn a_sim_is_not_credited_with_the_airtime_of_the_one_before() {
+    let known = "89234010000012345678";
+    let before = |known_iccid: &str| {
+        let settings = airtime_settings();
+        let at = "2026-11-26T08:00:00Z".parse().expect("a time");
+        let airtime = settings.airtime.map(|a| AirtimeSettings { readings: vec![(at, airtime::Kobo(77_000))], ..a });
+        LineSettings { airtime, known_iccid: Some(Private::new(known_iccid.to_owned())), ..settings }
+    };
+    let shown = |settings, iccid: &str| {
+        let mut world = World::new("generic", settings);
+        world.modem.says_instead("AT+CCID", iccid);
+        // The network knows no code, so that nothing new is read.
+        world.modem.says_instead("AT+CUSD", "\r\nERROR\r\n");
+        world.give(ModemInput::PortOpened);
+        world.run_s(900);
+        world.line.health().airtime.map(|forecast| forecast.airtime)
+    };
+    let told = format!("\r\n{known}\r\n\r\nOK\r\n");
+    assert_eq!(shown(before(known), &told), Some(airtime::Kobo(77_000)));
+    assert_eq!(shown(before("89234010000099999999"), &told), None);
+    // Which SIM this one is nobody can say.
+    assert_eq!(shown(before(known), "\r\nERROR\r\n"), None);
+}
+
 fn warned(world: &World) -> Vec<airtime::Reason> {
     let of = |output: ModemOutput| match output {
         ModemOutput::AirtimeWarned(warning) => Some(warning.reason),
