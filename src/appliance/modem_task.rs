@@ -14,8 +14,8 @@ use super::modems::{Modem, Reply};
 use crate::line::gsm::GsmEvent;
 use crate::ops::{Health, Stop};
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
-use crate::signalling::modem::{Delivery, IncomingText, ModemState, PartFate, StorageSlot, TextSender};
-use crate::store::{KeptText, KnownModem, TextDelivery, TextFate, Vault};
+use crate::signalling::modem::{Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TextSender};
+use crate::store::{KeptText, KnownModem, PinPlace, PinVerdict, TextDelivery, TextFate, Vault};
 use crate::terms::Private;
 
 /// Health changes slowly, and a changed SIM may be told some seconds later.
@@ -128,9 +128,11 @@ impl ModemTask {
                     told.warnings.push(warning);
                 });
             }
-            GsmEvent::PinTrying { iccid } => self.note_pin(iccid).await,
-            GsmEvent::PinAccepted => {
-                if let Err(error) = self.vault.modems().forget_pin(line).await {
+            GsmEvent::PinTrying { iccid, imei, leave } => self.note_pin(PinPlace { iccid, imei }, leave).await,
+            GsmEvent::PinAccepted { iccid, imei } => {
+                let Some(pin) = &self.pin else { return };
+                let place = PinPlace { iccid, imei };
+                if let Err(error) = self.vault.modems().pin_was_right(line, pin, &place).await {
                     tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
                 }
             }
@@ -138,16 +140,24 @@ impl ModemTask {
         }
     }
 
-    /// A PIN is tried once: that it is going to be is on the disk before it is. What could
-    /// not be written down is not tried, and the line tells it again.
-    async fn note_pin(&self, iccid: Option<Private<String>>) {
+    /// A PIN is tried once in each SIM: that it is going to be is on the disk before it is.
+    /// What could not be written down is not tried, and the line tells it again.
+    async fn note_pin(&self, place: PinPlace, leave: PinLeave) {
         let Some(pin) = &self.pin else { return };
-        let line = &self.modem.line;
-        if let Err(error) = self.vault.modems().try_pin(line, pin, iccid.as_ref()).await {
-            tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
-            return;
-        }
-        if let Err(error) = self.modem.control.pin_noted() {
+        let (line, modems) = (&self.modem.line, self.vault.modems());
+        let verdict = match leave {
+            PinLeave::Setting => modems.try_pin(line, pin, &place).await,
+            PinLeave::Person => modems.try_pin_again(line, pin, &place).await,
+        };
+        let told = match verdict {
+            Ok(PinVerdict::Noted) => self.modem.control.pin_noted(),
+            Ok(PinVerdict::WasTried) => self.modem.control.pin_was_tried(),
+            Err(error) => {
+                tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
+                return;
+            }
+        };
+        if let Err(error) = told {
             tracing::warn!(%line, %error, "the PIN of a SIM is tried later");
         }
     }

@@ -24,18 +24,11 @@ pub struct KnownModem {
     pub ussd_way: Option<String>,
 }
 
-/// A try of a line's PIN of which nothing has said that it was right.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TriedPin {
-    /// The SIM that it was tried in, where that told its number.
-    pub iccid: Option<Private<String>>,
-}
-
 /// The modems of a vault.
 pub struct Modems<'a> {
-    index: &'a Index,
+    pub(super) index: &'a Index,
     /// Digests of PINs are made with a key of their own.
-    pins: hmac::Key,
+    pub(super) pins: hmac::Key,
 }
 
 impl<'a> Modems<'a> {
@@ -65,50 +58,6 @@ impl<'a> Modems<'a> {
             .execute(&self.index.write)
             .await
             .map_err(IndexError::sql("keeping what is known of a modem"))?;
-        Ok(())
-    }
-
-    /// Whether this very PIN was tried on this line, and nothing has said since that it
-    /// was right.
-    pub async fn tried_pin(&self, line: &LineId, pin: &Private<String>) -> Result<Option<TriedPin>, IndexError> {
-        let doing = "reading whether a PIN was tried";
-        let row = sqlx::query("SELECT digest, iccid FROM pin_tries WHERE line = ?")
-            .bind(line.as_str())
-            .fetch_optional(&self.index.read)
-            .await
-            .map_err(IndexError::sql(doing))?;
-        let Some(row) = row else { return Ok(None) };
-        let digest: Vec<u8> = row.try_get("digest").map_err(IndexError::sql(doing))?;
-        let iccid: Option<String> = row.try_get("iccid").map_err(IndexError::sql(doing))?;
-        let is_it = hmac::verify(&self.pins, &pinned(line, pin), &digest).is_ok();
-        Ok(is_it.then(|| TriedPin { iccid: iccid.map(Private::new) }))
-    }
-
-    /// Writes down that the PIN is going to be tried. It is not before this returns.
-    pub async fn try_pin(
-        &self,
-        line: &LineId,
-        pin: &Private<String>,
-        iccid: Option<&Private<String>>,
-    ) -> Result<(), IndexError> {
-        let digest = hmac::sign(&self.pins, &pinned(line, pin));
-        sqlx::query("INSERT OR REPLACE INTO pin_tries (line, digest, iccid) VALUES (?, ?, ?)")
-            .bind(line.as_str())
-            .bind(digest.as_ref())
-            .bind(iccid.map(Private::expose))
-            .execute(&self.index.write)
-            .await
-            .map_err(IndexError::sql("writing down that a PIN is tried"))?;
-        Ok(())
-    }
-
-    /// The PIN was right: its try is forgotten.
-    pub async fn forget_pin(&self, line: &LineId) -> Result<(), IndexError> {
-        sqlx::query("DELETE FROM pin_tries WHERE line = ?")
-            .bind(line.as_str())
-            .execute(&self.index.write)
-            .await
-            .map_err(IndexError::sql("writing down that a PIN was right"))?;
         Ok(())
     }
 
@@ -153,11 +102,6 @@ impl<'a> Modems<'a> {
             .map_err(IndexError::sql("forgetting the airtime of a SIM that is gone"))?;
         Ok(())
     }
-}
-
-/// What a digest is made of: a line's identifier has no zero octet.
-fn pinned(line: &LineId, pin: &Private<String>) -> Vec<u8> {
-    [line.as_str().as_bytes(), b"\0", pin.expose().as_bytes()].concat()
 }
 
 async fn keep_airtime(
@@ -228,24 +172,6 @@ mod tests {
         modems.keep(&front, &moved).await.unwrap();
         assert_eq!(modems.known(&front).await.unwrap(), Some(moved));
         assert_eq!(modems.known(&back).await.unwrap(), None);
-        index.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_pin_that_was_tried_is_known_by_line_and_pin_and_stands_nowhere_itself() {
-        let (_dir, index, key) = index().await;
-        let modems = Modems::new(&index, &key);
-        let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
-        let (pin, other) = (Private::new("4711".to_owned()), Private::new("1147".to_owned()));
-        let iccid = Some(Private::new("89234010000012345678".to_owned()));
-        modems.try_pin(&front, &pin, iccid.as_ref()).await.unwrap();
-        assert_eq!(modems.tried_pin(&front, &pin).await.unwrap(), Some(TriedPin { iccid }));
-        assert_eq!(modems.tried_pin(&front, &other).await.unwrap(), None, "another one may be tried");
-        assert_eq!(modems.tried_pin(&back, &pin).await.unwrap(), None);
-        let kept: Vec<u8> = sqlx::query_scalar("SELECT digest FROM pin_tries").fetch_one(&index.read).await.unwrap();
-        assert!(!kept.windows(4).any(|four| four == b"4711"));
-        modems.forget_pin(&front).await.unwrap();
-        assert_eq!(modems.tried_pin(&front, &pin).await.unwrap(), None);
         index.close().await;
     }
 

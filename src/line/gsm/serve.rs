@@ -105,6 +105,8 @@ pub(super) struct Serving {
     /// The SIM that the settings' readings of airtime are of.
     readings_of: Option<Private<String>>,
     is_identified: bool,
+    /// A person has released the line while it had no modem.
+    is_released: bool,
     power: Option<Switching>,
     /// Cancelled when the line is to end, and stays so while it says goodbye.
     ends: CancellationToken,
@@ -151,6 +153,7 @@ impl Serving {
             clock_at: now,
             readings_of,
             is_identified: false,
+            is_released: false,
             power: None,
             ends,
             requests_open: true,
@@ -347,7 +350,10 @@ impl Serving {
                         settings.clock = *at;
                         self.clock_at = (self.parts.clock)();
                     }
-                    ModemInput::Release => settings.pin_tried = None,
+                    ModemInput::Release => {
+                        settings.pin_tried = None;
+                        self.is_released = self.machine.is_none();
+                    }
                     _ => {}
                 }
                 self.input(input).await;
@@ -459,14 +465,14 @@ impl Serving {
                 tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
                 self.event(GsmEvent::SoundTrouble(fault));
             }
-            ModemOutput::PinTrying { iccid } => {
+            ModemOutput::PinTrying { iccid, imei, leave } => {
                 // A modem that is found anew finds it tried.
                 self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
-                self.event(GsmEvent::PinTrying { iccid });
+                self.event(GsmEvent::PinTrying { iccid, imei, leave });
             }
-            ModemOutput::PinAccepted => {
+            ModemOutput::PinAccepted { iccid, imei } => {
                 self.parts.config.settings.pin_tried = None;
-                self.event(GsmEvent::PinAccepted);
+                self.event(GsmEvent::PinAccepted { iccid, imei });
             }
             ModemOutput::AirtimeRead { at, airtime, iccid } => {
                 self.note_airtime(at, airtime, iccid.as_ref());

@@ -57,12 +57,19 @@ pub enum ModemOutput {
         result: Result<UssdReply, UssdFailure>,
     },
     /// The PIN is about to be entered into this SIM, if it told its number. To be written
-    /// down durably, and then said to be by `PinNoted`; it comes again until it is.
+    /// down durably, and then said to be by `PinNoted`; it comes again until it is. One
+    /// that this SIM has had in vain is said to be by `PinWasTried`.
     PinTrying {
+        /// The SIM, where it tells its number before the PIN.
         iccid: Option<Private<String>>,
+        imei: Option<Private<String>>,
+        leave: PinLeave,
     },
-    /// The PIN was right: what was written down of its try is to be forgotten.
-    PinAccepted,
+    /// The PIN was right: that SIM may have it again.
+    PinAccepted {
+        iccid: Option<Private<String>>,
+        imei: Option<Private<String>>,
+    },
     /// A balance was read. It is the owner's to keep for the next start.
     AirtimeRead {
         at: Timestamp,
@@ -101,6 +108,15 @@ impl SoundPath {
             Self::Analog => "analog",
         }
     }
+}
+
+/// By whose leave a PIN is tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PinLeave {
+    /// It is set, and each SIM has one try.
+    Setting,
+    /// A person has said that it is the right one for the SIM that is in.
+    Person,
 }
 
 /// One step of the ladder that heals a modem, the mildest first.

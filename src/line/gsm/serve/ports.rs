@@ -81,6 +81,9 @@ impl Serving {
         self.found = Some(found);
         self.is_identified = false;
         self.input(ModemInput::PortOpened).await;
+        if std::mem::take(&mut self.is_released) {
+            self.input(ModemInput::Release).await;
+        }
     }
 
     /// What a modem that is found now is told.
