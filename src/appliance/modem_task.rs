@@ -10,12 +10,14 @@ use tokio::sync::mpsc;
 
 use super::calendar::Calendar;
 use super::modem_facts;
-use super::modems::{Modem, Reply};
+use super::modems::{Modem, Reply, SentText};
 use crate::line::gsm::GsmEvent;
 use crate::ops::{Health, Stop};
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
-use crate::signalling::modem::{Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TextSender};
-use crate::store::{KeptText, KnownModem, PinPlace, PinVerdict, TextDelivery, TextFate, Vault};
+use crate::signalling::modem::{
+    Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TakenPart, TextReport, TextSender,
+};
+use crate::store::{KeptText, KnownModem, PartReport, PinPlace, PinVerdict, SentPart, TextFate, Vault};
 use crate::terms::Private;
 
 /// Health changes slowly, and a changed SIM may be told some seconds later.
@@ -88,8 +90,8 @@ impl ModemTask {
         self.remember().await;
     }
 
-    /// Each part is billed to the SIM, whoever wanted it sent.
-    async fn count_part(&self, fate: PartFate) {
+    /// Each part is billed to the SIM, whoever wanted it sent, and told of later.
+    async fn count_part(&self, id: u64, fate: PartFate, taken: Option<TakenPart>) {
         let line = &self.modem.line;
         if fate == PartFate::Unknown {
             tracing::warn!(%line, "a modem did not say whether the network took a part of a text message");
@@ -97,17 +99,27 @@ impl ModemTask {
         if let Err(error) = self.vault.texts().count_part(line, self.calendar.now()).await {
             tracing::error!(%line, %error, "a part of a text message that was sent is not counted");
         }
+        let Some(TakenPart { reference, to, parts }) = taken else { return };
+        let SentText { call, kept_as } = self.modem.sent(id);
+        let part = SentPart { call, line: line.clone(), to, reference, parts, text: kept_as };
+        match self.vault.reports().keep(&part, self.calendar.now()).await {
+            Ok(kept_as) => self.modem.sent_is_kept_as(id, kept_as),
+            Err(error) => tracing::error!(%line, %error, "what becomes of a text message will not be known"),
+        }
     }
 
     async fn take(&self, event: GsmEvent) {
         let line = &self.modem.line;
         match event {
             GsmEvent::TextArrived { text, slots } => self.keep_text(text, slots).await,
-            GsmEvent::TextPart { fate, .. } => self.count_part(fate).await,
-            GsmEvent::TextSent { id, result } => self.modem.answer(id, Reply::Text(result)),
+            GsmEvent::TextPart { id, fate, taken } => self.count_part(id, fate, taken).await,
+            GsmEvent::TextSent { id, result } => {
+                self.modem.forget_sent(id);
+                self.modem.answer(id, Reply::Text(result));
+            }
             GsmEvent::UssdSaid { id, result } => self.modem.answer(id, Reply::Code(result)),
             GsmEvent::CommandAnswered { id, result } => self.modem.answer(id, Reply::Command(result)),
-            GsmEvent::TextDelivered { id, delivery } => self.keep_delivery(id, delivery).await,
+            GsmEvent::TextReported(report) => self.keep_report(report).await,
             GsmEvent::Changed(change) => {
                 if change.from == ModemState::Absent {
                     self.tell_now();
@@ -187,8 +199,8 @@ impl ModemTask {
         }
     }
 
-    /// What the network told of a text that this run of the box has sent.
-    async fn keep_delivery(&self, id: u64, delivery: Delivery) {
+    /// What the network told of a text that this run of the box has sent, or one before.
+    async fn keep_report(&self, TextReport { reference, to, delivery }: TextReport) {
         let line = &self.modem.line;
         tracing::debug!(%line, ?delivery, "the network told what became of a text message");
         let fate = match delivery {
@@ -196,13 +208,14 @@ impl ModemTask {
             Delivery::Delivered => TextFate::Delivered,
             Delivery::Failed => TextFate::Failed,
         };
-        let Some(sent) = self.modem.take_sent(id) else { return };
-        if fate == TextFate::Failed {
-            tracing::warn!(%line, "the network could not deliver a text message; `milu texts` says which");
-        }
-        let told = TextDelivery { call: sent.call, line: line.clone(), told_at: self.calendar.now(), fate };
-        if let Err(error) = self.vault.texts().keep_delivery(&told).await {
-            tracing::error!(%line, %error, "what became of a text message could not be kept");
+        let report = PartReport { line: line.clone(), reference, to, fate };
+        match self.vault.reports().take(&report, self.calendar.now()).await {
+            Ok(Some(told)) if told.fate == TextFate::Failed => {
+                tracing::warn!(%line, "the network could not deliver a text message; `milu texts` says which");
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::debug!(%line, "a report settles no text message"),
+            Err(error) => tracing::error!(%line, %error, "what became of a text message could not be kept"),
         }
     }
 

@@ -24,6 +24,7 @@ use super::recorder::{Clock, FaultCounts, Faults, Recorder, RecorderEnded};
 use super::records::{self, CallHeader, CallSummary, ReadRowError, RowError};
 use super::recovery::{self, RecoveryError};
 use super::renderings::{self, RenderingKey};
+use super::reports::Reports;
 use super::sound::{self, Leg, Place, SEGMENT};
 use super::texts::Texts;
 use super::transfers::{self, RegisterError, TransferQuery, TransferTotal};
@@ -307,6 +308,11 @@ impl Vault {
     /// Text messages: those to be sent and those that came.
     pub fn texts(&self) -> Texts<'_> {
         Texts::new(&self.rooms.index)
+    }
+
+    /// Parts of text messages whose delivery is still to be told.
+    pub fn reports(&self) -> Reports<'_> {
+        Reports::new(&self.rooms.index, self.rooms.keyring.index_key())
     }
 
     /// What is known of the modems of lines.

@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo};
 use crate::signalling::modem::{
-    CommandFailure, Delivery, Force, IncomingText, ModemInput, PartFate, PinLeave, SoundFault, StateChange,
-    StorageSlot, SupportRow, TextFailure, UssdFailure, UssdReply,
+    CommandFailure, Force, IncomingText, ModemInput, PartFate, PinLeave, SoundFault, StateChange, StorageSlot,
+    SupportRow, TakenPart, TextFailure, TextReport, UssdFailure, UssdReply,
 };
 use crate::terms::{PhoneNumber, Private};
 
@@ -31,15 +31,15 @@ pub enum GsmEvent {
     TextPart {
         id: u64,
         fate: PartFate,
+        /// To be kept until the network tells of it.
+        taken: Option<TakenPart>,
     },
     TextSent {
         id: u64,
         result: Result<(), TextFailure>,
     },
-    TextDelivered {
-        id: u64,
-        delivery: Delivery,
-    },
+    /// What became of a part that was sent, in this run or in one before.
+    TextReported(TextReport),
     UssdSaid {
         id: u64,
         result: Result<UssdReply, UssdFailure>,

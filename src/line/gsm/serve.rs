@@ -480,17 +480,17 @@ impl Serving {
             }
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.tell_text(text, slots),
-            ModemOutput::TextPart { id, fate } => {
+            ModemOutput::TextPart { id, fate, taken } => {
                 let parts = &mut self.parts.config.settings.parts_today;
                 *parts = parts.saturating_add(1);
-                self.event(GsmEvent::TextPart { id, fate });
+                self.event(GsmEvent::TextPart { id, fate, taken });
             }
             ModemOutput::TextSent { id, result } => {
                 // Whoever is told of it sees it counted.
                 self.publish();
                 self.event(GsmEvent::TextSent { id, result });
             }
-            ModemOutput::TextDelivered { id, delivery } => self.event(GsmEvent::TextDelivered { id, delivery }),
+            ModemOutput::TextReported(report) => self.event(GsmEvent::TextReported(report)),
             ModemOutput::UssdSaid { id, result } => self.event(GsmEvent::UssdSaid { id, result }),
             ModemOutput::CommandAnswered { id, result } => self.event(GsmEvent::CommandAnswered { id, result }),
         }

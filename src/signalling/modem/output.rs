@@ -43,15 +43,15 @@ pub enum ModemOutput {
     TextPart {
         id: u64,
         fate: PartFate,
+        /// By what the network will name it in its report, if it said so.
+        taken: Option<TakenPart>,
     },
     TextSent {
         id: u64,
         result: Result<(), TextFailure>,
     },
-    TextDelivered {
-        id: u64,
-        delivery: Delivery,
-    },
+    /// What became of a part that was sent, in this run or in one before.
+    TextReported(TextReport),
     UssdSaid {
         id: u64,
         result: Result<UssdReply, UssdFailure>,
@@ -180,6 +180,25 @@ pub enum PartFate {
     Taken,
     /// The modem had it and said nothing; it is counted, for it may be billed.
     Unknown,
+}
+
+/// A part that the network has, as its report will name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakenPart {
+    /// The network's own number of it; it counts to 255.
+    pub reference: u8,
+    pub to: PhoneNumber,
+    /// Parts of the whole text.
+    pub parts: u32,
+}
+
+/// What the network tells of a part that it had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TextReport {
+    pub reference: u8,
+    /// Whom the part was for, where the report names a telephone.
+    pub to: Option<PhoneNumber>,
+    pub delivery: Delivery,
 }
 
 /// What became of a text that was sent.
