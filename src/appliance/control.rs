@@ -21,13 +21,14 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, Stop, SystemClock};
-use crate::store::{CallSummary, Leg, TransferQuery, Vault};
+use crate::store::{CallSummary, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
 use super::control_listen;
 use super::control_modem;
 use super::control_policy;
 use super::control_refusal::Refusal;
+use super::control_sound;
 use super::listening::Listening;
 use super::modem_facts::ModemJson;
 use super::modems::Modems;
@@ -101,7 +102,6 @@ impl Control {
         let router = Router::new()
             .route("/v1/calls", get(list))
             .route("/v1/calls/{id}", get(show))
-            .route("/v1/calls/{id}/sound", get(sound))
             .route("/v1/watch", get(watch))
             .route("/v1/transfers", get(transfers))
             .route("/v1/lines", get(lines))
@@ -110,6 +110,7 @@ impl Control {
             .merge(control_modem::routes())
             .merge(control_policy::routes())
             .merge(control_listen::routes())
+            .merge(control_sound::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };
         axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)
@@ -186,26 +187,6 @@ async fn transfers(
 ) -> Result<axum::Json<TransfersJson>, Refusal> {
     let rows = control.vault.transfers(TransferQuery { since, call: None, limit: REGISTER_MAX }).await?;
     Ok(axum::Json(TransfersJson { transfers: rows.iter().map(TransferJson::from).collect() }))
-}
-
-#[derive(Deserialize)]
-struct WhichLeg {
-    leg: Option<String>,
-}
-
-async fn sound(
-    State(control): State<Control>,
-    UrlPath(id): UrlPath<String>,
-    Query(WhichLeg { leg }): Query<WhichLeg>,
-) -> Result<Response, Refusal> {
-    let id = call_id(&id)?;
-    let wav = match leg.as_deref() {
-        None => control.vault.play(id).await?,
-        Some("caller") => control.vault.play_leg(id, Leg::Caller).await?,
-        Some("box") => control.vault.play_leg(id, Leg::Box).await?,
-        Some(_) => return Err(Refusal(StatusCode::BAD_REQUEST, "a leg is `caller` or `box`".to_owned())),
-    };
-    Ok(([(header::CONTENT_TYPE, "audio/wav")], Bytes::from(wav)).into_response())
 }
 
 async fn watch(State(control): State<Control>) -> Response {

@@ -11,6 +11,7 @@ mod control_listen;
 mod control_modem;
 mod control_policy;
 mod control_refusal;
+mod control_sound;
 mod credentials;
 mod desk;
 mod ear_path;
