@@ -42,7 +42,7 @@ impl Scribe {
     /// Starts to write for the call of `memory`.
     pub fn start(memory: CallMemory, supervisor: &Supervisor) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        drop(supervisor.spawn("scribe", write(memory, ordered)));
+        drop(supervisor.spawn_passing("scribe", write(memory, ordered)));
         Self(orders)
     }
 
