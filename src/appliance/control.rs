@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
-use crate::ops::{Health, Stop, SystemClock};
+use crate::ops::{Health, HealthState, Stop, Supervisor, SystemClock};
 use crate::store::{CallSummary, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
@@ -29,6 +29,7 @@ use super::control_modem;
 use super::control_policy;
 use super::control_refusal::Refusal;
 use super::control_sound;
+use super::doctor;
 use super::listening::Listening;
 use super::modem_facts::ModemJson;
 use super::modems::Modems;
@@ -75,6 +76,8 @@ pub struct Control {
     pub listening: Listening,
     pub clock: SystemClock,
     pub stop: Stop,
+    /// Whose tasks the doctor looks at.
+    pub supervisor: Supervisor,
 }
 
 /// A view of a line's health that stays valid while the line is served.
@@ -106,7 +109,7 @@ impl Control {
             .route("/v1/transfers", get(transfers))
             .route("/v1/lines", get(lines))
             .route("/v1/lines/{id}/key/{event}", post(key))
-            .route("/v1/doctor", get(doctor))
+            .route("/v1/doctor", get(look_over))
             .merge(control_modem::routes())
             .merge(control_policy::routes())
             .merge(control_listen::routes())
@@ -281,9 +284,10 @@ struct FactJson {
     sentence: String,
 }
 
-async fn doctor(State(control): State<Control>) -> axum::Json<DoctorJson> {
-    let facts = control.health.facts();
+async fn look_over(State(control): State<Control>) -> axum::Json<DoctorJson> {
+    let facts = doctor::facts(&control.health, &control.lines, &control.supervisor);
+    let worst = facts.iter().map(|fact| fact.state).max().unwrap_or(HealthState::Well);
     let facts =
         facts.into_iter().map(|f| FactJson { name: f.name, state: f.state.name(), sentence: f.sentence }).collect();
-    axum::Json(DoctorJson { state: control.health.worst().name(), facts })
+    axum::Json(DoctorJson { state: worst.name(), facts })
 }

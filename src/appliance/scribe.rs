@@ -101,7 +101,7 @@ impl Scribe {
     pub fn start(memory: CallMemory, supervisor: &Supervisor) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let late = Late::default();
-        drop(supervisor.spawn("scribe", write(memory, ordered, late.clone())));
+        drop(supervisor.spawn_passing("scribe", write(memory, ordered, late.clone())));
         Self { orders, late }
     }
 
