@@ -122,7 +122,7 @@ mod tests {
         for other in &mut others {
             assert!(poll_fn(|cx| Poll::Ready(other.as_mut().poll(cx).is_pending())).await);
         }
-        let refused = soon(readers.turn()).await.err().expect("there is no place any more");
+        let refused = soon(readers.turn()).await.expect_err("there is no place any more");
         assert_eq!(refused.0, StatusCode::SERVICE_UNAVAILABLE);
         drop(first);
         drop(soon(next).await.ok().expect("the first was read"));
@@ -136,7 +136,7 @@ mod tests {
     async fn who_waits_for_a_recording_that_nobody_takes_is_told() {
         let readers = Readers::new(Duration::from_millis(10));
         let _first = soon(readers.turn()).await.ok().expect("nobody reads");
-        let refused = soon(readers.turn()).await.err().expect("the first is still read");
+        let refused = soon(readers.turn()).await.expect_err("the first is still read");
         assert_eq!(refused.0, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -264,8 +264,8 @@ mod tests {
         }
     }
 
-    async fn panicking() {
-        panic!("a fault of the program");
+    fn panicking() -> impl Future<Output = ()> + Send {
+        async { panic!("a fault of the program") }
     }
 
     #[tokio::test]
