@@ -140,10 +140,12 @@ impl ModemTask {
                     told.warnings.push(warning);
                 });
             }
-            GsmEvent::PinTrying { iccid, imei, leave } => self.note_pin(PinPlace { iccid, imei }, leave).await,
+            GsmEvent::PinTrying { iccid, imei, had_wrong, leave } => {
+                self.note_pin(PinPlace { iccid, imei, had_wrong }, leave).await;
+            }
             GsmEvent::PinAccepted { iccid, imei } => {
                 let Some(pin) = &self.pin else { return };
-                let place = PinPlace { iccid, imei };
+                let place = PinPlace { iccid, imei, had_wrong: false };
                 if let Err(error) = self.vault.modems().pin_was_right(line, pin, &place).await {
                     tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
                 }

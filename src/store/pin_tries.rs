@@ -26,6 +26,8 @@ pub struct PinPlace {
     pub iccid: Option<Private<String>>,
     /// Its modem.
     pub imei: Option<Private<String>>,
+    /// The SIM has had a wrong PIN since the last right one, where it tells so.
+    pub had_wrong: bool,
 }
 
 /// Whether a PIN may be tried.
@@ -134,7 +136,9 @@ fn may_try(tries: &[Try], here: &PinPlace) -> bool {
         None => tried.place.iccid.is_none() && tried.place.imei == here.imei,
     };
     if let Some(own) = tries.iter().rev().find(is_own) {
-        return own.was_right;
+        // A SIM without a number that has had a wrong one may be another than that which
+        // took this one, and this may have been the wrong one.
+        return own.was_right && !(here.iccid.is_none() && here.had_wrong);
     }
     let may_be_it = |tried: &Try| here.iccid.is_none() || tried.place.iccid.is_none();
     !tries.iter().any(|tried| !tried.was_right && may_be_it(tried))
@@ -183,7 +187,7 @@ async fn tries(connection: &mut SqliteConnection, line: &LineId, digest: &[u8]) 
 
 fn tried(row: &SqliteRow) -> Option<Try> {
     let (iccid, imei): (Option<String>, Option<String>) = (row.try_get("iccid").ok()?, row.try_get("imei").ok()?);
-    let place = PinPlace { iccid: iccid.map(Private::new), imei: imei.map(Private::new) };
+    let place = PinPlace { iccid: iccid.map(Private::new), imei: imei.map(Private::new), had_wrong: false };
     Some(Try { place, was_right: row.try_get::<i64, _>("was_right").ok()? == 1 })
 }
 
@@ -213,11 +217,11 @@ mod tests {
 
     fn sim(figure: &str) -> PinPlace {
         let iccid = Some(Private::new(format!("8923401000{}", figure.repeat(10))));
-        PinPlace { iccid, imei: Some(Private::new("490154203237518".to_owned())) }
+        PinPlace { iccid, imei: Some(Private::new("490154203237518".to_owned())), had_wrong: false }
     }
 
     fn hidden_in(imei: &str) -> PinPlace {
-        PinPlace { iccid: None, imei: Some(Private::new(imei.to_owned())) }
+        PinPlace { iccid: None, imei: Some(Private::new(imei.to_owned())), had_wrong: false }
     }
 
     #[tokio::test]
@@ -276,8 +280,13 @@ mod tests {
         }
         assert_eq!(modems.try_pin_again(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
         modems.pin_was_right(&line, &own, &here).await.unwrap();
+        // Another SIM is put in that was tried before the right one.
+        let wronged = PinPlace { had_wrong: true, ..here.clone() };
+        assert_eq!(modems.try_pin(&line, &own, &wronged).await.unwrap(), PinVerdict::WasTried);
         assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
         assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::WasTried);
+        // A new PIN is its owner's word.
+        assert_eq!(modems.try_pin(&line, &pin("1234"), &wronged).await.unwrap(), PinVerdict::Noted);
         index.close().await;
     }
 }

@@ -56,6 +56,8 @@ pub enum GsmEvent {
     PinTrying {
         iccid: Option<Private<String>>,
         imei: Option<Private<String>>,
+        /// The SIM has had a wrong PIN since the last right one, where it tells so.
+        had_wrong: bool,
         leave: PinLeave,
     },
     /// The PIN was right.

@@ -465,10 +465,10 @@ impl Serving {
                 tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
                 self.event(GsmEvent::SoundTrouble(fault));
             }
-            ModemOutput::PinTrying { iccid, imei, leave } => {
+            ModemOutput::PinTrying { iccid, imei, had_wrong, leave } => {
                 // A modem that is found anew finds it tried.
                 self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
-                self.event(GsmEvent::PinTrying { iccid, imei, leave });
+                self.event(GsmEvent::PinTrying { iccid, imei, had_wrong, leave });
             }
             ModemOutput::PinAccepted { iccid, imei } => {
                 self.parts.config.settings.pin_tried = None;

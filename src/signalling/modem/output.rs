@@ -63,6 +63,8 @@ pub enum ModemOutput {
         /// The SIM, where it tells its number before the PIN.
         iccid: Option<Private<String>>,
         imei: Option<Private<String>>,
+        /// The SIM has had a wrong PIN since the last right one, where it tells so.
+        had_wrong: bool,
         leave: PinLeave,
     },
     /// The PIN was right: that SIM may have it again.

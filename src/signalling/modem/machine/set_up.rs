@@ -84,6 +84,8 @@ pub(super) struct SetUp {
     is_released: bool,
     /// The SIM was seen to be away since the PIN was right: it may be another one.
     was_away: bool,
+    /// The SIM has had a wrong PIN since the last right one, as its attempts tell.
+    had_wrong: bool,
     /// When it was sent, since the modem's last start.
     pin_entered: Option<Moment>,
     refused: u8,
@@ -135,6 +137,7 @@ impl SetUp {
             pin_card,
             is_released: false,
             was_away: false,
+            had_wrong: false,
             pin_entered: None,
             refused: 0,
             no_voice: false,
@@ -216,7 +219,8 @@ impl ModemLine {
                 self.set_up.not_before = now + NOTE_AGAIN;
                 let leave = if self.set_up.is_released { PinLeave::Person } else { PinLeave::Setting };
                 let (iccid, imei) = (self.locked_iccid().cloned(), self.facts.imei.clone());
-                self.out.push_back(ModemOutput::PinTrying { iccid, imei, leave });
+                let had_wrong = self.set_up.had_wrong;
+                self.out.push_back(ModemOutput::PinTrying { iccid, imei, had_wrong, leave });
                 continue;
             }
             if let Some(command) = self.set_up_row(now) {
@@ -260,7 +264,10 @@ impl ModemLine {
         let next = match self.set_up.at {
             At::First(_) => At::Sim,
             At::LockedIccid => return self.locked_sim_is_known(now),
-            At::PinAttempts => At::NotePin,
+            At::PinAttempts => {
+                self.set_up.had_wrong = false;
+                At::NotePin
+            }
             At::EnterPin | At::Sim => At::Sim,
             At::Iccid => At::Imsi,
             At::Imsi => return self.sim_is_known(now),
@@ -446,13 +453,11 @@ impl ModemLine {
     fn attempts_answered(&mut self, rows: &[Said], now: Moment) {
         match rows.iter().find_map(|said| attempts_left(&said.row)) {
             Some(left) if left < ATTEMPTS_MIN => self.sim_waits(SimTrouble::FewAttempts, now),
-            // Somebody has entered a wrong one, and which SIM it is cannot be known: it may
-            // have been the one that is set.
-            Some(left) if left < ATTEMPTS_ALL && self.locked_iccid().is_none() && !self.set_up.is_released => {
-                self.sim_waits(SimTrouble::UnknownSim, now);
-            }
             // Where it cannot be known, three attempts are usual and one is taken.
-            _ => self.set_up.go(At::NotePin, now),
+            left => {
+                self.set_up.had_wrong = left.is_some_and(|left| left < ATTEMPTS_ALL);
+                self.set_up.go(At::NotePin, now);
+            }
         }
     }
 

@@ -68,7 +68,8 @@ fn a_pin_is_entered_only_after_its_try_is_written_down_and_forgotten_when_it_was
     let iccid = Some(Private::new("89234010000012345678".to_owned()));
     let imei = world.line.health().imei;
     assert!(imei.is_some());
-    let trying = ModemOutput::PinTrying { iccid: iccid.clone(), imei: imei.clone(), leave: PinLeave::Setting };
+    let trying =
+        ModemOutput::PinTrying { iccid: iccid.clone(), imei: imei.clone(), had_wrong: false, leave: PinLeave::Setting };
     assert!(world.wanted().iter().filter(|output| **output == trying).count() > 1, "it is told until it is noted");
     assert_eq!(world.modem.count("AT+CPIN="), 0);
     world.give(ModemInput::PinNoted);
@@ -163,16 +164,16 @@ fn a_sim_without_a_number_that_was_away_is_another_one_until_a_person_says_not()
 }
 
 #[test]
-fn a_sim_without_a_number_that_has_had_a_wrong_pin_has_no_try_by_itself() {
-    let mut world = hiding("\r\n+QPINC: \"SC\",2,10\r\n\r\nOK\r\n");
-    world.run_s(100);
-    assert_eq!(world.modem.count("AT+CPIN="), 0);
-    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::UnknownSim));
-    world.give(ModemInput::Release);
-    world.run_s(60);
-    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
-    let whole = hiding("\r\n+QPINC: \"SC\",3,10\r\n\r\nOK\r\n");
-    assert_eq!((whole.modem.count("AT+CPIN="), whole.line.state()), (1, ModemState::Ready));
+fn that_a_sim_has_had_a_wrong_pin_is_told_before_it_gets_one() {
+    for (attempts, wanted) in
+        [("\r\n+QPINC: \"SC\",2,10\r\n\r\nOK\r\n", true), ("\r\n+QPINC: \"SC\",3,10\r\n\r\nOK\r\n", false)]
+    {
+        let told = hiding(attempts).wanted().into_iter().find_map(|output| match output {
+            ModemOutput::PinTrying { iccid: None, had_wrong, .. } => Some(had_wrong),
+            _ => None,
+        });
+        assert_eq!(told, Some(wanted));
+    }
 }
 
 #[test]
