@@ -264,8 +264,9 @@ mod tests {
         }
     }
 
-    fn panicking() -> impl Future<Output = ()> + Send {
-        async { panic!("a fault of the program") }
+    async fn panicking() {
+        std::future::ready(()).await;
+        panic!("a fault of the program");
     }
 
     #[tokio::test]
