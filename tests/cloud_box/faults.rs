@@ -74,7 +74,9 @@ fn each_question_was_answered(record: &Value) {
     assert_eq!(record["outcome"], "answered", "{record:#}");
     assert_eq!(record["end_cause"]["q850"], 16, "{record:#}");
     assert_eq!(said(record, "box").last(), Some(&phrases::GOODBYE), "{record:#}");
-    let turns = record["turns"].as_array().expect("turns");
+    // A breath or a click that was taken for a turn asks nothing.
+    let is_said = |turn: &&Value| !text(&turn["text"]).is_empty();
+    let turns: Vec<&Value> = record["turns"].as_array().expect("turns").iter().filter(is_said).collect();
     let mut asked = 0;
     for part in turns.chunk_by(|_, next| next["who"] != "caller").filter(|part| part[0]["who"] == "caller") {
         if asked == FAULTS.len() * VENDORS.len() {
