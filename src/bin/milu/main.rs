@@ -72,9 +72,9 @@ enum Command {
     /// The text messages that came, and how many wait to be sent
     #[command(after_help = "Examples:\n  milu texts\n  milu texts --json")]
     Texts(texts::TextsArgs),
-    /// Check a knowledge file, or ask it a question
+    /// Check a knowledge file; ask the box or a file a question
     #[command(
-        after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
+        after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\"\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
     )]
     Knowledge(knowledge::KnowledgeArgs),
     /// Check, explain and prove the table that says where data may go
@@ -119,7 +119,7 @@ fn main() -> ExitCode {
         Command::Lines(args) => lines::lines(&args, &cli.control),
         Command::Modem(args) => modem::modem(&args, &cli.control),
         Command::Texts(args) => texts::texts(&args, &cli.control),
-        Command::Knowledge(args) => knowledge::knowledge(&args),
+        Command::Knowledge(args) => knowledge::knowledge(&args, &cli.control),
         Command::Policy(args) => policy::policy(&args, &cli.control),
         Command::Models(args) => models::models(&args),
         Command::Keys(args) => keys::keys(&args),
