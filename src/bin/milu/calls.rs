@@ -31,22 +31,31 @@ struct ListArgs {
 #[derive(Subcommand)]
 enum What {
     /// The calls, newest first
+    #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --json")]
     List(ListArgs),
     /// One call: who said what, how fast the answers came, what was kept
+    #[command(
+        after_help = "Examples:\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json"
+    )]
     Show {
         id: String,
         #[arg(long)]
         json: bool,
     },
     /// Write the call's sound as WAV to standard output (left: caller, right: box)
+    #[command(after_help = "Example:\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav")]
     Play { id: String },
     /// Write the record and the sound of a call into a directory
+    ///
+    /// A directory that is made for it, and the files, are for you alone to read.
+    #[command(after_help = "Example:\n  milu calls export 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --to calls")]
     Export {
         id: String,
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
     /// Show calls while they happen
+    #[command(after_help = "Examples:\n  milu calls watch\n  milu calls watch --json")]
     Watch {
         #[arg(long)]
         json: bool,

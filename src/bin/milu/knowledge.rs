@@ -21,8 +21,12 @@ pub struct KnowledgeArgs {
 #[derive(Subcommand)]
 enum What {
     /// Read a knowledge file and say every mistake with its row and column
+    #[command(after_help = "Example:\n  milu knowledge check clinic.toml")]
     Check { file: PathBuf },
     /// What the box would answer to a question
+    #[command(
+        after_help = "Examples:\n  milu knowledge ask \"Are you open on Sunday?\"\n  milu knowledge ask \"Are you open on Sunday?\" --file clinic.toml --json"
+    )]
     Ask {
         question: String,
         /// A knowledge file; without one the running box answers from what it knows
