@@ -57,7 +57,8 @@ async fn main() {
     }
     let bench = Bench::load();
     let mut rows = Vec::new();
-    for (name, file) in [("tuned on", "questions.toml"), ("kept apart", "judge_set.toml"), ("blind", "blind_set.toml")] {
+    for (name, file) in [("tuned on", "questions.toml"), ("kept apart", "judge_set.toml"), ("blind", "blind_set.toml")]
+    {
         let path = root().join("tests/knowledge").join(file);
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let asked: Questions = toml::from_str(&text).expect("the questions");

@@ -32,7 +32,7 @@ impl Served {
     async fn text_end(&mut self, id: u64) -> (Result<(), TextFailure>, Vec<PartFate>) {
         let mut parts = Vec::new();
         let result = self.event("what became of the text", |event| match event {
-            GsmEvent::TextPart { id: own, fate } if own == id => {
+            GsmEvent::TextPart { id: own, fate, .. } if own == id => {
                 parts.push(fate);
                 None
             }

@@ -165,12 +165,13 @@ fn a_text_that_a_modem_had_when_the_power_went_is_sent_once_more_and_said_to_be(
 }
 
 #[test]
-fn what_the_network_tells_of_a_promised_texts_delivery_is_shown() {
-    let world = World::new(one_of(Family::Quectel), "");
+fn what_the_network_tells_of_a_promised_texts_delivery_is_shown_after_a_restart_as_well() {
+    let world = World::new(ModemOptions { reports_held: 1, ..one_of(Family::Quectel) }, "");
     let place = tempfile::tempdir().expect("a directory");
     promised(place.path(), &["the first"]);
     let the_box = world.start(place);
     until("the text is sent", || (texts(&the_box)["waiting"] == 0).then_some(()));
+    let the_box = world.start(the_box.stop());
     let sent = world.modem.sent_texts();
     // 0 is "received by the telephone" (3GPP TS 23.040 section 9.2.3.15).
     world.modem.report(&sent[0], 0);

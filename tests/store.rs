@@ -122,6 +122,17 @@ fn legs_of(wav: Vec<u8>) -> [Vec<i16>; 2] {
     [0, 1].map(|side| samples.iter().skip(side).step_by(2).copied().collect())
 }
 
+/// The whole recording of the first call, as it is read piece by piece.
+async fn play(vault: &Vault) -> Result<Vec<u8>, ReadError> {
+    let mut wav = vault.wav(call(1), &Leg::BOTH).await?;
+    let mut whole = Vec::new();
+    while let Some(piece) = wav.next().await {
+        whole.extend(piece?);
+    }
+    assert_eq!(whole.len() as u64, wav.bytes());
+    Ok(whole)
+}
+
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -150,7 +161,7 @@ async fn a_call_comes_back_as_it_was_kept() {
     let vault = open(dir.path()).await;
     assert_eq!(vault.recovered(), []);
     assert_eq!(vault.show(call(1)).await.unwrap(), kept);
-    assert_eq!(legs_of(vault.play(call(1)).await.unwrap()), sound);
+    assert_eq!(legs_of(play(&vault).await.unwrap()), sound);
     vault.close().await;
 }
 
@@ -169,7 +180,7 @@ async fn calls_are_listed_newest_first_and_an_unfinished_one_is_not_listed() {
     assert_eq!(ids(None, 1).await, [call(3)]);
     assert_eq!(ids(Some(at(2)), 10).await, [call(3), call(2)]);
     assert!(matches!(vault.show(call(4)).await, Err(ReadError::Unknown(_))));
-    assert!(matches!(vault.play(call(1)).await, Err(ReadError::NotRecorded(_))));
+    assert!(matches!(play(&vault).await, Err(ReadError::NotRecorded(_))));
     vault.close().await;
 }
 
@@ -382,7 +393,7 @@ async fn a_killed_process_loses_at_most_250_ms_of_sound_and_invents_none() {
     assert_eq!(recording.gaps.len(), 1);
     let gap = &recording.gaps[0];
     assert!(gap.from_ms + 250 >= reached, "fed {reached} ms, kept {} ms", gap.from_ms);
-    let legs = legs_of(vault.play(call(1)).await.unwrap());
+    let legs = legs_of(play(&vault).await.unwrap());
     for (leg, kept) in Leg::BOTH.into_iter().zip(legs) {
         assert!(kept.len() as u64 / 8 >= gap.from_ms);
         let whole = usize::try_from(gap.from_ms).unwrap() * 8;
@@ -421,13 +432,58 @@ async fn sound_taken_away_or_changed_after_it_was_safe_is_tampering() {
             None => fs::remove_file(&path).unwrap(),
         }
         let vault = open(dir.path()).await;
-        let refused = vault.play(call(1)).await.unwrap_err();
+        let refused = play(&vault).await.unwrap_err();
         assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
         vault.close().await;
     }
     fs::write(&path, &good).unwrap();
     let vault = open(dir.path()).await;
-    assert!(vault.play(call(1)).await.is_ok());
+    assert!(play(&vault).await.is_ok());
+    vault.close().await;
+}
+
+#[tokio::test]
+async fn a_recording_is_read_a_minute_at_a_time_and_a_leg_that_ends_early_is_silent_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let mut memory = vault.begin_call(&header(1)).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    // A little more than one file of the caller, and less than one of the box: as much
+    // as the recorder's queue takes at once.
+    let lens = [Leg::Caller, Leg::Box].map(|leg| (leg, if leg == Leg::Caller { 65 * 16_000 } else { 10 * 16_000 }));
+    for (leg, len) in lens {
+        for from in (0..len).step_by(16_000) {
+            memory.sound(leg, &tone(leg, from, 16_000));
+        }
+    }
+    memory.finish(record(1)).await.unwrap();
+    let mut wav = vault.wav(call(1), &Leg::BOTH).await.unwrap();
+    let mut pieces = Vec::new();
+    while let Some(piece) = wav.next().await {
+        pieces.push(piece.unwrap());
+    }
+    let minute = 60 * 16_000 * 2 * 2;
+    assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [44, minute, minute / 12]);
+    let [caller, boxed] = legs_of(pieces.concat());
+    assert_eq!(caller, tone(Leg::Caller, 0, 65 * 16_000));
+    assert_eq!(boxed[..160_000], tone(Leg::Box, 0, 160_000));
+    assert!(boxed[160_000..].iter().all(|sample| *sample == 0) && boxed.len() == caller.len());
+    // One leg alone has one channel.
+    let alone = vault.wav(call(1), &[Leg::Box]).await.unwrap();
+    assert_eq!(alone.bytes(), 44 + 2 * 160_000);
+    vault.close().await;
+}
+
+#[tokio::test]
+async fn one_leg_is_read_without_the_other_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_one_recording(dir.path()).await;
+    fs::remove_file(path).unwrap();
+    let vault = open(dir.path()).await;
+    let (rate, sound) = vault.leg_sound(call(1), Leg::Box).await.unwrap();
+    assert_eq!((rate, sound), (SampleRate::Hz16000, tone(Leg::Box, 0, 32_000)));
+    let refused = vault.leg_sound(call(1), Leg::Caller).await.unwrap_err();
+    assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
     vault.close().await;
 }
 
@@ -444,10 +500,10 @@ async fn a_crash_does_not_excuse_sound_that_is_missing_below_the_high_water_mark
     drop((memory, vault));
     let vault = open(dir.path()).await;
     let file = vault.sound_files(call(1)).await.unwrap().remove(0);
-    assert!(vault.play(call(1)).await.is_ok());
+    assert!(play(&vault).await.is_ok());
     let bytes = fs::read(&file.path).unwrap();
     fs::write(&file.path, &bytes[..bytes.len() - file.segment_bytes]).unwrap();
-    let refused = vault.play(call(1)).await.unwrap_err();
+    let refused = play(&vault).await.unwrap_err();
     assert!(matches!(refused, ReadError::Tampered { leg: "caller", number: 0, .. }), "{refused}");
     vault.close().await;
 }

@@ -224,7 +224,7 @@ impl Running {
             epoch: self.task.leg.mouth.epoch_view(),
             events: self.lane_events_in.clone(),
         };
-        drop(self.task.supervisor.spawn("voice-lane", voice.run(sentences)));
+        drop(self.task.supervisor.spawn_passing("voice-lane", voice.run(sentences)));
         self.flowing = Some(Flowing { keyless: Keyless::new(rate), ears: EarPath::new(rate), lane });
     }
 

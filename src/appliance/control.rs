@@ -20,9 +20,9 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
-use crate::ops::{Health, Stop, SystemClock};
+use crate::ops::{Health, HealthState, Stop, Supervisor, SystemClock};
 use crate::speech::onbox::KnowledgeMind;
-use crate::store::{CallSummary, Leg, TransferQuery, Vault};
+use crate::store::{CallSummary, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
 use super::control_knowledge;
@@ -30,6 +30,8 @@ use super::control_listen;
 use super::control_modem;
 use super::control_policy;
 use super::control_refusal::Refusal;
+use super::control_sound;
+use super::doctor;
 use super::listening::Listening;
 use super::modem_facts::ModemJson;
 use super::modems::Modems;
@@ -78,6 +80,8 @@ pub struct Control {
     pub listening: Listening,
     pub clock: SystemClock,
     pub stop: Stop,
+    /// Whose tasks the doctor looks at.
+    pub supervisor: Supervisor,
 }
 
 /// A view of a line's health that stays valid while the line is served.
@@ -105,16 +109,16 @@ impl Control {
         let router = Router::new()
             .route("/v1/calls", get(list))
             .route("/v1/calls/{id}", get(show))
-            .route("/v1/calls/{id}/sound", get(sound))
             .route("/v1/watch", get(watch))
             .route("/v1/transfers", get(transfers))
             .route("/v1/lines", get(lines))
             .route("/v1/lines/{id}/key/{event}", post(key))
-            .route("/v1/doctor", get(doctor))
+            .route("/v1/doctor", get(look_over))
             .merge(control_modem::routes())
             .merge(control_policy::routes())
             .merge(control_listen::routes())
             .merge(control_knowledge::routes())
+            .merge(control_sound::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };
         axum::serve(listener, router).with_graceful_shutdown(ended).await.map_err(ControlError::Serve)
@@ -191,26 +195,6 @@ async fn transfers(
 ) -> Result<axum::Json<TransfersJson>, Refusal> {
     let rows = control.vault.transfers(TransferQuery { since, call: None, limit: REGISTER_MAX }).await?;
     Ok(axum::Json(TransfersJson { transfers: rows.iter().map(TransferJson::from).collect() }))
-}
-
-#[derive(Deserialize)]
-struct WhichLeg {
-    leg: Option<String>,
-}
-
-async fn sound(
-    State(control): State<Control>,
-    UrlPath(id): UrlPath<String>,
-    Query(WhichLeg { leg }): Query<WhichLeg>,
-) -> Result<Response, Refusal> {
-    let id = call_id(&id)?;
-    let wav = match leg.as_deref() {
-        None => control.vault.play(id).await?,
-        Some("caller") => control.vault.play_leg(id, Leg::Caller).await?,
-        Some("box") => control.vault.play_leg(id, Leg::Box).await?,
-        Some(_) => return Err(Refusal(StatusCode::BAD_REQUEST, "a leg is `caller` or `box`".to_owned())),
-    };
-    Ok(([(header::CONTENT_TYPE, "audio/wav")], Bytes::from(wav)).into_response())
 }
 
 async fn watch(State(control): State<Control>) -> Response {
@@ -305,9 +289,10 @@ struct FactJson {
     sentence: String,
 }
 
-async fn doctor(State(control): State<Control>) -> axum::Json<DoctorJson> {
-    let facts = control.health.facts();
+async fn look_over(State(control): State<Control>) -> axum::Json<DoctorJson> {
+    let facts = doctor::facts(&control.health, &control.lines, &control.supervisor);
+    let worst = facts.iter().map(|fact| fact.state).max().unwrap_or(HealthState::Well);
     let facts =
         facts.into_iter().map(|f| FactJson { name: f.name, state: f.state.name(), sentence: f.sentence }).collect();
-    axum::Json(DoctorJson { state: control.health.worst().name(), facts })
+    axum::Json(DoctorJson { state: worst.name(), facts })
 }

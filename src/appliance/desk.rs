@@ -106,7 +106,7 @@ impl Desk {
     /// call's beginning must keep no other from the desk.
     fn take(self: &Arc<Self>, offer: Offer, admitted: Admitted) {
         let desk = self.clone();
-        drop(self.supervisor.spawn("call", async move {
+        drop(self.supervisor.spawn_passing("call", async move {
             desk.answer(offer).await;
             drop(admitted);
         }));
@@ -141,7 +141,7 @@ impl Desk {
         let (begun, memory) = oneshot::channel();
         // In a task of its own, which sees a beginning that comes late to its end:
         // what it has begun is then closed at the next start, as after a crash.
-        drop(self.supervisor.spawn("call-memory", async move {
+        drop(self.supervisor.spawn_passing("call-memory", async move {
             if begun.send(vault.begin_call(&header).await).is_err() {
                 tracing::warn!(%call, "the disk took a call too late; the next start gives it its end");
             }
@@ -159,7 +159,7 @@ impl Desk {
     async fn see_through(&self, id: CallId, task: CallTask) {
         let (watch, gate) = (self.watch.clone(), task.setting.gate.clone());
         let (done, mut record) = mpsc::channel(1);
-        let call = self.supervisor.spawn("call-task", async move {
+        let call = self.supervisor.spawn_passing("call-task", async move {
             if let Some(record) = task.run().await {
                 // The desk waits for it; nobody else can have closed the channel.
                 done.send(record).await.unwrap_or_default();

@@ -464,7 +464,7 @@ mod tests {
         let told = async {
             let absent = view.wait_for(|view| view.state == CardState::Away(CardTrouble::Absent));
             drop(absent.await.expect("the card is looked for"));
-            while health.worst() != HealthState::Impaired {
+            while health.facts().first().map(|fact| fact.state) != Some(HealthState::Impaired) {
                 tokio::task::yield_now().await;
             }
             // With the box the report ends.

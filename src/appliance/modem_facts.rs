@@ -111,7 +111,7 @@ pub fn health_fact(modem: &Modem) -> HealthFact {
 }
 
 /// A trouble is told as part of a sentence; here it stands alone.
-fn sentence(trouble: &str) -> String {
+pub(super) fn sentence(trouble: &str) -> String {
     let mut letters = trouble.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     let end = if trouble.ends_with(['.', '!', '?']) { "" } else { "." };

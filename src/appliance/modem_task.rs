@@ -10,12 +10,14 @@ use tokio::sync::mpsc;
 
 use super::calendar::Calendar;
 use super::modem_facts;
-use super::modems::{Modem, Reply};
+use super::modems::{Modem, Reply, SentText};
 use crate::line::gsm::GsmEvent;
 use crate::ops::{Health, Stop};
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
-use crate::signalling::modem::{Delivery, IncomingText, ModemState, PartFate, StorageSlot, TextSender};
-use crate::store::{KeptText, KnownModem, TextDelivery, TextFate, Vault};
+use crate::signalling::modem::{
+    Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TakenPart, TextReport, TextSender,
+};
+use crate::store::{KeptText, KnownModem, PartReport, PinPlace, PinVerdict, SentPart, TextFate, Vault};
 use crate::terms::Private;
 
 /// Health changes slowly, and a changed SIM may be told some seconds later.
@@ -88,8 +90,8 @@ impl ModemTask {
         self.remember().await;
     }
 
-    /// Each part is billed to the SIM, whoever wanted it sent.
-    async fn count_part(&self, fate: PartFate) {
+    /// Each part is billed to the SIM, whoever wanted it sent, and told of later.
+    async fn count_part(&self, id: u64, fate: PartFate, taken: Option<TakenPart>) {
         let line = &self.modem.line;
         if fate == PartFate::Unknown {
             tracing::warn!(%line, "a modem did not say whether the network took a part of a text message");
@@ -97,17 +99,27 @@ impl ModemTask {
         if let Err(error) = self.vault.texts().count_part(line, self.calendar.now()).await {
             tracing::error!(%line, %error, "a part of a text message that was sent is not counted");
         }
+        let Some(TakenPart { reference, to, parts }) = taken else { return };
+        let SentText { call, kept_as } = self.modem.sent(id);
+        let part = SentPart { call, line: line.clone(), to, reference, parts, text: kept_as };
+        match self.vault.reports().keep(&part, self.calendar.now()).await {
+            Ok(kept_as) => self.modem.sent_is_kept_as(id, kept_as),
+            Err(error) => tracing::error!(%line, %error, "what becomes of a text message will not be known"),
+        }
     }
 
     async fn take(&self, event: GsmEvent) {
         let line = &self.modem.line;
         match event {
             GsmEvent::TextArrived { text, slots } => self.keep_text(text, slots).await,
-            GsmEvent::TextPart { fate, .. } => self.count_part(fate).await,
-            GsmEvent::TextSent { id, result } => self.modem.answer(id, Reply::Text(result)),
+            GsmEvent::TextPart { id, fate, taken } => self.count_part(id, fate, taken).await,
+            GsmEvent::TextSent { id, result } => {
+                self.modem.forget_sent(id);
+                self.modem.answer(id, Reply::Text(result));
+            }
             GsmEvent::UssdSaid { id, result } => self.modem.answer(id, Reply::Code(result)),
             GsmEvent::CommandAnswered { id, result } => self.modem.answer(id, Reply::Command(result)),
-            GsmEvent::TextDelivered { id, delivery } => self.keep_delivery(id, delivery).await,
+            GsmEvent::TextReported(report) => self.keep_report(report).await,
             GsmEvent::Changed(change) => {
                 if change.from == ModemState::Absent {
                     self.tell_now();
@@ -120,7 +132,7 @@ impl ModemTask {
             }
             // It is in the log of the line, and in its health while it lasts.
             GsmEvent::SoundTrouble(_) => {}
-            GsmEvent::AirtimeRead { at, airtime } => self.keep_airtime(at, airtime).await,
+            GsmEvent::AirtimeRead { at, airtime, iccid } => self.keep_airtime(at, airtime, iccid).await,
             GsmEvent::AirtimeWarned(warning) => {
                 tracing::warn!(%line, reason = ?warning.reason, "the airtime of a SIM runs out");
                 self.modem.tell(|told| {
@@ -128,9 +140,13 @@ impl ModemTask {
                     told.warnings.push(warning);
                 });
             }
-            GsmEvent::PinTrying { iccid } => self.note_pin(iccid).await,
-            GsmEvent::PinAccepted => {
-                if let Err(error) = self.vault.modems().forget_pin(line).await {
+            GsmEvent::PinTrying { iccid, imei, had_wrong, leave } => {
+                self.note_pin(PinPlace { iccid, imei, had_wrong }, leave).await;
+            }
+            GsmEvent::PinAccepted { iccid, imei } => {
+                let Some(pin) = &self.pin else { return };
+                let place = PinPlace { iccid, imei, had_wrong: false };
+                if let Err(error) = self.vault.modems().pin_was_right(line, pin, &place).await {
                     tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
                 }
             }
@@ -138,16 +154,24 @@ impl ModemTask {
         }
     }
 
-    /// A PIN is tried once: that it is going to be is on the disk before it is. What could
-    /// not be written down is not tried, and the line tells it again.
-    async fn note_pin(&self, iccid: Option<Private<String>>) {
+    /// A PIN is tried once in each SIM: that it is going to be is on the disk before it is.
+    /// What could not be written down is not tried, and the line tells it again.
+    async fn note_pin(&self, place: PinPlace, leave: PinLeave) {
         let Some(pin) = &self.pin else { return };
-        let line = &self.modem.line;
-        if let Err(error) = self.vault.modems().try_pin(line, pin, iccid.as_ref()).await {
-            tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
-            return;
-        }
-        if let Err(error) = self.modem.control.pin_noted() {
+        let (line, modems) = (&self.modem.line, self.vault.modems());
+        let verdict = match leave {
+            PinLeave::Setting => modems.try_pin(line, pin, &place).await,
+            PinLeave::Person => modems.try_pin_again(line, pin, &place).await,
+        };
+        let told = match verdict {
+            Ok(PinVerdict::Noted) => self.modem.control.pin_noted(),
+            Ok(PinVerdict::WasTried) => self.modem.control.pin_was_tried(),
+            Err(error) => {
+                tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
+                return;
+            }
+        };
+        if let Err(error) = told {
             tracing::warn!(%line, %error, "the PIN of a SIM is tried later");
         }
     }
@@ -177,8 +201,8 @@ impl ModemTask {
         }
     }
 
-    /// What the network told of a text that this run of the box has sent.
-    async fn keep_delivery(&self, id: u64, delivery: Delivery) {
+    /// What the network told of a text that this run of the box has sent, or one before.
+    async fn keep_report(&self, TextReport { reference, to, delivery }: TextReport) {
         let line = &self.modem.line;
         tracing::debug!(%line, ?delivery, "the network told what became of a text message");
         let fate = match delivery {
@@ -186,20 +210,23 @@ impl ModemTask {
             Delivery::Delivered => TextFate::Delivered,
             Delivery::Failed => TextFate::Failed,
         };
-        let Some(sent) = self.modem.take_sent(id) else { return };
-        if fate == TextFate::Failed {
-            tracing::warn!(%line, "the network could not deliver a text message; `milu texts` says which");
-        }
-        let told = TextDelivery { call: sent.call, line: line.clone(), told_at: self.calendar.now(), fate };
-        if let Err(error) = self.vault.texts().keep_delivery(&told).await {
-            tracing::error!(%line, %error, "what became of a text message could not be kept");
+        let report = PartReport { line: line.clone(), reference, to, fate };
+        match self.vault.reports().take(&report, self.calendar.now()).await {
+            Ok(Some(told)) if told.fate == TextFate::Failed => {
+                tracing::warn!(%line, "the network could not deliver a text message; `milu texts` says which");
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::debug!(%line, "a report settles no text message"),
+            Err(error) => tracing::error!(%line, %error, "what became of a text message could not be kept"),
         }
     }
 
-    async fn keep_airtime(&self, at: Timestamp, airtime: Option<Kobo>) {
+    /// What is of no SIM that could be known again is not kept over a restart.
+    async fn keep_airtime(&self, at: Timestamp, airtime: Option<Kobo>, iccid: Option<Private<String>>) {
         let Some(airtime) = airtime else { return };
         self.modem.tell(|told| told.warnings.retain(|warning| stays(warning, airtime)));
-        if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, at, airtime.0).await {
+        let Some(iccid) = iccid else { return };
+        if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, &iccid, at, airtime.0).await {
             tracing::error!(line = %self.modem.line, %error, "a reading of airtime could not be kept");
         }
     }
@@ -253,7 +280,10 @@ impl ModemTask {
         }
         let modems = self.vault.modems();
         let kept = modems.keep(line, &now).await;
-        if other_sim && let Err(error) = modems.forget_airtime(line).await {
+        if other_sim
+            && let Some(iccid) = &now.iccid
+            && let Err(error) = modems.forget_airtime_before(line, iccid).await
+        {
             tracing::error!(%line, %error, "the airtime of another SIM is still kept");
         }
         match kept {

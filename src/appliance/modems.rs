@@ -32,7 +32,7 @@ const TEXT_PATIENCE: Duration = Duration::from_secs(13 * 3600);
 /// A technician waits no longer for a text. It is tried further all the same.
 const TEXT_BY_HAND_PATIENCE: Duration = Duration::from_secs(180);
 
-/// Texts whose delivery may still be told. The line itself remembers as many parts.
+/// Texts that lines have. The queue of one takes a hundred.
 const SENT_MAX: usize = 200;
 
 /// Why a modem did not do what it was asked.
@@ -81,10 +81,12 @@ pub struct Told {
 }
 
 /// A text that was given to a line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SentText {
     /// The call in which it was promised, if one was.
     pub call: Option<CallId>,
+    /// By what its parts are known to the vault, from the first on that the network took.
+    pub kept_as: Option<i64>,
 }
 
 /// One line's modem.
@@ -98,7 +100,7 @@ pub struct Modem {
     pub control: GsmControl,
     waiting: Mutex<Waiting>,
     told: Mutex<Told>,
-    /// By their id, until the network tells of their delivery.
+    /// By their id, until the line has told their end.
     sent: Mutex<BTreeMap<u64, SentText>>,
     turned_ready: Arc<Notify>,
 }
@@ -260,12 +262,24 @@ impl Modem {
 
     /// Sends a text for somebody who waits.
     pub async fn text_by_hand(&self, to: PhoneNumber, text: Private<String>) -> Result<(), AskModem> {
-        self.text_within(TEXT_BY_HAND_PATIENCE, to, text, SentText { call: None }).await
+        self.text_within(TEXT_BY_HAND_PATIENCE, to, text, SentText::default()).await
     }
 
-    /// What was sent by this id, of which the network has told the end.
-    pub(super) fn take_sent(&self, id: u64) -> Option<SentText> {
-        self.lock_sent().remove(&id)
+    /// What is sent by this id.
+    pub(super) fn sent(&self, id: u64) -> SentText {
+        self.lock_sent().get(&id).cloned().unwrap_or_default()
+    }
+
+    /// A first part of it is kept.
+    pub(super) fn sent_is_kept_as(&self, id: u64, kept_as: i64) {
+        if let Some(sent) = self.lock_sent().get_mut(&id) {
+            sent.kept_as = Some(kept_as);
+        }
+    }
+
+    /// The line has told what became of it.
+    pub(super) fn forget_sent(&self, id: u64) {
+        self.lock_sent().remove(&id);
     }
 
     fn lock_sent(&self) -> MutexGuard<'_, BTreeMap<u64, SentText>> {
@@ -401,13 +415,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delivery_is_of_the_text_that_was_sent_by_its_id_and_the_oldest_go() {
+    async fn parts_are_of_the_text_that_is_sent_by_their_id_and_the_oldest_go() {
         let modem = modem();
         for id in 0..u64::try_from(SENT_MAX).unwrap() + 1 {
-            modem.remember_sent(id, SentText { call: None });
+            modem.remember_sent(id, SentText::default());
+            modem.sent_is_kept_as(id, 7);
         }
-        assert!(modem.take_sent(0).is_none());
-        assert!(modem.take_sent(1).is_some() && modem.take_sent(1).is_none());
+        assert_eq!([0, 1].map(|id| modem.sent(id).kept_as), [None, Some(7)]);
+        modem.forget_sent(1);
+        assert_eq!(modem.sent(1).kept_as, None);
     }
 
     #[tokio::test]

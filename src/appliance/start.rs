@@ -70,12 +70,22 @@ pub enum StartError {
     Directory { path: PathBuf, source: std::io::Error },
     #[error("starting the box: the thread of the media clock: {0}")]
     MediaClock(std::io::Error),
-    #[error("starting the box: listening for signals: {0}")]
-    Signals(#[from] SignalError),
     #[error("starting the box: {0}")]
     Systemd(#[from] NotifyError),
     #[error("starting the box: a loader broke one of its own rules")]
     Panicked,
+}
+
+/// Why a box that ran has ended other than by its stop.
+#[derive(Debug, Error)]
+pub enum RunError {
+    #[error("running the box: listening for signals: {0}")]
+    Signals(#[from] SignalError),
+    #[error(
+        "running the box: its part `{part}`, without which no call is taken, has ended by a fault of the program, \
+         so the box stopped; its service starts it again, and without one `milu run` does. Please report it with the log"
+    )]
+    Lost { part: String },
 }
 
 /// A box that answers calls.
@@ -218,8 +228,9 @@ impl Appliance {
             listening: desk.listening.clone(),
             clock,
             stop: stop.clone(),
+            supervisor: supervisor.clone(),
         };
-        drop(supervisor.spawn("desk", Arc::new(desk).serve(offers)));
+        drop(supervisor.spawn_vital("desk", Arc::new(desk).serve(offers)));
         serve_control(&supervisor, control, socket, config.control_socket.clone());
         drop(supervisor.spawn("warm-up", async move {
             warm_up.hold_quietly(sentences).await;
@@ -230,8 +241,9 @@ impl Appliance {
         Ok(Self { stop, supervisor, vault, tasks, outside: spoken.outside })
     }
 
-    /// Runs until it is told to stop, lets callers finish, and winds up.
-    pub async fn run(self) -> Result<(), StartError> {
+    /// Runs until it is told to stop, lets callers finish, and winds up. A box that
+    /// has lost what it cannot do without stops by itself, in the same way.
+    pub async fn run(self) -> Result<(), RunError> {
         let signals = self.stop.listen_for_signals()?;
         let obey = self.supervisor.spawn("signals", signals);
         let ending = self.stop.carry_out().await;
@@ -257,7 +269,10 @@ impl Appliance {
         }
         self.vault.close().await;
         tracing::info!("the box has stopped");
-        Ok(())
+        match self.supervisor.lost() {
+            None => Ok(()),
+            Some(part) => Err(RunError::Lost { part: part.into_owned() }),
+        }
     }
 
     /// Asks for the stop, as a signal does.
@@ -454,7 +469,7 @@ fn open_socket(config: &Config) -> Result<UnixListener, StartError> {
 }
 
 fn serve_control(supervisor: &Supervisor, control: Control, socket: UnixListener, path: PathBuf) {
-    drop(supervisor.spawn("control", async move {
+    drop(supervisor.spawn_vital("control", async move {
         if let Err(error) = control.serve(socket).await {
             tracing::error!(%error, "the control socket failed");
         }
@@ -568,4 +583,39 @@ fn tasks_fact(supervisor: &Supervisor) -> HealthFact {
         ),
     };
     HealthFact { name: "program".to_owned(), state, sentence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn running(dir: &std::path::Path, vital: impl Future<Output = ()> + Send + 'static) -> Appliance {
+        let clock = SystemClock::new();
+        let stop = Stop::new(Duration::from_secs(60));
+        let supervisor = Supervisor::new(clock, stop.clone());
+        let keyring = Keyring::open_or_create(&dir.join("master.key"), clock.wall()).expect("a key");
+        let vault = Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault");
+        drop(supervisor.spawn_vital("desk", vital));
+        Appliance { stop, supervisor, vault, tasks: TaskTracker::new(), outside: None }
+    }
+
+    #[tokio::test]
+    async fn a_box_whose_desk_is_lost_stops_and_says_so() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let the_box = running(dir.path(), async { panic!("a fault of the program") }).await;
+        let error = the_box.run().await.expect_err("it has no desk");
+        assert!(matches!(&error, RunError::Lost { part } if part == "desk"), "{error}");
+        assert!(error.to_string().contains("`desk`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_box_that_is_told_to_stop_ends_well() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let desk = async move { ended.await.unwrap_or_default() };
+        let the_box = running(dir.path(), desk).await;
+        the_box.stop().end_now();
+        drop(end);
+        the_box.run().await.expect("it was told to");
+    }
 }

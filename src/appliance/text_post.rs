@@ -211,7 +211,11 @@ impl TextPost {
         flying.given.insert(waiting.id, (modem.line.clone(), parts));
         flying.flights.push(Box::pin(async move {
             let sent = modem
-                .text(waiting.text.to.clone(), waiting.text.text.clone(), SentText { call: waiting.text.call })
+                .text(
+                    waiting.text.to.clone(),
+                    waiting.text.text.clone(),
+                    SentText { call: waiting.text.call, kept_as: None },
+                )
                 .await;
             (waiting, sent)
         }));

@@ -87,39 +87,60 @@ impl From<&Reported> for ReportedJson {
     }
 }
 
-/// What left the box because of a call, one entry for each destination, data and
-/// leave; the `egress` of a call.
+/// What left the box because of a call, one entry for each destination, datum, verdict
+/// and leave; the `egress` of a call.
 #[derive(Serialize)]
 pub struct EgressJson {
     /// When it began.
     at: String,
     destination: String,
-    data: String,
-    verdict: String,
+    /// One class of data, or [`CONNECTION`] where nothing else went there.
+    data: &'static str,
+    /// One of `raw`, `redacted`, `local`.
+    verdict: &'static str,
     policy: Vec<String>,
+    /// What several data went in together counts with the first of them.
     bytes: u64,
 }
+
+/// What was sent to a destination before any data of the call, and nothing after it.
+const CONNECTION: &str = "connection";
 
 impl EgressJson {
     /// From a call's rows, the newest first as the store gives them.
     pub fn of(transfers: &[Transfer]) -> Vec<Self> {
+        let (with_data, bare): (Vec<_>, Vec<_>) = transfers.iter().rev().partition(|one| !one.carried.is_empty());
         let mut entries: Vec<Self> = Vec::new();
-        for transfer in transfers.iter().rev() {
-            let data: Vec<&str> = transfer.classes().into_iter().map(DataClass::name).collect();
-            let entry = Self {
-                at: transfer.at.to_string(),
-                destination: transfer.destination.to_string(),
-                data: data.join("+"),
-                verdict: verdict(transfer),
-                policy: transfer.rows.clone(),
-                bytes: transfer.bytes_sent,
-            };
-            match entries.iter_mut().find(|known| known.is_alike(&entry)) {
+        for transfer in with_data {
+            let mut bytes = transfer.bytes_sent;
+            for carried in &transfer.carried {
+                let data = (carried.class.name(), carried.verdict.name());
+                let entry = Self::new(transfer, data, std::mem::take(&mut bytes));
+                match entries.iter_mut().find(|known| known.is_alike(&entry)) {
+                    Some(known) => known.bytes += entry.bytes,
+                    None => entries.push(entry),
+                }
+            }
+        }
+        for transfer in bare {
+            let entry = Self::new(transfer, (CONNECTION, transfer.verdict.name()), transfer.bytes_sent);
+            match entries.iter_mut().find(|known| known.destination == entry.destination) {
                 Some(known) => known.bytes += entry.bytes,
                 None => entries.push(entry),
             }
         }
         entries
+    }
+
+    fn new(transfer: &Transfer, (data, verdict): (&'static str, &'static str), bytes: u64) -> Self {
+        Self {
+            at: transfer.at.to_string(),
+            destination: transfer.destination.to_string(),
+            data,
+            verdict,
+            policy: transfer.rows.clone(),
+            bytes,
+        }
     }
 
     fn is_alike(&self, other: &Self) -> bool {
@@ -170,6 +191,19 @@ mod tests {
         let answer = Carried { class: DataClass::Reply, ..words };
         assert_eq!(told(vec![words, answer]), of(["transcript+reply", "redacted", "contract"]));
         assert_eq!(told(Vec::new()), of(["", "redacted", "contract"]), "what set the connection up");
-        assert_eq!(EgressJson::of(&[transfer(vec![words, facts])])[0].verdict, "redacted+raw");
+    }
+
+    #[test]
+    fn each_datum_of_a_call_has_an_entry_and_what_was_sent_counts_once() {
+        let words = Carried { class: DataClass::Transcript, verdict: Verdict::Redacted, ground: Ground::Contract };
+        let facts = Carried { class: DataClass::Knowledge, verdict: Verdict::Raw, ground: Ground::LegitimateInterest };
+        let both = transfer(vec![words, facts]);
+        let told = |transfers: &[Transfer]| -> Vec<(&str, &str, u64)> {
+            EgressJson::of(transfers).iter().map(|entry| (entry.data, entry.verdict, entry.bytes)).collect()
+        };
+        let sent = both.bytes_sent;
+        let twice = [transfer(Vec::new()), both.clone(), both];
+        assert_eq!(told(&twice), [("transcript", "redacted", 3 * sent), ("knowledge", "raw", 0)]);
+        assert_eq!(told(&twice[..1]), [(CONNECTION, "redacted", sent)], "nothing else went there");
     }
 }

@@ -68,14 +68,15 @@ impl Health {
 
     /// All facts, the gravest first, then by name.
     pub fn facts(&self) -> Vec<HealthFact> {
-        let mut facts: Vec<_> = self.lock().values().cloned().collect();
-        facts.sort_by(|a, b| b.state.cmp(&a.state).then_with(|| a.name.cmp(&b.name)));
-        facts
+        self.facts_with(Vec::new())
     }
 
-    /// The gravest state of any part; well if nobody complains.
-    pub fn worst(&self) -> HealthState {
-        self.lock().values().map(|f| f.state).max().unwrap_or(HealthState::Well)
+    /// All facts and `more`, of parts that are looked at when somebody asks.
+    pub fn facts_with(&self, more: Vec<HealthFact>) -> Vec<HealthFact> {
+        let mut facts = more;
+        facts.extend(self.lock().values().cloned());
+        facts.sort_by(|a, b| b.state.cmp(&a.state).then_with(|| a.name.cmp(&b.name)));
+        facts
     }
 
     /// A poisoned lock still holds whole facts: nothing under it can panic half-way.
@@ -100,7 +101,9 @@ mod tests {
         health.state(fact("transcriber", HealthState::Impaired));
         let names: Vec<_> = health.facts().into_iter().map(|f| f.name).collect();
         assert_eq!(names, ["line front-desk", "transcriber", "disk"]);
-        assert_eq!(health.worst(), HealthState::Failed);
+        let facts = health.facts_with(vec![fact("line sim", HealthState::Impaired)]);
+        let names: Vec<_> = facts.into_iter().map(|f| f.name).collect();
+        assert_eq!(names, ["line front-desk", "line sim", "transcriber", "disk"]);
     }
 
     #[test]
@@ -121,6 +124,6 @@ mod tests {
         }
         health.state(fact("part 0000", HealthState::Failed));
         assert_eq!(health.facts().len(), FACTS_MAX);
-        assert_eq!(health.worst(), HealthState::Failed);
+        assert_eq!(health.facts()[0].state, HealthState::Failed);
     }
 }

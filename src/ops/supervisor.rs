@@ -10,7 +10,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -68,6 +68,16 @@ pub enum TaskState {
     Waiting,
     /// It failed too often in a row and stays down.
     GivenUp,
+    /// It ended by a fault of the program and does not come back.
+    Fallen,
+}
+
+impl TaskState {
+    /// Nothing of it runs or will run again; it stays in the report, for somebody
+    /// has to act on it.
+    const fn is_down(self) -> bool {
+        matches!(self, Self::GivenUp | Self::Fallen)
+    }
 }
 
 /// One row of [`Supervisor::report`].
@@ -137,8 +147,11 @@ struct Shared {
     tracker: TaskTracker,
     panics: AtomicU64,
     next: AtomicU64,
-    /// Tasks that run, wait or were given up. It holds as many rows as there
-    /// are tasks: those of a call end with it, and calls are capped.
+    /// The first vital task that ended before the stop was asked.
+    lost: OnceLock<Cow<'static, str>>,
+    /// Tasks that run, wait or are down. It holds as many rows as there are tasks:
+    /// those of a call end with it, and calls are capped; of those that are down by
+    /// a fault there is one of a name.
     rows: Mutex<BTreeMap<u64, TaskFact>>,
 }
 
@@ -151,13 +164,15 @@ impl Supervisor {
                 tracker: TaskTracker::new(),
                 panics: AtomicU64::new(0),
                 next: AtomicU64::new(0),
+                lost: OnceLock::new(),
                 rows: Mutex::default(),
             }),
         }
     }
 
-    /// Runs `task` until it returns. The name says what it does and for whom:
-    /// `playout`, `call 01JD…`; it goes to the log, so it holds no number.
+    /// Runs `task` until it returns: a part of the box, which stays in the report
+    /// when it panics, for it is missed from then on. The name says what it does:
+    /// `texts`, `modem sim`; it goes to the log, so it holds no number.
     pub fn spawn<F>(&self, name: impl Into<Cow<'static, str>>, task: F) -> Task
     where
         F: Future<Output = ()> + Send + 'static,
@@ -166,9 +181,50 @@ impl Supervisor {
         let joined = self.shared.tracker.spawn(async move {
             let ended = guarded(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
             row.note_end(ended);
+            if ended == Ended::Panicked {
+                row.note_fall();
+            }
             ended
         });
         Task { joined }
+    }
+
+    /// Runs `task`, one of many that come and go as calls do: a panic ends what it
+    /// was for, is counted, and leaves nothing that is missed.
+    pub fn spawn_passing<F>(&self, name: &'static str, task: F) -> Task
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let row = self.shared.enlist(Cow::Borrowed(name));
+        let joined = self.shared.tracker.spawn(async move {
+            let ended = guarded(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
+            row.note_end(ended);
+            ended
+        });
+        Task { joined }
+    }
+
+    /// Runs `task`, without which the box is of no use. If it ends before the stop
+    /// was asked, by a panic or in any other way, the stop is asked, and
+    /// [`Supervisor::lost`] says which it was: who runs the box ends the process,
+    /// so that it is started again.
+    pub fn spawn_vital<F>(&self, name: &'static str, task: F) -> Task
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let row = self.shared.enlist(Cow::Borrowed(name));
+        let joined = self.shared.tracker.spawn(async move {
+            let ended = guarded(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
+            row.note_end(ended);
+            row.note_loss();
+            ended
+        });
+        Task { joined }
+    }
+
+    /// The vital task whose end has ended the box, if one has.
+    pub fn lost(&self) -> Option<Cow<'static, str>> {
+        self.shared.lost.get().cloned()
     }
 
     /// Runs what `make` makes; after an error or a panic it waits and makes it
@@ -198,13 +254,16 @@ impl Supervisor {
             .spawn(move || {
                 let ended = catch_unwind(AssertUnwindSafe(work)).map_or(Ended::Panicked, |()| Ended::Finished);
                 row.note_end(ended);
+                if ended == Ended::Panicked {
+                    row.note_fall();
+                }
                 drop(counted);
             })
             .map(|_joined| ())
             .map_err(|source| ThreadError { name: name.to_owned(), source })
     }
 
-    /// What runs now, oldest first.
+    /// What runs, waits or is down now, oldest first.
     pub fn report(&self) -> Vec<TaskFact> {
         self.shared.rows().values().cloned().collect()
     }
@@ -220,9 +279,7 @@ impl Supervisor {
         self.shared.tracker.close();
         match tokio::time::timeout(longest, self.shared.tracker.wait()).await {
             Ok(()) => Vec::new(),
-            Err(_elapsed) => {
-                self.report().into_iter().filter(|t| t.state != TaskState::GivenUp).map(|t| t.name).collect()
-            }
+            Err(_elapsed) => self.report().into_iter().filter(|t| !t.state.is_down()).map(|t| t.name).collect(),
         }
     }
 }
@@ -273,15 +330,35 @@ impl Enlisted {
         }
     }
 
-    fn is_given_up(&self) -> bool {
-        self.shared.rows().get(&self.key).is_some_and(|row| row.state == TaskState::GivenUp)
+    /// Keeps its row for good, in place of one of the same name that has fallen before.
+    fn note_fall(&self) {
+        let mut rows = self.shared.rows();
+        rows.retain(|key, row| *key == self.key || row.state != TaskState::Fallen || row.name != self.name);
+        if let Some(row) = rows.get_mut(&self.key) {
+            row.state = TaskState::Fallen;
+        }
+    }
+
+    fn note_loss(&self) {
+        let stop = &self.shared.stop;
+        if stop.is_asked() {
+            return;
+        }
+        self.note_fall();
+        let first = self.shared.lost.get_or_init(|| self.name.clone());
+        error!(task = %self.name, %first, "a part without which the box is of no use has ended; the box stops");
+        stop.ask();
+    }
+
+    fn is_down(&self) -> bool {
+        self.shared.rows().get(&self.key).is_some_and(|row| row.state.is_down())
     }
 }
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        // What was given up stays in the report: somebody has to act on it.
-        if !self.is_given_up() {
+        // What is down stays in the report: somebody has to act on it.
+        if !self.is_down() {
             self.shared.rows().remove(&self.key);
         }
     }
@@ -379,7 +456,50 @@ mod tests {
         let sound = supervisor.spawn("sound", async {});
         assert_eq!((broken.ended().await, sound.ended().await), (Ended::Panicked, Ended::Finished));
         assert_eq!(supervisor.panics(), 1);
+        assert!(supervisor.lost().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_part_that_fell_stays_in_the_report_once_and_is_not_waited_for() {
+        let (supervisor, _stop) = supervisor();
+        for _ in 0..3 {
+            supervisor.spawn("texts", async { panic!("a caller's words") }).ended().await;
+        }
+        let states: Vec<_> = supervisor.report().into_iter().map(|t| (t.name, t.state)).collect();
+        assert_eq!(states, [(Cow::Borrowed("texts"), TaskState::Fallen)]);
+        assert!(supervisor.join(LONG).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_calls_panic_leaves_nothing_that_is_missed() {
+        let (supervisor, stop) = supervisor();
+        let call = supervisor.spawn_passing("call", async { panic!("a caller's words") });
+        assert_eq!(call.ended().await, Ended::Panicked);
+        assert_eq!(supervisor.panics(), 1);
         assert!(supervisor.report().is_empty());
+        assert!(!stop.is_asked());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_vital_task_before_the_stop_asks_for_it_and_is_told() {
+        for panics in [true, false] {
+            let (supervisor, stop) = supervisor();
+            let desk = supervisor.spawn_vital("desk", async move { assert!(!panics, "a bug") });
+            tokio::time::timeout(LONG, stop.asked()).await.expect("the stop is asked");
+            desk.ended().await;
+            assert_eq!(supervisor.lost().as_deref(), Some("desk"));
+            assert_eq!(supervisor.report()[0].state, TaskState::Fallen);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_vital_task_that_ends_with_the_box_is_not_lost() {
+        let (supervisor, stop) = supervisor();
+        let heard = stop.clone();
+        let desk = supervisor.spawn_vital("desk", async move { heard.ended().await });
+        stop.end_now();
+        assert_eq!(desk.ended().await, Ended::Finished);
+        assert!(supervisor.lost().is_none() && supervisor.report().is_empty());
     }
 
     #[tokio::test]

@@ -2,8 +2,8 @@
 //! were is in the records of their calls alone.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use super::index::IndexError;
 use super::records::ns;
@@ -32,25 +32,6 @@ pub struct TextDelivery {
 }
 
 impl Texts<'_> {
-    /// Keeps what the network told. A call that was erased meanwhile is not named.
-    pub async fn keep_delivery(&self, told: &TextDelivery) -> Result<(), IndexError> {
-        let doing = "keeping what became of a text message";
-        let keep = "INSERT INTO text_deliveries (call, line, told_at_ns, delivered)
-             VALUES ((SELECT id FROM calls WHERE id = ?), ?, ?, ?)";
-        sqlx::query(keep)
-            .bind(told.call.as_ref().map(CallId::as_str))
-            .bind(told.line.as_str())
-            .bind(ns(told.told_at))
-            .bind(i64::from(told.fate == TextFate::Delivered))
-            .execute(&self.index.write)
-            .await
-            .map_err(IndexError::sql(doing))?;
-        let oldest = "DELETE FROM text_deliveries WHERE id <=
-             (SELECT id FROM text_deliveries ORDER BY id DESC LIMIT 1 OFFSET ?)";
-        sqlx::query(oldest).bind(DELIVERIES_MAX).execute(&self.index.write).await.map_err(IndexError::sql(doing))?;
-        Ok(())
-    }
-
     /// The newest `limit` of them, the newest first.
     pub async fn deliveries(&self, limit: u32) -> Result<Vec<TextDelivery>, IndexError> {
         let rows = sqlx::query("SELECT * FROM text_deliveries ORDER BY id DESC LIMIT ?")
@@ -60,6 +41,25 @@ impl Texts<'_> {
             .map_err(IndexError::sql("reading what became of text messages"))?;
         Ok(rows.iter().filter_map(delivery).collect())
     }
+}
+
+/// Keeps what the network told. A call that was erased meanwhile is not named.
+pub(super) async fn keep_delivery(connection: &mut SqliteConnection, told: &TextDelivery) -> Result<(), IndexError> {
+    let doing = "keeping what became of a text message";
+    let keep = "INSERT INTO text_deliveries (call, line, told_at_ns, delivered)
+         VALUES ((SELECT id FROM calls WHERE id = ?), ?, ?, ?)";
+    sqlx::query(keep)
+        .bind(told.call.as_ref().map(CallId::as_str))
+        .bind(told.line.as_str())
+        .bind(ns(told.told_at))
+        .bind(i64::from(told.fate == TextFate::Delivered))
+        .execute(&mut *connection)
+        .await
+        .map_err(IndexError::sql(doing))?;
+    let oldest = "DELETE FROM text_deliveries WHERE id <=
+         (SELECT id FROM text_deliveries ORDER BY id DESC LIMIT 1 OFFSET ?)";
+    sqlx::query(oldest).bind(DELIVERIES_MAX).execute(connection).await.map_err(IndexError::sql(doing))?;
+    Ok(())
 }
 
 fn delivery(row: &SqliteRow) -> Option<TextDelivery> {
@@ -97,12 +97,14 @@ mod tests {
             told_at: Timestamp::from_second(1_800_000_000 + n).unwrap(),
             fate,
         };
+        let mut connection = index.write.acquire().await.unwrap();
         for n in 0..DELIVERIES_MAX + 2 {
-            texts.keep_delivery(&told(n, TextFate::Delivered)).await.unwrap();
+            keep_delivery(&mut connection, &told(n, TextFate::Delivered)).await.unwrap();
         }
         // The call of one was erased before its report came.
         let erased = TextDelivery { call: Some(CallId::from_parts(1, [7; 10])), ..told(5_000, TextFate::Failed) };
-        texts.keep_delivery(&erased).await.unwrap();
+        keep_delivery(&mut connection, &erased).await.unwrap();
+        drop(connection);
         let kept = texts.deliveries(2_000).await.unwrap();
         assert_eq!(kept.len(), usize::try_from(DELIVERIES_MAX).unwrap());
         assert_eq!(kept[0], TextDelivery { call: None, ..erased });

@@ -109,6 +109,8 @@ pub(super) enum Purpose {
     Index,
     /// Of the index's key: digests of PINs that were tried.
     Pins,
+    /// Of the index's key: digests of whom texts were for.
+    Recipients,
     /// Of the master key: wraps the data keys of calls.
     Wrap,
     /// Of a call's data key: its sound files.
@@ -122,6 +124,7 @@ impl Purpose {
         match self {
             Self::Index => "milu/1/index",
             Self::Pins => "milu/1/pins",
+            Self::Recipients => "milu/1/recipients",
             Self::Wrap => "milu/1/wrap",
             Self::Sound => "milu/1/sound",
             Self::Words => "milu/1/words",

@@ -24,18 +24,11 @@ pub struct KnownModem {
     pub ussd_way: Option<String>,
 }
 
-/// A try of a line's PIN of which nothing has said that it was right.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TriedPin {
-    /// The SIM that it was tried in, where that told its number.
-    pub iccid: Option<Private<String>>,
-}
-
 /// The modems of a vault.
 pub struct Modems<'a> {
-    index: &'a Index,
+    pub(super) index: &'a Index,
     /// Digests of PINs are made with a key of their own.
-    pins: hmac::Key,
+    pub(super) pins: hmac::Key,
 }
 
 impl<'a> Modems<'a> {
@@ -68,53 +61,12 @@ impl<'a> Modems<'a> {
         Ok(())
     }
 
-    /// Whether this very PIN was tried on this line, and nothing has said since that it
-    /// was right.
-    pub async fn tried_pin(&self, line: &LineId, pin: &Private<String>) -> Result<Option<TriedPin>, IndexError> {
-        let doing = "reading whether a PIN was tried";
-        let row = sqlx::query("SELECT digest, iccid FROM pin_tries WHERE line = ?")
-            .bind(line.as_str())
-            .fetch_optional(&self.index.read)
-            .await
-            .map_err(IndexError::sql(doing))?;
-        let Some(row) = row else { return Ok(None) };
-        let digest: Vec<u8> = row.try_get("digest").map_err(IndexError::sql(doing))?;
-        let iccid: Option<String> = row.try_get("iccid").map_err(IndexError::sql(doing))?;
-        let is_it = hmac::verify(&self.pins, &pinned(line, pin), &digest).is_ok();
-        Ok(is_it.then(|| TriedPin { iccid: iccid.map(Private::new) }))
-    }
-
-    /// Writes down that the PIN is going to be tried. It is not before this returns.
-    pub async fn try_pin(
-        &self,
-        line: &LineId,
-        pin: &Private<String>,
-        iccid: Option<&Private<String>>,
-    ) -> Result<(), IndexError> {
-        let digest = hmac::sign(&self.pins, &pinned(line, pin));
-        sqlx::query("INSERT OR REPLACE INTO pin_tries (line, digest, iccid) VALUES (?, ?, ?)")
-            .bind(line.as_str())
-            .bind(digest.as_ref())
-            .bind(iccid.map(Private::expose))
-            .execute(&self.index.write)
-            .await
-            .map_err(IndexError::sql("writing down that a PIN is tried"))?;
-        Ok(())
-    }
-
-    /// The PIN was right: its try is forgotten.
-    pub async fn forget_pin(&self, line: &LineId) -> Result<(), IndexError> {
-        sqlx::query("DELETE FROM pin_tries WHERE line = ?")
-            .bind(line.as_str())
-            .execute(&self.index.write)
-            .await
-            .map_err(IndexError::sql("writing down that a PIN was right"))?;
-        Ok(())
-    }
-
-    /// What was read of a line's airtime, in hundredths of its currency, the oldest first.
+    /// What was read of the airtime of the SIM that a line had last, in hundredths of its
+    /// currency, the oldest first. Of a SIM that has told no number there is nothing.
     pub async fn airtime(&self, line: &LineId) -> Result<Vec<(Timestamp, i64)>, IndexError> {
-        let rows = sqlx::query("SELECT at_ns, kobo FROM airtime_readings WHERE line = ? ORDER BY id")
+        let own = "SELECT at_ns, kobo FROM airtime_readings
+             WHERE line = ?1 AND iccid = (SELECT iccid FROM modems WHERE line = ?1) ORDER BY id";
+        let rows = sqlx::query(own)
             .bind(line.as_str())
             .fetch_all(&self.index.read)
             .await
@@ -122,10 +74,17 @@ impl<'a> Modems<'a> {
         Ok(rows.iter().filter_map(reading).collect())
     }
 
-    pub async fn keep_airtime(&self, line: &LineId, at: Timestamp, kobo: i64) -> Result<(), IndexError> {
+    /// Keeps what was read of the SIM `iccid` in a line's modem.
+    pub async fn keep_airtime(
+        &self,
+        line: &LineId,
+        iccid: &Private<String>,
+        at: Timestamp,
+        kobo: i64,
+    ) -> Result<(), IndexError> {
         let doing = "keeping what was read of the airtime";
         let mut connection = self.index.write.acquire().await.map_err(IndexError::sql(doing))?;
-        let kept = keep_airtime(&mut connection, line, at, kobo).await;
+        let kept = keep_airtime(&mut connection, line, iccid, at, kobo).await;
         if kept.is_err() {
             // After a full disk the connection is of no more use.
             connection.close_on_drop();
@@ -133,10 +92,11 @@ impl<'a> Modems<'a> {
         kept
     }
 
-    /// Another SIM has another balance.
-    pub async fn forget_airtime(&self, line: &LineId) -> Result<(), IndexError> {
-        sqlx::query("DELETE FROM airtime_readings WHERE line = ?")
+    /// Another SIM has another balance: what was read of those before `iccid` goes.
+    pub async fn forget_airtime_before(&self, line: &LineId, iccid: &Private<String>) -> Result<(), IndexError> {
+        sqlx::query("DELETE FROM airtime_readings WHERE line = ? AND iccid IS NOT ?")
             .bind(line.as_str())
+            .bind(iccid.expose())
             .execute(&self.index.write)
             .await
             .map_err(IndexError::sql("forgetting the airtime of a SIM that is gone"))?;
@@ -144,21 +104,18 @@ impl<'a> Modems<'a> {
     }
 }
 
-/// What a digest is made of: a line's identifier has no zero octet.
-fn pinned(line: &LineId, pin: &Private<String>) -> Vec<u8> {
-    [line.as_str().as_bytes(), b"\0", pin.expose().as_bytes()].concat()
-}
-
 async fn keep_airtime(
     connection: &mut SqliteConnection,
     line: &LineId,
+    iccid: &Private<String>,
     at: Timestamp,
     kobo: i64,
 ) -> Result<(), IndexError> {
     let doing = "keeping what was read of the airtime";
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
-    sqlx::query("INSERT INTO airtime_readings (line, at_ns, kobo) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO airtime_readings (line, iccid, at_ns, kobo) VALUES (?, ?, ?, ?)")
         .bind(line.as_str())
+        .bind(iccid.expose())
         .bind(ns(at))
         .bind(kobo)
         .execute(&mut *all)
@@ -219,39 +176,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pin_that_was_tried_is_known_by_line_and_pin_and_stands_nowhere_itself() {
-        let (_dir, index, key) = index().await;
-        let modems = Modems::new(&index, &key);
-        let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
-        let (pin, other) = (Private::new("4711".to_owned()), Private::new("1147".to_owned()));
-        let iccid = Some(Private::new("89234010000012345678".to_owned()));
-        modems.try_pin(&front, &pin, iccid.as_ref()).await.unwrap();
-        assert_eq!(modems.tried_pin(&front, &pin).await.unwrap(), Some(TriedPin { iccid }));
-        assert_eq!(modems.tried_pin(&front, &other).await.unwrap(), None, "another one may be tried");
-        assert_eq!(modems.tried_pin(&back, &pin).await.unwrap(), None);
-        let kept: Vec<u8> = sqlx::query_scalar("SELECT digest FROM pin_tries").fetch_one(&index.read).await.unwrap();
-        assert!(!kept.windows(4).any(|four| four == b"4711"));
-        modems.forget_pin(&front).await.unwrap();
-        assert_eq!(modems.tried_pin(&front, &pin).await.unwrap(), None);
-        index.close().await;
-    }
-
-    #[tokio::test]
     async fn readings_of_airtime_are_each_lines_own_and_the_oldest_go() {
         let (_dir, index, key) = index().await;
         let modems = Modems::new(&index, &key);
         let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
         let at = |day: i64| Timestamp::from_second(1_800_000_000 + day * 86_400).unwrap();
-        modems.keep_airtime(&back, at(0), 500).await.unwrap();
+        let sim = |figure: &str| Private::new(format!("8923401000{}", figure.repeat(10)));
+        let with = |iccid| KnownModem { iccid: Some(iccid), ..KnownModem::default() };
+        modems.keep(&front, &with(sim("1"))).await.unwrap();
+        modems.keep(&back, &with(sim("2"))).await.unwrap();
+        modems.keep_airtime(&back, &sim("2"), at(0), 500).await.unwrap();
         for day in 0..READINGS_MAX + 6 {
-            modems.keep_airtime(&front, at(day), 1_000 - day).await.unwrap();
+            modems.keep_airtime(&front, &sim("1"), at(day), 1_000 - day).await.unwrap();
         }
         let kept = modems.airtime(&front).await.unwrap();
         assert_eq!(kept.len(), usize::try_from(READINGS_MAX).unwrap());
         assert_eq!(kept.first(), Some(&(at(6), 994)));
-        modems.forget_airtime(&front).await.unwrap();
+        modems.forget_airtime_before(&front, &sim("3")).await.unwrap();
         assert!(modems.airtime(&front).await.unwrap().is_empty());
         assert_eq!(modems.airtime(&back).await.unwrap(), [(at(0), 500)]);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn readings_of_airtime_are_those_of_the_sim_that_is_in_whatever_became_of_forgetting_others() {
+        let (_dir, index, key) = index().await;
+        let modems = Modems::new(&index, &key);
+        let line = LineId::parse("front").unwrap();
+        let at = |day: i64| Timestamp::from_second(1_800_000_000 + day * 86_400).unwrap();
+        let sim = |figure: &str| Private::new(format!("8923401000{}", figure.repeat(10)));
+        let (first, second) = (sim("1"), sim("2"));
+        let with = |iccid: Option<&Private<String>>| KnownModem { iccid: iccid.cloned(), ..KnownModem::default() };
+        modems.keep(&line, &with(Some(&first))).await.unwrap();
+        modems.keep_airtime(&line, &first, at(0), 9_000).await.unwrap();
+        // The SIM is changed, and the power goes before the readings of the first are forgotten.
+        modems.keep(&line, &with(Some(&second))).await.unwrap();
+        assert_eq!(modems.airtime(&line).await.unwrap(), []);
+        modems.keep_airtime(&line, &second, at(1), 70).await.unwrap();
+        assert_eq!(modems.airtime(&line).await.unwrap(), [(at(1), 70)]);
+        // What was read of the second before it is remembered is not lost with the first.
+        modems.forget_airtime_before(&line, &second).await.unwrap();
+        assert_eq!(modems.airtime(&line).await.unwrap(), [(at(1), 70)]);
+        modems.keep(&line, &with(None)).await.unwrap();
+        assert_eq!(modems.airtime(&line).await.unwrap(), []);
         index.close().await;
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::keyring::Key;
 use super::marks::Mark;
-use super::sound::{self, Leg, Place, SEGMENT};
+use super::sound::{self, Leg, Piece, Place, SEGMENT};
 use super::tink::{SegmentReader, StreamContent, StreamEnd, StreamKey};
 use crate::media::SampleRate;
 
@@ -37,24 +37,80 @@ pub enum SoundError {
     Read { path: PathBuf, source: io::Error },
 }
 
+/// Where the sound of one file belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) number: u32,
+    /// Samples after the beginning of the leg.
+    pub(super) start: u64,
+    len: u64,
+}
+
+impl Span {
+    pub(super) const fn end(&self) -> u64 {
+        self.start + self.len
+    }
+}
+
+/// What there is of a leg, without its sound.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// In the order of the files.
+    pub(super) spans: Vec<Span>,
+    /// The first file that holds less than was once safe on the disk.
+    pub(super) tampered: Option<u32>,
+}
+
 /// Reads all files of a leg. `marks` says what must be there.
 pub(super) fn read_leg(place: &Place, key: &Key, marks: &[Mark]) -> Result<LegSound, SoundError> {
+    let (mut rate, mut samples) = (None, Vec::new());
+    let (end, tampered) = each_file(place, key, marks, |_, piece| {
+        rate = Some(piece.rate);
+        put(&mut samples, piece.start, &piece.samples);
+    })?;
+    Ok(LegSound { rate, samples, end, tampered })
+}
+
+/// Reads all files of a leg, and one of them at a time is in memory.
+pub(super) fn look_through(place: &Place, key: &Key, marks: &[Mark]) -> Result<Looked, SoundError> {
+    let mut spans = Vec::new();
+    let (_, tampered) = each_file(place, key, marks, |number, piece| {
+        let len = piece.samples.len() as u64;
+        if len > 0 && piece.start.saturating_add(len) <= SAMPLES_MAX {
+            spans.push(Span { number, start: piece.start, len });
+        }
+    })?;
+    Ok(Looked { spans, tampered })
+}
+
+/// The sound of one file; none if there is no such file.
+pub(super) fn read_piece(place: &Place, key: &Key, number: u32) -> Result<Option<Piece>, SoundError> {
+    Ok(read_file(place, key, number)?.and_then(|content| sound::piece(&content.content)))
+}
+
+/// Gives the sound of every file in order; how the last one stops, and the first that
+/// holds less than was once safe.
+fn each_file(
+    place: &Place,
+    key: &Key,
+    marks: &[Mark],
+    mut take: impl FnMut(u32, Piece),
+) -> Result<(StreamEnd, Option<u32>), SoundError> {
     let mut numbers: BTreeMap<u32, Option<&Mark>> = files(place)?.into_iter().map(|number| (number, None)).collect();
     numbers.extend(marks.iter().filter(|mark| mark.leg == place.leg).map(|mark| (mark.number, Some(mark))));
-    let mut leg = LegSound { rate: None, samples: Vec::new(), end: StreamEnd::Whole, tampered: None };
+    let (mut end, mut tampered) = (StreamEnd::Whole, None);
     for (number, mark) in numbers {
         let content = read_file(place, key, number)?;
         if !agrees(content.as_ref(), mark) {
-            leg.tampered = leg.tampered.or(Some(number));
+            tampered = tampered.or(Some(number));
         }
         let Some(content) = content else { continue };
-        leg.end = content.end;
+        end = content.end;
         if let Some(piece) = sound::piece(&content.content) {
-            leg.rate = Some(piece.rate);
-            put(&mut leg.samples, piece.start, &piece.samples);
+            take(number, piece);
         }
     }
-    Ok(leg)
+    Ok((end, tampered))
 }
 
 /// Whether a file holds at least what its mark says.
@@ -137,48 +193,9 @@ fn number_of(name: &str, leg: Leg) -> Option<u32> {
     rest.strip_suffix(".sound").or_else(|| rest.strip_suffix(".part"))?.parse().ok()
 }
 
-/// A RIFF WAVE file of 16-bit samples, one slice for each channel; a shorter
-/// channel ends in silence. Source: RFC 2361 and Microsoft's RIFF description.
-pub(super) fn wav(rate: SampleRate, channels: &[&[i16]]) -> Vec<u8> {
-    let count = u16::try_from(channels.len()).unwrap_or(1);
-    let frames = channels.iter().map(|channel| channel.len()).max().unwrap_or(0);
-    let bytes_per_frame = 2 * u32::from(count);
-    // Eight hours of two channels at 16 kHz are 1.8 GB: within 32 bits.
-    let data = u32::try_from(frames).unwrap_or(u32::MAX).saturating_mul(bytes_per_frame);
-    let mut out = Vec::with_capacity(44 + data as usize);
-    out.extend_from_slice(b"RIFF");
-    out.extend_from_slice(&data.saturating_add(36).to_le_bytes());
-    out.extend_from_slice(b"WAVEfmt ");
-    out.extend_from_slice(&16_u32.to_le_bytes());
-    out.extend_from_slice(&1_u16.to_le_bytes());
-    out.extend_from_slice(&count.to_le_bytes());
-    out.extend_from_slice(&rate.hz().to_le_bytes());
-    out.extend_from_slice(&(rate.hz() * bytes_per_frame).to_le_bytes());
-    out.extend_from_slice(&(2 * count).to_le_bytes());
-    out.extend_from_slice(&16_u16.to_le_bytes());
-    out.extend_from_slice(b"data");
-    out.extend_from_slice(&data.to_le_bytes());
-    for frame in 0..frames {
-        for channel in channels {
-            out.extend_from_slice(&channel.get(frame).copied().unwrap_or(0).to_le_bytes());
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wav_of_two_legs_is_read_by_another_program_as_it_was_written() {
-        let (caller, boxed) = ([1, -2, 3], [100, -200]);
-        let bytes = wav(SampleRate::Hz8000, &[&caller, &boxed]);
-        let mut reader = hound::WavReader::new(std::io::Cursor::new(bytes)).unwrap();
-        assert_eq!((reader.spec().channels, reader.spec().sample_rate), (2, 8_000));
-        let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
-        assert_eq!(samples, [1, 100, -2, -200, 3, 0]);
-    }
 
     #[test]
     fn names_that_are_not_ours_are_passed_over() {

@@ -15,8 +15,8 @@ use super::call_memory::CallMemory;
 use super::catch_up::{self, SecondHearing, Waiting};
 use super::disk::{self, Disk, FILE_MODE, RealDisk};
 use super::index::{Index, IndexError};
-use super::keyring::{CallKey, Keyring, KeyringStatus, RandomFailed};
-use super::marks;
+use super::keyring::{CallKey, Key, Keyring, KeyringStatus, RandomFailed};
+use super::marks::{self, Mark};
 use super::modems::Modems;
 use super::playback::{self, LegSound, SoundError};
 use super::policies::{self, KeptPolicies};
@@ -24,9 +24,11 @@ use super::recorder::{Clock, FaultCounts, Faults, Recorder, RecorderEnded};
 use super::records::{self, CallHeader, CallSummary, ReadRowError, RowError};
 use super::recovery::{self, RecoveryError};
 use super::renderings::{self, RenderingKey};
+use super::reports::Reports;
 use super::sound::{self, Leg, Place, SEGMENT};
 use super::texts::Texts;
 use super::transfers::{self, RegisterError, TransferQuery, TransferTotal};
+use super::wav::Wav;
 use crate::call::CallRecord;
 use crate::media::SampleRate;
 use crate::residency::Transfer;
@@ -224,16 +226,13 @@ impl Vault {
         records::record(&self.rooms.index, header, &key.words).await?.ok_or(ReadError::Unknown(call))
     }
 
-    /// The recording as a WAV file: caller on the left, box on the right.
-    pub async fn play(&self, call: CallId) -> Result<Vec<u8>, ReadError> {
-        let (rate, [caller, boxed]) = self.legs(call).await?;
-        Ok(playback::wav(rate, &[&caller, &boxed]))
-    }
-
-    /// One leg of the recording as a WAV file.
-    pub async fn play_leg(&self, call: CallId, leg: Leg) -> Result<Vec<u8>, ReadError> {
-        let (rate, sound) = self.leg_sound(call, leg).await?;
-        Ok(playback::wav(rate, &[&sound]))
+    /// Legs of the recording as a WAV file, a channel for each in this order. What
+    /// someone has tampered with is refused before the first byte.
+    pub async fn wav(&self, call: CallId, legs: &[Leg]) -> Result<Wav, ReadError> {
+        let kept = self.kept_sound(call).await?;
+        let places = legs.iter().map(|leg| self.rooms.place(call, *leg)).collect();
+        let open = move || Wav::open(call, kept.rate, kept.key, places, &kept.marks);
+        tokio::task::spawn_blocking(open).await.map_err(|_| ReadError::ReaderEnded(call)).flatten()
     }
 
     /// For tests of what a disk or an owner may do to the index.
@@ -299,17 +298,21 @@ impl Vault {
     /// The sound of one leg from its beginning, and its rate, for engines that
     /// hear it again.
     pub async fn leg_sound(&self, call: CallId, leg: Leg) -> Result<(SampleRate, Vec<i16>), ReadError> {
-        let (rate, [caller, boxed]) = self.legs(call).await?;
-        let sound = match leg {
-            Leg::Caller => caller,
-            Leg::Box => boxed,
-        };
-        Ok((rate, sound))
+        let kept = self.kept_sound(call).await?;
+        let place = self.rooms.place(call, leg);
+        let read = move || untouched(call, leg, playback::read_leg(&place, &kept.key, &kept.marks)?);
+        let sound = tokio::task::spawn_blocking(read).await.map_err(|_| ReadError::ReaderEnded(call)).flatten()?;
+        Ok((kept.rate, sound))
     }
 
     /// Text messages: those to be sent and those that came.
     pub fn texts(&self) -> Texts<'_> {
         Texts::new(&self.rooms.index)
+    }
+
+    /// Parts of text messages whose delivery is still to be told.
+    pub fn reports(&self) -> Reports<'_> {
+        Reports::new(&self.rooms.index, self.rooms.keyring.index_key())
     }
 
     /// What is known of the modems of lines.
@@ -376,18 +379,20 @@ impl Vault {
         Leg::BOTH.map(|leg| self.rooms.place(call, leg))
     }
 
-    async fn legs(&self, call: CallId) -> Result<(SampleRate, [Vec<i16>; 2]), ReadError> {
+    /// What a recording is read with.
+    async fn kept_sound(&self, call: CallId) -> Result<KeptSound, ReadError> {
         let (_, key) = self.unlock(call).await?;
         let kept = records::recording(&self.rooms.index, call).await?.ok_or(ReadError::NotRecorded(call))?;
         let marks = records::marks(&self.rooms.index, call).await?;
-        let [caller, boxed] = self.places(call);
-        let read = move || -> Result<[Vec<i16>; 2], ReadError> {
-            let leg = |place: &Place| untouched(call, place.leg, playback::read_leg(place, &key.sound, &marks)?);
-            Ok([leg(&caller)?, leg(&boxed)?])
-        };
-        let legs = tokio::task::spawn_blocking(read).await.map_err(|_| ReadError::ReaderEnded(call))??;
-        Ok((kept.rate, legs))
+        Ok(KeptSound { rate: kept.rate, key: key.sound, marks })
     }
+}
+
+/// The key of a recording, and what must be there of it.
+struct KeptSound {
+    rate: SampleRate,
+    key: Key,
+    marks: Vec<Mark>,
 }
 
 impl Rooms {

@@ -5,6 +5,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use milu::residency::DataClass;
 use serde_json::Value;
 
 use crate::near::{
@@ -160,12 +161,14 @@ fn the_register_names_what_left(cloud: &Cloud, the_box: &TheBox, record: &Value)
     for destination in DESTINATIONS {
         let of_it: Vec<&Value> = egress.iter().filter(|row| row["destination"] == destination).collect();
         assert!(!of_it.is_empty(), "{destination} in {egress:#?}");
-        for row in of_it {
+        for row in &of_it {
             // By no row but those that the table has for this destination.
             let rows = row["policy"].as_array().expect("rows");
             assert!(!rows.is_empty() && rows.iter().all(|id| text(id).ends_with(&format!("-to-{destination}"))));
-            assert!(row["bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{row:#}");
+            assert!(["raw", "redacted", "local"].contains(&text(&row["verdict"])), "{row:#}");
+            assert!(DataClass::ALL.iter().any(|class| class.name() == text(&row["data"])), "{row:#}");
         }
+        assert!(of_it.iter().any(|row| row["bytes"].as_u64().is_some_and(|bytes| bytes > 0)), "{of_it:#?}");
         let provider = stand_in(destination);
         // The last rows of a connection are written when it is closed.
         let (sent, seen) = until("the register says what came", || {

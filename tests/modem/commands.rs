@@ -439,6 +439,10 @@ impl State {
             return Answer::bare(Last::Nothing);
         }
         let answer = Answer::row(format!("+CMGS: {reference}"));
+        if submitted.reports && self.options.reports_held > 0 {
+            self.options.reports_held -= 1;
+            return answer;
+        }
         if submitted.reports { answer.then(Then::Report(REPORT_WAIT, submitted)) } else { answer }
     }
 

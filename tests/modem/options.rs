@@ -36,6 +36,8 @@ pub struct ModemOptions {
     pub text_errors: VecDeque<u16>,
     /// So many of the next texts the network takes, and the modem says nothing of it.
     pub texts_unanswered: u32,
+    /// So many of the next texts the network reports only when it is told to.
+    pub reports_held: u32,
     pub ppm: i32,
     /// So much sound of a call lies in the port after it, and comes first in the next (E1550).
     pub stale: Duration,
@@ -72,6 +74,7 @@ impl Default for ModemOptions {
             ]),
             text_errors: VecDeque::new(),
             texts_unanswered: 0,
+            reports_held: 0,
             ppm: 0,
             stale: Duration::ZERO,
             reset_time: Duration::from_millis(200),

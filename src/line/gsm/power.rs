@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use super::sysfs::device;
 
 /// Without power for this long: capacitors of modems hold for a second or two.
-const OFF: Duration = Duration::from_secs(4);
+pub(super) const OFF: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Error)]
 #[error("switching the power of the USB port {usb_path} by {}: {source}", by.display())]
@@ -19,17 +20,44 @@ pub(super) struct SwitchPower {
     source: std::io::Error,
 }
 
-/// Switches the port off and on: by the hub's own switch where it has one, and by
-/// taking the device from the kernel and giving it back where it has not.
-pub(super) async fn cycle(sys: &Path, usb_path: &str) -> Result<(), SwitchPower> {
-    let hub_switch = hub_switch(sys, usb_path).filter(|switch| switch.exists());
-    let (switch, off, on) = match hub_switch {
-        Some(switch) => (switch, "1", "0"),
-        None => (device(sys, usb_path).join("authorized"), "0", "1"),
-    };
-    write(&switch, off, usb_path).await?;
-    tokio::time::sleep(OFF).await;
-    write(&switch, on, usb_path).await
+/// What switches a port, and what is written to it.
+struct Switch {
+    path: PathBuf,
+    off: &'static str,
+    on: &'static str,
+}
+
+/// The hub's own switch where it has one, and else what takes the device from the
+/// kernel and gives it back.
+fn switch(sys: &Path, usb_path: &str) -> Switch {
+    match hub_switch(sys, usb_path).filter(|switch| switch.exists()) {
+        Some(path) => Switch { path, off: "1", on: "0" },
+        None => Switch { path: device(sys, usb_path).join("authorized"), off: "0", on: "1" },
+    }
+}
+
+/// Switches the port off and on. The power comes back at once when `hurry` is cancelled:
+/// a box that stops waits a few seconds, and a port that is left off stays off.
+pub(super) async fn cycle(sys: &Path, usb_path: &str, hurry: CancellationToken) -> Result<(), SwitchPower> {
+    let switch = switch(sys, usb_path);
+    write(&switch.path, switch.off, usb_path).await?;
+    tokio::select! {
+        () = tokio::time::sleep(OFF) => {}
+        () = hurry.cancelled() => {}
+    }
+    write(&switch.path, switch.on, usb_path).await
+}
+
+/// Gives a port its power back that is off, as one that was switching when its box was
+/// killed. Whether it was.
+pub(super) async fn give_back(sys: &Path, usb_path: &str) -> Result<bool, SwitchPower> {
+    let switch = switch(sys, usb_path);
+    // A port that is not there has none to give back.
+    let is_off = tokio::fs::read_to_string(&switch.path).await.is_ok_and(|text| text.trim() == switch.off);
+    if is_off {
+        write(&switch.path, switch.on, usb_path).await?;
+    }
+    Ok(is_off)
 }
 
 /// `1-1.4` hangs on port 4 of the hub `1-1`; a root hub is `usb1`.

@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo};
 use crate::signalling::modem::{
-    CommandFailure, Delivery, Force, IncomingText, ModemInput, PartFate, SoundFault, StateChange, StorageSlot,
-    SupportRow, TextFailure, UssdFailure, UssdReply,
+    CommandFailure, Force, IncomingText, ModemInput, PartFate, PinLeave, SoundFault, StateChange, StorageSlot,
+    SupportRow, TakenPart, TextFailure, TextReport, UssdFailure, UssdReply,
 };
 use crate::terms::{PhoneNumber, Private};
 
@@ -31,15 +31,15 @@ pub enum GsmEvent {
     TextPart {
         id: u64,
         fate: PartFate,
+        /// To be kept until the network tells of it.
+        taken: Option<TakenPart>,
     },
     TextSent {
         id: u64,
         result: Result<(), TextFailure>,
     },
-    TextDelivered {
-        id: u64,
-        delivery: Delivery,
-    },
+    /// What became of a part that was sent, in this run or in one before.
+    TextReported(TextReport),
     UssdSaid {
         id: u64,
         result: Result<UssdReply, UssdFailure>,
@@ -52,16 +52,25 @@ pub enum GsmEvent {
     /// Something is wrong with the sound of the call that is on.
     SoundTrouble(SoundFault),
     /// The PIN is about to be tried; to be written down, and then said to be by
-    /// [`GsmControl::pin_noted`].
+    /// [`GsmControl::pin_noted`], or to have been tried by [`GsmControl::pin_was_tried`].
     PinTrying {
         iccid: Option<Private<String>>,
+        imei: Option<Private<String>>,
+        /// The SIM has had a wrong PIN since the last right one, where it tells so.
+        had_wrong: bool,
+        leave: PinLeave,
     },
     /// The PIN was right.
-    PinAccepted,
+    PinAccepted {
+        iccid: Option<Private<String>>,
+        imei: Option<Private<String>>,
+    },
     /// A balance was read; it is to be kept, and handed in at the next start.
     AirtimeRead {
         at: Timestamp,
         airtime: Option<Kobo>,
+        /// The SIM that it is of, where that told its number.
+        iccid: Option<Private<String>>,
     },
     AirtimeWarned(AirtimeWarning),
     /// The modem of this line is known now: what it is to be found by from here on.
@@ -83,6 +92,7 @@ pub(super) enum GsmRequest {
     Day(i32),
     Clock(Timestamp),
     PinNoted,
+    PinWasTried,
     Release,
     Support(oneshot::Sender<Vec<SupportRow>>),
 }
@@ -101,6 +111,7 @@ impl GsmRequest {
             Self::Day(day) => ModemInput::Day(day),
             Self::Clock(now) => ModemInput::Clock(now),
             Self::PinNoted => ModemInput::PinNoted,
+            Self::PinWasTried => ModemInput::PinWasTried,
             Self::Release => ModemInput::Release,
             Self::Support(reply) => return Err(reply),
         })
@@ -192,6 +203,11 @@ impl GsmControl {
     /// It was written down durably that the PIN is going to be tried.
     pub fn pin_noted(&self) -> Result<(), GsmRefusal> {
         self.ask(GsmRequest::PinNoted)
+    }
+
+    /// This SIM has had the PIN in vain, or may have had it.
+    pub fn pin_was_tried(&self) -> Result<(), GsmRefusal> {
+        self.ask(GsmRequest::PinWasTried)
     }
 
     /// A person has looked after a quarantined modem, or a SIM that refused its PIN.

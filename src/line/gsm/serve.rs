@@ -102,8 +102,14 @@ pub(super) struct Serving {
     is_untold: bool,
     /// When the settings' own time of the calendar was.
     clock_at: Moment,
+    /// The SIM that the settings' readings of airtime are of.
+    readings_of: Option<Private<String>>,
     is_identified: bool,
+    /// A person has released the line while it had no modem.
+    is_released: bool,
     power: Option<Switching>,
+    /// Cancelled when the line is to end, and stays so while it says goodbye.
+    ends: CancellationToken,
     requests_open: bool,
 }
 
@@ -126,6 +132,8 @@ impl Serving {
     pub(super) fn new(parts: Parts) -> Self {
         let now = (parts.clock)();
         let profiles = parts.config.profiles.clone();
+        let ends = parts.stop.clone();
+        let readings_of = parts.config.settings.known_iccid.clone();
         Self {
             parts,
             profiles,
@@ -143,14 +151,18 @@ impl Serving {
             told_at: now,
             is_untold: false,
             clock_at: now,
+            readings_of,
             is_identified: false,
+            is_released: false,
             power: None,
+            ends,
             requests_open: true,
         }
     }
 
     pub(super) async fn run(mut self) {
         self.parts.board.write(|status| status.is_served = true);
+        self.give_power_back().await;
         loop {
             let happened = self.next().await;
             if matches!(happened, Happened::Stop) {
@@ -338,7 +350,10 @@ impl Serving {
                         settings.clock = *at;
                         self.clock_at = (self.parts.clock)();
                     }
-                    ModemInput::Release => settings.pin_tried = None,
+                    ModemInput::Release => {
+                        settings.pin_tried = None;
+                        self.is_released = self.machine.is_none();
+                    }
                     _ => {}
                 }
                 self.input(input).await;
@@ -450,29 +465,32 @@ impl Serving {
                 tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
                 self.event(GsmEvent::SoundTrouble(fault));
             }
-            ModemOutput::PinTrying { iccid } => {
+            ModemOutput::PinTrying { iccid, imei, had_wrong, leave } => {
                 // A modem that is found anew finds it tried.
                 self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
-                self.event(GsmEvent::PinTrying { iccid });
+                self.event(GsmEvent::PinTrying { iccid, imei, had_wrong, leave });
             }
-            ModemOutput::PinAccepted => {
+            ModemOutput::PinAccepted { iccid, imei } => {
                 self.parts.config.settings.pin_tried = None;
-                self.event(GsmEvent::PinAccepted);
+                self.event(GsmEvent::PinAccepted { iccid, imei });
             }
-            ModemOutput::AirtimeRead { at, airtime } => self.event(GsmEvent::AirtimeRead { at, airtime }),
+            ModemOutput::AirtimeRead { at, airtime, iccid } => {
+                self.note_airtime(at, airtime, iccid.as_ref());
+                self.event(GsmEvent::AirtimeRead { at, airtime, iccid });
+            }
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.tell_text(text, slots),
-            ModemOutput::TextPart { id, fate } => {
+            ModemOutput::TextPart { id, fate, taken } => {
                 let parts = &mut self.parts.config.settings.parts_today;
                 *parts = parts.saturating_add(1);
-                self.event(GsmEvent::TextPart { id, fate });
+                self.event(GsmEvent::TextPart { id, fate, taken });
             }
             ModemOutput::TextSent { id, result } => {
                 // Whoever is told of it sees it counted.
                 self.publish();
                 self.event(GsmEvent::TextSent { id, result });
             }
-            ModemOutput::TextDelivered { id, delivery } => self.event(GsmEvent::TextDelivered { id, delivery }),
+            ModemOutput::TextReported(report) => self.event(GsmEvent::TextReported(report)),
             ModemOutput::UssdSaid { id, result } => self.event(GsmEvent::UssdSaid { id, result }),
             ModemOutput::CommandAnswered { id, result } => self.event(GsmEvent::CommandAnswered { id, result }),
         }

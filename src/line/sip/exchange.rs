@@ -265,6 +265,7 @@ mod tests {
     }
 
     async fn panicking() {
+        std::future::ready(()).await;
         panic!("a fault of the program");
     }
 

@@ -64,6 +64,8 @@ pub enum ModemInput<'a> {
     Clock(Timestamp),
     /// It was written down durably that the PIN is going to be tried.
     PinNoted,
+    /// The PIN was tried in this SIM before, or may have been, and was not right.
+    PinWasTried,
     /// A person looked after a quarantined modem, or a SIM that refused its PIN: it may
     /// be tried again at once.
     Release,

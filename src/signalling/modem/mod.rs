@@ -31,8 +31,8 @@ pub use health::{Counters, ModemHealth, Registration, Technology, Volte};
 pub use input::{Force, ModemInput, SoundFacts, StorageSlot};
 pub use machine::{ModemLine, parts_of_text};
 pub use output::{
-    CommandFailure, Delivery, IncomingText, ModemOutput, PartFate, ResetStep, SoundPath, TextFailure, TextSender,
-    UssdFailure, UssdReply, UssdThen,
+    CommandFailure, Delivery, IncomingText, ModemOutput, PartFate, PinLeave, ResetStep, SoundPath, TakenPart,
+    TextFailure, TextReport, TextSender, UssdFailure, UssdReply, UssdThen,
 };
 pub use profile::{
     InterfaceRule, Profile, ProfileMistake, ProfileMistakes, ProfilePlace, ProfileWrong, Proof, SoundProfile, UsbMatch,

@@ -43,30 +43,41 @@ pub enum ModemOutput {
     TextPart {
         id: u64,
         fate: PartFate,
+        /// By what the network will name it in its report, if it said so.
+        taken: Option<TakenPart>,
     },
     TextSent {
         id: u64,
         result: Result<(), TextFailure>,
     },
-    TextDelivered {
-        id: u64,
-        delivery: Delivery,
-    },
+    /// What became of a part that was sent, in this run or in one before.
+    TextReported(TextReport),
     UssdSaid {
         id: u64,
         result: Result<UssdReply, UssdFailure>,
     },
     /// The PIN is about to be entered into this SIM, if it told its number. To be written
-    /// down durably, and then said to be by `PinNoted`; it comes again until it is.
+    /// down durably, and then said to be by `PinNoted`; it comes again until it is. One
+    /// that this SIM has had in vain is said to be by `PinWasTried`.
     PinTrying {
+        /// The SIM, where it tells its number before the PIN.
         iccid: Option<Private<String>>,
+        imei: Option<Private<String>>,
+        /// The SIM has had a wrong PIN since the last right one, where it tells so.
+        had_wrong: bool,
+        leave: PinLeave,
     },
-    /// The PIN was right: what was written down of its try is to be forgotten.
-    PinAccepted,
+    /// The PIN was right: that SIM may have it again.
+    PinAccepted {
+        iccid: Option<Private<String>>,
+        imei: Option<Private<String>>,
+    },
     /// A balance was read. It is the owner's to keep for the next start.
     AirtimeRead {
         at: Timestamp,
         airtime: Option<Kobo>,
+        /// The SIM that it is of, where that told its number.
+        iccid: Option<Private<String>>,
     },
     /// Airtime or data runs out.
     AirtimeWarned(AirtimeWarning),
@@ -99,6 +110,15 @@ impl SoundPath {
             Self::Analog => "analog",
         }
     }
+}
+
+/// By whose leave a PIN is tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PinLeave {
+    /// It is set, and each SIM has one try.
+    Setting,
+    /// A person has said that it is the right one for the SIM that is in.
+    Person,
 }
 
 /// One step of the ladder that heals a modem, the mildest first.
@@ -162,6 +182,25 @@ pub enum PartFate {
     Taken,
     /// The modem had it and said nothing; it is counted, for it may be billed.
     Unknown,
+}
+
+/// A part that the network has, as its report will name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakenPart {
+    /// The network's own number of it; it counts to 255.
+    pub reference: u8,
+    pub to: PhoneNumber,
+    /// Parts of the whole text.
+    pub parts: u32,
+}
+
+/// What the network tells of a part that it had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TextReport {
+    pub reference: u8,
+    /// Whom the part was for, where the report names a telephone.
+    pub to: Option<PhoneNumber>,
+    pub delivery: Delivery,
 }
 
 /// What became of a text that was sent.

@@ -84,6 +84,8 @@ pub struct AirtimeSettings {
     pub plan: AirtimePlan,
     /// Which code asks at which network, and how its answer is read.
     pub operators: Arc<Operators>,
-    /// What was read before, the oldest first.
+    /// What was read before of the SIM that was here last time
+    /// ([`LineSettings::known_iccid`]), the oldest first. Of another one nothing is taken
+    /// from it.
     pub readings: Vec<(Timestamp, Kobo)>,
 }

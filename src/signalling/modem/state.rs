@@ -66,6 +66,10 @@ pub enum SimTrouble {
         "the SIM has fewer than two attempts left for its PIN, so none is used; enter the PIN once in a telephone, and all attempts are there again"
     )]
     FewAttempts,
+    #[error(
+        "the SIM asks for its PIN and the modem does not tell which SIM it is, and it may be another one than the PIN is of; `milu modem LINE release` says that it is the right one"
+    )]
+    UnknownSim,
     #[error("the SIM is locked and asks for its PUK; put it into a telephone and enter the PUK that came with it")]
     NeedsPuk,
     #[error("the modem is locked to another network and does not take this SIM")]

@@ -6,14 +6,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_serial::SerialStream;
 
-use crate::signalling::modem::{ModemInput, ModemLine, ResetStep};
+use crate::signalling::modem::airtime::{Kobo, READINGS_MAX};
+use crate::signalling::modem::{LineSettings, ModemInput, ModemLine, ResetStep};
+use crate::terms::Private;
 
 use super::super::finding::{Bond, Found, ModemPlace, Search, Wanted};
 use super::super::request::GsmEvent;
 use super::super::{power, serial};
 use super::{LOOK_EVERY, Serving};
 
-/// Power is off for some seconds, and a hub may take its time.
+/// Power comes back at once when a line ends, and a hub may take its time.
 const POWER_PATIENCE: Duration = Duration::from_secs(15);
 
 impl Serving {
@@ -67,13 +69,8 @@ impl Serving {
             self.leave_machine().await;
         }
         if self.machine.is_none() {
-            let now = self.now();
-            let mut settings = self.parts.config.settings.clone();
-            settings.clock = later(settings.clock, now.since(self.clock_at));
-            if let ModemPlace::Usb(wanted) = &self.parts.config.place {
-                settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
-            }
-            self.machine = Some(ModemLine::new(found.profile.clone(), settings, now));
+            let settings = self.settings_now();
+            self.machine = Some(ModemLine::new(found.profile.clone(), settings, self.now()));
         }
         self.parts.board.write(|status| {
             status.port = Some(found.at.clone());
@@ -84,6 +81,38 @@ impl Serving {
         self.found = Some(found);
         self.is_identified = false;
         self.input(ModemInput::PortOpened).await;
+        if std::mem::take(&mut self.is_released) {
+            self.input(ModemInput::Release).await;
+        }
+    }
+
+    /// What a modem that is found now is told.
+    fn settings_now(&self) -> LineSettings {
+        let mut settings = self.parts.config.settings.clone();
+        settings.clock = later(settings.clock, self.now().since(self.clock_at));
+        if let ModemPlace::Usb(wanted) = &self.parts.config.place {
+            settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
+        }
+        // What was read of one SIM is not handed in as another's.
+        if settings.known_iccid != self.readings_of
+            && let Some(airtime) = &mut settings.airtime
+        {
+            airtime.readings.clear();
+        }
+        settings
+    }
+
+    /// A modem that is found anew knows what was read of its SIM meanwhile.
+    pub(super) fn note_airtime(&mut self, at: Timestamp, airtime: Option<Kobo>, iccid: Option<&Private<String>>) {
+        let (Some(settings), Some(airtime)) = (&mut self.parts.config.settings.airtime, airtime) else { return };
+        if self.readings_of.as_ref() != iccid {
+            settings.readings.clear();
+            self.readings_of = iccid.cloned();
+        }
+        if settings.readings.len() >= READINGS_MAX {
+            settings.readings.remove(0);
+        }
+        settings.readings.push((at, airtime));
     }
 
     pub(super) fn close_port(&mut self) {
@@ -117,6 +146,8 @@ impl Serving {
             }
             // It was told so by a row; its ports may go and come back.
             ResetStep::SoftReset => {}
+            // Nobody would be there to see it come back.
+            ResetStep::PowerCycle if self.ends.is_cancelled() => {}
             ResetStep::PowerCycle => {
                 let line = &self.parts.config.id;
                 match self.socket() {
@@ -125,8 +156,8 @@ impl Serving {
                         tracing::warn!(%line, usb_path, "another line's modem is where this one was");
                     }
                     Some(usb_path) => {
-                        let sys = self.parts.config.roots.sys.clone();
-                        self.power = Some(Box::pin(async move { power::cycle(&sys, &usb_path).await }));
+                        let (sys, hurry) = (self.parts.config.roots.sys.clone(), self.ends.clone());
+                        self.power = Some(Box::pin(async move { power::cycle(&sys, &usb_path, hurry).await }));
                     }
                     None => tracing::warn!(%line, "a modem without a USB port has no switch"),
                 }
@@ -145,6 +176,19 @@ impl Serving {
             ModemPlace::Usb(wanted) => wanted.usb_path.clone(),
             ModemPlace::Ports { .. } => None,
         })
+    }
+
+    /// A box that was killed while it switched the power has left the port without.
+    pub(super) async fn give_power_back(&mut self) {
+        let line = &self.parts.config.id;
+        let Some(usb_path) = self.socket().filter(|usb_path| !self.parts.claims.is_held(usb_path)) else { return };
+        let given = power::give_back(&self.parts.config.roots.sys, &usb_path);
+        match tokio::time::timeout(POWER_PATIENCE, given).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::warn!(%line, usb_path, "the USB port of a modem was off, and is on again"),
+            Ok(Err(error)) => tracing::warn!(%line, %error, "a modem's power was not switched on"),
+            Err(_) => tracing::warn!(%line, "a modem's power was not switched on in time"),
+        }
     }
 
     /// Power that was taken is given back before the line ends: nobody else would.
@@ -243,7 +287,8 @@ mod tests {
     use super::*;
     use crate::line::MediaClock;
     use crate::ops::SystemClock;
-    use crate::signalling::modem::LineSettings;
+    use crate::signalling::modem::AirtimeSettings;
+    use crate::signalling::modem::airtime::{AirtimePlan, Operators};
     use crate::terms::LineId;
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -301,6 +346,73 @@ mod tests {
         let both = async { tokio::join!(line.run(), until_off) };
         tokio::time::timeout(PATIENCE, both).await.expect("the power goes off, and the line ends");
         assert!(reads("0"), "{:?}", std::fs::read_to_string(&switch));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_line_that_ends_gives_power_back_at_once_and_takes_none_any_more() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let switch = hub(dir.path());
+        let reads = |text: &str| std::fs::read_to_string(&switch).is_ok_and(|read| read == text);
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        line.parts.board.write(|status| status.usb_path = Some("1-1.4".to_owned()));
+        line.reset(ResetStep::PowerCycle);
+        let (stop, clock) = (line.parts.stop.clone(), line.parts.clock.clone());
+        let until_off = async {
+            while !reads("1") {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            stop.cancel();
+            clock()
+        };
+        let both = async { tokio::join!(line.run(), until_off) };
+        let ((), stopped_at) = tokio::time::timeout(PATIENCE, both).await.expect("the line ends");
+        let took = clock().since(stopped_at);
+        assert!(reads("0"), "{:?}", std::fs::read_to_string(&switch));
+        // The box waits a few seconds for a line: the rest of the time without power is too long.
+        assert!(took < power::OFF / 2, "{took:?}");
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        line.parts.board.write(|status| status.usb_path = Some("1-1.4".to_owned()));
+        line.parts.stop.cancel();
+        line.reset(ResetStep::PowerCycle);
+        assert!(line.power.is_none(), "a line that ends takes power from nobody");
+    }
+
+    #[tokio::test]
+    async fn a_modem_that_is_found_anew_is_told_the_readings_of_its_own_sim_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let iccid = |text: &str| Some(Private::new(text.to_owned()));
+        let (first, second) = (iccid("89234010000011111111"), iccid("89234010000022222222"));
+        let wanted =
+            |iccid: &Option<Private<String>>| ModemPlace::Usb(Wanted { iccid: iccid.clone(), ..Wanted::default() });
+        let mut line = serving(dir.path(), wanted(&None));
+        let at = Timestamp::UNIX_EPOCH;
+        let operators = std::sync::Arc::new(Operators::delivered().expect("the delivered file"));
+        let readings = vec![(at, Kobo(5_000))];
+        line.parts.config.settings.airtime =
+            Some(AirtimeSettings { plan: AirtimePlan::default(), operators, readings });
+        line.parts.config.settings.known_iccid.clone_from(&first);
+        line.readings_of.clone_from(&first);
+        let told = |line: &Serving| line.settings_now().airtime.map(|airtime| airtime.readings).unwrap_or_default();
+        assert_eq!(told(&line), [(at, Kobo(5_000))]);
+        // The SIM was changed while the line was served.
+        line.parts.config.place = wanted(&second);
+        assert_eq!(told(&line), []);
+        line.note_airtime(at, Some(Kobo(700)), second.as_ref());
+        assert_eq!(told(&line), [(at, Kobo(700))]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_port_that_a_killed_box_left_off_is_switched_on_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let switch = hub(dir.path());
+        for (found, left) in [("1\n", "0"), ("0\n", "0\n"), ("untouched", "untouched")] {
+            std::fs::write(&switch, found).expect("a file");
+            let wanted = Wanted { usb_path: Some("1-1.4".to_owned()), ..Wanted::default() };
+            let line = serving(dir.path(), ModemPlace::Usb(wanted));
+            line.parts.stop.cancel();
+            tokio::time::timeout(PATIENCE, line.run()).await.expect("the line ends");
+            assert_eq!(std::fs::read_to_string(&switch).expect("a file"), left, "{found:?}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -102,7 +102,8 @@ impl ModemLine {
                 let reading = AirtimeReading::of_answer(text, asks, operator, today);
                 watch.read(asks, &reading, clock);
                 if let Some((airtime, _)) = reading.airtime {
-                    self.out.push_back(ModemOutput::AirtimeRead { at: clock, airtime: Some(airtime) });
+                    let iccid = self.facts.iccid.clone();
+                    self.out.push_back(ModemOutput::AirtimeRead { at: clock, airtime: Some(airtime), iccid });
                 }
             }
             None => watch.failed(asks, clock),

@@ -144,6 +144,7 @@ impl ModemLine {
             ModemInput::Day(day) => self.texts.day_is(day),
             ModemInput::Clock(at) => self.clock = (now, at),
             ModemInput::PinNoted => self.set_up.pin_noted(now),
+            ModemInput::PinWasTried => self.pin_was_tried(now),
             ModemInput::Release => {
                 self.set_up.let_pin_be_tried(now);
                 self.release(now);

@@ -5,7 +5,7 @@ use crate::terms::{Moment, Private};
 use super::super::cme::{self, Meaning};
 use super::super::command::Command;
 use super::super::engine::{End, Said};
-use super::super::output::ModemOutput;
+use super::super::output::{ModemOutput, PinLeave};
 use super::super::profile::{Need, SetUpRow};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::settings::LineSettings;
@@ -30,6 +30,9 @@ const SIM_LATER: Duration = Duration::from_secs(30);
 
 /// A PIN is used only when one more attempt would be left after it.
 const ATTEMPTS_MIN: u8 = 2;
+
+/// Attempts of a SIM that has had no wrong PIN since the last right one.
+const ATTEMPTS_ALL: u8 = 3;
 
 /// An ICCID has 19 or 20 digits, of which a modem may leave the last out.
 const ICCID_DIGITS_MIN: usize = 18;
@@ -77,13 +80,46 @@ pub(super) struct SetUp {
     pin: PinTry,
     /// The SIM of which that is said, where it told its number.
     pin_card: Option<Private<String>>,
+    /// A person has given leave to try it since a SIM was ready last.
+    is_released: bool,
+    /// The SIM was seen to be away since the PIN was right: it may be another one.
+    was_away: bool,
+    /// The SIM has had a wrong PIN since the last right one, as its attempts tell.
+    had_wrong: bool,
     /// When it was sent, since the modem's last start.
     pin_entered: Option<Moment>,
     refused: u8,
     no_voice: bool,
     sim_changed: bool,
     /// The SIM that was in the modem last.
-    card: Option<Private<String>>,
+    card: Option<Card>,
+}
+
+/// By what a SIM is known. Some modems tell no ICCID.
+#[derive(Clone, Debug)]
+struct Card {
+    iccid: Option<Private<String>>,
+    imsi: Option<Private<String>>,
+}
+
+/// Whether two are one SIM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Likeness {
+    Same,
+    Other,
+    /// Nothing that both told says it.
+    Unknown,
+}
+
+impl Card {
+    fn likeness(&self, other: &Self) -> Likeness {
+        let is = |same: bool| if same { Likeness::Same } else { Likeness::Other };
+        match (&self.iccid, &other.iccid, &self.imsi, &other.imsi) {
+            (Some(own), Some(others), ..) => is(own == others || same_card(own.expose(), others.expose())),
+            (.., Some(own), Some(others)) => is(own == others),
+            _ => Likeness::Unknown,
+        }
+    }
 }
 
 impl SetUp {
@@ -99,6 +135,9 @@ impl SetUp {
             not_before: now,
             pin,
             pin_card,
+            is_released: false,
+            was_away: false,
+            had_wrong: false,
             pin_entered: None,
             refused: 0,
             no_voice: false,
@@ -129,11 +168,13 @@ impl SetUp {
 
     /// A person says that the PIN is right, or has seen to the SIM.
     pub(super) fn let_pin_be_tried(&mut self, now: Moment) {
+        // What is said of a SIM that works is not for the next one.
+        self.is_released = !self.is_done();
         if matches!(self.pin, PinTry::Open | PinTry::Refused) {
             self.pin = PinTry::Untried;
-            if self.at == At::Sim {
-                self.not_before = self.not_before.min(now);
-            }
+        }
+        if self.at == At::Sim {
+            self.not_before = self.not_before.min(now);
         }
     }
 
@@ -156,8 +197,12 @@ impl SetUp {
 
 impl ModemLine {
     pub(super) fn begin_set_up(&mut self, reason: Reason, now: Moment) {
-        let (pin, pin_card, card) = (self.set_up.pin, self.set_up.pin_card.take(), self.set_up.card.take());
-        self.set_up = SetUp { pin, pin_card, card, at: At::First(0), ..SetUp::new(&self.settings, now) };
+        let new = SetUp::new(&self.settings, now);
+        let last = std::mem::replace(&mut self.set_up, new);
+        let SetUp { pin, pin_card, is_released, was_away, card, .. } = last;
+        let set_up = &mut self.set_up;
+        (set_up.pin, set_up.pin_card, set_up.card) = (pin, pin_card, card);
+        (set_up.is_released, set_up.was_away, set_up.at) = (is_released, was_away, At::First(0));
         self.facts.forget_network();
         self.calls.forget_list();
         self.enter(ModemState::Init, reason, now);
@@ -172,7 +217,10 @@ impl ModemLine {
         while self.set_up_due().is_some_and(|due| now >= due) {
             if self.set_up.at == At::NotePin {
                 self.set_up.not_before = now + NOTE_AGAIN;
-                self.out.push_back(ModemOutput::PinTrying { iccid: self.facts.iccid.clone() });
+                let leave = if self.set_up.is_released { PinLeave::Person } else { PinLeave::Setting };
+                let (iccid, imei) = (self.locked_iccid().cloned(), self.facts.imei.clone());
+                let had_wrong = self.set_up.had_wrong;
+                self.out.push_back(ModemOutput::PinTrying { iccid, imei, had_wrong, leave });
                 continue;
             }
             if let Some(command) = self.set_up_row(now) {
@@ -208,7 +256,7 @@ impl ModemLine {
             return None;
         }
         (self.set_up.pin, self.set_up.pin_entered) = (PinTry::Open, Some(now));
-        self.set_up.pin_card.clone_from(&self.facts.iccid);
+        (self.set_up.pin_card, self.set_up.is_released) = (self.locked_iccid().cloned(), false);
         Some(Command::new(Job::SetUp, &format!("AT+CPIN=\"{}\"", pin.expose())).without_answer())
     }
 
@@ -216,7 +264,10 @@ impl ModemLine {
         let next = match self.set_up.at {
             At::First(_) => At::Sim,
             At::LockedIccid => return self.locked_sim_is_known(now),
-            At::PinAttempts => At::NotePin,
+            At::PinAttempts => {
+                self.set_up.had_wrong = false;
+                At::NotePin
+            }
             At::EnterPin | At::Sim => At::Sim,
             At::Iccid => At::Imsi,
             At::Imsi => return self.sim_is_known(now),
@@ -324,6 +375,7 @@ impl ModemLine {
         if self.set_up.pin == PinTry::Open {
             self.pin_accepted();
         }
+        self.set_up.is_released = false;
         if matches!(self.state, ModemState::SimWait(_)) {
             self.enter(ModemState::Init, Reason::SimReady, now);
         }
@@ -348,10 +400,16 @@ impl ModemLine {
         self.sim_waits(trouble, now);
     }
 
+    /// The number of the SIM that asks for its PIN. What is no whole number is none, and
+    /// proves no other SIM.
+    fn locked_iccid(&self) -> Option<&Private<String>> {
+        self.facts.iccid.as_ref().filter(|iccid| iccid.expose().len() >= ICCID_DIGITS_MIN)
+    }
+
     /// The SIM that asks for its PIN was asked who it is.
     fn locked_sim_is_known(&mut self, now: Moment) {
-        // What is no whole number is none, and proves no other SIM.
-        let here = self.facts.iccid.as_ref().map(Private::expose).filter(|iccid| iccid.len() >= ICCID_DIGITS_MIN);
+        let here = self.locked_iccid().map(Private::expose);
+        let is_hidden = here.is_none();
         let is_other = |card: &Option<Private<String>>| matches!((card, here), (Some(card), Some(here)) if !same_card(card.expose(), here));
         if is_other(&self.settings.expected_sim.iccid) {
             return self.sim_waits(SimTrouble::Foreign, now);
@@ -361,6 +419,11 @@ impl ModemLine {
             self.set_up.pin_card = None;
         }
         match self.set_up.pin {
+            // Where the number is not told, that the modem had its SIM all the time is
+            // all that ties the PIN to it.
+            PinTry::Accepted if is_hidden && self.set_up.was_away && !self.set_up.is_released => {
+                self.sim_waits(SimTrouble::UnknownSim, now);
+            }
             PinTry::Untried | PinTry::Accepted => self.set_up.go(At::PinAttempts, now),
             // Nothing said that it was wrong, but another try might lock the SIM.
             PinTry::Open | PinTry::Refused => {
@@ -371,15 +434,30 @@ impl ModemLine {
     }
 
     fn pin_accepted(&mut self) {
-        self.set_up.pin = PinTry::Accepted;
-        self.out.push_back(ModemOutput::PinAccepted);
+        (self.set_up.pin, self.set_up.was_away) = (PinTry::Accepted, false);
+        let (iccid, imei) = (self.set_up.pin_card.clone(), self.facts.imei.clone());
+        self.out.push_back(ModemOutput::PinAccepted { iccid, imei });
+    }
+
+    /// The owner knows of a try in this SIM, or in one that may have been it.
+    pub(super) fn pin_was_tried(&mut self, now: Moment) {
+        if self.set_up.at != At::NotePin {
+            return;
+        }
+        let card = self.locked_iccid().cloned();
+        let trouble = if card.is_some() { SimTrouble::WrongPin } else { SimTrouble::UnknownSim };
+        (self.set_up.pin, self.set_up.pin_card) = (PinTry::Refused, card);
+        self.sim_waits(trouble, now);
     }
 
     fn attempts_answered(&mut self, rows: &[Said], now: Moment) {
         match rows.iter().find_map(|said| attempts_left(&said.row)) {
             Some(left) if left < ATTEMPTS_MIN => self.sim_waits(SimTrouble::FewAttempts, now),
             // Where it cannot be known, three attempts are usual and one is taken.
-            _ => self.set_up.go(At::NotePin, now),
+            left => {
+                self.set_up.had_wrong = left.is_some_and(|left| left < ATTEMPTS_ALL);
+                self.set_up.go(At::NotePin, now);
+            }
         }
     }
 
@@ -419,15 +497,27 @@ impl ModemLine {
         self.set_up.go(At::AfterSim(0), now);
     }
 
-    /// What was under way with the SIM before is not this one's.
+    /// What was under way with the SIM before is not this one's, nor is its airtime.
     fn note_card(&mut self, now: Moment) {
-        let Some(card) = self.facts.iccid.clone() else { return };
-        let last = self.set_up.card.take().or_else(|| self.settings.known_iccid.clone());
-        if last.is_some_and(|last| last != card && !same_card(last.expose(), card.expose())) {
-            self.texts_of_another();
-            self.airtime_of_another(now);
+        let here = Card { iccid: self.facts.iccid.clone(), imsi: self.facts.imsi.clone() };
+        let known = || Card { iccid: self.settings.known_iccid.clone(), imsi: None };
+        let last = self.set_up.card.take().unwrap_or_else(known);
+        match last.likeness(&here) {
+            Likeness::Same => {
+                // What it told once it need not tell again.
+                self.set_up.card = Some(Card { iccid: here.iccid.or(last.iccid), imsi: here.imsi.or(last.imsi) });
+                self.set_up.was_away = false;
+                self.facts.iccid = self.set_up.card.as_ref().and_then(|card| card.iccid.clone());
+                return;
+            }
+            Likeness::Other => {
+                self.texts_of_another();
+                self.airtime_of_another(now);
+            }
+            // Texts go their way; a balance that may be another's is none.
+            Likeness::Unknown => self.airtime_of_another(now),
         }
-        self.set_up.card = Some(card);
+        self.set_up.card = Some(here);
     }
 
     fn voice_answered(&mut self, rows: &[Said], end: End, now: Moment) {
@@ -462,7 +552,7 @@ impl ModemLine {
         if self.set_up.is_done() {
             self.modem_left(now);
             self.facts.forget_network();
-            self.set_up.pin_entered = None;
+            (self.set_up.pin_entered, self.set_up.was_away) = (None, true);
             self.set_up.go(At::Sim, now + SIM_SOON);
             self.enter(ModemState::SimWait(SimTrouble::Absent), Reason::Sim(SimTrouble::Absent), now);
         }

@@ -6,7 +6,9 @@ use crate::terms::{Moment, PhoneNumber, Private};
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
 use super::super::input::StorageSlot;
-use super::super::output::{Delivery, IncomingText, ModemOutput, PartFate, TextFailure, TextSender};
+use super::super::output::{
+    Delivery, IncomingText, ModemOutput, PartFate, TakenPart, TextFailure, TextReport, TextSender,
+};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{
     self, AfterSendError, Assembly, Body, CannotCompose, CentreTime, Message, NumberKind, Outgoing, Pdu, ReadyPart,
@@ -48,16 +50,12 @@ const AS_FIGURES: &str = "(data, as hexadecimal figures) ";
 /// Places to be emptied; a full SIM has 50, a full modem 255.
 const DELETES_MAX: usize = 256;
 
-/// Parts whose report is waited for. Older ones are given up.
-const SENT_MAX: usize = 200;
-
 /// The texts of one line, both ways.
 #[derive(Debug)]
 pub(super) struct Texts {
     queue: VecDeque<Leaving>,
     /// The text whose part the modem has and has not answered; it is the first of the queue.
     sending: Option<u64>,
-    sent: VecDeque<Sent>,
     reference: u16,
     day: i32,
     parts_today: u32,
@@ -104,20 +102,11 @@ struct Leaving {
     since: Moment,
 }
 
-/// A part that the network has, by the reference that it gave it.
-#[derive(Debug)]
-struct Sent {
-    id: u64,
-    reference: u8,
-    to: PhoneNumber,
-}
-
 impl Texts {
     pub(super) fn new(day: i32, parts_today: u32, now: Moment) -> Self {
         Self {
             queue: VecDeque::new(),
             sending: None,
-            sent: VecDeque::new(),
             // Another beginning for each start, so that parts of two starts are not joined.
             reference: u16::try_from(day.rem_euclid(251)).unwrap_or(0),
             day,
@@ -366,7 +355,6 @@ impl ModemLine {
     /// hold, is another's.
     pub(super) fn texts_of_another(&mut self) {
         self.give_halves_back();
-        self.texts.sent.clear();
         if self.profile.texts_stay_in_modem() {
             return;
         }
@@ -399,7 +387,7 @@ impl ModemLine {
         if failure == Some(TextFailure::Unknown) {
             // It is paid for if it went.
             self.texts.parts_today += 1;
-            self.out.push_back(ModemOutput::TextPart { id, fate: PartFate::Unknown });
+            self.out.push_back(ModemOutput::TextPart { id, fate: PartFate::Unknown, taken: None });
         }
         self.try_later(failure, now);
     }
@@ -428,16 +416,9 @@ impl ModemLine {
         let Some(text) = self.texts.queue.front_mut() else { return };
         (text.done, text.tries, text.not_before) = (text.done + 1, 0, now);
         let (id, is_whole) = (text.id, text.done >= text.parts.len());
-        self.out.push_back(ModemOutput::TextPart { id, fate: PartFate::Taken });
-        if let Some(reference) = reference {
-            let to = text.to.clone();
-            if self.texts.sent.len() >= SENT_MAX {
-                self.texts.sent.pop_front();
-            }
-            // The network counts to 255: an old part with this reference had its report or gets none.
-            self.texts.sent.retain(|sent| sent.reference != reference || sent.to != to);
-            self.texts.sent.push_back(Sent { id, reference, to });
-        }
+        let parts = u32::try_from(text.parts.len()).unwrap_or(u32::MAX);
+        let taken = reference.map(|reference| TakenPart { reference, to: text.to.clone(), parts });
+        self.out.push_back(ModemOutput::TextPart { id, fate: PartFate::Taken, taken });
         if is_whole {
             self.texts.queue.pop_front();
             self.tell_text(id, Ok(()));
@@ -534,29 +515,15 @@ impl ModemLine {
         self.out.push_back(ModemOutput::TextArrived { text, slots });
     }
 
+    /// Which text it is of the owner knows, who remembers parts for days.
     fn report_came(&mut self, report: &Report) {
         let to = report.to.phone(&self.settings.country_code);
-        let is_its = |sent: &Sent| sent.reference == report.reference && to.as_ref().is_none_or(|to| *to == sent.to);
-        let Some(at) = self.texts.sent.iter().position(is_its) else { return };
-        let id = self.texts.sent[at].id;
         let delivery = match report.delivery {
             sms::Delivery::Delivered => Delivery::Delivered,
             sms::Delivery::Trying(_) => Delivery::Pending,
             sms::Delivery::GaveUp(_) | sms::Delivery::Failed(_) => Delivery::Failed,
         };
-        if delivery != Delivery::Pending {
-            self.texts.sent.remove(at);
-        }
-        // A text in parts is delivered with its last one.
-        let others =
-            self.texts.sent.iter().any(|sent| sent.id == id) || self.texts.queue.iter().any(|leaving| leaving.id == id);
-        if delivery == Delivery::Delivered && others {
-            return;
-        }
-        if delivery == Delivery::Failed {
-            self.texts.sent.retain(|sent| sent.id != id);
-        }
-        self.out.push_back(ModemOutput::TextDelivered { id, delivery });
+        self.out.push_back(ModemOutput::TextReported(TextReport { reference: report.reference, to, delivery }));
     }
 
     /// No text comes any more until there is room. What is incomplete makes it.

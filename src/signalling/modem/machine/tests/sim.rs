@@ -65,13 +65,18 @@ fn a_pin_is_entered_only_after_its_try_is_written_down_and_forgotten_when_it_was
     (world.modem.sim, world.notes) = ("SIM PIN", false);
     world.give(ModemInput::PortOpened);
     world.run_s(60);
-    let trying = ModemOutput::PinTrying { iccid: Some(Private::new("89234010000012345678".to_owned())) };
+    let iccid = Some(Private::new("89234010000012345678".to_owned()));
+    let imei = world.line.health().imei;
+    assert!(imei.is_some());
+    let trying =
+        ModemOutput::PinTrying { iccid: iccid.clone(), imei: imei.clone(), had_wrong: false, leave: PinLeave::Setting };
     assert!(world.wanted().iter().filter(|output| **output == trying).count() > 1, "it is told until it is noted");
     assert_eq!(world.modem.count("AT+CPIN="), 0);
     world.give(ModemInput::PinNoted);
     world.run_s(20);
     assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
-    assert_eq!(world.wanted().iter().filter(|output| **output == ModemOutput::PinAccepted).count(), 1);
+    let accepted = ModemOutput::PinAccepted { iccid, imei };
+    assert_eq!(world.wanted().iter().filter(|output| **output == accepted).count(), 1);
     world.give(ModemInput::PinNoted);
     world.run_s(20);
     assert_eq!(world.modem.count("AT+CPIN="), 1);
@@ -104,6 +109,71 @@ fn a_pin_that_was_right_in_one_sim_and_wrong_in_the_next_has_one_try_in_each() {
     }
     assert_eq!(world.modem.count("AT+CPIN="), 2);
     assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+}
+
+#[test]
+fn a_pin_that_this_sim_has_had_in_vain_is_tried_again_by_a_persons_leave_alone() {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    (world.modem.sim, world.notes) = ("SIM PIN", false);
+    world.give(ModemInput::PortOpened);
+    world.run_s(20);
+    world.give(ModemInput::PinWasTried);
+    world.run_s(300);
+    assert_eq!(world.modem.count("AT+CPIN="), 0);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+    world.seen.clear();
+    world.give(ModemInput::Release);
+    world.run_s(20);
+    let by_person = |output: &ModemOutput| matches!(output, ModemOutput::PinTrying { leave: PinLeave::Person, .. });
+    assert!(world.wanted().iter().any(by_person), "{:?}", world.wanted());
+    world.give(ModemInput::PinNoted);
+    world.run_s(20);
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
+}
+
+/// A modem that tells no number of a SIM that is locked.
+fn hiding(attempts: &str) -> World {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+QCCID", "\r\nERROR\r\n");
+    world.modem.says_instead("AT+QPINC", attempts);
+    world.give(ModemInput::PortOpened);
+    world.run_s(40);
+    world
+}
+
+#[test]
+fn a_sim_without_a_number_that_was_away_is_another_one_until_a_person_says_not() {
+    let mut world = hiding("\r\nOK\r\n");
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
+    // After a power cut it is the same SIM in the same modem.
+    world.modem.sim = "SIM PIN";
+    world.says("RDY");
+    world.run_s(60);
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (2, ModemState::Ready));
+    world.modem.sim = "SIM PIN";
+    world.says("+CPIN: NOT INSERTED");
+    world.run_s(120);
+    world.says("RDY");
+    world.run_s(120);
+    assert_eq!(world.modem.count("AT+CPIN="), 2);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::UnknownSim));
+    world.give(ModemInput::Release);
+    world.run_s(60);
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (3, ModemState::Ready));
+}
+
+#[test]
+fn that_a_sim_has_had_a_wrong_pin_is_told_before_it_gets_one() {
+    for (attempts, wanted) in
+        [("\r\n+QPINC: \"SC\",2,10\r\n\r\nOK\r\n", true), ("\r\n+QPINC: \"SC\",3,10\r\n\r\nOK\r\n", false)]
+    {
+        let told = hiding(attempts).wanted().into_iter().find_map(|output| match output {
+            ModemOutput::PinTrying { iccid: None, had_wrong, .. } => Some(had_wrong),
+            _ => None,
+        });
+        assert_eq!(told, Some(wanted));
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
 
 fn parts(world: &World) -> Vec<(u64, PartFate)> {
     let of = |output: ModemOutput| match output {
-        ModemOutput::TextPart { id, fate } => Some((id, fate)),
+        ModemOutput::TextPart { id, fate, .. } => Some((id, fate)),
         _ => None,
     };
     world.wanted().into_iter().filter_map(of).collect()
@@ -229,7 +229,7 @@ fn a_day_has_a_ceiling_and_the_next_day_a_new_one() {
 }
 
 #[test]
-fn a_report_tells_that_a_text_was_delivered() {
+fn a_report_tells_of_the_part_that_the_network_had_in_this_run_or_in_one_before() {
     let mut world = World::ready("generic");
     // A report for reference 1 to +2348031234567, status 0 (3GPP TS 23.040 section 9.2.2.3).
     let report = "0006010D91328430214365F7112032214365001120322143650000";
@@ -238,8 +238,16 @@ fn a_report_tells_that_a_text_was_delivered() {
     world.modem.storage.push((4, report.to_owned()));
     world.says("+CDSI: \"SM\",4");
     world.run_s(2);
-    assert!(world.has(&ModemOutput::TextDelivered { id: 9, delivery: Delivery::Delivered }), "{:?}", world.wanted());
+    let taken = Some(TakenPart { reference: 1, to: number(CALLER), parts: 1 });
+    assert!(world.has(&ModemOutput::TextPart { id: 9, fate: PartFate::Taken, taken }), "{:?}", world.wanted());
+    let told = TextReport { reference: 1, to: Some(number(CALLER)), delivery: Delivery::Delivered };
+    assert!(world.has(&ModemOutput::TextReported(told.clone())), "{:?}", world.wanted());
     assert_eq!(world.modem.storage, []);
+    let mut world = World::ready("generic");
+    world.modem.storage.push((4, report.to_owned()));
+    world.says("+CDSI: \"SM\",4");
+    world.run_s(2);
+    assert!(world.has(&ModemOutput::TextReported(told)), "{:?}", world.wanted());
 }
 
 #[test]
@@ -467,6 +475,31 @@ fn airtime_settings() -> LineSettings {
         day: 20_783,
         ..LineSettings::default()
     }
+}
+
+#[test]
+fn a_sim_is_not_credited_with_the_airtime_of_the_one_before() {
+    let known = "89234010000012345678";
+    let before = |known_iccid: &str| {
+        let settings = airtime_settings();
+        let at = "2026-11-26T08:00:00Z".parse().expect("a time");
+        let airtime = settings.airtime.map(|a| AirtimeSettings { readings: vec![(at, airtime::Kobo(77_000))], ..a });
+        LineSettings { airtime, known_iccid: Some(Private::new(known_iccid.to_owned())), ..settings }
+    };
+    let shown = |settings, iccid: &str| {
+        let mut world = World::new("generic", settings);
+        world.modem.says_instead("AT+CCID", iccid);
+        // The network knows no code, so that nothing new is read.
+        world.modem.says_instead("AT+CUSD", "\r\nERROR\r\n");
+        world.give(ModemInput::PortOpened);
+        world.run_s(900);
+        world.line.health().airtime.map(|forecast| forecast.airtime)
+    };
+    let told = format!("\r\n{known}\r\n\r\nOK\r\n");
+    assert_eq!(shown(before(known), &told), Some(airtime::Kobo(77_000)));
+    assert_eq!(shown(before("89234010000099999999"), &told), None);
+    // Which SIM this one is nobody can say.
+    assert_eq!(shown(before(known), "\r\nERROR\r\n"), None);
 }
 
 fn warned(world: &World) -> Vec<airtime::Reason> {

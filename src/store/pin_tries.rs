@@ -1,0 +1,292 @@
+//! Tries of PINs on the disk: which SIMs have had theirs, so that none has a second one by
+//! itself, whatever restarts between. A PIN stands nowhere; its keyed digest does.
+
+use ring::hmac;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::index::IndexError;
+use super::modems::Modems;
+use crate::terms::{LineId, Private};
+
+/// Tries that are kept of a line: more SIMs than anybody puts into it. The oldest goes.
+const TRIES_MAX: i64 = 64;
+
+/// A try of a line's PIN of which nothing has said that it was right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TriedPin {
+    /// The SIM that it was tried in, where that told its number.
+    pub iccid: Option<Private<String>>,
+}
+
+/// In what a PIN is tried.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PinPlace {
+    /// The SIM, where it tells its number before the PIN.
+    pub iccid: Option<Private<String>>,
+    /// Its modem.
+    pub imei: Option<Private<String>>,
+    /// The SIM has had a wrong PIN since the last right one, where it tells so.
+    pub had_wrong: bool,
+}
+
+/// Whether a PIN may be tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PinVerdict {
+    /// It is written down that it is tried.
+    Noted,
+    /// It was tried in this SIM, or may have been, and nothing has said that it was right.
+    WasTried,
+}
+
+/// Who wants a PIN tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum On {
+    ItsOwn,
+    AWord,
+}
+
+/// A try that is kept.
+struct Try {
+    place: PinPlace,
+    was_right: bool,
+}
+
+impl Modems<'_> {
+    /// Whether this very PIN was tried on this line, and nothing has said since that it
+    /// was right; the last such try.
+    pub async fn tried_pin(&self, line: &LineId, pin: &Private<String>) -> Result<Option<TriedPin>, IndexError> {
+        let doing = "reading whether a PIN was tried";
+        let mut connection = self.index.read.acquire().await.map_err(IndexError::sql(doing))?;
+        let tries = tries(&mut connection, line, &self.digest(line, pin)).await?;
+        let open = tries.into_iter().rev().find(|tried| !tried.was_right);
+        Ok(open.map(|tried| TriedPin { iccid: tried.place.iccid }))
+    }
+
+    /// Writes down that the PIN is going to be tried, if this SIM may have it. It is not
+    /// tried before this returns.
+    pub async fn try_pin(
+        &self,
+        line: &LineId,
+        pin: &Private<String>,
+        place: &PinPlace,
+    ) -> Result<PinVerdict, IndexError> {
+        self.note_pin(line, pin, place, On::ItsOwn).await
+    }
+
+    /// Writes it down on a person's word, who has seen to the SIM.
+    pub async fn try_pin_again(
+        &self,
+        line: &LineId,
+        pin: &Private<String>,
+        place: &PinPlace,
+    ) -> Result<PinVerdict, IndexError> {
+        self.note_pin(line, pin, place, On::AWord).await
+    }
+
+    /// The PIN was right there: that SIM may have it again, after every power cut.
+    pub async fn pin_was_right(
+        &self,
+        line: &LineId,
+        pin: &Private<String>,
+        place: &PinPlace,
+    ) -> Result<(), IndexError> {
+        let doing = "writing down that a PIN was right";
+        let right = "UPDATE pin_tries SET was_right = 1
+             WHERE line = ?1 AND digest = ?2 AND iccid IS ?3 AND (?3 IS NOT NULL OR imei IS ?4)";
+        sqlx::query(right)
+            .bind(line.as_str())
+            .bind(self.digest(line, pin))
+            .bind(shown(place.iccid.as_ref()))
+            .bind(shown(place.imei.as_ref()))
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql(doing))?;
+        Ok(())
+    }
+
+    async fn note_pin(
+        &self,
+        line: &LineId,
+        pin: &Private<String>,
+        place: &PinPlace,
+        on: On,
+    ) -> Result<PinVerdict, IndexError> {
+        let doing = "writing down that a PIN is tried";
+        let mut connection = self.index.write.acquire().await.map_err(IndexError::sql(doing))?;
+        let noted = note(&mut connection, line, &self.digest(line, pin), place, on).await;
+        if noted.is_err() {
+            // After a full disk the connection is of no more use.
+            connection.close_on_drop();
+        }
+        noted
+    }
+
+    /// Of the PIN on its line, whose identifier has no zero octet.
+    fn digest(&self, line: &LineId, pin: &Private<String>) -> Vec<u8> {
+        let pinned = [line.as_str().as_bytes(), b"\0", pin.expose().as_bytes()].concat();
+        hmac::sign(&self.pins, &pinned).as_ref().to_vec()
+    }
+}
+
+/// Whether a PIN may be tried there by itself. A SIM that told no number may be any.
+fn may_try(tries: &[Try], here: &PinPlace) -> bool {
+    let is_own = |tried: &&Try| match &here.iccid {
+        Some(_) => tried.place.iccid == here.iccid,
+        None => tried.place.iccid.is_none() && tried.place.imei == here.imei,
+    };
+    if let Some(own) = tries.iter().rev().find(is_own) {
+        // A SIM without a number that has had a wrong one may be another than that which
+        // took this one, and this may have been the wrong one.
+        return own.was_right && !(here.iccid.is_none() && here.had_wrong);
+    }
+    let may_be_it = |tried: &Try| here.iccid.is_none() || tried.place.iccid.is_none();
+    !tries.iter().any(|tried| !tried.was_right && may_be_it(tried))
+}
+
+async fn note(
+    connection: &mut SqliteConnection,
+    line: &LineId,
+    digest: &[u8],
+    place: &PinPlace,
+    on: On,
+) -> Result<PinVerdict, IndexError> {
+    let doing = "writing down that a PIN is tried";
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+    if on == On::ItsOwn && !may_try(&tries(&mut all, line, digest).await?, place) {
+        return Ok(PinVerdict::WasTried);
+    }
+    let (iccid, imei) = (shown(place.iccid.as_ref()), shown(place.imei.as_ref()));
+    let before = "DELETE FROM pin_tries
+         WHERE line = ?1 AND digest = ?2 AND iccid IS ?3 AND (?3 IS NOT NULL OR imei IS ?4)";
+    let before = sqlx::query(before).bind(line.as_str()).bind(digest).bind(iccid).bind(imei);
+    before.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    let now = "INSERT INTO pin_tries (line, digest, iccid, imei, was_right) VALUES (?, ?, ?, ?, 0)";
+    let now = sqlx::query(now).bind(line.as_str()).bind(digest).bind(iccid).bind(imei);
+    now.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    let oldest = "DELETE FROM pin_tries WHERE line = ?1 AND id <=
+         (SELECT id FROM pin_tries WHERE line = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+    let oldest = sqlx::query(oldest).bind(line.as_str()).bind(TRIES_MAX);
+    oldest.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+    all.commit().await.map_err(IndexError::sql(doing))?;
+    Ok(PinVerdict::Noted)
+}
+
+/// The tries of one PIN on a line, the oldest first.
+async fn tries(connection: &mut SqliteConnection, line: &LineId, digest: &[u8]) -> Result<Vec<Try>, IndexError> {
+    let rows = sqlx::query("SELECT iccid, imei, was_right FROM pin_tries WHERE line = ? AND digest = ? ORDER BY id")
+        .bind(line.as_str())
+        .bind(digest)
+        .fetch_all(connection)
+        .await
+        .map_err(IndexError::sql("reading whether a PIN was tried"))?;
+    // A row that cannot be read is a try of which nothing is known.
+    let unknown = || Try { place: PinPlace::default(), was_right: false };
+    Ok(rows.iter().map(|row| tried(row).unwrap_or_else(unknown)).collect())
+}
+
+fn tried(row: &SqliteRow) -> Option<Try> {
+    let (iccid, imei): (Option<String>, Option<String>) = (row.try_get("iccid").ok()?, row.try_get("imei").ok()?);
+    let place = PinPlace { iccid: iccid.map(Private::new), imei: imei.map(Private::new), had_wrong: false };
+    Some(Try { place, was_right: row.try_get::<i64, _>("was_right").ok()? == 1 })
+}
+
+fn shown(identity: Option<&Private<String>>) -> Option<&str> {
+    identity.map(|identity| identity.expose().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::store::Keyring;
+    use crate::store::index::Index;
+    use crate::store::keyring::Key;
+
+    async fn index() -> (tempfile::TempDir, Index, Key) {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(&dir.path().join("key"), Timestamp::UNIX_EPOCH).unwrap();
+        let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
+        (dir, index, keyring.index_key().clone())
+    }
+
+    fn pin(text: &str) -> Private<String> {
+        Private::new(text.to_owned())
+    }
+
+    fn sim(figure: &str) -> PinPlace {
+        let iccid = Some(Private::new(format!("8923401000{}", figure.repeat(10))));
+        PinPlace { iccid, imei: Some(Private::new("490154203237518".to_owned())), had_wrong: false }
+    }
+
+    fn hidden_in(imei: &str) -> PinPlace {
+        PinPlace { iccid: None, imei: Some(Private::new(imei.to_owned())), had_wrong: false }
+    }
+
+    #[tokio::test]
+    async fn a_pin_that_was_tried_is_known_by_line_and_pin_and_stands_nowhere_itself() {
+        let (_dir, index, key) = index().await;
+        let modems = Modems::new(&index, &key);
+        let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
+        let here = sim("1");
+        assert_eq!(modems.try_pin(&front, &pin("4711"), &here).await.unwrap(), PinVerdict::Noted);
+        let tried = TriedPin { iccid: here.iccid.clone() };
+        assert_eq!(modems.tried_pin(&front, &pin("4711")).await.unwrap(), Some(tried));
+        assert_eq!(modems.tried_pin(&front, &pin("1147")).await.unwrap(), None, "another one may be tried");
+        assert_eq!(modems.try_pin(&front, &pin("1147"), &here).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.tried_pin(&back, &pin("4711")).await.unwrap(), None);
+        let kept: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT digest FROM pin_tries").fetch_all(&index.read).await.unwrap();
+        assert!(kept.len() == 2 && !kept.concat().windows(4).any(|four| four == b"4711"));
+        modems.pin_was_right(&front, &pin("4711"), &here).await.unwrap();
+        assert_eq!(modems.tried_pin(&front, &pin("4711")).await.unwrap(), None);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn each_sim_has_one_try_and_what_was_right_in_one_gives_no_other_a_second() {
+        let (_dir, index, key) = index().await;
+        let modems = Modems::new(&index, &key);
+        let (line, own) = (LineId::parse("front").unwrap(), pin("4711"));
+        assert_eq!(modems.try_pin(&line, &own, &sim("1")).await.unwrap(), PinVerdict::Noted);
+        // Another one is put in, and it is the right one.
+        assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
+        modems.pin_was_right(&line, &own, &sim("2")).await.unwrap();
+        assert_eq!(modems.try_pin(&line, &own, &sim("1")).await.unwrap(), PinVerdict::WasTried);
+        // The right one is unlocked after every power cut, until it refuses.
+        for _ in 0..2 {
+            assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
+            modems.pin_was_right(&line, &own, &sim("2")).await.unwrap();
+        }
+        assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::WasTried);
+        // A person's word counts for the SIM that is in.
+        assert_eq!(modems.try_pin_again(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &sim("1")).await.unwrap(), PinVerdict::WasTried);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_sim_that_tells_no_number_has_its_try_counted_with_its_modem() {
+        let (_dir, index, key) = index().await;
+        let modems = Modems::new(&index, &key);
+        let (line, own) = (LineId::parse("front").unwrap(), pin("4711"));
+        let (here, elsewhere) = (hidden_in("490154203237518"), hidden_in("356938035643809"));
+        assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
+        // It may have been put into another modem, or into one that tells its number.
+        for place in [&here, &elsewhere, &sim("1")] {
+            assert_eq!(modems.try_pin(&line, &own, place).await.unwrap(), PinVerdict::WasTried, "{place:?}");
+        }
+        assert_eq!(modems.try_pin_again(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
+        modems.pin_was_right(&line, &own, &here).await.unwrap();
+        // Another SIM is put in that was tried before the right one.
+        let wronged = PinPlace { had_wrong: true, ..here.clone() };
+        assert_eq!(modems.try_pin(&line, &own, &wronged).await.unwrap(), PinVerdict::WasTried);
+        assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::WasTried);
+        // A new PIN is its owner's word.
+        assert_eq!(modems.try_pin(&line, &pin("1234"), &wronged).await.unwrap(), PinVerdict::Noted);
+        index.close().await;
+    }
+}
