@@ -5,6 +5,7 @@
 
 mod the_box;
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -108,11 +109,7 @@ fn the_export_is_whole_and_for_its_owner_alone(the_box: &TheBox, record: &Value)
     names.sort();
     assert_eq!(
         names,
-        ["both.wav", "box.wav", "caller.wav"]
-            .map(|end| format!("{id}-{end}"))
-            .into_iter()
-            .chain([format!("{id}.json")])
-            .collect::<Vec<_>>()
+        ["-both.wav", "-box.wav", "-caller.wav", ".json"].map(|end| OsString::from(format!("{id}{end}")))
     );
     let file = |end: &str| to.join(format!("{id}{end}"));
     let read = |end: &str| std::fs::read(file(end)).expect("it is there");
