@@ -9,7 +9,7 @@ mod the_box;
 use milu::call::phrases;
 use milu::media::Level;
 use serde_json::Value;
-use the_box::callers::{Baresip, Call, Sipp};
+use the_box::callers::{Baresip, Sipp};
 use the_box::{Setup, TheBox, said, sounds, text};
 
 /// What is asked, not quite as it stands in the file, and the question of
@@ -140,31 +140,4 @@ fn sipp_asks_and_takes_leave(the_box: &TheBox, question: &[i16], greeted_ms: u64
     assert_means(kept(&ours, &record, answer(&record)), MEANT);
     let last = record["turns"].as_array().and_then(|turns| turns.last()).expect("turns");
     assert_eq!(last["who"], "box", "the box takes leave: {record:#}");
-}
-
-#[test]
-fn who_rings_while_all_ears_are_taken_gets_the_keypad_and_leaves_a_message_by_it() {
-    let the_box = TheBox::start(&Setup { calls_heard_max: 1, ..Setup::default() });
-    let watch = the_box.watch();
-    // Heard for as long as the other rings: it asks once and stays on the line.
-    let first = Call::start(&the_box, "08055550141", &["--say", MEANT, "--wait", "300"]);
-    let answered = watch.until("the first caller is answered by ear", |event| {
-        event["event"] == "turn" && event["turn"]["who"] == "box" && text(&event["turn"]["text"]).contains("deliver")
-    });
-    let by_keys = ["--dtmf", "9", "--say", "Please keep two loaves for me.", "--dtmf", "#"];
-    let second = Call::start(&the_box, "08055550142", &by_keys);
-    let ended = watch.until("a call ends", |event| event["event"] == "ended");
-    assert_ne!(ended["id"], answered["id"], "the first call was to go on meanwhile");
-    second.report();
-
-    let record = the_box.record_of("8055550142");
-    let menu = turn(&record, |turn| turn["who"] == "box" && text(&turn["text"]).contains(phrases::BUSY));
-    let (_, ours) = both_legs(&the_box, &record);
-    let heard = sounds::heard(kept(&ours, &record, menu)).to_lowercase();
-    assert!(heard.contains("keypad") || heard.contains("key pad"), "heard: {heard}");
-    assert!(said(&record, "box").iter().any(|said| said.contains("To leave a message, press")), "{record:#}");
-    assert_eq!(record["outcome"], "message", "{record:#}");
-    assert!(text(&record["message"]["callback"]).ends_with("8055550142"), "{record:#}");
-    drop(first);
-    the_box.stop();
 }
