@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Tenths of a point of exposure. What is left at 1.7 is the network, the
-/// real-time place of the media clock and the host's own root directory.
+/// Tenths of a point of exposure. What is left at 1.7 is the network, the right to
+/// raise the media clock's thread and the host's own root directory.
 const EXPOSURE_MAX: &str = "--threshold=17";
 
 fn unit() -> String {

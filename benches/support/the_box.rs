@@ -132,6 +132,22 @@ impl BoxUnderTest {
         self.ask(&["calls", "show", &id, "--json"])
     }
 
+    /// The record of the call of `number`, which is over for its caller; nothing where
+    /// none is kept within a minute.
+    pub fn record_of(&self, number: &str) -> Value {
+        // The box writes the record after its caller has left.
+        for _ in 0..600 {
+            let list = self.ask(&["calls", "--json"]);
+            let mut calls = list["calls"].as_array().into_iter().flatten();
+            let theirs = calls.find(|call| call["from"].as_str().is_some_and(|from| from.ends_with(&number[1..])));
+            if let Some(id) = theirs.and_then(|call| call["id"].as_str()) {
+                return self.ask(&["calls", "show", id, "--json"]);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Value::Null
+    }
+
     fn ask(&self, args: &[&str]) -> Value {
         let out = Command::new(MILU).arg("--control").arg(self.socket()).args(args).output().expect("milu runs");
         serde_json::from_slice(&out.stdout).expect("JSON")

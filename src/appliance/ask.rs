@@ -1,18 +1,20 @@
-//! One question put to a knowledge file without a call, for `milu knowledge ask`.
+//! One question put to what a business knows, without a call, for `milu knowledge ask`.
 
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use thiserror::Error;
 
-use crate::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection};
+use crate::knowledge::{Finding, Found, KnowledgeBase, KnowledgeIndex, Recollection};
 use crate::speech::onbox::{EmbedError, Embedder};
 
 /// What the box would answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
+    pub question: String,
     /// The kind of finding: `answer`, `maybe`, `unknown`, …
-    pub kind: &'static str,
+    pub finding: &'static str,
     pub text: Option<String>,
     /// The entry of the file that it comes from.
     pub entry: Option<String>,
@@ -50,21 +52,27 @@ pub fn ask_knowledge(
         None => Vec::new(),
     };
     let found = index.find(question, &asked, &Recollection::default(), &local);
-    let (kind, spoken) = match found.finding {
-        Finding::Answer(spoken) => ("answer", Some(spoken)),
-        Finding::Maybe(guess) => ("maybe", Some(guess.question)),
-        Finding::Courtesy(spoken) => ("courtesy", Some(spoken)),
-        Finding::Unknown => ("unknown", None),
-        Finding::TextMe(written) => ("text-message", written.map(|written| written.aloud)),
-        Finding::Person { .. } => ("person", None),
-        Finding::LeaveMessage => ("leave-message", None),
-        Finding::Repeat { .. } => ("repeat", None),
-        Finding::Yes => ("yes", None),
-        Finding::No => ("no", None),
-        Finding::Goodbye => ("goodbye", None),
-        Finding::Wait => ("wait", None),
-        Finding::Backchannel => ("backchannel", None),
-    };
-    let (text, entry) = spoken.map_or((None, None), |s| (Some(s.text.into_exposed()), s.entry));
-    Ok(Answer { kind, text, entry, score: found.score, by_meaning: embedder.is_some() })
+    Ok(Answer::of(question.to_owned(), found, embedder.is_some()))
+}
+
+impl Answer {
+    pub(super) fn of(question: String, found: Found, by_meaning: bool) -> Self {
+        let (finding, spoken) = match found.finding {
+            Finding::Answer(spoken) => ("answer", Some(spoken)),
+            Finding::Maybe(guess) => ("maybe", Some(guess.question)),
+            Finding::Courtesy(spoken) => ("courtesy", Some(spoken)),
+            Finding::Unknown => ("unknown", None),
+            Finding::TextMe(written) => ("text-message", written.map(|written| written.aloud)),
+            Finding::Person { .. } => ("person", None),
+            Finding::LeaveMessage => ("leave-message", None),
+            Finding::Repeat { .. } => ("repeat", None),
+            Finding::Yes => ("yes", None),
+            Finding::No => ("no", None),
+            Finding::Goodbye => ("goodbye", None),
+            Finding::Wait => ("wait", None),
+            Finding::Backchannel => ("backchannel", None),
+        };
+        let (text, entry) = spoken.map_or((None, None), |s| (Some(s.text.into_exposed()), s.entry));
+        Self { question, finding, text, entry, score: found.score, by_meaning }
+    }
 }

@@ -21,9 +21,11 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, HealthState, Stop, Supervisor, SystemClock};
+use crate::speech::onbox::KnowledgeMind;
 use crate::store::{CallSummary, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
+use super::control_knowledge;
 use super::control_listen;
 use super::control_modem;
 use super::control_policy;
@@ -72,6 +74,8 @@ pub struct Control {
     pub modems: Modems,
     /// None for a box that has no policy.
     pub keeper: Option<Arc<PolicyKeeper>>,
+    /// The box's own, which knows the business.
+    pub mind: Arc<KnowledgeMind>,
     /// The monitor speaker.
     pub listening: Listening,
     pub clock: SystemClock,
@@ -113,6 +117,7 @@ impl Control {
             .merge(control_modem::routes())
             .merge(control_policy::routes())
             .merge(control_listen::routes())
+            .merge(control_knowledge::routes())
             .merge(control_sound::routes())
             .with_state(self);
         let ended = async move { stop.ended().await };

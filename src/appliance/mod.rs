@@ -7,6 +7,7 @@ mod call_task;
 mod check;
 mod config;
 mod control;
+mod control_knowledge;
 mod control_listen;
 mod control_modem;
 mod control_policy;

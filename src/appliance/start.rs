@@ -224,6 +224,7 @@ impl Appliance {
             keys: lines.keys,
             modems: lines.modems,
             keeper: spoken.outside.as_ref().map(|outside| outside.keeper.clone()),
+            mind,
             listening: desk.listening.clone(),
             clock,
             stop: stop.clone(),

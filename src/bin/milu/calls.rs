@@ -1,6 +1,7 @@
 //! `milu calls`: list, show, play, export, watch, listen.
 
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -30,22 +31,31 @@ struct ListArgs {
 #[derive(Subcommand)]
 enum What {
     /// The calls, newest first
+    #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --json")]
     List(ListArgs),
     /// One call: who said what, how fast the answers came, what was kept
+    #[command(
+        after_help = "Examples:\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json"
+    )]
     Show {
         id: String,
         #[arg(long)]
         json: bool,
     },
     /// Write the call's sound as WAV to standard output (left: caller, right: box)
+    #[command(after_help = "Example:\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav")]
     Play { id: String },
     /// Write the record and the sound of a call into a directory
+    ///
+    /// A directory that is made for it, and the files, are for you alone to read.
+    #[command(after_help = "Example:\n  milu calls export 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --to calls")]
     Export {
         id: String,
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
     /// Show calls while they happen
+    #[command(after_help = "Examples:\n  milu calls watch\n  milu calls watch --json")]
     Watch {
         #[arg(long)]
         json: bool,
@@ -210,17 +220,25 @@ fn play(id: &str, control: &Path) -> Result<(), Failure> {
 fn export(id: &str, to: &Path, control: &Path) -> Result<(), Failure> {
     let write_error = |e: std::io::Error| Failure::no(format!("writing the export into {}: {e}", to.display()));
     let record: Value = client::fetch_json(control, &format!("/v1/calls/{id}"))?;
-    std::fs::create_dir_all(to).map_err(write_error)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).map_err(write_error)?;
     let pretty = serde_json::to_vec_pretty(&record).map_err(|e| Failure::no(format!("writing the record: {e}")))?;
-    std::fs::write(to.join(format!("{id}.json")), pretty).map_err(write_error)?;
+    write_for_owner(&to.join(format!("{id}.json")), &pretty).map_err(write_error)?;
     if !record["recording"].is_null() {
         for (name, query) in [("both", ""), ("caller", "?leg=caller"), ("box", "?leg=box")] {
             let wav = client::fetch(control, &format!("/v1/calls/{id}/sound{query}"))?;
-            std::fs::write(to.join(format!("{id}-{name}.wav")), wav).map_err(write_error)?;
+            write_for_owner(&to.join(format!("{id}-{name}.wav")), &wav).map_err(write_error)?;
         }
     }
     say!("The call was written to {}. These files are not encrypted.", to.display());
     Ok(())
+}
+
+/// Writes what a caller said so that nobody else on this machine can read it, also
+/// where a file of that name was there.
+fn write_for_owner(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)
 }
 
 fn watch(json: bool, control: &Path) -> Result<(), Failure> {

@@ -21,8 +21,10 @@ pub struct KeysArgs {
 #[derive(Subcommand)]
 enum What {
     /// Make the key file; an existing one is never replaced
+    #[command(after_help = "Example:\n  milu keys init --key-file /var/lib/milu/keys/master.key")]
     Init,
     /// How the key file is, without the key
+    #[command(after_help = "Examples:\n  milu keys status\n  milu keys status --json")]
     Status {
         #[arg(long)]
         json: bool,

@@ -1,14 +1,16 @@
-//! `milu knowledge`: check a file, ask it a question.
+//! `milu knowledge`: check a file, ask the box or a file a question.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use milu::appliance::{Answer, ask_knowledge};
+use milu::appliance::ask_knowledge;
 use milu::knowledge::KnowledgeBase;
 use milu::ops::SystemClock;
+use serde_json::{Value, json};
 
-use crate::Failure;
+use crate::client::AskError;
 use crate::out::say;
+use crate::{Failure, client};
 
 #[derive(Args)]
 pub struct KnowledgeArgs {
@@ -19,22 +21,26 @@ pub struct KnowledgeArgs {
 #[derive(Subcommand)]
 enum What {
     /// Read a knowledge file and say every mistake with its row and column
+    #[command(after_help = "Example:\n  milu knowledge check clinic.toml")]
     Check { file: PathBuf },
     /// What the box would answer to a question
+    #[command(
+        after_help = "Examples:\n  milu knowledge ask \"Are you open on Sunday?\"\n  milu knowledge ask \"Are you open on Sunday?\" --file clinic.toml --json"
+    )]
     Ask {
         question: String,
-        /// The knowledge file
+        /// A knowledge file; without one the running box answers from what it knows
         #[arg(long, value_name = "FILE")]
-        file: PathBuf,
-        /// Where the models lie; without them, words alone decide
-        #[arg(long, default_value = "/var/lib/milu/models", value_name = "DIR")]
+        file: Option<PathBuf>,
+        /// Where the models lie that understand a file; without them, words alone decide
+        #[arg(long, default_value = "/var/lib/milu/models", value_name = "DIR", requires = "file")]
         models: PathBuf,
         #[arg(long)]
         json: bool,
     },
 }
 
-pub fn knowledge(args: &KnowledgeArgs) -> Result<(), Failure> {
+pub fn knowledge(args: &KnowledgeArgs, control: &Path) -> Result<(), Failure> {
     match &args.what {
         What::Check { file } => {
             let base = read(file)?;
@@ -47,7 +53,14 @@ pub fn knowledge(args: &KnowledgeArgs) -> Result<(), Failure> {
             );
             Ok(())
         }
-        What::Ask { question, file, models, json } => ask(question, read(file)?, models, *json),
+        What::Ask { question, file, models, json } => {
+            let answer = match file {
+                Some(file) => ask_file(question, file, models)?,
+                None => ask_box(question, control)?,
+            };
+            show(&answer, *json);
+            Ok(())
+        }
     }
 }
 
@@ -58,20 +71,36 @@ fn read(file: &Path) -> Result<KnowledgeBase, Failure> {
     KnowledgeBase::parse(&name, &text).map_err(Failure::usage)
 }
 
-fn ask(question: &str, base: KnowledgeBase, models: &Path, json: bool) -> Result<(), Failure> {
-    let Answer { kind, text, entry, score, by_meaning } =
-        ask_knowledge(base, models, question, SystemClock::new().wall()).map_err(Failure::no)?;
-    if json {
-        let shown = serde_json::json!({
-            "question": question, "finding": kind, "text": text, "entry": entry, "score": score, "by_meaning": by_meaning,
-        });
-        say!("{shown}");
-    } else {
-        if !by_meaning {
-            eprintln!("There are no models in {}, so words alone decide.", models.display());
-        }
-        say!("{}", text.as_deref().unwrap_or("(the box would not answer from the file)"));
-        say!("    {kind}{}", entry.map(|e| format!(", entry {e}")).unwrap_or_default());
+/// The answer as one JSON document, whoever gave it.
+fn ask_file(question: &str, file: &Path, models: &Path) -> Result<Value, Failure> {
+    let answer = ask_knowledge(read(file)?, models, question, SystemClock::new().wall()).map_err(Failure::no)?;
+    if !answer.by_meaning {
+        eprintln!("There are no models in {}, so words alone decide.", models.display());
     }
-    Ok(())
+    serde_json::to_value(answer).map_err(|e| Failure::no(format!("writing the answer: {e}")))
+}
+
+fn ask_box(question: &str, control: &Path) -> Result<Value, Failure> {
+    let answer: Option<Value> = match client::post(control, "/v1/knowledge/ask", &json!({ "question": question })) {
+        Err(error @ AskError::Connect { .. }) => {
+            return Err(Failure::no(format!("{error}; without a box, --file FILE asks a knowledge file")));
+        }
+        answered => answered?,
+    };
+    let answer = answer.ok_or_else(|| Failure::no("asking the box: it gave no answer"))?;
+    if answer["by_meaning"] == false {
+        eprintln!("The box's model of meaning has failed, so words alone decide; its log says more.");
+    }
+    Ok(answer)
+}
+
+fn show(answer: &Value, json: bool) {
+    if json {
+        say!("{answer}");
+        return;
+    }
+    let shown = |key: &str| answer[key].as_str();
+    say!("{}", shown("text").unwrap_or("(the box would not answer from the file)"));
+    let entry = shown("entry").map(|entry| format!(", entry {entry}")).unwrap_or_default();
+    say!("    {}{entry}", shown("finding").unwrap_or_default());
 }

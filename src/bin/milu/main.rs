@@ -72,9 +72,9 @@ enum Command {
     /// The text messages that came, and how many wait to be sent
     #[command(after_help = "Examples:\n  milu texts\n  milu texts --json")]
     Texts(texts::TextsArgs),
-    /// Check a knowledge file, or ask it a question
+    /// Check a knowledge file; ask the box or a file a question
     #[command(
-        after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
+        after_help = "Examples:\n  milu knowledge check clinic.toml\n  milu knowledge ask \"are you open on Sunday\"\n  milu knowledge ask \"are you open on Sunday\" --file clinic.toml"
     )]
     Knowledge(knowledge::KnowledgeArgs),
     /// Check, explain and prove the table that says where data may go
@@ -119,7 +119,7 @@ fn main() -> ExitCode {
         Command::Lines(args) => lines::lines(&args, &cli.control),
         Command::Modem(args) => modem::modem(&args, &cli.control),
         Command::Texts(args) => texts::texts(&args, &cli.control),
-        Command::Knowledge(args) => knowledge::knowledge(&args),
+        Command::Knowledge(args) => knowledge::knowledge(&args, &cli.control),
         Command::Policy(args) => policy::policy(&args, &cli.control),
         Command::Models(args) => models::models(&args),
         Command::Keys(args) => keys::keys(&args),
@@ -130,5 +130,76 @@ fn main() -> ExitCode {
             eprintln!("milu: {sentence}");
             ExitCode::from(code)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The words of an example as a shell takes them apart, up to where its output goes.
+    fn typed(example: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for c in example.chars() {
+            match (quote, c) {
+                (Some(open), c) if open == c => quote = None,
+                (None, '"' | '\'') => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (None, ' ') => words.extend(word.take()),
+                _ => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words.into_iter().take_while(|word| word != ">" && word != "|").collect()
+    }
+
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        help.lines().filter(|row| row.starts_with("  milu ")).map(|row| row.trim().to_owned()).collect()
+    }
+
+    /// Walks the tree; `path` is how the command is reached.
+    fn walk(command: &clap::Command, path: &[&str], wrong: &mut Vec<String>) {
+        let examples = examples(command);
+        let is_leaf = command.get_subcommands().next().is_none();
+        if is_leaf && examples.is_empty() {
+            wrong.push(format!("{} has no example", path.join(" ")));
+        }
+        for example in examples {
+            let words = typed(&example);
+            let mut rest = words.iter();
+            if !path.iter().all(|step| rest.any(|word| word == step)) {
+                wrong.push(format!("{example}: is no example of {}", path.join(" ")));
+            }
+            if let Err(error) = Cli::try_parse_from(&words) {
+                wrong.push(format!("{example}: {error}"));
+            }
+        }
+        for below in command.get_subcommands() {
+            walk(below, &[path, &[below.get_name()]].concat(), wrong);
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_can_be_typed_as_it_stands() {
+        let mut wrong = Vec::new();
+        walk(&Cli::command(), &["milu"], &mut wrong);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_tree_without_an_example_is_found_out() {
+        let bare = clap::Command::new("milu").subcommand(clap::Command::new("calls"));
+        let mut wrong = Vec::new();
+        walk(&bare, &["milu"], &mut wrong);
+        assert_eq!(wrong, ["milu calls has no example"]);
+        assert_eq!(
+            typed("milu call sip:a --say \"two words\" '' > out.wav"),
+            ["milu", "call", "sip:a", "--say", "two words", ""]
+        );
     }
 }

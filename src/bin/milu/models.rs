@@ -26,6 +26,7 @@ pub struct ModelsArgs {
 #[derive(Subcommand)]
 enum What {
     /// Bring what is missing, check it and convert it
+    #[command(after_help = "Examples:\n  milu models fetch\n  milu models fetch whisper-tiny --dir .models")]
     Fetch {
         /// Every model of the list, not only those that a box needs
         #[arg(long)]
@@ -35,11 +36,13 @@ enum What {
         names: Vec<String>,
     },
     /// Read every byte and compare the checksums
+    #[command(after_help = "Examples:\n  milu models verify\n  milu models verify --dir .models --json")]
     Verify {
         #[arg(long)]
         json: bool,
     },
     /// The models and how they lie on the disk
+    #[command(after_help = "Examples:\n  milu models list\n  milu models list --json")]
     List {
         #[arg(long)]
         json: bool,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::embedder::{EmbedError, Embedder};
 use super::pool::{Pool, Priority};
@@ -41,6 +41,36 @@ struct Engines {
     meaning: Meaning,
 }
 
+/// What a question without a call came to.
+#[derive(Debug)]
+pub struct LookedUp {
+    pub found: Found,
+    /// False when its meaning could not be computed and words alone decided.
+    pub by_meaning: bool,
+}
+
+impl Engines {
+    /// Finds the answer with the meaning of at most so many texts.
+    fn find(
+        &self,
+        words: &Private<String>,
+        remembered: &Recollection,
+        now: &jiff::ZonedDateTime,
+        texts_max: usize,
+    ) -> LookedUp {
+        let texts = self.index.texts_to_embed(words.expose());
+        let vectors = texts.iter().take(texts_max).map(|text| (self.meaning)(text)).collect::<Result<Vec<_>, _>>();
+        let (vectors, by_meaning) = match vectors {
+            Ok(vectors) => (vectors, true),
+            Err(error) => {
+                tracing::warn!(%error, "a question is answered by its words alone");
+                (Vec::new(), false)
+            }
+        };
+        LookedUp { found: self.index.find(words.expose(), &vectors, remembered, now), by_meaning }
+    }
+}
+
 impl KnowledgeMind {
     /// Learns what the business knows: every way to ask and every sentence of
     /// an answer gets its vector, on `threads` threads that end with this call
@@ -65,6 +95,21 @@ impl KnowledgeMind {
     /// What it knows, ready to be asked without a call.
     pub fn index(&self) -> &KnowledgeIndex {
         &self.engines.index
+    }
+
+    /// Answers a question that belongs to no call, as the first of a call would be.
+    /// It waits in the same queue as those of callers.
+    pub async fn look_up(&self, words: Private<String>, now: jiff::ZonedDateTime) -> Result<LookedUp, MindError> {
+        let (tell, told) = oneshot::channel();
+        let engines = Arc::clone(&self.engines);
+        let think = move || {
+            // Whoever asked may have left, before or meanwhile.
+            if !tell.is_closed() {
+                drop(tell.send(engines.find(&words, &Recollection::default(), &now, usize::MAX)));
+            }
+        };
+        self.pool.submit(Priority::Mind, think).map_err(|_| MindError::Overloaded)?;
+        told.await.map_err(|_| MindError::Overloaded)
     }
 }
 
@@ -219,16 +264,7 @@ impl CallMind {
     /// Finds the answer with the meaning of at most so many texts.
     fn find(&self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime, texts_max: usize) {
         let (words, now) = (words.clone(), now.clone());
-        self.think(request, move |engines, remembered| {
-            let texts = engines.index.texts_to_embed(words.expose());
-            let vectors =
-                texts.iter().take(texts_max).map(|text| (engines.meaning)(text)).collect::<Result<Vec<_>, _>>();
-            let vectors = vectors.unwrap_or_else(|error| {
-                tracing::warn!(%error, "a question is answered by its words alone");
-                Vec::new()
-            });
-            engines.index.find(words.expose(), &vectors, remembered, &now)
-        });
+        self.think(request, move |engines, remembered| engines.find(&words, remembered, &now, texts_max).found);
     }
 
     fn think(&self, request: RequestId, find: impl FnOnce(&Engines, &Recollection) -> Found + Send + 'static) {

@@ -14,7 +14,7 @@ pub(in crate::speech) mod whisper;
 mod word_pieces;
 
 pub use embedder::{EMBEDDING_WIDTH, EmbedError, Embedder, LoadEmbedder};
-pub use mind::{BuildMind, KnowledgeMind};
+pub use mind::{BuildMind, KnowledgeMind, LookedUp};
 pub use phonemes::{PhonemeError, Phonemizer, Respellings};
 pub use piper::{LoadVoice, PiperVoice, RunVoice};
 pub use pool::{Pool, PoolFull, PoolSize, Priority, StartPool, rten_companion};

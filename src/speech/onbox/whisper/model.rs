@@ -264,9 +264,8 @@ impl Place {
         let mut samples: Vec<f32> = sound.iter().map(|s| f32::from(*s) / 32_768.0).collect();
         samples.resize(samples.len().max(SHORTEST), 0.0);
         let mut params: FullParams<'_, '_> = self.params.clone();
-        let positions = (sound.len() * POSITIONS_PER_SECOND).div_ceil(HZ) + POSITIONS_AFTER;
-        params.set_audio_ctx(small(positions.clamp(POSITIONS_MIN, POSITIONS_MAX)));
-        params.set_max_tokens(small((sound.len() * TOKENS_PER_SECOND).div_ceil(HZ) + TOKENS_MORE));
+        params.set_audio_ctx(small(positions(sound.len())));
+        params.set_max_tokens(small(tokens_max(sound.len())));
         if !prompt.0.is_empty() {
             params.set_tokens(&prompt.0);
         }
@@ -304,6 +303,17 @@ impl Place {
     }
 }
 
+/// Encoder positions for so many samples.
+fn positions(samples: usize) -> usize {
+    let needed = (samples * POSITIONS_PER_SECOND).div_ceil(HZ) + POSITIONS_AFTER;
+    needed.clamp(POSITIONS_MIN, POSITIONS_MAX)
+}
+
+/// The most tokens that so many samples of speech can have.
+fn tokens_max(samples: usize) -> usize {
+    (samples * TOKENS_PER_SECOND).div_ceil(HZ) + TOKENS_MORE
+}
+
 /// Counts here are below a few thousand.
 fn small(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
@@ -312,6 +322,26 @@ fn small(count: usize) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_encoder_never_has_fewer_positions_than_whisper_needs_to_say_things_once() {
+        // 448 positions are 384 of sound, 7.68 s, and 64 after it.
+        let whole = HZ * 768 / 100;
+        for samples in [0, HZ / 2, 3 * HZ, whole] {
+            assert_eq!(positions(samples), 448, "{samples}");
+        }
+        assert_eq!(positions(whole + 1), 449);
+        assert_eq!(positions(20 * HZ), 1064);
+        assert_eq!(positions(30 * HZ), 1500, "Whisper has no more");
+    }
+
+    #[test]
+    fn a_turn_has_at_most_five_tokens_for_each_second_and_six_more() {
+        assert_eq!(tokens_max(0), 6);
+        assert_eq!(tokens_max(HZ / 10), 7, "a part of a token is one");
+        assert_eq!(tokens_max(HZ), 11);
+        assert_eq!(tokens_max(30 * HZ), 156);
+    }
 
     #[test]
     fn a_decode_has_the_cores_to_itself_while_no_other_runs() {
