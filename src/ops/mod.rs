@@ -15,5 +15,5 @@ pub use clock::{MomentSource, SystemClock, WallSource};
 pub use health::{Health, HealthFact, HealthState};
 pub use logging::{Capture, LogError, LogShape, capture_logs, capturing_dispatch, start_logs};
 pub use stop::{Admitted, SignalError, Stop, StopEnding, Stopping};
-pub use supervisor::{Backoff, Ended, Supervisor, Task, TaskFact, TaskState, ThreadError};
+pub use supervisor::{Backoff, Ended, Supervisor, Task, TaskFact, TaskState, ThreadError, surviving};
 pub use systemd::{NotifyError, Systemd, WatchdogError};

@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
@@ -177,16 +177,11 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let row = self.shared.enlist(name.into());
-        let joined = self.shared.tracker.spawn(async move {
-            let ended = guarded(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
-            row.note_end(ended);
+        self.run(name.into(), task, |row, ended| {
             if ended == Ended::Panicked {
                 row.note_fall();
             }
-            ended
-        });
-        Task { joined }
+        })
     }
 
     /// Runs `task`, one of many that come and go as calls do: a panic ends what it
@@ -195,13 +190,7 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let row = self.shared.enlist(Cow::Borrowed(name));
-        let joined = self.shared.tracker.spawn(async move {
-            let ended = guarded(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
-            row.note_end(ended);
-            ended
-        });
-        Task { joined }
+        self.run(Cow::Borrowed(name), task, |_, _| {})
     }
 
     /// Runs `task`, without which the box is of no use. If it ends before the stop
@@ -212,11 +201,19 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let row = self.shared.enlist(Cow::Borrowed(name));
+        self.run(Cow::Borrowed(name), task, |row, _| row.note_loss())
+    }
+
+    /// Runs `task` to its end, which `missed` is told of.
+    fn run<F>(&self, name: Cow<'static, str>, task: F, missed: fn(&Enlisted, Ended)) -> Task
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let row = self.shared.enlist(name);
         let joined = self.shared.tracker.spawn(async move {
-            let ended = guarded(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
+            let ended = surviving(task).await.map_or(Ended::Panicked, |()| Ended::Finished);
             row.note_end(ended);
-            row.note_loss();
+            missed(&row, ended);
             ended
         });
         Task { joined }
@@ -364,15 +361,13 @@ impl Drop for Enlisted {
     }
 }
 
-/// The task ended by a panic. What it said is dropped unread.
-struct Panicked;
-
-/// Polls `task` to its end; a panic in it ends it alone.
-async fn guarded<F: Future>(task: F) -> Result<F::Output, Panicked> {
-    let mut task: Pin<Box<F>> = Box::pin(task);
-    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(_message) => Poll::Ready(Err(Panicked)),
+/// Polls `part` to its end. None if it panics, which ends it alone; what the panic said
+/// is dropped unread.
+pub async fn surviving<F: Future>(part: F) -> Option<F::Output> {
+    let mut part = pin!(part);
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| part.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_message) => Poll::Ready(None),
     })
     .await
 }
@@ -387,13 +382,13 @@ where
     let (mut failures, mut restarts) = (0, 0);
     loop {
         let began = clock.now();
-        let ended = match guarded(async { make().await }).await {
-            Ok(Ok(())) => return Ended::Finished,
-            Ok(Err(error)) => {
+        let ended = match surviving(async { make().await }).await {
+            Some(Ok(())) => return Ended::Finished,
+            Some(Err(error)) => {
                 warn!(task = %row.name, %error, "a task failed");
                 Ended::Finished
             }
-            Err(Panicked) => {
+            None => {
                 row.note_end(Ended::Panicked);
                 Ended::Panicked
             }

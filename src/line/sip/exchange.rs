@@ -2,11 +2,7 @@
 //! task of its own, because the stack's `receive` must not be cancelled; the
 //! call speaks to it through a [`Responder`].
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{HasHeaders, Header, Method, Request, SipMessage, StatusCode};
@@ -64,18 +60,6 @@ impl Tasks {
             drop(told);
         });
     }
-}
-
-/// Polls `part` to its end. None when it panics, which is a fault of the program
-/// that costs the message that was being taken in, and not the line.
-pub(super) async fn surviving<T>(part: impl Future<Output = T>) -> Option<T> {
-    let mut part = pin!(part);
-    poll_fn(move |context| {
-        // After a panic it is polled no more, and the stack's locks know no poison.
-        let polled = catch_unwind(AssertUnwindSafe(|| part.as_mut().poll(context)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
 }
 
 /// Answers one request of the far side.
@@ -267,11 +251,5 @@ mod tests {
     async fn panicking() {
         std::future::ready(()).await;
         panic!("a fault of the program");
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_survived_and_a_result_handed_on() {
-        assert_eq!(surviving(async { 7 }).await, Some(7));
-        assert_eq!(surviving(panicking()).await, None);
     }
 }

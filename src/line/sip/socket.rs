@@ -12,9 +12,9 @@ use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::net::UdpSocket;
 
+use crate::ops::surviving;
 use crate::signalling::sip::{Guarded, inspect, refuse};
 
-use super::exchange::surviving;
 use super::stack::Intake;
 
 /// No UDP datagram is longer, so none is ever cut before the guard sees it.
@@ -61,6 +61,7 @@ pub(super) async fn read(socket: Arc<UdpSocket>, connection: UdpConnection, inta
             Ok((len, from)) => {
                 failed_in_a_row = 0;
                 // The datagram that finds a fault of ours must not be the last that is read.
+                // The stack's locks know no poison: a panic costs the message alone.
                 let taken = surviving(take(&datagram[..len], canonical(from), &connection, &intake)).await;
                 if taken.is_none() {
                     tracing::error!("a datagram was lost by a panic: this is a fault of the program");
