@@ -1,10 +1,9 @@
 //! Writes down what happens in one call, in order and beside the call's own
 //! loop: a disk that stalls must keep no caller waiting who is promised nothing.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::CallRecord;
@@ -13,13 +12,9 @@ use crate::ops::Supervisor;
 use crate::store::journal::Entry;
 use crate::store::{CallMemory, SoundTap};
 
-/// Orders that wait. Beside what the call waits for itself there are five at
-/// most: answered, the notice played, the recording's two and the end.
-const ORDERS: usize = 8;
-
-/// Promised entries that found no place among the orders. A call stands still for each
-/// promise while the disk stalls: that many are a stall of a minute and a half.
-const LATE_MAX: usize = 64;
+/// Orders that wait. A call stands still for each promise while the disk stalls, so that
+/// these are a stall of more than a minute and a half, with what it notes besides.
+const ORDERS: usize = 72;
 
 /// How long a call stands still for a promise. A disk in order takes some ten
 /// milliseconds; a caller takes a longer silence than this for a dead line.
@@ -42,67 +37,14 @@ enum Order {
 /// The call's end of its scribe. If it is dropped before [`Scribe::finish`], the
 /// call is closed at the next start, as after a crash.
 #[derive(Debug)]
-pub struct Scribe {
-    orders: mpsc::Sender<Order>,
-    late: Late,
-}
-
-/// Promised entries for which no order could be placed in time. Each is written after the
-/// orders that were placed before it.
-#[derive(Clone, Debug, Default)]
-struct Late(Arc<Mutex<Waiting>>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Each with how many orders come before it.
-    entries: VecDeque<(u64, Entry)>,
-    /// Orders that were placed.
-    placed: u64,
-    /// Those that found no place here either.
-    lost: u64,
-}
-
-impl Late {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Each change leaves it whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many were lost so far, if there was no place for this one.
-    fn put(&self, entry: Entry) -> Result<(), u64> {
-        let mut waiting = self.waiting();
-        if waiting.entries.len() >= LATE_MAX {
-            waiting.lost += 1;
-            return Err(waiting.lost);
-        }
-        let placed = waiting.placed;
-        waiting.entries.push_back((placed, entry));
-        Ok(())
-    }
-
-    fn order_is_placed(&self) {
-        self.waiting().placed += 1;
-    }
-
-    /// The next one whose turn it is after so many orders.
-    fn take(&self, written: u64) -> Option<Entry> {
-        let mut waiting = self.waiting();
-        let is_due = waiting.entries.front().is_some_and(|(before, _)| *before <= written);
-        if is_due { waiting.entries.pop_front().map(|(_, entry)| entry) } else { None }
-    }
-
-    fn lost(&self) -> u64 {
-        self.waiting().lost
-    }
-}
+pub struct Scribe(mpsc::Sender<Order>);
 
 impl Scribe {
     /// Starts to write for the call of `memory`.
     pub fn start(memory: CallMemory, supervisor: &Supervisor) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let late = Late::default();
-        drop(supervisor.spawn_passing("scribe", write(memory, ordered, late.clone())));
-        Self { orders, late }
+        drop(supervisor.spawn_passing("scribe", write(memory, ordered)));
+        Self(orders)
     }
 
     /// Has an entry written, some time soon.
@@ -112,36 +54,21 @@ impl Scribe {
 
     /// Has an entry written. When this returns it is safe on the disk, or was
     /// said not to be, and the effect may follow. Where the disk stalls the call
-    /// goes on; the entry is still written once the disk takes it, unless the stall
-    /// has filled [`LATE_MAX`] places too, which is counted and told.
+    /// goes on; the entry is still written once the disk takes it, unless what
+    /// waits for it has taken all [`ORDERS`] places, which is told.
     pub async fn promise(&self, entry: Entry) {
-        let patience = tokio::time::sleep(PROMISE_PATIENCE);
-        tokio::pin!(patience);
         let (written, done) = oneshot::channel();
-        let place = tokio::select! {
-            biased;
-            place = self.orders.reserve() => Some(place),
-            () = &mut patience => None,
-        };
-        match place {
-            Some(Ok(place)) => {
-                place.send(Order::Write(entry, Some(written)));
-                self.late.order_is_placed();
-                let kept = tokio::select! {
-                    biased;
-                    // A scribe that is gone has been told of by its owner.
-                    _ = done => true,
-                    () = &mut patience => false,
-                };
-                if !kept {
-                    tracing::error!("the disk stalls: a call goes on before what it promises is safe");
-                }
+        match self.0.try_send(Order::Write(entry, Some(written))) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                tracing::error!("the disk stalls for so long that what a call promises is not written down");
+                return;
             }
-            Some(Err(_)) => scribe_is_gone(),
-            None => match self.late.put(entry) {
-                Ok(()) => tracing::error!("the disk stalls: a call goes on, and what it promises waits to be written"),
-                Err(lost) => tracing::error!(lost, "the disk stalls: what a call promises is not written down at all"),
-            },
+            Err(TrySendError::Closed(_)) => return scribe_is_gone(),
+        }
+        // A scribe that is gone has been told of by its owner.
+        if tokio::time::timeout(PROMISE_PATIENCE, done).await.is_err() {
+            tracing::error!("the disk stalls: a call goes on before what it promises is safe");
         }
     }
 
@@ -161,9 +88,8 @@ impl Scribe {
     }
 
     async fn order(&self, order: Order) {
-        match self.orders.send(order).await {
-            Ok(()) => self.late.order_is_placed(),
-            Err(_) => scribe_is_gone(),
+        if self.0.send(order).await.is_err() {
+            scribe_is_gone();
         }
     }
 }
@@ -172,33 +98,17 @@ fn scribe_is_gone() {
     tracing::error!("a call's scribe is gone; nothing more of the call is written down");
 }
 
-/// Writes what found no place among the orders and is due after so many of them.
-async fn write_late(memory: &CallMemory, late: &Late, written: u64) {
-    while let Some(entry) = late.take(written) {
-        journal(memory, &entry).await;
-    }
-}
-
-async fn journal(memory: &CallMemory, entry: &Entry) {
-    if let Err(error) = memory.journal(entry).await {
-        tracing::error!(call = %memory.call(), %error, "the journal could not be written");
-    }
-}
-
-async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>, late: Late) {
+async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
     let call = memory.call();
-    let mut written = 0;
     while let Some(order) = orders.recv().await {
-        // What was promised before the end of a call stands before it.
-        if matches!(order, Order::Finish { .. }) {
-            write_late(&memory, &late, u64::MAX).await;
-        }
         match order {
-            Order::Write(entry, told) => {
-                journal(&memory, &entry).await;
-                if let Some(told) = told {
-                    // Who does not wait for it any more is a call that broke off.
-                    told.send(()).unwrap_or_default();
+            Order::Write(entry, written) => {
+                if let Err(error) = memory.journal(&entry).await {
+                    tracing::error!(%call, %error, "the journal could not be written");
+                }
+                if let Some(written) = written {
+                    // Who does not wait for it any more is a call that went on, or broke off.
+                    written.send(()).unwrap_or_default();
                 }
             }
             Order::StartRecording { rate, from_ms, begun } => match memory.start_recording(rate, from_ms).await {
@@ -217,17 +127,10 @@ async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>, late: 
                 if kept.send(record).is_err() {
                     tracing::debug!(%call, "nobody waited for the record of a call");
                 }
-                let lost = late.lost();
-                if lost > 0 {
-                    tracing::error!(%call, lost, "promised entries of a call were not written down");
-                }
                 return;
             }
         }
-        written += 1;
-        write_late(&memory, &late, written).await;
     }
-    write_late(&memory, &late, u64::MAX).await;
 }
 
 #[cfg(test)]
@@ -330,7 +233,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_promise_that_finds_no_place_among_what_waits_is_still_written() {
+    async fn what_is_noted_and_promised_in_a_stall_is_written_in_its_order() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, header, scribe) = of_a_call(dir.path()).await;
+        let stalled = vault.stalled().await;
+        for at_ms in 1..=20 {
+            soon(scribe.note(Entry::plain(at_ms, Kind::Listened))).await;
+        }
+        soon(scribe.promise(Entry::plain(21, Kind::Listened))).await;
+        soon(scribe.note(Entry::plain(22, Kind::Listened))).await;
+        drop(stalled);
+        soon(scribe.finish(record(&header))).await;
+        let all: Vec<u64> = (1..=22).collect();
+        assert_eq!(vault.listened(header.id).await.expect("the journal"), all);
+        vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_promise_beyond_all_places_holds_no_call_and_costs_nothing_else() {
         let dir = tempfile::tempdir().expect("a directory");
         let (vault, header, scribe) = of_a_call(dir.path()).await;
         let stalled = vault.stalled().await;
@@ -339,22 +259,16 @@ mod tests {
         for at_ms in 1..=places {
             soon(scribe.note(Entry::plain(at_ms, Kind::Listened))).await;
         }
-        soon(scribe.promise(Entry::plain(places + 1, Kind::Listened))).await;
+        {
+            let mut promise = pin!(scribe.promise(Entry::plain(places + 1, Kind::Listened)));
+            let goes_on = poll_fn(|cx| Poll::Ready(promise.as_mut().poll(cx).is_ready())).await;
+            assert!(goes_on, "a call waits for nothing that does not come");
+        }
         drop(stalled);
         soon(scribe.finish(record(&header))).await;
-        let all: Vec<u64> = (1..=places + 1).collect();
+        let all: Vec<u64> = (1..=places).collect();
         assert_eq!(vault.listened(header.id).await.expect("the journal"), all);
         vault.close().await;
-    }
-
-    #[test]
-    fn what_a_stall_of_minutes_promises_beyond_its_places_is_counted() {
-        let late = Late::default();
-        let entry = || Entry::plain(1, Kind::Listened);
-        assert!((0..LATE_MAX).all(|_| late.put(entry()).is_ok()));
-        assert_eq!((late.put(entry()), late.put(entry()), late.lost()), (Err(1), Err(2), 2));
-        late.order_is_placed();
-        assert!(late.take(0).is_some() && late.put(entry()).is_ok());
     }
 
     #[tokio::test]
