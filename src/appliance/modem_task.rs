@@ -158,12 +158,8 @@ impl ModemTask {
     /// What could not be written down is not tried, and the line tells it again.
     async fn note_pin(&self, place: PinPlace, leave: PinLeave) {
         let Some(pin) = &self.pin else { return };
-        let (line, modems) = (&self.modem.line, self.vault.modems());
-        let verdict = match leave {
-            PinLeave::Setting => modems.try_pin(line, pin, &place).await,
-            PinLeave::Person => modems.try_pin_again(line, pin, &place).await,
-        };
-        let told = match verdict {
+        let line = &self.modem.line;
+        let told = match self.vault.modems().try_pin(line, pin, &place, leave).await {
             Ok(PinVerdict::Noted) => self.modem.control.pin_noted(),
             Ok(PinVerdict::WasTried) => self.modem.control.pin_was_tried(),
             Err(error) => {

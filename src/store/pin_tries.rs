@@ -7,6 +7,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::index::IndexError;
 use super::modems::Modems;
+use crate::signalling::modem::PinLeave;
 use crate::terms::{LineId, Private};
 
 /// Tries that are kept of a line: more SIMs than anybody puts into it. The oldest goes.
@@ -39,13 +40,6 @@ pub enum PinVerdict {
     WasTried,
 }
 
-/// Who wants a PIN tried.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum On {
-    ItsOwn,
-    AWord,
-}
-
 /// A try that is kept.
 struct Try {
     place: PinPlace,
@@ -63,25 +57,23 @@ impl Modems<'_> {
         Ok(open.map(|tried| TriedPin { iccid: tried.place.iccid }))
     }
 
-    /// Writes down that the PIN is going to be tried, if this SIM may have it. It is not
-    /// tried before this returns.
+    /// Writes down that the PIN is going to be tried, by itself if this SIM may have it, or
+    /// on a person's word, who has seen to the SIM. It is not tried before this returns.
     pub async fn try_pin(
         &self,
         line: &LineId,
         pin: &Private<String>,
         place: &PinPlace,
+        leave: PinLeave,
     ) -> Result<PinVerdict, IndexError> {
-        self.note_pin(line, pin, place, On::ItsOwn).await
-    }
-
-    /// Writes it down on a person's word, who has seen to the SIM.
-    pub async fn try_pin_again(
-        &self,
-        line: &LineId,
-        pin: &Private<String>,
-        place: &PinPlace,
-    ) -> Result<PinVerdict, IndexError> {
-        self.note_pin(line, pin, place, On::AWord).await
+        let doing = "writing down that a PIN is tried";
+        let mut connection = self.index.write.acquire().await.map_err(IndexError::sql(doing))?;
+        let noted = note(&mut connection, line, &self.digest(line, pin), place, leave).await;
+        if noted.is_err() {
+            // After a full disk the connection is of no more use.
+            connection.close_on_drop();
+        }
+        noted
     }
 
     /// The PIN was right there: that SIM may have it again, after every power cut.
@@ -103,23 +95,6 @@ impl Modems<'_> {
             .await
             .map_err(IndexError::sql(doing))?;
         Ok(())
-    }
-
-    async fn note_pin(
-        &self,
-        line: &LineId,
-        pin: &Private<String>,
-        place: &PinPlace,
-        on: On,
-    ) -> Result<PinVerdict, IndexError> {
-        let doing = "writing down that a PIN is tried";
-        let mut connection = self.index.write.acquire().await.map_err(IndexError::sql(doing))?;
-        let noted = note(&mut connection, line, &self.digest(line, pin), place, on).await;
-        if noted.is_err() {
-            // After a full disk the connection is of no more use.
-            connection.close_on_drop();
-        }
-        noted
     }
 
     /// Of the PIN on its line, whose identifier has no zero octet.
@@ -149,11 +124,11 @@ async fn note(
     line: &LineId,
     digest: &[u8],
     place: &PinPlace,
-    on: On,
+    leave: PinLeave,
 ) -> Result<PinVerdict, IndexError> {
     let doing = "writing down that a PIN is tried";
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
-    if on == On::ItsOwn && !may_try(&tries(&mut all, line, digest).await?, place) {
+    if leave == PinLeave::Setting && !may_try(&tries(&mut all, line, digest).await?, place) {
         return Ok(PinVerdict::WasTried);
     }
     let (iccid, imei) = (shown(place.iccid.as_ref()), shown(place.imei.as_ref()));
@@ -230,11 +205,11 @@ mod tests {
         let modems = Modems::new(&index, &key);
         let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
         let here = sim("1");
-        assert_eq!(modems.try_pin(&front, &pin("4711"), &here).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&front, &pin("4711"), &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         let tried = TriedPin { iccid: here.iccid.clone() };
         assert_eq!(modems.tried_pin(&front, &pin("4711")).await.unwrap(), Some(tried));
         assert_eq!(modems.tried_pin(&front, &pin("1147")).await.unwrap(), None, "another one may be tried");
-        assert_eq!(modems.try_pin(&front, &pin("1147"), &here).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&front, &pin("1147"), &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         assert_eq!(modems.tried_pin(&back, &pin("4711")).await.unwrap(), None);
         let kept: Vec<Vec<u8>> =
             sqlx::query_scalar("SELECT digest FROM pin_tries").fetch_all(&index.read).await.unwrap();
@@ -249,21 +224,21 @@ mod tests {
         let (_dir, index, key) = index().await;
         let modems = Modems::new(&index, &key);
         let (line, own) = (LineId::parse("front").unwrap(), pin("4711"));
-        assert_eq!(modems.try_pin(&line, &own, &sim("1")).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &sim("1"), PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         // Another one is put in, and it is the right one.
-        assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &sim("2"), PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         modems.pin_was_right(&line, &own, &sim("2")).await.unwrap();
-        assert_eq!(modems.try_pin(&line, &own, &sim("1")).await.unwrap(), PinVerdict::WasTried);
+        assert_eq!(modems.try_pin(&line, &own, &sim("1"), PinLeave::Setting).await.unwrap(), PinVerdict::WasTried);
         // The right one is unlocked after every power cut, until it refuses.
         for _ in 0..2 {
-            assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
+            assert_eq!(modems.try_pin(&line, &own, &sim("2"), PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
             modems.pin_was_right(&line, &own, &sim("2")).await.unwrap();
         }
-        assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
-        assert_eq!(modems.try_pin(&line, &own, &sim("2")).await.unwrap(), PinVerdict::WasTried);
+        assert_eq!(modems.try_pin(&line, &own, &sim("2"), PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &sim("2"), PinLeave::Setting).await.unwrap(), PinVerdict::WasTried);
         // A person's word counts for the SIM that is in.
-        assert_eq!(modems.try_pin_again(&line, &own, &sim("2")).await.unwrap(), PinVerdict::Noted);
-        assert_eq!(modems.try_pin(&line, &own, &sim("1")).await.unwrap(), PinVerdict::WasTried);
+        assert_eq!(modems.try_pin(&line, &own, &sim("2"), PinLeave::Person).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &sim("1"), PinLeave::Setting).await.unwrap(), PinVerdict::WasTried);
         index.close().await;
     }
 
@@ -273,20 +248,24 @@ mod tests {
         let modems = Modems::new(&index, &key);
         let (line, own) = (LineId::parse("front").unwrap(), pin("4711"));
         let (here, elsewhere) = (hidden_in("490154203237518"), hidden_in("356938035643809"));
-        assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         // It may have been put into another modem, or into one that tells its number.
         for place in [&here, &elsewhere, &sim("1")] {
-            assert_eq!(modems.try_pin(&line, &own, place).await.unwrap(), PinVerdict::WasTried, "{place:?}");
+            assert_eq!(
+                modems.try_pin(&line, &own, place, PinLeave::Setting).await.unwrap(),
+                PinVerdict::WasTried,
+                "{place:?}"
+            );
         }
-        assert_eq!(modems.try_pin_again(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &here, PinLeave::Person).await.unwrap(), PinVerdict::Noted);
         modems.pin_was_right(&line, &own, &here).await.unwrap();
         // Another SIM is put in that was tried before the right one.
         let wronged = PinPlace { had_wrong: true, ..here.clone() };
-        assert_eq!(modems.try_pin(&line, &own, &wronged).await.unwrap(), PinVerdict::WasTried);
-        assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::Noted);
-        assert_eq!(modems.try_pin(&line, &own, &here).await.unwrap(), PinVerdict::WasTried);
+        assert_eq!(modems.try_pin(&line, &own, &wronged, PinLeave::Setting).await.unwrap(), PinVerdict::WasTried);
+        assert_eq!(modems.try_pin(&line, &own, &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &own, &here, PinLeave::Setting).await.unwrap(), PinVerdict::WasTried);
         // A new PIN is its owner's word.
-        assert_eq!(modems.try_pin(&line, &pin("1234"), &wronged).await.unwrap(), PinVerdict::Noted);
+        assert_eq!(modems.try_pin(&line, &pin("1234"), &wronged, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         index.close().await;
     }
 }
