@@ -82,8 +82,8 @@ pub enum RunError {
     #[error("running the box: listening for signals: {0}")]
     Signals(#[from] SignalError),
     #[error(
-        "running the box: its part `{part}`, without which no call is taken, has ended by a fault of the program, \
-         so the box stopped; its service starts it again, and without one `milu run` does. Please report it with the log"
+        "running the box: its part `{part}`, without which it is of no use, has ended by a fault of the program; \
+         start it again, if its service does not. Please report it with the log"
     )]
     Lost { part: String },
 }
