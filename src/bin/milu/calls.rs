@@ -158,12 +158,16 @@ pub fn print_call(call: &Value) {
         say!("  a person listened to the call from {seconds:.1} s on");
     }
     for sent in call["egress"].as_array().into_iter().flatten() {
+        // What several data went in together counts with the first of them.
+        let bytes = match sent["bytes"].as_u64() {
+            Some(0) => "in the same messages".to_owned(),
+            _ => format!("{} bytes", sent["bytes"]),
+        };
         say!(
-            "  sent to {}: {} ({}), {} bytes, by {}",
+            "  sent to {}: {} ({}), {bytes}, by {}",
             text(&sent["destination"]),
             text(&sent["data"]),
             text(&sent["verdict"]),
-            sent["bytes"],
             joined(&sent["policy"])
         );
     }
