@@ -83,7 +83,7 @@ impl Bench {
         let voice = dir.join("en_US-joe-medium.onnx");
         let voice = PiperVoice::load(&voice, phonemes, pool.clone(), TaskTracker::new(), runtime).expect("the voice");
         let turn = SmartTurn::load(&dir.join("smart-turn-v3.2-cpu.onnx")).expect("the judge of turns");
-        let whisper = milu::appliance::whisper_file("base", &dir);
+        let whisper = milu::appliance::EarsModel::Base.file(&dir);
         let clock = SystemClock::new();
         let ears = WhisperEars::load(&whisper, turn, NonZero::<usize>::MIN, pool, clock.as_fn()).expect("the ears");
         Self { index: KnowledgeIndex::new(base, Some(vectors)), embedder, voice, ears, hints }

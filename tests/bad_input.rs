@@ -94,6 +94,21 @@ fn a_missing_or_damaged_model_is_named_and_the_way_to_bring_it() {
 }
 
 #[test]
+fn a_model_that_was_altered_and_kept_its_size_is_not_loaded() {
+    let place = tempfile::tempdir().expect("a directory");
+    let models = linked_models(place.path());
+    let setup = Setup { models: models.clone(), ..Setup::default() };
+    let altered = needed_files().into_iter().max_by_key(|file| models.join(file).metadata().expect("a model").len());
+    let file = altered.expect("models are needed");
+    let mut bytes = std::fs::read(models.join(&file)).expect("a model");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::remove_file(models.join(&file)).expect("a link");
+    std::fs::write(models.join(&file), bytes).expect("a file");
+    assert_says(&refused(&setup, place.path()), &[&file, "not the published one", "milu models fetch --dir"]);
+}
+
+#[test]
 fn a_wrong_hash_in_the_manifest_is_found_before_a_model_is_trusted() {
     let place = tempfile::tempdir().expect("a directory");
     let models = linked_models(place.path());

@@ -8,14 +8,15 @@ use thiserror::Error;
 use crate::knowledge::{KnowledgeBase, Mistakes};
 use crate::line::sound_card::CardName;
 use crate::ops::SystemClock;
-use crate::speech::onbox::models::{Choice, FileState, Manifest, list};
+use crate::speech::onbox::models::Manifest;
 use crate::store::Keyring;
 
 use super::config::Config;
 use super::credentials::Credentials;
-use super::engines::whisper_file;
+use super::engines::processor_lacks;
 use super::modem_profiles::{profiles_of, read_profiles};
 use super::outside;
+use super::wanted_models::look_at;
 
 /// What was found of one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,38 +89,24 @@ fn check_models(config: &Config) -> CheckFinding {
         Ok(manifest) => manifest,
         Err(error) => return CheckFinding::wrong("models", error.to_string()),
     };
-    let needed = manifest.choose(Choice::Needed).map(|m| m.len()).unwrap_or_default();
-    let lacking: Vec<String> = list(&manifest, &config.models_dir)
-        .into_iter()
-        .filter(|model| model.needed)
-        .flat_map(|model| model.files)
-        .filter(|file| !matches!(file.state, FileState::Verified | FileState::Present))
-        .map(|file| file.name)
-        .collect();
-    if lacking.is_empty() {
-        return CheckFinding::fine("models", format!("all {needed} are in {}", config.models_dir.display()));
+    match look_at(&manifest, &config.models_dir, &config.speech.whisper) {
+        Ok(count) => CheckFinding::fine("models", format!("all {count} are in {}", config.models_dir.display())),
+        Err(lacking) => CheckFinding::wrong("models", lacking.to_string()),
     }
-    CheckFinding::wrong(
-        "models",
-        format!(
-            "missing or damaged in {}: {}. `milu models fetch --dir {}` brings them",
-            config.models_dir.display(),
-            lacking.join(", "),
-            config.models_dir.display()
-        ),
-    )
 }
 
+/// A model of the list is looked at with the others; here it is about an owner's file.
 fn check_ears(config: &Config) -> CheckFinding {
-    let file = whisper_file(&config.speech.whisper, &config.models_dir);
-    if file.is_file() {
+    let ears = &config.speech.whisper;
+    let file = ears.file(&config.models_dir);
+    if ears.model().is_some() || file.is_file() {
         CheckFinding::fine("ears", file.display().to_string())
     } else {
         CheckFinding::wrong(
             "ears",
             format!(
-                "speech.whisper = \"{}\" means {}, which is not there; use `base`, `tiny`, or the path of a GGML file",
-                config.speech.whisper,
+                "speech.whisper names {}, which is not there; it is `tiny`, `base`, `small`, or the path of a GGML \
+                 file, relative to the configuration",
                 file.display()
             ),
         )
@@ -134,25 +121,11 @@ fn check_phonemizer() -> CheckFinding {
     }
 }
 
-/// The ears are compiled for x86-64-v3; an older processor would stop at the
-/// first decode.
-#[cfg(target_arch = "x86_64")]
 fn check_processor() -> CheckFinding {
-    let has = std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("fma")
-        && std::arch::is_x86_feature_detected!("f16c")
-        && std::arch::is_x86_feature_detected!("bmi2");
-    if has {
-        CheckFinding::fine("processor", "it has the instructions that the ears need".to_owned())
-    } else {
-        let trouble = "it lacks AVX2, FMA, F16C or BMI2 (x86-64-v3, 2013 and later), which the ears need";
-        CheckFinding::wrong("processor", trouble.to_owned())
+    match processor_lacks() {
+        None => CheckFinding::fine("processor", "it has the instructions that the ears need".to_owned()),
+        Some(lacks) => CheckFinding::wrong("processor", format!("it {lacks}")),
     }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn check_processor() -> CheckFinding {
-    CheckFinding::fine("processor", "the ears are compiled for its base instructions".to_owned())
 }
 
 fn check_key(path: &Path) -> CheckFinding {

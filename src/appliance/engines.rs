@@ -1,7 +1,7 @@
 //! The engines that the configuration names, loaded from the models' directory.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -10,12 +10,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::knowledge::KnowledgeBase;
 use crate::ops::SystemClock;
+use crate::speech::onbox::models::Manifest;
 use crate::speech::onbox::{
     Embedder, LoadEars, LoadEmbedder, LoadTurn, LoadVoice, Phonemizer, PiperVoice, Pool, PoolSize, Respellings,
     SmartTurn, StartPool, WhisperEars,
 };
 
 use super::config::SpeechConfig;
+use super::wanted_models::{LackingModels, make_sure_of};
 
 /// Jobs of one priority that may wait: each call has at most one decode, one
 /// judgement and one slice of voice outstanding, and a box carries some twenty.
@@ -44,6 +46,10 @@ pub enum EngineError {
     Embedder(#[from] LoadEmbedder),
     #[error(transparent)]
     Pool(#[from] StartPool),
+    #[error("loading the engines: this machine's processor {0}")]
+    Processor(&'static str),
+    #[error("loading the engines: {0}")]
+    Lacking(#[from] LackingModels),
     #[error("loading the engines: a loader broke one of its own rules")]
     Panicked,
 }
@@ -56,15 +62,6 @@ pub struct Engines {
     pub embedder: Arc<Embedder>,
 }
 
-/// The file of the ears that the configuration names.
-pub fn whisper_file(whisper: &str, models_dir: &Path) -> PathBuf {
-    match whisper {
-        "tiny" => models_dir.join("whisper-tiny.en.q8_0.ggml.bin"),
-        name @ ("base" | "small") => models_dir.join(format!("whisper-{name}.q8_0.ggml.bin")),
-        path => PathBuf::from(path),
-    }
-}
-
 /// Words of the first market that an American voice says wrong. The business's
 /// own file comes after them and wins.
 const AT_HOME: [(&str, &str); 3] = [("naira", "nye-rah"), ("POS", "P O S"), ("NIN", "N I N")];
@@ -74,16 +71,43 @@ fn respellings(base: &KnowledgeBase) -> Respellings {
     at_home.chain(base.pronunciations.iter().map(|p| (p.word.clone(), p.respelling.clone()))).collect()
 }
 
+/// What the processor lacks that the ears are compiled for (x86-64-v3); they would stop
+/// at their first decode.
+#[cfg(target_arch = "x86_64")]
+pub fn processor_lacks() -> Option<&'static str> {
+    let has = std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("f16c")
+        && std::arch::is_x86_feature_detected!("bmi2");
+    (!has).then_some("lacks AVX2, FMA, F16C or BMI2 (x86-64-v3, 2013 and later), which the ears need")
+}
+
+/// The ears are compiled for the base instructions of other processors.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn processor_lacks() -> Option<&'static str> {
+    None
+}
+
 impl Engines {
-    /// Loads all of them, the ears beside the others: 0.3 s on two cores.
+    /// Loads all of them, the ears beside the others: 0.3 s on two cores. No model is
+    /// loaded that is not as the list of them (`manifest`) says.
     pub fn load(
         speech: &SpeechConfig,
         models_dir: &Path,
+        manifest: &Path,
         base: &KnowledgeBase,
         clock: SystemClock,
         tasks: TaskTracker,
         runtime: Handle,
     ) -> Result<Self, EngineError> {
+        if let Some(lacks) = processor_lacks() {
+            return Err(EngineError::Processor(lacks));
+        }
+        match Manifest::read(manifest) {
+            Ok(manifest) => make_sure_of(&manifest, models_dir, &speech.whisper)?,
+            // A box that answers is worth more than one that waits for a list.
+            Err(error) => tracing::warn!(%error, "the models are loaded unverified"),
+        }
         let threads = usize::try_from(speech.threads).unwrap_or(1);
         let pool = Pool::new("think", PoolSize { threads, queue: POOL_QUEUE })?;
         let respellings = respellings(base);
@@ -92,7 +116,7 @@ impl Engines {
         std::thread::scope(|scope| {
             let ears = scope.spawn(|| {
                 let turn = SmartTurn::load(&models_dir.join(TURN_FILE))?;
-                let file = whisper_file(&speech.whisper, models_dir);
+                let file = speech.whisper.file(models_dir);
                 Ok::<_, EngineError>(WhisperEars::load(&file, turn, decode_threads, pool.clone(), clock.as_fn())?)
             });
             let voice = PiperVoice::load(&models_dir.join(VOICE_FILE), phonemizer, pool.clone(), tasks, runtime)?;

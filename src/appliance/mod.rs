@@ -41,15 +41,16 @@ mod text_post;
 mod texts;
 mod transfer_json;
 mod voice_lane;
+mod wanted_models;
 mod warm_up;
 mod watch;
 
 pub use ask::{Answer, AskError, ask_knowledge};
 pub use check::{CheckFinding, ReadKnowledge, check};
-pub use config::{Config, ConfigError, RecordingConfig, SipLineConfig, SpeechConfig};
+pub use config::{Config, ConfigError, EarsModel, RecordingConfig, SipLineConfig, SpeechConfig};
 pub use control::ControlError;
 pub use credentials::{CredentialError, Credentials};
-pub use engines::{EngineError, Engines, whisper_file};
+pub use engines::{EngineError, Engines};
 pub use lines::OpenLine;
 pub use modem_profiles::ReadProfiles;
 pub use outside::OutsideError;

@@ -295,10 +295,11 @@ fn begin_loading(config: &Config, clock: SystemClock) -> Result<Loading, StartEr
     let base = read_knowledge(&config.knowledge)?;
     let tasks = TaskTracker::new();
     let runtime = tokio::runtime::Handle::current();
-    let (speech, models_dir) = (config.speech.clone(), config.models_dir.clone());
+    let (speech, models_dir, manifest) =
+        (config.speech.clone(), config.models_dir.clone(), config.models_manifest.clone());
     let (for_engines, engine_tasks) = (base.clone(), tasks.clone());
     let engines = tokio::task::spawn_blocking(move || {
-        Engines::load(&speech, &models_dir, &for_engines, clock, engine_tasks, runtime)
+        Engines::load(&speech, &models_dir, &manifest, &for_engines, clock, engine_tasks, runtime)
     });
     Ok(Loading { base, engines, tasks })
 }

@@ -3,6 +3,7 @@
 
 mod audio;
 mod cloud;
+mod ears;
 mod gsm;
 
 pub use audio::{AudioLineSection, MonitorSpeakerSection};
@@ -10,6 +11,7 @@ pub use cloud::{
     AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
     UplinkSound, WyomingSection,
 };
+pub use ears::EarsModel;
 pub use gsm::{GsmLineSection, GsmLineSettings};
 
 use std::net::{IpAddr, SocketAddr};
@@ -54,7 +56,7 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct SpeechConfig {
     /// `tiny`, `base`, `small`, or the path of a GGML file of the owner's.
-    pub whisper: String,
+    pub whisper: EarsModel,
     /// Threads of the pool in which ears, mind and voice compute.
     pub threads: u32,
     /// How many calls are listened to at once; the next call gets the keypad.
@@ -66,7 +68,7 @@ impl Default for SpeechConfig {
         // A thread for each of two cores. Two calls are surely heard in time there:
         // `make bench` says how many a machine carries before an answer takes over
         // 2.5 s, with nothing else to do, and an owner may set as many.
-        Self { whisper: "base".to_owned(), threads: 2, calls_heard_max: 2 }
+        Self { whisper: EarsModel::Base, threads: 2, calls_heard_max: 2 }
     }
 }
 
@@ -237,10 +239,12 @@ impl Config {
 
     fn parse(text: &str, path: &str, base: &Path) -> Result<Self, ConfigError> {
         let parsed: Text = toml::from_str(text).map_err(|e| syntax(text, path, &e))?;
-        let Text { the_box, speech, recording, mut privacy, sip_line, audio_line, gsm_line, mut budget, .. } = parsed;
+        let Text { the_box, mut speech, recording, mut privacy, sip_line, audio_line, gsm_line, mut budget, .. } =
+            parsed;
         for path in [&mut privacy.policy, &mut privacy.extra_roots, &mut budget.prices].into_iter().flatten() {
             *path = base.join(&path);
         }
+        speech.whisper = speech.whisper.relative_to(base);
         let outside = OutsideConfig {
             deepgram: parsed.deepgram,
             anthropic: parsed.anthropic,

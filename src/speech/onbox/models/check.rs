@@ -43,10 +43,17 @@ pub struct ListedFile {
     pub state: FileState,
 }
 
+impl ListedFile {
+    /// Whether it can be loaded, as far as a look tells.
+    pub fn is_there(&self) -> bool {
+        matches!(self.state, FileState::Verified | FileState::Present)
+    }
+}
+
 impl ListedModel {
     /// Whether it can be loaded, as far as a look tells.
     pub fn is_there(&self) -> bool {
-        self.files.iter().all(|file| matches!(file.state, FileState::Verified | FileState::Present))
+        self.files.iter().all(ListedFile::is_there)
     }
 }
 
@@ -95,6 +102,28 @@ pub fn verify(
     let models = models.flatten().collect();
     noted.map_err(VerifyError::Note)?;
     Ok(models)
+}
+
+/// Reads every byte of those files of the chosen models that have changed since they were
+/// last found right, or never were. What it finds is noted where that is possible; else
+/// they are read again the next time.
+pub fn verify_unseen(manifest: &Manifest, dir: &Path, choice: Choice<'_>) -> Result<Vec<ListedModel>, UnknownModel> {
+    let chosen = manifest.choose(choice)?;
+    let mut disk = ModelsDir::open(dir);
+    let state = |file: &FileEntry| {
+        let looks = look(&disk, file);
+        if looks != FileState::Present {
+            return looks;
+        }
+        let state = read_whole(&disk, file, &mut |_| {});
+        if state == FileState::Verified
+            && let Err(error) = disk.remember(file)
+        {
+            tracing::warn!(%error, file = file.name, "that a model is right cannot be noted beside it");
+        }
+        state
+    };
+    Ok(listed(chosen.into_iter(), state))
 }
 
 fn listed<'m>(

@@ -9,7 +9,7 @@ mod download;
 mod fetch;
 mod manifest;
 
-pub use check::{FileState, ListedFile, ListedModel, VerifyError, list, verify};
+pub use check::{FileState, ListedFile, ListedModel, VerifyError, list, verify, verify_unseen};
 pub use download::{Download, DownloadError, Tools};
 pub use fetch::{FetchError, Fetched, Progress, Step, fetch};
 pub use manifest::{
