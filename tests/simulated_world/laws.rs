@@ -43,6 +43,8 @@ pub fn check(world: &World) {
     what_was_taken_is_in_the_record(world);
     nobody_is_left_in_silence(world);
     every_question_is_followed_by_the_boxs_voice(world);
+    what_was_asked_of_the_mind_is_answered_or_refused(world);
+    nothing_sounds_that_was_silenced(world);
     who_interrupts_is_listened_to(world);
     no_sentence_of_a_dead_request_is_said(world);
     what_is_heard_of_an_answer_is_its_beginning(world);
@@ -318,6 +320,54 @@ fn every_question_is_followed_by_the_boxs_voice(world: &World) {
         });
         let over = over_at.is_none_or(|at| at <= said.to);
         assert!(answered || over, "no answer to {said:?}");
+    }
+}
+
+/// Whatever comes of it: an answer, that there is none, or a way on. Asking for a moment
+/// is none of these. Who speaks or presses a key meanwhile starts the wait anew.
+fn what_was_asked_of_the_mind_is_answered_or_refused(world: &World) {
+    let mut waits_since: Option<Moment> = None;
+    for (at, happened) in &world.log {
+        if let Some(since) = waits_since {
+            let waited = at.ms_since(since).saturating_sub(talk_between(world, since, *at));
+            assert!(waited <= ANSWER_WITHIN_MS, "{waited} ms without an answer at {at:?}");
+        }
+        match happened {
+            Happened::Wanted(Output::Ask { .. } | Output::AskTopic { .. }) => waits_since = Some(*at),
+            Happened::Wanted(Output::Say { speech, .. }) if speech.text.expose() != phrases::ONE_MOMENT => {
+                waits_since = None;
+            }
+            Happened::Wanted(Output::AbandonAsk | Output::HangUp(_) | Output::Finished(_))
+            | Happened::Told(Input::Held { .. } | Input::Ended { .. }) => waits_since = None,
+            Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. }) => {
+                waits_since = waits_since.map(|_| *at);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Once the mouth was silenced, nothing sounds that was to be said before; and nothing
+/// at all while it pauses.
+fn nothing_sounds_that_was_silenced(world: &World) {
+    let mut may_sound: BTreeSet<UtteranceId> = BTreeSet::new();
+    let mut pauses = false;
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::Say { utterance, .. }) => {
+                may_sound.insert(*utterance);
+            }
+            Happened::Wanted(Output::SilenceMouth) => {
+                may_sound.clear();
+                pauses = false;
+            }
+            Happened::Wanted(Output::PauseMouth) => pauses = true,
+            Happened::Wanted(Output::ResumeMouth) => pauses = false,
+            Happened::Sounded(utterance) => {
+                assert!(may_sound.contains(utterance) && !pauses, "{at:?}: {utterance:?} was silenced");
+            }
+            _ => {}
+        }
     }
 }
 
