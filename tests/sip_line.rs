@@ -19,7 +19,7 @@ use milu::line::sip::{RingOptions, SipCaller, SipLine, SipLineConfig};
 use milu::line::{
     EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineState, MediaClock, MouthEvent, MouthFrame, Offer,
 };
-use milu::media::{Frame, Level, SampleRate};
+use milu::media::{Frame, Level, SampleRate, g711};
 use milu::signalling::sip::Encoding;
 use milu::terms::{EndCause, LineId, Moment, UtteranceId};
 use tokio::sync::mpsc;
@@ -87,10 +87,15 @@ struct Sipp(tokio::process::Child);
 
 impl Sipp {
     fn start(scenario: &str, to: SocketAddr, rtp_port: u16, more: &[&str]) -> Self {
+        Self::offering(&A_LAW, scenario, to, rtp_port, more)
+    }
+
+    fn offering(law: &Law, scenario: &str, to: SocketAddr, rtp_port: u16, more: &[&str]) -> Self {
         let file = format!("{}/tests/sip/{scenario}.xml", env!("CARGO_MANIFEST_DIR"));
         let child = tokio::process::Command::new("sipp")
             .args(["-sf", &file, "-m", "1", "-i", "127.0.0.1", "-nostdin", "-timeout", "25s", "-timeout_error"])
             .args(["-key", "rtp_port", &rtp_port.to_string()])
+            .args(["-key", "payload_type", &law.payload_type.to_string(), "-key", "encoding", law.encoding])
             .args(more)
             .arg(to.to_string())
             .current_dir(std::env::temp_dir())
@@ -112,16 +117,32 @@ impl Sipp {
     }
 }
 
+/// One of G.711's two ways to write a sample, with its static payload type (RFC 3551 6).
+struct Law {
+    payload_type: u8,
+    encoding: &'static str,
+    encode: fn(i16) -> u8,
+    decode: fn(u8) -> i16,
+}
+
+const A_LAW: Law = Law { payload_type: 8, encoding: "PCMA", encode: g711::encode_a_law, decode: g711::decode_a_law };
+const MU_LAW: Law = Law { payload_type: 0, encoding: "PCMU", encode: g711::encode_mu_law, decode: g711::decode_mu_law };
+
 /// The caller's ear and mouth, beside SIPp's signalling.
 struct Telephone {
     socket: tokio::net::UdpSocket,
+    law: &'static Law,
 }
 
 impl Telephone {
     fn new() -> Self {
+        Self::speaking(&A_LAW)
+    }
+
+    fn speaking(law: &'static Law) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         socket.set_nonblocking(true).expect("a mode");
-        Self { socket: tokio::net::UdpSocket::from_std(socket).expect("within the runtime") }
+        Self { socket: tokio::net::UdpSocket::from_std(socket).expect("within the runtime"), law }
     }
 
     fn port(&self) -> u16 {
@@ -137,12 +158,13 @@ impl Telephone {
             let sound: Vec<u8> = (0..160_u32)
                 .map(|i| {
                     let phase = f64::from(n * 160 + i) * 500.0 / 8000.0 * std::f64::consts::TAU;
-                    milu::media::g711::encode_a_law((phase.sin() * 12_000.0) as i16)
+                    (self.law.encode)((phase.sin() * 12_000.0) as i16)
                 })
                 .collect();
-            self.send(to, n, n * 160, 8, &sound).await;
+            self.send(to, n, n * 160, self.law.payload_type, &sound).await;
             let (len, _) = self.socket.recv_from(&mut datagram).await.expect("the box's sound");
-            let samples: Vec<i16> = datagram[12..len].iter().map(|b| milu::media::g711::decode_a_law(*b)).collect();
+            assert_eq!(datagram[1] & 0x7F, self.law.payload_type, "the box speaks as it was asked to");
+            let samples: Vec<i16> = datagram[12..len].iter().map(|b| (self.law.decode)(*b)).collect();
             if Level::of(&samples).rms_dbfs > -20.0 {
                 return;
             }
@@ -234,6 +256,17 @@ async fn a_call_is_answered_and_both_sides_hear() {
     let Some(LegEvent::Ended { media, .. }) = events.last() else { panic!("an end") };
     assert_eq!((media.codec.as_deref(), media.packets_lost), (Some("PCMA"), 0));
     assert!(media.mos.is_some_and(|mos| mos > 4.0), "{media:?}");
+    line.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_speaks_mu_law_alone_is_answered_in_it_and_both_sides_hear() {
+    let mut line = Served::start(|_| {});
+    let telephone = Telephone::speaking(&MU_LAW);
+    let sipp = Sipp::offering(&MU_LAW, "normal", line.address, telephone.port(), &[]);
+    let desk = echo(line.offer().await);
+    let ((events, _), (), ()) = tokio::join!(desk, telephone.hears_itself(), sipp.succeeds());
+    assert!(matches!(events[0], LegEvent::Answered { codec, .. } if codec == MU_LAW.encoding));
     line.stop().await;
 }
 
