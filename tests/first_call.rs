@@ -9,7 +9,7 @@ mod the_box;
 use milu::call::phrases;
 use milu::media::Level;
 use serde_json::Value;
-use the_box::callers::{Baresip, Sipp};
+use the_box::callers::{Baresip, Call, Sipp};
 use the_box::{Setup, TheBox, said, sounds, text};
 
 /// What is asked, not quite as it stands in the file, and the question of
@@ -144,4 +144,31 @@ fn sipp_asks_and_takes_leave(the_box: &TheBox, question: &[i16], greeted_ms: u64
     assert_means(kept(&ours, &record, answer(&record)), MEANT);
     let last = record["turns"].as_array().and_then(|turns| turns.last()).expect("turns");
     assert_eq!(last["who"], "box", "the box takes leave: {record:#}");
+}
+
+/// What the first caller talks about while the second rings.
+const AT_LENGTH: [&str; 3] = [QUESTION, "When are you open on Saturday?", "Do you have bread without sugar?"];
+
+#[test]
+fn a_caller_for_whom_no_ears_are_left_leaves_a_message_by_keys_while_the_other_is_answered() {
+    let the_box = TheBox::start(&Setup { calls_heard_max: 1, ..Setup::default() });
+    let at_length: Vec<_> = AT_LENGTH.iter().flat_map(|question| ["--say", question]).collect();
+    let watch = the_box.watch();
+    let first = Call::start(&the_box, "08055550141", &at_length);
+    watch.until("the first caller is answered", |event| event["event"] == "turn");
+    let by_keys = ["--dtmf", "9", "--say", "Please ring me back about the bread.", "--dtmf", "#", "--say", "Goodbye."];
+    Call::start(&the_box, "08055550142", &by_keys).report();
+    first.report();
+
+    let record = the_box.record_of("8055550142");
+    let told = said(&record, "box").join(" ");
+    assert!(told.contains(phrases::BUSY) && told.contains("To leave a message, press"), "{record:#}");
+    assert!(told.contains(phrases::MESSAGE_KEPT), "{record:#}");
+    assert_eq!(record["outcome"], "message", "{record:#}");
+    assert!(text(&record["message"]["callback"]).ends_with("8055550142"), "{record:#}");
+    let other = the_box.record_of("8055550141");
+    assert!(text(&other["ended_at"]) > text(&record["started_at"]), "one came after the other");
+    assert!(!said(&other, "box").join(" ").contains(phrases::BUSY), "{other:#}");
+    assert_complete(&other);
+    the_box.stop();
 }
