@@ -2,7 +2,7 @@
 //! and then explain. The whole says what it is about, its last and its longest
 //! clause often say what is asked, so each may find the answer.
 
-use super::intent::in_english;
+use super::pidgin::in_english;
 use super::sayings::FILLERS;
 use super::words::tokens;
 

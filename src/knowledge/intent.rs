@@ -4,6 +4,7 @@
 
 use super::file::{KnowledgeBase, Person};
 use super::finding::{Finding, Spoken};
+use super::pidgin::in_english;
 use super::sayings::{
     ANYONE, BACKCHANNEL, FILLERS, GOODBYE, GREETING, HEAR_ME, HELP, HOW_ARE_YOU, MESSAGE, NO, PUT_THROUGH, REPEAT,
     REPEAT_INSIDE, SLOWER, THANKS, WAIT, WHO, YES,
@@ -43,46 +44,6 @@ pub(super) fn read(words: &[String], base: &KnowledgeBase) -> Intent {
         Some(finding) if rest.is_empty() => Intent::Settled(finding),
         _ => Intent::Question(in_english(rest)),
     }
-}
-
-/// Pidgin and Nigerian turns of phrase as the embedder's English: the words
-/// that carry the question are kept, their grammar is translated.
-pub(super) fn in_english(words: &[&str]) -> Vec<String> {
-    const PHRASES: [(&[&str], &[&str]); 18] = [
-        (&["you", "people"], &["you"]),
-        (&["you", "guys"], &["you"]),
-        (&["how", "much", "be"], &["how", "much", "is"]),
-        (&["how", "much", "na"], &["how", "much", "is"]),
-        (&["i", "wan"], &["i", "want", "to"]),
-        (&["i", "dey", "find"], &["i", "need"]),
-        (&["una", "get"], &["do", "you", "have"]),
-        (&["you", "get"], &["you", "have"]),
-        (&["una", "dey"], &["do", "you"]),
-        (&["dey", "do"], &["do"]),
-        (&["fit"], &["can"]),
-        (&["una"], &["you"]),
-        (&["wetin"], &["what"]),
-        (&["pikin"], &["child"]),
-        (&["belle"], &["pregnancy"]),
-        (&["moto"], &["car"]),
-        (&["wan"], &["want", "to"]),
-        (&["dey"], &[]),
-    ];
-    let mut english = Vec::with_capacity(words.len());
-    let mut i = 0;
-    while i < words.len() {
-        match PHRASES.iter().find(|(phrase, _)| words[i..].starts_with(phrase)) {
-            Some((phrase, meaning)) => {
-                english.extend(meaning.iter().map(|w| (*w).to_owned()));
-                i += phrase.len();
-            }
-            None => {
-                english.push(words[i].to_owned());
-                i += 1;
-            }
-        }
-    }
-    english
 }
 
 /// The words as one saying, all of them.
