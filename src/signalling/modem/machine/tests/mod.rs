@@ -2,6 +2,7 @@
 
 mod calls;
 mod health;
+mod identities;
 mod properties;
 mod sim;
 mod texts;
