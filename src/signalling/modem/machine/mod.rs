@@ -9,6 +9,7 @@ mod calling;
 mod codes;
 mod danger;
 mod ending;
+mod harmless;
 mod healing;
 mod job;
 mod set_up;
