@@ -258,7 +258,8 @@ impl ModemLine {
                 self.hand_answered(id, rows, end);
                 self.network_changed(now);
             }
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::Quiet => {}
+            Job::Quiet => self.charset_answered(&command.row, end, now),
+            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }

@@ -1,6 +1,7 @@
 //! The machine in a simulated world: its whole behaviour, by what it wants.
 
 mod calls;
+mod codes;
 mod health;
 mod identities;
 mod properties;
