@@ -282,7 +282,7 @@ impl ModemLine {
             }
             News::Signal(dbm) => self.facts.signal_dbm = Some(dbm),
             News::TextStored(index) => self.texts.stored(index),
-            News::Text(coded) => self.text_came(&coded, None, now),
+            News::Text { coded, octets } => self.text_came(&coded, octets, None, now),
             News::StorageFull => self.storage_full(now),
             News::Ussd(row) => self.code_said(&row, now),
             News::SimReady => self.sim_may_be_ready(now),
