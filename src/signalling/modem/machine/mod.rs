@@ -165,6 +165,7 @@ impl ModemLine {
         let timers = [
             self.engine.deadline(),
             self.calls.timer(),
+            self.calls.untold.map(|untold| untold.until),
             self.sound_timer(),
             self.codes.timer(),
             self.texts.timer(),
@@ -250,6 +251,7 @@ impl ModemLine {
             Job::Answer => self.answer_answered(end, now),
             Job::SoundOn => self.sound_on_answered(end, now),
             Job::HangUp => self.hang_up_answered(end, now),
+            Job::Cause => self.cause_answered(rows, end),
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
             Job::TextList => self.texts_listed(rows, now),
