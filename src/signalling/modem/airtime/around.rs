@@ -57,6 +57,7 @@ const ELSE_BEGINNINGS: &[&str] = &[
     "reward",
     "subscri",
     "transfer",
+    "xtratime",
 ];
 
 /// Words that say the same and with which others begin.
@@ -107,6 +108,8 @@ pub(super) struct Around<'a> {
     /// In front, from the figure or the mark before.
     pub(super) before: &'a str,
     pub(super) after: &'a str,
+    /// In front, although they may belong to the figure before.
+    gap: &'a str,
     /// Nothing but words stands between it and a figure of this kind in front.
     previous: Option<Kind>,
     next: Option<Kind>,
@@ -127,16 +130,23 @@ pub(super) fn around<'a>(found: &Everything, lower: &'a str) -> Vec<Around<'a>> 
     for (at, kind) in all {
         let from = figures.last().map_or(0, |figure| figure.at.end);
         let gap = lower.get(from..at.start).unwrap_or_default();
-        let mut figure =
-            Around { kind, at, before: gap, after: "", previous: None, next: None, is_part: false, is_whole: false };
-        match (figures.last_mut(), ends(gap)) {
-            (None, None) => {}
-            (None, Some((_, begin))) => figure.before = gap.get(begin..).unwrap_or_default(),
-            (Some(last), Some((end, begin))) => {
+        let end = ends(gap);
+        let own = end.map_or(gap, |(_, begin)| gap.get(begin..).unwrap_or_default());
+        let mut figure = Around {
+            kind,
+            at,
+            before: own,
+            after: "",
+            gap: own,
+            previous: None,
+            next: None,
+            is_part: false,
+            is_whole: false,
+        };
+        if let Some(last) = figures.last_mut() {
+            if let Some((end, _)) = end {
                 last.after = gap.get(..end).unwrap_or_default();
-                figure.before = gap.get(begin..).unwrap_or_default();
-            }
-            (Some(last), None) => {
+            } else {
                 (last.next, figure.previous) = (Some(kind), Some(last.kind));
                 if kind == last.kind && matches!(gap.trim(), "of" | "out of" | "/" | "from") {
                     (last.is_part, figure.is_whole) = (true, true);
@@ -160,6 +170,11 @@ pub(super) fn around<'a>(found: &Everything, lower: &'a str) -> Vec<Around<'a>> 
         }
     }
     figures
+}
+
+/// Whether words and the figure behind them are of one piece.
+pub(super) fn is_one_piece(between: &str) -> bool {
+    ends(between).is_none()
 }
 
 /// Where the first end stands, and where the last one is over.
@@ -201,6 +216,7 @@ impl Around<'_> {
     pub(super) fn is_other_amount(&self, is_named: bool) -> bool {
         let behind = |list: &[&str]| self.behind().any(|word| list.iter().any(|stem| word.starts_with(stem)));
         says_else(self.before)
+            || says_else(self.gap)
             || leads_to_price(self.before)
             || behind(ELSE_BEHIND)
             || (!is_named && (self.is_offer() || says_else(self.after) || self.behind().next() == Some("only")))
@@ -213,7 +229,7 @@ impl Around<'_> {
         let may_be_plan =
             |word: &str| ["plan", "bundle", "package", "subscri"].iter().any(|stem| word.starts_with(stem));
         let of_else = |text: &str| words(text).any(|word| !may_be_plan(word) && says_else(word));
-        let is_gift = of_else(self.before) || leads_to_price(self.before);
+        let is_gift = of_else(self.before) || of_else(self.gap) || leads_to_price(self.before);
         let is_plan = !is_named && words(self.before).chain(self.behind()).any(may_be_plan);
         self.is_whole || is_used || is_gift || is_plan || (!is_named && (self.is_offer() || of_else(self.after)))
     }

@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::around::{Around, Kind, around, words};
+use super::around::{Around, Kind, around, is_one_piece, words};
 use super::found::{Day, Found, Kobo, Volume, everything};
 use super::operators::{Asks, Finds, Operator};
 
@@ -53,6 +53,9 @@ const HAVE_DATA: [&str; 7] = ["balance", "bal", "remaining", "left", "available"
 /// Words behind a figure that say that it is there.
 const LEFT: [&str; 4] = ["left", "remaining", "remains", "available"];
 
+/// Words that may stand between a figure and these.
+const LINKS: [&str; 4] = ["airtime", "credit", "data", "is"];
+
 /// An answer of more words than these says more than its one amount.
 const BARE_WORDS_MAX: usize = 4;
 
@@ -71,13 +74,13 @@ impl AirtimeReading {
         let amounts: Vec<_> = found.amounts.iter().zip(of_kind(Kind::Amount)).collect();
         let volumes: Vec<_> = found.volumes.iter().zip(of_kind(Kind::Volume)).collect();
         let days: Vec<_> = found.days.iter().zip(of_kind(Kind::Day)).collect();
-        let airtime = chosen(behind(Finds::Airtime), &amounts, &lower, |one, _| one.is_other_amount(true));
-        let data = chosen(behind(Finds::Volume), &volumes, &lower, |one, words| {
+        let airtime = chosen(behind(Finds::Airtime), &amounts, &around, &lower, |one, _| one.is_other_amount(true));
+        let data = chosen(behind(Finds::Volume), &volumes, &around, &lower, |one, words| {
             // "Data: 1GB of 3GB" is what is left of it, or what is gone.
-            let is_said = [words, one.after].iter().any(|text| names(text, &HAVE_DATA));
+            let is_said = names(words, &HAVE_DATA) || is_left(one.after);
             one.is_other_volume(true) || (one.is_part && !is_said)
         });
-        let expires = chosen(behind(Finds::Expiry), &days, &lower, |_, _| false);
+        let expires = chosen(behind(Finds::Expiry), &days, &around, &lower, |_, _| false);
         Self {
             airtime: airtime.or_guess(|| guessed_amount(&amounts, &lower, asks)),
             data: data.or_guess(|| guessed_volume(&volumes)),
@@ -180,6 +183,7 @@ impl<T> Choice<T> {
 fn chosen<'w, T: Copy + PartialEq>(
     words: impl Iterator<Item = (&'w str, bool)>,
     figures: &[(&Found<T>, &Around<'_>)],
+    all: &[Around<'_>],
     lower: &str,
     is_other: impl Fn(&Around<'_>, &str) -> bool,
 ) -> Choice<T> {
@@ -189,7 +193,8 @@ fn chosen<'w, T: Copy + PartialEq>(
         for place in places(lower, &words) {
             let Some((one, around)) = figures.iter().find(|(one, _)| one.at.start >= place) else { break };
             let Some(between) = lower.get(place..one.at.start) else { break };
-            let is_near = between.len() <= 40 && !between.contains('\n') && !between.contains(". ");
+            let is_next = all.iter().find(|other| other.at.start >= place).is_some_and(|next| next.at == one.at);
+            let is_near = is_next && between.len() <= 40 && is_one_piece(between);
             if !is_near || is_other(around, &words) {
                 continue;
             }
@@ -219,6 +224,14 @@ fn sentence_before(lower: &str, at: usize) -> &str {
     before.get(from..).unwrap_or_default()
 }
 
+/// Whether the words behind a figure say that it is there: "N50 left", "2GB data left".
+/// Others may begin what is said of the next figure.
+fn is_left(after: &str) -> bool {
+    let mut words = words(after);
+    let first = words.next().map(|word| if LINKS.contains(&word) { words.next().unwrap_or_default() } else { word });
+    first.is_some_and(|word| LEFT.contains(&word))
+}
+
 /// The one value of several figures; none where they differ.
 fn one_of<T: Copy + PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     let first = values.next()?;
@@ -228,8 +241,7 @@ fn one_of<T: Copy + PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T>
 /// An amount behind a word of having, or the only one of an answer that says little else.
 /// Where two of them differ none is sure.
 fn guessed_amount(amounts: &[(&Found<Kobo>, &Around<'_>)], lower: &str, asks: Asks) -> Option<Kobo> {
-    let is_own =
-        |around: &Around<'_>| !around.is_other_amount(names(around.before, &HAVE) || names(around.after, &LEFT));
+    let is_own = |around: &Around<'_>| !around.is_other_amount(names(around.before, &HAVE) || is_left(around.after));
     let own: Vec<_> = amounts.iter().filter(|(_, around)| is_own(around)).collect();
     let by = |is_it: &dyn Fn(&Around<'_>) -> bool| {
         own.iter().filter(|(_, around)| is_it(around)).map(|(one, _)| one.what).collect::<Vec<Kobo>>()
@@ -240,7 +252,7 @@ fn guessed_amount(amounts: &[(&Found<Kobo>, &Around<'_>)], lower: &str, asks: As
             return one_of(values.into_iter());
         }
     }
-    let left = by(&|around| names(around.after, &LEFT));
+    let left = by(&|around| is_left(around.after));
     if !left.is_empty() {
         return one_of(left.into_iter());
     }
@@ -261,7 +273,7 @@ fn guessed_amount(amounts: &[(&Found<Kobo>, &Around<'_>)], lower: &str, asks: As
 /// The volume that is called what is left, the only one, or the total of all others.
 /// Where several may be meant none is sure.
 fn guessed_volume(volumes: &[(&Found<Volume>, &Around<'_>)]) -> Option<Volume> {
-    let is_named = |around: &Around<'_>| names(around.before, &HAVE_DATA) || names(around.after, &LEFT);
+    let is_named = |around: &Around<'_>| names(around.before, &HAVE_DATA) || is_left(around.after);
     let own: Vec<_> = volumes
         .iter()
         .filter(|(_, around)| !around.is_other_volume(is_named(around)) && (!around.is_part || is_named(around)))
@@ -300,6 +312,8 @@ fn chosen_day(chosen: &Choice<Day>, days: &[Found<Day>], today: Date) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::operators::Operators;
     use super::*;
 
@@ -386,6 +400,7 @@ mod tests {
                 "Balance: N2k",
                 "Bal: N1.250",
                 "Bonus account balance: N5",
+                "Your XtraTime account balance is N84.64",
                 "Hello dear customer, we are happy to see that you like N50",
             ] {
                 assert_eq!(airtime(text, plmn), None, "{plmn} {text}");
@@ -461,5 +476,80 @@ mod tests {
         assert_eq!(reading.airtime, Some((Kobo(1_250), ReadBy::Verified)));
         assert_eq!(learnt("N5.00", Shown::Airtime(Kobo(500)), Asks::Balance), None);
         assert_eq!(learnt(strange, Shown::Airtime(Kobo(1)), Asks::Balance), None);
+    }
+
+    /// What operators put around a balance; `N7.00` and `7GB` are never it.
+    const AROUND: &[&str] = &[
+        "Bonus N7.00",
+        "Bonus balance: N7.00",
+        "You owe N7.00",
+        "Buy 7GB for N7.00",
+        "7GB=N7.00",
+        "N7.00 for 7GB",
+        "Get 7GB for only N7.00",
+        "Borrow N7.00 airtime",
+        "Recharge N7.00 and get N7.00 bonus",
+        "Your previous balance was N7.00",
+        "You have been charged N7.00",
+        "You have used 7GB",
+        "7GB used",
+        "Valid till 31/12/2026",
+        "Dial *312# to buy 7GB",
+        "Weekly plan N7.00",
+    ];
+
+    const BALANCES: &[&str] = &[
+        "Main balance: @",
+        "Your main account balance is @",
+        "Your airtime balance is only @",
+        "You have @ left",
+        "Bal @",
+        "Airtime - @",
+    ];
+
+    const DATA: &[&str] = &["Data balance: @", "Data left: @", "You have @ left", "Your remaining data is @"];
+
+    fn said(own: &str, figure: &str, before: &[&str], after: &[&str], mark: &str) -> String {
+        let own = own.replace('@', figure);
+        let all: Vec<&str> = before.iter().copied().chain([own.as_str()]).chain(after.iter().copied()).collect();
+        all.join(mark)
+    }
+
+    proptest! {
+        /// A balance is read as what it is, or not at all, whatever stands around it.
+        #[test]
+        fn no_other_figure_is_taken_for_a_balance(
+            balance in prop::sample::select(BALANCES),
+            data in prop::sample::select(DATA),
+            before in prop::collection::vec(prop::sample::select(AROUND), 0..3),
+            after in prop::collection::vec(prop::sample::select(AROUND), 0..3),
+            mark in prop::sample::select(&[". ", "; ", "\n", ", ", " "][..]),
+            plmn in prop::sample::select(&["62130", "62120", "62150", "62160", "99999"][..]),
+            naira in prop::sample::select(&["N1,250.50", "NGN1250.50", "=N=1,250.50", "#1,250.50", "N1,250:50k"][..]),
+        ) {
+            let text = said(balance, naira, &before, &after, mark);
+            let reading = read(&text, Asks::Balance, plmn);
+            let kobo = reading.airtime.map(|(kobo, _)| kobo.0);
+            prop_assert!(matches!(kobo, None | Some(125_050)), "{text}: {kobo:?}");
+            prop_assert!(reading.data.is_none(), "{text}: {:?}", reading.data);
+            let text = said(data, "1.5GB", &before, &after, mark);
+            let volume = read(&text, Asks::Data, plmn).data.map(|(volume, _)| volume.0);
+            prop_assert!(matches!(volume, None | Some(1_610_612_736)), "{text}: {volume:?}");
+            // Alone it is always read.
+            prop_assert_eq!(airtime(&said(balance, naira, &[], &[], mark), plmn), Some(125_050));
+        }
+
+        /// And where no balance stands, none is read.
+        #[test]
+        fn no_balance_is_made_of_what_stands_around_one(
+            around in prop::collection::vec(prop::sample::select(AROUND), 0..5),
+            mark in prop::sample::select(&[". ", "; ", "\n", ", ", " "][..]),
+            plmn in prop::sample::select(&["62130", "62120", "62150", "62160", "99999"][..]),
+        ) {
+            let text = around.join(mark);
+            let reading = read(&text, Asks::Balance, plmn);
+            prop_assert_eq!((reading.airtime, reading.data), (None, None), "{}", text);
+            prop_assert_eq!(read(&text, Asks::Data, plmn).data, None, "{}", text);
+        }
     }
 }

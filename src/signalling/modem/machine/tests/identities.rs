@@ -46,3 +46,12 @@ fn a_text_that_comes_while_an_identity_is_asked_for_is_a_text_and_the_identity_s
         }
     }
 }
+
+#[test]
+fn a_text_whose_head_was_lost_is_no_identity() {
+    let mut world = World::new("simcom_sim800", LineSettings::default());
+    world.modem.says_instead("AT+CGSN", &format!("\r\n490154203237518\r\n{TEXT}\r\n\r\nOK\r\n"));
+    world.give(ModemInput::PortOpened);
+    world.run_s(20);
+    assert_eq!(identities(&world)[0].as_deref(), Some("490154203237518"));
+}
