@@ -225,7 +225,9 @@ impl Around<'_> {
     /// Whether its words say that data is not there to be used.
     pub(super) fn is_other_volume(&self, is_named: bool) -> bool {
         let uses = |text: &str| words(text).any(|word| USED.contains(&word));
-        let is_used = uses(self.before) || self.behind().any(|word| USED.contains(&word));
+        // Behind a day or an amount nobody says that it is used.
+        let is_used_before = self.previous != Some(Kind::Volume) && uses(self.gap);
+        let is_used = is_used_before || uses(self.before) || self.behind().any(|word| USED.contains(&word));
         let may_be_plan =
             |word: &str| ["plan", "bundle", "package", "subscri"].iter().any(|stem| word.starts_with(stem));
         let of_else = |text: &str| words(text).any(|word| !may_be_plan(word) && says_else(word));

@@ -523,7 +523,7 @@ mod tests {
             data in prop::sample::select(DATA),
             before in prop::collection::vec(prop::sample::select(AROUND), 0..3),
             after in prop::collection::vec(prop::sample::select(AROUND), 0..3),
-            mark in prop::sample::select(&[". ", "; ", "\n", ", ", " "][..]),
+            mark in prop::sample::select(&[". ", "; ", "\n", ", "][..]),
             plmn in prop::sample::select(&["62130", "62120", "62150", "62160", "99999"][..]),
             naira in prop::sample::select(&["N1,250.50", "NGN1250.50", "=N=1,250.50", "#1,250.50", "N1,250:50k"][..]),
         ) {
@@ -543,7 +543,7 @@ mod tests {
         #[test]
         fn no_balance_is_made_of_what_stands_around_one(
             around in prop::collection::vec(prop::sample::select(AROUND), 0..5),
-            mark in prop::sample::select(&[". ", "; ", "\n", ", ", " "][..]),
+            mark in prop::sample::select(&[". ", "; ", "\n", ", "][..]),
             plmn in prop::sample::select(&["62130", "62120", "62150", "62160", "99999"][..]),
         ) {
             let text = around.join(mark);
