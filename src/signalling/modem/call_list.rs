@@ -261,6 +261,7 @@ mod tests {
             ("0,NONE", None),
             ("5,5", None),
             ("EMM_CAUSE_ESM_FAILURE", None),
+            ("Detached by the network,41", None),
             ("", None),
         ] {
             assert_eq!(cause_of_report(report), cause, "{report}");

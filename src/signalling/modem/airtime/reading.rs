@@ -401,6 +401,9 @@ mod tests {
                 "Bal: N1.250",
                 "Bonus account balance: N5",
                 "Your XtraTime account balance is N84.64",
+                // The words end another piece, or name another figure.
+                "Borrow N7.00 airtime; N9.00 is yours",
+                "Airtime 7GB N9.00",
                 "Hello dear customer, we are happy to see that you like N50",
             ] {
                 assert_eq!(airtime(text, plmn), None, "{plmn} {text}");
