@@ -67,7 +67,8 @@ async fn every_family_with_sound_on_a_port_carries_calls_and_speech_both_ways() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_refused_or_given_up_never_sounds() {
     let mut world = World::new();
-    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    let last_cause = "No user responding".to_owned();
+    let (modem, mut line) = world.ready("front-desk", ModemOptions { last_cause, ..one_of(Family::Quectel) }).await;
     modem.ring(CALLER);
     let offer = line.offer().await;
     let mut talk = Talk::of(offer.leg, &mut world.tasks);
@@ -75,13 +76,15 @@ async fn a_call_that_is_refused_or_given_up_never_sounds() {
     talk.ended().await;
     modem.until("no call", |m| m.calls().is_empty().then_some(())).await;
     line.until_state(ModemState::Ready).await;
-    // The caller gives up.
+    assert_eq!(modem.count_written("AT+CEER"), 0, "why we refused is known");
+    // The caller gives up, and the modem knows how it ended.
     modem.ring("");
     let offer = line.offer().await;
     assert_eq!(offer.from, None);
     let mut talk = Talk::of(offer.leg, &mut world.tasks);
     modem.hang_up();
-    talk.ended().await;
+    assert_eq!(talk.ended().await, EndCause::NoAnswer);
+    assert_eq!(modem.count_written("AT+CEER"), 1);
     line.until_state(ModemState::Ready).await;
     // The desk forgets it.
     modem.ring(CALLER);

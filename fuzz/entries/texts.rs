@@ -15,6 +15,11 @@ pub fn sms_pdu(bytes: &[u8]) {
     let (mut parts, mut texts) = (0, Vec::new());
     for (slot, row) in text.lines().enumerate() {
         let Ok(pdu) = Pdu::read(row) else { continue };
+        // With the length that a modem says, whether or not it counts the centre in.
+        for octets in [row.len() / 2, (row.len() / 2).saturating_sub(8)] {
+            let read = Pdu::read_of_length(row, octets);
+            assert!(read.is_ok_and(|pdu| format!("{pdu:?}").contains("[private]")), "a length takes no text away");
+        }
         let shown = format!("{pdu:?}");
         assert!(shown.contains("[private]"), "a PDU shows neither number nor words: {shown}");
         if let Message::Deliver(deliver) = pdu.message {

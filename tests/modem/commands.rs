@@ -246,6 +246,7 @@ impl State {
                 self.call_rows = n == "1";
                 Answer::ok()
             }
+            ("+CEER", Argument::None) => Answer::row(format!("+CEER: {}", self.options.last_cause)),
             ("+CHLD", Argument::Set(what)) => self.hold(what),
             ("+VTS", Argument::Set(digit)) => self.send_digit(digit.trim_matches('"')),
             ("+CCWA", Argument::Read) => Answer::row("+CCWA: 0,1"),

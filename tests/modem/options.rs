@@ -43,6 +43,8 @@ pub struct ModemOptions {
     pub stale: Duration,
     /// From a reset to being back.
     pub reset_time: Duration,
+    /// What it says when it is asked why the last call ended.
+    pub last_cause: String,
 }
 
 impl Default for ModemOptions {
@@ -78,6 +80,7 @@ impl Default for ModemOptions {
             ppm: 0,
             stale: Duration::ZERO,
             reset_time: Duration::from_millis(200),
+            last_cause: "Normal call clearing".to_owned(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct ModemArgs {
 enum What {
     /// Give the modem a row and print its answer
     #[command(
-        after_help = "What costs money, restarts the modem or can lock its SIM is refused without --force.\n\nExamples:\n  milu modem sim at AT+CSQ\n  milu modem sim at 'AT+CPIN?'\n  milu modem sim at AT+CFUN=1,1 --force"
+        after_help = "What costs money, restarts the modem or can lock its SIM is refused without --force, and so is what is not known to be harmless.\n\nExamples:\n  milu modem sim at AT+CSQ\n  milu modem sim at 'AT+CPIN?'\n  milu modem sim at AT+CFUN=1,1 --force"
     )]
     At {
         /// The row, such as AT+CSQ

@@ -140,8 +140,13 @@ pub(super) fn cause_of_cend(text: &str) -> EndCause {
 }
 
 /// A cause's number of the network as one of ours.
-pub(super) const fn cause_of_number(cause: u8) -> EndCause {
-    match cause {
+pub(super) fn cause_of_number(cause: u8) -> EndCause {
+    known_cause(cause).unwrap_or(EndCause::NormalClearing)
+}
+
+/// The same; none for a number that says nothing here.
+const fn known_cause(cause: u8) -> Option<EndCause> {
+    Some(match cause {
         1..=3 => EndCause::UnallocatedNumber,
         16 | 31 => EndCause::NormalClearing,
         17 => EndCause::UserBusy,
@@ -154,8 +159,52 @@ pub(super) const fn cause_of_number(cause: u8) -> EndCause {
         65 | 79 | 88 => EndCause::IncompatibleDestination,
         102 => EndCause::RecoveryOnTimerExpiry,
         95..=101 | 111 => EndCause::ProtocolError,
-        _ => EndCause::NormalClearing,
+        _ => return None,
+    })
+}
+
+/// Beginnings of causes in words, as 3GPP TS 24.008 table 10.5.123 names them.
+const CAUSES_IN_WORDS: &[(&str, EndCause)] = &[
+    ("unassigned", EndCause::UnallocatedNumber),
+    ("unallocated", EndCause::UnallocatedNumber),
+    ("no route to destination", EndCause::UnallocatedNumber),
+    ("normal call clearing", EndCause::NormalClearing),
+    ("normal clearing", EndCause::NormalClearing),
+    ("normal, unspecified", EndCause::NormalClearing),
+    ("normal unspecified", EndCause::NormalClearing),
+    ("user busy", EndCause::UserBusy),
+    ("no user responding", EndCause::NoAnswer),
+    ("user alerting, no answer", EndCause::NoAnswer),
+    ("no answer", EndCause::NoAnswer),
+    ("call rejected", EndCause::CallRejected),
+    ("destination out of order", EndCause::NetworkOutOfOrder),
+    ("network out of order", EndCause::NetworkOutOfOrder),
+    ("invalid number format", EndCause::InvalidNumberFormat),
+    ("temporary failure", EndCause::TemporaryFailure),
+    ("switching equipment congestion", EndCause::SwitchingCongestion),
+    ("no circuit", EndCause::SwitchingCongestion),
+    ("requested circuit", EndCause::SwitchingCongestion),
+    ("resources unavailable", EndCause::SwitchingCongestion),
+    ("incompatible destination", EndCause::IncompatibleDestination),
+    ("recovery on timer expiry", EndCause::RecoveryOnTimerExpiry),
+    ("protocol error", EndCause::ProtocolError),
+];
+
+/// Why the last call ended, by `+CEER: <report>` (3GPP TS 27.007 section 6.10): words, a
+/// number, or several numbers of which the last is the cause. None where it says nothing
+/// that is known: `No cause information available`, `0,0`.
+pub(super) fn cause_of_report(report: &str) -> Option<EndCause> {
+    let words = report.replace('_', " ").to_ascii_lowercase();
+    let is_own = |at: usize| !words.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphabetic()));
+    let in_words = |(name, cause): &(&str, EndCause)| words.find(name).filter(|at| is_own(*at)).map(|_| *cause);
+    if let Some(cause) = CAUSES_IN_WORDS.iter().find_map(in_words) {
+        return Some(cause);
     }
+    // Words that are not known may say what the number does not.
+    if words.contains(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    fields(report).last().and_then(|field| field.number()).and_then(known_cause)
 }
 
 #[cfg(test)]
@@ -198,6 +247,25 @@ mod tests {
         assert_eq!(cause_of_cend("1,5,104,16"), EndCause::NormalClearing);
         assert_eq!(cause_of_cend("1,0,29,17"), EndCause::UserBusy);
         assert_eq!(cause_of_cend("1,0,104"), EndCause::NormalClearing);
+        for (report, cause) in [
+            ("Normal call clearing", Some(EndCause::NormalClearing)),
+            ("\"User busy\"", Some(EndCause::UserBusy)),
+            ("17, CM_USER_BUSY", Some(EndCause::UserBusy)),
+            ("0,0,5,16,normal call clearing", Some(EndCause::NormalClearing)),
+            ("\"CC setup error\",18,\"No user responding\"", Some(EndCause::NoAnswer)),
+            ("38", Some(EndCause::NetworkOutOfOrder)),
+            ("5,41", Some(EndCause::TemporaryFailure)),
+            ("No cause information available", None),
+            ("\"0 Unknown\"", None),
+            ("0,0", None),
+            ("0,NONE", None),
+            ("5,5", None),
+            ("EMM_CAUSE_ESM_FAILURE", None),
+            ("Detached by the network,41", None),
+            ("", None),
+        ] {
+            assert_eq!(cause_of_report(report), cause, "{report}");
+        }
         for cause in [1, 16, 17, 19, 21, 28, 38, 41, 42, 88, 102, 111] {
             assert_eq!(cause_of_number(cause).q850(), cause);
         }

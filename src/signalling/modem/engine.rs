@@ -41,6 +41,11 @@ const WITH_SECOND_ROW: &[&str] = &["+CMT", "+CDS", "+CBM", "+CMGR", "+CMGL"];
 /// The shortest coded text; an identity of the SIM is no coded text.
 const CODED_DIGITS_MIN: usize = 14;
 
+/// An identity has at least ten digits, and the longest of them, an ICCID, twenty with
+/// what fills it up. The shortest text or report that arrives has fourteen octets, which
+/// are 28 digits: so the two are told apart by their length alone.
+const IDENTITY_DIGITS: std::ops::RangeInclusive<usize> = 10..=22;
+
 const ESCAPE: u8 = 0x1B;
 const END_OF_BODY: u8 = 0x1A;
 
@@ -332,7 +337,7 @@ impl<T> Engine<T> {
         let is_hex = digits.len() >= CODED_DIGITS_MIN && digits.bytes().all(|b| b.is_ascii_hexdigit());
         // An identity that was asked for is one, unless the answer itself has the head.
         let asked = matches!(&self.phase, Phase::Running(r) if r.command.expects.bare == Bare::Digits);
-        is_hex && (head.is_answer || !asked)
+        is_hex && (head.is_answer || !asked || digits.len() > *IDENTITY_DIGITS.end())
     }
 
     fn is_answer(&self, row: &Row, text: &str) -> bool {
@@ -348,7 +353,7 @@ impl<T> Engine<T> {
                 Bare::No => false,
                 Bare::Digits => {
                     let digits = text.trim_matches('"');
-                    digits.len() >= 10 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+                    IDENTITY_DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
                 }
                 Bare::Words => !self.news.iter().any(|beginning| text.starts_with(beginning.as_str())),
             },
@@ -377,7 +382,8 @@ impl<T> Engine<T> {
         }
         match &self.phase {
             Phase::Running(_) => {
-                self.release_heads(Moment::from_micros(u64::MAX));
+                // The coded text of news may still come; that of an answer does not.
+                self.release_heads_of_answers();
                 self.end_running(End::Final(result), now);
             }
             Phase::Probing { oks, tried, .. } if result == FinalResult::Ok => {
@@ -417,6 +423,14 @@ impl<T> Engine<T> {
         self.heads = wait;
         for head in due {
             self.said(Said { row: head.row, text: head.text, coded: None }, head.is_answer);
+        }
+    }
+
+    fn release_heads_of_answers(&mut self) {
+        let (answers, news): (Vec<Head>, Vec<Head>) = self.heads.drain(..).partition(|head| head.is_answer);
+        self.heads = news;
+        for head in answers {
+            self.said(Said { row: head.row, text: head.text, coded: None }, true);
         }
     }
 

@@ -31,8 +31,12 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Learns from the answer to a command, by the command's own name.
+    /// Learns from the answer to a command, by the command's own name. What a modem says
+    /// to `=?` is what there may be, such as all the networks around, and not what is.
     pub(super) fn learn(&mut self, command: &str, rows: &[Said]) {
+        if command.contains("=?") {
+            return;
+        }
         for said in rows {
             match &said.row {
                 Row::Bare(text) => self.learn_words(command, text),
@@ -93,8 +97,13 @@ impl Facts {
         }
     }
 
-    /// `+COPS: <mode>[,<format>,<name>[,<technology>]]`; no name means no network.
+    /// `+COPS: <mode>[,<format>,<name>[,<technology>]]`; no name means no network. A row
+    /// of anything else, such as `(2,"MTN NG","MTN","62130",7)`, says nothing of it.
     fn learn_operator(&mut self, list: &[Field<'_>]) {
+        let is_mode = number_at::<u8>(list, 0).is_some_and(|mode| mode <= 4);
+        if !is_mode || list.len() > 1 && number_at::<u8>(list, 1).is_none() {
+            return;
+        }
         self.operator = list.get(2).and_then(|name| words(name.text));
         if let Some(technology) = number_at(list, 3).and_then(registration::technology) {
             self.technology = Some(technology);
@@ -217,6 +226,24 @@ mod tests {
         assert_eq!(told("AT+CBC", &["+CBC: 3.81V"]).millivolts, Some(3810));
         assert_eq!(told("AT+CSQ", &["+CSQ: 24,99"]).signal_dbm, Some(-65));
         assert_eq!(told("AT+CSQ", &["+CSQ: 99,99"]).signal_dbm, None);
+    }
+
+    #[test]
+    fn what_there_may_be_is_not_what_is() {
+        let scan =
+            "+COPS: (1,\"Airtel NG\",\"Airtel\",\"62120\",7),(2,\"MTN NG\",\"MTN\",\"62130\",7),,(0,1,2,3,4),(0,1,2)";
+        let said = |text: &str| Said { row: Row::read(text), text: text.to_owned(), coded: None };
+        let mut facts = told("AT+COPS?", &["+COPS: 0,0,\"MTN NG\",7"]);
+        facts.learn("AT+CSQ", &[said("+CSQ: 24,99")]);
+        // By hand in any writing, in a row with others, and as a row that comes late.
+        for command in ["AT+COPS=?", "at+cops=?", "AT+CSQ;+COPS=?", "AT+COPS?"] {
+            facts.learn(command, &[said(scan)]);
+            assert_eq!(facts.operator.as_deref(), Some("MTN NG"), "{command}");
+        }
+        facts.learn("AT+CSQ=?", &[said("+CSQ: (0-31,99),(0-7,99)")]);
+        assert_eq!((facts.signal_dbm, facts.technology), (Some(-65), Some(Technology::G4)));
+        facts.learn("AT+COPS?", &[said("+COPS: 0")]);
+        assert_eq!(facts.operator, None);
     }
 
     #[test]

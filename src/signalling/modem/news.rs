@@ -30,8 +30,11 @@ pub(super) enum News {
     Signal(i16),
     /// A text is stored; its place if that was said.
     TextStored(Option<u16>),
-    /// A text that is not stored.
-    Text(String),
+    /// A text that is not stored, and its octets without those of its centre.
+    Text {
+        coded: String,
+        octets: Option<usize>,
+    },
     StorageFull,
     Ussd(UssdRow),
     SimReady,
@@ -200,7 +203,10 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         "^RSSI" => number_at(&list(), 0).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
         "^HCSQ" => News::Idle,
         "+CMTI" | "+CDSI" => News::TextStored(number_at(&list(), 1)),
-        "+CMT" | "+CDS" => coded.map_or(News::Unknown, |coded| News::Text(coded.to_owned())),
+        "+CMT" | "+CDS" => coded.map_or(News::Unknown, |coded| News::Text {
+            coded: coded.to_owned(),
+            octets: list().last().and_then(|octets| octets.number()),
+        }),
         "+CBM" => News::Idle,
         "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),

@@ -27,7 +27,8 @@ pub enum ModemOutput {
     },
     /// The caller hears what is played from here on.
     Connected,
-    /// Comes exactly once for each `Offered`.
+    /// Comes exactly once for each `Offered`, and before the next one. Where nobody said why
+    /// a call failed or was not answered, the modem is asked first: for a second at most.
     Ended(EndCause),
     /// Something is wrong with the call's sound. What helps is done already.
     SoundTrouble(SoundFault),

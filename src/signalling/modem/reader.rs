@@ -1,5 +1,7 @@
 use std::collections::VecDeque;
 
+use super::ussd;
+
 /// The longest row of any modem is a coded text of 176 octets, written in 352
 /// digits; a list of networks comes to 900. What is longer is no row.
 pub(super) const ROW_BYTES_MAX: usize = 2048;
@@ -145,26 +147,23 @@ impl RowReader {
     }
 
     fn within_quotes(&mut self, text: String) -> Option<Read> {
-        let closes = marks(&text) % 2 == 1;
         self.quoted.push(text);
-        if closes {
-            return Some(Read::Row(std::mem::take(&mut self.quoted).join("\n")));
-        }
-        let octets: usize = self.quoted.iter().map(String::len).sum();
-        if self.quoted.len() > QUOTED_ROWS_MAX || octets > ROW_BYTES_MAX {
+        let joined = self.quoted.join("\n");
+        if self.quoted.len() > QUOTED_ROWS_MAX || joined.len() > ROW_BYTES_MAX {
             self.give_up_quotes();
+            return None;
         }
-        None
+        if ussd::is_open(&joined) {
+            return None;
+        }
+        self.quoted.clear();
+        Some(Read::Row(joined))
     }
 }
 
 /// Only a code's answer is a text with rows of its own.
 fn opens_quotes(text: &str) -> bool {
-    text.starts_with("+CUSD:") && marks(text) % 2 == 1
-}
-
-fn marks(text: &str) -> usize {
-    text.bytes().filter(|b| *b == b'"').count()
+    ussd::is_open(text)
 }
 
 #[cfg(test)]
@@ -203,6 +202,12 @@ mod tests {
             rows(b"\r\n+CUSD: 1,\"1. Airtime\r\n2. Data\n3. OK\",15\r\nOK\r\n"),
             ["+CUSD: 1,\"1. Airtime\n2. Data\n3. OK\",15", "OK"]
         );
+        // Marks within the text close nothing, nor does a row that ends with one.
+        for text in ["Welcome to \"MTN\"\n1. \"Data\", 5 plans\n2. Talk", "Type \"Y\nor\" more", "Say \"yes\"\nand pay"]
+        {
+            let row = format!("+CUSD: 1,\"{text}\",15");
+            assert_eq!(rows(format!("\r\n{row}\r\n\r\nRING\r\n").as_bytes()), [row.as_str(), "RING"]);
+        }
         // Of other rows an open mark is a slip of the modem and not a text.
         assert_eq!(rows(b"+CREG: 2,1,\"5E25\r\nOK\r\n"), ["+CREG: 2,1,\"5E25", "OK"]);
     }
@@ -254,6 +259,23 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever marks stand within a text of several rows, it comes as one row.
+        #[test]
+        fn a_codes_answer_is_one_row_whatever_is_quoted_in_it(
+            pieces in prop::collection::vec(("[A-Za-z0-9 .#*]{1,12}", any::<bool>(), any::<bool>()), 1..12),
+        ) {
+            let mut text = String::from("x");
+            for (words, is_quoted, is_own_row) in pieces {
+                let words = words.trim();
+                text.push(if is_own_row { '\n' } else { ' ' });
+                text.push_str(&if is_quoted { format!("\"{words}\"") } else { words.to_owned() });
+                // A row with nothing in it is none.
+                text.push('.');
+            }
+            let row = format!("+CUSD: 0,\"{text}\",15");
+            prop_assert_eq!(rows(format!("{row}\r\nOK\r\n").as_bytes()), [row.as_str(), "OK"]);
+        }
+
         #[test]
         fn rows_are_the_same_however_their_octets_are_cut(
             bytes in prop::collection::vec(any::<u8>(), 0..300),

@@ -117,7 +117,10 @@ pub(super) fn everything(text: &str) -> Everything {
             found.days.push(Found { what: day, at: span(&tokens[i..i + taken]) });
             i += taken;
         } else if let Some((volume, taken)) = volume(&tokens[i..]) {
-            found.volumes.push(Found { what: volume, at: span(&tokens[i..i + taken]) });
+            // The end of "1,5GB" is no volume of its own.
+            if !is_end_of_number(&tokens, i) {
+                found.volumes.push(Found { what: volume, at: span(&tokens[i..i + taken]) });
+            }
             i += taken;
         } else if let Some((amount, taken)) = amount(&tokens, i) {
             found.amounts.push(Found { what: amount, at: span(&tokens[i..i + taken]) });
@@ -138,32 +141,45 @@ fn is_currency(token: &Token<'_>) -> bool {
     token.text == "₦" || ["n", "ngn", "naira"].iter().any(|name| token.text.eq_ignore_ascii_case(name))
 }
 
-/// "N1,250.50", "NGN 5", "₦-20.00", "50.00 naira", "20 kobo".
+/// "N1,250.50", "NGN 5", "₦-20.00", "=N=1,250", "#1,250", "50.00 naira", "20 kobo",
+/// "N20.50k", "N20:50k". A number that can be read in two ways is none.
 fn amount(tokens: &[Token<'_>], i: usize) -> Option<(Kobo, usize)> {
     let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text.eq_ignore_ascii_case(text));
+    // A dash between words is none before a number, and neither is one with blanks around.
+    let is_minus = |at: usize| is(at, "-") && touches(tokens, at);
     let mut at = i;
     let mut below = false;
-    let mut named = false;
-    // A dash between words is none before a number.
-    if is(at, "-") && (i == 0 || !touches(tokens, i - 1)) {
+    if is_minus(at) && (i == 0 || !touches(tokens, i - 1)) {
         below = true;
         at += 1;
     }
-    if tokens.get(at).is_some_and(is_currency) {
-        named = true;
-        at += 1;
+    let named = currency(tokens, at);
+    if let Some(length) = named {
+        at += length;
         if is(at, ".") || is(at, ":") {
             at += 1;
         }
-        if is(at, "-") {
+        if is_minus(at) {
             below = true;
             at += 1;
         }
     }
     let number = tokens.get(at).filter(|token| token.kind == Kind::Number)?;
     let mut kobo = hundredths(number.text)?;
+    let kobo_written = kobo_behind_colon(tokens, at);
+    if let Some(more) = kobo_written {
+        kobo = kobo.checked_add(more)?;
+        at += 3;
+    } else if !is_plain_number(tokens, at) {
+        return None;
+    }
     at += 1;
-    if !named {
+    if kobo_written.is_none() && is(at, "k") && touches(tokens, at - 1) {
+        // "N20.50k" are twenty naira and fifty kobo; "N2k" may be two thousand.
+        number.text.contains('.').then_some(())?;
+        at += 1;
+    }
+    if named.is_none() {
         match tokens.get(at)? {
             name if is_currency(name) && name.text.len() > 1 => at += 1,
             name if name.text.eq_ignore_ascii_case("kobo") => {
@@ -183,10 +199,75 @@ fn amount(tokens: &[Token<'_>], i: usize) -> Option<(Kobo, usize)> {
     Some((Kobo(if below { -kobo } else { kobo }), at - i))
 }
 
+/// Whether digits and a mark stand directly in front.
+fn is_end_of_number(tokens: &[Token<'_>], at: usize) -> bool {
+    let Some(mark) = at.checked_sub(1).and_then(|mark| tokens.get(mark)) else { return false };
+    let number = at.checked_sub(2).and_then(|number| tokens.get(number));
+    matches!(mark.text, "," | ".")
+        && touches(tokens, at - 1)
+        && number.is_some_and(|number| number.kind == Kind::Number && touches(tokens, at - 2))
+}
+
+/// How many tokens name naira here: "N", "=N=", or the "#" that is typed for it, which
+/// is none within a code such as "*310#".
+fn currency(tokens: &[Token<'_>], at: usize) -> Option<usize> {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
+    let touched = at > 0 && touches(tokens, at - 1);
+    if text(at) == "#" {
+        let is_code = touched && !matches!(text(at - 1), ":" | "=" | "-")
+            || touches(tokens, at + 1) && matches!(text(at + 2), "#" | "*");
+        return (touches(tokens, at) && !is_code).then_some(1);
+    }
+    if !tokens.get(at).is_some_and(is_currency) {
+        return None;
+    }
+    let is_between_marks = touched && text(at - 1) == "=" && text(at + 1) == "=" && touches(tokens, at);
+    Some(if is_between_marks { 2 } else { 1 })
+}
+
+/// The kobo of "N20:50k".
+fn kobo_behind_colon(tokens: &[Token<'_>], at: usize) -> Option<i64> {
+    let [naira, colon, kobo, mark, ..] = tokens.get(at..)? else { return None };
+    let fits = naira.text.bytes().all(|b| b.is_ascii_digit() || b == b',') && colon.text == ":" && kobo.text.len() == 2;
+    let joined = (0..3).all(|n| touches(tokens, at + n));
+    (fits && joined && mark.text.eq_ignore_ascii_case("k")).then(|| kobo.text.parse().ok()).flatten()
+}
+
+/// Whether a number is all that stands there: no further digits behind a mark, no second
+/// group of three behind a blank, no three places that may be thousands, no multiple.
+fn is_plain_number(tokens: &[Token<'_>], at: usize) -> bool {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
+    let is_number = |at: usize| tokens.get(at).is_some_and(|token| token.kind == Kind::Number);
+    let touched = touches(tokens, at);
+    let goes_on =
+        touched && matches!(text(at + 1), "," | "." | ":" | "'") && touches(tokens, at + 1) && is_number(at + 2);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let is_grouped = is_number(at + 1) && text(at).len() <= 3 && digits(text(at + 1)) == 3;
+    let (whole, places) = text(at).split_once('.').unwrap_or((text(at), ""));
+    let is_thousands = places.len() == 3 && whole.len() <= 3 && whole != "0";
+    let is_multiple = touched && ["m", "bn", "b"].iter().any(|name| text(at + 1).eq_ignore_ascii_case(name));
+    let is_data = UNITS.iter().any(|(name, _)| text(at + 1).eq_ignore_ascii_case(name));
+    !goes_on && !is_grouped && !is_thousands && !is_multiple && !is_data
+}
+
 /// Whether the token ends where the next one begins.
 fn touches(tokens: &[Token<'_>], at: usize) -> bool {
     tokens.get(at).zip(tokens.get(at + 1)).is_some_and(|(one, next)| one.at.end == next.at.start)
 }
+
+const UNITS: &[(&str, u64)] = &[
+    ("kb", 1 << 10),
+    ("kbs", 1 << 10),
+    ("mb", 1 << 20),
+    ("mbs", 1 << 20),
+    ("meg", 1 << 20),
+    ("megabytes", 1 << 20),
+    ("gb", 1 << 30),
+    ("gbs", 1 << 30),
+    ("gig", 1 << 30),
+    ("gigabytes", 1 << 30),
+    ("tb", 1 << 40),
+];
 
 /// "1.5GB", "750 MB", "1 GB 512 MB".
 fn volume(tokens: &[Token<'_>]) -> Option<(Volume, usize)> {
@@ -196,13 +277,8 @@ fn volume(tokens: &[Token<'_>]) -> Option<(Volume, usize)> {
         if number.kind != Kind::Number {
             break;
         }
-        let octets: u64 = match unit.text.to_ascii_lowercase().as_str() {
-            "kb" | "kbs" => 1 << 10,
-            "mb" | "mbs" | "meg" | "megabytes" => 1 << 20,
-            "gb" | "gbs" | "gig" | "gigabytes" => 1 << 30,
-            "tb" => 1 << 40,
-            _ => break,
-        };
+        let unit = UNITS.iter().find(|(name, _)| unit.text.eq_ignore_ascii_case(name));
+        let Some((_, octets)) = unit.copied() else { break };
         // Of smaller units only: "2GB 1GB" are two volumes.
         if octets >= last_unit {
             break;
@@ -294,7 +370,14 @@ mod tests {
             ("2 naira 50 kobo", vec![250]),
             ("30 kobo", vec![30]),
             ("N1,000,000", vec![100_000_000]),
-            ("N12,5", vec![1_200]),
+            ("=N=1,250 and N=500", vec![125_000]),
+            ("#1,250 #20.50 Bal:#5", vec![125_000, 2_050, 500]),
+            ("N20.50k N20:50k", vec![2_050, 2_050]),
+            ("Balance - N20.00, Bonus -N3.00", vec![2_000, -300]),
+            // Each can be read in two ways.
+            ("N12,5", vec![]),
+            ("N1.250,00 N1.250 N1 250.50 N2k N3m N100MB", vec![]),
+            ("*310#500 *311#20# ##002#", vec![]),
             ("Dial *310# or 08031234567", vec![]),
             ("MTN 5 Nov", vec![]),
         ] {

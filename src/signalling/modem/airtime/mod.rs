@@ -3,6 +3,7 @@
 //! asks nothing itself. An answer is somebody else's wording: nothing is bought or
 //! sent because of it.
 
+mod around;
 mod found;
 mod operators;
 mod reading;

@@ -101,7 +101,8 @@ impl ModemLine {
             Some(text) => {
                 let reading = AirtimeReading::of_answer(text, asks, operator, today);
                 watch.read(asks, &reading, clock);
-                if let Some((airtime, _)) = reading.airtime {
+                // An amount in an answer about data is the price of some.
+                if let Some((airtime, _)) = reading.airtime.filter(|_| asks == Asks::Balance) {
                     let iccid = self.facts.iccid.clone();
                     self.out.push_back(ModemOutput::AirtimeRead { at: clock, airtime: Some(airtime), iccid });
                 }

@@ -57,7 +57,7 @@ impl ModemLine {
                 self.connect_if_ready(now);
             }
             // The caller was quicker.
-            End::Final(result) if result.is_of_calls() => self.call_over(EndCause::NormalClearing, now),
+            End::Final(result) if result.is_of_calls() => self.call_over(None, now),
             End::Final(_) if tried < ANSWERS_MAX => {
                 if let Phase::Answering(answering) = &mut self.calls.phase {
                     answering.ata = Ata::Due { tried };

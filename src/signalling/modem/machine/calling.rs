@@ -109,6 +109,25 @@ pub(super) struct Calls {
     second_is_there: bool,
     digits: VecDeque<char>,
     digit_at: Moment,
+    /// A call that is over, while the modem is asked why.
+    pub(super) untold: Option<Untold>,
+    /// The modem does not know the question.
+    pub(super) tells_no_cause: bool,
+}
+
+/// The end of a call that nobody was told of yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Untold {
+    /// What is told if the modem knows no better.
+    pub(super) cause: EndCause,
+    pub(super) asked: Asked,
+    pub(super) until: Moment,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    NotYet,
+    Yes,
 }
 
 impl Default for Calls {
@@ -124,6 +143,8 @@ impl Default for Calls {
             second_is_there: false,
             digits: VecDeque::new(),
             digit_at: Moment::START,
+            untold: None,
+            tells_no_cause: false,
         }
     }
 }
@@ -162,12 +183,13 @@ impl Calls {
     /// Another start, perhaps of another modem: its list may be had.
     pub(super) const fn forget_list(&mut self) {
         self.listing = Listing::Unknown { refusals: 0 };
+        self.tells_no_cause = false;
     }
 
     /// Forgets everything of the call that is over.
     pub(super) fn clear(&mut self) {
-        let listing = self.listing;
-        *self = Self { listing, digit_at: self.digit_at, ..Self::default() };
+        let Self { listing, digit_at, untold, tells_no_cause, .. } = *self;
+        *self = Self { listing, digit_at, untold, tells_no_cause, ..Self::default() };
     }
 
     /// What happens by time alone.
@@ -191,13 +213,14 @@ impl Calls {
             Phase::Ending(ending) => Some(ending.next),
             _ => None,
         };
-        [list, digit, ending, self.refuse_at].into_iter().flatten().min()
+        let cause = self.untold.filter(|untold| untold.asked == Asked::NotYet).map(|_| Moment::START);
+        [list, digit, ending, self.refuse_at, cause].into_iter().flatten().min()
     }
 }
 
 impl ModemLine {
     pub(super) fn call_command(&mut self, now: Moment) -> Option<Command<Job>> {
-        if let Some(command) = self.hang_up_command(now) {
+        if let Some(command) = self.cause_command().or_else(|| self.hang_up_command(now)) {
             return Some(command);
         }
         if let Some(command) = self.answer_command() {
@@ -239,7 +262,7 @@ impl ModemLine {
         }
         if self.calls.is_missing_list() {
             if let Some(cause) = self.calls.hint.take() {
-                self.call_over(cause, now);
+                self.call_over(Some(cause), now);
             }
         } else {
             self.calls.look(now);
@@ -259,6 +282,7 @@ impl ModemLine {
     }
 
     fn begin_ringing(&mut self, id: Option<u8>, from: Caller, now: Moment) {
+        self.tell_end();
         self.calls.clear();
         self.calls.phase = Phase::Ringing(Ringing { since: now, last_ring: now, id, from, offered: false });
         self.calls.look(now);
@@ -324,13 +348,13 @@ impl ModemLine {
             End::Final(_) => {
                 self.list_refused();
                 if let Some(cause) = self.calls.hint.take().filter(|_| self.calls.is_missing_list()) {
-                    self.call_over(cause, now);
+                    self.call_over(Some(cause), now);
                 }
             }
             End::TimedOut | End::Gone => {
                 // What the modem said of the end is all that there is.
                 if let Some(cause) = self.calls.hint.take() {
-                    self.call_over(cause, now);
+                    self.call_over(Some(cause), now);
                 }
             }
         }
@@ -440,19 +464,22 @@ impl ModemLine {
         match &self.calls.phase {
             Phase::None => {}
             Phase::Ringing(ringing) if now.since(ringing.last_ring) < LIST_LATENESS && cause.is_none() => {}
-            Phase::Ringing(_) => self.call_over(cause.unwrap_or(EndCause::NormalClearing), now),
-            Phase::Ending(_) => self.call_over(EndCause::NormalClearing, now),
+            Phase::Ringing(_) => self.call_over(cause, now),
+            Phase::Ending(_) => self.call_over(None, now),
             // One list without a call whose sound still goes may be another command's answer.
             Phase::Answering(_) | Phase::Active { .. } => {
                 self.calls.absent += 1;
                 if cause.is_some() || self.calls.absent > 1 {
-                    self.call_over(cause.unwrap_or(EndCause::NormalClearing), now);
+                    self.call_over(cause, now);
                 }
             }
         }
     }
 
     pub(super) fn call_timers(&mut self, now: Moment) {
+        if self.calls.untold.is_some_and(|untold| now >= untold.until) {
+            self.tell_end();
+        }
         self.offer_if_known(now);
         if self.calls.timer().is_none_or(|at| now < at) {
             return;
@@ -462,7 +489,7 @@ impl ModemLine {
             Phase::Ringing(ringing) if now >= ringing.since + RINGING_MAX => {
                 self.begin_ending(EndCause::NoAnswer, now);
             }
-            Phase::Ringing(_) => self.call_over(EndCause::NormalClearing, now),
+            Phase::Ringing(_) => self.call_over(None, now),
             Phase::Answering(_) => self.begin_ending(EndCause::RecoveryOnTimerExpiry, now),
             Phase::Ending(_) => self.call_is_stuck(now),
         }

@@ -33,7 +33,31 @@ pub(super) struct Codes {
     rows: VecDeque<Private<String>>,
     /// A text that was said, until it is known what comes after it.
     said: Option<Private<String>>,
-    form: Option<UssdForm>,
+    /// In which characters the modem writes texts; none: as its set-up left it.
+    charset: Option<Charset>,
+}
+
+/// The characters of texts between the line and its modem (`AT+CSCS`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Charset {
+    /// As the set-up of every profile leaves it.
+    Gsm,
+    /// For codes alone: names of networks and of callers come in figures too.
+    Ucs2,
+}
+
+impl Charset {
+    const fn of(form: UssdForm) -> Self {
+        match form {
+            UssdForm::Ucs2Hex => Self::Ucs2,
+            UssdForm::Plain | UssdForm::Packed7Hex => Self::Gsm,
+        }
+    }
+
+    fn row(self) -> Private<String> {
+        let name = if self == Self::Ucs2 { "UCS2" } else { "GSM" };
+        Private::new(format!("AT+CSCS=\"{name}\""))
+    }
 }
 
 impl Codes {
@@ -49,7 +73,7 @@ impl Codes {
             waiting: VecDeque::new(),
             rows: VecDeque::new(),
             said: None,
-            form: None,
+            charset: None,
         }
     }
 
@@ -71,6 +95,20 @@ impl Codes {
     /// pay for a second one.
     fn drop_unsent(&mut self) {
         self.rows.retain(|row| !is_code(row));
+    }
+
+    /// Whether the modem writes names in figures for as long as a code is answered: what
+    /// is asked meanwhile would be read wrongly.
+    pub(super) const fn is_wide(&self) -> bool {
+        matches!(self.charset, Some(Charset::Ucs2))
+    }
+
+    /// Between two codes, and while a menu waits, the modem writes as its set-up left it.
+    fn set_charset_back(&mut self) {
+        if self.is_wide() {
+            self.charset = Some(Charset::Gsm);
+            self.rows.push_back(Charset::Gsm.row());
+        }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -163,6 +201,7 @@ impl ModemLine {
                 UssdStep::Write(row) => self.write_code(row),
                 UssdStep::Say(text) => self.codes.said = Some(text),
                 UssdStep::Menu(text) => {
+                    self.codes.set_charset_back();
                     let reply = UssdReply { text, then: UssdThen::AwaitsAnswer };
                     match self.codes.asker {
                         // A schedule answers no menu; the balance may stand above it.
@@ -190,11 +229,10 @@ impl ModemLine {
 
     /// Codes in UCS-2 need the modem's character set to be that.
     fn write_code(&mut self, row: Private<String>) {
-        let form = self.codes.dialog.ways().now().form;
-        if is_code(&row) && self.codes.form != Some(form) {
-            let charset = if form == UssdForm::Ucs2Hex { "UCS2" } else { "GSM" };
-            self.codes.form = Some(form);
-            self.codes.rows.push_back(Private::new(format!("AT+CSCS=\"{charset}\"")));
+        let charset = Charset::of(self.codes.dialog.ways().now().form);
+        if is_code(&row) && self.codes.charset != Some(charset) {
+            self.codes.charset = Some(charset);
+            self.codes.rows.push_back(charset.row());
         }
         if self.codes.rows.len() < ROWS_MAX {
             self.codes.rows.push_back(row);
@@ -203,6 +241,7 @@ impl ModemLine {
 
     fn code_ended(&mut self, end: DialogEnd, now: Moment) {
         self.codes.drop_unsent();
+        self.codes.set_charset_back();
         let Some(asker) = self.codes.asker.take() else { return };
         let said = self.codes.said.take();
         let result = match (said, end) {
@@ -242,6 +281,20 @@ impl ModemLine {
         }
     }
 
+    /// The end of a row that belongs to codes and asks the network nothing. A modem that
+    /// does not take the characters would send the network figures in place of the code.
+    pub(super) fn charset_answered(&mut self, row: &str, end: End, now: Moment) {
+        let is_refused = matches!(end, End::Final(_)) && !end.is_ok();
+        if is_refused && self.codes.is_wide() && row == Charset::Ucs2.row().expose() {
+            self.codes.charset = None;
+            if self.codes.rows.iter().any(is_code) {
+                self.codes.drop_unsent();
+                let steps = self.codes.dialog.refused(now);
+                self.code_steps(steps, now);
+            }
+        }
+    }
+
     pub(super) fn code_said(&mut self, row: &UssdRow, now: Moment) {
         if self.codes.is_unsent() {
             // It answers nothing: networks tell what a call has cost.
@@ -265,7 +318,7 @@ impl ModemLine {
     /// The modem is away: nothing of its dialogues is left.
     pub(super) fn codes_lost(&mut self, now: Moment) {
         self.codes.dialog.cancel();
-        (self.codes.said, self.codes.form) = (None, None);
+        (self.codes.said, self.codes.charset) = (None, None);
         self.codes.rows.clear();
         let asking = self.codes.asker.take();
         let waiting = std::mem::take(&mut self.codes.waiting);

@@ -1,8 +1,9 @@
 //! What is dangerous about a row by hand: what costs money, locks a SIM, or loses the
-//! modem. It sends nothing.
+//! modem, and everything that is not known to do none of that. It sends nothing.
 
 use super::super::at_row::{commands, without_at};
 use super::super::profile::Profile;
+use super::harmless::is_harmless;
 
 const DIALS: &str = "dials, which costs money";
 const TEXTS: &str = "sends a text, which costs money";
@@ -10,6 +11,8 @@ const ASKS: &str = "asks the network by a code, which can cost money";
 const ENTERS_PIN: &str = "enters a PIN, and wrong ones lock the SIM";
 const SPEAKS_TO_SIM: &str = "speaks to the SIM itself and can lock it";
 const OPENS_DATA: &str = "opens a data connection, which costs money";
+const PASSES_ON: &str = "passes calls on, joins them or ends them, which can cost money";
+const ANSWERS: &str = "answers a call, which is for the line to do";
 const SWITCHES_OFF: &str = "switches the modem off or restarts it";
 const CHANGES_IDENTITY: &str = "changes the modem's identity, which is unlawful";
 const CHANGES_PORTS: &str = "changes the modem's ports, so that the line may lose it";
@@ -18,7 +21,8 @@ const TAKES_BACK: &str = "takes the modem's settings back";
 const CHOOSES_NETWORK: &str = "searches for minutes, in which no call can come, or keeps the modem to a network";
 const UNKNOWN: &str = "holds a command that is not known to be harmless";
 
-/// Beginnings of extended commands without quotes, and what is dangerous about them.
+/// Beginnings of extended commands without quotes, and what is dangerous about them. What
+/// is not here and not known to be harmless is refused too, with less to say about it.
 const DANGEROUS: &[(&str, &str)] = &[
     ("+CMGS", TEXTS),
     ("+CMSS", TEXTS),
@@ -26,6 +30,11 @@ const DANGEROUS: &[(&str, &str)] = &[
     ("+QCMGS", TEXTS),
     ("+CNMA", "says that a text is kept, which it may not be yet"),
     ("+CDV", DIALS),
+    ("+CDU", DIALS),
+    ("+QCALL", DIALS),
+    ("+CHLD", PASSES_ON),
+    ("+CTFR", PASSES_ON),
+    ("+QHUP", PASSES_ON),
     ("+CPIN=", ENTERS_PIN),
     ("+CPIN2=", ENTERS_PIN),
     ("^CPIN", ENTERS_PIN),
@@ -57,6 +66,27 @@ const DANGEROUS: &[(&str, &str)] = &[
     ("+CIPSTART", OPENS_DATA),
     ("+SAPBR", OPENS_DATA),
     ("+CNACT", OPENS_DATA),
+    ("+CGATT=", OPENS_DATA),
+    ("+CGDCONT=", "changes by whom data goes, which can cost money"),
+    ("+QHTTP", OPENS_DATA),
+    ("+CHTTP", OPENS_DATA),
+    ("+HTTP", OPENS_DATA),
+    ("+QFTP", OPENS_DATA),
+    ("+CFTP", OPENS_DATA),
+    ("+FTP", OPENS_DATA),
+    ("+QMT", OPENS_DATA),
+    ("+CMQTT", OPENS_DATA),
+    ("+QSMTP", OPENS_DATA),
+    ("+CSMTP", OPENS_DATA),
+    ("+QMMS", OPENS_DATA),
+    ("+CMMS", OPENS_DATA),
+    ("+QPING", OPENS_DATA),
+    ("+CPING", OPENS_DATA),
+    ("+QNTP", OPENS_DATA),
+    ("+CNTP", OPENS_DATA),
+    ("+QSSL", OPENS_DATA),
+    ("+CCH", OPENS_DATA),
+    ("+CIP", OPENS_DATA),
     ("^NDISDUP", OPENS_DATA),
     ("$QCRMCALL", OPENS_DATA),
     ("+CMGD", "deletes texts, which may not be kept yet"),
@@ -79,8 +109,8 @@ const DANGEROUS: &[(&str, &str)] = &[
     ("^SETPORT", CHANGES_PORTS),
 ];
 
-/// What is dangerous about a row; none if it is harmless. Each command of it is looked
-/// at, whatever stands before it.
+/// What is dangerous about a row; none if all of it is known to be harmless. Each command
+/// of it is looked at, whatever stands before it.
 pub(super) fn danger(row: &str, profile: &Profile) -> Option<&'static str> {
     let never = |command: &str| {
         let forbidden = profile.forbids(&format!("AT{command}")).is_some();
@@ -88,8 +118,10 @@ pub(super) fn danger(row: &str, profile: &Profile) -> Option<&'static str> {
     };
     let upper = normalised(row);
     let parts = without_at(&upper).unwrap_or(&upper).split(';');
-    let mut found = parts.flat_map(commands).filter_map(|command| danger_of(command).or_else(|| never(command)));
-    found.next()
+    let of_one = |command: &str| {
+        never(command).or_else(|| danger_of(command)).or_else(|| (!is_harmless(command)).then_some(UNKNOWN))
+    };
+    parts.flat_map(commands).find_map(of_one)
 }
 
 /// Whether the row dials or answers: some modems answer it when the far side does.
@@ -105,50 +137,38 @@ fn normalised(row: &str) -> String {
     row.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase()
 }
 
+/// What is known to be dangerous about one command, so that it can be said.
 fn danger_of(command: &str) -> Option<&'static str> {
     match command.chars().next()? {
         'D' => Some(DIALS),
+        'A' => Some(ANSWERS),
         'Z' => Some(TAKES_BACK),
         // Register 0 makes it answer by itself, 3 to 5 are the ends of its rows.
         'S' => (command.contains('=') && command != "S0=0")
             .then_some("writes a register of the modem, which may answer calls by itself then"),
         'V' => (command != "V1").then_some(CHANGES_ANSWERS),
         'Q' => (!matches!(command, "Q" | "Q0")).then_some(CHANGES_ANSWERS),
-        'A' | 'E' | 'H' | 'I' | 'L' | 'M' | 'P' | 'T' | 'X' => None,
-        '&' => match command.chars().nth(1) {
-            Some('C' | 'D' | 'K' | 'S' | 'V') => None,
-            Some('F') => Some(TAKES_BACK),
-            _ => Some(UNKNOWN),
-        },
+        '&' if command.starts_with("&F") => Some(TAKES_BACK),
         '+' | '^' | '$' | '*' | '#' => danger_of_extended(command),
-        _ => Some(UNKNOWN),
+        _ => None,
     }
 }
 
 fn danger_of_extended(command: &str) -> Option<&'static str> {
     let plain: String = command.chars().filter(|c| *c != '"').collect();
-    let name_end = plain.char_indices().skip(1).find(|(_, c)| !c.is_ascii_alphanumeric() && *c != '_');
-    let (name, rest) = plain.split_at(name_end.map_or(plain.len(), |(at, _)| at));
-    if name == "+COPS" && rest == "=?" {
-        return Some(CHOOSES_NETWORK);
-    }
-    // It asks, and changes nothing.
-    if rest == "?" || rest == "=?" {
+    if is_harmless(&plain) {
         return None;
     }
-    match name {
-        // Whatever else it says, the network may be asked.
-        "+CUSD" => (!matches!(rest, "" | "=2")).then_some(ASKS),
-        "+COPS" => (!(matches!(rest, "" | "=0") || rest.starts_with("=3,"))).then_some(CHOOSES_NETWORK),
-        "+CGACT" => (!(rest.is_empty() || rest.starts_with("=0,"))).then_some(OPENS_DATA),
-        _ => DANGEROUS.iter().find(|(beginning, _)| plain.starts_with(beginning)).map(|(_, why)| *why),
-    }
+    // Whatever else it says, the network may be asked.
+    let own = [("+CUSD", ASKS), ("+COPS", CHOOSES_NETWORK), ("+CGACT", OPENS_DATA)];
+    own.iter().chain(DANGEROUS).find(|(beginning, _)| plain.starts_with(beginning)).map(|(_, why)| *why)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::harmless::HARMLESS as HARMLESS_COMMANDS;
     use super::*;
 
     const REFUSED: &[&str] = &[
@@ -177,6 +197,25 @@ mod tests {
         "+CFUN=0",
         "+QCFG=\"usbcfg\",1",
         "+CHLD=11",
+        "+CHLD=4",
+        "+CTFR=\"08031234567\"",
+        "+QHTTPGET=80",
+        "+QHTTPURL=23,80",
+        "+HTTPACTION=0",
+        "+CIPSEND",
+        "+CGATT=1",
+        "+CMMSSEND",
+        "+XNEW",
+        "^XNEW=1",
+        "%XNEW",
+        "+CUSD",
+        "+CSQ=1",
+        "A",
+        "H1",
+        "W",
+        "&W",
+        "&K3",
+        "\\N0",
         "S0=1",
         "S000=1",
         "&F",
@@ -203,6 +242,14 @@ mod tests {
         "+CMGF=?",
         "+QCFG=\"ims\"",
         "^CPIN?",
+        "^XNEW?",
+        "+XNEW=?",
+        "+CTFR=?",
+        "+CMGR=12",
+        "+CGACT=0,1",
+        "+CGSN",
+        "+CEER",
+        "H",
     ];
 
     fn huawei() -> Profile {
@@ -249,6 +296,28 @@ mod tests {
             let after = after.map(|part| format!(";{part}")).unwrap_or_default();
             let row = format!("AT{before}{}{refused}{after}", basics.concat());
             let row = dressed(&row, &blanks, &small);
+            prop_assert!(danger(&row, &huawei()).is_some(), "{row}");
+        }
+
+        /// Whatever else a command may be called or given, it does not pass.
+        #[test]
+        fn no_unknown_command_passes(
+            sign in prop::sample::select(&["+", "^", "$", "*", "#", "%", "!", "\\", "_", ""][..]),
+            name in "[A-Z]{2,10}[A-Z0-9]{0,3}",
+            given in prop_oneof![Just(String::new()), "=[ -~]{1,20}", "[0-9]{1,4}", "[?][A-Z0-9=]{1,5}"],
+            before in prop::sample::select(&["", "E0", "+CSQ;", "+CPIN?;I;"][..]),
+        ) {
+            let command = format!("{sign}{name}{given}");
+            let plain: String = command.chars().filter(|c| !matches!(c, '"' | ' ')).collect();
+            let upper = plain.to_ascii_uppercase();
+            // What is known, and what asks after an empty value.
+            let is_known = HARMLESS_COMMANDS.contains(&upper.as_str()) || upper == format!("{sign}{name}=?");
+            let number = ["+CMGR=", "+CGACT=0,"].iter().find_map(|known| upper.strip_prefix(known));
+            let is_known = is_known || number.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+            // Basic letters that stand together are commands of their own: E, H, I, L, M, X.
+            let is_basic = sign.is_empty() && name.bytes().all(|b| b"EHILMXQV0123456789".contains(&b));
+            prop_assume!(!is_known && !is_basic && !given.contains(';'));
+            let row = format!("AT{before}{command}");
             prop_assert!(danger(&row, &huawei()).is_some(), "{row}");
         }
 

@@ -2,13 +2,15 @@ use std::time::Duration;
 
 use crate::terms::{EndCause, Moment};
 
+use super::super::call_list;
 use super::super::command::Command;
-use super::super::engine::End;
+use super::super::engine::{End, Said};
 use super::super::ladder::Rung;
 use super::super::output::ModemOutput;
+use super::super::row::Row;
 use super::super::state::{ModemState, Reason};
 use super::ModemLine;
-use super::calling::{Ending, Phase};
+use super::calling::{Asked, Ending, Phase, Untold};
 use super::job::Job;
 
 /// From the wish to hang up until the call counts as stuck.
@@ -19,6 +21,9 @@ const NEXT_WAY: Duration = Duration::from_secs(3);
 
 /// For the network's answer to a hang-up; the list tells sooner where it is slow.
 const HANG_UP_WAIT: Duration = Duration::from_secs(8);
+
+/// Nobody waits longer to hear that a call is over. A modem answers in some milliseconds.
+const CAUSE_WAIT: Duration = Duration::from_secs(1);
 
 impl ModemLine {
     pub(super) fn reject(&mut self, cause: EndCause, now: Moment) {
@@ -66,24 +71,29 @@ impl ModemLine {
         if let Phase::Ending(ending) = &mut self.calls.phase {
             ending.next = ending.next.max(now + NEXT_WAY);
             if self.calls.is_missing_list() && end.is_ok() {
-                return self.call_over(EndCause::NormalClearing, now);
+                return self.call_over(None, now);
             }
             self.calls.look(now);
         }
     }
 
-    /// The call is over: the one place where it ends. A cause that we gave stands.
-    pub(super) fn call_over(&mut self, cause: EndCause, now: Moment) {
-        let (offered, cause) = match &self.calls.phase {
+    /// The call is over: the one place where it ends. A cause that we gave stands. Where
+    /// nobody said why a call failed or was not answered, the modem is asked for it first.
+    pub(super) fn call_over(&mut self, cause: Option<EndCause>, now: Moment) {
+        let is_plain = matches!(cause, None | Some(EndCause::NormalClearing));
+        let (offered, cause, is_open) = match &self.calls.phase {
             Phase::None => return,
-            Phase::Ringing(ringing) => (ringing.offered, cause),
-            Phase::Answering(_) => (true, cause),
-            Phase::Active { .. } => (self.sound.is_open(), cause),
-            Phase::Ending(ending) => (ending.offered, ending.cause),
+            Phase::Ringing(ringing) => (ringing.offered, cause, is_plain),
+            Phase::Answering(_) => (true, cause, is_plain),
+            Phase::Active { .. } => (self.sound.is_open(), cause, cause.is_none()),
+            Phase::Ending(ending) => (ending.offered, Some(ending.cause), false),
         };
+        let cause = cause.unwrap_or(EndCause::NormalClearing);
         self.close_sound(now);
         self.calls.clear();
-        if offered {
+        if offered && is_open && !self.calls.tells_no_cause && self.port == super::Port::Open {
+            self.calls.untold = Some(Untold { cause, asked: Asked::NotYet, until: now + CAUSE_WAIT });
+        } else if offered {
             self.out.push_back(ModemOutput::Ended(cause));
         }
         // Another call may have come meanwhile.
@@ -91,16 +101,45 @@ impl ModemLine {
         self.rest(Reason::CallOver, now);
     }
 
+    /// Asks why the last call ended, before the modem forgets it.
+    pub(super) fn cause_command(&mut self) -> Option<Command<Job>> {
+        let untold = self.calls.untold.as_mut().filter(|untold| untold.asked == Asked::NotYet)?;
+        untold.asked = Asked::Yes;
+        Some(Command::new(Job::Cause, "AT+CEER"))
+    }
+
+    pub(super) fn cause_answered(&mut self, rows: &[Said], end: End) {
+        // A modem that does not know the question is not asked at each call.
+        self.calls.tells_no_cause = matches!(end, End::Final(_)) && !end.is_ok();
+        let cause = rows.iter().find_map(|said| match &said.row {
+            Row::Named { name, fields } if name == "+CEER" => call_list::cause_of_report(fields),
+            _ => None,
+        });
+        // An answer that comes late is of a call whose end was told already.
+        if let Some(untold) = self.calls.untold.as_mut().filter(|untold| untold.asked == Asked::Yes) {
+            untold.cause = cause.unwrap_or(untold.cause);
+            self.tell_end();
+        }
+    }
+
+    /// Whoever waits is told of the end, with the cause that is known by now.
+    pub(super) fn tell_end(&mut self) {
+        if let Some(untold) = self.calls.untold.take() {
+            self.out.push_back(ModemOutput::Ended(untold.cause));
+        }
+    }
+
     /// The modem is away, and the call with it.
     pub(super) fn call_lost(&mut self, now: Moment) {
-        self.call_over(EndCause::NetworkOutOfOrder, now);
+        self.call_over(Some(EndCause::NetworkOutOfOrder), now);
+        self.tell_end();
         self.calls.clear();
         self.sound.forget_off();
     }
 
     /// Nothing ends it: whoever waits is told, and the modem is healed.
     pub(super) fn call_is_stuck(&mut self, now: Moment) {
-        self.call_over(EndCause::RecoveryOnTimerExpiry, now);
+        self.call_over(Some(EndCause::RecoveryOnTimerExpiry), now);
         self.heal(Rung::Soft, Reason::CallStuck, now);
     }
 }

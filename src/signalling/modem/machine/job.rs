@@ -8,6 +8,8 @@ pub(super) enum Job {
     SoundOn,
     SoundOff,
     HangUp,
+    /// Why the last call ended.
+    Cause,
     RefuseWaiting,
     Digit,
     Watch,

@@ -9,6 +9,7 @@ mod calling;
 mod codes;
 mod danger;
 mod ending;
+mod harmless;
 mod healing;
 mod job;
 mod set_up;
@@ -164,6 +165,7 @@ impl ModemLine {
         let timers = [
             self.engine.deadline(),
             self.calls.timer(),
+            self.calls.untold.map(|untold| untold.until),
             self.sound_timer(),
             self.codes.timer(),
             self.texts.timer(),
@@ -249,6 +251,7 @@ impl ModemLine {
             Job::Answer => self.answer_answered(end, now),
             Job::SoundOn => self.sound_on_answered(end, now),
             Job::HangUp => self.hang_up_answered(end, now),
+            Job::Cause => self.cause_answered(rows, end),
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
             Job::TextList => self.texts_listed(rows, now),
@@ -257,7 +260,8 @@ impl ModemLine {
                 self.hand_answered(id, rows, end);
                 self.network_changed(now);
             }
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::Quiet => {}
+            Job::Quiet => self.charset_answered(&command.row, end, now),
+            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }
@@ -280,7 +284,7 @@ impl ModemLine {
             }
             News::Signal(dbm) => self.facts.signal_dbm = Some(dbm),
             News::TextStored(index) => self.texts.stored(index),
-            News::Text(coded) => self.text_came(&coded, None, now),
+            News::Text { coded, octets } => self.text_came(&coded, octets, None, now),
             News::StorageFull => self.storage_full(now),
             News::Ussd(row) => self.code_said(&row, now),
             News::SimReady => self.sim_may_be_ready(now),

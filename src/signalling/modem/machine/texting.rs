@@ -237,6 +237,14 @@ fn reference(rows: &[Said]) -> Option<u8> {
     })
 }
 
+/// How many octets the modem says a text has, without those of its centre.
+fn octets_said(head: &Row) -> Option<usize> {
+    match head {
+        Row::Named { fields: text, .. } => fields(text).last().and_then(|octets| octets.number()),
+        Row::Final(_) | Row::Bare(_) => None,
+    }
+}
+
 impl ModemLine {
     fn may_text(&self) -> bool {
         matches!(self.state, ModemState::Ready | ModemState::Degraded(_) | ModemState::Searching)
@@ -428,7 +436,7 @@ impl ModemLine {
     pub(super) fn text_read(&mut self, index: u16, rows: &[Said], now: Moment) {
         for said in rows {
             if let Some(coded) = &said.coded {
-                self.text_came(coded, Some(index), now);
+                self.text_came(coded, octets_said(&said.row), Some(index), now);
             }
         }
     }
@@ -438,14 +446,15 @@ impl ModemLine {
             let Row::Named { name, fields: text } = &said.row else { continue };
             let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
             if let (Some(index), Some(coded)) = (index, &said.coded) {
-                self.text_came(coded, Some(index), now);
+                self.text_came(coded, octets_said(&said.row), Some(index), now);
             }
         }
     }
 
     /// A coded text, from its place in the modem or directly.
-    pub(super) fn text_came(&mut self, coded: &str, index: Option<u16>, now: Moment) {
-        match Pdu::read(coded).map(|pdu| pdu.message) {
+    pub(super) fn text_came(&mut self, coded: &str, octets: Option<usize>, index: Option<u16>, now: Moment) {
+        let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
+        match pdu.map(|pdu| pdu.message) {
             Ok(Message::Deliver(deliver)) => {
                 // A text without a place has one that no modem has.
                 let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };

@@ -52,7 +52,7 @@ impl Watch {
 
 impl ModemLine {
     fn is_at_leisure(&self) -> bool {
-        self.set_up.is_done() && !self.calls.is_any() && !self.healing.is_waiting()
+        self.set_up.is_done() && !self.calls.is_any() && !self.healing.is_waiting() && !self.codes.is_wide()
     }
 
     pub(super) fn watch_due(&self) -> Option<Moment> {
@@ -60,6 +60,9 @@ impl ModemLine {
     }
 
     pub(super) fn watch_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        if !self.is_at_leisure() {
+            return None;
+        }
         let searching = self.state == ModemState::Searching;
         let question = self.watch.questions.iter_mut().find(|question| now >= question.at)?;
         question.at = now + if searching && question.is_of_network { SEARCHING_EVERY } else { EVERY };

@@ -50,6 +50,11 @@ pub struct Address {
 }
 
 impl Address {
+    /// Whether a length in half octets is longer than that of any address.
+    pub(super) const fn is_too_long(half_octets: u8) -> bool {
+        half_octets > HALF_OCTETS_MAX
+    }
+
     /// The address as a telephone number, completed with the country's code. None
     /// for a name, and for digits that nobody dials.
     pub fn phone(&self, country_code: &str) -> Option<PhoneNumber> {
@@ -58,12 +63,22 @@ impl Address {
 
     /// An address of a message: its length in half octets, its type, its digits.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Self::read_with(reader, 0)
+    }
+
+    /// The same of a name whose length was rounded down to whole octets, so that its
+    /// last letter ends in the octet behind them. None for a number.
+    pub(super) fn read_rounded_down(reader: &mut Reader<'_>) -> Option<Self> {
+        Self::read_with(reader, 1).filter(|address| address.kind == NumberKind::Name)
+    }
+
+    fn read_with(reader: &mut Reader<'_>, octets_more: u8) -> Option<Self> {
         let half_octets = reader.octet()?;
         let kind = reader.octet()?;
-        if half_octets > HALF_OCTETS_MAX {
+        if Self::is_too_long(half_octets) {
             return None;
         }
-        let octets = reader.take(usize::from(half_octets.div_ceil(2)))?;
+        let octets = reader.take(usize::from(half_octets.div_ceil(2) + octets_more))?;
         Some(Self::of(kind, octets, usize::from(half_octets)))
     }
 
@@ -84,8 +99,7 @@ impl Address {
     fn of(kind_octet: u8, octets: &[u8], half_octets: usize) -> Self {
         let kind = NumberKind::of_type(kind_octet);
         let text = if kind == NumberKind::Name {
-            let septets = septets::unpack(octets, 0, half_octets * 4 / 7);
-            Alphabet::DEFAULT.text(&septets).trim_end_matches('\0').to_owned()
+            Alphabet::DEFAULT.text(&name(octets, half_octets))
         } else {
             let digits = digits(octets, half_octets);
             if kind == NumberKind::International { format!("+{digits}") } else { digits }
@@ -120,6 +134,22 @@ impl Address {
         let text = if international { format!("+{digits}") } else { digits.to_owned() };
         Some(Self { kind, text: Private::new(text) })
     }
+}
+
+/// The septets of a name. Its length is told in half octets, of which a name of seven
+/// letters has twelve and a quarter: centres round them up, down, or to whole octets.
+fn name(octets: &[u8], half_octets: usize) -> Vec<u8> {
+    let told = half_octets * 4 / 7;
+    let mut septets = septets::unpack(octets, 0, told + 1);
+    // Rounded down, the last letter has room in the octets; bits that only fill are none.
+    if septets.len() > told && matches!(septets.last(), Some(0x00 | 0x0D)) {
+        septets.pop();
+    }
+    // To whole octets: seven septets leave room for an eighth, which would be an "@".
+    if septets.len() == 8 && half_octets == 14 && septets.last() == Some(&0x00) {
+        septets.pop();
+    }
+    septets
 }
 
 /// The low half of each octet stands first; 15 fills an odd number of digits.
@@ -166,6 +196,41 @@ mod tests {
         assert_eq!(read(&octets), Some((NumberKind::Name, "InternetSMS".to_owned())));
         let name = Address { kind: NumberKind::Name, text: Private::new("3200".to_owned()) };
         assert_eq!(name.phone("234"), None);
+    }
+
+    #[test]
+    fn a_name_is_whole_however_its_length_was_rounded() {
+        for name in [
+            "A",
+            "T2",
+            "MTN",
+            "Acme",
+            "Lagos",
+            "Airtel",
+            "Telekom",
+            "GTBank12",
+            "UBA-Alert",
+            "FirstBank1",
+            "InternetSMS",
+        ] {
+            let bits = name.len() * 7;
+            let octets = septets::pack(name.as_bytes(), 0);
+            let whole = Some((NumberKind::Name, name.to_owned()));
+            // Up to half octets, up to octets, down to half octets.
+            for half_octets in [bits.div_ceil(4), octets.len() * 2, bits / 4] {
+                if half_octets.div_ceil(2) == octets.len() {
+                    let head = [u8::try_from(half_octets).expect("short"), 0xD0];
+                    assert_eq!(read(&[head.as_slice(), &octets].concat()), whole, "{name} {half_octets}");
+                } else {
+                    // Down to whole octets: the last one is behind them.
+                    let head = [u8::try_from(half_octets).expect("short"), 0xD0];
+                    let all = [head.as_slice(), &octets].concat();
+                    let found = Address::read_rounded_down(&mut Reader::new(&all));
+                    assert_eq!(found.map(|a| (a.kind, a.text.into_exposed())), whole, "{name} {half_octets}");
+                }
+            }
+        }
+        assert_eq!(Address::read_rounded_down(&mut Reader::new(&[0x02, 0x91, 0x21, 0x43])), None);
     }
 
     #[test]

@@ -57,7 +57,9 @@ impl Coding {
     }
 
     /// The characters of a USSD or cell broadcast scheme, and how many characters
-    /// at the beginning name the language instead of saying something.
+    /// at the beginning name the language instead of saying something. Not every network
+    /// sends them with these schemes, and not every modem shows them: whoever cuts them
+    /// off looks whether they are there.
     pub const fn of_ussd(scheme: u8) -> (Characters, usize) {
         match scheme {
             // Two letters and a carriage return before the text.

@@ -1,10 +1,18 @@
 //! Hexadecimal figures, as modems write PDUs and coded texts.
 
-/// The octets that `text` begins with. What follows the figures is left: modems
-/// put a stray quote or padding behind them, and half an octet is none.
+/// The octets that `text` begins with, behind a quote if one is there: some modems
+/// write a PDU in quotes. What follows the figures is left: modems put a stray quote or
+/// padding behind them, and half an octet is none.
 pub(in super::super) fn octets(text: &str) -> Vec<u8> {
-    let figures: Vec<u8> =
-        text.trim().chars().map_while(|c| c.to_digit(16)).filter_map(|n| n.try_into().ok()).collect();
+    let text = text.trim();
+    let figures: Vec<u8> = text
+        .strip_prefix('"')
+        .unwrap_or(text)
+        .trim_start()
+        .chars()
+        .map_while(|c| c.to_digit(16))
+        .filter_map(|n| n.try_into().ok())
+        .collect();
     figures.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 

@@ -33,8 +33,6 @@ pub enum UnreadablePdu {
     Ends(&'static str),
     #[error("the PDU's {0} is longer than one may be")]
     TooLong(&'static str),
-    #[error("the PDU is of a kind that no modem shows")]
-    Kind,
 }
 
 /// A PDU with the service centre that carried it or is to carry it.
@@ -104,24 +102,75 @@ pub struct Report {
     pub status: u8,
 }
 
+/// Whether a PDU begins with the service centre. Some modems leave it out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Centre {
+    InFront,
+    LeftOut,
+}
+
 impl Pdu {
     /// Reads the row behind `+CMGR:`, `+CMGL:`, `+CMT:` or `+CDS:`.
     pub fn read(row: &str) -> Result<Self, UnreadablePdu> {
-        let octets = hex::octets(row);
-        if octets.is_empty() {
-            return Err(UnreadablePdu::NoFigures);
+        let octets = octets_of(row)?;
+        let octets = octets.get(..PDU_OCTETS_MAX).unwrap_or(&octets);
+        let usual = Self::of(octets, Centre::InFront);
+        // The first bit of a centre's type is always set (section 9.1.2.5).
+        let has_centre = matches!(octets, [0, ..] | [_, 0x80..=0xFF, ..]);
+        if has_centre && usual.as_ref().is_ok_and(|(pdu, left)| pdu.is_sound(*left)) {
+            return usual.map(|(pdu, _)| pdu);
         }
-        let reader = &mut Reader::new(octets.get(..PDU_OCTETS_MAX).unwrap_or(&octets));
-        let centre = Address::read_centre(reader).ok_or(UnreadablePdu::Ends("service centre"))?;
+        // Without a centre in front the message itself would be taken for one.
+        let other = Self::of(octets, Centre::LeftOut).ok().filter(|(pdu, left)| pdu.is_sound(*left));
+        other.map_or(usual, Ok).map(|(pdu, _)| pdu)
+    }
+
+    /// The same, of a modem that says how many octets the message has without its centre:
+    /// the last field of the row in front.
+    pub fn read_of_length(row: &str, message: usize) -> Result<Self, UnreadablePdu> {
+        let octets = octets_of(row)?;
+        // One that is longer has its centre or is filled up, and one that is shorter was
+        // cut. Modems that count the centre in are betrayed by what is read then.
+        if octets.len() == message
+            && let Ok((pdu, left)) = Self::of(&octets, Centre::LeftOut)
+            && pdu.is_sound(left)
+        {
+            return Ok(pdu);
+        }
+        Self::read(row)
+    }
+
+    /// The PDU, and how many octets are behind it.
+    fn of(octets: &[u8], centre: Centre) -> Result<(Self, usize), UnreadablePdu> {
+        let reader = &mut Reader::new(octets);
+        let centre = match centre {
+            Centre::InFront => Address::read_centre(reader).ok_or(UnreadablePdu::Ends("service centre"))?,
+            Centre::LeftOut => None,
+        };
         let first = reader.octet().ok_or(UnreadablePdu::Ends("first octet"))?;
         let message = match first & 0x03 {
-            0 => Message::Deliver(Deliver::read(first, reader)?),
             1 => Message::Submit(Submit::read(first, reader)?),
             2 => Message::Report(Report::read(reader)?),
-            _ => return Err(UnreadablePdu::Kind),
+            // A kind that is reserved is a text that arrived (section 9.2.3.1).
+            _ => Message::Deliver(Deliver::read(first, reader)?),
         };
-        Ok(Self { centre, message })
+        Ok((Self { centre, message }, reader.left()))
     }
+
+    /// Whether everything is where it belongs: what was read at a wrong place has no time
+    /// of a centre, and no user data of the length that it says.
+    fn is_sound(&self, left: usize) -> bool {
+        match &self.message {
+            Message::Deliver(deliver) => deliver.sent.is_some() && deliver.completeness == Completeness::Whole,
+            Message::Submit(submit) => submit.completeness == Completeness::Whole && left == 0,
+            Message::Report(report) => report.sent.is_some(),
+        }
+    }
+}
+
+fn octets_of(row: &str) -> Result<Vec<u8>, UnreadablePdu> {
+    let octets = hex::octets(row);
+    if octets.is_empty() { Err(UnreadablePdu::NoFigures) } else { Ok(octets) }
 }
 
 fn octet(reader: &mut Reader<'_>, within: &'static str) -> Result<u8, UnreadablePdu> {
@@ -133,12 +182,31 @@ fn take<'a>(reader: &mut Reader<'a>, count: usize, within: &'static str) -> Resu
 }
 
 fn address(reader: &mut Reader<'_>) -> Result<Address, UnreadablePdu> {
-    Address::read(reader).ok_or(UnreadablePdu::Ends("address"))
+    let is_long = Reader::clone(reader).octet().is_some_and(Address::is_too_long);
+    let why = if is_long { UnreadablePdu::TooLong("address") } else { UnreadablePdu::Ends("address") };
+    Address::read(reader).ok_or(why)
 }
 
 impl Deliver {
     fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, UnreadablePdu> {
+        let start = *reader;
         let from = address(reader)?;
+        let usual = Self::read_behind(from, first, reader);
+        if usual.as_ref().is_ok_and(|deliver| deliver.sent.is_some()) {
+            return usual;
+        }
+        // A name that is an octet longer than it says has moved what is behind it.
+        let mut other = start;
+        let moved = Address::read_rounded_down(&mut other)
+            .and_then(|from| Self::read_behind(from, first, &mut other).ok())
+            .filter(|deliver| deliver.sent.is_some() && deliver.completeness == Completeness::Whole);
+        moved.map_or(usual, |deliver| {
+            *reader = other;
+            Ok(deliver)
+        })
+    }
+
+    fn read_behind(from: Address, first: u8, reader: &mut Reader<'_>) -> Result<Self, UnreadablePdu> {
         let protocol = octet(reader, "protocol")?;
         let coding = Coding::of_sms(octet(reader, "coding scheme")?);
         let sent = CentreTime::read(take(reader, 7, "time")?);
@@ -218,5 +286,90 @@ impl UserData {
         }
         let content = Content::read(coding.characters, &header, header_octets, data, length);
         Ok(Self { header, content, completeness })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::content::Body;
+    use super::*;
+
+    /// "hello" of `T2` and of a number, from the first octet to the end of the user data.
+    const OF_NAME: &str = "0404D054190000621132614003400 5E8329BFD06";
+    const OF_NUMBER: &str = "040B918100551512F2000062113261400340 05E8329BFD06";
+    const CENTRE: &str = "07912143658709F1";
+    const REPORT: &str = "06B30C9112345678901262702151815580627021518155 8000";
+
+    fn row(text: &str) -> String {
+        text.replace(' ', "")
+    }
+
+    fn text(pdu: Result<Pdu, UnreadablePdu>) -> (String, String) {
+        match pdu.map(|pdu| pdu.message) {
+            Ok(Message::Deliver(deliver)) => {
+                let Body::Text(words) = deliver.content.body() else { panic!("a text") };
+                (deliver.from.text.into_exposed(), words.into_exposed())
+            }
+            other => panic!("no text that arrived: {other:?}"),
+        }
+    }
+
+    fn hello(from: &str) -> (String, String) {
+        (from.to_owned(), "hello".to_owned())
+    }
+
+    #[test]
+    fn a_reserved_kind_is_a_text_that_arrived() {
+        let reserved = format!("{CENTRE}07{}", &row(OF_NUMBER)[2..]);
+        assert_eq!(text(Pdu::read(&reserved)), hello("+18005551212"));
+        assert_eq!(Pdu::read("0003"), Err(UnreadablePdu::Ends("address")));
+    }
+
+    #[test]
+    fn a_row_in_quotes_is_read_and_one_without_figures_is_none() {
+        let figures = format!("{CENTRE}{}", row(OF_NUMBER));
+        for shown in [format!("\"{figures}\""), format!(" \"{figures}"), format!("{figures}\""), figures] {
+            assert_eq!(text(Pdu::read(&shown)), hello("+18005551212"));
+        }
+        assert_eq!(Pdu::read("\"\""), Err(UnreadablePdu::NoFigures));
+        assert_eq!(Pdu::read("hello"), Err(UnreadablePdu::NoFigures));
+    }
+
+    #[test]
+    fn a_modem_that_leaves_the_centre_out_is_understood() {
+        for (message, from) in [(OF_NUMBER, "+18005551212"), (OF_NAME, "T2")] {
+            for centre in [CENTRE, "00", ""] {
+                let shown = format!("{centre}{}", row(message));
+                assert_eq!(text(Pdu::read(&shown)), hello(from), "{shown}");
+                let length = row(message).len() / 2;
+                assert_eq!(text(Pdu::read_of_length(&shown, length)), hello(from), "{shown}");
+                // Some modems count the centre in.
+                assert_eq!(text(Pdu::read_of_length(&shown, shown.len() / 2)), hello(from), "{shown}");
+            }
+        }
+        for centre in [CENTRE, "00", ""] {
+            let shown = format!("{centre}{}", row(REPORT));
+            let read = [Pdu::read(&shown), Pdu::read_of_length(&shown, row(REPORT).len() / 2)];
+            for pdu in read {
+                let Ok(Message::Report(report)) = pdu.map(|pdu| pdu.message) else { panic!("a report: {shown}") };
+                assert_eq!((report.reference, report.delivery), (0xB3, Delivery::Delivered), "{shown}");
+                assert_eq!(report.to.text.expose(), "+214365870921");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_whose_length_was_rounded_down_moves_nothing_behind_it() {
+        // Seven letters take seven octets, and twelve and a quarter half octets.
+        let named = format!("{CENTRE}040CD0D432BBBC7EB701000062113261400340 05E8329BFD06");
+        assert_eq!(text(Pdu::read(&row(&named))), hello("Telekom"));
+        let named = named.replace("040C", "040E");
+        assert_eq!(text(Pdu::read(&row(&named))), hello("Telekom"));
+    }
+
+    #[test]
+    fn an_address_that_is_longer_than_any_is_told_from_one_that_is_cut() {
+        assert_eq!(Pdu::read(&format!("{CENTRE}0420910000")), Err(UnreadablePdu::TooLong("address")));
+        assert_eq!(Pdu::read(&format!("{CENTRE}040B9100")), Err(UnreadablePdu::Ends("address")));
     }
 }

@@ -95,13 +95,15 @@ fn plain(raw: &str) -> String {
     raw.chars().map(of_septet).collect::<String>().trim().to_owned()
 }
 
-/// UTF-16 up to its first zero, without what names the language.
+/// UTF-16 up to its first zero, without what names the language: two septets in the
+/// first two octets, if they are two letters.
 fn utf16(octets: &[u8], prefix: usize) -> Option<String> {
     if !octets.len().is_multiple_of(2) {
         return None;
     }
+    let is_named = prefix > 0 && octets.get(..2).is_some_and(|first| is_language(&septets::unpack(first, 0, 2)));
     let units = octets.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-    let units: Vec<u16> = units.skip(prefix).take_while(|unit| *unit != 0).collect();
+    let units: Vec<u16> = units.skip(usize::from(is_named)).take_while(|unit| *unit != 0).collect();
     let text = String::from_utf16(&units).ok()?;
     (!text.is_empty()).then_some(text)
 }
@@ -113,8 +115,16 @@ fn packed(octets: &[u8], prefix: usize) -> Option<String> {
     if septets.len().is_multiple_of(8) && matches!(septets.last(), Some(0x0D | 0x00)) {
         septets.pop();
     }
-    let text = Alphabet::DEFAULT.text(septets.get(prefix..)?);
+    // Two letters and a carriage return name the language, where they are there.
+    let is_named = prefix > 0 && septets.get(2) == Some(&0x0D) && is_language(&septets);
+    let text = Alphabet::DEFAULT.text(septets.get(if is_named { prefix } else { 0 }..)?);
     (!text.is_empty()).then_some(text)
+}
+
+/// Whether septets begin with the two letters of a language (ISO 639, in small letters by
+/// 3GPP TS 23.038 section 5).
+fn is_language(septets: &[u8]) -> bool {
+    septets.get(..2).is_some_and(|letters| letters.iter().all(u8::is_ascii_lowercase))
 }
 
 fn eight_bit(octets: &[u8]) -> Option<String> {
@@ -165,19 +175,33 @@ mod tests {
     fn each_writing_is_known_by_what_it_holds_whatever_scheme_is_named() {
         let text = "Your balance is N1,250.50. Valid till 31/12/2026";
         let packed = septets::pack(text.as_bytes(), 0);
-        for scheme in ["", ",0", ",1", ",15", ",17", ",68", ",72", ",240"] {
-            // 17 names a language in front, which the packed and plain ones have not.
+        for scheme in ["", ",0", ",1", ",15", ",16", ",17", ",68", ",72", ",240"] {
+            // 16 and 17 say that a language is named in front, and none is.
             let plain = read(&format!("+CUSD: 0,\"{text}\"{scheme}"));
             assert_eq!(plain, Some((text.to_owned(), UssdForm::Plain)), "{scheme}");
             if !matches!(scheme, ",17" | ",72") {
                 let of_packed = read(&format!("+CUSD: 0,\"{}\"{scheme}", hex::written(&packed)));
                 assert_eq!(of_packed, Some((text.to_owned(), UssdForm::Packed7Hex)), "{scheme}");
             }
-            if scheme != ",17" {
-                let of_ucs2 = read(&format!("+CUSD: 0,\"{}\"{scheme}", coded(text)));
-                assert_eq!(of_ucs2, Some((text.to_owned(), UssdForm::Ucs2Hex)), "{scheme}");
-            }
+            let of_ucs2 = read(&format!("+CUSD: 0,\"{}\"{scheme}", coded(text)));
+            assert_eq!(of_ucs2, Some((text.to_owned(), UssdForm::Ucs2Hex)), "{scheme}");
         }
+    }
+
+    #[test]
+    fn a_language_that_is_named_in_front_is_cut_off_and_nothing_else_is() {
+        let text = "Your balance is N50.00";
+        let packed = |text: &str| hex::written(&septets::pack(text.as_bytes(), 0));
+        let named = format!("+CUSD: 0,\"{}\",16", packed(&format!("en\r{text}")));
+        assert_eq!(read(&named), Some((text.to_owned(), UssdForm::Packed7Hex)));
+        let letters = hex::written(&septets::pack(b"en", 0));
+        let named = format!("+CUSD: 0,\"{letters}{}\",17", coded(text));
+        assert_eq!(read(&named), Some((text.to_owned(), UssdForm::Ucs2Hex)));
+        // What only begins with letters is the text.
+        let shown = format!("+CUSD: 0,\"{}\",16", packed("bal N50.00"));
+        assert_eq!(read(&shown), Some(("bal N50.00".to_owned(), UssdForm::Packed7Hex)));
+        let shown = format!("+CUSD: 0,\"{}\",17", coded("500 naira"));
+        assert_eq!(read(&shown), Some(("500 naira".to_owned(), UssdForm::Ucs2Hex)));
     }
 
     #[test]

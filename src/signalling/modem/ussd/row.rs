@@ -46,12 +46,16 @@ pub struct UssdRow {
     pub scheme: Option<u8>,
 }
 
-/// Whether the text goes on in the next row: its quotes are not closed yet.
+/// Whether the text goes on in the next row: its quotes are not closed yet. Texts have
+/// quotes of their own, in pairs for the most part: the text's own end is one that its
+/// scheme follows, or that stands at the end of the row and leaves none open.
 pub fn is_open(rows: &str) -> bool {
     let Some((_, behind)) = head(rows) else { return false };
     let Some(text) = behind.and_then(|behind| behind.strip_prefix('"')) else { return false };
-    // Quotes within the text come in pairs: an odd one more is the text's own end.
-    let is_closed = text.matches('"').count() % 2 == 1 || closing(text).is_some_and(|at| ends_at(text, at));
+    let is_closed = closing(text).is_some_and(|at| {
+        let has_scheme = text.get(at + 1..).and_then(scheme_of).is_some();
+        has_scheme || ends_at(text, at) && text.matches('"').count() % 2 == 1
+    });
     text.chars().count() < CHARACTERS_MAX && !is_closed
 }
 
@@ -96,10 +100,14 @@ fn ends_at(text: &str, quote: usize) -> bool {
     behind.is_empty() || scheme_of(behind).is_some()
 }
 
+/// The scheme behind a text's last quote. Behind it garbage may stand, but no words, as
+/// behind a number in a text.
 fn scheme_of(behind: &str) -> Option<u8> {
-    let figures = behind.trim().strip_prefix(',')?.trim();
+    let figures = behind.trim().strip_prefix(',')?.trim_start();
     let end = figures.find(|c: char| !c.is_ascii_digit()).unwrap_or(figures.len());
-    figures.get(..end)?.parse().ok()
+    let (figures, rest) = figures.split_at(end);
+    let is_of_text = rest.starts_with(|c: char| c.is_whitespace() || c.is_ascii_punctuation());
+    if is_of_text { None } else { figures.parse().ok() }
 }
 
 /// Without quotes the last number behind a comma is the scheme, unless it is the
@@ -165,6 +173,14 @@ mod tests {
         assert!(!is_open("+CUSD: 1,\"1. Data\n2. Talk\",15"));
         assert!(!is_open("+CUSD: 2"));
         assert!(!is_open("RING"));
+        // Quotes of the text's own, before its end.
+        assert!(is_open("+CUSD: 1,\"Welcome to \"MTN\""));
+        assert!(is_open("+CUSD: 1,\"Type \"Y"));
+        assert!(is_open("+CUSD: 0,\"He said \"yes\", 5 times"));
+        assert!(is_open("+CUSD: 0,\"A 5\" pipe\nand more"));
+        assert!(!is_open("+CUSD: 0,\"A 5\" pipe\nand more\",15"));
+        assert!(!is_open("+CUSD: 0,\"He said \"yes\"\""));
+        assert!(!is_open("+CUSD: 0,\"Bal\",15garbage"));
         // A modem that never closes one does not take every row that follows.
         assert!(!is_open(&format!("+CUSD: 1,\"{}", "x".repeat(CHARACTERS_MAX))));
     }

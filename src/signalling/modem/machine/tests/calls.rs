@@ -264,3 +264,87 @@ fn firmware_that_carries_no_calls_refuses_them_and_says_so() {
     assert!(!world.has(&offered()));
     assert!(world.line.health().troubles[0].contains("made for data alone"));
 }
+
+/// How the calls of a world end whose modem says this of the last of them.
+fn ends_with_report(report: &str, call: impl FnOnce(&mut World)) -> (Vec<EndCause>, usize) {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CEER", report);
+    call(&mut world);
+    world.run_s(5);
+    assert_eq!(world.modem.broken_rules, [""; 0]);
+    (world.ends(), world.modem.count("AT+CEER"))
+}
+
+#[test]
+fn a_call_that_ended_and_nobody_said_why_ends_with_the_cause_that_the_modem_knows() {
+    let gives_up = |world: &mut World| {
+        world.rings();
+        world.far_side_hangs_up();
+    };
+    let vanishes = |world: &mut World| {
+        world.talks();
+        world.modem.calls.clear();
+    };
+    let out_of_order = "\r\n+CEER: 38\r\n\r\nOK\r\n";
+    assert_eq!(ends_with_report(out_of_order, vanishes), (vec![EndCause::NetworkOutOfOrder], 1));
+    let expired = "\r\n+CEER: Recovery on timer expiry\r\n\r\nOK\r\n";
+    assert_eq!(ends_with_report(expired, gives_up), (vec![EndCause::RecoveryOnTimerExpiry], 1));
+    // What says nothing leaves what was believed before, and what does not answer too.
+    for report in ["\r\n+CEER: 0,0\r\n\r\nOK\r\n", "\r\nOK\r\n", "\r\nERROR\r\n", ""] {
+        assert_eq!(ends_with_report(report, gives_up), (vec![EndCause::NormalClearing], 1), "{report:?}");
+    }
+    // A modem that does not know the question has it once.
+    let twice = |world: &mut World| {
+        gives_up(world);
+        world.run_s(2);
+        gives_up(world);
+    };
+    assert_eq!(ends_with_report("\r\nERROR\r\n", twice).1, 1);
+    assert_eq!(ends_with_report(out_of_order, twice), (vec![EndCause::NetworkOutOfOrder; 2], 2));
+}
+
+#[test]
+fn a_call_whose_cause_is_known_is_not_asked_about() {
+    let out_of_order = "\r\n+CEER: 38\r\n\r\nOK\r\n";
+    let hung_up = |world: &mut World| {
+        world.talks();
+        world.far_side_hangs_up();
+    };
+    assert_eq!(ends_with_report(out_of_order, hung_up), (vec![EndCause::NormalClearing], 0));
+    let rejected = |world: &mut World| {
+        world.rings();
+        world.give(ModemInput::Reject(EndCause::UserBusy));
+    };
+    assert_eq!(ends_with_report(out_of_order, rejected), (vec![EndCause::UserBusy], 0));
+}
+
+#[test]
+fn a_modem_that_does_not_say_why_keeps_nobody_waiting_and_the_next_call_comes_after_the_end() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CEER", "");
+    world.rings();
+    world.modem.calls.clear();
+    world.says("NO CARRIER");
+    world.run(Duration::from_millis(900));
+    assert_eq!(world.ends(), []);
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    // Another ring, and the port's end, come before the modem's word.
+    for event in ["ring", "gone"] {
+        let mut world = World::ready("quectel_ec2x");
+        world.modem.says_instead("AT+CEER", "");
+        world.rings();
+        world.modem.calls.clear();
+        world.says("NO CARRIER");
+        world.run(Duration::from_millis(100));
+        assert_eq!(world.ends(), []);
+        if event == "ring" {
+            world.rings();
+            let after = [offered(), ModemOutput::Ended(EndCause::NormalClearing), offered()];
+            assert_eq!(world.wanted(), after);
+        } else {
+            world.give(ModemInput::PortGone);
+            assert_eq!(world.ends(), [EndCause::NormalClearing]);
+        }
+    }
+}

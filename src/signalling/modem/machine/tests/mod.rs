@@ -1,7 +1,9 @@
 //! The machine in a simulated world: its whole behaviour, by what it wants.
 
 mod calls;
+mod codes;
 mod health;
+mod identities;
 mod properties;
 mod sim;
 mod texts;

@@ -466,6 +466,23 @@ fn airtime_is_asked_by_schedule_and_told_when_it_runs_out() {
     assert_eq!(world.line.health().airtime.map(|forecast| forecast.airtime), Some(airtime::Kobo(1250)));
 }
 
+#[test]
+fn an_amount_in_an_answer_about_data_is_no_airtime() {
+    let mut world = watching_airtime();
+    world.says("+CUSD: 0,\"Your main balance is N120.50\",15");
+    while world.modem.count("AT+CUSD=1,\"*323#\",15") == 0 {
+        world.run_s(1);
+    }
+    world.says("+CUSD: 0,\"Data balance: 1.5GB. Balance: N9.00\",15");
+    world.run_s(1);
+    let of = |output: ModemOutput| match output {
+        ModemOutput::AirtimeRead { airtime, .. } => airtime,
+        _ => None,
+    };
+    let read: Vec<airtime::Kobo> = world.wanted().into_iter().filter_map(of).collect();
+    assert_eq!(read, [airtime::Kobo(12_050)]);
+}
+
 fn airtime_settings() -> LineSettings {
     let operators = std::sync::Arc::new(airtime::Operators::delivered().expect("the delivered file"));
     let plan = airtime::AirtimePlan::default();

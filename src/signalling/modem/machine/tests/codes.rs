@@ -1,0 +1,61 @@
+use super::super::super::*;
+use super::world::World;
+use crate::terms::Private;
+
+fn charsets(world: &World) -> Vec<&String> {
+    world.modem.heard.iter().filter(|row| row.starts_with("AT+CSCS=") || row.starts_with("AT+CUSD=1")).collect()
+}
+
+fn ask(world: &mut World, id: u64) {
+    world.give(ModemInput::Ussd { id, code: Private::new("*310#".to_owned()) });
+    world.run_s(1);
+}
+
+const CODE: &str = "AT+CUSD=1,\"002A0033003100300023\",15";
+const BALANCE: &str = "+CUSD: 0,\"00420061006C003A0020004E00350030002E00300030\",72";
+
+#[test]
+fn the_modem_writes_as_before_once_a_code_is_answered() {
+    let mut world = World::ready("quectel_ec2x");
+    // It writes names in figures as long as its characters are UCS-2.
+    let operator = |world: &World| world.line.health().operator;
+    ask(&mut world, 1);
+    assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\"", CODE]);
+    world.modem.says_instead("AT+COPS?", "\r\n+COPS: 0,0,\"004D0054004E0020004E0047\",7\r\n\r\nOK\r\n");
+    world.run_s(40);
+    assert_eq!(operator(&world).as_deref(), Some("MTN NG"), "nothing with a name is asked meanwhile");
+    world.says(BALANCE);
+    world.run_s(1);
+    assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\"", CODE, "AT+CSCS=\"GSM\""]);
+    world.modem.instead.clear();
+    world.run_s(70);
+    assert_eq!(operator(&world).as_deref(), Some("MTN NG"));
+    // Each code anew, and one that nobody answers too.
+    ask(&mut world, 2);
+    world.run_s(50);
+    assert_eq!(charsets(&world)[3..], ["AT+CSCS=\"UCS2\"", CODE, "AT+CSCS=\"GSM\""]);
+}
+
+#[test]
+fn a_menu_that_waits_for_its_reader_leaves_the_modem_as_it_was() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(&BALANCE.replace("+CUSD: 0", "+CUSD: 1"));
+    world.run_s(1);
+    assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\"", CODE, "AT+CSCS=\"GSM\""]);
+    world.give(ModemInput::UssdAnswer { id: 1, text: Private::new("1".to_owned()) });
+    world.run_s(1);
+    assert_eq!(charsets(&world)[3..], ["AT+CSCS=\"UCS2\"", "AT+CUSD=1,\"0031\",15"]);
+    world.give(ModemInput::UssdCancel { id: 1 });
+    world.run_s(1);
+    assert_eq!(charsets(&world)[5..], ["AT+CSCS=\"GSM\""]);
+}
+
+#[test]
+fn a_modem_that_refuses_the_characters_is_asked_in_others() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CSCS=\"UCS2\"", "\r\n+CME ERROR: 4\r\n");
+    ask(&mut world, 1);
+    // Never the figures without the characters that they are of.
+    assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\"", "AT+CSCS=\"GSM\"", "AT+CUSD=1,\"*310#\",15"]);
+}
