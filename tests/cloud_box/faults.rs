@@ -46,7 +46,6 @@ const CALLS_MAX: usize = 8;
 /// What goes wrong at whom.
 #[derive(Clone, Copy, Debug)]
 struct Fault {
-    name: &'static str,
     kind: FaultKind,
     vendor: usize,
 }
@@ -115,9 +114,7 @@ fn whatever_the_vendors_do_each_question_is_answered_counted_and_told_in_the_log
     warmed_up(&the_box);
 
     let vendors = 0..VENDORS.len();
-    let all = FAULTS
-        .iter()
-        .flat_map(|(name, kinds)| vendors.clone().map(|vendor| Fault { name, kind: kinds[vendor], vendor }));
+    let all = FAULTS.iter().flat_map(|(_, kinds)| vendors.clone().map(|vendor| Fault { kind: kinds[vendor], vendor }));
     let mut left: VecDeque<Fault> = all.collect();
     for call in 0..CALLS_MAX {
         if left.is_empty() {

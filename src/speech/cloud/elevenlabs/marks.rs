@@ -23,8 +23,11 @@ pub(super) struct Marks {
     /// whether a word ends there.
     text: Vec<(char, usize, bool)>,
     next: usize,
-    /// The letters that came last are those that stand there.
-    in_step: bool,
+    /// Letters have come at all.
+    is_told: bool,
+    /// Letters have come that stand nowhere in the text: it is not known how far it
+    /// has been spoken.
+    is_lost: bool,
 }
 
 impl Marks {
@@ -34,7 +37,8 @@ impl Marks {
         Self {
             text: text.char_indices().filter(|(_, c)| !c.is_whitespace()).map(letter).collect(),
             next: 0,
-            in_step: false,
+            is_told: false,
+            is_lost: false,
         }
     }
 
@@ -49,20 +53,23 @@ impl Marks {
         let stands_at = |at: usize| {
             left.get(at..at + heard.len()).is_some_and(|part| part.iter().zip(&heard).all(|((c, ..), h)| same(*c, *h)))
         };
-        self.in_step = stands_at(0);
-        if self.in_step || heard.len() < STRETCH_MIN {
-            return Order::Kept;
+        self.is_told = true;
+        let found = (0..left.len()).find(|at| stands_at(*at));
+        match found {
+            Some(0) => self.is_lost = false,
+            _ if heard.len() < STRETCH_MIN => {}
+            Some(at) if !self.is_lost && words_in(&left[..at]) >= PASSED_MIN => return Order::Broken,
+            Some(at) if at < AHEAD => self.is_lost = false,
+            // Spelled out, or told as it is said: from here on nothing is doubted.
+            Some(_) | None => self.is_lost = true,
         }
-        match (1..left.len()).find(|at| stands_at(*at)) {
-            Some(at) if words_in(&left[..at]) >= PASSED_MIN => Order::Broken,
-            Some(_) | None => Order::Kept,
-        }
+        Order::Kept
     }
 
     /// The provider says that this was all. Whether words are still to come, as far
     /// as its letters tell.
     pub(super) fn has_unspoken(&self) -> bool {
-        self.in_step && words_in(&self.text[self.next..]) >= STRETCH_MIN
+        self.is_told && !self.is_lost && words_in(&self.text[self.next..]) >= STRETCH_MIN
     }
 
     /// The words that end among `letters`, which are spoken from `start` on.
