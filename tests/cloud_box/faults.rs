@@ -177,14 +177,17 @@ fn each_question_was_answered(record: &Value) {
     let turns: Vec<&Value> = record["turns"].as_array().expect("turns").iter().filter(is_said).collect();
     let mut asked = 0;
     for part in turns.chunk_by(|_, next| next["who"] != "caller").filter(|part| part[0]["who"] == "caller") {
-        if asked == QUESTIONS {
-            break;
-        }
+        // By the day that was heard: a question that was not caught is asked for again.
+        let heard = text(&part[0]["text"]);
+        let Some((_, meant)) = ASKED.iter().find(|(words, _)| heard.ends_with(&words[words.len() - 7..])) else {
+            continue;
+        };
         let told: Vec<&str> = part[1..].iter().map(|turn| text(&turn["text"])).collect();
-        assert!(told.join(" ").contains(ASKED[asked % ASKED.len()].1), "question {asked} in {record:#}");
+        assert!(told.join(" ").contains(meant), "question {asked} in {record:#}");
         asked += 1;
     }
-    assert_eq!(asked, QUESTIONS, "{record:#}");
+    let not_caught = said(record, "box").iter().filter(|words| words.contains("did not catch")).count();
+    assert!(asked + not_caught >= QUESTIONS, "{asked} questions and {not_caught} not caught in {record:#}");
     // What the stand-in lies: another hour, or a price and an hour where there was none.
     let lies = ["from ten", "at ten", "nine thousand", "9,999", "eleven at night"];
     let told = said(record, "box").join(" ");

@@ -47,6 +47,8 @@ impl Marks {
     pub(super) fn follow(&mut self, letters: &[Letter]) -> Order {
         let heard: Vec<char> = letters.iter().map(|l| l.letter).filter(|c| !c.is_whitespace()).collect();
         if heard.is_empty() {
+            // Sound whose letters are not told.
+            self.is_lost = true;
             return Order::Kept;
         }
         let left = &self.text[self.next..];
