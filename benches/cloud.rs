@@ -33,7 +33,7 @@ use milu::residency::{CallerWishes, DataClass, Policy};
 use providers::owner::{CAREFUL, Owner};
 use providers::{FaultKind, FaultOrder, Options, Provider, Providers};
 use serde_json::{Value, json};
-use tables::{Row, models_dir, report};
+use tables::{Row, is_wanted, models_dir, report};
 use the_box::{BoxUnderTest, Outside, percentile};
 use watch::Watch;
 
@@ -148,13 +148,6 @@ fn main() {
     report("cloud", &rows);
 }
 
-/// Whether a part is to be measured: all of them, or those that are named, as in
-/// `cargo bench --bench cloud -- silent at-once`.
-fn is_wanted(part: &str) -> bool {
-    let mut named = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
-    named.peek().is_none() || named.any(|name| name == part)
-}
-
 /// This time of all answers of a record.
 fn latencies(record: &Value, key: &str) -> Vec<f64> {
     let turns = record["turns"].as_array().into_iter().flatten();
@@ -184,12 +177,20 @@ fn what_the_box_adds(bench: &Bench, rows: &mut Vec<Row>) {
 
 fn voice_to_voice(bench: &Bench, rows: &mut Vec<Row>) {
     let (mut heard, mut recorded, mut endpoint) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kept, mut fresh) = (Vec::new(), Vec::new());
     for _ in 0..CALLS {
+        bench.vendors.forget();
         let (call, record) = bench.asks(&QUESTIONS);
         let turns = call["turns"].as_array().into_iter().flatten();
         heard.extend(turns.filter_map(|turn| turn["voice_to_voice_ms"].as_f64()));
         recorded.extend(latencies(&record, "voice_to_voice_ms"));
         endpoint.extend(latencies(&record, "endpoint_ms"));
+        let spoken = bench.vendors.seen(Provider::Voice).answered;
+        for turn in record["turns"].as_array().into_iter().flatten() {
+            let Some(ms) = turn["latency"]["voice_to_voice_ms"].as_f64() else { continue };
+            let is_fresh = begins_with_any(turn["text"].as_str().unwrap_or_default(), &spoken);
+            if is_fresh { fresh.push(ms) } else { kept.push(ms) }
+        }
     }
     rows.push(Row::told(
         "voice to voice, vendors at their medians, as the caller hears it",
@@ -198,7 +199,18 @@ fn voice_to_voice(bench: &Bench, rows: &mut Vec<Row>) {
         json!(heard),
     ));
     rows.push(Row::told("the same, as the record says", "", milliseconds(&recorded), json!(recorded)));
+    rows.push(Row::told("of these: the first sentence was kept", "", milliseconds(&kept), json!(kept)));
+    rows.push(Row::told("of these: the first sentence was rendered fresh", "", milliseconds(&fresh), json!(fresh)));
     rows.push(Row::told("of which: deciding that the turn is over", "", milliseconds(&endpoint), json!(endpoint)));
+}
+
+/// Whether an answer begins with words that the voice was sent in its call, or with
+/// a part of them: then its first sound was made afresh.
+fn begins_with_any(answer: &str, spoken: &[String]) -> bool {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    let answer = letters(answer);
+    let mut spoken = spoken.iter().map(|text| letters(text)).filter(|text| !text.is_empty());
+    !answer.is_empty() && spoken.any(|text| answer.starts_with(&text) || text.starts_with(&answer))
 }
 
 fn interruptions(bench: &Bench, rows: &mut Vec<Row>) {
@@ -351,5 +363,8 @@ fn calls_at_once(rows: &mut Vec<Row>) {
 }
 
 fn milliseconds(ms: &[f64]) -> String {
+    if ms.is_empty() {
+        return "none".to_owned();
+    }
     format!("p50 {:.0} ms, p95 {:.0} ms of {}", percentile(ms, 0.5), percentile(ms, 0.95), ms.len())
 }

@@ -36,7 +36,7 @@ use milu::signalling::modem::Force;
 use modem::{Family, ModemOptions, Rack};
 use rack_process::{Counted, FAMILIES, RackProcess};
 use serde_json::json;
-use tables::{Row, report};
+use tables::{Row, is_wanted, report};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 use tokio_serial::SerialStream;
@@ -102,12 +102,6 @@ fn main() {
     });
     runtime.shutdown_background();
     report("modems", &rows);
-}
-
-/// Whether a part is to be measured: all of them, or those that are named.
-fn is_wanted(part: &str) -> bool {
-    let mut named = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
-    named.peek().is_none() || named.any(|name| name == part)
 }
 
 fn roots_below(dir: &Path) -> Roots {

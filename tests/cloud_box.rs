@@ -15,6 +15,10 @@ mod canaries;
 mod credentials;
 #[path = "cloud_box/faults.rs"]
 mod faults;
+#[path = "cloud_box/kept_voice.rs"]
+mod kept_voice;
+#[path = "cloud_box/keyed.rs"]
+mod keyed;
 #[path = "cloud_box/near.rs"]
 mod near;
 #[path = "cloud_box/outage.rs"]

@@ -1,6 +1,6 @@
 //! Where things lie, and tables of what was measured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -31,7 +31,8 @@ impl Row {
     }
 }
 
-/// Prints the table and writes it to `target/bench/NAME.json`.
+/// Prints the table and writes it to `target/bench/NAME.json`. A run of some parts
+/// leaves the rows of the others there.
 pub fn report(name: &str, rows: &[Row]) {
     println!("| {name} | to show | measured |\n|---|---|---|");
     for row in rows {
@@ -43,6 +44,41 @@ pub fn report(name: &str, rows: &[Row]) {
         .collect();
     let dir = root().join("target/bench");
     std::fs::create_dir_all(&dir).expect("target/bench");
-    let text = serde_json::to_vec_pretty(&json).expect("JSON");
-    std::fs::write(dir.join(format!("{name}.json")), text).expect("the table is written");
+    let file = dir.join(format!("{name}.json"));
+    let kept = if is_partial() { read(&file) } else { Vec::new() };
+    let text = serde_json::to_vec_pretty(&merged(kept, json)).expect("JSON");
+    std::fs::write(file, text).expect("the table is written");
+}
+
+/// Whether a part is to be measured: all of them, or those that are named, as in
+/// `cargo bench --bench cloud -- silent at-once`.
+#[allow(dead_code, reason = "short benchmarks have no parts")]
+pub fn is_wanted(part: &str) -> bool {
+    !is_partial() || named().any(|name| name == part)
+}
+
+fn is_partial() -> bool {
+    named().next().is_some()
+}
+
+fn named() -> impl Iterator<Item = String> {
+    std::env::args().skip(1).filter(|arg| !arg.starts_with('-'))
+}
+
+/// What an earlier run has left; nothing, where it left nothing that is whole.
+fn read(file: &Path) -> Vec<Value> {
+    let text = std::fs::read(file).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// The rows of an earlier run, with those in place that were measured again; new
+/// ones follow. A row is known by what it measures.
+pub fn merged(mut kept: Vec<Value>, measured: Vec<Value>) -> Vec<Value> {
+    for row in measured {
+        match kept.iter_mut().find(|old| old["what"] == row["what"]) {
+            Some(old) => *old = row,
+            None => kept.push(row),
+        }
+    }
+    kept
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::outside::{OutsideEars, PolicyKeeper};
 use crate::call::{CallRecord, Speaker, Turn, Wish};
+use crate::egress::Room;
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
@@ -28,6 +29,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// Waits after failures: 2, 4, 8 … minutes, at most six hours.
 const FIRST_WAIT_MIN: u64 = 2;
 const LONGEST_WAIT_MIN: u64 = 360;
+
+/// While the day's budget has no room, how long a call waits before it is asked
+/// again: a budget is made larger by midnight or by an owner, and neither hurries.
+const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// After so many failures the record stays as it is: a day and a half of tries.
 const TRIES_MAX: u32 = 12;
@@ -62,6 +67,8 @@ pub struct SecondHearings {
 enum NotYet {
     /// The ears failed, or may not be sent it now.
     Ears,
+    /// What is left of the day's budget is for callers.
+    Budget,
     /// It could not be read now, or the words could not be kept.
     Disk,
     /// It cannot be read any more: there is nothing to hear.
@@ -149,6 +156,10 @@ impl SecondHearings {
                 let due = later(now, wait_after(tries));
                 self.vault.postpone_hearing(call, due).await.map(|()| false)
             }
+            Err(NotYet::Budget) => {
+                tracing::debug!(%call, "a call waits for budget to be heard again");
+                self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| true)
+            }
             Err(NotYet::Ears | NotYet::Disk | NotYet::Gone) => self.vault.hear_no_more(call).await.map(|()| true),
         };
         match written {
@@ -189,23 +200,47 @@ impl SecondHearings {
         }
         let gate = under_wishes(self.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
+        let callers = record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller);
+        let parts: Vec<(usize, Vec<i16>)> = callers
+            .map(|(turn, said)| {
+                let [from, to] = [said.started_ms, said.ended_ms].map(|at| at.saturating_sub(from_ms));
+                (turn, part(&sound, rate, from, to))
+            })
+            .filter(|(_, part)| !part.is_empty())
+            .collect();
+        let ears = self.ears_with_room(call, &parts)?;
         let mut heard = Vec::new();
-        for (turn, said) in record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller) {
-            let part =
-                part(&sound, rate, said.started_ms.saturating_sub(from_ms), said.ended_ms.saturating_sub(from_ms));
-            if part.is_empty() {
-                continue;
-            }
-            let (words, engine) = self.words(&setting, &part).await.ok_or(NotYet::Ears)?;
+        for (turn, part) in parts {
+            let (words, engine) = self.words(&ears, &setting, &part).await.ok_or(NotYet::Ears)?;
             heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at: self.clock.wall() });
         }
         without_identifiers(&record.turns, &mut heard);
         Ok(heard)
     }
 
+    /// The ears to which the budget lets all of it go, before any of it goes: half a
+    /// call heard again would be paid for and thrown away.
+    fn ears_with_room(&self, call: CallId, parts: &[(usize, Vec<i16>)]) -> Result<Vec<&OutsideEars>, NotYet> {
+        let samples: u64 = parts.iter().map(|(_, part)| part.len() as u64).sum();
+        let sound = Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(SampleRate::Hz16000.hz()));
+        let rooms: Vec<_> = self.ears.iter().map(|ears| (ears, (ears.room)(call, sound, parts.len()))).collect();
+        if rooms.iter().all(|(_, room)| *room == Room::Never) {
+            tracing::warn!(%call, "a call has more sound than any day's budget lets be heard again");
+            return Err(NotYet::Gone);
+        }
+        let with_room: Vec<_> =
+            rooms.into_iter().filter(|(_, room)| *room == Room::Now).map(|(ears, _)| ears).collect();
+        if with_room.is_empty() { Err(NotYet::Budget) } else { Ok(with_room) }
+    }
+
     /// The words of a turn, from the first ears that give them.
-    async fn words(&self, setting: &CallSetting, sound: &[i16]) -> Option<(Private<String>, &'static str)> {
-        for OutsideEars { ears, .. } in &self.ears {
+    async fn words(
+        &self,
+        all: &[&OutsideEars],
+        setting: &CallSetting,
+        sound: &[i16],
+    ) -> Option<(Private<String>, &'static str)> {
+        for OutsideEars { ears, .. } in all {
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
             if let Some(heard) = self.ask(hearing, told, sound).await {

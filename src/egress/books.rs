@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::budget::{Budget, Spent, Standing, Sum};
+use super::budget::{Budget, Room, Spent, Standing, Sum};
 use super::prices::{Money, Place, Prices, Usage};
 use super::register::Register;
 use super::reports::{Reports, reported};
@@ -71,6 +71,20 @@ impl Books {
         let day = self.day();
         let spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
         spending.spent.standing(&spending.budget, day, call)
+    }
+
+    /// Whether these bytes and what the operator asks for them can be had now.
+    pub(super) fn room_for(
+        &self,
+        call: Option<CallId>,
+        destination: &DestinationId,
+        bytes: u64,
+        (usage, place): (Usage, Place),
+    ) -> Room {
+        let money = self.prices.of_bytes(bytes).plus(self.prices.of_usage(destination, usage, place));
+        let day = self.day();
+        let spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        spending.spent.room_for(Sum { bytes, money }, &spending.budget, day, call)
     }
 
     pub(super) fn sentence(&self) -> String {

@@ -39,6 +39,16 @@ pub enum Standing {
     Spent,
 }
 
+/// Whether there is room for what nobody waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Room {
+    Now,
+    /// Not beside what was spent today.
+    AnotherDay,
+    /// Not on a day on which nothing else is sent.
+    Never,
+}
+
 /// What one destination has had in a day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sum {
@@ -96,11 +106,27 @@ impl Spent {
     /// How the ceilings stand on `day`, for this call if it is one. A clock that was
     /// set back stands on the day that was begun: it forgives nothing.
     pub fn standing(&self, budget: &Budget, day: Date, call: Option<CallId>) -> Standing {
-        let total = self.total(day);
+        self.standing_with(self.total(day), 0, budget, call)
+    }
+
+    /// Whether this much more can be sent on `day`, and every ceiling is still far
+    /// after it: what is left near one belongs to callers.
+    pub fn room_for(&self, more: Sum, budget: &Budget, day: Date, call: Option<CallId>) -> Room {
+        let mut today = self.total(day);
+        today.add(more);
+        let is_ample = |total| self.standing_with(total, more.bytes, budget, call) == Standing::Ample;
+        match (is_ample(today), is_ample(more)) {
+            (true, _) => Room::Now,
+            (false, true) => Room::AnotherDay,
+            (false, false) => Room::Never,
+        }
+    }
+
+    fn standing_with(&self, total: Sum, more_of_call: u64, budget: &Budget, call: Option<CallId>) -> Standing {
         let of_call = call.and_then(|call| self.calls.get(&call)).copied().unwrap_or(0);
         [
             standing(total.bytes, budget.day_bytes),
-            standing(of_call, budget.call_bytes),
+            standing(of_call.saturating_add(more_of_call), budget.call_bytes),
             standing(total.money.nanos(), budget.day_money.map(Money::nanos)),
         ]
         .into_iter()
@@ -229,6 +255,33 @@ mod tests {
         assert_eq!(of(Budget { call_bytes: Some(70), ..Budget::default() }, 2), Standing::Ample);
         let money = Some(Money::from_nanos(5));
         assert_eq!(of(Budget { day_bytes: Some(100), day_money: money, ..Budget::default() }, 2), Standing::Spent);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_has_room_only_where_callers_keep_theirs() {
+        let mut spent = Spent::nothing(DAY);
+        spent.add(DAY, &id("deepgram"), Some(call(1)), Sum { bytes: 50, money: Money::from_nanos(50) });
+        let room = |budget: Budget, bytes, nanos, n| {
+            spent.room_for(Sum { bytes, money: Money::from_nanos(nanos) }, &budget, DAY, Some(call(n)))
+        };
+        let of_bytes = Budget { day_bytes: Some(100), ..Budget::default() };
+        let of_money = Budget { day_money: Some(Money::from_nanos(100)), ..Budget::default() };
+        let of_call = Budget { call_bytes: Some(100), ..Budget::default() };
+        for (budget, bytes, nanos, n, expected) in [
+            (Budget::default(), u64::MAX, u64::MAX, 1, Room::Now),
+            (of_bytes, 29, u64::MAX, 2, Room::Now),
+            (of_bytes, 30, 0, 2, Room::AnotherDay),
+            (of_bytes, 80, 0, 2, Room::Never),
+            (of_money, u64::MAX, 29, 2, Room::Now),
+            (of_money, 0, 30, 2, Room::AnotherDay),
+            (of_money, 0, 80, 2, Room::Never),
+            (of_call, 29, 0, 1, Room::Now),
+            // No day gives a call its own bytes back.
+            (of_call, 30, 0, 1, Room::Never),
+            (of_call, 79, 0, 2, Room::Now),
+        ] {
+            assert_eq!(room(budget, bytes, nanos, n), expected, "{budget:?} {bytes} {nanos} {n}");
+        }
     }
 
     #[test]

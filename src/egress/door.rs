@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::account::Account;
 use super::books::{Books, Spending};
-use super::budget::{Budget, Spent, Standing};
+use super::budget::{Budget, Room, Spent, Standing};
 use super::connect::Reach;
 use super::http::{self, Head};
 use super::leave::Leave;
@@ -222,10 +222,14 @@ impl Door {
 
     /// What an operator will ask money for, as the engine that used it knows.
     pub fn used(&self, call: Option<CallId>, destination: &DestinationId, usage: Usage) {
+        self.frame.books.used(call, destination, usage, self.place_of(destination));
+    }
+
+    /// Where the policy asks that an operator compute: its price may depend on it.
+    fn place_of(&self, destination: &DestinationId) -> Place {
         let under = self.under();
         let region = under.policy.destination(destination).and_then(|d| d.safeguards.inference_region.as_deref());
-        let place = if region.is_some_and(|region| region != "global") { Place::InRegion } else { Place::Anywhere };
-        self.frame.books.used(call, destination, usage, place);
+        if region.is_some_and(|region| region != "global") { Place::InRegion } else { Place::Anywhere }
     }
 
     /// Where an operator says that it computed; kept with what it was sent.
@@ -243,6 +247,15 @@ impl Door {
     pub fn standing_to(&self, destination: &DestinationId, call: Option<CallId>) -> Standing {
         let is_on_site = self.under().policy.destination(destination).is_some_and(|d| d.on_site);
         if is_on_site { Standing::Ample } else { self.standing(call) }
+    }
+
+    /// Whether the budget has room for work of this call for which nobody waits: so
+    /// many bytes in both directions, and what the operator asks for it.
+    pub fn room_for(&self, destination: &DestinationId, call: Option<CallId>, bytes: u64, usage: Usage) -> Room {
+        if self.under().policy.destination(destination).is_some_and(|d| d.on_site) {
+            return Room::Now;
+        }
+        self.frame.books.room_for(call, destination, bytes, (usage, self.place_of(destination)))
     }
 
     pub fn set_budget(&self, budget: Budget) {

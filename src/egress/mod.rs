@@ -26,7 +26,7 @@ mod trust;
 mod websocket;
 mod wire;
 
-pub use budget::{Budget, Spent, Standing, Sum};
+pub use budget::{Budget, Room, Spent, Standing, Sum};
 pub use door::{Door, DoorConfig};
 pub use error::{HeldBack, SendError};
 pub use http::HttpAnswer;

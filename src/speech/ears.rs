@@ -20,6 +20,12 @@ pub trait Transcriber: Send + Sync {
         JudgesBy::Melody
     }
 
+    /// Messages of a provider that came out of their order since the box started.
+    /// Their words are not used; ears that have no provider have none.
+    fn disordered(&self) -> u64 {
+        0
+    }
+
     /// Opens the ears for one call. Answers go to `answers` (bounded to 16: a
     /// call has at most one decode and one judgement in flight).
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing>;

@@ -85,6 +85,17 @@ pub(super) async fn postpone(index: &Index, call: CallId, due_at: Timestamp) -> 
     Ok(())
 }
 
+/// It was not tried: it is due again at `due_at`, and that counts as no try.
+pub(super) async fn put_off(index: &Index, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
+    sqlx::query("UPDATE catch_up SET due_at_ns = ? WHERE call = ?")
+        .bind(ns(due_at))
+        .bind(call.as_str())
+        .execute(&index.write)
+        .await
+        .map_err(IndexError::sql("putting off a call to be heard again"))?;
+    Ok(())
+}
+
 /// Takes a call out of the queue that is given up.
 pub(super) async fn remove(index: &Index, call: CallId) -> Result<(), IndexError> {
     sqlx::query("DELETE FROM catch_up WHERE call = ?")

@@ -272,6 +272,11 @@ impl Vault {
         catch_up::postpone(&self.rooms.index, call, due_at).await
     }
 
+    /// It may not be tried yet; it is due again at `due_at`, and no try is counted.
+    pub async fn put_off_hearing(&self, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
+        catch_up::put_off(&self.rooms.index, call, due_at).await
+    }
+
     /// Takes a call out of that queue unheard. Its key need not open any more.
     pub async fn hear_no_more(&self, call: CallId) -> Result<(), IndexError> {
         catch_up::remove(&self.rooms.index, call).await

@@ -41,6 +41,12 @@ impl Cloud {
         Owner::new(self.place.path(), self.providers.ports())
     }
 
+    /// The line outside is gone, and everybody with it. Gives the box's own files.
+    pub fn vendors_gone(self) -> TempDir {
+        drop(self.providers);
+        self.place
+    }
+
     pub fn credentials(&self) -> PathBuf {
         self.owner().credentials()
     }

@@ -201,6 +201,7 @@ impl Flux {
         let fact = self.track.hear(frame);
         let now = self.track.now();
         self.world.seen.count(Provider::Ears, |received| received.sound_ms += 20);
+        self.world.seen.sound(frame.samples());
         if self.track.is_speaking() {
             self.voice(if let Some(VoiceFact::Started { at }) = fact { at } else { now });
         } else if let Some(turn) = &mut self.turn {

@@ -249,6 +249,7 @@ impl Stream {
         let now = self.track.now();
         self.heard += length(frame.samples());
         self.world.seen.count(super::Provider::Ears, |received| received.sound_ms += 20);
+        self.world.seen.sound(frame.samples());
         let mut message = None;
         if let Some(VoiceFact::Started { at }) = fact {
             self.unended = None;

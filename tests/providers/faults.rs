@@ -44,7 +44,8 @@ pub enum FaultKind {
     Garbage,
     /// A message of 20 MiB.
     Oversized,
-    /// A message comes after the one that follows it.
+    /// A message comes after the one that follows it; words that may still change,
+    /// after those that stand.
     OutOfOrder,
     /// Each message comes a second late.
     Slow,

@@ -89,6 +89,11 @@ impl Providers {
         self.world.seen.raw(provider)
     }
 
+    /// What came to the ears as sound, at 16 kHz.
+    pub fn sound(&self) -> Vec<i16> {
+        self.world.seen.all_sound()
+    }
+
     /// Forgets what was seen.
     pub fn forget(&self) {
         self.world.seen.forget();

@@ -15,6 +15,9 @@ const ENTRIES_MAX: usize = 20_000;
 /// Bytes of one vendor's raw log: half an hour of sound at 32 kB/s.
 const RAW_MAX: usize = 64 << 20;
 
+/// Samples of the ears' sound that are kept: ten minutes at 16 kHz.
+const SOUND_MAX: usize = 10 * 60 * 16_000;
+
 /// Everything of one vendor.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Received {
@@ -53,6 +56,8 @@ pub struct Received {
 pub struct Seen {
     received: Mutex<BTreeMap<Provider, Received>>,
     raw: Mutex<BTreeMap<Provider, Vec<u8>>>,
+    /// What the ears got, decoded, at 16 kHz.
+    sound: Mutex<Vec<i16>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -81,7 +86,20 @@ impl Seen {
         lock(&self.raw).get(&provider).cloned().unwrap_or_default()
     }
 
+    /// Sound that came to the ears.
+    pub fn sound(&self, samples: &[i16]) {
+        let mut sound = lock(&self.sound);
+        let room = SOUND_MAX.saturating_sub(sound.len()).min(samples.len());
+        sound.extend_from_slice(&samples[..room]);
+    }
+
+    /// All of it since it was last forgotten.
+    pub fn all_sound(&self) -> Vec<i16> {
+        lock(&self.sound).clone()
+    }
+
     pub fn forget(&self) {
+        lock(&self.sound).clear();
         lock(&self.received).clear();
         lock(&self.raw).clear();
     }

@@ -24,6 +24,11 @@ pub enum Passed {
     Error,
 }
 
+/// Words that may still change, held back: they come after those that stand.
+fn waits_for_final(held: &Value, next: &Value) -> bool {
+    held["is_final"] == false && next["is_final"] != true
+}
+
 /// Of one connection or one answer.
 pub struct Spoiler {
     world: Arc<World>,
@@ -51,8 +56,11 @@ impl Spoiler {
         if self.silent {
             return Vec::new();
         }
-        if let Some(held) = self.held.take() {
+        if let Some(held) = self.held.take_if(|held| !waits_for_final(held, &message)) {
             return vec![Passed::Message(message), Passed::Message(held)];
+        }
+        if self.held.is_some() {
+            return vec![Passed::Message(message)];
         }
         match self.world.faults.take(self.provider, self.opened, FaultKind::OF_MESSAGES) {
             None => vec![Passed::Message(message)],

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::runtime::Handle;
@@ -13,7 +14,7 @@ use crate::appliance::config::{
 use crate::appliance::credentials::Credentials;
 use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::{EngineStage, Texts};
-use crate::egress::{Door, Standing};
+use crate::egress::{Door, Room, Standing, Usage};
 use crate::ops::{HealthFact, SystemClock};
 use crate::residency::{CallGate, DataClass, DestinationId, Host, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
@@ -28,6 +29,7 @@ use crate::speech::failover::{
 use crate::speech::lan::{WyomingEars, WyomingEarsConfig, WyomingVoice, WyomingVoiceConfig};
 use crate::speech::onbox::KnowledgeMind;
 use crate::speech::{Responder, Synthesizer, Transcriber};
+use crate::terms::CallId;
 
 /// What ears outside must be sent, and what a mind and a voice must.
 const FOR_EARS: &[DataClass] = &[DataClass::CallAudio];
@@ -55,7 +57,20 @@ pub struct OwnEngines {
 pub struct OutsideEars {
     pub destination: DestinationId,
     pub ears: Arc<dyn Transcriber>,
+    /// Whether the uplink's budget has room for so much of a call's sound, for which
+    /// nobody waits.
+    pub room: RoomSource,
 }
+
+/// Whether there is room for sound of a call, in so many turns.
+pub type RoomSource = Arc<dyn Fn(CallId, Duration, usize) -> Room + Send + Sync>;
+
+/// What ears are sent for a second of sound: 16 kHz of 16 bits, and an eighth for
+/// TLS, frames and the words that come back.
+const SECOND_OF_SOUND_BYTES: u64 = 36_000;
+
+/// What a connection costs for itself, of which each turn has one.
+const CONNECTION_BYTES: u64 = 8_000;
 
 impl OutsideEars {
     /// Whether a call's sound may go to them.
@@ -242,14 +257,27 @@ impl Builder<'_> {
         needs: Needs,
         near: WhenNear,
     ) -> Link<E> {
-        let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::clone(&self.chance));
+        self.known_link(stage, (engine, self.health(stage, name)), needs, near)
+    }
+
+    /// The same for an engine that has something to say of its health itself.
+    fn known_link<E: ?Sized>(
+        &self,
+        stage: EngineStage,
+        (engine, health): (Arc<E>, Arc<EngineHealth>),
+        needs: Needs,
+        near: WhenNear,
+    ) -> Link<E> {
         let budget = budget(self.door(), needs.destination.clone(), near);
         Link::over_a_network(stage, engine, health, Some(needs), budget)
     }
 
+    fn health(&self, stage: EngineStage, name: &'static str) -> Arc<EngineHealth> {
+        EngineHealth::new(stage, name, BreakerRules::default(), Arc::clone(&self.chance))
+    }
+
     fn own<E: ?Sized>(&self, stage: EngineStage, engine: Arc<E>, name: &'static str) -> Link<E> {
-        let health = EngineHealth::new(stage, name, BreakerRules::default(), Arc::clone(&self.chance));
-        Link::on_the_box(stage, engine, health)
+        Link::on_the_box(stage, engine, self.health(stage, name))
     }
 
     fn ears(&self, config: &OutsideConfig) -> Result<Ears, OutsideError> {
@@ -260,7 +288,7 @@ impl Builder<'_> {
             let deepgram = deepgram(section, self.places, credentials)?;
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
-            all.push(OutsideEars { destination: deepgram.destination.clone(), ears: unhurried });
+            all.push(self.outside_ears(deepgram.destination.clone(), unhurried));
             // Nearly out of budget, the same ears are sent a tenth of the bytes.
             let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
             let mut uses = vec![(deepgram, name, WhenNear::StandBack)];
@@ -285,12 +313,17 @@ impl Builder<'_> {
             let limits = Limits::of_one_piece(config.words);
             let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
-            all.push(OutsideEars { destination, ears: Arc::clone(&ears) });
+            all.push(self.outside_ears(destination, Arc::clone(&ears)));
             let name = ears.name();
             links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn).within(limits));
         }
         let last = self.own(EngineStage::Ears, Arc::clone(&own.ears), own.ears.name());
         Ok((EarsChain::new(links, last, self.works()), all))
+    }
+
+    fn outside_ears(&self, destination: DestinationId, ears: Arc<dyn Transcriber>) -> OutsideEars {
+        let room = room(self.door(), destination.clone());
+        OutsideEars { destination, ears, room }
     }
 
     /// The same ears for what is heard again, for which nobody waits.
@@ -319,6 +352,7 @@ impl Builder<'_> {
                     Limits { first: config.deadlines.first_token, ..Limits::over_the_network(EngineStage::Mind) }
                 }
             };
+            let health = self.health(EngineStage::Mind, dialect.name());
             let knows: Arc<dyn Knows> = own.mind.clone();
             let mind: Arc<dyn Responder> = Arc::new(CloudMind::new(MindParts {
                 dialect,
@@ -326,13 +360,12 @@ impl Builder<'_> {
                 onbox: own.mind.clone(),
                 tools: Arc::new(BoxTools::new(Arc::clone(&knows), own.texts)),
                 knows,
-                witness: Arc::new(()),
+                witness: health.clone(),
                 tasks: own.tasks.clone(),
                 runtime: own.runtime.clone(),
                 now: own.clock.as_fn(),
             }));
-            let name = mind.name();
-            links.push(self.link(EngineStage::Mind, (mind, name), needs, near).within(limits));
+            links.push(self.known_link(EngineStage::Mind, (mind, health), needs, near).within(limits));
         }
         let last: Arc<dyn Responder> = own.mind.clone();
         let name = last.name();
@@ -374,6 +407,16 @@ impl Builder<'_> {
     }
 }
 
+/// The uplink's budget, as it is to what is heard again.
+pub(in crate::appliance) fn room(door: Door, destination: DestinationId) -> RoomSource {
+    Arc::new(move |call, sound, turns| {
+        let millis = u64::try_from(sound.as_millis()).unwrap_or(u64::MAX);
+        let of_sound = millis.saturating_mul(SECOND_OF_SOUND_BYTES) / 1000;
+        let bytes = of_sound.saturating_add((turns as u64).saturating_mul(CONNECTION_BYTES));
+        door.room_for(&destination, Some(call), bytes, Usage::Audio(sound))
+    })
+}
+
 fn budget(door: Door, destination: DestinationId, near: WhenNear) -> BudgetSource {
     Arc::new(move |call| budget_of(door.standing_to(&destination, call), near))
 }
@@ -405,7 +448,6 @@ mod tests {
     use super::*;
     use crate::egress::DoorConfig;
     use crate::residency::{Contract, Destination, Safeguards};
-    use crate::terms::CallId;
 
     #[test]
     fn near_the_ceiling_opus_steps_in_and_at_it_nothing_outside_is_asked() {
@@ -455,5 +497,15 @@ mod tests {
         assert_eq!(budgets(WhenNear::StandBack).map(|budget| budget(call)), [Budget::Ample; 2]);
         door.set_budget(crate::egress::Budget { day_bytes: Some(0), ..crate::egress::Budget::default() });
         assert_eq!(budgets(WhenNear::StandBack).map(|budget| budget(None)), [Budget::Ample, Budget::Spent]);
+        // Nor is anything heard again over the uplink then.
+        let rooms = ids.clone().map(|id| room(door.clone(), id));
+        let of = |room: &RoomSource| room(CallId::from_parts(2, [7; 10]), Duration::from_secs(60), 4);
+        assert_eq!(rooms.each_ref().map(of), [Room::Now, Room::Never]);
+        // A minute of sound is some two megabytes; four fifths of a ceiling may go.
+        for (megabytes, expected) in [(2, Room::Never), (4, Room::Now)] {
+            let day_bytes = Some(megabytes * 1_000_000);
+            door.set_budget(crate::egress::Budget { day_bytes, ..crate::egress::Budget::default() });
+            assert_eq!(of(&rooms[1]), expected, "{megabytes} MB");
+        }
     }
 }

@@ -16,6 +16,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+#[cfg(test)]
+pub(super) use chains::room;
 pub use chains::{Chains, OutsideEars, OwnEngines};
 pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use super::tests::{record, turn};
 use super::*;
+use crate::appliance::outside::room;
+use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
 use crate::residency::DestinationId;
 use crate::speech::{Confidence, Heard, Transcriber};
 use crate::store::{CallHeader, Keyring};
@@ -61,6 +63,7 @@ struct Place {
     queue: SecondHearings,
     record: CallRecord,
     sent: Arc<AtomicU32>,
+    door: Door,
 }
 
 /// A table under which a call's sound goes to the ears, or nothing does.
@@ -74,6 +77,11 @@ fn table(verdict: &str) -> String {
 
 impl Place {
     async fn new(verdict: &str) -> Self {
+        Self::behind(verdict, DoorConfig::default()).await
+    }
+
+    /// The same with a door that has a budget.
+    async fn behind(verdict: &str, door: DoorConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = SystemClock::new();
         let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
@@ -85,8 +93,10 @@ impl Place {
         let ears = Counting::default();
         let sent = ears.sent.clone();
         let destination = DestinationId::parse("ears").unwrap();
+        let door = Door::new(keeper.in_force(), door);
+        let room = room(door.clone(), destination.clone());
         let queue = SecondHearings {
-            ears: vec![OutsideEars { destination, ears: Arc::new(ears) }],
+            ears: vec![OutsideEars { destination, ears: Arc::new(ears), room }],
             own_ears: "whisper-onbox",
             keeper: Arc::new(keeper),
             hints: Hints { language: Language::English, words: Vec::new() },
@@ -95,7 +105,7 @@ impl Place {
             stop: Stop::new(Duration::from_secs(1)),
             rest: Rest::default(),
         };
-        Self { dir, queue, record, sent }
+        Self { dir, queue, record, sent, door }
     }
 
     async fn queue(&self) {
@@ -139,6 +149,47 @@ async fn a_call_whose_words_are_kept_leaves_the_queue() {
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
     assert_eq!(heard[0].words.expose(), "When do you open on Sunday?");
+    place.end().await;
+}
+
+/// A day on which so much was spent.
+fn today(bytes: u64, nanos: u64) -> Spent {
+    let day = SystemClock::new().wall().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let mut today = Spent::nothing(day);
+    today.add(day, &DestinationId::parse("ears").unwrap(), None, Sum { bytes, money: Money::from_nanos(nanos) });
+    today
+}
+
+#[tokio::test]
+async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_counted() {
+    let of_bytes = Budget { day_bytes: Some(1_000_000), ..Budget::default() };
+    let of_money = Budget { day_money: Some(Money::from_nanos(1_000)), ..Budget::default() };
+    for (budget, spent) in [(of_bytes, today(900_000, 0)), (of_money, today(0, 900))] {
+        let config = DoorConfig { budget, spent: Some(spent), ..DoorConfig::default() };
+        let place = Place::behind("raw", config).await;
+        place.queue().await;
+        assert!(place.queue.one().await, "the next in the queue may be for other ears");
+        assert!(!place.queue.one().await, "it is not due at once");
+        assert_eq!((place.sent(), place.waiting().await), (0, 1), "{budget:?}");
+        let in_a_while = later(place.queue.clock.wall(), BUDGET_WAIT);
+        let due = place.queue.vault.next_to_hear_again(in_a_while).await.unwrap().unwrap();
+        assert_eq!((due.call, due.tries), (place.record.id, 0));
+        // As soon as the day has room it goes.
+        place.door.set_budget(Budget::default());
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        assert!(place.queue.one().await);
+        assert_eq!((place.sent(), place.waiting().await), (1, 0), "{budget:?}");
+        place.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
+    let budget = Budget { day_bytes: Some(1), ..Budget::default() };
+    let place = Place::behind("raw", DoorConfig { budget, ..DoorConfig::default() }).await;
+    place.queue().await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (0, 0));
     place.end().await;
 }
 

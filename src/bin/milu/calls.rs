@@ -203,6 +203,10 @@ fn print_engines(turn: &Value) {
     if !parts.is_empty() {
         say!("{:19}{}", "", parts.join(", "));
     }
+    let stages = stages(&turn["latency"]);
+    if !stages.is_empty() {
+        say!("{:19}{stages}", "");
+    }
     if let Some(again) = turn["heard_again"].as_object() {
         say!("{:19}heard again by {}: {}", "", text(&again["transcriber"]), text(&again["text"]));
     }
@@ -211,6 +215,24 @@ fn print_engines(turn: &Value) {
         let seconds = left["after_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
         say!("{:19}{stage}: {from} was left for {to} after {seconds:.2} s ({})", "", text(&left["why"]));
     }
+}
+
+/// Where the time of an answer went, stage by stage in the order in which they
+/// follow each other; empty for a turn that answers nobody.
+fn stages(latency: &Value) -> String {
+    let stages = [
+        ("end of turn", "endpoint_ms"),
+        ("words", "transcribe_ms"),
+        ("first sentence", "respond_first_ms"),
+        ("first sound", "synthesize_first_ms"),
+    ];
+    let told = |(name, key): (&str, &str)| latency[key].as_u64().map(|ms| format!("{name} {ms} ms"));
+    let parts: Vec<String> = stages.into_iter().filter_map(told).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let whole = latency["voice_to_voice_ms"].as_u64().map(|ms| format!("; voice to voice {ms} ms"));
+    format!("took: {}{}", parts.join(", "), whole.unwrap_or_default())
 }
 
 fn play(id: &str, control: &Path) -> Result<(), Failure> {
@@ -296,4 +318,26 @@ fn print_event(event: &Value) {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_stages_of_an_answer_are_told_in_their_order_and_those_that_were_not_measured_are_left_out() {
+        let latency = json!({
+            "endpoint_ms": 310, "transcribe_ms": 0, "respond_first_ms": 640,
+            "synthesize_first_ms": 231, "voice_to_voice_ms": 1181,
+        });
+        let expected = "took: end of turn 310 ms, words 0 ms, first sentence 640 ms, first sound 231 ms; \
+                        voice to voice 1181 ms";
+        assert_eq!(stages(&latency), expected);
+        let some = json!({ "endpoint_ms": 310, "transcribe_ms": null, "voice_to_voice_ms": 900 });
+        assert_eq!(stages(&some), "took: end of turn 310 ms; voice to voice 900 ms");
+        // The caller's own turns and the greeting answer nobody.
+        assert_eq!(stages(&json!({})), "");
+    }
 }

@@ -46,7 +46,14 @@ impl EarsChain {
 
     /// How the engines are, for `milu doctor`.
     pub fn health(&self) -> Vec<HealthFact> {
-        self.chain.facts((self.works.now)())
+        let mut facts = self.chain.facts((self.works.now)());
+        for (n, fact) in facts.iter_mut().enumerate() {
+            let disordered = self.chain.link(n).engine.disordered();
+            if disordered > 0 {
+                fact.sentence.push_str(&format!(" Messages that came out of their order: {disordered}."));
+            }
+        }
+        facts
     }
 
     /// Whether ears outside the box would hear a call of this gate now: they are

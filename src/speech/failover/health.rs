@@ -2,8 +2,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::call::{EngineStage, WhyLeft};
+use crate::knowledge::facts::FactKind;
 use crate::ops::{HealthFact, HealthState};
-use crate::terms::Moment;
+use crate::speech::cloud::mind::Witness;
+use crate::terms::{CallId, Moment};
 
 use super::breaker::{Breaker, BreakerRules, Standing};
 use super::fault::Fault;
@@ -23,6 +25,9 @@ pub struct Counters {
     pub left: u64,
     /// How often it was tried while it was left alone.
     pub probes: u64,
+    /// Sentences of it that were not said, because they named a fact that is not
+    /// the business's.
+    pub held_back: u64,
 }
 
 /// One engine's health, which all calls share. A box that starts, or that is
@@ -80,6 +85,8 @@ impl EngineHealth {
         let jitter = (self.chance)();
         let mut state = self.lock();
         if let Some(why) = fault.why {
+            let (stage, engine) = (self.stage.name(), self.name);
+            tracing::warn!(stage, engine, cause = why.name(), "an engine failed a piece of work");
             state.counters.failed += 1;
             state.last_fault = Some(why);
         }
@@ -90,13 +97,19 @@ impl EngineHealth {
         self.lock().counters.left += 1;
     }
 
+    fn held_back(&self, kind: FactKind) {
+        let (stage, engine) = (self.stage.name(), self.name);
+        tracing::warn!(stage, engine, cause = "contradiction", ?kind, "a sentence was held back");
+        self.lock().counters.held_back += 1;
+    }
+
     /// What `milu doctor` says of it.
     pub fn fact(&self, now: Moment) -> HealthFact {
         let state = self.lock();
         let (stage, name) = (self.stage.name(), self.name);
         let why = state.last_fault.map_or("failed", said);
-        let Counters { done, failed, .. } = state.counters;
-        let (state, sentence) = match state.breaker.standing(now) {
+        let Counters { done, failed, left, held_back, .. } = state.counters;
+        let (state, mut sentence) = match state.breaker.standing(now) {
             Standing::Healthy => {
                 (HealthState::Well, format!("{name} serves calls: {done} pieces of work done, {failed} failed."))
             }
@@ -118,12 +131,25 @@ impl EngineHealth {
                 ),
             ),
         };
+        if left > 0 {
+            sentence.push_str(&format!(" Left for the next engine in the middle of its work: {left}."));
+        }
+        if held_back > 0 {
+            sentence.push_str(&format!(" Held back for a fact that is not known: {held_back}."));
+        }
         HealthFact { name: format!("{stage} {name}"), state, sentence }
     }
 
     /// A poisoned lock still holds whole counts: nothing under it can panic half-way.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A mind's health hears what was held back of it.
+impl Witness for EngineHealth {
+    fn held_back(&self, _call: Option<CallId>, kind: FactKind) {
+        Self::held_back(self, kind);
     }
 }
 
@@ -179,7 +205,19 @@ mod tests {
         assert!(fact.sentence.contains("refused our key") && fact.sentence.contains("150 s more"), "{fact:?}");
         health.failed(Fault { why: Some(WhyLeft::Spent), weight: Weight::ForGood }, now);
         assert_eq!(health.fact(now).state, HealthState::Failed);
-        assert_eq!(health.counters(), Counters { done: 1, failed: 5, left: 0, probes: 0 });
+        assert_eq!(health.counters(), Counters { done: 1, failed: 5, ..Counters::default() });
+    }
+
+    #[test]
+    fn what_was_left_and_what_was_held_back_is_counted_where_a_manager_looks() {
+        let health = EngineHealth::new(EngineStage::Mind, "anthropic", BreakerRules::default(), Arc::new(|| 0.0));
+        let now = Moment::from_micros(1_000_000);
+        health.failed(Fault::late(WhyLeft::FirstTokenDeadline), now);
+        health.was_left();
+        Witness::held_back(&*health, None, FactKind::Price);
+        let sentence = health.fact(now).sentence;
+        assert!(sentence.contains("1 failed") && sentence.contains("in the middle of its work: 1."), "{sentence}");
+        assert!(sentence.contains("a fact that is not known: 1."), "{sentence}");
     }
 
     #[test]

@@ -22,6 +22,8 @@ const BLOCK_MAX: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub struct AnswerEvents {
     stream: EventStream,
+    /// The message has begun: nothing of it may come before that.
+    begun: bool,
     blocks: BTreeMap<u64, Block>,
     used: TokensUsed,
     stop: Option<Stop>,
@@ -84,7 +86,14 @@ impl AnswerEvents {
             return self.fail(MindError::Broken("an event of the answer is no JSON"), found);
         };
         match data["type"].as_str().unwrap_or(&event.name) {
-            "message_start" => self.count(&data["message"]["usage"]),
+            "message_start" if self.begun => self.out_of_order(found),
+            "message_start" => {
+                self.begun = true;
+                self.count(&data["message"]["usage"]);
+            }
+            "content_block_start" | "content_block_delta" | "content_block_stop" if !self.begun => {
+                self.out_of_order(found);
+            }
             "content_block_start" => self.begin(&data, found),
             "content_block_delta" => self.delta(&data, found),
             "content_block_stop" => self.complete(&data, found),
@@ -147,7 +156,9 @@ impl AnswerEvents {
 
     fn delta(&mut self, data: &Value, found: &mut Vec<Delta>) {
         let delta = &data["delta"];
-        let Some(block) = data["index"].as_u64().and_then(|index| self.blocks.get_mut(&index)) else { return };
+        let Some(block) = data["index"].as_u64().and_then(|index| self.blocks.get_mut(&index)) else {
+            return self.out_of_order(found);
+        };
         let kind = delta["type"].as_str().unwrap_or_default();
         let grow = |place: &mut String, name: &str| {
             place.push_str(delta[name].as_str().unwrap_or_default());
@@ -175,6 +186,7 @@ impl AnswerEvents {
     }
 
     fn complete(&mut self, data: &Value, found: &mut Vec<Delta>) {
+        // The end of a block that never began has no words that could be lost.
         let Some(block) = data["index"].as_u64().and_then(|index| self.blocks.remove(&index)) else { return };
         match block {
             Block::Tool { id, name, input, whole } => {
@@ -189,6 +201,12 @@ impl AnswerEvents {
             Block::Sealed(thought) => found.push(Delta::Thought(Private::new(thought.to_string()))),
             Block::Text | Block::Other => {}
         }
+    }
+
+    /// Words that come before their block, or after it, leave a sentence that may
+    /// say something else: "open" where "not open" was written.
+    fn out_of_order(&mut self, found: &mut Vec<Delta>) {
+        self.fail(MindError::Broken("the answer's events are out of order"), found);
     }
 
     fn end(&mut self, stop: Stop, found: &mut Vec<Delta>) {
@@ -236,6 +254,14 @@ mod tests {
         include_str!("../../../../fuzz/corpus/anthropic_events/of-a-later-version"),
     ];
 
+    const START: &str = "data: {\"type\":\"message_start\",\"message\":{}}\n\n";
+    const TEXT: &str =
+        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    const WORDS: &str = "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"open\"}}\n\n";
+    const ENDS: &str = "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n";
+    const PING: &str = "data: {\"type\":\"ping\"}\n\n";
+    const OVER: &str = "data: {\"type\":\"message_stop\"}\n\n";
+
     fn read(pieces: &[&[u8]]) -> Vec<Delta> {
         let mut events = AnswerEvents::default();
         let mut found: Vec<Delta> = pieces.iter().flat_map(|piece| events.feed(piece)).collect();
@@ -249,6 +275,7 @@ mod tests {
         let begins = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"look_up\"}}\n\n";
         let grows = "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\"}}\n\n";
         let mut events = AnswerEvents::default();
+        assert_eq!(events.feed(START.as_bytes()), []);
         assert_eq!(events.feed(begins.as_bytes()), []);
         assert_eq!(events.feed(grows.as_bytes()), [Delta::ToolGrows]);
     }
@@ -313,13 +340,32 @@ mod tests {
     }
 
     #[test]
+    fn words_out_of_their_order_end_the_answer_and_none_of_them_is_taken() {
+        let told = |events: &[&str]| read(&events.iter().map(|event| event.as_bytes()).collect::<Vec<_>>());
+        // A ping may come at any time.
+        let whole = told(&[PING, START, TEXT, PING, WORDS, ENDS, OVER]);
+        assert_eq!((text_of(&whole).as_str(), whole.last()), ("open", Some(&Delta::Over(Stop::End))));
+        let disorder = Delta::Failed(MindError::Broken("the answer's events are out of order"));
+        for events in [
+            &[TEXT, START, WORDS, ENDS, OVER][..],
+            &[WORDS, START, TEXT, ENDS, OVER],
+            &[START, WORDS, TEXT, ENDS, OVER],
+            &[START, TEXT, ENDS, WORDS, OVER],
+            &[START, TEXT, START, WORDS, ENDS, OVER],
+        ] {
+            assert_eq!(told(events), [disorder.clone()], "{events:?}");
+        }
+    }
+
+    #[test]
     fn a_block_without_an_end_is_given_up() {
         let start = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"b\",\"input\":{}}}\n\n";
         let piece = format!(
             "data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"input_json_delta\",\"partial_json\":\"{}\"}}}}\n\n",
             "x".repeat(100_000)
         );
-        let pieces: Vec<&[u8]> = std::iter::once(start.as_bytes()).chain([piece.as_bytes(); 4]).collect();
+        let pieces: Vec<&[u8]> =
+            [START.as_bytes(), start.as_bytes()].into_iter().chain([piece.as_bytes(); 4]).collect();
         assert!(matches!(read(&pieces)[..], [Delta::Failed(MindError::Broken(_))]));
     }
 

@@ -107,6 +107,7 @@ pub struct Assembly {
     is_eager: bool,
     sequence: Option<Sequence>,
     missed: u64,
+    late: u64,
     failed: Option<EarsError>,
     steps: VecDeque<Step>,
 }
@@ -132,6 +133,7 @@ impl Assembly {
             is_eager: false,
             sequence: None,
             missed: 0,
+            late: 0,
             failed: None,
             steps: VecDeque::new(),
         }
@@ -151,6 +153,11 @@ impl Assembly {
     /// Messages of Flux that must have existed and did not come.
     pub const fn missed(&self) -> u64 {
         self.missed
+    }
+
+    /// Messages that came after one that they should have come before.
+    pub const fn late(&self) -> u64 {
+        self.late
     }
 
     // ---- the call ----------------------------------------------------------
@@ -238,8 +245,9 @@ impl Assembly {
             let error = EarsError::Lost("its stream was opened anew");
             self.tell(EarsEvent::Failed { request: wanted.request, error });
         }
-        let steps = std::mem::take(&mut self.steps);
-        *self = Self { steps, ..Self::new(self.api, self.engine, self.bounds, self.judging.other_judge()) };
+        let (steps, missed, late) = (std::mem::take(&mut self.steps), self.missed, self.late);
+        *self =
+            Self { steps, missed, late, ..Self::new(self.api, self.engine, self.bounds, self.judging.other_judge()) };
     }
 
     /// The other judge cannot be had any more.
@@ -314,6 +322,7 @@ impl Assembly {
         let Some(sequence) = sequence else { return true };
         let due = self.sequence.map_or(0, |Sequence(last)| last.saturating_add(1));
         if sequence.0 < due {
+            self.late = self.late.saturating_add(1);
             return false;
         }
         self.missed = self.missed.saturating_add(sequence.0 - due);
@@ -325,7 +334,19 @@ impl Assembly {
         let Results { span, words, is_final, speech_final, from_finalize } = results;
         let has_words = !words.is_empty();
         let span = self.within_stream(span);
-        if is_final || speech_final || from_finalize {
+        let stands = is_final || speech_final || from_finalize;
+        // Of sound whose words stand already: it should have come before them.
+        if has_words && span.end <= self.wording.settled_until() {
+            self.late = self.late.saturating_add(1);
+            if !stands {
+                return;
+            }
+            // Words that were to stand before those have no place any more.
+            if span.end > self.turn.from && !self.wording.stands_in(span) {
+                return self.fail(EarsError::Lost("its final words are out of order"));
+            }
+        }
+        if stands {
             self.wording.settle(words, span);
         } else {
             self.wording.hear(words, span);

@@ -3,7 +3,7 @@
 //! for the provider, which the link does for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -59,6 +59,8 @@ pub(super) struct Parts {
     pub(super) now: MomentSource,
     pub(super) likely: Arc<LikelyLine>,
     pub(super) answers: mpsc::Sender<EarsEvent>,
+    /// Messages of all calls that came out of their order.
+    pub(super) disordered: Arc<AtomicU64>,
 }
 
 /// One call's ears.
@@ -106,8 +108,12 @@ impl CallEars {
             }
             self.follow();
         }
-        if self.assembly.missed() > 0 {
-            tracing::warn!(missed = self.assembly.missed(), "messages of the ears' provider did not come");
+        let (missed, late) = (self.assembly.missed(), self.assembly.late());
+        if missed > 0 || late > 0 {
+            let (stage, engine) = ("ears", self.parts.config.api.engine());
+            let cause = "out-of-order";
+            tracing::warn!(stage, engine, cause, missed, late, "messages did not come, or not in their order");
+            self.parts.disordered.fetch_add(late, Ordering::Relaxed);
         }
         // Dropping the link says goodbye; the stream's own task sees to it.
     }

@@ -17,6 +17,7 @@ mod timeline;
 mod wording;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -64,6 +65,7 @@ pub struct DeepgramEars {
     runtime: Handle,
     now: MomentSource,
     likely: Arc<LikelyLine>,
+    disordered: Arc<AtomicU64>,
 }
 
 impl DeepgramEars {
@@ -78,13 +80,22 @@ impl DeepgramEars {
         runtime: Handle,
         now: MomentSource,
     ) -> Self {
-        Self { config: Arc::new(config), door, judge, tasks, runtime, now, likely: Arc::default() }
+        Self {
+            config: Arc::new(config),
+            door,
+            judge,
+            tasks,
+            runtime,
+            now,
+            likely: Arc::default(),
+            disordered: Arc::default(),
+        }
     }
 }
 
 impl Api {
     /// The engine's name in records.
-    const fn engine(self) -> &'static str {
+    pub(super) const fn engine(self) -> &'static str {
         match self {
             Self::V1 => "deepgram",
             Self::Flux => "deepgram-flux",
@@ -102,6 +113,10 @@ impl Assembly {
 impl Transcriber for DeepgramEars {
     fn name(&self) -> &'static str {
         self.config.api.engine()
+    }
+
+    fn disordered(&self) -> u64 {
+        self.disordered.load(Ordering::Relaxed)
     }
 
     fn judges_by(&self) -> JudgesBy {
@@ -128,6 +143,7 @@ impl Transcriber for DeepgramEars {
             now: Arc::clone(&self.now),
             likely: Arc::clone(&self.likely),
             answers: answers.clone(),
+            disordered: Arc::clone(&self.disordered),
         };
         let ears = CallEars::new(parts, Assembly::of(self.config.api, self.config.bounds, other));
         self.tasks.spawn_on(ears.run(to_do, judgements), &self.runtime);

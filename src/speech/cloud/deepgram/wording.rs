@@ -61,6 +61,11 @@ impl Wording {
         self.covered_until
     }
 
+    /// Whether words stand in this part of the stream.
+    pub(super) fn stands_in(&self, span: Span) -> bool {
+        self.settled.iter().any(|word| (span.start..=span.end).contains(&word.span.middle()))
+    }
+
     /// Words that the next message may change. What was settled is not said
     /// again, whatever the message says.
     pub(super) fn hear(&mut self, words: Vec<Word>, span: Span) {

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::inbox::{Arrived, Inbox};
-use super::marks::Marks;
+use super::marks::{Marks, Order};
 use super::payload::Asking;
 use super::pieces::piece_ends;
 use super::socket::{Begin, Command, End, More, SAID};
@@ -108,7 +108,7 @@ impl Utterance {
             // The socket may be what ails; a request stands on its own. Once there
             // was sound, another voice takes over where it stopped.
             Err(Stopped::Failed(VoiceError::Lost(why))) if !delivery.has_sounded() => {
-                tracing::debug!(why, "a sentence is streamed over HTTP instead");
+                tracing::info!(stage = "voice", engine = NAME, cause = why, "a sentence is streamed over HTTP instead");
                 self.over_http(delivery, format).await
             }
             ended => ended,
@@ -132,6 +132,9 @@ impl Utterance {
         loop {
             match listening.next(&mut arrived, pieces.are_left()).await? {
                 Next::Sound(sound) => {
+                    if listening.marks.follow(&sound.letters) == Order::Broken {
+                        return Err(VoiceError::Engine("its sound is out of order").into());
+                    }
                     listening.deliver(delivery, sound).await?;
                     let has_all = listening.marks.are_past(pieces.asked_to());
                     if has_all && let Some(more) = pieces.next() {
@@ -145,6 +148,9 @@ impl Utterance {
                 }
                 Next::Final if pieces.are_left() => {
                     return Err(VoiceError::Lost("it ended before the words did").into());
+                }
+                Next::Final if listening.marks.has_unspoken() => {
+                    return Err(VoiceError::Engine("it ended before its words did").into());
                 }
                 Next::Final => {
                     self.is_long_enough(delivery)?;
