@@ -34,8 +34,10 @@ use super::status::Board;
 /// that they plugged in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Sound is measured over this long.
-const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// Sound is measured over this long: twenty frames, of which one more or less is in the
+/// rhythm of the clocks, and four of them are less than the two seconds in which a fault is
+/// to be noticed.
+const MEASURE_EVERY: Duration = Duration::from_millis(400);
 
 /// The status is written at most this often, but for changes of state and answers; what
 /// changed meanwhile is written when this time is over.

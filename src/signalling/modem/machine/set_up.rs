@@ -243,7 +243,7 @@ impl ModemLine {
             At::LockedIccid | At::Iccid => profile.sim.iccid.clone(),
             At::Imsi => Some("AT+CIMI".to_owned()),
             At::AfterSim(n) => profile.start.after_sim.get(n).map(|row| row.row.clone()),
-            At::Sound(n) => self.sound.profile(profile).once.get(n).map(|row| row.row.clone()),
+            At::Sound(n) => self.sound.once(profile).get(n).map(|row| row.row.clone()),
             At::Voice => profile.start.voice.as_ref().map(|probe| probe.ask.clone()),
         };
         row.map(|row| Command::new(Job::SetUp, &row))
@@ -298,7 +298,7 @@ impl ModemLine {
                 self.row_answered(row, At::AfterSim(next), need, end, now);
             }
             At::Sound(n) => {
-                let (need, next) = after(&self.sound.profile(&self.profile).once, n, end);
+                let (need, next) = after(&self.sound.once(&self.profile), n, end);
                 self.row_answered(row, At::Sound(next), need, end, now);
             }
             At::Sim => self.sim_answered(rows, end, now),
