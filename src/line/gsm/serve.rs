@@ -16,9 +16,7 @@ use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
-use crate::signalling::modem::{
-    IncomingText, ModemInput, ModemLine, ModemOutput, PinTried, Profile, SoundPath, StorageSlot,
-};
+use crate::signalling::modem::{IncomingText, ModemInput, ModemLine, ModemOutput, Profile, SoundPath, StorageSlot};
 use crate::terms::{EndCause, Moment, Private};
 
 use super::call::Call;
@@ -352,10 +350,7 @@ impl Serving {
                         settings.clock = *at;
                         self.clock_at = (self.parts.clock)();
                     }
-                    ModemInput::Release => {
-                        settings.pin_tried = None;
-                        self.is_released = self.machine.is_none();
-                    }
+                    ModemInput::Release => self.is_released = self.machine.is_none(),
                     _ => {}
                 }
                 self.input(input).await;
@@ -468,14 +463,9 @@ impl Serving {
                 self.event(GsmEvent::SoundTrouble(fault));
             }
             ModemOutput::PinTrying { iccid, imei, had_wrong, leave } => {
-                // A modem that is found anew finds it tried.
-                self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
                 self.event(GsmEvent::PinTrying { iccid, imei, had_wrong, leave });
             }
-            ModemOutput::PinAccepted { iccid, imei } => {
-                self.parts.config.settings.pin_tried = None;
-                self.event(GsmEvent::PinAccepted { iccid, imei });
-            }
+            ModemOutput::PinAccepted { iccid, imei } => self.event(GsmEvent::PinAccepted { iccid, imei }),
             ModemOutput::AirtimeRead { at, airtime, iccid } => {
                 self.note_airtime(at, airtime, iccid.as_ref());
                 self.event(GsmEvent::AirtimeRead { at, airtime, iccid });
