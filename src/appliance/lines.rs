@@ -12,10 +12,10 @@ use crate::line::audio::{AudioLine, KeyPresser};
 use crate::line::gsm::{Bond, GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots};
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{MediaClock, Offer};
-use crate::ops::{Health, Stop, Supervisor, SystemClock};
+use crate::ops::{Stop, Supervisor, SystemClock};
 use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
-use crate::signalling::modem::{AirtimeSettings, LineSettings, PinTried, SoundPath};
+use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
 use crate::signalling::sip::Encoding;
 use crate::store::{IndexError, KnownModem, Vault};
 use crate::terms::{LineId, Private};
@@ -68,7 +68,6 @@ pub struct LineOpener<'a> {
     pub clock: SystemClock,
     pub media_clock: &'a MediaClock,
     pub supervisor: &'a Supervisor,
-    pub health: &'a Health,
     pub offers: &'a mpsc::Sender<Offer>,
     pub stop: &'a Stop,
 }
@@ -138,7 +137,6 @@ impl LineOpener<'_> {
                 events,
                 vault: self.vault.clone(),
                 calendar: self.calendar.clone(),
-                health: self.health.clone(),
                 stop: self.stop.clone(),
                 pin,
             };
@@ -180,11 +178,6 @@ impl LineOpener<'_> {
     ) -> Result<LineSettings, OpenLine> {
         let pin = line.pin_credential.as_deref().map(|name| self.credentials.read(name)).transpose();
         let pin = pin.map_err(|source| OpenLine::Pin { line: line.id.to_string(), source })?;
-        let known_failed = |source| OpenLine::Known { line: line.id.to_string(), source };
-        let pin_tried = match &pin {
-            Some(pin) => self.vault.modems().tried_pin(&line.id, pin).await.map_err(known_failed)?,
-            None => None,
-        };
         let readings = self.vault.modems().airtime(&line.id).await;
         let readings = readings.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
         let parts = self.vault.texts().parts_since(&line.id, self.calendar.midnight()).await;
@@ -197,7 +190,6 @@ impl LineOpener<'_> {
         Ok(LineSettings {
             country_code: self.country_code(line.country_code.as_deref()),
             pin,
-            pin_tried: pin_tried.map(|tried| PinTried { iccid: tried.iccid }),
             expected_sim: line.expected_sim.clone(),
             known_iccid: known.iccid.clone(),
             sound: line.sound.or_else(|| own_sound(&line.place)),

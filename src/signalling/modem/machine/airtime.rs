@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp};
 
 use crate::terms::{Moment, Private};
 
-use super::super::airtime::{AirtimeReading, AirtimeWatch, Asks, Forecast, Operators};
+use super::super::airtime::{AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Operators};
 use super::super::command::Command;
 use super::super::output::ModemOutput;
 use super::super::settings::AirtimeSettings;
@@ -39,6 +39,11 @@ impl Airtime {
     pub(super) const fn forecast(&self) -> Option<Forecast> {
         self.forecast
     }
+
+    /// What the owner was told of it and is not over.
+    pub(super) fn warnings(&self) -> Vec<AirtimeWarning> {
+        self.watch.as_ref().map(|(watch, _)| watch.standing()).unwrap_or_default()
+    }
 }
 
 impl ModemLine {
@@ -56,6 +61,8 @@ impl ModemLine {
         }
         self.airtime.look_at = now + LOOK_EVERY;
         let clock = self.calendar(now);
+        // Time alone is a reason too: nothing was read for a week, or a date comes near.
+        self.warn_of_airtime(clock);
         let network = self.facts.sim_operator();
         let (watch, operators) = self.airtime.watch.as_mut()?;
         let asks = watch.due(clock);
@@ -66,8 +73,6 @@ impl ModemLine {
             if let Some(asks) = asks.filter(|_| network.is_some()) {
                 watch.failed(asks, clock);
             }
-            // Time alone is a reason too: nothing was read for a week, or a date comes near.
-            self.warn_of_airtime(clock);
             return None;
         };
         let code = Private::new(code.to_owned());
@@ -83,7 +88,7 @@ impl ModemLine {
         self.airtime = Airtime::new(fresh.as_ref(), self.calendar(now));
     }
 
-    fn warn_of_airtime(&mut self, clock: Timestamp) {
+    pub(super) fn warn_of_airtime(&mut self, clock: Timestamp) {
         let today = date_of(self.texts.day());
         let Some((watch, _)) = self.airtime.watch.as_mut() else { return };
         self.airtime.forecast = watch.forecast();
