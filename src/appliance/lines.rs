@@ -13,7 +13,7 @@ use crate::line::gsm::{Bond, GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Root
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{MediaClock, Offer};
 use crate::ops::{Stop, Supervisor, SystemClock};
-use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
+use crate::signalling::modem::airtime::{Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
 use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
 use crate::signalling::sip::Encoding;
@@ -28,6 +28,7 @@ use super::kept_line::LineKeeper;
 use super::modem_profiles::{ReadProfiles, profiles_of, read_profiles};
 use super::modem_task::ModemTask;
 use super::modems::{Modem, Modems};
+use super::operators::{LEARNT_DIR, LearntOperators, ReadOperators, add_learnt, read_operators};
 
 /// Without sound from a modem for this long, the desk is told that it is lost: the
 /// line heals what it can long before.
@@ -44,7 +45,7 @@ pub enum OpenLine {
     #[error("line {line}: the PIN of its SIM: {source}")]
     Pin { line: String, source: CredentialError },
     #[error(transparent)]
-    Operators(#[from] InvalidOperators),
+    Operators(#[from] ReadOperators),
     #[error("line {line}: {source}")]
     Known { line: String, source: IndexError },
 }
@@ -105,7 +106,13 @@ impl LineOpener<'_> {
         }
         let dir = &self.config.modem_profiles;
         let profiles = read_profiles(dir)?;
-        let operators = Arc::new(Operators::delivered()?);
+        let learnt_dir = self.config.data_dir.join(LEARNT_DIR);
+        let mut operators = read_operators(&self.config.operators)?;
+        for error in add_learnt(&mut operators, &learnt_dir) {
+            tracing::warn!(%error, "something that was learnt of an operator is left out");
+        }
+        let learnt = Arc::new(LearntOperators::new(learnt_dir, operators.clone()));
+        let operators = Arc::new(operators);
         let claims = GsmClaims::default();
         let mut all_known = Vec::with_capacity(self.config.gsm_lines.len());
         for line in &self.config.gsm_lines {
@@ -139,6 +146,7 @@ impl LineOpener<'_> {
                 calendar: self.calendar.clone(),
                 stop: self.stop.clone(),
                 pin,
+                learnt: learnt.clone(),
             };
             lines.modems.add(modem);
             drop(self.supervisor.spawn(format!("modem {}", line.id), task.run()));

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 
 use super::calendar::Calendar;
 use super::modems::{Modem, Reply, SentText};
+use super::operators::LearntOperators;
 use crate::line::gsm::GsmEvent;
 use crate::ops::Stop;
-use crate::signalling::modem::airtime::Kobo;
+use crate::signalling::modem::airtime::{Kobo, Lesson};
 use crate::signalling::modem::{
     Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TakenPart, TextReport, TextSender,
 };
@@ -36,6 +37,8 @@ pub struct ModemTask {
     pub stop: Stop,
     /// The PIN of the line's SIM, by which a try of it is written down.
     pub pin: Option<Private<String>>,
+    /// Where what the line learns of operators is kept.
+    pub learnt: Arc<LearntOperators>,
 }
 
 /// What there was at the last look.
@@ -129,6 +132,7 @@ impl ModemTask {
             // It is in the log of the line, and in its health while it lasts.
             GsmEvent::SoundTrouble(_) => {}
             GsmEvent::AirtimeRead { at, airtime, iccid } => self.keep_airtime(at, airtime, iccid).await,
+            GsmEvent::AnswerLearnt(lesson) => self.keep_lesson(lesson).await,
             GsmEvent::AirtimeWarned(warning) => {
                 // It stands in the line's health until a reading shows that it is over.
                 tracing::warn!(%line, reason = ?warning.reason, "the airtime of a SIM runs out");
@@ -216,6 +220,17 @@ impl ModemTask {
         let Some(iccid) = iccid else { return };
         if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, &iccid, at, airtime.0).await {
             tracing::error!(line = %self.modem.line, %error, "a reading of airtime could not be kept");
+        }
+    }
+
+    /// What cannot be kept is learnt again after the next start.
+    async fn keep_lesson(&self, lesson: Lesson) {
+        let (line, learnt) = (&self.modem.line, self.learnt.clone());
+        tracing::info!(%line, operator = lesson.operator, "a line has learnt how an operator words its answers");
+        match tokio::task::spawn_blocking(move || learnt.keep(&lesson)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%line, %error, "what was learnt of an operator is not kept"),
+            Err(error) => tracing::error!(%line, %error, "what was learnt of an operator is not kept"),
         }
     }
 

@@ -470,6 +470,7 @@ impl Serving {
                 self.note_airtime(at, airtime, iccid.as_ref());
                 self.event(GsmEvent::AirtimeRead { at, airtime, iccid });
             }
+            ModemOutput::AnswerLearnt(lesson) => self.event(GsmEvent::AnswerLearnt(lesson)),
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.tell_text(text, slots),
             ModemOutput::TextPart { id, fate, taken } => {

@@ -4,11 +4,13 @@
 //! sent because of it.
 
 mod found;
+mod learning;
 mod operators;
 mod reading;
 mod watch;
 
 pub use found::{Day, Kobo, Volume};
+pub use learning::{Lesson, shape};
 pub use operators::{Asks, Finds, InvalidOperators, Operator, Operators};
 pub use reading::{AirtimeReading, ReadBy, Shown, learnt};
 pub use watch::{AirtimePlan, AirtimeWarning, AirtimeWatch, Forecast, READINGS_MAX, Reason};

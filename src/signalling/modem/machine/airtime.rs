@@ -6,7 +6,9 @@ use jiff::{Span, Timestamp};
 
 use crate::terms::{Moment, Private};
 
-use super::super::airtime::{AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Operators};
+use super::super::airtime::{
+    AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Lesson, Operators, ReadBy, shape,
+};
 use super::super::command::Command;
 use super::super::output::ModemOutput;
 use super::super::settings::AirtimeSettings;
@@ -106,6 +108,18 @@ impl ModemLine {
             Some(text) => {
                 let reading = AirtimeReading::of_answer(text, asks, operator, today);
                 watch.read(asks, &reading, clock);
+                let lesson = operator.and_then(|one| Lesson::of_answer(text, asks, &reading, one, today));
+                match lesson {
+                    // The next answer is read by it, also before the next start.
+                    Some(lesson) if Arc::make_mut(operators).learn(&lesson) => {
+                        let words = &lesson.words;
+                        self.support.line(format!("{} is looked for behind \"{words}\" now", named(asks)), now);
+                        self.out.push_back(ModemOutput::AnswerLearnt(lesson));
+                    }
+                    _ if is_read_by_words(&reading, asks) => {}
+                    // By this a person can write the row that reads it.
+                    _ => self.support.line(format!("no row reads {} in: {}", named(asks), shape(text)), now),
+                }
                 if let Some((airtime, _)) = reading.airtime {
                     let iccid = self.facts.iccid.clone();
                     self.out.push_back(ModemOutput::AirtimeRead { at: clock, airtime: Some(airtime), iccid });
@@ -115,6 +129,22 @@ impl ModemLine {
         }
         self.warn_of_airtime(clock);
     }
+}
+
+const fn named(asks: Asks) -> &'static str {
+    match asks {
+        Asks::Balance => "the airtime",
+        Asks::Data => "the data",
+    }
+}
+
+/// Whether words of the operator chose what was asked for.
+fn is_read_by_words(reading: &AirtimeReading, asks: Asks) -> bool {
+    let by = match asks {
+        Asks::Balance => reading.airtime.map(|(_, by)| by),
+        Asks::Data => reading.data.map(|(_, by)| by),
+    };
+    by.is_some_and(|by| by != ReadBy::Guess)
 }
 
 /// Days since 1970-01-01 as a date.
