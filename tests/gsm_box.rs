@@ -179,7 +179,8 @@ fn a_technician_asks_the_modem_and_a_text_that_came_is_kept_before_it_is_forgott
     world.asked(&["release"]);
     let facts = world.the_box.json(&["doctor", "--json"]);
     let names: Vec<&str> = facts["facts"].as_array().expect("facts").iter().map(|fact| text(&fact["name"])).collect();
-    assert!(names.contains(&"modem sim") && names.contains(&"texts"), "{names:?}");
+    assert!(names.contains(&"line sim") && names.contains(&"texts"), "{names:?}");
+    assert!(!names.iter().any(|name| name.starts_with("modem ")), "a line is one row: {names:?}");
 
     // What was kept is there after a restart, and another SIM is noticed.
     let place = world.the_box.stop();

@@ -12,9 +12,9 @@ use gsm::{CALLER, FRAME, OTHER_CALLER, Talk, World, correlation, found, in_time,
 use milu::line::gsm::{Bond, GsmEvent, GsmLineConfig, ModemPlace, Socket, Wanted};
 use milu::line::{LegCommand, LegEvent, LineState, MediaPort, Stay};
 use milu::media::SampleRate;
-use milu::signalling::modem::{ModemState, TextSender};
+use milu::signalling::modem::{ModemState, SoundFault, TextSender};
 use milu::terms::{EndCause, Moment, Private};
-use modem::{Family, Fault, ModemOptions, one_of};
+use modem::{COMFORT_MAX, Family, Fault, ModemOptions, one_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_family_with_sound_on_a_port_carries_calls_and_speech_both_ways() {
@@ -182,8 +182,8 @@ async fn what_is_left_of_the_call_before_is_not_heard_in_the_next() {
         modem.ring(CALLER);
         let mut talk = Talk::answered(&mut world, &mut line).await;
         let heard = talk.until_heard(50 * FRAME).await;
-        // The far side is silent; what was left is a loud tone.
-        assert!(heard.iter().all(|s| *s == 0), "something old was heard");
+        // The far side says nothing; what was left is a loud tone.
+        assert!(heard.iter().all(|s| s.unsigned_abs() <= COMFORT_MAX), "something old was heard");
         modem.hang_up();
         talk.ended().await;
         line.until_state(ModemState::Ready).await;
@@ -395,13 +395,87 @@ async fn sound_that_stops_is_noticed_while_the_call_is_on() {
     let mut talk = Talk::answered(&mut world, &mut line).await;
     let already = talk.heard().len();
     talk.until_heard(already + 50 * FRAME).await;
-    modem.fault(Fault::Stutter { one_of: 1_000_000 });
-    line.event("the trouble", |event| matches!(event, GsmEvent::SoundTrouble(_)).then_some(())).await;
-    modem.fault(Fault::Stutter { one_of: 1 });
-    let already = talk.heard().len();
-    talk.until_heard(already + 50 * FRAME).await;
+    for (fault, over, trouble) in [
+        (Fault::Stutter { one_of: 1_000_000 }, Fault::Stutter { one_of: 1 }, SoundFault::Missing),
+        (Fault::Stutter { one_of: 2 }, Fault::Stutter { one_of: 1 }, SoundFault::Stuttering),
+        (Fault::Uplink { on: false }, Fault::Uplink { on: true }, SoundFault::NoUplink),
+        (Fault::Mute { on: true }, Fault::Mute { on: false }, SoundFault::SilentDownlink),
+    ] {
+        modem.fault(fault);
+        // What another fault leads to on its way is told as well.
+        line.event("the trouble", |event| {
+            matches!(event, GsmEvent::SoundTrouble(told) if told == trouble).then_some(())
+        })
+        .await;
+        modem.fault(over);
+        let already = talk.heard().len();
+        talk.until_heard(already + 50 * FRAME).await;
+    }
     modem.hang_up();
-    talk.ended().await;
+    assert_eq!(talk.ended().await, EndCause::NormalClearing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_in_which_nothing_but_zeros_comes_has_its_sound_turned_on_and_opened_again() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    modem.fault(Fault::Mute { on: true });
+    modem.ring(CALLER);
+    let mut talk = Talk::answered(&mut world, &mut line).await;
+    let silent = |event| matches!(event, GsmEvent::SoundTrouble(SoundFault::SilentDownlink)).then_some(());
+    let turned_on = modem.count_written("AT+QPCMV=1,0");
+    line.event("the trouble", silent).await;
+    modem.until("the row", |m| (m.count_written("AT+QPCMV=1,0") > turned_on).then_some(())).await;
+    line.event("the trouble, still", silent).await;
+    modem
+        .until("the row, for the port anew", |m| (m.count_written("AT+QPCMV=1,0") > turned_on + 1).then_some(()))
+        .await;
+    // The caller speaks after all: nothing was lost, neither the call nor its sound.
+    modem.fault(Fault::Mute { on: false });
+    let question = speech("question-cut.wav");
+    // What comes while the port is being opened is heard by nobody.
+    let before = talk.heard().len();
+    talk.until_heard(before + 25 * FRAME).await;
+    let already = talk.heard().len();
+    modem.speak(&question);
+    let came = talk.until_heard(already + question.len() + 50 * FRAME).await;
+    assert!(found(&question, &came[already..]) > 0.95);
+    modem.hang_up();
+    assert_eq!(talk.ended().await, EndCause::NormalClearing);
+    line.until_state(ModemState::Ready).await;
+    assert_eq!(modem.resets(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_whose_usb_card_is_switched_off_has_its_first_call_by_the_port() {
+    let question = speech("question-cut.wav");
+    for takes_usb_sound in [false, true] {
+        let mut world = World::new();
+        let options = ModemOptions { takes_usb_sound, ..one_of(Family::Quectel) };
+        let modem = world.rack.plug(options).expect("pseudo-terminals");
+        let mut config = world.config("front-desk", Family::Quectel);
+        // The family's own order has the card first.
+        config.settings.sound = None;
+        let mut line = world.serve(config);
+        line.until_state(ModemState::Ready).await;
+        for _ in 0..2 {
+            modem.ring(CALLER);
+            let mut talk = Talk::answered(&mut world, &mut line).await;
+            let already = talk.heard().len();
+            modem.speak(&question);
+            let came = talk.until_heard(already + question.len() + 20 * FRAME).await;
+            assert!(found(&question, &came[already..]) > 0.95, "{takes_usb_sound}");
+            modem.hang_up();
+            assert_eq!(talk.ended().await, EndCause::NormalClearing);
+            line.until_state(ModemState::Ready).await;
+            // What did not work is not tried again by the next call.
+            let rows = line.control.support_rows().await.expect("served");
+            let changes = rows.iter().filter(|row| row.text.contains("the sound goes by serial now")).count();
+            assert_eq!(changes, 1, "{takes_usb_sound}: {rows:#?}");
+        }
+        assert_eq!(modem.resets(), 0);
+        line.stop.cancel();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ use super::config::Config;
 use super::credentials::Credentials;
 use super::engines::processor_lacks;
 use super::modem_profiles::{profiles_of, read_profiles};
+use super::operators::{LEARNT_DIR, add_learnt, read_operators};
 use super::outside;
 use super::wanted_models::look_at;
 
@@ -193,7 +194,7 @@ fn check_monitor(config: &Config) -> CheckFinding {
     CheckFinding::fine(PART, format!("on sound card {card}{meanwhile}"))
 }
 
-/// The profiles of modems and the PINs of SIMs, of a box that has GSM lines.
+/// The profiles of modems, the operators and the PINs of SIMs, of a box that has GSM lines.
 fn check_modems(config: &Config, credentials: &Credentials) -> CheckFinding {
     if config.gsm_lines.is_empty() {
         return CheckFinding::fine("modems", "no line has one".to_owned());
@@ -202,6 +203,13 @@ fn check_modems(config: &Config, credentials: &Credentials) -> CheckFinding {
         Ok(profiles) => profiles,
         Err(error) => return CheckFinding::wrong("modems", error.to_string()),
     };
+    let mut operators = match read_operators(&config.operators) {
+        Ok(operators) => operators,
+        Err(error) => return CheckFinding::wrong("modems", error.to_string()),
+    };
+    if let Some(error) = add_learnt(&mut operators, &config.data_dir.join(LEARNT_DIR)).first() {
+        return CheckFinding::wrong("modems", error.to_string());
+    }
     for line in &config.gsm_lines {
         if let Err(error) = profiles_of(line, &profiles, &config.modem_profiles) {
             return CheckFinding::wrong("modems", error.to_string());

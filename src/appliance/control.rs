@@ -290,7 +290,7 @@ struct FactJson {
 }
 
 async fn look_over(State(control): State<Control>) -> axum::Json<DoctorJson> {
-    let facts = doctor::facts(&control.health, &control.lines, &control.supervisor);
+    let facts = doctor::facts(&control.health, &control.lines, &control.modems, &control.supervisor);
     let worst = facts.iter().map(|fact| fact.state).max().unwrap_or(HealthState::Well);
     let facts =
         facts.into_iter().map(|f| FactJson { name: f.name, state: f.state.name(), sentence: f.sentence }).collect();

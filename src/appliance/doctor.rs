@@ -8,11 +8,16 @@ use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, HealthFact, HealthState, Supervisor, TaskFact, TaskState};
 
 use super::control::LineView;
-use super::modem_facts::sentence;
+use super::modem_facts::{self, sentence};
+use super::modems::Modems;
 
-/// All facts, the gravest first.
-pub(super) fn facts(health: &Health, lines: &[LineView], supervisor: &Supervisor) -> Vec<HealthFact> {
-    let lines = lines.iter().map(|view| line_fact(view()));
+/// All facts, the gravest first. A line is one row, whatever it takes its calls by.
+pub(super) fn facts(health: &Health, lines: &[LineView], modems: &Modems, supervisor: &Supervisor) -> Vec<HealthFact> {
+    let fact = |line: LineHealth| match modems.get(line.id.as_str()) {
+        Some(modem) => modem_facts::line_fact(&line, modem),
+        None => line_fact(line),
+    };
+    let lines = lines.iter().map(|view| fact(view()));
     health.facts_with(lines.chain(task_facts(supervisor.report())).collect())
 }
 
@@ -66,6 +71,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::modems::tests::modem;
     use super::*;
     use crate::ops::{Backoff, Stop, SystemClock};
     use crate::terms::LineId;
@@ -87,7 +93,10 @@ mod tests {
     }
 
     fn rows(lines: &[LineView], supervisor: &Supervisor) -> Vec<(String, HealthState)> {
-        facts(&Health::new(), lines, supervisor).into_iter().map(|fact| (fact.name, fact.state)).collect()
+        facts(&Health::new(), lines, &Modems::default(), supervisor)
+            .into_iter()
+            .map(|fact| (fact.name, fact.state))
+            .collect()
     }
 
     fn row(name: &str, state: HealthState) -> (String, HealthState) {
@@ -101,11 +110,26 @@ mod tests {
             line("front-desk", LineState::Down, Some("the line is not being served")),
             line("second-desk", LineState::Ready, None),
         ];
-        let told = facts(&Health::new(), &lines, &supervisor());
+        let told = facts(&Health::new(), &lines, &Modems::default(), &supervisor());
         assert_eq!((told[0].name.as_str(), told[0].state), ("line front-desk", HealthState::Failed));
         assert_eq!(told[0].sentence, "The line is not being served.");
         assert_eq!((told[1].name.as_str(), told[1].state), ("line door", HealthState::Impaired));
         assert!(told[2].state == HealthState::Well && told[2].sentence.contains("192.0.2.1:5060"), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn a_line_with_a_modem_is_one_row_that_says_what_is_wrong_with_either() {
+        let mut modems = Modems::default();
+        modems.add(Arc::new(modem()));
+        let lines = [
+            line("sim", LineState::Down, Some("The line has ended by a fault of the program")),
+            line("front-desk", LineState::Ready, None),
+        ];
+        let told = facts(&Health::new(), &lines, &modems, &supervisor());
+        let names: Vec<&str> = told.iter().map(|fact| fact.name.as_str()).collect();
+        assert_eq!(names, ["line sim", "line front-desk"]);
+        assert_eq!(told[0].state, HealthState::Failed);
+        assert!(told[0].sentence.contains("ended by a fault") && told[0].sentence.contains("absent"), "{told:?}");
     }
 
     #[tokio::test]
@@ -131,7 +155,7 @@ mod tests {
             row("task desk", HealthState::Well),
         ];
         assert_eq!(rows(&[], &supervisor), wanted);
-        let told = facts(&Health::new(), &[], &supervisor);
+        let told = facts(&Health::new(), &[], &Modems::default(), &supervisor);
         assert_eq!(told[3].sentence, "3 of them run.");
         waiting.abort();
     }

@@ -12,10 +12,10 @@ use crate::line::audio::{AudioLine, KeyPresser};
 use crate::line::gsm::{Bond, GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots};
 use crate::line::sip::{BindError, SipLine};
 use crate::line::{MediaClock, Offer};
-use crate::ops::{Health, Stop, Supervisor, SystemClock};
-use crate::signalling::modem::airtime::{InvalidOperators, Kobo, Operators};
+use crate::ops::{Stop, Supervisor, SystemClock};
+use crate::signalling::modem::airtime::{Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
-use crate::signalling::modem::{AirtimeSettings, LineSettings, PinTried, SoundPath};
+use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
 use crate::signalling::sip::Encoding;
 use crate::store::{IndexError, KnownModem, Vault};
 use crate::terms::{LineId, Private};
@@ -28,6 +28,7 @@ use super::kept_line::LineKeeper;
 use super::modem_profiles::{ReadProfiles, profiles_of, read_profiles};
 use super::modem_task::ModemTask;
 use super::modems::{Modem, Modems};
+use super::operators::{LEARNT_DIR, LearntOperators, ReadOperators, add_learnt, read_operators};
 
 /// Without sound from a modem for this long, the desk is told that it is lost: the
 /// line heals what it can long before.
@@ -44,7 +45,7 @@ pub enum OpenLine {
     #[error("line {line}: the PIN of its SIM: {source}")]
     Pin { line: String, source: CredentialError },
     #[error(transparent)]
-    Operators(#[from] InvalidOperators),
+    Operators(#[from] ReadOperators),
     #[error("line {line}: {source}")]
     Known { line: String, source: IndexError },
 }
@@ -68,7 +69,6 @@ pub struct LineOpener<'a> {
     pub clock: SystemClock,
     pub media_clock: &'a MediaClock,
     pub supervisor: &'a Supervisor,
-    pub health: &'a Health,
     pub offers: &'a mpsc::Sender<Offer>,
     pub stop: &'a Stop,
 }
@@ -106,7 +106,13 @@ impl LineOpener<'_> {
         }
         let dir = &self.config.modem_profiles;
         let profiles = read_profiles(dir)?;
-        let operators = Arc::new(Operators::delivered()?);
+        let learnt_dir = self.config.data_dir.join(LEARNT_DIR);
+        let mut operators = read_operators(&self.config.operators)?;
+        for error in add_learnt(&mut operators, &learnt_dir) {
+            tracing::warn!(%error, "something that was learnt of an operator is left out");
+        }
+        let learnt = Arc::new(LearntOperators::new(learnt_dir, operators.clone()));
+        let operators = Arc::new(operators);
         let claims = GsmClaims::default();
         let mut all_known = Vec::with_capacity(self.config.gsm_lines.len());
         for line in &self.config.gsm_lines {
@@ -138,9 +144,9 @@ impl LineOpener<'_> {
                 events,
                 vault: self.vault.clone(),
                 calendar: self.calendar.clone(),
-                health: self.health.clone(),
                 stop: self.stop.clone(),
                 pin,
+                learnt: learnt.clone(),
             };
             lines.modems.add(modem);
             drop(self.supervisor.spawn(format!("modem {}", line.id), task.run()));
@@ -180,11 +186,6 @@ impl LineOpener<'_> {
     ) -> Result<LineSettings, OpenLine> {
         let pin = line.pin_credential.as_deref().map(|name| self.credentials.read(name)).transpose();
         let pin = pin.map_err(|source| OpenLine::Pin { line: line.id.to_string(), source })?;
-        let known_failed = |source| OpenLine::Known { line: line.id.to_string(), source };
-        let pin_tried = match &pin {
-            Some(pin) => self.vault.modems().tried_pin(&line.id, pin).await.map_err(known_failed)?,
-            None => None,
-        };
         let readings = self.vault.modems().airtime(&line.id).await;
         let readings = readings.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
         let parts = self.vault.texts().parts_since(&line.id, self.calendar.midnight()).await;
@@ -197,7 +198,6 @@ impl LineOpener<'_> {
         Ok(LineSettings {
             country_code: self.country_code(line.country_code.as_deref()),
             pin,
-            pin_tried: pin_tried.map(|tried| PinTried { iccid: tried.iccid }),
             expected_sim: line.expected_sim.clone(),
             known_iccid: known.iccid.clone(),
             sound: line.sound.or_else(|| own_sound(&line.place)),

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::modems::Modem;
-use crate::line::LineState;
+use crate::line::{LineHealth, LineState};
 use crate::ops::{HealthFact, HealthState};
 use crate::signalling::modem::airtime::{AirtimeWarning, Forecast, Reason};
 use crate::signalling::modem::{ModemHealth, ModemState, Proof, Registration, Volte};
@@ -76,7 +76,7 @@ impl ModemJson {
             temperature_celsius: here.and_then(|health| health.temperature),
             supply_mv: here.and_then(|health| health.millivolts),
             airtime: health.and_then(|health| health.airtime.as_ref()).map(airtime),
-            airtime_warnings: told.warnings.iter().map(warning).collect(),
+            airtime_warnings: health.iter().flat_map(|health| &health.airtime_warnings).map(warning).collect(),
             text_parts_today: health.map_or(0, |health| health.parts_today),
             text_parts_a_day: modem.texts_a_day,
             calls: health.map_or(0, |health| health.counters.calls),
@@ -86,10 +86,9 @@ impl ModemJson {
     }
 }
 
-/// The modem in the sentences of `milu doctor`.
-pub fn health_fact(modem: &Modem) -> HealthFact {
-    let status = modem.status();
-    let line = status.line_health(&modem.line);
+/// A line with a modem in the sentences of `milu doctor`: its service, its modem, its SIM
+/// and its airtime are one part of the box.
+pub(super) fn line_fact(line: &LineHealth, modem: &Modem) -> HealthFact {
     let shown = ModemJson::of(modem);
     let mut state = match line.state {
         LineState::Ready => HealthState::Well,
@@ -107,7 +106,7 @@ pub fn health_fact(modem: &Modem) -> HealthFact {
         // It is no fault of this box, and says what to watch.
         sentences.push(format!("No hardware has proved the profile of {profile} yet; try a call and a text."));
     }
-    HealthFact { name: format!("modem {}", modem.line), state, sentence: sentences.join(" ") }
+    HealthFact { name: format!("line {}", line.id), state, sentence: sentences.join(" ") }
 }
 
 /// A trouble is told as part of a sentence; here it stands alone.

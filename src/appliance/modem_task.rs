@@ -1,6 +1,6 @@
 //! One modem's task beside its calls: texts that came are kept before the modem may
-//! forget them, what it is known by is remembered, answers go to those who asked,
-//! and its health is told. It drives no call.
+//! forget them, what it is known by is remembered, and answers go to those who asked.
+//! It drives no call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::calendar::Calendar;
-use super::modem_facts;
 use super::modems::{Modem, Reply, SentText};
+use super::operators::LearntOperators;
 use crate::line::gsm::GsmEvent;
-use crate::ops::{Health, Stop};
-use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Reason};
+use crate::ops::Stop;
+use crate::signalling::modem::airtime::{Kobo, Lesson};
 use crate::signalling::modem::{
     Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TakenPart, TextReport, TextSender,
 };
 use crate::store::{KeptText, KnownModem, PartReport, PinPlace, PinVerdict, SentPart, TextFate, Vault};
 use crate::terms::Private;
 
-/// Health changes slowly, and a changed SIM may be told some seconds later.
+/// A changed SIM may be told some seconds later.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A line ends within its own time for a goodbye, a little before the box does.
@@ -34,10 +34,11 @@ pub struct ModemTask {
     pub events: mpsc::Receiver<GsmEvent>,
     pub vault: Vault,
     pub calendar: Calendar,
-    pub health: Health,
     pub stop: Stop,
     /// The PIN of the line's SIM, by which a try of it is written down.
     pub pin: Option<Private<String>>,
+    /// Where what the line learns of operators is kept.
+    pub learnt: Arc<LearntOperators>,
 }
 
 /// What there was at the last look.
@@ -70,7 +71,6 @@ impl ModemTask {
                     }
                     looked.sends_texts = sends_texts;
                     self.remember().await;
-                    self.health.state(modem_facts::health_fact(&self.modem));
                 }
             }
         }
@@ -127,18 +127,15 @@ impl ModemTask {
                 if change.to == ModemState::Ready {
                     self.modem.turn_ready();
                 }
-                self.health.state(modem_facts::health_fact(&self.modem));
                 self.remember().await;
             }
             // It is in the log of the line, and in its health while it lasts.
             GsmEvent::SoundTrouble(_) => {}
             GsmEvent::AirtimeRead { at, airtime, iccid } => self.keep_airtime(at, airtime, iccid).await,
+            GsmEvent::AnswerLearnt(lesson) => self.keep_lesson(lesson).await,
             GsmEvent::AirtimeWarned(warning) => {
+                // It stands in the line's health until a reading shows that it is over.
                 tracing::warn!(%line, reason = ?warning.reason, "the airtime of a SIM runs out");
-                self.modem.tell(|told| {
-                    told.warnings.retain(|other| other.reason != warning.reason);
-                    told.warnings.push(warning);
-                });
             }
             GsmEvent::PinTrying { iccid, imei, had_wrong, leave } => {
                 self.note_pin(PinPlace { iccid, imei, had_wrong }, leave).await;
@@ -220,10 +217,20 @@ impl ModemTask {
     /// What is of no SIM that could be known again is not kept over a restart.
     async fn keep_airtime(&self, at: Timestamp, airtime: Option<Kobo>, iccid: Option<Private<String>>) {
         let Some(airtime) = airtime else { return };
-        self.modem.tell(|told| told.warnings.retain(|warning| stays(warning, airtime)));
         let Some(iccid) = iccid else { return };
         if let Err(error) = self.vault.modems().keep_airtime(&self.modem.line, &iccid, at, airtime.0).await {
             tracing::error!(line = %self.modem.line, %error, "a reading of airtime could not be kept");
+        }
+    }
+
+    /// What cannot be kept is learnt again after the next start.
+    async fn keep_lesson(&self, lesson: Lesson) {
+        let (line, learnt) = (&self.modem.line, self.learnt.clone());
+        tracing::info!(%line, operator = lesson.operator, "a line has learnt how an operator words its answers");
+        match tokio::task::spawn_blocking(move || learnt.keep(&lesson)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%line, %error, "what was learnt of an operator is not kept"),
+            Err(error) => tracing::error!(%line, %error, "what was learnt of an operator is not kept"),
         }
     }
 
@@ -286,22 +293,8 @@ impl ModemTask {
             Ok(()) => self.modem.tell(|told| {
                 told.known = now;
                 told.sim_changed |= other_sim;
-                if other_sim {
-                    told.warnings.clear();
-                }
             }),
             Err(error) => tracing::error!(%line, %error, "a line's modem could not be remembered"),
         }
-    }
-}
-
-/// A warning of airtime is over when more was loaded than there was.
-fn stays(warning: &AirtimeWarning, airtime: Kobo) -> bool {
-    match warning.reason {
-        Reason::AirtimeLow | Reason::AirtimeGoneSoon => {
-            warning.forecast.is_none_or(|forecast| airtime <= forecast.airtime)
-        }
-        Reason::Unknown | Reason::Idle => false,
-        Reason::DataLow | Reason::ExpiresSoon => true,
     }
 }

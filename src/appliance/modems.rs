@@ -10,7 +10,6 @@ use tokio::sync::{Notify, oneshot};
 
 use super::config::GsmLineSettings;
 use crate::line::gsm::{GsmControl, GsmRefusal, GsmStatus};
-use crate::signalling::modem::airtime::AirtimeWarning;
 use crate::signalling::modem::{
     CommandFailure, Force, ModemState, SupportRow, TextFailure, UssdFailure, UssdReply, UssdThen,
 };
@@ -77,7 +76,6 @@ pub struct Told {
     pub known: KnownModem,
     /// The SIM is another one than the last time that the box ran.
     pub sim_changed: bool,
-    pub warnings: Vec<AirtimeWarning>,
 }
 
 /// A text that was given to a line.
@@ -369,14 +367,15 @@ impl Modems {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::line::MediaClock;
     use crate::line::gsm::{GsmClaims, GsmLine, GsmLineConfig, ModemPlace, Roots, Wanted};
     use crate::ops::SystemClock;
     use crate::signalling::modem::LineSettings;
 
-    fn modem() -> Modem {
+    /// A modem of line `sim` that is not there.
+    pub(in crate::appliance) fn modem() -> Modem {
         let clock = SystemClock::new().as_fn();
         let config = GsmLineConfig {
             id: LineId::parse("sim").unwrap(),

@@ -208,7 +208,6 @@ impl Appliance {
             clock,
             media_clock: &media_clock,
             supervisor: &supervisor,
-            health: &health,
             offers: &offers_in,
             stop: &stop,
         };

@@ -40,7 +40,7 @@ pub use deliveries::{TextDelivery, TextFate};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};
 pub use modems::{KnownModem, Modems};
-pub use pin_tries::{PinPlace, PinVerdict, TriedPin};
+pub use pin_tries::{PinPlace, PinVerdict};
 pub use playback::SoundError;
 pub use policies::KeptPolicies;
 pub use recorder::{Clock, FaultCounts, RecorderEnded, SoundTap};

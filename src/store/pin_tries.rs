@@ -13,13 +13,6 @@ use crate::terms::{LineId, Private};
 /// Tries that are kept of a line: more SIMs than anybody puts into it. The oldest goes.
 const TRIES_MAX: i64 = 64;
 
-/// A try of a line's PIN of which nothing has said that it was right.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TriedPin {
-    /// The SIM that it was tried in, where that told its number.
-    pub iccid: Option<Private<String>>,
-}
-
 /// In what a PIN is tried.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PinPlace {
@@ -47,16 +40,6 @@ struct Try {
 }
 
 impl Modems<'_> {
-    /// Whether this very PIN was tried on this line, and nothing has said since that it
-    /// was right; the last such try.
-    pub async fn tried_pin(&self, line: &LineId, pin: &Private<String>) -> Result<Option<TriedPin>, IndexError> {
-        let doing = "reading whether a PIN was tried";
-        let mut connection = self.index.read.acquire().await.map_err(IndexError::sql(doing))?;
-        let tries = tries(&mut connection, line, &self.digest(line, pin)).await?;
-        let open = tries.into_iter().rev().find(|tried| !tried.was_right);
-        Ok(open.map(|tried| TriedPin { iccid: tried.place.iccid }))
-    }
-
     /// Writes down that the PIN is going to be tried, by itself if this SIM may have it, or
     /// on a person's word, who has seen to the SIM. It is not tried before this returns.
     pub async fn try_pin(
@@ -205,17 +188,17 @@ mod tests {
         let modems = Modems::new(&index, &key);
         let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
         let here = sim("1");
-        assert_eq!(modems.try_pin(&front, &pin("4711"), &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
-        let tried = TriedPin { iccid: here.iccid.clone() };
-        assert_eq!(modems.tried_pin(&front, &pin("4711")).await.unwrap(), Some(tried));
-        assert_eq!(modems.tried_pin(&front, &pin("1147")).await.unwrap(), None, "another one may be tried");
-        assert_eq!(modems.try_pin(&front, &pin("1147"), &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
-        assert_eq!(modems.tried_pin(&back, &pin("4711")).await.unwrap(), None);
+        let verdict =
+            async |line: &LineId, own: &str| modems.try_pin(line, &pin(own), &here, PinLeave::Setting).await.unwrap();
+        assert_eq!(verdict(&front, "4711").await, PinVerdict::Noted);
+        assert_eq!(verdict(&front, "4711").await, PinVerdict::WasTried);
+        assert_eq!(verdict(&front, "1147").await, PinVerdict::Noted, "another one may be tried");
+        assert_eq!(verdict(&back, "4711").await, PinVerdict::Noted);
         let kept: Vec<Vec<u8>> =
             sqlx::query_scalar("SELECT digest FROM pin_tries").fetch_all(&index.read).await.unwrap();
-        assert!(kept.len() == 2 && !kept.concat().windows(4).any(|four| four == b"4711"));
+        assert!(kept.len() == 3 && !kept.concat().windows(4).any(|four| four == b"4711"));
         modems.pin_was_right(&front, &pin("4711"), &here).await.unwrap();
-        assert_eq!(modems.tried_pin(&front, &pin("4711")).await.unwrap(), None);
+        assert_eq!(verdict(&front, "4711").await, PinVerdict::Noted);
         index.close().await;
     }
 

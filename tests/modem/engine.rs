@@ -311,6 +311,7 @@ impl Inner {
             Fault::SimAbsent => lock(&self.state).sim = Sim::Absent,
             Fault::Service { on } => self.service(on),
             Fault::Sound { on } => lock(&self.sound).alive = on,
+            Fault::Mute { on } => lock(&self.sound).mute = on,
             Fault::Uplink { on } => lock(&self.sound).uplink = on,
             Fault::Stutter { one_of } => lock(&self.sound).stutter = one_of,
             Fault::FlowStop { ms } => self.flow_stop(Duration::from_millis(ms)),
@@ -325,7 +326,7 @@ impl Inner {
         *lock(&self.faults) = WritingFaults::default();
         self.split.store(WHOLE, Ordering::Relaxed);
         let mut sound = lock(&self.sound);
-        (sound.alive, sound.uplink, sound.stutter) = (true, true, 1);
+        (sound.alive, sound.uplink, sound.stutter, sound.mute) = (true, true, 1, false);
         drop(sound);
         let mut state = lock(&self.state);
         state.second_call_deaf = false;

@@ -33,7 +33,10 @@ impl State {
     pub(super) fn quectel(&mut self, name: &str, argument: Argument<'_>) -> Option<Answer> {
         Some(match (name, argument) {
             ("+QPCMV", Argument::Set("0")) => self.sound_off(),
-            ("+QPCMV", Argument::Set("1,0" | "1,2")) => self.sound_on(),
+            ("+QPCMV", Argument::Set("1,0")) => self.sound_on(),
+            // The port has nothing of what goes to the card.
+            ("+QPCMV", Argument::Set("1,2")) if self.takes_usb_sound => self.sound_off(),
+            ("+QPCMV", Argument::Set("1,2")) => Answer::bare(Last::Error),
             ("+QPCMV", Argument::Read) => Answer::row(format!("+QPCMV: {},0", u8::from(self.pcm))),
             ("+QPCMV", Argument::Test) => Answer::row("+QPCMV: (0,1),(0-2)"),
             ("+QINDCFG", Argument::Set(set)) => {

@@ -43,6 +43,8 @@ pub enum Fault {
     Service { on: bool },
     /// `sound off`: neither direction works, whatever the modem says.
     Sound { on: bool },
+    /// `mute on`: the far side's silence is nothing but zeros.
+    Mute { on: bool },
     /// `uplink off`: what the box says is not taken from the port.
     Uplink { on: bool },
     /// `stutter 3`: of so many frames one comes down.
@@ -94,6 +96,7 @@ impl Fault {
             "sim-absent" => Self::SimAbsent,
             "service" => Self::Service { on: on()? },
             "sound" => Self::Sound { on: on()? },
+            "mute" => Self::Mute { on: on()? },
             "uplink" => Self::Uplink { on: on()? },
             "stutter" => Self::Stutter { one_of: rest.parse().ok()? },
             "flow-stop" => Self::FlowStop { ms: rest.parse().ok()? },

@@ -35,3 +35,4 @@ pub use faults::Fault;
 pub use handle::{Modem, SoundCount};
 pub use options::ModemOptions;
 pub use rack::{Rack, one_of};
+pub use sound::COMFORT_MAX;

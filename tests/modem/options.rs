@@ -27,6 +27,9 @@ pub struct ModemOptions {
     pub latency: Duration,
     /// Sound cannot be switched on after the first call, until a reset.
     pub second_call_deaf: bool,
+    /// Sound by the modem's own USB card is taken for good, though no card is there: where
+    /// the two switches for it differ. Otherwise it is refused (Quectel).
+    pub takes_usb_sound: bool,
     /// Positions on the PCM port until they are switched off (Quectel).
     pub gps_text: bool,
     /// Places for texts.
@@ -68,6 +71,7 @@ impl Default for ModemOptions {
             ring_every: Duration::from_millis(300),
             latency: Duration::ZERO,
             second_call_deaf: false,
+            takes_usb_sound: false,
             gps_text: true,
             storage: 30,
             ussd: BTreeMap::from([

@@ -32,6 +32,8 @@ pub struct Sound {
     /// Bytes of the call before, which some modems play first.
     pub stale: Vec<u8>,
     pub alive: bool,
+    /// What is quietest is zero, and not the comfort noise of a network.
+    pub mute: bool,
     pub uplink: bool,
     /// Of so many frames one comes down; 1 is all.
     pub stutter: u32,
@@ -62,6 +64,7 @@ impl Sound {
             begun: false,
             stale: Vec::new(),
             alive: true,
+            mute: false,
             uplink: true,
             stutter: 1,
             ppm,
@@ -80,8 +83,9 @@ impl Sound {
     /// The next 20 ms from the far side; none when it is the turn to stutter.
     pub fn next_down(&mut self) -> Option<[u8; FRAME_BYTES]> {
         let mut bytes = [0; FRAME_BYTES];
-        for slot in bytes.chunks_exact_mut(2) {
-            slot.copy_from_slice(&self.down.pop_front().unwrap_or(0).to_le_bytes());
+        for (n, slot) in bytes.chunks_exact_mut(2).enumerate() {
+            let silence = if self.mute { 0 } else { comfort_noise(n as u64 + FRAME as u64 * self.frames_down) };
+            slot.copy_from_slice(&self.down.pop_front().unwrap_or(silence).to_le_bytes());
         }
         self.frames_down += 1;
         let is_due = self.frames_down.is_multiple_of(u64::from(self.stutter.max(1)));
@@ -147,4 +151,13 @@ impl Sound {
         self.begun = false;
         self.told_to_hold = false;
     }
+}
+
+/// The loudest of the noise that a network makes where nobody speaks.
+pub const COMFORT_MAX: u16 = 8;
+
+/// Noise of about -76 dBFS, the same each time.
+fn comfort_noise(n: u64) -> i16 {
+    let mixed = (n ^ (n >> 7)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60;
+    i16::try_from(mixed).unwrap_or(0) - COMFORT_MAX as i16
 }

@@ -165,6 +165,7 @@ pub struct State {
     pub answered: u32,
     pub pcm: bool,
     pub second_call_deaf: bool,
+    pub takes_usb_sound: bool,
     pub texts: BTreeMap<u32, Stored>,
     pub sent: Vec<Submitted>,
     pub next_reference: u8,
@@ -210,6 +211,7 @@ impl State {
             answered: 0,
             pcm: false,
             second_call_deaf: options.second_call_deaf,
+            takes_usb_sound: options.takes_usb_sound,
             texts: BTreeMap::new(),
             sent: Vec::new(),
             next_reference: 0,
@@ -238,6 +240,7 @@ impl State {
         fresh.service = self.service;
         fresh.resets = self.resets + 1;
         fresh.second_call_deaf = self.second_call_deaf;
+        fresh.takes_usb_sound = self.takes_usb_sound;
         if self.sim == Sim::Absent || self.sim == Sim::PukWanted {
             fresh.sim = self.sim;
         }

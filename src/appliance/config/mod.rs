@@ -36,6 +36,8 @@ pub struct Config {
     pub models_manifest: PathBuf,
     /// Where the families of modems are described, one file each.
     pub modem_profiles: PathBuf,
+    /// How operators are asked for airtime, and how they answer.
+    pub operators: PathBuf,
     pub key_file: PathBuf,
     pub knowledge: PathBuf,
     pub control_socket: PathBuf,
@@ -156,6 +158,7 @@ struct BoxText {
     models_dir: Option<PathBuf>,
     models_manifest: Option<PathBuf>,
     modem_profiles: Option<PathBuf>,
+    operators: Option<PathBuf>,
     key_file: Option<PathBuf>,
     #[serde(default = "default_control_socket")]
     control_socket: PathBuf,
@@ -298,12 +301,15 @@ impl Config {
         let monitor_speaker = speaker.map_err(|(key, what)| value(key, what))?;
         let models_manifest =
             the_box.models_manifest.map_or_else(|| PathBuf::from("/usr/share/milu/models.toml"), |p| base.join(p));
+        let modem_profiles =
+            the_box.modem_profiles.map_or_else(|| models_manifest.with_file_name("modems"), |p| base.join(p));
         let config = Self {
             name: the_box.name,
             models_dir: the_box.models_dir.map_or_else(|| data_dir.join("models"), |p| base.join(p)),
-            modem_profiles: the_box
-                .modem_profiles
-                .map_or_else(|| models_manifest.with_file_name("modems"), |p| base.join(p)),
+            operators: the_box
+                .operators
+                .map_or_else(|| modem_profiles.with_file_name("operators.toml"), |p| base.join(p)),
+            modem_profiles,
             models_manifest,
             key_file: the_box.key_file.map_or_else(|| data_dir.join("keys/master.key"), |p| base.join(p)),
             knowledge: base.join(&the_box.knowledge),
@@ -447,6 +453,7 @@ mod tests {
         let config = parse(&text).unwrap();
         assert_eq!(config.gsm_lines.len(), 1);
         assert_eq!(config.modem_profiles, Path::new("/usr/share/milu/modems"));
+        assert_eq!(config.operators, Path::new("/usr/share/milu/operators.toml"));
         let text = format!("{SMALLEST}{}", sim.replace("sim", "front-desk"));
         assert!(matches!(parse(&text), Err(ConfigError::Value { key: "gsm_line.id", .. })));
     }

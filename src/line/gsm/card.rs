@@ -28,8 +28,10 @@ pub(super) fn card_of(usb_path: &str) -> Option<CardName> {
 }
 
 impl SoundIo for CardSound {
+    /// What the card has really played, and not what was given to it: a card that
+    /// takes nothing any more is found by it.
     fn begin_turn(&mut self) -> usize {
-        0
+        2 * self.end.take_played()
     }
 
     fn take(&mut self) -> Taken {
@@ -42,7 +44,7 @@ impl SoundIo for CardSound {
 
     fn give(&mut self, frame: &Frame) -> usize {
         self.end.play(frame);
-        2 * frame.samples().len()
+        0
     }
 
     /// The card's own ring keeps its depth.

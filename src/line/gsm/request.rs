@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::signalling::modem::airtime::{AirtimeWarning, Kobo};
+use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Lesson};
 use crate::signalling::modem::{
     CommandFailure, Force, IncomingText, ModemInput, PartFate, PinLeave, SoundFault, StateChange, StorageSlot,
     SupportRow, TakenPart, TextFailure, TextReport, UssdFailure, UssdReply,
@@ -73,6 +73,8 @@ pub enum GsmEvent {
         iccid: Option<Private<String>>,
     },
     AirtimeWarned(AirtimeWarning),
+    /// How answers of an operator are read; to be kept, and handed in at the next start.
+    AnswerLearnt(Lesson),
     /// The modem of this line is known now: what it is to be found by from here on.
     Identified {
         usb_path: Option<String>,

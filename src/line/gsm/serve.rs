@@ -16,9 +16,7 @@ use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
-use crate::signalling::modem::{
-    IncomingText, ModemInput, ModemLine, ModemOutput, PinTried, Profile, SoundPath, StorageSlot,
-};
+use crate::signalling::modem::{IncomingText, ModemInput, ModemLine, ModemOutput, Profile, SoundPath, StorageSlot};
 use crate::terms::{EndCause, Moment, Private};
 
 use super::call::Call;
@@ -34,8 +32,10 @@ use super::status::Board;
 /// that they plugged in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Sound is measured over this long.
-const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// Sound is measured over this long: twenty frames, of which one more or less is in the
+/// rhythm of the clocks, and four of them are less than the two seconds in which a fault is
+/// to be noticed.
+const MEASURE_EVERY: Duration = Duration::from_millis(400);
 
 /// The status is written at most this often, but for changes of state and answers; what
 /// changed meanwhile is written when this time is over.
@@ -350,10 +350,7 @@ impl Serving {
                         settings.clock = *at;
                         self.clock_at = (self.parts.clock)();
                     }
-                    ModemInput::Release => {
-                        settings.pin_tried = None;
-                        self.is_released = self.machine.is_none();
-                    }
+                    ModemInput::Release => self.is_released = self.machine.is_none(),
                     _ => {}
                 }
                 self.input(input).await;
@@ -466,18 +463,14 @@ impl Serving {
                 self.event(GsmEvent::SoundTrouble(fault));
             }
             ModemOutput::PinTrying { iccid, imei, had_wrong, leave } => {
-                // A modem that is found anew finds it tried.
-                self.parts.config.settings.pin_tried = Some(PinTried { iccid: iccid.clone() });
                 self.event(GsmEvent::PinTrying { iccid, imei, had_wrong, leave });
             }
-            ModemOutput::PinAccepted { iccid, imei } => {
-                self.parts.config.settings.pin_tried = None;
-                self.event(GsmEvent::PinAccepted { iccid, imei });
-            }
+            ModemOutput::PinAccepted { iccid, imei } => self.event(GsmEvent::PinAccepted { iccid, imei }),
             ModemOutput::AirtimeRead { at, airtime, iccid } => {
                 self.note_airtime(at, airtime, iccid.as_ref());
                 self.event(GsmEvent::AirtimeRead { at, airtime, iccid });
             }
+            ModemOutput::AnswerLearnt(lesson) => self.event(GsmEvent::AnswerLearnt(lesson)),
             ModemOutput::AirtimeWarned(warning) => self.event(GsmEvent::AirtimeWarned(warning)),
             ModemOutput::TextArrived { text, slots } => self.tell_text(text, slots),
             ModemOutput::TextPart { id, fate, taken } => {

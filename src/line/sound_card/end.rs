@@ -126,6 +126,19 @@ impl CardEnd {
         Some(flow.to_play.filled() / flow.card_frame())
     }
 
+    /// Samples at the line's rate that the card has taken to be played since the last
+    /// time; those that it made silence of, because none lay ready, are not among them.
+    pub fn take_played(&mut self) -> usize {
+        self.take_over();
+        let Some(flow) = &mut self.flow else { return 0 };
+        let read = flow.to_play.ever_read();
+        let line = self.rate.frame_len();
+        // What is less than a sample of the line waits for the next time.
+        let samples = read.wrapping_sub(flow.told_played) * line / flow.card_frame();
+        flow.told_played = flow.told_played.wrapping_add(samples * flow.card_frame() / line);
+        samples
+    }
+
     /// Goes over to the rings of a card that was opened anew.
     fn take_over(&mut self) {
         while let Ok(opening) = self.openings.try_recv() {
@@ -142,6 +155,8 @@ struct Flow {
     to_play: SampleWriter,
     /// Samples taken so far, which say when the next was captured.
     taken: u64,
+    /// Samples of the card of which it was told that they were played.
+    told_played: usize,
     /// Whether `played` keeps step with what was captured yet.
     is_in_step: bool,
     heard_to_line: Option<Resampler>,
@@ -161,6 +176,7 @@ impl Flow {
             played: opening.played,
             to_play: opening.to_play,
             taken: 0,
+            told_played: 0,
             is_in_step: false,
             heard_to_line: conversion.map(|(from_card, _)| Resampler::new(from_card)),
             played_to_line: conversion.map(|(from_card, _)| Resampler::new(from_card)),

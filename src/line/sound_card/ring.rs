@@ -57,6 +57,11 @@ impl SampleWriter {
         self.0.filled()
     }
 
+    /// Samples that were ever read; the count wraps around.
+    pub(super) fn ever_read(&self) -> usize {
+        self.0.read.load(Ordering::Acquire)
+    }
+
     /// Whether the reading end is there still.
     pub(super) fn is_read(&self) -> bool {
         Arc::strong_count(&self.0) > 1

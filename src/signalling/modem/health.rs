@@ -1,6 +1,6 @@
 use crate::terms::{Moment, Private};
 
-use super::airtime::Forecast;
+use super::airtime::{AirtimeWarning, Forecast};
 use super::state::ModemState;
 use super::ussd::UssdWay;
 
@@ -34,6 +34,8 @@ pub struct ModemHealth {
     pub texts_waiting: usize,
     /// What is known of the SIM's airtime.
     pub airtime: Option<Forecast>,
+    /// What the owner was told of it and is not over.
+    pub airtime_warnings: Vec<AirtimeWarning>,
     /// The way of codes that works with this modem, to be remembered.
     pub ussd_way: Option<UssdWay>,
 }

@@ -3,7 +3,7 @@ use thiserror::Error;
 
 use crate::terms::{EndCause, PhoneNumber, Private};
 
-use super::airtime::{AirtimeWarning, Kobo};
+use super::airtime::{AirtimeWarning, Kobo, Lesson};
 use super::input::StorageSlot;
 use super::sound_watch::SoundFault;
 use super::state::StateChange;
@@ -80,6 +80,8 @@ pub enum ModemOutput {
         /// The SIM that it is of, where that told its number.
         iccid: Option<Private<String>>,
     },
+    /// How answers of an operator are read from here on. It is the owner's to keep.
+    AnswerLearnt(Lesson),
     /// Airtime or data runs out.
     AirtimeWarned(AirtimeWarning),
     CommandAnswered {

@@ -11,11 +11,9 @@ use crate::terms::Private;
 pub struct LineSettings {
     /// Completes national numbers, digits without '+': `234`.
     pub country_code: String,
-    /// The SIM's PIN, from the credential store. It is tried once.
+    /// The SIM's PIN, from the credential store. It is tried once in each SIM, and whether
+    /// it was is the owner's to know: [`super::ModemOutput::PinTrying`] asks.
     pub pin: Option<Private<String>>,
-    /// That this very PIN was tried before, and nothing has said that it was right. It is
-    /// not tried again in the same SIM.
-    pub pin_tried: Option<PinTried>,
     /// The SIM that belongs here; any if nothing is said.
     pub expected_sim: ExpectedSim,
     /// The ICCID that was here last time, as the driver remembered it from
@@ -47,7 +45,6 @@ impl Default for LineSettings {
         Self {
             country_code: "234".to_owned(),
             pin: None,
-            pin_tried: None,
             expected_sim: ExpectedSim::default(),
             known_iccid: None,
             sound: None,
@@ -60,13 +57,6 @@ impl Default for LineSettings {
             airtime: None,
         }
     }
-}
-
-/// A try of the PIN.
-#[derive(Clone, Debug, Default)]
-pub struct PinTried {
-    /// The SIM that it was tried in, where that told its number.
-    pub iccid: Option<Private<String>>,
 }
 
 /// The SIM that belongs to a line. What is not said may be anything.

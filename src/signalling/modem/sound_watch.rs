@@ -14,12 +14,17 @@ const STUTTER_SHARE: f32 = 0.80;
 /// A caller who is merely quiet is louder, by the noise of the room or of the line.
 const SILENCE_DBFS: f32 = -85.0;
 
-/// Seconds in a row that must be bad: a single one may be a handover.
-const BAD_SECONDS: u8 = 2;
+/// All samples of what was measured were zero. No decoder of a telephone does that for
+/// long while it lives: where the far side says nothing, it plays its comfort noise.
+const ZERO_DBFS: f32 = -100.0;
 
-/// Seconds in a row without any sound in what flows: a caller who thinks, or has put the
-/// call on mute for a moment, is no fault.
-const SILENT_SECONDS: u8 = 10;
+/// What flows badly for so long is a fault: shorter gaps are handovers. With measurements
+/// of 400 ms it is told 1.7 s after it began at the latest.
+const BAD_FOR: Duration = Duration::from_millis(1500);
+
+/// Nearly silent, or silent with modems that are known to do so, for so long: a caller who
+/// thinks, or has put the call on mute for a moment, is no fault.
+const SILENT_FOR: Duration = Duration::from_secs(10);
 
 /// Without a measurement for so long, nobody hears anything.
 const HEARD_FOR: Duration = Duration::from_secs(3);
@@ -31,17 +36,34 @@ pub enum SoundFault {
     Missing,
     /// Sound comes and the modem takes none.
     NoUplink,
-    /// The modem takes sound, and what comes has been digital silence for long.
+    /// The modem takes sound, and what comes is digital silence.
     SilentDownlink,
     Stuttering,
 }
 
-/// Looks at each second of a call's sound.
+impl SoundFault {
+    /// Whether too little sound goes, and not only nothing in it.
+    const fn is_of_flow(self) -> bool {
+        !matches!(self, Self::SilentDownlink)
+    }
+}
+
+/// Looks at each moment of a call's sound.
 #[derive(Debug, Default)]
 pub(super) struct SoundWatch {
     bytes_a_second: f32,
-    bad: Option<(SoundFault, u8)>,
-    told: Option<SoundFault>,
+    bad: Option<(SoundFault, Duration)>,
+    /// How long nothing but zeros came, in a row.
+    zeros: Duration,
+    /// Faults that were told and are not over.
+    told: Vec<SoundFault>,
+    /// A sample that was not zero has come in this call.
+    heard: bool,
+    /// How long nothing else than zeros came since the call began.
+    deaf: Duration,
+    /// Zeros came for long and went by themselves: this modem plays them for silence, or
+    /// the caller has a key for it.
+    zeros_are_usual: bool,
     heard_at: Option<Moment>,
     /// The modem has asked for a pause, so that nothing is taken.
     pub(super) paused: bool,
@@ -54,8 +76,7 @@ impl SoundWatch {
         Self { bytes_a_second: (rate * 2) as f32, ..Self::default() }
     }
 
-    /// A fault, once it has lasted two seconds, or ten when sound flows that is none; each
-    /// only once until it is over.
+    /// A fault, once it has lasted; each only once until it is over.
     #[allow(clippy::cast_precision_loss, reason = "a second of sound has five digits of octets")]
     pub(super) fn measure(&mut self, facts: &SoundFacts, now: Moment) -> Option<SoundFault> {
         if facts.down_bytes > 0 || facts.up_bytes > 0 {
@@ -66,6 +87,7 @@ impl SoundWatch {
             // Too short a time says nothing.
             return None;
         }
+        self.listen(facts);
         let (down, up) = (facts.down_bytes as f32 / wanted, facts.up_bytes as f32 / wanted);
         let fault = if down < MISSING_SHARE {
             Some(SoundFault::Missing)
@@ -78,30 +100,60 @@ impl SoundWatch {
         } else {
             None
         };
-        self.count(fault)
+        self.count(fault, facts.over)
     }
 
-    fn count(&mut self, fault: Option<SoundFault>) -> Option<SoundFault> {
+    /// What came, apart from how much of it.
+    fn listen(&mut self, facts: &SoundFacts) {
+        if facts.down_bytes == 0 {
+            self.zeros = Duration::ZERO;
+        } else if facts.down_dbfs <= ZERO_DBFS {
+            self.zeros += facts.over;
+            self.deaf += facts.over;
+        } else {
+            (self.zeros, self.heard) = (Duration::ZERO, true);
+        }
+    }
+
+    fn count(&mut self, fault: Option<SoundFault>, over: Duration) -> Option<SoundFault> {
         let Some(fault) = fault else {
-            (self.bad, self.told) = (None, None);
+            self.zeros_are_usual |= self.told.contains(&SoundFault::SilentDownlink);
+            self.look_again();
             return None;
         };
-        let seconds = match self.bad {
-            Some((same, seconds)) if same == fault => seconds.saturating_add(1),
-            _ => 1,
+        let before = match self.bad {
+            // Sound that ends within what is measured stutters first and is missing then.
+            Some((other, lasted)) if other.is_of_flow() == fault.is_of_flow() => lasted,
+            _ => Duration::ZERO,
         };
-        self.bad = Some((fault, seconds));
-        let enough = if fault == SoundFault::SilentDownlink { SILENT_SECONDS } else { BAD_SECONDS };
-        let is_new = seconds >= enough && self.told != Some(fault);
+        let lasted = before + over;
+        self.bad = Some((fault, lasted));
+        let enough = if fault.is_of_flow() {
+            lasted >= BAD_FOR
+        } else {
+            lasted >= SILENT_FOR || (self.zeros >= BAD_FOR && !self.zeros_are_usual)
+        };
+        let is_new = enough && !self.told.contains(&fault);
         if is_new {
-            self.told = Some(fault);
+            self.told.push(fault);
         }
         is_new.then_some(fault)
     }
 
     /// The cure was applied: the fault is told again if it stays.
     pub(super) fn look_again(&mut self) {
-        (self.bad, self.told) = (None, None);
+        (self.bad, self.zeros) = (None, Duration::ZERO);
+        self.told.clear();
+    }
+
+    /// Whether any sample of this call was not zero.
+    pub(super) const fn has_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Whether sound came for long in this call and there was nothing in it at all.
+    pub(super) fn is_deaf(&self) -> bool {
+        !self.heard && self.deaf >= SILENT_FOR
     }
 
     /// Whether sound went either way a moment ago.
@@ -136,25 +188,73 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_is_quiet_is_no_fault_and_digital_silence_is_one_when_it_lasts() {
-        let told_at = |dbfs: f32| {
+    fn what_ends_within_a_measurement_is_told_within_two_seconds_of_its_end() {
+        for ended in (0..400).step_by(20) {
             let mut watch = SoundWatch::new(8_000);
-            let facts = second(16_000, 16_000, dbfs);
-            (1..=600)
-                .filter(|n| watch.measure(&facts, Moment::from_micros(n * 1_000_000)).is_some())
-                .collect::<Vec<_>>()
-        };
-        // Comfort noise of a telephone network lies between -70 and -50 dBFS.
-        assert_eq!(told_at(-70.0), [0; 0]);
-        let told = told_at(-100.0);
-        assert!(matches!(told[..], [second] if second >= 10), "{told:?}");
-        // Silence that ends in time was none.
+            let told = (0_u32..20).find(|n| {
+                // Sound of 16 octets in a millisecond, until it ends.
+                let flows = ended.min(400 * (n + 1)).saturating_sub(400 * n);
+                let over = Duration::from_millis(400);
+                let facts = SoundFacts { over, ..second(16 * flows, 6_400, if flows > 0 { -30.0 } else { -100.0 }) };
+                watch.measure(&facts, Moment::from_micros(u64::from(n + 1) * 400_000)) == Some(SoundFault::Missing)
+            });
+            let after = told.map(|n| 400 * (n + 1) - ended);
+            assert!(after.is_some_and(|after| after <= 1_900), "{after:?} ms after an end at {ended}");
+        }
+        // A gap that a handover makes is none.
         let mut watch = SoundWatch::new(8_000);
-        let mut faults = (0..120).filter_map(|n| {
-            let dbfs = if n % 8 == 0 { -40.0 } else { -100.0 };
-            watch.measure(&second(16_000, 16_000, dbfs), Moment::from_micros(n * 1_000_000))
-        });
-        assert_eq!(faults.next(), None);
+        for n in 0..300 {
+            let down = if n % 5 < 2 { 0 } else { 6_400 };
+            let facts = SoundFacts { over: Duration::from_millis(400), ..second(down, 6_400, -30.0) };
+            assert_eq!(watch.measure(&facts, Moment::from_micros((n + 1) * 400_000)), None, "{n}");
+        }
+    }
+
+    /// Seconds in which a fault is told, of 600 that are so loud.
+    fn told_at(dbfs: impl Fn(u64) -> f32) -> Vec<u64> {
+        let mut watch = SoundWatch::new(8_000);
+        let mut is_told = |n: u64| {
+            let fault = watch.measure(&second(16_000, 16_000, dbfs(n)), Moment::from_micros(n * 1_000_000));
+            assert!(fault.is_none_or(|fault| fault == SoundFault::SilentDownlink), "{fault:?}");
+            fault.is_some()
+        };
+        (1..=600).filter(|n| is_told(*n)).collect()
+    }
+
+    #[test]
+    fn a_caller_who_is_quiet_is_no_fault_and_nothing_but_zeros_is_one_within_two_seconds() {
+        // Comfort noise of a telephone network lies between -70 and -50 dBFS.
+        assert_eq!(told_at(|_| -70.0), [0; 0]);
+        assert_eq!(told_at(|_| -100.0), [2]);
+        assert_eq!(told_at(|n| if n < 100 { -40.0 } else { -100.0 }), [101]);
+        // A second of them is none, however often it comes.
+        assert_eq!(told_at(|n| if n % 2 == 0 { -40.0 } else { -100.0 }), [0; 0]);
+        // What is nearly nothing is a fault when it lasts.
+        assert_eq!(told_at(|_| -90.0), [10]);
+    }
+
+    #[test]
+    fn a_modem_that_plays_zeros_between_words_is_blamed_once_and_then_only_for_long_silence() {
+        assert_eq!(told_at(|n| if n % 8 == 0 { -40.0 } else { -100.0 }), [2]);
+        let told = told_at(|n| if n % 30 == 0 { -40.0 } else { -100.0 });
+        assert_eq!(told[..3], [2, 40, 70]);
+    }
+
+    #[test]
+    fn a_call_is_deaf_whose_every_sample_was_zero() {
+        let after = |levels: &[f32]| {
+            let mut watch = SoundWatch::new(8_000);
+            for (n, dbfs) in (1..).zip(levels) {
+                watch.measure(&second(16_000, 16_000, *dbfs), Moment::from_micros(n * 1_000_000));
+                watch.look_again();
+            }
+            (watch.has_heard(), watch.is_deaf())
+        };
+        assert_eq!(after(&[-100.0; 12]), (false, true));
+        assert_eq!(after(&[-100.0; 5]), (false, false));
+        let mut once = [-100.0; 30];
+        once[7] = -80.0;
+        assert_eq!(after(&once), (true, false));
     }
 
     #[test]

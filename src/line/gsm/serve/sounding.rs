@@ -2,7 +2,7 @@
 
 use crate::line::Offer;
 use crate::media::SampleRate;
-use crate::signalling::modem::{ModemInput, SoundPath};
+use crate::signalling::modem::{ModemInput, ModemLine, SoundPath};
 use crate::terms::{EndCause, PhoneNumber};
 
 use super::super::call::Call;
@@ -26,14 +26,15 @@ impl Serving {
         }
         // What the port of the sound brings from here on is drained, so that nothing
         // old is heard after the answer.
-        if self.first_path() == Some(SoundPath::Serial) {
+        if self.path() == Some(SoundPath::Serial) {
             self.ready_sound(SoundPath::Serial);
         }
     }
 
-    pub(super) fn first_path(&self) -> Option<SoundPath> {
-        let wished = self.parts.config.settings.sound;
-        wished.or_else(|| self.machine.as_ref()?.profile().sounds.first().map(|sound| sound.path))
+    /// The way by which the sound goes, or would go now.
+    pub(super) fn path(&self) -> Option<SoundPath> {
+        let open = self.sound.as_ref().map(|sound| sound.path);
+        open.or_else(|| self.machine.as_ref().map(ModemLine::sound_path))
     }
 
     pub(super) fn rate(&self, path: SoundPath) -> SampleRate {
@@ -114,8 +115,7 @@ impl Serving {
     }
 
     pub(super) fn flush_sound(&mut self) {
-        let path = self.sound.as_ref().map(|sound| sound.path).or_else(|| self.first_path());
-        if path.is_some_and(|path| path == SoundPath::Serial && self.ready_sound(path)) {
+        if self.path().is_some_and(|path| path == SoundPath::Serial && self.ready_sound(path)) {
             self.tell_sound(Control::Flush);
         }
     }
@@ -128,8 +128,7 @@ impl Serving {
 
     pub(super) fn connected(&mut self) {
         let now = self.now();
-        let rate =
-            self.sound.as_ref().map(|sound| sound.path).or_else(|| self.first_path()).map(|path| self.rate(path));
+        let rate = self.path().map(|path| self.rate(path));
         if let Some(call) = &mut self.call {
             call.connected(now, rate.unwrap_or(SampleRate::Hz8000));
         }

@@ -5,11 +5,13 @@
 
 mod around;
 mod found;
+mod learning;
 mod operators;
 mod reading;
 mod watch;
 
 pub use found::{Day, Kobo, Volume};
+pub use learning::{Lesson, shape};
 pub use operators::{Asks, Finds, InvalidOperators, Operator, Operators};
 pub use reading::{AirtimeReading, ReadBy, Shown, learnt};
 pub use watch::{AirtimePlan, AirtimeWarning, AirtimeWatch, Forecast, READINGS_MAX, Reason};

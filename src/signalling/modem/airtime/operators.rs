@@ -1,11 +1,15 @@
-//! Operators, their codes and the wording of their answers, as data.
+//! Operators, their codes and the wording of their answers, as data: a file that is
+//! written by people, and rows that were learnt.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::learning::Lesson;
+
 /// The operators that the box is delivered with.
+#[cfg(test)]
 const DELIVERED: &str = include_str!("../../../../firmware-config/operators.toml");
 
 #[derive(Debug, Error)]
@@ -18,10 +22,14 @@ pub enum InvalidOperators {
     Network { id: String, plmn: String },
     #[error("reading the operators: an answer of {id} names no words to look behind")]
     NoWords { id: String },
+    #[error("reading the operators: {0:?} is no `id`; one has small letters, digits and '-'")]
+    Id(String),
+    #[error("reading what was learnt of an operator: there is none of the `id` {0:?}")]
+    Unknown(String),
 }
 
 /// What is asked of the network.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asks {
     Balance,
@@ -29,7 +37,7 @@ pub enum Asks {
 }
 
 /// What a row of the file finds in an answer.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finds {
     Airtime,
@@ -74,13 +82,45 @@ pub struct Operator {
     pub(super) answers: Vec<AnswerWords>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnswerWords {
     pub(super) asks: Asks,
     pub(super) finds: Finds,
     pub(super) after: Vec<String>,
     pub(super) verified: bool,
+    /// The box has learnt it itself.
+    #[serde(skip)]
+    pub(super) learnt: bool,
+}
+
+/// What was learnt of one operator.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct LearntFile {
+    #[serde(default, rename = "answer")]
+    answers: Vec<AnswerWords>,
+}
+
+/// Rows that are learnt of one operator. It has a handful of wordings; one that changes
+/// with each answer teaches nothing.
+const LEARNT_MAX: usize = 16;
+
+/// What stands above them.
+const LEARNT_HEAD: &str = "# Written by the box: words behind which it found what it had asked for. A row that is\n\
+                           # right belongs into the file of operators, one that is wrong may be taken out.\n\n";
+
+impl Lesson {
+    pub(super) fn row(&self) -> AnswerWords {
+        let after = vec![self.words.clone()];
+        AnswerWords { asks: self.asks, finds: self.finds, after, verified: false, learnt: true }
+    }
+}
+
+impl AnswerWords {
+    fn says_nothing(&self) -> bool {
+        self.after.iter().all(|words| words.trim().is_empty())
+    }
 }
 
 /// All operators of a file.
@@ -91,6 +131,7 @@ pub struct Operators {
 }
 
 impl Operators {
+    #[cfg(test)]
     pub fn delivered() -> Result<Self, InvalidOperators> {
         Self::parse(DELIVERED)
     }
@@ -107,16 +148,59 @@ impl Operators {
             }
         }
         for operator in &file.operator {
+            let is_id = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if !(1..=32).contains(&operator.id.len()) || !operator.id.bytes().all(is_id) {
+                return Err(InvalidOperators::Id(operator.id.clone()));
+            }
             let is_plmn = |plmn: &&String| matches!(plmn.len(), 5 | 6) && plmn.bytes().all(|b| b.is_ascii_digit());
             if let Some(plmn) = operator.plmn.iter().find(|plmn| !is_plmn(plmn)) {
                 return Err(InvalidOperators::Network { id: operator.id.clone(), plmn: plmn.clone() });
             }
-            let says_nothing = |answer: &AnswerWords| answer.after.iter().all(|words| words.trim().is_empty());
-            if operator.answers.iter().any(says_nothing) {
+            if operator.answers.iter().any(AnswerWords::says_nothing) {
                 return Err(InvalidOperators::NoWords { id: operator.id.clone() });
             }
         }
         Ok(Self { countries: file.country.into_values().collect(), operators: file.operator })
+    }
+
+    /// Takes a lesson for the next answers, behind everything that people have written;
+    /// false if it was known, or if there is no more room.
+    pub fn learn(&mut self, lesson: &Lesson) -> bool {
+        let Some(operator) = self.operators.iter_mut().find(|one| one.id == lesson.operator) else { return false };
+        let row = lesson.row();
+        let is_known = operator
+            .answers
+            .iter()
+            .any(|answer| (answer.asks, answer.finds) == (row.asks, row.finds) && answer.after.contains(&lesson.words));
+        let learnt = operator.answers.iter().filter(|answer| answer.learnt).count();
+        let is_new = !is_known && learnt < LEARNT_MAX;
+        if is_new {
+            operator.answers.push(row);
+        }
+        is_new
+    }
+
+    /// Takes what [`Operators::learnt_of`] gave at an earlier time, or what a person has
+    /// left of it.
+    pub fn add_learnt(&mut self, id: &str, text: &str) -> Result<(), InvalidOperators> {
+        let file: LearntFile = toml::from_str(text).map_err(|error| InvalidOperators::Toml(Box::new(error)))?;
+        if file.answers.iter().any(AnswerWords::says_nothing) {
+            return Err(InvalidOperators::NoWords { id: id.to_owned() });
+        }
+        let operator = self.operators.iter_mut().find(|one| one.id == id);
+        let operator = operator.ok_or_else(|| InvalidOperators::Unknown(id.to_owned()))?;
+        let rows = file.answers.into_iter().take(LEARNT_MAX);
+        operator.answers.extend(rows.map(|answer| AnswerWords { learnt: true, ..answer }));
+        Ok(())
+    }
+
+    /// What was learnt of an operator, to be kept.
+    pub fn learnt_of(&self, id: &str) -> String {
+        let answers = self.operators.iter().filter(|one| one.id == id).flat_map(|one| &one.answers);
+        let file = LearntFile { answers: answers.filter(|answer| answer.learnt).cloned().collect() };
+        // Words and names of kinds are all that it holds: it can be written.
+        let rows = toml::to_string(&file).unwrap_or_default();
+        format!("{LEARNT_HEAD}{rows}")
     }
 
     /// The operator of a network number, or of the name that the modem shows.
@@ -196,6 +280,28 @@ mod tests {
     }
 
     #[test]
+    fn lessons_are_kept_as_rows_and_bounded_and_unknown_operators_have_none() {
+        let mut operators = Operators::delivered().expect("the file is sound");
+        let lesson = |operator: &str, n: usize| Lesson {
+            operator: operator.to_owned(),
+            asks: Asks::Data,
+            finds: Finds::Volume,
+            words: format!("volume {}", "left ".repeat(n)),
+        };
+        let learnt = (0..100).filter(|n| operators.learn(&lesson("glo-ng", *n))).count();
+        assert_eq!(learnt, LEARNT_MAX);
+        assert!(!operators.learn(&lesson("glo-ng", 0)), "what is known is learnt once");
+        assert!(!operators.learn(&lesson("nobody", 0)));
+        let kept = operators.learnt_of("glo-ng");
+        let mut next = Operators::delivered().expect("the file is sound");
+        next.add_learnt("glo-ng", &kept).expect("its own file");
+        assert_eq!(next, operators);
+        assert_eq!(next.learnt_of("glo-ng"), kept);
+        assert!(matches!(next.add_learnt("nobody", &kept), Err(InvalidOperators::Unknown(_))));
+        assert!(matches!(next.add_learnt("glo-ng", "[[answer]]\n"), Err(InvalidOperators::Toml(_))));
+    }
+
+    #[test]
     fn a_file_with_a_slip_is_refused_with_its_reason() {
         let country = "[country.ng]\nmcc = [\"621\"]\ncurrency = \"NGN\"\n[country.ng.codes]\ndata = \"*323#\"\n";
         let with = |rest: &str| Operators::parse(&format!("{country}{rest}"));
@@ -209,6 +315,8 @@ mod tests {
             ))
         };
         assert!(operator("62130", "\"data\"").is_ok());
+        let path = "balance = \"*310#\"\n[[operator]]\nid = \"../x\"\nplmn = []\nnames = []\n";
+        assert!(matches!(with(path), Err(InvalidOperators::Id(_))));
         assert!(matches!(operator("621", "\"data\""), Err(InvalidOperators::Network { .. })));
         assert!(matches!(operator("62130", ""), Err(InvalidOperators::NoWords { .. })));
     }

@@ -1,7 +1,7 @@
 //! When to ask for airtime and data, how fast they go, and when to warn. The
 //! readings are the owner's to keep over a restart; the clock is handed in.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -94,10 +94,12 @@ pub struct AirtimeWatch {
     plan: AirtimePlan,
     readings: VecDeque<(Timestamp, Kobo)>,
     data: Option<(Timestamp, Volume)>,
-    expires: Option<Date>,
+    /// What each question's last answer said of an end; it says so no more when it is over.
+    expires: BTreeMap<Asks, Date>,
     balance: Question,
     data_question: Question,
-    /// When something was read last, or watching began.
+    began: Timestamp,
+    /// When something was read last, in this run or before it.
     known: Timestamp,
     /// When airtime was last seen to go or to come.
     moved: Timestamp,
@@ -115,9 +117,10 @@ impl AirtimeWatch {
             plan,
             readings: VecDeque::new(),
             data: None,
-            expires: None,
+            expires: BTreeMap::new(),
             balance: question,
             data_question: question,
+            began: now,
             known: now,
             moved: now,
             told: Vec::new(),
@@ -130,6 +133,7 @@ impl AirtimeWatch {
         for (at, airtime) in readings {
             self.keep(airtime, at);
         }
+        self.known = self.readings.back().map_or(self.known, |(at, _)| *at);
         self
     }
 
@@ -164,8 +168,14 @@ impl AirtimeWatch {
         if let Some((data, _)) = reading.data {
             self.data = Some((now, data));
         }
-        if let Some((day, _)) = reading.expires {
-            self.expires = Some(day);
+        match reading.expires {
+            Some((day, _)) => {
+                self.expires.insert(asks, day);
+            }
+            None if wanted => {
+                self.expires.remove(&asks);
+            }
+            None => {}
         }
         if !wanted {
             return self.failed(asks, now);
@@ -242,8 +252,18 @@ impl AirtimeWatch {
         self.told.retain(|told| reasons.contains(told));
         let new: Vec<Reason> = reasons.into_iter().filter(|reason| !self.told.contains(reason)).collect();
         self.told.extend(&new);
+        self.warnings_of(&new)
+    }
+
+    /// Everything that the owner was told and that is not over, with what is known by now.
+    pub fn standing(&self) -> Vec<AirtimeWarning> {
+        self.warnings_of(&self.told)
+    }
+
+    fn warnings_of(&self, reasons: &[Reason]) -> Vec<AirtimeWarning> {
         let (forecast, data) = (self.forecast(), self.data.map(|(_, data)| data));
-        new.into_iter().map(|reason| AirtimeWarning { reason, forecast, data, expires: self.expires }).collect()
+        let expires = self.expires.values().min().copied();
+        reasons.iter().map(|reason| AirtimeWarning { reason: *reason, forecast, data, expires }).collect()
     }
 
     fn reasons(&self, now: Timestamp, today: Date) -> Vec<Reason> {
@@ -256,12 +276,14 @@ impl AirtimeWatch {
         // A warning stays until there is clearly more again, not for one kobo.
         let stays = self.told.contains(&Reason::AirtimeLow)
             && forecast.is_some_and(|forecast| forecast.airtime.0 < plan.warn_below.0.saturating_mul(5) / 4);
-        let unknown = now.duration_since(self.known) >= UNKNOWN_MAX;
+        // A box that was off asks first.
+        let was_asked = self.balance.failures > 0 || now.duration_since(self.began) >= UNKNOWN_MAX;
+        let unknown = was_asked && now.duration_since(self.known) >= UNKNOWN_MAX;
         let all = [
             (Reason::AirtimeLow, low || stays),
             (Reason::AirtimeGoneSoon, forecast.and_then(|forecast| forecast.gone_at).is_some_and(soon)),
             (Reason::DataLow, self.data.is_some_and(|(_, data)| data < plan.warn_data_below)),
-            (Reason::ExpiresSoon, self.expires.is_some_and(expires)),
+            (Reason::ExpiresSoon, self.expires.values().any(|day| expires(*day))),
             // Of what is not known nothing can be said to stand still.
             (Reason::Idle, !unknown && now.duration_since(self.moved) >= plan.idle_max),
             (Reason::Unknown, unknown),

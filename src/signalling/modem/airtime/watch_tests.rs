@@ -136,3 +136,67 @@ fn readings_are_bounded_kept_and_never_go_back_in_time() {
     let again = AirtimeWatch::new(AirtimePlan::default(), after(200)).with_readings(kept);
     assert_eq!(again.forecast(), watch.forecast());
 }
+
+/// Reasons that stand at an hour.
+fn standing(watch: &mut AirtimeWatch, hours: i64) -> Vec<Reason> {
+    told(watch, hours);
+    watch.standing().into_iter().map(|warning| warning.reason).collect()
+}
+
+#[test]
+fn a_warning_stands_until_a_reading_shows_that_it_is_over_and_goes_then() {
+    let mut watch = watch();
+    let data = |octets: u64, expires: Option<Date>| AirtimeReading {
+        airtime: None,
+        data: Some((Volume(octets), ReadBy::Guess)),
+        expires: expires.map(|day| (day, ReadBy::Guess)),
+    };
+    watch.read(Asks::Balance, &airtime(190), start());
+    watch.read(Asks::Data, &data(1 << 20, Some(Date::constant(2026, 11, 28))), start());
+    let all = [Reason::AirtimeLow, Reason::DataLow, Reason::ExpiresSoon];
+    assert_eq!(standing(&mut watch, 0), all);
+    // Neither time, nor a question without an answer, nor a little more ends any.
+    watch.failed(Asks::Balance, after(1));
+    watch.read(Asks::Data, &AirtimeReading::default(), after(1));
+    watch.read(Asks::Balance, &airtime(210), after(2));
+    assert_eq!(standing(&mut watch, 30), all);
+    // Its figures are those of the last reading.
+    let low = watch.standing()[0];
+    assert_eq!(low.forecast.map(|forecast| forecast.airtime), Some(Kobo(21_000)));
+    // Data was bought: its own warnings go, and no other.
+    watch.read(Asks::Data, &data(2 << 30, Some(Date::constant(2026, 12, 28))), after(31));
+    assert_eq!(standing(&mut watch, 31), [Reason::AirtimeLow]);
+    watch.read(Asks::Balance, &airtime(1000), after(32));
+    assert!(standing(&mut watch, 32).is_empty());
+    // Of a plan that is gone no answer names an end.
+    watch.read(Asks::Data, &data(2 << 30, Some(Date::constant(2026, 11, 28))), after(33));
+    assert_eq!(standing(&mut watch, 33), [Reason::ExpiresSoon]);
+    watch.read(Asks::Data, &data(2 << 30, None), after(34));
+    assert!(standing(&mut watch, 34).is_empty());
+}
+
+#[test]
+fn stillness_stands_while_readings_show_nothing_else() {
+    let mut watch = watch();
+    for day in 0..=60 {
+        watch.read(Asks::Balance, &airtime(1000), after(day * 24));
+    }
+    assert!(standing(&mut watch, 60 * 24).contains(&Reason::Idle));
+    watch.read(Asks::Balance, &airtime(1000), after(61 * 24));
+    assert!(standing(&mut watch, 61 * 24).contains(&Reason::Idle), "the same once more is no movement");
+    watch.read(Asks::Balance, &airtime(996), after(62 * 24));
+    assert!(!standing(&mut watch, 62 * 24).contains(&Reason::Idle));
+}
+
+#[test]
+fn a_restart_ends_no_warning_and_a_box_that_was_off_for_long_asks_first() {
+    let kept = [(start(), Kobo(15_000))];
+    let mut again = AirtimeWatch::new(AirtimePlan::default(), after(1)).with_readings(kept);
+    assert_eq!(standing(&mut again, 1), [Reason::AirtimeLow]);
+    let mut off = AirtimeWatch::new(AirtimePlan::default(), after(20 * 24)).with_readings(kept);
+    assert_eq!(standing(&mut off, 20 * 24), [Reason::AirtimeLow]);
+    off.failed(Asks::Balance, after(20 * 24));
+    assert_eq!(standing(&mut off, 20 * 24), [Reason::AirtimeLow, Reason::Unknown]);
+    off.read(Asks::Balance, &airtime(150), after(20 * 24 + 1));
+    assert_eq!(standing(&mut off, 20 * 24 + 1), [Reason::AirtimeLow]);
+}

@@ -6,7 +6,9 @@ use jiff::{Span, Timestamp};
 
 use crate::terms::{Moment, Private};
 
-use super::super::airtime::{AirtimeReading, AirtimeWatch, Asks, Forecast, Operators};
+use super::super::airtime::{
+    AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Lesson, Operators, ReadBy, shape,
+};
 use super::super::command::Command;
 use super::super::output::ModemOutput;
 use super::super::settings::AirtimeSettings;
@@ -39,6 +41,11 @@ impl Airtime {
     pub(super) const fn forecast(&self) -> Option<Forecast> {
         self.forecast
     }
+
+    /// What the owner was told of it and is not over.
+    pub(super) fn warnings(&self) -> Vec<AirtimeWarning> {
+        self.watch.as_ref().map(|(watch, _)| watch.standing()).unwrap_or_default()
+    }
 }
 
 impl ModemLine {
@@ -56,6 +63,8 @@ impl ModemLine {
         }
         self.airtime.look_at = now + LOOK_EVERY;
         let clock = self.calendar(now);
+        // Time alone is a reason too: nothing was read for a week, or a date comes near.
+        self.warn_of_airtime(clock);
         let network = self.facts.sim_operator();
         let (watch, operators) = self.airtime.watch.as_mut()?;
         let asks = watch.due(clock);
@@ -66,8 +75,6 @@ impl ModemLine {
             if let Some(asks) = asks.filter(|_| network.is_some()) {
                 watch.failed(asks, clock);
             }
-            // Time alone is a reason too: nothing was read for a week, or a date comes near.
-            self.warn_of_airtime(clock);
             return None;
         };
         let code = Private::new(code.to_owned());
@@ -83,7 +90,7 @@ impl ModemLine {
         self.airtime = Airtime::new(fresh.as_ref(), self.calendar(now));
     }
 
-    fn warn_of_airtime(&mut self, clock: Timestamp) {
+    pub(super) fn warn_of_airtime(&mut self, clock: Timestamp) {
         let today = date_of(self.texts.day());
         let Some((watch, _)) = self.airtime.watch.as_mut() else { return };
         self.airtime.forecast = watch.forecast();
@@ -101,6 +108,18 @@ impl ModemLine {
             Some(text) => {
                 let reading = AirtimeReading::of_answer(text, asks, operator, today);
                 watch.read(asks, &reading, clock);
+                let lesson = operator.and_then(|one| Lesson::of_answer(text, asks, &reading, one, today));
+                match lesson {
+                    // The next answer is read by it, also before the next start.
+                    Some(lesson) if Arc::make_mut(operators).learn(&lesson) => {
+                        let words = &lesson.words;
+                        self.support.line(format!("{} is looked for behind \"{words}\" now", named(asks)), now);
+                        self.out.push_back(ModemOutput::AnswerLearnt(lesson));
+                    }
+                    _ if is_read_by_words(&reading, asks) => {}
+                    // By this a person can write the row that reads it.
+                    _ => self.support.line(format!("no row reads {} in: {}", named(asks), shape(text)), now),
+                }
                 // An amount in an answer about data is the price of some.
                 if let Some((airtime, _)) = reading.airtime.filter(|_| asks == Asks::Balance) {
                     let iccid = self.facts.iccid.clone();
@@ -111,6 +130,22 @@ impl ModemLine {
         }
         self.warn_of_airtime(clock);
     }
+}
+
+const fn named(asks: Asks) -> &'static str {
+    match asks {
+        Asks::Balance => "the airtime",
+        Asks::Data => "the data",
+    }
+}
+
+/// Whether words of the operator chose what was asked for.
+fn is_read_by_words(reading: &AirtimeReading, asks: Asks) -> bool {
+    let by = match asks {
+        Asks::Balance => reading.airtime.map(|(_, by)| by),
+        Asks::Data => reading.data.map(|(_, by)| by),
+    };
+    by.is_some_and(|by| by != ReadBy::Guess)
 }
 
 /// Days since 1970-01-01 as a date.

@@ -87,7 +87,8 @@ enum Port {
 
 impl ModemLine {
     pub fn new(profile: Arc<Profile>, settings: LineSettings, now: Moment) -> Self {
-        Self {
+        let clock = settings.clock;
+        let mut line = Self {
             state: ModemState::Absent,
             since: now,
             port: Port::Gone,
@@ -96,7 +97,7 @@ impl ModemLine {
             out: VecDeque::new(),
             facts: Facts::default(),
             counters: Counters::default(),
-            set_up: SetUp::new(&settings, now),
+            set_up: SetUp::new(now),
             calls: Calls::default(),
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
@@ -105,10 +106,13 @@ impl ModemLine {
             airtime: Airtime::new(settings.airtime.as_ref(), settings.clock),
             hand: ByHand::default(),
             healing: Healing::new(settings.resets_per_hour, profile.reset.maker.is_some()),
-            clock: (now, settings.clock),
+            clock: (now, clock),
             profile,
             settings,
-        }
+        };
+        // What was read in a run before is as good as it was then.
+        line.warn_of_airtime(clock);
+        line
     }
 
     /// The profile that the line was made with.
@@ -423,6 +427,7 @@ impl ModemLine {
             parts_today: self.texts.today(),
             texts_waiting: self.texts.waiting(),
             airtime: self.airtime.forecast(),
+            airtime_warnings: self.airtime.warnings(),
             ussd_way: self.codes.known_way(),
         }
     }

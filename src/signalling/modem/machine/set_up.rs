@@ -123,18 +123,14 @@ impl Card {
 }
 
 impl SetUp {
-    pub(super) fn new(settings: &LineSettings, now: Moment) -> Self {
-        // What an earlier run has tried counts as if this one had.
-        let tried = settings.pin_tried.as_ref();
-        let pin = if tried.is_some() { PinTry::Refused } else { PinTry::Untried };
-        let pin_card = tried.and_then(|tried| tried.iccid.clone());
+    pub(super) fn new(now: Moment) -> Self {
         Self {
             at: At::Stopped,
             began: now,
             tries: 0,
             not_before: now,
-            pin,
-            pin_card,
+            pin: PinTry::Untried,
+            pin_card: None,
             is_released: false,
             was_away: false,
             had_wrong: false,
@@ -197,8 +193,7 @@ impl SetUp {
 
 impl ModemLine {
     pub(super) fn begin_set_up(&mut self, reason: Reason, now: Moment) {
-        let new = SetUp::new(&self.settings, now);
-        let last = std::mem::replace(&mut self.set_up, new);
+        let last = std::mem::replace(&mut self.set_up, SetUp::new(now));
         let SetUp { pin, pin_card, is_released, was_away, card, .. } = last;
         let set_up = &mut self.set_up;
         (set_up.pin, set_up.pin_card, set_up.card) = (pin, pin_card, card);
@@ -243,7 +238,7 @@ impl ModemLine {
             At::LockedIccid | At::Iccid => profile.sim.iccid.clone(),
             At::Imsi => Some("AT+CIMI".to_owned()),
             At::AfterSim(n) => profile.start.after_sim.get(n).map(|row| row.row.clone()),
-            At::Sound(n) => self.sound.profile(profile).once.get(n).map(|row| row.row.clone()),
+            At::Sound(n) => self.sound.once(profile).get(n).map(|row| row.row.clone()),
             At::Voice => profile.start.voice.as_ref().map(|probe| probe.ask.clone()),
         };
         row.map(|row| Command::new(Job::SetUp, &row))
@@ -298,7 +293,7 @@ impl ModemLine {
                 self.row_answered(row, At::AfterSim(next), need, end, now);
             }
             At::Sound(n) => {
-                let (need, next) = after(&self.sound.profile(&self.profile).once, n, end);
+                let (need, next) = after(&self.sound.once(&self.profile), n, end);
                 self.row_answered(row, At::Sound(next), need, end, now);
             }
             At::Sim => self.sim_answered(rows, end, now),

@@ -7,11 +7,11 @@ use super::super::engine::End;
 use super::super::input::SoundFacts;
 use super::super::ladder::Rung;
 use super::super::output::{ModemOutput, SoundPath};
-use super::super::profile::{Decay, Profile, SoundProfile, SoundWhen};
+use super::super::profile::{Decay, Profile, SetUpRow, SoundProfile, SoundWhen};
 use super::super::sound_watch::{SoundFault, SoundWatch};
 use super::super::state::Reason;
 use super::ModemLine;
-use super::calling::Phase;
+use super::calling::{Ata, Phase};
 use super::job::Job;
 
 /// A call without any sound that no cure brought back is ended: nobody can talk.
@@ -39,16 +39,21 @@ pub(super) enum Flow {
 /// The sound of the line's call, and what is known of the sound of its calls.
 #[derive(Debug)]
 pub(super) struct SoundLane {
-    /// Which of the profile's ways is used.
+    /// Which of the profile's ways is used. It stays with what a call found to work.
     choice: usize,
+    /// Ways that this call has tried, the one that it uses among them.
+    tried: usize,
     open: bool,
     on: Sounding,
-    off_due: bool,
+    /// The row that turns off what the modem may still give.
+    off_due: Option<String>,
     watch: SoundWatch,
     /// Cures that this call had for sound that is missing.
     cures: u8,
     /// This call's sound was turned on once more although it flows.
     nudged: bool,
+    /// The port of a call in which nothing was heard yet was opened anew.
+    reopened: bool,
     mute_since: Option<Moment>,
     /// Whether this call ever had sound both ways.
     was_good: bool,
@@ -63,12 +68,14 @@ impl SoundLane {
         let choice = profile.sounds.iter().position(|sound| Some(sound.path) == wanted).unwrap_or(0);
         Self {
             choice,
+            tried: 1,
             open: false,
             on: Sounding::Off,
-            off_due: false,
+            off_due: None,
             watch: SoundWatch::default(),
             cures: 0,
             nudged: false,
+            reopened: false,
             mute_since: None,
             was_good: false,
             lost_calls: 0,
@@ -80,6 +87,14 @@ impl SoundLane {
     /// A profile has at least one way of sound.
     pub(super) fn profile<'p>(&self, profile: &'p Profile) -> &'p SoundProfile {
         profile.sounds.get(self.choice).unwrap_or(&profile.sounds[0])
+    }
+
+    /// The rows of every way that are given once, those of the way that is used last: a
+    /// call may have to go over to another way.
+    pub(super) fn once(&self, profile: &Profile) -> Vec<SetUpRow> {
+        let others = profile.sounds.iter().enumerate().filter(|(n, _)| *n != self.choice);
+        let ways = others.map(|(_, sound)| sound).chain(std::iter::once(self.profile(profile)));
+        ways.flat_map(|sound| sound.once.iter().cloned()).collect()
     }
 
     pub(super) const fn on(&self) -> Sounding {
@@ -107,11 +122,12 @@ impl SoundLane {
 
     pub(super) fn begin_watch(&mut self, profile: &Profile) {
         self.watch = SoundWatch::new(self.profile(profile).rate);
-        (self.cures, self.nudged, self.mute_since, self.was_good) = (0, false, None, false);
+        (self.cures, self.nudged, self.reopened) = (0, false, false);
+        (self.mute_since, self.was_good) = (None, false);
     }
 
-    pub(super) const fn forget_off(&mut self) {
-        self.off_due = false;
+    pub(super) fn forget_off(&mut self) {
+        self.off_due = None;
     }
 
     pub(super) fn is_heard(&self, now: Moment) -> bool {
@@ -125,16 +141,62 @@ impl ModemLine {
         self.calls.is_active() && self.sound.is_heard(now)
     }
 
+    /// The way by which the sound of a call goes, or would go now.
+    pub fn sound_path(&self) -> SoundPath {
+        self.sound.profile(&self.profile).path
+    }
+
     pub(super) fn open_sound(&mut self, now: Moment) {
+        (self.sound.off_due, self.sound.tried) = (None, 1);
+        self.open_way(now);
+    }
+
+    /// Opens the way that is chosen, and turns it on when its time is there.
+    fn open_way(&mut self, now: Moment) {
         let sound = self.sound.profile(&self.profile);
+        let (is_answered, is_active) = match &self.calls.phase {
+            Phase::Answering(answering) => (answering.ata == Ata::Done, answering.active),
+            phase => (matches!(phase, Phase::Active { .. }), matches!(phase, Phase::Active { .. })),
+        };
+        let due = |at| Sounding::Due { at, tried: 0 };
         let on = match (&sound.on, sound.when) {
             (None, _) => Sounding::Flowing,
-            (Some(_), SoundWhen::BeforeAnswer) => Sounding::Due { at: now, tried: 0 },
+            (Some(_), SoundWhen::BeforeAnswer) => due(now),
+            (Some(_), SoundWhen::AfterAnswer) if is_answered => due(now),
+            (Some(_), SoundWhen::WhenActive) if is_active => due(now + sound.first_wait),
             (Some(_), SoundWhen::AfterAnswer | SoundWhen::WhenActive) => Sounding::Off,
         };
         let path = sound.path;
-        (self.sound.on, self.sound.open, self.sound.off_due) = (on, true, false);
+        (self.sound.on, self.sound.open) = (on, true);
         self.out.push_back(ModemOutput::OpenSound(path));
+    }
+
+    /// Goes over to the next way of sound within the call; false when all were tried.
+    fn try_next_way(&mut self, now: Moment) -> bool {
+        let ways = &self.profile.sounds;
+        let (rate, mut choice) = (self.sound.profile(&self.profile).rate, self.sound.choice);
+        loop {
+            if self.sound.tried >= ways.len() {
+                return false;
+            }
+            self.sound.tried += 1;
+            choice = (choice + 1) % ways.len();
+            // Whoever talks was told the rate with the answer.
+            if !self.calls.is_active() || ways[choice].rate == rate {
+                break;
+            }
+        }
+        let may_be_on = !matches!(self.sound.on, Sounding::Off | Sounding::Due { tried: 0, .. });
+        self.sound.off_due = self.sound.profile(&self.profile).off.clone().filter(|_| may_be_on);
+        self.uplink(Flow::GoesOn, now);
+        self.sound.choice = choice;
+        (self.sound.cures, self.sound.nudged, self.sound.reopened) = (0, false, false);
+        self.sound.watch.look_again();
+        self.support.line(format!("the sound goes by {} now", self.sound_path().name()), now);
+        self.out.push_back(ModemOutput::CloseSound);
+        self.open_way(now);
+        self.connect_if_ready(now);
+        true
     }
 
     pub(super) fn close_sound(&mut self, now: Moment) {
@@ -143,8 +205,8 @@ impl ModemLine {
         }
         self.uplink(Flow::GoesOn, now);
         self.out.push_back(ModemOutput::CloseSound);
-        let has_off = self.sound.profile(&self.profile).off.is_some();
-        self.sound.off_due = has_off && self.sound.on != Sounding::Off;
+        let off = self.sound.profile(&self.profile).off.clone().filter(|_| self.sound.on != Sounding::Off);
+        self.sound.off_due = off.or_else(|| self.sound.off_due.take());
         self.sound.on = Sounding::Off;
         self.judge_call(now);
     }
@@ -155,7 +217,7 @@ impl ModemLine {
         let mute = self.sound.mute_since.take().is_some_and(|since| now.since(since) >= Duration::from_secs(3));
         if self.sound.was_good {
             self.sound.lost_calls = 0;
-        } else if mute {
+        } else if mute || self.sound.watch.is_deaf() {
             self.sound_was_missing(now);
         }
         if std::mem::take(&mut self.sound.decayed) {
@@ -181,25 +243,23 @@ impl ModemLine {
     }
 
     pub(super) fn sound_command_due(&self) -> Option<Moment> {
-        match self.sound.on {
+        let on = match self.sound.on {
             Sounding::Due { at, .. } if self.sound.open => Some(at),
-            _ => self.sound.off_due.then_some(self.since),
-        }
+            _ => None,
+        };
+        if self.sound.off_due.is_some() { Some(self.since) } else { on }
     }
 
     pub(super) fn sound_command(&mut self, now: Moment) -> Option<Command<Job>> {
-        let sound = self.sound.profile(&self.profile);
-        if let Sounding::Due { at, tried } = self.sound.on
-            && self.sound.open
-        {
-            let row = sound.on.as_ref().filter(|_| now >= at)?;
-            let command = Command::new(Job::SoundOn, row).without_answer();
-            self.sound.on = Sounding::Asked { tried: tried + 1 };
-            return Some(command);
+        // What is to be off is so before anything else is turned on.
+        if let Some(off) = self.sound.off_due.take() {
+            return Some(Command::new(Job::SoundOff, &off).without_answer());
         }
-        let off = sound.off.as_ref().filter(|_| self.sound.off_due)?;
-        let command = Command::new(Job::SoundOff, off).without_answer();
-        self.sound.off_due = false;
+        let Sounding::Due { at, tried } = self.sound.on else { return None };
+        let sound = self.sound.profile(&self.profile);
+        let row = sound.on.as_ref().filter(|_| self.sound.open && now >= at)?;
+        let command = Command::new(Job::SoundOn, row).without_answer();
+        self.sound.on = Sounding::Asked { tried: tried + 1 };
         Some(command)
     }
 
@@ -226,9 +286,11 @@ impl ModemLine {
         }
     }
 
-    /// The sound cannot be had: the call is ended rather than answered mutely.
+    /// The sound cannot be had by this way. Where there is no other the call is ended
+    /// rather than answered mutely.
     pub(super) fn sound_failed(&mut self, now: Moment) {
-        if self.sound.open && matches!(self.calls.phase, Phase::Answering(_) | Phase::Active { .. }) {
+        let has_call = matches!(self.calls.phase, Phase::Answering(_) | Phase::Active { .. });
+        if self.sound.open && has_call && !self.try_next_way(now) {
             self.sound.mute_since = None;
             self.begin_ending(EndCause::TemporaryFailure, now);
             self.sound_was_missing(now);
@@ -242,7 +304,7 @@ impl ModemLine {
         let fault = self.sound.watch.measure(facts, now);
         if facts.down_bytes > 0 {
             self.sound.mute_since = None;
-            self.sound.was_good = self.sound.was_good || facts.up_bytes > 0;
+            self.sound.was_good |= facts.up_bytes > 0 && self.sound.watch.has_heard();
         } else {
             self.sound.mute_since.get_or_insert(now);
         }
@@ -255,6 +317,7 @@ impl ModemLine {
         self.out.push_back(ModemOutput::SoundTrouble(fault));
         self.support.line(format!("the sound is {}", shown(fault)), now);
         match fault {
+            SoundFault::SilentDownlink if !self.sound.watch.has_heard() => self.cure_deaf(now),
             SoundFault::SilentDownlink | SoundFault::Stuttering => self.nudge(now),
             SoundFault::Missing | SoundFault::NoUplink => self.cure_missing(now),
         }
@@ -270,22 +333,44 @@ impl ModemLine {
         }
     }
 
-    /// The milder cure first: the sound's row again, then its port anew.
+    /// Not one sample of this caller was anything but zero, which no living line is: after
+    /// the row, the port is opened anew. The caller may hear the box all the same, so that
+    /// nothing harder is done before the call is over.
+    fn cure_deaf(&mut self, now: Moment) {
+        let has_row = self.sound.profile(&self.profile).on.is_some();
+        if has_row && !self.sound.nudged {
+            self.nudge(now);
+        } else if !std::mem::replace(&mut self.sound.reopened, true) {
+            self.reopen(now);
+        } else {
+            return;
+        }
+        self.sound.watch.look_again();
+    }
+
+    fn reopen(&mut self, now: Moment) {
+        let sound = self.sound.profile(&self.profile);
+        let (path, has_row) = (sound.path, sound.on.is_some());
+        self.out.push_back(ModemOutput::CloseSound);
+        self.out.push_back(ModemOutput::OpenSound(path));
+        self.out.push_back(ModemOutput::FlushSound);
+        if has_row {
+            self.sound.on = Sounding::Due { at: now, tried: 0 };
+        }
+    }
+
+    /// The milder cure first: the sound's row again, then its port anew, then another way.
     fn cure_missing(&mut self, now: Moment) {
         let has_row = self.sound.profile(&self.profile).on.is_some();
         self.sound.cures = self.sound.cures.saturating_add(1);
         match self.sound.cures {
             1 if has_row => self.sound.on = Sounding::Due { at: now, tried: 0 },
-            1 | 2 => {
-                let path = self.sound.profile(&self.profile).path;
-                self.out.push_back(ModemOutput::CloseSound);
-                self.out.push_back(ModemOutput::OpenSound(path));
-                self.out.push_back(ModemOutput::FlushSound);
-                if has_row {
-                    self.sound.on = Sounding::Due { at: now, tried: 0 };
-                }
+            1 | 2 => self.reopen(now),
+            _ => {
+                // It says itself what follows; without one the timer ends the call.
+                self.try_next_way(now);
+                return;
             }
-            _ => return,
         }
         self.sound.watch.look_again();
     }

@@ -144,6 +144,10 @@ fn sound_that_is_missing_is_noticed_within_two_seconds_and_cured_by_the_milder_m
     assert_eq!(world.ends(), []);
 }
 
+fn opened(world: &World) -> usize {
+    world.wanted().iter().filter(|output| matches!(output, ModemOutput::OpenSound(_))).count()
+}
+
 #[test]
 fn a_caller_who_says_nothing_is_left_alone_and_what_has_no_sound_at_all_is_turned_on_once_more() {
     for name in ["huawei", "quectel_ec2x", "simcom_sim7600"] {
@@ -153,20 +157,25 @@ fn a_caller_who_says_nothing_is_left_alone_and_what_has_no_sound_at_all_is_turne
         let given = |world: &World| on.as_ref().map_or(0, |row| world.modem.count(row));
         let before = given(&world);
         world.quiet(300, -70.0);
-        world.quiet(9, -100.0);
+        world.quiet(9, -90.0);
         world.quiet(1, -40.0);
+        for _ in 0..30 {
+            world.quiet(1, -100.0);
+            world.quiet(1, -40.0);
+        }
         assert_eq!(given(&world), before, "{name}: a quiet caller is no fault");
         // A modem whose sound is on already may refuse to turn it on: that is no decay.
         if let Some(on) = &on {
             world.modem.says_instead(on, "\r\nERROR\r\n");
         }
+        world.quiet(2, -100.0);
+        assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::SilentDownlink)), "{name}");
         for _ in 0..3 {
             world.quiet(60, -100.0);
             world.quiet(3, -40.0);
         }
         assert_eq!(given(&world), before + usize::from(on.is_some()), "{name}");
-        let opened = world.wanted().iter().filter(|o| matches!(o, ModemOutput::OpenSound(_))).count();
-        assert_eq!((opened, world.line.state()), (1, ModemState::Active), "{name}");
+        assert_eq!((opened(&world), world.line.state()), (1, ModemState::Active), "{name}");
         // Sound that is missing afterwards has its own cures, all of them.
         world.modem.instead.clear();
         world.sound(2, 0, 16_000);
@@ -176,6 +185,95 @@ fn a_caller_who_says_nothing_is_left_alone_and_what_has_no_sound_at_all_is_turne
         world.run_s(5);
         assert_eq!((world.resets(), world.line.state()), (vec![], ModemState::Ready), "{name}");
     }
+}
+
+#[test]
+fn calls_of_which_not_one_sample_was_heard_are_lost_ones_and_none_is_cut_off_for_it() {
+    let mut world = World::ready("huawei");
+    for call in 1..=2 {
+        world.seen.clear();
+        world.talks();
+        let before = world.modem.count("AT^DDSETEX=2");
+        world.quiet(60, -100.0);
+        assert_eq!((opened(&world), world.modem.count("AT^DDSETEX=2")), (2, before + 2));
+        assert_eq!((world.line.state(), world.ends()), (ModemState::Active, vec![]));
+        world.far_side_hangs_up();
+        world.run_s(1);
+        assert_eq!(world.line.health().counters.calls_without_sound, call);
+        assert_eq!(world.resets().is_empty(), call == 1);
+    }
+    // A caller who was silent for a moment is none of them.
+    let mut world = World::ready("huawei");
+    for _ in 0..3 {
+        world.talks();
+        world.quiet(5, -100.0);
+        world.far_side_hangs_up();
+        world.talks();
+        world.quiet(30, -100.0);
+        world.quiet(1, -60.0);
+        world.far_side_hangs_up();
+        world.run_s(1);
+    }
+    assert_eq!((world.line.health().counters.calls_without_sound, world.resets()), (0, vec![]));
+}
+
+#[test]
+fn a_way_of_sound_that_does_not_come_up_leaves_the_call_to_the_next() {
+    // The card is not there; the modem refuses it; it comes and gives nothing.
+    for fails in 0..3 {
+        let mut world = World::ready("quectel_ec2x");
+        world.rings();
+        if fails == 1 {
+            world.modem.says_instead("AT+QPCMV=1,2", "\r\nERROR\r\n");
+        }
+        world.give(ModemInput::Answer);
+        assert!(world.has(&ModemOutput::OpenSound(SoundPath::UsbCard)));
+        if fails == 0 {
+            world.give(ModemInput::SoundFailed);
+        }
+        world.run_s(4);
+        assert_eq!(world.line.state(), ModemState::Active, "{fails}: {:#?}", world.line.support_rows());
+        if fails == 2 {
+            world.sound(6, 0, 0);
+            world.run_s(1);
+        }
+        assert_eq!(world.line.sound_path(), SoundPath::Serial, "{fails}");
+        assert_eq!(world.wanted().iter().filter(|o| **o == ModemOutput::Connected).count(), 1, "{fails}");
+        assert_eq!(world.modem.count("AT+QPCMV=1,0"), 1, "{fails}");
+        let of = |row: &str| world.modem.heard.iter().rposition(|heard| heard == row);
+        if fails != 1 {
+            assert!(of("AT+QPCMV=1,2") < of("AT+QPCMV=0") && of("AT+QPCMV=0") < of("AT+QPCMV=1,0"), "{fails}");
+        }
+        world.sound(5, 16_000, 16_000);
+        world.far_side_hangs_up();
+        world.run_s(2);
+        assert_eq!(world.ends(), [EndCause::NormalClearing], "{fails}");
+        // It is what the next call begins with.
+        world.seen.clear();
+        world.modem.heard.clear();
+        world.talks();
+        assert_eq!((opened(&world), world.modem.count("AT+QPCMV=1,2")), (1, 0), "{fails}");
+        assert!(world.has(&ModemOutput::OpenSound(SoundPath::Serial)), "{fails}");
+    }
+}
+
+#[test]
+fn a_call_that_no_way_of_sound_carries_is_ended_and_not_answered_mutely() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+QPCMV=1", "\r\nERROR\r\n");
+    world.rings();
+    world.give(ModemInput::Answer);
+    world.run_s(10);
+    assert_eq!((world.ends(), opened(&world)), (vec![EndCause::TemporaryFailure], 2));
+    assert_eq!(world.modem.count("ATA"), 0);
+}
+
+#[test]
+fn every_ways_rows_are_given_once_at_the_start() {
+    let mut world = World::new("quectel_ec2x", LineSettings::default());
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.modem.count("AT+QAUDMOD=3"), 1, "the port's own row, though the card is first");
 }
 
 #[test]

@@ -40,26 +40,6 @@ fn a_wrong_pin_is_never_tried_again_whatever_the_modem_does() {
 }
 
 #[test]
-fn a_pin_that_an_earlier_run_has_tried_is_not_tried_again_until_it_is_another_one_or_a_person_says_so() {
-    let tried = |iccid: Option<&str>| LineSettings {
-        pin_tried: Some(PinTried { iccid: iccid.map(|iccid| Private::new(iccid.to_owned())) }),
-        ..with_pin("4711")
-    };
-    for card in [None, Some("89234010000012345678")] {
-        let mut world = started(tried(card), "SIM PIN");
-        world.run_s(300);
-        assert_eq!(world.modem.count("AT+CPIN="), 0, "{card:?}");
-        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
-        world.give(ModemInput::Release);
-        world.run_s(60);
-        assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
-    }
-    // Another SIM has attempts of its own.
-    let other = started(tried(Some("89234010000099999999")), "SIM PIN");
-    assert_eq!((other.modem.count("AT+CPIN="), other.line.state()), (1, ModemState::Ready));
-}
-
-#[test]
 fn a_pin_is_entered_only_after_its_try_is_written_down_and_forgotten_when_it_was_right() {
     let mut world = World::new("quectel_ec2x", with_pin("4711"));
     (world.modem.sim, world.notes) = ("SIM PIN", false);
