@@ -65,7 +65,7 @@ pub fn ussd_text(bytes: &[u8]) {
     let is_going_on = is_open(&rows);
     let Some(row) = UssdRow::parse(&rows) else { return };
     assert!(!is_going_on || row.scheme.is_none(), "a text that has its scheme is over");
-    let Ok(operators) = Operators::delivered() else { return };
+    let Ok(operators) = Operators::parse(include_str!("../../firmware-config/operators.toml")) else { return };
     for usual in [None, Some(UssdForm::Plain), Some(UssdForm::Ucs2Hex), Some(UssdForm::Packed7Hex)] {
         let Some(reading) = read_text(&row, usual) else { continue };
         let text: &Private<String> = &reading.text;

@@ -164,7 +164,7 @@ fn known_end(words: &str) -> Option<String> {
 
 fn is_known(word: &str) -> bool {
     let is_it = |known: &&str| known.eq_ignore_ascii_case(word);
-    THINGS.iter().any(|known| is_it(&known)) || BESIDE.iter().any(|known| is_it(&known))
+    THINGS.iter().any(&is_it) || BESIDE.iter().any(is_it)
 }
 
 /// How an answer looks, for whoever writes the row by which it is read: figures are 9,

@@ -353,7 +353,7 @@ mod tests {
             &[START, TEXT, ENDS, WORDS, OVER],
             &[START, TEXT, START, WORDS, ENDS, OVER],
         ] {
-            assert_eq!(told(events), [disorder.clone()], "{events:?}");
+            assert_eq!(told(events), std::slice::from_ref(&disorder), "{events:?}");
         }
     }
 

@@ -173,9 +173,8 @@ mod tests {
         assert_eq!(orders(text, &["We are ", "not open "]), (vec![Kept; 2], true));
         // Numbers and titles may be told as they are said, marks may be left out.
         let text = "Dr. Obi sees you at 12,500 naira - no less.";
-        for said in [["Doctor Obi ", "sees you at twelve thousand ", "five hundred ", "naira, no ", "less."]] {
-            assert_eq!(orders(text, &said).0, [Kept; 5]);
-        }
+        let said = ["Doctor Obi ", "sees you at twelve thousand ", "five hundred ", "naira, no ", "less."];
+        assert_eq!(orders(text, &said).0, [Kept; 5]);
         // A word that stands twice is taken where it is due.
         assert_eq!(orders("no way, no way, none", &["no way, ", "no way, ", "none"]), (vec![Kept; 3], false));
         // Who tells no letters is not doubted.
