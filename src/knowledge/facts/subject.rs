@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::numbers::word_value;
 use super::super::words::{content_stems, stem, tokens};
 use super::read::{Fact, Reading, Said};
 
@@ -99,10 +100,12 @@ const GENERIC: &[&str] = &[
     "us",
 ];
 
-/// The stems of a text that may tell its subject.
+/// The stems of a text that may tell its subject. A number never does: "my child is nine
+/// months" must not make every nine o'clock the children's.
 pub(super) fn stems(text: &str) -> Vec<String> {
     let generic = |s: &String| GENERIC.iter().any(|g| g == s || stem(g) == *s) || s.chars().any(char::is_numeric);
-    content_stems(&tokens(text)).into_iter().filter(|s| !generic(s)).collect()
+    let words: Vec<String> = tokens(text).into_iter().filter(|word| word_value(word).is_none()).collect();
+    content_stems(&words).into_iter().filter(|s| !generic(s)).collect()
 }
 
 impl Scale {

@@ -269,7 +269,7 @@ mod tests {
         let tools = tools(Texts::Impossible);
         let price = run(&tools, Tool::LookUp, "How much is a malaria test?");
         assert!(told(&price).contains("three thousand, five hundred naira"), "{price:?}");
-        assert!(matches!(run(&tools, Tool::LookUp, "Do you sell cars?"), ToolOutcome::Refused(_)));
+        assert!(matches!(run(&tools, Tool::LookUp, "Who won the football match?"), ToolOutcome::Refused(_)));
         let christmas = run(&tools, Tool::OpeningHours, "on 25 December");
         assert!(told(&christmas).starts_with("No, we are closed"), "{christmas:?}");
         assert!(told(&run(&tools, Tool::OpeningHours, "")).contains("open now"));
