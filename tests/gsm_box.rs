@@ -162,7 +162,8 @@ fn a_technician_asks_the_modem_and_a_text_that_came_is_kept_before_it_is_forgott
     assert_eq!((sent[0].to.as_str(), sent[0].text.as_str()), (WRITER, "We are closed on Sunday."));
 
     // How it is.
-    let signal = until("the balance is read", || Some(world.signal()).filter(|signal| signal["airtime"].is_string()));
+    let is_read = |signal: &Value| signal["airtime"].is_string() && signal["operator"].is_string();
+    let signal = until("the balance and the network's name are read", || Some(world.signal()).filter(is_read));
     assert_eq!(signal["operator"], "MTN NG", "{signal:#}");
     assert!(text(&signal["airtime"]).starts_with("1234.50 naira"), "{signal:#}");
     assert_eq!((signal["sim_changed"].as_bool(), signal["profile_verified"].as_bool()), (Some(false), Some(false)));
