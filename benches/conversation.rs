@@ -13,7 +13,7 @@ mod watch;
 
 use milu::call::phrases;
 use serde_json::{Value, json};
-use tables::{Row, report};
+use tables::{Row, is_wanted, report};
 use the_box::{BoxUnderTest, percentile};
 use watch::Watch;
 
@@ -58,8 +58,12 @@ fn main() {
         format!("{:.2} s", (start_ms + answered_ms) / 1000.0),
         json!({ "start_ms": start_ms, "answered_after_ms": answered_ms }),
     ));
-    answers(&boxed, &first, &mut rows);
-    interruptions(&boxed, &mut rows);
+    if is_wanted("answers") {
+        answers(&boxed, &first, &mut rows);
+    }
+    if is_wanted("interruptions") {
+        interruptions(&boxed, &mut rows);
+    }
     let (now_mb, peak_mb) = (boxed.resident_mb(), boxed.peak_mb());
     rows.push(Row::told(
         "resident memory with models",
@@ -68,7 +72,9 @@ fn main() {
         json!({ "now_mb": now_mb, "peak_mb": peak_mb }),
     ));
     let place = boxed.stop();
-    calls_at_once(place, &mut rows);
+    if is_wanted("at-once") {
+        calls_at_once(place, &mut rows);
+    }
     report("conversation", &rows);
 }
 

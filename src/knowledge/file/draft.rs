@@ -321,7 +321,7 @@ fn people(written: Vec<DraftPerson>, country_code: &str, wrong: &mut Collector<'
     found
 }
 
-/// "Monday to Friday 9:00-16:00; Saturday 9:00-12:00", or "always".
+/// "Monday to Friday 9:00-16:00, Saturday 9:00-12:00", or "always".
 fn ring_times(written: &At<String>, wrong: &mut Collector<'_>) -> Option<RingTimes> {
     let text = written.value.trim();
     if matches!(text.to_lowercase().as_str(), "always" | "any time" | "anytime") {
@@ -331,7 +331,7 @@ fn ring_times(written: &At<String>, wrong: &mut Collector<'_>) -> Option<RingTim
         return Some(RingTimes::Week(Box::default()));
     }
     let mut week: [Vec<OpenSpan>; 7] = Default::default();
-    for piece in text.split(';') {
+    for piece in text.split(';').flat_map(values::by_days) {
         let cut = piece.find(|c: char| c.is_ascii_digit()).unwrap_or(piece.len());
         let (days, hours) = piece.split_at(cut);
         let days = days.trim().trim_end_matches([':', ',']);

@@ -237,7 +237,7 @@ mod tests {
     fn a_person_is_rung_only_when_their_times_say_so() {
         let text = "business = \"A\"\n[hours]\nweekdays = \"8-17\"\n\
                     [[person]]\nname = \"Bisi\"\nnumber = \"0803 123 4567\"\n\
-                    [[person]]\nname = \"Chidi\"\nnumber = \"0803 123 4568\"\nring = \"Saturday 9:00-12:00\"\n\
+                    [[person]]\nname = \"Chidi\"\nnumber = \"0803 123 4568\"\nring = \"Thursday 9:00-12:00, Saturday 9:00-12:00\"\n\
                     [[person]]\nname = \"Dayo\"\n";
         let base = KnowledgeBase::parse("a.toml", text).unwrap();
         let monday = jiff::civil::datetime(2026, 11, 23, 10, 0, 0, 0);

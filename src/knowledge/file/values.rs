@@ -125,6 +125,24 @@ pub(super) fn days(text: &str) -> Result<Vec<usize>, Wrong> {
     Ok(found)
 }
 
+/// "Monday 9:00-12:00, 14:00-16:00, Sunday 9:00-12:00" in its parts: one begins where a
+/// comma stands after a time and before a day.
+pub(super) fn by_days(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let begins = |rest: &str, at: usize| {
+        let word = rest[at + 1..].split_whitespace().next().unwrap_or_default();
+        let word = word.split(['-', '–', '—', ':', ',']).next().unwrap_or_default();
+        days(word).is_ok() && rest[..at].contains(|c: char| c.is_ascii_digit())
+    };
+    while let Some(at) = rest.match_indices(',').map(|(at, _)| at).find(|at| begins(rest, *at)) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    parts.push(rest);
+    parts
+}
+
 fn day(text: &str) -> Result<usize, Wrong> {
     let word = text.trim();
     let single = word.strip_suffix('s').filter(|s| s.ends_with("day")).unwrap_or(word);
@@ -281,6 +299,15 @@ mod tests {
             days("wendesday"),
             Err(Wrong::UnknownDay { found: "wendesday".to_owned(), nearest: Some("wednesday") })
         );
+    }
+
+    #[test]
+    fn days_after_a_comma_have_times_of_their_own() {
+        assert_eq!(by_days("Mon-Fri 9:00-16:00, Sat 9:00-12:00"), ["Mon-Fri 9:00-16:00", " Sat 9:00-12:00"]);
+        assert_eq!(by_days("Mon 9:00-12:00, 14:00-16:00, weekends 9-12").len(), 2);
+        for whole in ["Monday, Wednesday 9:00-16:00", "9:00-12:00, 14:00-16:00", "9:00, noon", "", ",,"] {
+            assert_eq!(by_days(whole), [whole]);
+        }
     }
 
     #[test]
