@@ -63,12 +63,23 @@ pub struct Baresip {
     child: Child,
     place: TempDir,
     control: TcpStream,
+    /// Where it is rung.
+    pub address: String,
 }
 
 impl Baresip {
     /// Starts it as `number`; `sound` (8 kHz) is what it sends first.
-    #[allow(clippy::disallowed_methods, reason = "a caller of the box, and not the box")]
     pub fn start(number: &str, sound: &Path) -> Self {
+        Self::start_as(number, sound, "manual")
+    }
+
+    /// A telephone that answers whoever rings it.
+    pub fn telephone(number: &str, sound: &Path) -> Self {
+        Self::start_as(number, sound, "auto")
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a caller of the box, and not the box")]
+    fn start_as(number: &str, sound: &Path, answers: &str) -> Self {
         let place = tempfile::tempdir().expect("a directory");
         let (sip, control) = (free_port(), free_port());
         let config = format!(
@@ -80,7 +91,7 @@ impl Baresip {
             sound = sound.display(),
             place = place.path().display(),
         );
-        let account = format!("<sip:{number}@127.0.0.1:{sip}>;regint=0;audio_codecs=pcma\n");
+        let account = format!("<sip:{number}@127.0.0.1:{sip}>;regint=0;answermode={answers};audio_codecs=pcma\n");
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             std::fs::write(place.path().join(name), text).expect("its files are written");
         }
@@ -96,7 +107,7 @@ impl Baresip {
             assert!(child.try_wait().expect("its state").is_none(), "baresip ended at its start");
             TcpStream::connect(("127.0.0.1", control)).ok()
         });
-        Self { child, place, control }
+        Self { child, place, control, address: format!("sip:{number}@127.0.0.1:{sip}") }
     }
 
     /// Rings the box.
@@ -119,14 +130,22 @@ impl Baresip {
         write!(self.control, "{}:{message},", message.len()).expect("baresip listens");
     }
 
+    /// How many octets of sound it has received so far.
+    pub fn received_octets(&self) -> u64 {
+        self.kept().and_then(|file| file.metadata().ok()).map_or(0, |file| file.len())
+    }
+
+    fn kept(&self) -> Option<PathBuf> {
+        let files = std::fs::read_dir(self.place.path()).expect("its directory").flatten().map(|file| file.path());
+        files.into_iter().find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+    }
+
     /// What it has received, as a WAV file, when it has ended.
     pub fn received(mut self) -> (PathBuf, TempDir) {
         self.tell("quit", "");
         let child = &mut self.child;
         until("baresip ends", || child.try_wait().expect("its state"));
-        let files = std::fs::read_dir(self.place.path()).expect("its directory").flatten().map(|file| file.path());
-        let decoded = |path: &PathBuf| path.to_string_lossy().ends_with("-dec.wav");
-        let file = files.into_iter().find(decoded).expect("baresip has kept what it received");
+        let file = self.kept().expect("baresip has kept what it received");
         (file, std::mem::replace(&mut self.place, tempfile::tempdir().expect("a directory")))
     }
 }
