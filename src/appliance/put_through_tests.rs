@@ -8,7 +8,6 @@ use ring::rand::SystemRandom;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::super::config::HandsetAddress;
 use super::super::desk::{Business, Desk, OFFERS};
 use super::super::listening::Listening;
 use super::super::watch::Watch;
@@ -170,7 +169,7 @@ impl Place {
         let base = KnowledgeBase::parse("a.toml", "business = \"Ikeja Clinic\"\n").expect("a good file");
         let handset = Handset { id: HandsetId::parse("desk").expect("a name"), people: Vec::new(), rings };
         let handsets = Handsets::new(std::slice::from_ref(&handset), &base).expect("nobody is unknown");
-        let address = HandsetAddress::try_from(format!("sip:desk@{telephone}")).expect("an address");
+        let address = format!("sip:desk@{telephone}").try_into().expect("an address");
         let known = [HandsetConfig { handset, address }];
         let spoken = Spoken { text: Private::new("Press zero.".to_owned()), entry: None };
         let watch = Watch::new();

@@ -14,7 +14,7 @@ pub use cloud::{
 };
 pub use ears::EarsModel;
 pub use gsm::{GsmLineSection, GsmLineSettings};
-pub use handset::{HandsetAddress, HandsetConfig, HandsetSection};
+pub use handset::{HandsetConfig, HandsetSection};
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};

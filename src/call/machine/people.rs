@@ -29,10 +29,10 @@ impl Topic {
 impl Call {
     /// The caller wants to speak to somebody.
     pub(super) fn person(&mut self, name: Option<&str>, now: Moment) {
+        self.counts.settled += 1;
         let since = now.since(self.facts.offered_at);
         let today = self.facts.started_at + jiff_span(since);
         let Some(rung) = self.facts.handsets.rung_for(name, today) else {
-            self.counts.settled += 1;
             self.set_topic(Topic::OfferMessage);
             return self.say(&phrases::person_unavailable(name), What::Answer, now);
         };
@@ -109,7 +109,6 @@ impl Call {
             Stage::AwaitHangUp => self.hang_up(cause, now),
             Stage::AwaitPerson(rung) => {
                 let sentence = phrases::person_does_not_answer(rung.spoken_name().as_deref());
-                self.counts.settled += 1;
                 self.stop_ringing(now);
                 self.set_topic(Topic::OfferMessage);
                 self.say(&sentence, What::Answer, now);
@@ -126,7 +125,6 @@ impl Call {
         match (&self.stage, digit) {
             (Stage::AwaitHangUp, _) => self.out.push_back(Output::SendDigit(digit)),
             (Stage::AwaitPerson(_), '*' | '#') => {
-                self.counts.settled += 1;
                 self.stop_ringing(now);
                 self.say(phrases::NO_MESSAGE, What::Answer, now);
             }
