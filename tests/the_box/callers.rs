@@ -70,16 +70,17 @@ pub struct Baresip {
 impl Baresip {
     /// Starts it as `number`; `sound` (8 kHz) is what it sends first.
     pub fn start(number: &str, sound: &Path) -> Self {
-        Self::start_as(number, sound, "manual")
+        Self::start_as(number, sound, "manual", "")
     }
 
     /// A telephone that answers whoever rings it.
     pub fn telephone(number: &str, sound: &Path) -> Self {
-        Self::start_as(number, sound, "auto")
+        // Its sound is where it is, and not at whatever address this machine has besides.
+        Self::start_as(number, sound, "auto", "net_interface lo\n")
     }
 
     #[allow(clippy::disallowed_methods, reason = "a caller of the box, and not the box")]
-    fn start_as(number: &str, sound: &Path, answers: &str) -> Self {
+    fn start_as(number: &str, sound: &Path, answers: &str, more: &str) -> Self {
         let place = tempfile::tempdir().expect("a directory");
         let (sip, control) = (free_port(), free_port());
         let config = format!(
@@ -87,7 +88,7 @@ impl Baresip {
              audio_source aufile,{sound}\naudio_player aubridge,nowhere\naudio_alert aubridge,nowhere\n\
              audio_srate 8000\naudio_channels 1\naudio_buffer 20-160\nsnd_path {place}\n\
              module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
+             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n{more}",
             sound = sound.display(),
             place = place.path().display(),
         );
