@@ -63,24 +63,12 @@ pub struct Baresip {
     child: Child,
     place: TempDir,
     control: TcpStream,
-    /// Where it is rung.
-    pub address: String,
 }
 
 impl Baresip {
     /// Starts it as `number`; `sound` (8 kHz) is what it sends first.
-    pub fn start(number: &str, sound: &Path) -> Self {
-        Self::start_as(number, sound, "manual", "")
-    }
-
-    /// A telephone that answers whoever rings it.
-    pub fn telephone(number: &str, sound: &Path) -> Self {
-        // Its sound is where it is, and not at whatever address this machine has besides.
-        Self::start_as(number, sound, "auto", "net_interface lo\n")
-    }
-
     #[allow(clippy::disallowed_methods, reason = "a caller of the box, and not the box")]
-    fn start_as(number: &str, sound: &Path, answers: &str, more: &str) -> Self {
+    pub fn start(number: &str, sound: &Path) -> Self {
         let place = tempfile::tempdir().expect("a directory");
         let (sip, control) = (free_port(), free_port());
         let config = format!(
@@ -88,11 +76,11 @@ impl Baresip {
              audio_source aufile,{sound}\naudio_player aubridge,nowhere\naudio_alert aubridge,nowhere\n\
              audio_srate 8000\naudio_channels 1\naudio_buffer 20-160\nsnd_path {place}\n\
              module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n{more}",
+             module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
             sound = sound.display(),
             place = place.path().display(),
         );
-        let account = format!("<sip:{number}@127.0.0.1:{sip}>;regint=0;answermode={answers};audio_codecs=pcma\n");
+        let account = format!("<sip:{number}@127.0.0.1:{sip}>;regint=0;audio_codecs=pcma\n");
         for (name, text) in [("config", config.as_str()), ("accounts", &account), ("contacts", "")] {
             std::fs::write(place.path().join(name), text).expect("its files are written");
         }
@@ -108,7 +96,7 @@ impl Baresip {
             assert!(child.try_wait().expect("its state").is_none(), "baresip ended at its start");
             TcpStream::connect(("127.0.0.1", control)).ok()
         });
-        Self { child, place, control, address: format!("sip:{number}@127.0.0.1:{sip}") }
+        Self { child, place, control }
     }
 
     /// Rings the box.
@@ -131,22 +119,14 @@ impl Baresip {
         write!(self.control, "{}:{message},", message.len()).expect("baresip listens");
     }
 
-    /// How many octets of sound it has received so far.
-    pub fn received_octets(&self) -> u64 {
-        self.kept().and_then(|file| file.metadata().ok()).map_or(0, |file| file.len())
-    }
-
-    fn kept(&self) -> Option<PathBuf> {
-        let files = std::fs::read_dir(self.place.path()).expect("its directory").flatten().map(|file| file.path());
-        files.into_iter().find(|path| path.to_string_lossy().ends_with("-dec.wav"))
-    }
-
     /// What it has received, as a WAV file, when it has ended.
     pub fn received(mut self) -> (PathBuf, TempDir) {
         self.tell("quit", "");
         let child = &mut self.child;
         until("baresip ends", || child.try_wait().expect("its state"));
-        let file = self.kept().expect("baresip has kept what it received");
+        let files = std::fs::read_dir(self.place.path()).expect("its directory").flatten().map(|file| file.path());
+        let decoded = |path: &PathBuf| path.to_string_lossy().ends_with("-dec.wav");
+        let file = files.into_iter().find(decoded).expect("baresip has kept what it received");
         (file, std::mem::replace(&mut self.place, tempfile::tempdir().expect("a directory")))
     }
 }
