@@ -7,10 +7,14 @@
 mod caller;
 #[path = "simulated_world/ears.rs"]
 mod ears;
+#[path = "simulated_world/handset.rs"]
+mod handset;
 #[path = "simulated_world/laws.rs"]
 mod laws;
 #[path = "simulated_world/mind.rs"]
 mod mind;
+#[path = "conversations/people.rs"]
+mod people;
 #[path = "simulated_world/random.rs"]
 mod random;
 #[path = "simulated_world/voice.rs"]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, Consent, Ears, Engines, Input, Output, Texts};
+use milu::call::{Call, CallFacts, Consent, Ears, Engines, Handsets, Input, Output, Texts};
 use milu::knowledge::{KeypadMenu, MenuChoice, Spoken};
 use milu::terms::{CallId, LineId, Moment, Private, UtteranceId};
 
@@ -27,6 +27,7 @@ fn facts() -> CallFacts {
             keys: vec![('9', MenuChoice::Message)],
             spoken: Spoken { text: Private::new("Press nine.".to_owned()), entry: None },
         },
+        handsets: Handsets::default(),
     }
 }
 

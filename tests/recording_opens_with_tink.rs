@@ -93,6 +93,7 @@ async fn sealed(dir: &Path, samples: &[i16]) -> Sealed {
         recording: None,
         media: MediaFacts::default(),
         wishes: Vec::new(),
+        transferred: None,
     };
     memory.finish(record).await.unwrap();
     let key = hex(vault.sound_key(id).await.unwrap().expose());

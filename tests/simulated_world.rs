@@ -8,6 +8,8 @@
 mod caller;
 #[path = "simulated_world/ears.rs"]
 mod ears;
+#[path = "simulated_world/handset.rs"]
+mod handset;
 #[path = "simulated_world/laws.rs"]
 mod laws;
 #[path = "simulated_world/mind.rs"]

@@ -18,7 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use milu::call::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
-    Speaker, Turn, WhyLeft, Wish, Wished,
+    Speaker, Transferred, Turn, WhyLeft, Wish, Wished,
 };
 use milu::media::SampleRate;
 use milu::residency::CallerWish;
@@ -98,6 +98,7 @@ fn record(n: u8) -> CallRecord {
         recording: None,
         media: MediaFacts { codec: Some("PCMA".to_owned()), packets_lost: 3, jitter_ms: 1.5, mos: Some(4.25) },
         wishes: Vec::new(),
+        transferred: None,
     }
 }
 
@@ -708,5 +709,30 @@ async fn that_a_person_listened_is_known_after_the_call_and_after_a_crash() {
     assert_eq!(vault.recovered(), [call(2)]);
     assert_eq!(vault.listened(call(2)).await.unwrap(), [700]);
     assert_eq!(vault.listened(call(3)).await.unwrap(), [0; 0]);
+    vault.close().await;
+}
+
+#[tokio::test]
+async fn to_whom_a_caller_was_handed_is_known_after_the_call_and_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    let to = || Private::new("Sister Ngozi Eze".to_owned());
+    let handed = |at_ms| Entry { at_ms, kind: Kind::Transferred, words: Some(to()) };
+    let mut memories = Vec::new();
+    for n in [1, 2] {
+        let memory = vault.begin_call(&header(n)).await.unwrap();
+        memory.journal(&Entry::plain(412, Kind::Answered)).await.unwrap();
+        memory.journal(&handed(9_412)).await.unwrap();
+        memories.push(memory);
+    }
+    let cut_off = memories.pop();
+    memories.remove(0).finish(record(1)).await.unwrap();
+    let transferred = Some(Transferred { at_ms: 9_000, to: to() });
+    assert_eq!(vault.show(call(1)).await.unwrap(), CallRecord { transferred: transferred.clone(), ..record(1) });
+    vault.close().await;
+    drop((cut_off, vault));
+    let vault = open(dir.path()).await;
+    let record = vault.show(call(2)).await.unwrap();
+    assert_eq!((record.outcome, record.transferred), (Outcome::Transferred, transferred));
     vault.close().await;
 }

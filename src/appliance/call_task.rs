@@ -1,6 +1,8 @@
 //! The only loop of a call: wait for one thing, tell the call, do what the call
 //! wants, sleep until its deadline. It is dull on purpose.
 
+mod people;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +17,13 @@ use crate::speech::cloud::mind::{NotSent, TextSender};
 use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
-use crate::terms::{CallId, EndCause, Moment, Private, RequestId, UtteranceId};
+use crate::terms::{CallId, EndCause, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
 use super::ear_path::EarPath;
 use super::kept_sound::KeptSound;
 use super::keyless::{Keyless, Passed};
 use super::listening::Overheard;
+use super::put_through::{HandOver, PersonEvent, Reception};
 use super::renderings::Renderings;
 use super::scribe::Scribe;
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
@@ -48,6 +51,9 @@ pub struct CallTask {
     pub renderings: Arc<Renderings>,
     /// None when no line sends text messages.
     pub texts: Option<Arc<dyn TextSender>>,
+    /// None when no person can be rung.
+    pub reception: Option<Arc<Reception>>,
+    pub caller: Option<PhoneNumber>,
     /// None when nothing of the call can be kept: the disk is full or broken.
     pub memory: Option<CallMemory>,
     pub offered_at: Moment,
@@ -70,6 +76,7 @@ enum Wake {
     Sent(Frame),
     Mouth(MouthEvent),
     Overheard(MonitorTap),
+    Person(PersonEvent),
     Deadline,
     StopAsked,
     LegGone,
@@ -92,6 +99,8 @@ struct Running {
     /// Where sound goes that is kept.
     kept: Option<KeptSound>,
     keeping: bool,
+    /// The person who is being rung for the caller, or speaks with them.
+    hand_over: Option<HandOver>,
     stop_asked: bool,
     /// When to take leave, once the box has been asked to stop.
     leave_at: Option<Moment>,
@@ -114,6 +123,7 @@ impl CallTask {
             lane_events_in,
             kept: None,
             keeping: false,
+            hand_over: None,
             stop_asked: false,
             leave_at: None,
             leg_gone: false,
@@ -146,6 +156,7 @@ impl Running {
                 Wake::Sent(frame) => self.sent(&frame),
                 Wake::Mouth(event) => self.mouth(event),
                 Wake::Overheard(tap) => self.let_listen(tap).await,
+                Wake::Person(event) => self.person(event),
                 Wake::Deadline => self.deadline(),
                 Wake::StopAsked => {
                     self.stop_asked = true;
@@ -186,6 +197,13 @@ impl Running {
             }
         };
         let task = &mut self.task;
+        let hand_over = &mut self.hand_over;
+        let person = async {
+            match hand_over {
+                Some(person) => person.next().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             event = task.leg.events.recv(), if !self.leg_gone => match event {
                 Some(event) => leg_wake(event),
@@ -207,6 +225,7 @@ impl Running {
             Some(event) = task.mind_events.recv() => mind_wake(event),
             Some(event) = self.lane_events.recv() => lane_wake(event),
             Some(tap) = task.overheard.wanted() => Wake::Overheard(tap),
+            event = person => Wake::Person(event),
             () = task.stop.asked(), if !self.stop_asked => Wake::StopAsked,
             () = sleep => Wake::Deadline,
         }
@@ -245,6 +264,7 @@ impl Running {
         if let Some(frame) = kept.filter(|_| self.keeping) {
             self.keep(Leg::Caller, &frame);
         }
+        let ear = self.beside_person(ear);
         let (Some(flowing), Some(hearing)) = (&mut self.flowing, &mut self.task.hearing) else { return };
         let heard = flowing.ears.hear(&ear, hearing.as_mut());
         for input in heard.into_iter().flatten() {
@@ -280,6 +300,9 @@ impl Running {
             self.keep(Leg::Box, frame);
         }
         self.task.overheard.spoken(frame);
+        if let Some(person) = &mut self.hand_over {
+            person.caller_heard(&self.task.leg.mouth);
+        }
         if let Some(flowing) = &mut self.flowing {
             flowing.ears.sent(frame);
         }
@@ -351,6 +374,10 @@ impl Running {
             Output::WithholdSound => self.sound_of_caller(Keyless::withhold),
             Output::RestoreSound => self.sound_of_caller(Keyless::restore),
             Output::Wish(wish) => self.wish(wish),
+            Output::PutThrough { handset, rings } => self.put_through(&handset, rings),
+            Output::Connect => self.connect(),
+            Output::SendDigit(digit) => self.send_digit(digit),
+            Output::LetGo => self.let_go(),
             Output::Said(text) => self.task.thinking.said(&text),
             Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
             Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
@@ -414,6 +441,9 @@ impl Running {
     }
 
     async fn journal(&mut self, kind: &JournalKind, at: Moment) {
+        if let JournalKind::Transferred(to) = kind {
+            self.task.watch.transferred(self.task.id, to);
+        }
         let Some(scribe) = &self.scribe else { return };
         let entry = journal_entry(kind, at.ms_since(self.task.offered_at));
         match kind {
@@ -424,6 +454,7 @@ impl Running {
             JournalKind::Answered
             | JournalKind::NoticePlayed
             | JournalKind::RecordingStarted
+            | JournalKind::Transferred(_)
             | JournalKind::Ended(_) => scribe.note(entry).await,
         }
     }
@@ -463,6 +494,7 @@ fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {
         JournalKind::MessageTaken(message) => Entry::message_taken(at_ms, message),
         JournalKind::TextPromised(text) => Entry { at_ms, kind: Kind::TextPromised, words: Some(text.clone()) },
         JournalKind::Wished(wish) => Entry::plain(at_ms, Kind::Wished(*wish)),
+        JournalKind::Transferred(to) => Entry { at_ms, kind: Kind::Transferred, words: Some(to.clone()) },
         JournalKind::Ended(_) => Entry::plain(at_ms, Kind::Ended),
     }
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use thiserror::Error;
 
+use crate::call::{Handset, Handsets, UnknownPerson};
 use crate::knowledge::{KnowledgeBase, Mistakes};
 use crate::line::sound_card::CardName;
 use crate::ops::SystemClock;
@@ -56,6 +57,7 @@ pub fn check(config: &Config, credentials: &Credentials) -> Vec<CheckFinding> {
         check_data_dir(&config.data_dir),
         check_lines(config),
         check_monitor(config),
+        check_handsets(config),
         check_modems(config, credentials),
         check_outside(config, credentials),
     ]
@@ -192,6 +194,30 @@ fn check_monitor(config: &Config) -> CheckFinding {
     }
     let meanwhile = if card.may_be_there() { "" } else { ", which is not plugged in now" };
     CheckFinding::fine(PART, format!("on sound card {card}{meanwhile}"))
+}
+
+/// The telephones to which callers are put through, and whose they are. A knowledge
+/// file with mistakes is told of elsewhere.
+fn check_handsets(config: &Config) -> CheckFinding {
+    const PART: &str = "handsets";
+    if config.handsets.is_empty() {
+        return CheckFinding::fine(PART, "there are none, so callers leave messages for people".to_owned());
+    }
+    let at = config.handsets.iter().map(|one| format!("{} at {}", one.handset.id, one.address));
+    let at = at.collect::<Vec<_>>().join(", ");
+    match read_knowledge(&config.knowledge) {
+        Ok(base) => match handsets(config, &base) {
+            Ok(_) => CheckFinding::fine(PART, at),
+            Err(error) => CheckFinding::wrong(PART, error.to_string()),
+        },
+        Err(_) => CheckFinding::fine(PART, at),
+    }
+}
+
+/// The telephones of the configuration, with the people of the knowledge file.
+pub(super) fn handsets(config: &Config, base: &KnowledgeBase) -> Result<Handsets, UnknownPerson> {
+    let written: Vec<Handset> = config.handsets.iter().map(|one| one.handset.clone()).collect();
+    Handsets::new(&written, base)
 }
 
 /// The profiles of modems, the operators and the PINs of SIMs, of a box that has GSM lines.

@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::phrases::Recorded;
-use crate::call::{Call, CallFacts, Consent, Ears, Engines, Texts};
+use crate::call::{Call, CallFacts, Consent, Ears, Engines, Handsets, Texts};
 use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
@@ -22,6 +22,7 @@ use crate::terms::{CallId, EndCause};
 use super::call_task::CallTask;
 use super::listening::{Listening, Overheard};
 use super::outside::Outside;
+use super::put_through::Reception;
 use super::renderings::Renderings;
 use super::second_hearing::SecondHearings;
 use super::texts::TextQueue;
@@ -47,6 +48,8 @@ pub struct Desk {
     pub renderings: Arc<Renderings>,
     /// None when no line sends text messages.
     pub texts: Option<Arc<TextQueue>>,
+    /// None when no person can be rung.
+    pub reception: Option<Arc<Reception>>,
     pub second_hearing: Option<Arc<SecondHearings>>,
     /// None on a box that sends nothing.
     pub outside: Option<Outside>,
@@ -79,6 +82,8 @@ pub struct Business {
     pub time_zone: jiff::tz::TimeZone,
     pub recorded: Recorded,
     pub menu: KeypadMenu,
+    /// Who can be rung, and when.
+    pub handsets: Handsets,
     pub hints: Hints,
 }
 
@@ -232,6 +237,7 @@ impl Desk {
                 synthesizer: Some(self.synthesizer.name().to_owned()),
             },
             menu: self.business.menu.clone(),
+            handsets: self.business.handsets.clone(),
         }
     }
 
@@ -246,7 +252,7 @@ impl Desk {
     ) -> CallTask {
         let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
         let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
-        let offered_at = facts.offered_at;
+        let (offered_at, caller) = (facts.offered_at, facts.from.clone());
         let setting = CallSetting { call: Some(facts.id), hints: self.business.hints.clone(), gate };
         let hearing = heard.then(|| self.transcriber.open(&setting, ears_in));
         CallTask {
@@ -261,6 +267,8 @@ impl Desk {
             setting,
             renderings: self.renderings.clone(),
             texts: self.texts.clone().map(|texts| texts as _),
+            reception: self.reception.clone(),
+            caller,
             memory,
             offered_at,
             time_zone: self.business.time_zone.clone(),

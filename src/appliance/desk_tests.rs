@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::listening::Listening;
 use super::*;
 use crate::knowledge::{Spoken, Topic};
-use crate::line::{LegEnd, LegEvent, MediaClock, leg};
+use crate::line::{LegEnd, LegEvent, MediaClock, Rhythm, leg};
 use crate::media::{Frame, SampleRate};
 use crate::speech::{EarsEvent, Hearing, MindEvent, SpeakRequest, Speaking, Thinking, Voice, VoiceEvent};
 use crate::store::Keyring;
@@ -85,6 +85,7 @@ impl Place {
             time_zone: jiff::tz::TimeZone::UTC,
             recorded: Recorded::Yes,
             menu: KeypadMenu { keys: Vec::new(), spoken },
+            handsets: Handsets::default(),
             hints: Hints::default(),
         };
         let media_clock = MediaClock::start(clock.as_fn()).expect("a clock");
@@ -95,6 +96,7 @@ impl Place {
             synthesizer: Arc::new(Idle),
             renderings: Arc::default(),
             texts: None,
+            reception: None,
             second_hearing: None,
             listening: Listening::open(None, clock.as_fn(), &media_clock).expect("no speaker"),
             outside: None,
@@ -138,7 +140,7 @@ async fn soon<T>(awaited: impl Future<Output = T>) -> T {
 }
 
 async fn ring(offers: &mpsc::Sender<Offer>) -> LegEnd {
-    let (leg, end) = leg();
+    let (leg, end) = leg(Rhythm::Box);
     let offer = Offer { line: LineId::parse("front-desk").expect("a name"), from: None, leg };
     soon(offers.send(offer)).await.expect("the desk takes offers");
     end

@@ -2,6 +2,7 @@
 //! task for each call, the control socket. It never meets the fleet's side.
 
 mod ask;
+mod bridge;
 mod calendar;
 mod call_task;
 mod check;
@@ -33,6 +34,7 @@ mod operators;
 mod outside;
 mod policy_json;
 mod policy_proof;
+mod put_through;
 mod record_json;
 mod renderings;
 mod scribe;

@@ -27,6 +27,10 @@ pub struct CallJson {
     media: MediaJson,
     /// What the caller wished of their data.
     wishes: Vec<WishJson>,
+    /// To whom the caller was handed: the person's name as in the knowledge file, or else
+    /// the handset's.
+    transferred_to: Option<String>,
+    transferred_at_ms: Option<u64>,
     /// When a person began to listen to the call while it lasted.
     listened: Vec<ListenedJson>,
 }
@@ -180,6 +184,8 @@ impl From<&CallRecord> for CallJson {
                 mos: record.media.mos,
             },
             wishes: record.wishes.iter().map(|w| WishJson { wish: w.wish.name(), at_ms: w.at_ms }).collect(),
+            transferred_to: record.transferred.as_ref().map(|transferred| transferred.to.expose().clone()),
+            transferred_at_ms: record.transferred.as_ref().map(|transferred| transferred.at_ms),
             listened: Vec::new(),
         }
     }

@@ -165,6 +165,7 @@ mod tests {
             recording: None,
             media: MediaFacts::default(),
             wishes: Vec::new(),
+            transferred: None,
         }
     }
 

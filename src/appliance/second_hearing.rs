@@ -394,6 +394,7 @@ mod tests {
             recording: Some(Recording::default()),
             media: MediaFacts::default(),
             wishes: wishes.iter().map(|wish| Wished { at_ms: 0, wish: *wish }).collect(),
+            transferred: None,
         }
     }
 

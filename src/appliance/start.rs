@@ -10,8 +10,8 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::call::Texts;
 use crate::call::phrases::Recorded;
+use crate::call::{Texts, UnknownPerson};
 use crate::knowledge::KnowledgeBase;
 use crate::line::MediaClock;
 use crate::line::audio::OpenMonitor;
@@ -26,7 +26,7 @@ use crate::store::{Keyring, KeyringError, OpenError, Vault};
 use crate::terms::Language;
 
 use super::calendar::Calendar;
-use super::check::{ReadKnowledge, read_knowledge};
+use super::check::{ReadKnowledge, handsets, read_knowledge};
 use super::config::Config;
 use super::control::{self, Control, ControlError};
 use super::credentials::Credentials;
@@ -36,6 +36,7 @@ use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
 use super::listening::Listening;
 use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
+use super::put_through::Reception;
 use super::renderings::Renderings;
 use super::second_hearing::{Rest, SecondHearings};
 use super::text_post::TextPost;
@@ -60,6 +61,8 @@ pub enum StartError {
     Vault(#[from] OpenError),
     #[error("starting the box: {0}")]
     Line(#[from] OpenLine),
+    #[error("starting the box: {0}")]
+    Handsets(#[from] UnknownPerson),
     #[error("starting the box: {0}")]
     Monitor(#[from] OpenMonitor),
     #[error("starting the box: {0}")]
@@ -95,6 +98,7 @@ pub struct Appliance {
     vault: Vault,
     tasks: TaskTracker,
     outside: Option<Outside>,
+    reception: Option<Arc<Reception>>,
 }
 
 /// With what callers are heard, understood and spoken to.
@@ -151,7 +155,7 @@ impl Appliance {
         clock: SystemClock,
     ) -> Result<Self, StartError> {
         let Loaded { mind, engines, tasks } = loading.finish(config, clock).await?;
-        let business = business(config, &mind);
+        let business = business(config, &mind)?;
         let health = Health::new();
         let renderings = Arc::new(Renderings::default());
         let mind = Arc::new(mind);
@@ -175,9 +179,11 @@ impl Appliance {
         let second_hearing = second_hearing(&spoken, &engines, &business, &vault, clock, &stop);
         let calendar = Calendar::new(clock.wall_fn(), business.time_zone.clone());
         let (media_clock, listening) = open_media(config, clock, &supervisor, &health, &stop)?;
+        let reception = Reception::new(&config.handsets, clock.as_fn(), media_clock.clone());
         let country_code = business.country_code.clone();
         let desk = Desk {
             texts,
+            reception: reception.clone(),
             business,
             transcriber: spoken.ears,
             responder: spoken.mind,
@@ -237,7 +243,7 @@ impl Appliance {
         tell_service_manager(&supervisor, clock, media_clock, stop.clone())?;
         report_health(&supervisor, &health, &vault, config, stop.clone());
         report_outside(&supervisor, &health, spoken.outside.clone(), spoken.chains, second_hearing, stop.clone());
-        Ok(Self { stop, supervisor, vault, tasks, outside: spoken.outside })
+        Ok(Self { stop, supervisor, vault, tasks, outside: spoken.outside, reception })
     }
 
     /// Runs until it is told to stop, lets callers finish, and winds up. A box that
@@ -255,6 +261,11 @@ impl Appliance {
         obey.abort();
         for name in self.supervisor.join(WIND_UP).await {
             tracing::warn!(task = %name, "a task did not end in time");
+        }
+        if let Some(reception) = &self.reception
+            && tokio::time::timeout(WIND_UP, reception.close()).await.is_err()
+        {
+            tracing::warn!("a person's telephone did not take its goodbye in time");
         }
         self.tasks.close();
         // What engines still send is written down, so they come first.
@@ -339,17 +350,18 @@ fn make_dir(path: &std::path::Path) -> Result<(), StartError> {
         .map_err(|source| StartError::Directory { path: path.to_owned(), source })
 }
 
-fn business(config: &Config, mind: &KnowledgeMind) -> Business {
+fn business(config: &Config, mind: &KnowledgeMind) -> Result<Business, StartError> {
     let base = mind.index().base();
-    Business {
+    Ok(Business {
         name: base.name.clone(),
         greeting: base.greeting.clone().unwrap_or_else(|| format!("Thank you for calling {}.", base.name)),
         country_code: config.country_code(base.country_code.as_deref()),
         time_zone: base.hours.time_zone().clone(),
         recorded: if config.recording.enabled { Recorded::Yes } else { Recorded::No },
         menu: mind.index().menu(),
+        handsets: handsets(config, base)?,
         hints: Hints { language: Language::English, words: base.hint_words() },
-    }
+    })
 }
 
 async fn reach_outside(
@@ -596,7 +608,7 @@ mod tests {
         let keyring = Keyring::open_or_create(&dir.join("master.key"), clock.wall()).expect("a key");
         let vault = Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault");
         drop(supervisor.spawn_vital("desk", vital));
-        Appliance { stop, supervisor, vault, tasks: TaskTracker::new(), outside: None }
+        Appliance { stop, supervisor, vault, tasks: TaskTracker::new(), outside: None, reception: None }
     }
 
     #[tokio::test]

@@ -242,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_silenced_before_the_first_sound_is_let_go_at_once() {
-        let (leg, _end) = crate::line::leg();
+        let (leg, _end) = crate::line::leg(crate::line::Rhythm::Box);
         let (asked, mut spoken) = mpsc::channel(4);
         let (events, _told) = mpsc::channel(8);
         let lane = VoiceLane {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::call::{CallRecord, Turn};
-use crate::terms::{CallId, LineId};
+use crate::terms::{CallId, LineId, Private};
 
 use super::record_json::{CallJson, TurnJson};
 
@@ -26,6 +26,11 @@ pub enum WatchEvent {
     /// A person begins to listen to the call.
     Listened {
         id: String,
+    },
+    /// The caller is handed to a person: what they say together is nobody's turn.
+    Transferred {
+        id: String,
+        to: String,
     },
     Ended {
         id: String,
@@ -56,6 +61,10 @@ impl Watch {
 
     pub fn listened(&self, id: CallId) {
         self.tell(&WatchEvent::Listened { id: id.to_string() });
+    }
+
+    pub fn transferred(&self, id: CallId, to: &Private<String>) {
+        self.tell(&WatchEvent::Transferred { id: id.to_string(), to: to.expose().clone() });
     }
 
     pub fn ended(&self, record: &CallRecord) {

@@ -129,6 +129,16 @@ pub enum Input {
     /// An engine was left for the next one in the middle of its work.
     EngineLeft(Failover),
 
+    /// The person who is being rung has answered.
+    PersonAnswered {
+        at: Moment,
+    },
+    /// The person's telephone is gone: nobody has answered it, or who had has hung up.
+    PersonGone {
+        at: Moment,
+        cause: EndCause,
+    },
+
     /// The box is stopping: let the caller finish the sentence, then say goodbye.
     BoxStopping,
 }

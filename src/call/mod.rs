@@ -5,6 +5,7 @@
 //! dropped in one place.
 
 mod discretion;
+mod handsets;
 mod input;
 mod machine;
 mod message;
@@ -16,12 +17,13 @@ mod timers;
 mod trust;
 mod wish;
 
+pub use handsets::{Handset, Handsets, Rung, UnknownPerson};
 pub use input::Input;
 pub use machine::{Call, CallFacts, Consent, Ears, Texts};
 pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
-    Speaker, Turn, WhyLeft,
+    Speaker, Transferred, Turn, WhyLeft,
 };
 pub use trust::Confidence;
 pub use wish::{Wish, Wished};

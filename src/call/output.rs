@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use crate::conversation::Expectation;
 use crate::knowledge::Topic;
-use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
+use crate::terms::{EndCause, HandsetId, Moment, Private, RequestId, UtteranceId};
 
 use super::{CallRecord, Wish};
 
@@ -65,6 +67,20 @@ pub enum Output {
         text: Private<String>,
     },
 
+    /// Ring this telephone of the business, for so long, and let the caller hear that
+    /// it rings. From here on the ears hear nothing.
+    PutThrough {
+        handset: HandsetId,
+        rings: Duration,
+    },
+    /// The person has answered: from here on caller and person hear each other, and
+    /// nothing of it goes to ears or mind.
+    Connect,
+    /// Send the person a digit that the caller keyed.
+    SendDigit(char),
+    /// The person is wanted no more: take the ringing back, or hang up.
+    LetGo,
+
     /// The caller has heard the box say this; for the mind, which remembers it as
     /// it was.
     Said(Private<String>),
@@ -101,5 +117,8 @@ pub enum JournalKind {
     TextPromised(Private<String>),
     /// The caller wished something of their data.
     Wished(Wish),
+    /// The caller is handed to this person, or to whoever has this handset. Not before
+    /// it was answered: after a power cut it makes the call one that was transferred.
+    Transferred(Private<String>),
     Ended(EndCause),
 }

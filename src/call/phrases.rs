@@ -29,6 +29,9 @@ pub const TEXT_WHAT: &str = "What would you like me to send you? Our address, fo
 pub const NO_TEXT: &str = "I cannot send a text message to your number, but I can tell you.";
 pub const BUSY: &str = "All our lines are very busy, so I can only use your keypad just now.";
 
+pub const PUTTING_THROUGH: &str = "I will put you through. One moment, please.";
+pub const NOBODY_ANSWERS: &str = "I am sorry, nobody answers. Shall I take a message?";
+
 pub const ASK_NAME: &str = "I will take a message. May I have your name, please?";
 pub const ASK_NUMBER: &str =
     "What number should we call you back on? You can say it, or key it in and press the hash key.";
@@ -79,6 +82,8 @@ pub const FIXED: &[&str] = &[
     TEXT_COMES,
     TEXT_WHAT,
     BUSY,
+    PUTTING_THROUGH,
+    NOBODY_ANSWERS,
     ASK_NAME,
     ASK_NUMBER,
     ASK_NUMBER_KEYS,
@@ -129,6 +134,20 @@ pub fn person_unavailable(name: Option<&str>) -> String {
     match name {
         Some(name) => format!("I cannot put you through to {name} just now. Shall I take a message?"),
         None => "I cannot put you through to a person just now. Shall I take a message?".to_owned(),
+    }
+}
+
+pub fn putting_through(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("I will put you through to {name}. One moment, please."),
+        None => PUTTING_THROUGH.to_owned(),
+    }
+}
+
+pub fn person_does_not_answer(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("I am sorry, {name} does not answer. Shall I take a message?"),
+        None => NOBODY_ANSWERS.to_owned(),
     }
 }
 

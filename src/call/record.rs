@@ -25,6 +25,17 @@ pub struct CallRecord {
     pub media: MediaFacts,
     /// What the caller wished of their data, in the order in which it was said.
     pub wishes: Vec<Wished>,
+    /// To whom the caller was handed, if to anybody.
+    pub transferred: Option<Transferred>,
+}
+
+/// The caller was handed to a person, and the box said nothing more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transferred {
+    /// Milliseconds after the answer.
+    pub at_ms: u64,
+    /// The person's name as in the knowledge file, or else the handset's.
+    pub to: Private<String>,
 }
 
 impl CallRecord {

@@ -28,10 +28,14 @@ pub(super) enum Timer {
     LineEnd,
     /// When a caller on hold is given up.
     LongestHold,
+    /// When a person must have answered, whoever rings them.
+    PersonAnswer,
+    /// When a call is too long for two people.
+    LongestTalk,
 }
 
 impl Timer {
-    const COUNT: usize = 11;
+    const COUNT: usize = 13;
 
     const ALL: [Self; Self::COUNT] = [
         Self::LineAnswer,
@@ -45,6 +49,8 @@ impl Timer {
         Self::LastSilence,
         Self::LineEnd,
         Self::LongestHold,
+        Self::PersonAnswer,
+        Self::LongestTalk,
     ];
 
     pub(super) const fn reason(self) -> &'static str {
@@ -60,6 +66,8 @@ impl Timer {
             Self::LastSilence => "the caller must say something",
             Self::LineEnd => "the line must confirm the end",
             Self::LongestHold => "the caller has been on hold too long",
+            Self::PersonAnswer => "the person must answer",
+            Self::LongestTalk => "people have been speaking too long",
         }
     }
 
@@ -89,6 +97,11 @@ impl Timer {
             Self::LastSilence => 6_000,
             Self::LineEnd => 5_000,
             Self::LongestHold => 600_000,
+            // The longest that a handset may be told to ring, and a little; each has
+            // its own time besides.
+            Self::PersonAnswer => 65_000,
+            // A handset that lies beside its hook must not hold a line for days.
+            Self::LongestTalk => 7_200_000,
         })
     }
 }
@@ -100,6 +113,11 @@ pub(super) struct TimerTable([Option<Moment>; Timer::COUNT]);
 impl TimerTable {
     pub(super) fn start(&mut self, timer: Timer, now: Moment) {
         self.0[timer as usize] = Some(now + timer.patience());
+    }
+
+    /// With another patience than the timer's own.
+    pub(super) fn start_for(&mut self, timer: Timer, patience: Duration, now: Moment) {
+        self.0[timer as usize] = Some(now + patience.min(timer.patience()));
     }
 
     pub(super) fn is_running(&self, timer: Timer) -> bool {

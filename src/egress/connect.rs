@@ -11,11 +11,12 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::names::{Names, is_on_site};
+use super::names::Names;
 use super::wire::{Counted, Tally, Wire};
 use super::{HeldBack, SendError};
 use crate::ops::MomentSource;
 use crate::residency::{Destination, Host};
+use crate::terms::is_on_site;
 
 /// The port on which even a server in the business's own network speaks TLS.
 const TLS_PORT: u16 = 443;

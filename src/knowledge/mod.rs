@@ -14,6 +14,7 @@ pub mod judge;
 mod menu;
 mod mistake;
 pub mod numbers;
+mod people;
 mod pidgin;
 pub mod readback;
 pub mod say;

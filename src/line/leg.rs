@@ -64,6 +64,16 @@ pub struct Leg {
     /// listener that is later than that loses the frames, and they are counted.
     pub ears: mpsc::Receiver<EarFrame>,
     pub mouth: Mouth,
+    pub rhythm: Rhythm,
+}
+
+/// Which clock a leg's frames come and go by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rhythm {
+    /// The box's media clock.
+    Box,
+    /// A modem's or a sound card's own, some millionths faster or slower.
+    Device,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 use tokio::sync::mpsc;
 
 use super::mouth_end::MouthEnd;
-use super::{EarFrame, Leg, LegCommand, LegEvent, Mouth};
+use super::{EarFrame, Leg, LegCommand, LegEvent, Mouth, Rhythm};
 
 /// The bounds of a leg's channels; [`Leg`] and [`Mouth`] say why each number.
 const COMMANDS: usize = 8;
@@ -24,7 +24,7 @@ pub struct LegEnd {
 }
 
 /// A new leg and the line's end of it.
-pub fn leg() -> (Leg, LegEnd) {
+pub fn leg(rhythm: Rhythm) -> (Leg, LegEnd) {
     let (command_sender, commands) = mpsc::channel(COMMANDS);
     let (event_sender, events) = mpsc::channel(EVENTS);
     let (ear_sender, ears) = mpsc::channel(EARS);
@@ -47,7 +47,7 @@ pub fn leg() -> (Leg, LegEnd) {
         ears: ear_sender,
         mouth: MouthEnd::new(queued, mouth_event_sender, sent_sender, epoch, paused),
     };
-    (Leg { commands: command_sender, events, ears, mouth }, end)
+    (Leg { commands: command_sender, events, ears, mouth, rhythm }, end)
 }
 
 /// Tells the desk what happens. Room for the last event is kept from the

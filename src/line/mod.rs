@@ -14,7 +14,7 @@ pub mod sound_card;
 
 pub use leg::{
     EarFrame, FrameOrigin, Leg, LegCommand, LegEvent, Line, LineHealth, LineState, Mouth, MouthEpoch, MouthEvent,
-    MouthFrame, Offer,
+    MouthFrame, Offer, Rhythm,
 };
 pub use leg_end::{EventEnd, LegEnd, leg};
 pub use media_clock::{ClockGone, MediaClock, MediaPort, ReadClock, Stay};

@@ -182,7 +182,7 @@ impl MouthEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::{Leg, LegEnd, Mouth, leg};
+    use crate::line::{Leg, LegEnd, Mouth, Rhythm, leg};
 
     const RATE: SampleRate = SampleRate::Hz8000;
 
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_utterance_is_started_played_and_finished() {
-        let (mut leg, mut end) = leg();
+        let (mut leg, mut end) = leg(Rhythm::Box);
         say(&leg, 1, 12);
         for n in 0..12 {
             assert_eq!(peak(tick(&mut end, n)), 8000);
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn silencing_takes_effect_at_the_next_tick_however_much_is_queued() {
-        let (mut leg, mut end) = leg();
+        let (mut leg, mut end) = leg(Rhythm::Box);
         say(&leg, 1, 400);
         for n in 0..5 {
             tick(&mut end, n);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn while_the_far_side_holds_what_is_queued_waits_and_what_is_silenced_goes() {
-        let (mut leg, mut end) = leg();
+        let (mut leg, mut end) = leg(Rhythm::Box);
         say(&leg, 1, 10);
         for n in 0..4 {
             tick(&mut end, n);
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_pause_keeps_what_is_queued_and_no_word_is_lost() {
-        let (mut leg, mut end) = leg();
+        let (mut leg, mut end) = leg(Rhythm::Box);
         say(&leg, 1, 10);
         for n in 0..4 {
             tick(&mut end, n);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::terms::{EndCause, LineId, PhoneNumber};
 
-use super::{LegEnd, Line, LineHealth, LineState, Offer, leg};
+use super::{LegEnd, Line, LineHealth, LineState, Offer, Rhythm, leg};
 
 /// Calls that wait to be offered: a test rings with a few at once.
 const RINGING: usize = 64;
@@ -62,7 +62,7 @@ impl Line for SimulatedLine {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             while let Some(Some(ring)) = stop.run_until_cancelled(self.rings.recv()).await {
-                let (leg, end) = leg();
+                let (leg, end) = leg(Rhythm::Box);
                 let offer = Offer { line: self.id.clone(), from: ring.from, leg };
                 let taken = offers.try_send(offer).map(|()| end).map_err(|_| EndCause::SwitchingCongestion);
                 self.calls.fetch_add(u32::from(taken.is_ok()), Ordering::Relaxed);

@@ -57,6 +57,15 @@ impl Conversion {
         }))
     }
 
+    /// From one line to another. None where their rates are the same.
+    pub const fn of_lines(from: SampleRate, to: SampleRate) -> Option<Self> {
+        match (from, to) {
+            (SampleRate::Hz8000, SampleRate::Hz16000) => Some(Self::Hz8000ToHz16000),
+            (SampleRate::Hz16000, SampleRate::Hz8000) => Some(Self::Hz16000ToHz8000),
+            (SampleRate::Hz8000, SampleRate::Hz8000) | (SampleRate::Hz16000, SampleRate::Hz16000) => None,
+        }
+    }
+
     /// From a sound card's rate to a line's, and back. `None` where the rates are the
     /// same, and an error for a rate that no card is opened with.
     pub const fn of_card(hz: u32, line: SampleRate) -> Result<Option<(Self, Self)>, UnknownRate> {

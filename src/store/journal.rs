@@ -3,7 +3,7 @@
 //! writes it.
 
 use super::v1::SealedMessage;
-use crate::call::{Message, Wish};
+use crate::call::{Message, Transferred, Wish};
 use crate::terms::Private;
 
 /// One thing that is about to happen in a call.
@@ -28,6 +28,13 @@ impl Entry {
         // Strings and numbers are always written; should they not be, the text is what counts.
         let words = whole.map_or_else(|_| message.text.clone(), Private::new);
         Self { at_ms, kind: Kind::MessageTaken, words: Some(words) }
+    }
+
+    /// To whom this entry says that the caller was handed. `answered_ms` is when the
+    /// call was answered, after its offer as all times of the journal.
+    pub(super) fn transferred(&self, answered_ms: u64) -> Option<Transferred> {
+        let to = self.words.clone().filter(|_| self.kind == Kind::Transferred)?;
+        Some(Transferred { at_ms: self.at_ms.saturating_sub(answered_ms), to })
     }
 
     /// The message that this entry says was taken. Entries of older versions hold
@@ -59,6 +66,7 @@ pub enum Kind {
     MessageTaken,
     /// A text message to the caller, as it is about to be sent.
     TextPromised,
+    /// The caller is about to be handed to a person; the words say to whom.
     Transferred,
     /// A person is about to listen to the call while it lasts.
     Listened,

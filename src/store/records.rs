@@ -11,7 +11,7 @@ pub use reading::ReadRowError;
 pub(super) use reading::{KeptRecording, journal, keyed_header, list, listened, marks, record, recording, unfinished};
 
 use super::index::{Index, IndexError};
-use super::journal::Entry;
+use super::journal::{Entry, Kind};
 use super::keyring::{Key, RandomFailed};
 use super::{v1, v2, v3, v4};
 use crate::call::{CallRecord, Failover, Message, Outcome, Recording, Turn, Wished};
@@ -143,9 +143,11 @@ async fn finish_all(connection: &mut SqliteConnection, key: &Key, record: &CallR
     for (number, wished) in (0_i64..).zip(&record.wishes) {
         add_wish(&mut transaction, record.id, number, *wished).await?;
     }
-    // The record now holds the words; the journal keeps only what happened when.
-    sqlx::query("UPDATE journal SET sealed = NULL WHERE call = ?")
+    // The record now holds the words; the journal keeps only what happened when, and to
+    // whom a caller was handed, which stands nowhere else.
+    sqlx::query("UPDATE journal SET sealed = NULL WHERE call = ? AND kind != ?")
         .bind(record.id.as_str())
+        .bind(v4::kind_name(Kind::Transferred))
         .execute(&mut *transaction)
         .await
         .map_err(IndexError::sql(doing))?;

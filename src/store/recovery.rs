@@ -146,6 +146,7 @@ fn cut_record(header: CallHeader, journal: &[Entry], recording: Option<Recording
         recording,
         media: MediaFacts::default(),
         wishes: journal.iter().filter_map(|entry| wished(entry, answered.unwrap_or(0))).collect(),
+        transferred: journal.iter().find_map(|entry| entry.transferred(answered.unwrap_or(0))),
     }
 }
 

@@ -8,8 +8,8 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// The length of a ULID as text: 128 bits in base 32.
 const CALL_ID_LEN: usize = 26;
 
-/// A line's name stands in file names and in JSON, so it stays short.
-const LINE_ID_MAX: usize = 32;
+/// An owner's name for something stands in file names and in JSON, so it stays short.
+const NAME_MAX: usize = 32;
 
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum InvalidId {
@@ -17,6 +17,8 @@ pub enum InvalidId {
     Call,
     #[error("a line's name has 1 to 32 characters of a-z, 0-9 and '-'")]
     Line,
+    #[error("a handset's name has 1 to 32 characters of a-z, 0-9 and '-'")]
+    Handset,
 }
 
 /// One call: a ULID, so that ids sort by the time at which the call began.
@@ -72,9 +74,7 @@ pub struct LineId(String);
 
 impl LineId {
     pub fn parse(name: &str) -> Result<Self, InvalidId> {
-        let fits = (1..=LINE_ID_MAX).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits { Ok(Self(name.to_owned())) } else { Err(InvalidId::Line) }
+        if is_name(name) { Ok(Self(name.to_owned())) } else { Err(InvalidId::Line) }
     }
 
     pub fn as_str(&self) -> &str {
@@ -86,6 +86,32 @@ impl fmt::Display for LineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A telephone of the business's own, as the owner named it: `reception`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct HandsetId(String);
+
+impl HandsetId {
+    pub fn parse(name: &str) -> Result<Self, InvalidId> {
+        if is_name(name) { Ok(Self(name.to_owned())) } else { Err(InvalidId::Handset) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HandsetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether an owner's name for a part of the box is short and safe in a path.
+fn is_name(name: &str) -> bool {
+    (1..=NAME_MAX).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 macro_rules! counter {

@@ -8,12 +8,14 @@ mod moment;
 pub mod numerals;
 mod phone;
 mod private;
+mod site;
 mod spelling;
 
 pub use cause::EndCause;
-pub use id::{CallId, InvalidId, LineId, RequestId, TurnId, UtteranceId};
+pub use id::{CallId, HandsetId, InvalidId, LineId, RequestId, TurnId, UtteranceId};
 pub use language::Language;
 pub use moment::Moment;
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use private::Private;
+pub use site::is_on_site;
 pub use spelling::edit_distance;

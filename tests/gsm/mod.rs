@@ -170,7 +170,7 @@ pub struct Talk {
 
 impl Talk {
     pub fn of(leg: Leg, tasks: &mut JoinSet<()>) -> Self {
-        let Leg { commands, events, mut ears, mouth } = leg;
+        let Leg { commands, events, mut ears, mouth, .. } = leg;
         let heard: Arc<std::sync::Mutex<Vec<i16>>> = Arc::default();
         let keeps = heard.clone();
         let reader = tasks.spawn(async move {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use milu::call::MediaFacts;
 use milu::caller::{Call, CallFailed, Converse, Listener, Script, Told};
-use milu::line::{EarFrame, FrameOrigin, LegCommand, LegEnd, LegEvent, MediaClock, MediaPort, MouthEnd, Stay, leg};
+use milu::line::{
+    EarFrame, FrameOrigin, LegCommand, LegEnd, LegEvent, MediaClock, MediaPort, MouthEnd, Rhythm, Stay, leg,
+};
 use milu::media::{Frame, SampleRate};
 use milu::ops::SystemClock;
 use milu::terms::{EndCause, Moment};
@@ -42,7 +44,7 @@ impl Ringing<'_> {
     ) -> Result<Converse, CallFailed> {
         let rung = self.clock.now();
         self.modem.ring(self.from);
-        let (leg, end) = leg();
+        let (leg, end) = leg(Rhythm::Box);
         let call = Call { uri: self.modem.number(), leg, rung };
         let stop = CancellationToken::new();
         tokio::join!(self.carry(end), call.converse(script, listener, &stop, told)).1

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use milu::call::{Input, JournalKind, Output, Speaker, Wish, phrases};
+use milu::call::{Input, JournalKind, Outcome, Output, Speaker, Wish, phrases};
 use milu::terms::{Moment, RequestId, UtteranceId};
 
 use super::caller::CLOUD;
@@ -54,6 +54,9 @@ pub fn check(world: &World) {
     a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world);
     what_is_wished_is_asked_of_no_mind(world);
     withheld_sound_comes_back(world);
+    nobody_speaks_between_people(world);
+    whoever_is_rung_is_let_go(world);
+    who_was_handed_over_stands_in_the_record(world);
 }
 
 /// Neither in the record, nor in the journal, nor for whoever watches.
@@ -110,6 +113,86 @@ fn what_is_wished_is_asked_of_no_mind(world: &World) {
         if let Output::Ask { words, .. } = output {
             assert!(!words.expose().contains(CLOUD), "{at:?}: {}", words.expose());
         }
+    }
+}
+
+/// While caller and person speak the box says nothing, hears nothing and asks nothing;
+/// and while somebody is rung it says nothing either.
+fn nobody_speaks_between_people(world: &World) {
+    let mut handed_over = false;
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::PutThrough { .. }) => handed_over = true,
+            Happened::Wanted(Output::LetGo) => handed_over = false,
+            Happened::Wanted(
+                Output::Say { .. }
+                | Output::Ask { .. }
+                | Output::AskTopic { .. }
+                | Output::Decode { .. }
+                | Output::Judge { .. }
+                | Output::TurnBegan { .. }
+                | Output::SendText { .. },
+            )
+            | Happened::Sounded(_) => assert!(!handed_over, "{at:?}: {happened:?} between people"),
+            _ => {}
+        }
+    }
+}
+
+/// A telephone rings once at a time, is connected only while it rings, and is let go
+/// before the call is over.
+fn whoever_is_rung_is_let_go(world: &World) {
+    let (mut rings, mut speaks) = (false, false);
+    for (at, output) in wanted(world) {
+        match output {
+            Output::PutThrough { .. } => {
+                assert!(!rings && !speaks, "{at:?}: rung twice");
+                rings = true;
+            }
+            Output::Connect => {
+                assert!(rings && !speaks, "{at:?}: nobody was rung");
+                (rings, speaks) = (false, true);
+            }
+            Output::SendDigit(_) => assert!(speaks, "{at:?}: a digit to nobody"),
+            Output::LetGo => {
+                assert!(rings || speaks, "{at:?}: nobody is to be let go");
+                (rings, speaks) = (false, false);
+            }
+            Output::Finished(_) | Output::HangUp(_) => {
+                assert!(!rings && !speaks, "{at:?}: a telephone is left ringing or lying beside its hook");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// And nobody else does; it is written before they speak.
+fn who_was_handed_over_stands_in_the_record(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let mut written = None;
+    let mut connected = false;
+    for (at, output) in wanted(world) {
+        match output {
+            Output::Journal(entry) => {
+                if let JournalKind::Transferred(to) = &entry.kind {
+                    assert!(written.is_none(), "{at:?}: handed over twice");
+                    written = Some(to.clone());
+                }
+            }
+            Output::Connect => {
+                assert!(written.is_some(), "{at:?}: handed over unwritten");
+                connected = true;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(written.is_some(), connected);
+    assert_eq!(record.transferred.as_ref().map(|transferred| transferred.to.clone()), written);
+    let has_message = record.message.as_ref().is_some_and(milu::call::Message::is_useful);
+    if connected && !has_message {
+        assert_eq!(record.outcome, Outcome::Transferred);
+    } else {
+        assert_ne!(record.outcome, Outcome::Transferred);
     }
 }
 
@@ -266,8 +349,15 @@ fn what_was_taken_is_in_the_record(world: &World) {
 fn nobody_is_left_in_silence(world: &World) {
     let mut last: Option<Moment> = None;
     let mut held = false;
+    let mut handed_over = false;
     for (at, happened) in &world.log {
-        let was_held = held;
+        // Who is handed over hears the ringing tone, or a person.
+        let was_held = held || handed_over;
+        match happened {
+            Happened::Wanted(Output::PutThrough { .. }) => handed_over = true,
+            Happened::Wanted(Output::LetGo) => handed_over = false,
+            _ => {}
+        }
         let alive = match happened {
             Happened::Told(Input::Held { .. }) => {
                 held = true;
@@ -278,7 +368,7 @@ fn nobody_is_left_in_silence(world: &World) {
                 true
             }
             Happened::Told(Input::Answered { .. } | Input::Digit { .. } | Input::Ended { .. })
-            | Happened::Wanted(Output::HangUp(_))
+            | Happened::Wanted(Output::HangUp(_) | Output::LetGo)
             | Happened::Sounded(_) => true,
             _ => world.said.iter().any(|s| s.from <= *at && *at <= s.to),
         };
@@ -314,7 +404,7 @@ fn every_question_is_followed_by_the_boxs_voice(world: &World) {
                 && matches!(
                     happened,
                     Happened::Sounded(_)
-                        | Happened::Wanted(Output::HangUp(_) | Output::Finished(_))
+                        | Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. })
                         | Happened::Told(Input::Digit { .. } | Input::Held { .. } | Input::SpeechStarted { .. })
                 )
         });
@@ -337,7 +427,9 @@ fn what_was_asked_of_the_mind_is_answered_or_refused(world: &World) {
             Happened::Wanted(Output::Say { speech, .. }) if speech.text.expose() != phrases::ONE_MOMENT => {
                 waits_since = None;
             }
-            Happened::Wanted(Output::AbandonAsk | Output::HangUp(_) | Output::Finished(_))
+            Happened::Wanted(
+                Output::AbandonAsk | Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. },
+            )
             | Happened::Told(Input::Held { .. } | Input::Ended { .. }) => waits_since = None,
             Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. }) => {
                 waits_since = waits_since.map(|_| *at);

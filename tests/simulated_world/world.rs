@@ -12,6 +12,7 @@ use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, RequestId, Utte
 
 use super::caller::{Act, LISTEN_MAX_MS};
 use super::ears::{self, EarsFaults};
+use super::handset::Telephones;
 use super::mind::{self, MindFaults};
 use super::random::Dice;
 use super::voice::{Made, Mouth, STEP_MS, VoiceFaults};
@@ -36,6 +37,7 @@ pub struct Weather {
     pub recorded: Recorded,
     pub number_shown: bool,
     pub consent: Consent,
+    pub telephones: Telephones,
 }
 
 impl Weather {
@@ -48,6 +50,7 @@ impl Weather {
         recorded: Recorded::Yes,
         number_shown: true,
         consent: Consent::NotNeeded,
+        telephones: Telephones::None,
     };
 
     pub fn any(dice: &mut Dice) -> Self {
@@ -60,6 +63,7 @@ impl Weather {
             recorded: if dice.per_mille(150) { Recorded::No } else { Recorded::Yes },
             number_shown: dice.per_mille(700),
             consent: if dice.per_mille(250) { Consent::Asked } else { Consent::NotNeeded },
+            telephones: Telephones::some(dice),
         }
     }
 }
@@ -109,6 +113,10 @@ pub struct World {
     spoken_ms: u64,
     /// The caller's sound is withheld from the ears.
     withheld: bool,
+    /// The caller hears a telephone ring, or speaks with a person.
+    handed_over: bool,
+    /// What is still to be told of the telephone that was rung.
+    of_telephone: Vec<(Moment, u64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +155,7 @@ fn facts(weather: &Weather) -> CallFacts {
         consent: weather.consent,
         engines: Engines::default(),
         menu: menu(),
+        handsets: weather.telephones.handsets(),
     }
 }
 
@@ -172,6 +181,8 @@ impl World {
             last_sound: None,
             spoken_ms: 0,
             withheld: false,
+            handed_over: false,
+            of_telephone: Vec::new(),
         };
         world.call.accept(world.now);
         world.obey();
@@ -292,7 +303,22 @@ impl World {
                 Output::Finished(record) => self.record = Some(*record),
                 Output::WithholdSound => self.withheld = true,
                 Output::RestoreSound => self.withheld = false,
+                Output::PutThrough { .. } => {
+                    self.handed_over = true;
+                    for (after, input) in self.weather.telephones.ring(&mut self.dice, self.now) {
+                        let coming = self.later(after, Coming::Tell(input));
+                        self.of_telephone.push(coming);
+                    }
+                }
+                Output::LetGo => {
+                    self.handed_over = false;
+                    for key in std::mem::take(&mut self.of_telephone) {
+                        self.coming.remove(&key);
+                    }
+                }
                 Output::Journal(_)
+                | Output::Connect
+                | Output::SendDigit(_)
                 | Output::StartRecording { .. }
                 | Output::StopRecording
                 | Output::SendText { .. }
@@ -443,7 +469,7 @@ impl World {
 
     fn speak(&mut self, words: Option<&'static str>, ms: u64) {
         let lasts = Duration::from_millis(ms);
-        if self.withheld {
+        if self.withheld || self.handed_over {
             // Nobody hears it.
             return self.act_after(ms + APART_MS);
         }

@@ -5,6 +5,7 @@ mod audio;
 mod cloud;
 mod ears;
 mod gsm;
+mod handset;
 
 pub use audio::{AudioLineSection, MonitorSpeakerSection};
 pub use cloud::{
@@ -13,6 +14,7 @@ pub use cloud::{
 };
 pub use ears::EarsModel;
 pub use gsm::{GsmLineSection, GsmLineSettings};
+pub use handset::{HandsetConfig, HandsetSection};
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,8 @@ pub struct Config {
     pub gsm_lines: Vec<GsmLineSettings>,
     /// None on a box on which nobody listens to calls.
     pub monitor_speaker: Option<MonitorConfig>,
+    /// The business's own telephones, to which callers are put through.
+    pub handsets: Vec<HandsetConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -146,6 +150,8 @@ struct Text {
     #[serde(default)]
     gsm_line: Vec<GsmLineSection>,
     monitor_speaker: Option<MonitorSpeakerSection>,
+    #[serde(default)]
+    handset: Vec<HandsetSection>,
 }
 
 #[derive(Deserialize)]
@@ -299,6 +305,7 @@ impl Config {
         }
         let speaker = parsed.monitor_speaker.map(MonitorSpeakerSection::checked).transpose();
         let monitor_speaker = speaker.map_err(|(key, what)| value(key, what))?;
+        let handsets = checked_handsets(parsed.handset).map_err(|(key, what)| value(key, what))?;
         let models_manifest =
             the_box.models_manifest.map_or_else(|| PathBuf::from("/usr/share/milu/models.toml"), |p| base.join(p));
         let modem_profiles =
@@ -324,6 +331,7 @@ impl Config {
             audio_lines,
             gsm_lines,
             monitor_speaker,
+            handsets,
         };
         // The line would be without sound whenever the speaker is the first to open it.
         if let Some(line) = config.line_with_the_speakers_card(|one, other| one == other) {
@@ -355,6 +363,23 @@ impl LineNames {
         self.0.push(id.clone());
         Ok(())
     }
+}
+
+fn checked_handsets(written: Vec<HandsetSection>) -> Result<Vec<HandsetConfig>, (&'static str, String)> {
+    if written.len() > handset::HANDSETS_MAX {
+        let most = handset::HANDSETS_MAX;
+        return Err(("handset", format!("there are more than {most}; a house that large has a switchboard to ring")));
+    }
+    let mut handsets: Vec<HandsetConfig> = Vec::with_capacity(written.len());
+    for written in written {
+        let checked = written.checked()?;
+        let id = &checked.handset.id;
+        if handsets.iter().any(|other| other.handset.id == *id) {
+            return Err(("handset.id", format!("two handsets are named {id}; each needs its own name")));
+        }
+        handsets.push(checked);
+    }
+    Ok(handsets)
 }
 
 fn checked_line(line: SipLineText) -> Result<SipLineConfig, (&'static str, String)> {
@@ -479,6 +504,21 @@ mod tests {
         let text = format!("{SMALLEST}[monitor_speaker]\ncard = \"Device\"\ncard_rate = 48000\n");
         let ConfigError::Syntax { row, what, .. } = parse(&text).unwrap_err() else { panic!("a syntax error") };
         assert!(row >= 6 && what.contains("`card_rate_hz`"), "row {row}: {what}");
+    }
+
+    #[test]
+    fn handsets_are_of_the_businesss_own_network_and_each_has_its_name() {
+        let handset = |id: &str, host: &str| format!("[[handset]]\nid = \"{id}\"\naddress = \"sip:a@{host}\"\n");
+        let both = format!("{SMALLEST}{}{}", handset("desk", "192.168.1.20"), handset("ward", "[fd00::7]"));
+        assert_eq!(parse(&both).unwrap().handsets.len(), 2);
+        let twice = format!("{SMALLEST}{}{}", handset("desk", "10.0.0.1"), handset("desk", "10.0.0.2"));
+        assert!(matches!(parse(&twice), Err(ConfigError::Value { key: "handset.id", .. })));
+        let outside = format!("{SMALLEST}{}", handset("desk", "41.58.1.2"));
+        let ConfigError::Syntax { row, column, what, .. } = parse(&outside).unwrap_err() else { panic!("its place") };
+        assert_eq!((row, column), (8, 11), "{what}");
+        assert!(what.contains("41.58.1.2") && what.contains("leave the site"), "{what}");
+        let many: String = (0..=handset::HANDSETS_MAX).map(|n| handset(&format!("h{n}"), "10.0.0.1")).collect();
+        assert!(matches!(parse(&format!("{SMALLEST}{many}")), Err(ConfigError::Value { key: "handset", .. })));
     }
 
     #[test]

@@ -136,6 +136,10 @@ pub fn print_call(call: &Value) {
         print_turn(turn);
         print_engines(turn);
     }
+    if let Some(to) = call["transferred_to"].as_str() {
+        let seconds = call["transferred_at_ms"].as_u64().unwrap_or(0) as f64 / 1000.0;
+        say!("  handed to {to} at {seconds:.1} s");
+    }
     if let Some(message) = call["message"].as_object() {
         say!("  message from {}:", message["name"].as_str().unwrap_or("a caller who gave no name"));
         say!("    call back on {}", message["callback"].as_str().unwrap_or("no number"));
@@ -310,6 +314,7 @@ fn print_event(event: &Value) {
     match event["event"].as_str() {
         Some("offered") => say!("Call {} rings on {}", text(&event["id"]), text(&event["line"])),
         Some("turn") => print_turn(&event["turn"]),
+        Some("transferred") => say!("Call {} is handed to {}", text(&event["id"]), text(&event["to"])),
         Some("listened") => say!("A person listens to call {}", text(&event["id"])),
         Some("ended") => say!("Call {} ended: {}", text(&event["id"]), text(&event["record"]["outcome"])),
         _ => say!("{event}"),

@@ -120,15 +120,19 @@ impl Call {
         let topic = std::mem::replace(topic, Topic::Open);
         self.counts.unheard = 0;
         match finding {
-            Finding::Answer(spoken) => self.answer(&spoken, now),
+            Finding::Answer(spoken) => {
+                if topic.puts_through() {
+                    // What is asked meanwhile is answered first.
+                    self.set_topic(topic);
+                }
+                self.answer(&spoken, now);
+            }
             Finding::Maybe(guess) => self.ask_back(guess, now),
+            // Whoever answers may know it.
+            Finding::Unknown if topic.puts_through() => self.set_topic(topic),
             Finding::Unknown => self.unknown(now),
             Finding::TextMe(written) => self.text(written, now),
-            Finding::Person { name } => {
-                self.counts.settled += 1;
-                self.set_topic(Topic::OfferMessage);
-                self.say(&phrases::person_unavailable(name.as_deref()), What::Answer, now);
-            }
+            Finding::Person { name } => self.person(name.as_deref(), now),
             Finding::LeaveMessage => self.take_message(now),
             Finding::Repeat { slower } => self.repeat(slower, now),
             Finding::Courtesy(spoken) => {
@@ -139,7 +143,9 @@ impl Call {
             Finding::No => self.no(topic, now),
             Finding::Goodbye => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
             Finding::Wait => {
-                self.set_topic(topic);
+                if !topic.puts_through() {
+                    self.set_topic(topic);
+                }
                 self.say(phrases::GO_ON, What::Answer, now);
                 self.away = true;
             }
@@ -203,13 +209,14 @@ impl Call {
             Topic::OfferMessage => self.take_message(now),
             Topic::ConfirmAnswer(guess) => self.answer(&guess.answer, now),
             Topic::ConfirmWords(words) => self.ask(&words, now),
+            Topic::PutThrough(_) => self.set_topic(topic),
             Topic::Open | Topic::Consent | Topic::Message(_) => self.say(phrases::HELP, What::Answer, now),
         }
     }
 
     pub(super) fn no(&mut self, topic: Topic, now: Moment) {
         match topic {
-            Topic::OfferMessage => self.say(phrases::NO_MESSAGE, What::Answer, now),
+            Topic::OfferMessage | Topic::PutThrough(_) => self.say(phrases::NO_MESSAGE, What::Answer, now),
             Topic::ConfirmAnswer(Guess { or_else: Some(other), .. }) => self.ask_back(*other, now),
             Topic::ConfirmAnswer(_) => self.say(phrases::ASK_DIFFERENTLY, What::Answer, now),
             Topic::ConfirmWords(_) => {
@@ -226,7 +233,7 @@ impl Call {
     pub(super) fn backchannel(&mut self, topic: Topic, now: Moment) {
         match topic {
             Topic::ConfirmAnswer(_) | Topic::ConfirmWords(_) | Topic::OfferMessage => self.yes(topic, now),
-            Topic::Open | Topic::Consent | Topic::Message(_) => self.set_topic(topic),
+            Topic::Open | Topic::PutThrough(_) | Topic::Consent | Topic::Message(_) => self.set_topic(topic),
         }
     }
 }

@@ -14,7 +14,13 @@ impl Call {
             Stage::AwaitAccept | Stage::AwaitAnswer => self.hang_up(EndCause::TemporaryFailure, now),
             // Nobody would hear the farewell.
             Stage::Conversing(_) if self.held => self.hang_up(EndCause::NormalClearing, now),
-            Stage::Conversing(_) => self.farewell(phrases::BOX_STOPPING, EndCause::NormalClearing, now),
+            Stage::AwaitPerson(_) if self.held => self.hang_up(EndCause::NormalClearing, now),
+            Stage::Conversing(_) | Stage::AwaitPerson(_) => {
+                self.stop_ringing(now);
+                self.farewell(phrases::BOX_STOPPING, EndCause::NormalClearing, now);
+            }
+            // They have had the grace period, and the box says nothing between people.
+            Stage::AwaitHangUp => self.hang_up(EndCause::NormalClearing, now),
             Stage::AwaitFarewell(_) | Stage::AwaitEnd(_) | Stage::Ended => {}
         }
     }
@@ -50,6 +56,7 @@ impl Call {
             return;
         }
         self.keep_half_message(now);
+        self.let_go();
         self.stop_speaking(None, now);
         self.out.push_back(Output::SilenceMouth);
         self.pending = None;
@@ -70,6 +77,7 @@ impl Call {
             }
         };
         let already_written = matches!(self.stage, Stage::AwaitEnd(_));
+        self.let_go();
         self.caller_turn_stands();
         for saying in self.says.drain().collect::<Vec<_>>() {
             if saying.started.is_some() {
@@ -115,12 +123,15 @@ impl Call {
             recording,
             media: self.media.clone(),
             wishes: std::mem::take(&mut self.wishes),
+            transferred: self.transferred.take(),
         }
     }
 
     fn outcome(&self, message: Option<&Message>) -> Outcome {
         if message.is_some_and(Message::is_useful) {
             Outcome::Message
+        } else if self.transferred.is_some() {
+            Outcome::Transferred
         } else if self.counts.settled > 0 {
             Outcome::Answered
         } else if self.failed {

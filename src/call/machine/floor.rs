@@ -9,7 +9,8 @@ use crate::conversation::{Directive, Expectation, Fact, Floor, SilenceNth};
 use crate::terms::{EndCause, Moment, RequestId};
 
 impl Call {
-    /// Who is not listened to still has keys, silences and holds.
+    /// Who is not listened to, or is handed to a person, still has keys, silences and
+    /// holds.
     pub(super) fn tell(&mut self, fact: Fact, now: Moment) {
         let of_the_ears = matches!(
             fact,
@@ -19,7 +20,9 @@ impl Call {
                 | Fact::TurnOver { .. }
                 | Fact::Heard { .. }
         );
-        if self.facts.ears == Ears::Listening || !of_the_ears {
+        // That a voice has stopped is true beside a person too.
+        let is_heard = !self.is_handed_over() || matches!(fact, Fact::SpeechPaused { .. });
+        if self.facts.ears == Ears::Listening && is_heard || !of_the_ears {
             self.taker.handle(fact, now);
         }
     }
@@ -57,6 +60,7 @@ impl Call {
             Directive::Silence { nth } => self.silence(nth, now),
             Directive::TooLong { speech_began, nth } => self.too_long(speech_began, nth, now),
             // A steady noise: the ears are of no use, so the keys are offered.
+            Directive::Noise if self.rings_all_the_same(now) => {}
             Directive::Noise => {
                 self.counts.unheard += 1;
                 self.offer_keys(now);
@@ -112,6 +116,9 @@ impl Call {
         self.out.push_back(Output::AbandonDecode);
         self.forget_words();
         self.drop_answer();
+        if self.rings_all_the_same(now) {
+            return;
+        }
         let sound = self.sound(speech_began, now);
         if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
             let next = taking.too_long(sound);

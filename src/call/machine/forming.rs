@@ -193,7 +193,10 @@ impl Call {
         times: Option<TurnTimes>,
         now: Moment,
     ) {
-        self.set_topic(Topic::Open);
+        // What is asked while somebody is going to be rung is answered first.
+        if !matches!(&self.stage, Stage::Conversing(topic) if topic.puts_through()) {
+            self.set_topic(Topic::Open);
+        }
         self.counts.unheard = 0;
         self.counts.settled += 1;
         self.counts.unknown = 0;

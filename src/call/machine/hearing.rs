@@ -182,6 +182,10 @@ impl Call {
 
     /// Ask again once, then read back what was understood, then offer keys.
     pub(super) fn not_heard(&mut self, words: Option<Private<String>>, now: Moment) {
+        // Whoever is about to answer hears for themselves.
+        if matches!(&self.stage, Stage::Conversing(topic) if topic.puts_through()) {
+            return;
+        }
         self.counts.unheard += 1;
         match (words, self.counts.unheard) {
             (Some(words), 1 | 2) => {

@@ -10,7 +10,10 @@ impl Call {
     pub(super) fn held(&mut self, now: Moment) {
         self.held = true;
         self.timers.start(Timer::LongestHold, now);
-        self.tell(Fact::Held, now);
+        // To the turn taker a caller who is handed over is on hold.
+        if !self.is_handed_over() {
+            self.tell(Fact::Held, now);
+        }
     }
 
     /// Sound flows again, and has as long as ever to do so.
@@ -22,7 +25,9 @@ impl Call {
                 self.timers.start(timer, now);
             }
         }
-        self.tell(Fact::Resumed, now);
+        if !self.is_handed_over() {
+            self.tell(Fact::Resumed, now);
+        }
     }
 
     /// A wait is over while we are on hold. True if nothing more is to be done

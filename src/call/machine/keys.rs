@@ -11,6 +11,9 @@ use crate::terms::Moment;
 
 impl Call {
     pub(super) fn digit(&mut self, digit: char, at: Moment, now: Moment) {
+        if self.is_handed_over() {
+            return self.digit_beside_person(digit, at, now);
+        }
         if !matches!(self.stage, Stage::Conversing(_)) {
             return;
         }

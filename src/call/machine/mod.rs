@@ -10,6 +10,7 @@ mod hold;
 mod keys;
 mod messages;
 mod opening;
+mod people;
 mod secrets;
 mod speaking;
 mod wishes;
@@ -24,11 +25,12 @@ use crate::knowledge::{Finding, Guess, KeypadMenu};
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
 use super::discretion::Discretion;
+use super::handsets::{Handsets, Rung};
 use super::input::Input;
 use super::message::MessageTaking;
 use super::output::{JournalEntry, JournalKind, Output};
 use super::phrases::{self, Recorded};
-use super::record::{EngineStage, Engines, Failover, MediaFacts, Message, Turn};
+use super::record::{EngineStage, Engines, Failover, MediaFacts, Message, Transferred, Turn};
 use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
@@ -59,6 +61,8 @@ pub struct CallFacts {
     /// Names for sound of which no engine tells.
     pub engines: Engines,
     pub menu: KeypadMenu,
+    /// The telephones on which callers are handed to people.
+    pub handsets: Handsets,
 }
 
 /// May this call be listened to?
@@ -93,6 +97,10 @@ enum Stage {
     AwaitAnswer,
     /// The conversation is on.
     Conversing(Topic),
+    /// A person must answer this telephone.
+    AwaitPerson(Rung),
+    /// Caller and person speak, and one of them must hang up.
+    AwaitHangUp,
     /// The farewell is being said.
     AwaitFarewell(EndCause),
     /// The line must confirm the end.
@@ -109,6 +117,8 @@ enum Topic {
     /// "I understood … Is that right?" was asked.
     ConfirmWords(Private<String>),
     OfferMessage,
+    /// "I will put you through": once that has been said, this telephone is rung.
+    PutThrough(Rung),
     /// "May an outside company help me …?" was asked.
     Consent,
     Message(Box<MessageTaking>),
@@ -264,6 +274,7 @@ pub struct Call {
     message: Option<Message>,
     texts_promised: u32,
     wishes: Vec<Wished>,
+    transferred: Option<Transferred>,
     /// When the caller was asked for a consent.
     consent_asked_at: Option<Moment>,
     consent_asks: u8,
@@ -326,6 +337,7 @@ impl Call {
             message: None,
             texts_promised: 0,
             wishes: Vec::new(),
+            transferred: None,
             consent_asked_at: None,
             consent_asks: 0,
             held_question: None,
@@ -407,6 +419,8 @@ impl Call {
             | Input::UtteranceMarks { .. }
             | Input::VoiceFailed { .. } => self.voice(input, now),
             Input::EngineLeft(failover) => self.engine_left(failover),
+            Input::PersonAnswered { at } => self.person_answered(at, now),
+            Input::PersonGone { cause, .. } => self.person_gone(cause, now),
         }
         self.settle(now);
     }
@@ -416,6 +430,7 @@ impl Call {
         self.keep_expectation(now);
         self.follow_turn_taker(now);
         self.keep_answering(now);
+        self.ring_once_said(now);
         self.keep_expectation(now);
     }
 
@@ -449,14 +464,18 @@ impl Call {
             Timer::Finding => self.finding_missing(now),
             Timer::Sentence => self.sentence_missing(now),
             Timer::Voice | Timer::Playing => self.voice_stuck(now),
-            Timer::LongestCall => self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now),
+            Timer::LongestCall => {
+                self.stop_ringing(now);
+                self.farewell(phrases::GOODBYE, EndCause::NormalClearing, now);
+            }
             Timer::LastSilence => self.last_silence(now),
             Timer::LineEnd => {
                 if let Stage::AwaitEnd(cause) = self.stage {
                     self.finish(cause, now);
                 }
             }
-            Timer::LongestHold => self.hang_up(EndCause::NormalClearing, now),
+            Timer::PersonAnswer => self.person_gone(EndCause::NoAnswer, now),
+            Timer::LongestHold | Timer::LongestTalk => self.hang_up(EndCause::NormalClearing, now),
         }
     }
 

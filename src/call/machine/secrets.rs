@@ -80,6 +80,10 @@ impl Call {
                 let withheld = asked.or(self.keypad.guard.asks_no_more(ms(at)));
                 self.keypad.why = Why::Unasked;
                 self.keep_secrets(withheld, now);
+                if self.is_handed_over() {
+                    // The box says nothing between people.
+                    return Acted::Not;
+                }
                 if self.opening == Opening::Notice {
                     // The notice is played to its end; the keys are gone all the same.
                     self.key_waiting = None;

@@ -9,8 +9,6 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::DateTime;
-
 use super::hours::{OpenSpan, OpeningHours};
 use super::mistake::{Collector, Mistakes, Wrong};
 use super::words::{is_stop_word, stem, tokens};
@@ -54,7 +52,8 @@ pub struct Person {
     /// What they do or where ("accounts").
     pub role: Option<String>,
     pub also: Vec<String>,
-    /// Without one, messages can be left for them but no call put through.
+    /// Without one, messages can be left for them but no call put through, unless a
+    /// telephone of the business is said to be theirs.
     pub number: Option<PhoneNumber>,
     /// When they may be rung; while the business is open if nothing is said.
     pub ring: Option<RingTimes>,
@@ -94,19 +93,6 @@ impl KnowledgeBase {
         match draft.check(&mut wrong) {
             Some(base) => Ok(base),
             None => Err(wrong.into_mistakes(name)),
-        }
-    }
-
-    /// Whether a person may be rung at a local time of the business.
-    pub fn may_be_rung(&self, person: &Person, at: DateTime) -> bool {
-        match &person.ring {
-            _ if person.number.is_none() => false,
-            Some(RingTimes::Always) => true,
-            Some(RingTimes::Week(week)) => {
-                let zone = self.hours.time_zone().clone();
-                OpeningHours::new(zone, (**week).clone(), Vec::new()).is_open(at)
-            }
-            None => !self.hours.are_stated() || self.hours.is_open(at),
         }
     }
 
@@ -231,20 +217,6 @@ mod tests {
     fn a_file_beyond_the_bound_is_refused_whole() {
         let told = mistakes("shop.toml", &"#".repeat(MAX_FILE_BYTES + 1));
         assert_eq!(told.len(), 1);
-    }
-
-    #[test]
-    fn a_person_is_rung_only_when_their_times_say_so() {
-        let text = "business = \"A\"\n[hours]\nweekdays = \"8-17\"\n\
-                    [[person]]\nname = \"Bisi\"\nnumber = \"0803 123 4567\"\n\
-                    [[person]]\nname = \"Chidi\"\nnumber = \"0803 123 4568\"\nring = \"Thursday 9:00-12:00, Saturday 9:00-12:00\"\n\
-                    [[person]]\nname = \"Dayo\"\n";
-        let base = KnowledgeBase::parse("a.toml", text).unwrap();
-        let monday = jiff::civil::datetime(2026, 11, 23, 10, 0, 0, 0);
-        let saturday = jiff::civil::datetime(2026, 11, 28, 10, 0, 0, 0);
-        let at = |when| base.people.iter().map(|p| base.may_be_rung(p, when)).collect::<Vec<_>>();
-        assert_eq!(at(monday), [true, false, false]);
-        assert_eq!(at(saturday), [false, true, false]);
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use crate::call::MediaFacts;
 use crate::line::sound_card::{CardEnd, CardName, CardSettings, CardState, CardUse, CardView, SoundCard};
 use crate::line::{
     EarFrame, EventEnd, LegCommand, LegEnd, LegEvent, Line, LineHealth, LineState, MediaClock, MouthEnd, Offer,
-    ReadClock, leg,
+    ReadClock, Rhythm, leg,
 };
 use crate::media::{EchoCanceller, SampleRate};
 use crate::terms::{EndCause, LineId};
@@ -282,7 +282,7 @@ impl Served {
         if self.call.is_some() || !matches!(view.state, CardState::Open { .. }) {
             return tracing::warn!(line = %self.config.id, "a call was wanted, and the line cannot carry one now");
         }
-        let (leg, LegEnd { commands, events, ears, mouth }) = leg();
+        let (leg, LegEnd { commands, events, ears, mouth }) = leg(Rhythm::Device);
         let offer = Offer { line: self.config.id.clone(), from: None, leg };
         if self.offers.try_send(offer).is_err() {
             return tracing::warn!(line = %self.config.id, "the desk takes no more calls: one was refused");

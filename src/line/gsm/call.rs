@@ -5,7 +5,7 @@ use std::future::pending;
 use tokio::sync::mpsc;
 
 use crate::call::MediaFacts;
-use crate::line::{EventEnd, Leg, LegCommand, LegEnd, LegEvent, leg};
+use crate::line::{EventEnd, Leg, LegCommand, LegEnd, LegEvent, Rhythm, leg};
 use crate::media::SampleRate;
 use crate::terms::{EndCause, Moment};
 
@@ -30,7 +30,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn new() -> (Self, Leg) {
-        let (leg, LegEnd { commands, events, ears, mouth }) = leg();
+        let (leg, LegEnd { commands, events, ears, mouth }) = leg(Rhythm::Device);
         let voice = Some(Box::new(Voice { ears, mouth, lost_ears: 0 }));
         let call = Self {
             commands: Some(commands),

@@ -15,7 +15,7 @@ use crate::call::MediaFacts;
 use crate::line::{EventEnd, LegCommand, LegEvent, MediaClock, ReadClock};
 use crate::media::Digit;
 use crate::signalling::sip::{Agreed, Dialog, DigitWay, DigitWays, ExchangeId, Notice, Output};
-use crate::terms::{EndCause, Moment};
+use crate::terms::{EndCause, Moment, is_on_site};
 
 use super::exchange::{Carried, FromPeer, Responder, Tasks, body_of, send};
 use super::peer::{Peer, carries_sdp};
@@ -52,6 +52,21 @@ pub(super) struct CallTask {
     pub(super) branch: String,
     /// Told when the line is to end its calls.
     pub(super) hang_up: tokio_util::sync::CancellationToken,
+    pub(super) sound: SoundGoes,
+}
+
+/// Where the sound of a call may go, whatever the far side asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SoundGoes {
+    Anywhere,
+    /// To addresses of the business's own network alone.
+    OnSite,
+}
+
+impl SoundGoes {
+    fn lets(self, agreed: &Agreed) -> bool {
+        self == Self::Anywhere || agreed.remote.is_none_or(|remote| is_on_site(remote.ip()))
+    }
 }
 
 /// The keys of the far side.
@@ -295,6 +310,10 @@ impl CallTask {
     }
 
     fn agree(&mut self, agreed: Agreed) {
+        if !self.sound.lets(&agreed) {
+            tracing::warn!("a telephone wants the sound of a call outside the business's network: it is hung up");
+            return self.dialog.hang_up(EndCause::IncompatibleDestination, self.now());
+        }
         self.keys.agree(agreed);
         match std::mem::replace(&mut self.media, Media::Over(MediaFacts::default())) {
             Media::Waiting(port, handle) => {
@@ -323,7 +342,7 @@ impl CallTask {
         let at = self.now();
         match notice {
             Notice::Answered => {
-                if let Some(agreed) = self.dialog.agreed() {
+                if let Some(agreed) = self.dialog.agreed().filter(|agreed| self.sound.lets(agreed)) {
                     let codec = codec_of(agreed.encoding);
                     self.events.tell(LegEvent::Answered { at, rate: codec.sample_rate(), codec: codec.name() });
                 }

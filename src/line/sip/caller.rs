@@ -17,10 +17,10 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::line::{Leg, LegEnd, MediaClock, ReadClock, leg};
+use crate::line::{Leg, LegEnd, MediaClock, ReadClock, Rhythm, leg};
 use crate::signalling::sip::{Dialog, Encoding, LocalAudio};
 
-use super::call_task::{CallTask, Keys, Media};
+use super::call_task::{CallTask, Keys, Media, SoundGoes};
 use super::calls::{Calls, DialogKey, refuse};
 use super::exchange::{INBOX, Tasks, to_tag};
 use super::peer::{Peer, with_tag};
@@ -68,6 +68,8 @@ pub struct RingOptions {
     pub rtp_ports: RangeInclusive<u16>,
     /// Without a packet for this long, the caller is told that the media is lost.
     pub rtp_timeout_ms: u64,
+    /// Where the sound may go.
+    pub sound: SoundGoes,
 }
 
 impl Default for RingOptions {
@@ -78,6 +80,7 @@ impl Default for RingOptions {
             codecs: vec![Encoding::Pcma, Encoding::Pcmu, Encoding::G722],
             rtp_ports: 30_000..=39_999,
             rtp_timeout_ms: 30_000,
+            sound: SoundGoes::Anywhere,
         }
     }
 }
@@ -133,7 +136,7 @@ impl SipCaller {
             session: random_session(),
         };
         let dialog = Dialog::ring(local, options.patience, (self.clock)());
-        let (leg, end) = leg();
+        let (leg, end) = leg(Rhythm::Box);
         let call = Outgoing { target, connection, stack, tasks, incoming };
         unless_rung.disarm();
         self.begin(call, dialog, socket, end, &options);
@@ -173,6 +176,7 @@ impl SipCaller {
             next_exchange: 0,
             branch: make_via_branch().to_string(),
             hang_up: tasks.broken.clone(),
+            sound: options.sound,
         };
         tasks.keep(stack.serve());
         let stop = tasks.stop.clone();

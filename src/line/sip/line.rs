@@ -17,11 +17,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadClock, leg};
+use crate::line::{LegEnd, Line, LineHealth, LineState, MediaClock, Offer, ReadClock, Rhythm, leg};
 use crate::signalling::sip::{AudioOffer, Dialog, Encoding, ExchangeId, LocalAudio, status_of_cause};
 use crate::terms::{EndCause, LineId};
 
-use super::call_task::{CallTask, Keys, Media};
+use super::call_task::{CallTask, Keys, Media, SoundGoes};
 use super::calls::{Calls, DialogKey, put_our_tag, refuse};
 use super::exchange::{INBOX, Responder, Tasks, body_of, header, to_tag};
 use super::identity::caller_number;
@@ -295,7 +295,7 @@ impl Reception {
         let contact = format!("<sip:{}{suffix}>", call.signalling);
         let peer = Peer::of_ring(&transaction, call.signalling, contact.clone());
         let from = caller_number(&transaction.original, &self.config.country_code);
-        let (leg, LegEnd { commands, events, ears, mouth }) = leg();
+        let (leg, LegEnd { commands, events, ears, mouth }) = leg(Rhythm::Box);
         let patience = Duration::from_millis(self.config.rtp_timeout_ms);
         let parts = PortParts { socket: call.socket, ears, mouth, start: random_rtp_start(), patience };
         let (port, handle) = RtpPort::new(parts);
@@ -319,6 +319,7 @@ impl Reception {
             next_exchange: RING.0 + 1,
             branch: String::new(),
             hang_up: self.hang_up.clone(),
+            sound: SoundGoes::Anywhere,
         };
         if self.offers.try_send(Offer { line: self.config.id.clone(), from, leg }).is_err() {
             tracing::warn!("the desk takes no more calls: one was refused");

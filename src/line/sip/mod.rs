@@ -18,6 +18,7 @@ mod stack;
 mod tcp;
 mod wire;
 
+pub use call_task::SoundGoes;
 pub use caller::{RingError, RingOptions, SipCaller};
 pub use line::{SipLine, SipLineConfig};
 pub use stack::BindError;

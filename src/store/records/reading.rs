@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{CallHeader, CallSummary, JOURNAL_PLACE, ns, place};
-use crate::call::{CallRecord, Failover, Message, Recording, Turn, Wished};
+use crate::call::{CallRecord, Failover, Message, Recording, Transferred, Turn, Wished};
 use crate::media::SampleRate;
 use crate::store::index::{Index, IndexError};
 use crate::store::journal::{Entry, Kind};
@@ -176,6 +176,7 @@ pub(in crate::store) async fn record(
     record.message = message(index, call, key).await?;
     record.recording = recording(index, call).await?.map(|kept| kept.recording);
     record.wishes = wishes(index, call).await?;
+    record.transferred = transferred(index, &record, key).await?;
     Ok(Some(record))
 }
 
@@ -198,7 +199,23 @@ fn ended(row: &SqliteRow, header: CallHeader) -> Option<CallRecord> {
         recording: None,
         media: media.into_media(),
         wishes: Vec::new(),
+        transferred: None,
     })
+}
+
+/// The journal alone has to whom a caller was handed.
+async fn transferred(index: &Index, record: &CallRecord, key: &Key) -> Result<Option<Transferred>, ReadRowError> {
+    let call = record.id;
+    let row = sqlx::query("SELECT at_ms, kind, sealed FROM journal WHERE call = ? AND kind = ? ORDER BY number")
+        .bind(call.as_str())
+        .bind(v4::kind_name(Kind::Transferred))
+        .fetch_optional(&index.read)
+        .await
+        .map_err(IndexError::sql("reading to whom a caller was handed"))?;
+    let Some(row) = row else { return Ok(None) };
+    let entry = entry(&row, call, key).ok_or(damaged(call, "journal"))?;
+    let answered = record.answered_after.map_or(0, |after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+    Ok(entry.transferred(answered))
 }
 
 async fn wishes(index: &Index, call: CallId) -> Result<Vec<Wished>, ReadRowError> {
