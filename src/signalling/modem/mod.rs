@@ -10,6 +10,7 @@ mod command;
 mod engine;
 mod facts;
 mod health;
+mod identities;
 mod input;
 mod ladder;
 mod machine;
