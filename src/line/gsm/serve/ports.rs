@@ -289,22 +289,20 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
 #[cfg(test)]
 pub(super) mod tests {
     use std::path::{Path, PathBuf};
-    use std::sync::Arc;
 
-    use tokio::io::AsyncWriteExt as _;
-    use tokio::sync::{mpsc, oneshot};
-    use tokio::task::JoinSet;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
 
     use super::super::super::finding::{GsmClaims, Roots};
     use super::super::super::line::GsmLineConfig;
     use super::super::super::status::Board;
-    use super::super::Parts;
+    use super::super::{Happened, Parts, READS_IN_A_ROW};
     use super::*;
     use crate::line::MediaClock;
     use crate::ops::SystemClock;
+    use crate::signalling::modem::AirtimeSettings;
     use crate::signalling::modem::airtime::{AirtimePlan, Operators};
-    use crate::signalling::modem::{AirtimeSettings, Profile};
     use crate::terms::LineId;
 
     const PATIENCE: Duration = Duration::from_secs(60);
@@ -393,34 +391,32 @@ pub(super) mod tests {
         assert!(line.power.is_none(), "a line that ends takes power from nobody");
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_modem_that_never_stops_talking_keeps_nobody_else_from_being_heard() {
+    #[tokio::test]
+    async fn a_port_that_always_has_more_to_read_leaves_everything_else_its_turn() {
+        use super::super::super::request::GsmRequest;
         let dir = tempfile::tempdir().expect("a directory");
         let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
-        let (asks, requests) = mpsc::channel(1);
+        let (asks, requests) = mpsc::channel(4);
         line.parts.requests = requests;
         let (port, mut far) = SerialStream::pair().expect("pseudo-terminals");
-        let text = include_str!("../../../../firmware-config/modems/huawei.toml");
-        let profile = Arc::new(Profile::parse(text, "huawei").expect("a profile"));
-        let found = Found { usb_path: None, claim: "it".to_owned(), at: dir.path().to_owned(), sound: None, profile };
-        line.opened(found, port).await;
-        let stop = line.parts.stop.clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move { while far.write_all(&b"^RSSI:20\r\n".repeat(400)).await.is_ok() {} });
-        let served = tasks.spawn(line.run());
-        for _ in 0..20 {
-            let (reply, rows) = oneshot::channel();
-            asks.send(super::super::super::request::GsmRequest::Support(reply)).await.expect("it is served");
-            let rows = tokio::time::timeout(PATIENCE, rows).await.expect("an answer in time").expect("an answer");
-            assert!(!rows.is_empty());
-        }
-        stop.cancel();
-        let ended = async {
-            while !served.is_finished() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        let (reader, writer) = tokio::io::split(port);
+        (line.reader, line.writer) = (Some(reader), Some(writer));
+        let mut is_request = async |reads_in_a_row| {
+            far.write_all(&b"^RSSI:20\r\n".repeat(20)).await.expect("it is open");
+            // More lies in the port than was read of it.
+            let first = line.reader.as_mut().expect("it is open").read_u8().await;
+            assert!(first.is_ok());
+            asks.send(GsmRequest::Release).await.expect("it is served");
+            line.reads_in_a_row = reads_in_a_row;
+            let happened = line.next().await;
+            let is_read = matches!(happened, Happened::Read(_));
+            assert!(is_read || matches!(happened, Happened::Request(_)));
+            line.take(happened).await;
+            assert_eq!(line.reads_in_a_row, if is_read { reads_in_a_row + 1 } else { 0 });
+            !is_read
         };
-        tokio::time::timeout(PATIENCE, ended).await.expect("the line ends");
+        assert!(!is_request(0).await, "an answer comes before what is asked next");
+        assert!(is_request(READS_IN_A_ROW).await, "nobody waits for ever");
     }
 
     #[tokio::test]
