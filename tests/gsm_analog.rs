@@ -20,11 +20,11 @@ mod modem;
 use card::{Card, NAME, Room, with_card};
 use desk::likeness;
 use gsm::{CALLER, FRAME, Talk, World, speech};
-use milu::line::gsm::ModemPlace;
+use milu::line::gsm::{GsmEvent, ModemPlace};
 use milu::line::sound_card::CardName;
 use milu::line::{LegCommand, LegEvent};
 use milu::media::SampleRate;
-use milu::signalling::modem::ModemState;
+use milu::signalling::modem::{Degradation, ModemState, Reason, ResetStep, SoundFault};
 use milu::terms::EndCause;
 use modem::{Family, one_of};
 
@@ -79,5 +79,68 @@ fn a_modem_with_sound_by_wire_carries_two_calls_both_ways_through_its_card() {
             line.until_state(ModemState::Ready).await;
         }
         line.stop.cancel();
+    });
+}
+
+#[test]
+fn a_card_that_takes_nothing_of_what_is_said_is_noticed_in_the_call_and_counts_as_no_sound() {
+    with_card("a_card_that_takes_nothing_of_what_is_said_is_noticed_in_the_call_and_counts_as_no_sound", HZ, |dir| {
+        async move {
+            let card = Card::plug_in(&dir, HZ, Room::Handset);
+            let mut world = World::new();
+            let modem = world.rack.plug(one_of(Family::Sim800)).unwrap();
+            let mut config = world.config("front-desk", Family::Sim800);
+            config.place = ModemPlace::Ports { at: modem.at_path().unwrap(), sound: None };
+            config.settings.sound = None;
+            config.card = Some(CardName::parse(NAME).unwrap());
+            let mut line = world.serve(config);
+            line.until_state(ModemState::Ready).await;
+            let lost = |line: &gsm::Served| {
+                line.control.status().modem.map_or(0, |health| health.counters.calls_without_sound)
+            };
+            // A call that is well shows nothing of it.
+            modem.ring(CALLER);
+            let mut talk = Talk::answered(&mut world, &mut line).await;
+            card.say(&speech("question-whole.wav"));
+            talk.until_heard(150 * FRAME).await;
+            talk.command(LegCommand::HangUp(EndCause::NormalClearing)).await;
+            talk.ended().await;
+            line.until_state(ModemState::Ready).await;
+            assert_eq!(lost(&line), 0);
+            card.choke(true);
+            for call in 1..=2 {
+                modem.ring(CALLER);
+                let mut talk = Talk::answered(&mut world, &mut line).await;
+                // The caller is heard all the time, and hears nothing.
+                let heard_before = talk.heard().len();
+                let trouble = line.event("the trouble", |event| match event {
+                    GsmEvent::SoundTrouble(fault) => Some(fault),
+                    _ => None,
+                });
+                assert_eq!(trouble.await, SoundFault::NoUplink, "call {call}");
+                talk.until_heard(heard_before + 50 * FRAME).await;
+                let rows = line.control.support_rows().await.unwrap();
+                assert!(rows.iter().any(|row| row.text.contains("the sound is not taken by the modem")), "{rows:#?}");
+                // What helps is tried, and then nobody is kept in silence.
+                assert_eq!(talk.ended().await, EndCause::TemporaryFailure, "call {call}");
+                modem.until("no call", |m| m.calls().is_empty().then_some(())).await;
+                modem.until("it is counted", |_| (lost(&line) == call).then_some(())).await;
+                if call == 1 {
+                    line.until_state(ModemState::Ready).await;
+                }
+            }
+            // Two calls without sound are the ladder's, and the state says what is wrong.
+            let (mut is_reset, mut is_told) = (false, false);
+            line.event("the healing", |event| {
+                if let GsmEvent::Changed(change) = event {
+                    is_reset |= change.reason == Reason::Resetting(ResetStep::SoftReset);
+                    is_told |= change.to == ModemState::Degraded(Degradation::NoSound);
+                }
+                (is_reset && is_told).then_some(())
+            })
+            .await;
+            card.choke(false);
+            line.stop.cancel();
+        }
     });
 }

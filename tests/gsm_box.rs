@@ -215,3 +215,85 @@ fn a_modem_that_is_pulled_out_in_a_call_ends_that_call_once_and_the_box_lives() 
     assert_eq!(lines["lines"][0]["state"], "ready", "{lines:#}");
     world.the_box.stop();
 }
+
+/// What `milu modem sim support` shows.
+fn support(the_box: &TheBox) -> String {
+    String::from_utf8(the_box.milu(&["modem", "sim", "support"]).stdout).expect("it is text")
+}
+
+#[test]
+fn the_way_of_sound_that_worked_is_the_one_that_the_first_call_after_a_restart_begins_with() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let rack = Rack::new(dir.path()).expect("a rack");
+    let modem = rack.plug(one_of(Family::Quectel)).expect("pseudo-terminals");
+    // The card is tried first, and there is none.
+    let setup = Setup { sections: format!("{}sound = \"usb\"\n", gsm_section(&modem)), ..Setup::default() };
+    let mut place = tempfile::tempdir().expect("a directory");
+    for start in 0..2 {
+        let the_box = TheBox::start_in(place, &setup);
+        until("ready", || (the_box.json(&["modem", "sim", "signal", "--json"])["state"] == "ready").then_some(()));
+        let watch = the_box.watch();
+        modem.ring(CALLER);
+        greeted(&watch);
+        modem.hang_up();
+        until("the call's record", || (the_box.records().len() == start + 1).then_some(()));
+        let rows = support(&the_box);
+        let changes = rows.matches("the sound goes by serial now").count();
+        assert_eq!(changes, usize::from(start == 0), "start {start}: {rows}");
+        place = the_box.stop();
+    }
+}
+
+/// What is sure only behind words that nobody has written into the file of operators.
+const UNSURE: &str = "Your current bal: N7.00. Your evening bal: N9.50.";
+/// The same words before the only figure.
+const PLAIN: &str = "Your current bal: N1,234.50";
+
+#[test]
+fn what_a_line_has_learnt_of_an_operator_is_read_by_the_check_and_reads_answers_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let rack = Rack::new(dir.path()).expect("a rack");
+    let modem = rack.plug(one_of(Family::Quectel)).expect("pseudo-terminals");
+    let setup = Setup { sections: gsm_section(&modem), is_rung: false, ..Setup::default() };
+    let says = |answer: &str| {
+        let answer = modem::state::Ussd::Done(answer.to_owned());
+        modem.with_options(|options| drop(options.ussd.insert("*310#".to_owned(), answer)));
+    };
+    let airtime = |the_box: &TheBox| the_box.json(&["modem", "sim", "signal", "--json"])["airtime"].clone();
+    // Nobody knows the words yet.
+    says(UNSURE);
+    let the_box = TheBox::start(&setup);
+    until("the answer that no row reads", || support(&the_box).contains("no row reads the airtime in:").then_some(()));
+    assert!(airtime(&the_box).is_null(), "{}", airtime(&the_box));
+    let place = the_box.stop();
+    // They are learnt where they stand before one figure.
+    says(PLAIN);
+    let the_box = TheBox::start_in(place, &setup);
+    let learnt = the_box.data_dir().join("operators/mtn-ng.toml");
+    let kept = until("the words are kept", || std::fs::read_to_string(&learnt).ok());
+    assert!(kept.contains("your current bal"), "{kept}");
+    until("the figure", || text_of(&airtime(&the_box)).starts_with("1234.50 naira").then_some(()));
+    let place = the_box.stop();
+    // The check reads them, and tells a slip in them.
+    let check = || {
+        let config = place.path().join("milu.toml");
+        let output = std::process::Command::new(the_box::MILU).args(["check", "--config"]).arg(config).output();
+        let shown = output.expect("milu runs").stdout;
+        let shown = String::from_utf8(shown).expect("it is text");
+        shown.lines().find(|row| row.contains("modems")).map(str::to_owned).unwrap_or(shown)
+    };
+    assert!(check().contains("families are known"), "{}", check());
+    std::fs::write(&learnt, kept.replace("balance", "weather")).expect("it is written");
+    assert!(check().contains("mtn-ng.toml"), "{}", check());
+    std::fs::write(&learnt, &kept).expect("it is written");
+    // What was not sure before is known by them.
+    says(UNSURE);
+    let the_box = TheBox::start_in(place, &setup);
+    until("the figure behind the learnt words", || text_of(&airtime(&the_box)).starts_with("7.00 naira").then_some(()));
+    assert_eq!(std::fs::read_to_string(&learnt).expect("it is there"), kept, "nothing is learnt twice");
+    the_box.stop();
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

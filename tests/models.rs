@@ -9,7 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use milu::speech::onbox::models::{
-    Choice, Download, DownloadError, FetchError, Fetched, FileState, Manifest, Sha256, Step, Wheel, fetch, list, verify,
+    Choice, Download, DownloadError, FetchError, Fetched, FileState, Manifest, Sha256, Step, Wheel, fetch, list,
+    verify, verify_unseen,
 };
 
 /// Wheels and addresses that "exist", and how often each was asked for.
@@ -301,4 +302,31 @@ fn a_full_disk_is_said_to_be_full() {
     let dir = tempfile::tempdir().unwrap();
     let error = fetch(&manifest(), dir.path(), Choice::All, &Full, &mut |_| {}).unwrap_err();
     assert!(matches!(error, FetchError::DiskFull { .. }), "{error}");
+}
+
+#[test]
+fn a_wrong_file_is_told_at_each_start_until_it_is_right_and_a_right_one_is_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    run(&whole_world(), dir.path()).unwrap();
+    let path = dir.path().join("voice.onnx");
+    let noted_at = fs::metadata(&path).unwrap().modified().unwrap();
+    let start = || -> Vec<FileState> {
+        let models = verify_unseen(&manifest(), dir.path(), Choice::All).unwrap();
+        models[0].files.iter().map(|file| file.state).collect()
+    };
+    assert_eq!(start(), [FileState::Verified, FileState::Verified]);
+    // Its size is right, so that only reading it finds what is wrong.
+    fs::write(&path, "first half, second hAlf").unwrap();
+    let moved = noted_at + std::time::Duration::from_secs(7);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(moved).unwrap();
+    for _ in 0..2 {
+        assert_eq!(start(), [FileState::Damaged, FileState::Verified]);
+        assert_eq!(states(dir.path()), [FileState::Present, FileState::Verified], "nothing is noted of it");
+    }
+    // Nor does what was noted before stand for it.
+    fs::File::options().write(true).open(&path).unwrap().set_modified(noted_at).unwrap();
+    assert_eq!(start(), [FileState::Damaged, FileState::Verified]);
+    fs::write(&path, "first half, second half").unwrap();
+    assert_eq!(start(), [FileState::Verified, FileState::Verified]);
+    assert_eq!(states(dir.path()), [FileState::Verified, FileState::Verified]);
 }

@@ -117,3 +117,48 @@ fn the_rules_for_devices_claim_the_makers_of_delivered_families_and_no_adapter_t
     let labels = |key: &str| active.iter().flat_map(|row| keys(row)).filter(|(k, ..)| k == key).count();
     assert_eq!((labels("LABEL"), labels("GOTO")), (3, 5), "each way through the rules has an end");
 }
+
+/// Runs the rows of `docs/install.md`, with the root of the system in `root`.
+fn install_by_hand(root: &Path) {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(repository.join("docs/install.md")).expect("the page is there");
+    let block = page.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+    let mut rows =
+        block.expect("a block of rows").replace("target/release/milu ", concat!(env!("CARGO_BIN_EXE_milu"), " "));
+    for directory in ["usr", "etc"] {
+        rows = rows.replace(&format!(" /{directory}/"), &format!(" {}/{directory}/", root.display()));
+    }
+    let output = Command::new("sh").args(["-eu", "-c", &rows]).current_dir(repository).output().expect("a shell");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", told(&output));
+}
+
+#[test]
+fn a_box_that_is_installed_by_hand_finds_its_families_of_modems_and_its_operators() {
+    let place = tempfile::tempdir().expect("a directory");
+    let root = place.path();
+    install_by_hand(root);
+    // Where the list of models is by default; what lies beside it is named nowhere.
+    let list = Path::new("/usr/share/milu/models.toml");
+    let plain = root.join("plain.toml");
+    let smallest = "[box]\nname = \"shop\"\nknowledge = \"none.md\"\n[[gsm_line]]\nid = \"sim\"\n";
+    std::fs::write(&plain, smallest).expect("it is written");
+    let defaults = milu::appliance::Config::read(&plain).expect("nothing else is needed");
+    assert_eq!(defaults.models_manifest, list, "the page puts the list where it is looked for");
+    let config = root.join("milu.toml");
+    let text = format!(
+        "[box]\nname = \"shop\"\nknowledge = \"none.md\"\ndata_dir = \"data\"\nmodels_manifest = {:?}\n\
+         [[gsm_line]]\nid = \"sim\"\n",
+        root.join("usr/share/milu/models.toml")
+    );
+    std::fs::write(&config, text).expect("it is written");
+    let check = || {
+        let milu = root.join("usr/bin/milu");
+        told(&Command::new(milu).args(["check", "--config"]).arg(&config).output().expect("it runs"))
+    };
+    let shown = check();
+    let row = |shown: &str| shown.lines().find(|row| row.contains("modems")).map(str::to_owned).unwrap_or_default();
+    assert!(row(&shown).contains("families are known"), "{shown}");
+    std::fs::remove_file(root.join("usr/share/milu/operators.toml")).expect("it was there");
+    let shown = check();
+    assert!(row(&shown).contains("operators.toml") && shown.contains("box.operators"), "{shown}");
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::call::{Call, CallRecord, Failover, Input, JournalKind, Output, Speech, Wish};
+use crate::call::{Call, CallRecord, Input, JournalKind, Output, Speech, Wish};
 use crate::line::audio::MonitorTap;
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
@@ -172,9 +172,6 @@ impl Running {
     }
 
     fn tell(&mut self, input: Input) {
-        if let Input::EngineLeft(left) = &input {
-            log_left(self.task.id, left);
-        }
         let now = self.task.clock.now();
         self.task.call.handle(input, now);
     }
@@ -470,20 +467,6 @@ impl Running {
             None => record,
         }
     }
-}
-
-/// One row for each engine that is left in a call, at the level that is logged
-/// unless configured: names, a cause and a time, and nobody's words.
-fn log_left(call: CallId, left: &Failover) {
-    tracing::warn!(
-        %call,
-        stage = left.stage.name(),
-        engine = %left.from,
-        next = %left.to,
-        cause = left.why.name(),
-        after_ms = u64::try_from(left.after.as_millis()).unwrap_or(u64::MAX),
-        "an engine was left for the next"
-    );
 }
 
 fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {

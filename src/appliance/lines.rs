@@ -15,9 +15,9 @@ use crate::line::{MediaClock, Offer};
 use crate::ops::{Stop, Supervisor, SystemClock};
 use crate::signalling::modem::airtime::{Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
-use crate::signalling::modem::{AirtimeSettings, LineSettings, SoundPath};
+use crate::signalling::modem::{AirtimeSettings, LineSettings, ProvenSound, SoundPath};
 use crate::signalling::sip::Encoding;
-use crate::store::{IndexError, KnownModem, Vault};
+use crate::store::{IndexError, KnownModem, SoundWay, Vault};
 use crate::terms::{LineId, Private};
 
 use super::calendar::Calendar;
@@ -190,6 +190,8 @@ impl LineOpener<'_> {
         let readings = readings.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
         let parts = self.vault.texts().parts_since(&line.id, self.calendar.midnight()).await;
         let parts = parts.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
+        let ways = self.vault.modems().sound_ways().await;
+        let ways = ways.map_err(|source| OpenLine::Known { line: line.id.to_string(), source })?;
         let airtime = line.airtime.map(|plan| AirtimeSettings {
             plan,
             operators: operators.clone(),
@@ -201,6 +203,7 @@ impl LineOpener<'_> {
             expected_sim: line.expected_sim.clone(),
             known_iccid: known.iccid.clone(),
             sound: line.sound.or_else(|| own_sound(&line.place)),
+            proven_sounds: ways.into_iter().filter_map(proven).collect(),
             texts_per_day: line.texts_a_day,
             parts_today: u32::try_from(parts).unwrap_or(u32::MAX),
             resets_per_hour: line.resets_per_hour,
@@ -230,6 +233,11 @@ impl LineOpener<'_> {
         }
         ModemPlace::Usb(wanted)
     }
+}
+
+/// A way that this version does not know is as good as none.
+fn proven(SoundWay { imei, ways, path }: SoundWay) -> Option<ProvenSound> {
+    Some(ProvenSound { imei, ways, path: SoundPath::of_name(&path)? })
 }
 
 /// A port for sound that the owner has named is the way that is meant.

@@ -15,9 +15,9 @@ use crate::line::gsm::GsmEvent;
 use crate::ops::Stop;
 use crate::signalling::modem::airtime::{Kobo, Lesson};
 use crate::signalling::modem::{
-    Delivery, IncomingText, ModemState, PartFate, PinLeave, StorageSlot, TakenPart, TextReport, TextSender,
+    Delivery, IncomingText, ModemState, PartFate, PinLeave, ProvenSound, StorageSlot, TakenPart, TextReport, TextSender,
 };
-use crate::store::{KeptText, KnownModem, PartReport, PinPlace, PinVerdict, SentPart, TextFate, Vault};
+use crate::store::{KeptText, KnownModem, PartReport, PinPlace, PinVerdict, SentPart, SoundWay, TextFate, Vault};
 use crate::terms::Private;
 
 /// A changed SIM may be told some seconds later.
@@ -131,6 +131,17 @@ impl ModemTask {
             }
             // It is in the log of the line, and in its health while it lasts.
             GsmEvent::SoundTrouble(_) => {}
+            GsmEvent::SoundProven(ProvenSound { imei, ways, path }) => {
+                let way = SoundWay { imei, ways, path: path.name().to_owned() };
+                if let Err(error) = self.vault.modems().keep_sound_way(&way).await {
+                    tracing::error!(%line, %error, "which way of sound works with a modem could not be kept");
+                }
+            }
+            GsmEvent::SoundUnproven { imei } => {
+                if let Err(error) = self.vault.modems().forget_sound_way(&imei).await {
+                    tracing::error!(%line, %error, "a way of sound that does not work with a modem is still kept");
+                }
+            }
             GsmEvent::AirtimeRead { at, airtime, iccid } => self.keep_airtime(at, airtime, iccid).await,
             GsmEvent::AnswerLearnt(lesson) => self.keep_lesson(lesson).await,
             GsmEvent::AirtimeWarned(warning) => {

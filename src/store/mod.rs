@@ -39,7 +39,7 @@ pub use catch_up::{SecondHearing, Waiting};
 pub use deliveries::{TextDelivery, TextFate};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};
-pub use modems::{KnownModem, Modems};
+pub use modems::{KnownModem, Modems, SoundWay};
 pub use pin_tries::{PinPlace, PinVerdict};
 pub use playback::SoundError;
 pub use policies::KeptPolicies;

@@ -14,6 +14,9 @@ use crate::terms::{LineId, Private};
 /// Readings that are kept of a line: two months of one a day. The oldest goes.
 const READINGS_MAX: i64 = 64;
 
+/// Modems whose way of sound is kept: more than a box ever meets. The oldest goes.
+const SOUND_WAYS_MAX: i64 = 64;
+
 /// By what the modem of a line is known again.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KnownModem {
@@ -22,6 +25,16 @@ pub struct KnownModem {
     pub iccid: Option<Private<String>>,
     /// The way of codes that works with it, by its name.
     pub ussd_way: Option<String>,
+}
+
+/// The way of sound that worked with a modem.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SoundWay {
+    pub imei: Private<String>,
+    /// All ways that there were to choose from.
+    pub ways: String,
+    /// The one that worked, by its name.
+    pub path: String,
 }
 
 /// The modems of a vault.
@@ -58,6 +71,42 @@ impl<'a> Modems<'a> {
             .execute(&self.index.write)
             .await
             .map_err(IndexError::sql("keeping what is known of a modem"))?;
+        Ok(())
+    }
+
+    /// The ways of sound that worked, of all modems that the box has met, the oldest first.
+    pub async fn sound_ways(&self) -> Result<Vec<SoundWay>, IndexError> {
+        let rows = sqlx::query("SELECT imei, ways, path FROM sound_ways ORDER BY id")
+            .fetch_all(&self.index.read)
+            .await
+            .map_err(IndexError::sql("reading which ways of sound worked"))?;
+        Ok(rows.iter().filter_map(sound_way).collect())
+    }
+
+    /// Takes the place of what was kept of this modem.
+    pub async fn keep_sound_way(&self, way: &SoundWay) -> Result<(), IndexError> {
+        let doing = "keeping which way of sound works";
+        sqlx::query("INSERT OR REPLACE INTO sound_ways (imei, ways, path) VALUES (?, ?, ?)")
+            .bind(way.imei.expose())
+            .bind(&way.ways)
+            .bind(&way.path)
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql(doing))?;
+        let oldest = "DELETE FROM sound_ways WHERE id <=
+             (SELECT id FROM sound_ways ORDER BY id DESC LIMIT 1 OFFSET ?)";
+        let forget = sqlx::query(oldest).bind(SOUND_WAYS_MAX);
+        forget.execute(&self.index.write).await.map_err(IndexError::sql(doing))?;
+        Ok(())
+    }
+
+    /// What was kept of this modem's ways holds no more.
+    pub async fn forget_sound_way(&self, imei: &Private<String>) -> Result<(), IndexError> {
+        sqlx::query("DELETE FROM sound_ways WHERE imei = ?")
+            .bind(imei.expose())
+            .execute(&self.index.write)
+            .await
+            .map_err(IndexError::sql("forgetting a way of sound"))?;
         Ok(())
     }
 
@@ -138,6 +187,11 @@ fn known(row: &SqliteRow) -> Option<KnownModem> {
     })
 }
 
+fn sound_way(row: &SqliteRow) -> Option<SoundWay> {
+    let imei: String = row.try_get("imei").ok()?;
+    Some(SoundWay { imei: Private::new(imei), ways: row.try_get("ways").ok()?, path: row.try_get("path").ok()? })
+}
+
 fn reading(row: &SqliteRow) -> Option<(Timestamp, i64)> {
     let at_ns: i64 = row.try_get("at_ns").ok()?;
     Some((Timestamp::from_nanosecond(i128::from(at_ns)).ok()?, row.try_get("kobo").ok()?))
@@ -172,6 +226,30 @@ mod tests {
         modems.keep(&front, &moved).await.unwrap();
         assert_eq!(modems.known(&front).await.unwrap(), Some(moved));
         assert_eq!(modems.known(&back).await.unwrap(), None);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn the_way_of_sound_is_each_modems_own_and_the_last_one_counts() {
+        let (_dir, index, key) = index().await;
+        let modems = Modems::new(&index, &key);
+        let way = |imei: &str, path: &str| SoundWay {
+            imei: Private::new(imei.to_owned()),
+            ways: "usb 16000\nserial 8000".to_owned(),
+            path: path.to_owned(),
+        };
+        for one in [way("1", "usb"), way("2", "usb"), way("1", "serial")] {
+            modems.keep_sound_way(&one).await.unwrap();
+        }
+        assert_eq!(modems.sound_ways().await.unwrap(), [way("2", "usb"), way("1", "serial")]);
+        modems.forget_sound_way(&Private::new("2".to_owned())).await.unwrap();
+        assert_eq!(modems.sound_ways().await.unwrap(), [way("1", "serial")]);
+        for n in 0..SOUND_WAYS_MAX {
+            modems.keep_sound_way(&way(&format!("new {n}"), "usb")).await.unwrap();
+        }
+        let kept = modems.sound_ways().await.unwrap();
+        assert_eq!(kept.len(), usize::try_from(SOUND_WAYS_MAX).unwrap());
+        assert_eq!(kept.first(), Some(&way("new 0", "usb")), "the oldest went");
         index.close().await;
     }
 

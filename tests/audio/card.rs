@@ -96,6 +96,8 @@ pub struct Card {
     dir: PathBuf,
     pulled: Arc<AtomicBool>,
     still: Arc<AtomicBool>,
+    /// The loudspeaker takes nothing, though the microphone hears.
+    choked: Arc<AtomicBool>,
     crystal: Option<JoinHandle<()>>,
 }
 
@@ -106,7 +108,9 @@ impl Card {
         let air = Arc::new(Air::default());
         let pulled = Arc::new(AtomicBool::new(false));
         let still = Arc::new(AtomicBool::new(false));
+        let choked = Arc::new(AtomicBool::new(false));
         let (own_air, own_pulled, own_still) = (air.clone(), pulled.clone(), still.clone());
+        let own_choked = choked.clone();
         let crystal = std::thread::spawn(move || {
             let clock = SystemClock::new();
             let mut due = clock.now();
@@ -117,14 +121,15 @@ impl Card {
                 if own_still.load(Ordering::Relaxed) {
                     continue;
                 }
-                period(&own_air, hz / 50, room, &mut walls, &mut played, &mut heard);
+                let loudspeaker = (!own_choked.load(Ordering::Relaxed)).then_some(&mut played);
+                period(&own_air, hz / 50, room, &mut walls, loudspeaker, &mut heard);
             }
             drop(heard);
             // The library's plugins end the process when a device below them fails in
             // the middle of a write: what was pulled takes sound until nobody gives any.
             std::thread::spawn(move || drain(&mut played));
         });
-        Self { air, dir: dir.to_owned(), pulled, still, crystal: Some(crystal) }
+        Self { air, dir: dir.to_owned(), pulled, still, choked, crystal: Some(crystal) }
     }
 
     pub fn say(&self, samples: &[i16]) {
@@ -142,6 +147,11 @@ impl Card {
 
     pub fn start_crystal(&self) {
         self.still.store(false, Ordering::Relaxed);
+    }
+
+    /// The loudspeaker takes nothing any more, or takes it again.
+    pub fn choke(&self, choked: bool) {
+        self.choked.store(choked, Ordering::Relaxed);
     }
 
     /// Pulls the plug: both pipes are gone, names and all.
@@ -169,10 +179,10 @@ fn drain(played: &mut File) {
 }
 
 /// Twenty milliseconds of the card's time.
-fn period(air: &Air, len: usize, room: Room, walls: &mut Walls, played: &mut File, heard: &mut File) {
+fn period(air: &Air, len: usize, room: Room, walls: &mut Walls, played: Option<&mut File>, heard: &mut File) {
     let mut bytes = vec![0; PERIOD_BYTES];
     // What the box has not given yet is silence.
-    let got = played.read(&mut bytes).unwrap_or(0);
+    let got = played.and_then(|played| played.read(&mut bytes).ok()).unwrap_or(0);
     bytes[got..].fill(0);
     // The first loudspeaker is as good as the others.
     let out: Vec<i16> =

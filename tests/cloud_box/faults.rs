@@ -107,8 +107,8 @@ fn each_question_was_answered(record: &Value, questions: usize) {
     assert!(lies.iter().all(|lie| !told.contains(lie)), "{record:#}");
 }
 
-/// A counter for each vendor, a row in the log for each time that one was left, and
-/// nobody's words.
+/// A counter for each vendor, one row in the log for each time that one failed and was
+/// left, and nobody's words.
 fn counted_and_logged(the_box: &TheBox, record: &Value) {
     let doctor = the_box.milu(&["doctor", "--json"]);
     let doctor: Value = serde_json::from_slice(&doctor.stdout).expect("one JSON document");
@@ -119,10 +119,13 @@ fn counted_and_logged(the_box: &TheBox, record: &Value) {
         assert!(!sentence.contains(" 0 failed"), "{sentence}");
     }
     let log = the_box.log();
-    for (stage, engine, _, why) in failovers(record) {
+    for (stage, engine, next, why) in failovers(record) {
+        let next = format!("next={next}");
         let tells = |row: &str| {
-            let parts = ["WARN", "an engine was left for the next", &format!("stage=\"{stage}\""), why];
-            row.contains(engine) && parts.iter().all(|part| row.contains(part))
+            let parts = ["WARN", "an engine failed and was left for the next", &format!("stage=\"{stage}\""), why];
+            row.contains(engine)
+                && [&next, "failed="].iter().all(|part| row.contains(*part))
+                && parts.iter().all(|part| row.contains(part))
         };
         assert!(log.lines().any(tells), "no row tells that {stage} {engine} was left for {why}:\n{log}");
     }

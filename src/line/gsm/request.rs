@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::signalling::modem::airtime::{AirtimeWarning, Kobo, Lesson};
 use crate::signalling::modem::{
-    CommandFailure, Force, IncomingText, ModemInput, PartFate, PinLeave, SoundFault, StateChange, StorageSlot,
-    SupportRow, TakenPart, TextFailure, TextReport, UssdFailure, UssdReply,
+    CommandFailure, Force, IncomingText, ModemInput, PartFate, PinLeave, ProvenSound, SoundFault, StateChange,
+    StorageSlot, SupportRow, TakenPart, TextFailure, TextReport, UssdFailure, UssdReply,
 };
 use crate::terms::{PhoneNumber, Private};
 
@@ -16,8 +16,9 @@ use super::status::{Board, GsmStatus};
 /// Requests that wait: a technician and a few calls at once.
 pub(super) const REQUESTS: usize = 32;
 
-/// Events that nobody has taken: a modem's full storage of texts gives 255 at once.
-pub(super) const EVENTS: usize = 320;
+/// Events that nobody has taken: a modem's full storage of texts gives 255 at once, and
+/// a quarter is kept for others.
+pub(super) const EVENTS: usize = 400;
 
 /// What a modem's line tells besides calls.
 #[derive(Debug)]
@@ -51,6 +52,12 @@ pub enum GsmEvent {
     Changed(StateChange),
     /// Something is wrong with the sound of the call that is on.
     SoundTrouble(SoundFault),
+    /// A way of sound works with this modem; it is to be kept, and handed in at the next start.
+    SoundProven(ProvenSound),
+    /// What was kept of this modem's ways of sound holds no more.
+    SoundUnproven {
+        imei: Private<String>,
+    },
     /// The PIN is about to be tried; to be written down, and then said to be by
     /// [`GsmControl::pin_noted`], or to have been tried by [`GsmControl::pin_was_tried`].
     PinTrying {

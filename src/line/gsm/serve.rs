@@ -3,6 +3,7 @@
 
 mod ports;
 mod sounding;
+mod telling;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::pending;
@@ -16,7 +17,7 @@ use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
-use crate::signalling::modem::{IncomingText, ModemInput, ModemLine, ModemOutput, Profile, SoundPath, StorageSlot};
+use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, Profile, SoundPath};
 use crate::terms::{EndCause, Moment, Private};
 
 use super::call::Call;
@@ -27,6 +28,7 @@ use super::port::{Control, Over, PortHandle, PortNotice};
 use super::power::SwitchPower;
 use super::request::{GsmEvent, GsmRequest};
 use super::status::Board;
+use telling::Logged;
 
 /// How often a modem that is away is looked for: people wait a second for a device
 /// that they plugged in.
@@ -51,6 +53,9 @@ const GOODBYE: Duration = Duration::from_secs(4);
 /// Octets to the modem that its port has not taken: the longest text message, and a
 /// few commands behind it. A port that is further behind is dead.
 const WAITING_MAX: usize = 8 * 1024;
+
+/// So often a port that always has more is read before everything else has its turn.
+const READS_IN_A_ROW: u32 = 16;
 
 /// Octets read at once.
 const READ: usize = 4096;
@@ -92,12 +97,15 @@ pub(super) struct Serving {
     writer: Option<WriteHalf<SerialStream>>,
     waiting: VecDeque<u8>,
     read: Box<[u8; READ]>,
+    reads_in_a_row: u32,
     call: Option<Call>,
     sound: Option<OpenSound>,
     /// Ttys of modems that are others'.
     strangers: BTreeSet<String>,
     look_at: Moment,
     told_at: Moment,
+    /// Changes that were logged in this minute, and how many were not.
+    logged: Logged,
     /// Something may have changed that the status does not show yet.
     is_untold: bool,
     /// When the settings' own time of the calendar was.
@@ -144,11 +152,13 @@ impl Serving {
             writer: None,
             waiting: VecDeque::new(),
             read: Box::new([0; READ]),
+            reads_in_a_row: 0,
             call: None,
             sound: None,
             strangers: BTreeSet::new(),
             look_at: now,
             told_at: now,
+            logged: Logged::new(now),
             is_untold: false,
             clock_at: now,
             readings_of,
@@ -227,8 +237,12 @@ impl Serving {
 
     async fn next(&mut self) -> Happened {
         let due = self.due().map(|at| at.since((self.parts.clock)()));
-        let Self { parts, reader, writer, waiting, read, call, sound, power, requests_open, .. } = self;
+        let Self { parts, reader, writer, waiting, read, reads_in_a_row, call, sound, power, requests_open, .. } = self;
+        let floods = *reads_in_a_row >= READS_IN_A_ROW;
         let reading = async {
+            if floods {
+                tokio::task::yield_now().await;
+            }
             match reader {
                 Some(reader) => reader.read(&mut read[..]).await,
                 None => pending().await,
@@ -287,6 +301,8 @@ impl Serving {
     }
 
     async fn take(&mut self, happened: Happened) {
+        let is_read = matches!(happened, Happened::Read(_));
+        self.reads_in_a_row = if is_read { self.reads_in_a_row.saturating_add(1) } else { 0 };
         match happened {
             Happened::Read(len) => {
                 let bytes = self.read[..len].to_vec();
@@ -451,9 +467,7 @@ impl Serving {
             }
             ModemOutput::Reset(step) => self.reset(step),
             ModemOutput::Changed(change) => {
-                let line = &self.parts.config.id;
-                let (from, to, reason) = (change.from.name(), change.to.name(), change.reason.to_string());
-                tracing::info!(%line, from, to, reason, "a modem's line has changed");
+                self.log_change(&change);
                 // Whoever is told of it sees it.
                 self.publish();
                 self.event(GsmEvent::Changed(change));
@@ -461,6 +475,14 @@ impl Serving {
             ModemOutput::SoundTrouble(fault) => {
                 tracing::warn!(line = %self.parts.config.id, ?fault, "the sound of a call is not well");
                 self.event(GsmEvent::SoundTrouble(fault));
+            }
+            ModemOutput::SoundProven(proven) => {
+                self.note_sound(&proven.imei, Some(proven.clone()));
+                self.event(GsmEvent::SoundProven(proven));
+            }
+            ModemOutput::SoundUnproven { imei } => {
+                self.note_sound(&imei, None);
+                self.event(GsmEvent::SoundUnproven { imei });
             }
             ModemOutput::PinTrying { iccid, imei, had_wrong, leave } => {
                 self.event(GsmEvent::PinTrying { iccid, imei, had_wrong, leave });
@@ -489,22 +511,6 @@ impl Serving {
         }
     }
 
-    /// A text that nobody takes stays in the modem, and is told again.
-    fn tell_text(&mut self, text: IncomingText, slots: Vec<StorageSlot>) {
-        let Err(refused) = self.parts.events.try_send(GsmEvent::TextArrived { text, slots }) else { return };
-        tracing::warn!(line = %self.parts.config.id, "a text message that nobody took stays in the modem");
-        let now = self.now();
-        if let (GsmEvent::TextArrived { slots, .. }, Some(machine)) = (refused.into_inner(), &mut self.machine) {
-            machine.handle(ModemInput::TextNotKept { slots }, now);
-        }
-    }
-
-    fn event(&self, event: GsmEvent) {
-        if self.parts.events.try_send(event).is_err() {
-            tracing::debug!(line = %self.parts.config.id, "nobody takes what the modem tells");
-        }
-    }
-
     fn write(&mut self, bytes: &Private<Vec<u8>>) {
         if self.writer.is_none() {
             return;
@@ -515,21 +521,5 @@ impl Serving {
             return;
         }
         self.waiting.extend(bytes.expose());
-    }
-
-    fn write_status(&mut self) {
-        if self.is_untold && self.now().since(self.told_at) >= STATUS_EVERY {
-            self.publish();
-        }
-    }
-
-    fn publish(&mut self) {
-        (self.told_at, self.is_untold) = (self.now(), false);
-        let health = self.machine.as_ref().map(ModemLine::health);
-        let calls = u32::from(self.call.is_some());
-        self.parts.board.write(|status| {
-            status.modem = health;
-            status.calls = calls;
-        });
     }
 }

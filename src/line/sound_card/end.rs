@@ -359,6 +359,46 @@ mod tests {
     }
 
     #[test]
+    fn what_a_card_has_played_is_told_once_and_neither_its_own_silence_nor_what_waits_is_in_it() {
+        for (rate, hz) in [(SampleRate::Hz8000, 8_000), (SampleRate::Hz8000, 48_000), (SampleRate::Hz16000, 8_000)] {
+            let (mut end, openings) = end(rate);
+            assert_eq!(end.take_played(), 0, "there is no card");
+            let mut card = Card::open(hz, &openings);
+            card.period(0);
+            assert_eq!(end.take_played(), 0, "the silence is the card's own, {hz} Hz");
+            end.play(&Frame::silence(rate));
+            assert_eq!(end.take_played(), 0, "it waits, {hz} Hz");
+            // The frame and what lies ready before the first.
+            for n in 0..=CUSHION {
+                card.period(0);
+                assert_eq!(end.take_played(), rate.frame_len(), "frame {n}, {hz} Hz");
+                assert_eq!(end.take_played(), 0, "it was told, {hz} Hz");
+            }
+            card.period(0);
+            assert_eq!(end.take_played(), 0, "the speaker ran dry, {hz} Hz");
+            // A card that takes no more.
+            (0..50).for_each(|_| end.play(&Frame::silence(rate)));
+            assert_eq!(end.take_played(), 0, "{hz} Hz");
+            let _anew = Card::open(hz, &openings);
+            assert_eq!(end.take_played(), 0, "of the new card nothing was played yet");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_sample_of_the_line_are_not_lost() {
+        let (mut end, openings) = end(SampleRate::Hz8000);
+        let mut card = Card::open(48_000, &openings);
+        end.play(&Frame::silence(SampleRate::Hz8000));
+        let told: usize = (0..=CUSHION * 960)
+            .map(|_| {
+                card.to_play.read(&mut [0]);
+                end.take_played()
+            })
+            .sum();
+        assert_eq!(told, CUSHION * 160, "one sample of the line for six of the card");
+    }
+
+    #[test]
     fn a_card_that_is_opened_anew_takes_over_and_old_sound_is_gone() {
         let (mut end, openings) = end(SampleRate::Hz8000);
         let mut first = Card::open(8_000, &openings);

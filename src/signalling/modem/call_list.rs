@@ -190,9 +190,18 @@ const CAUSES_IN_WORDS: &[(&str, EndCause)] = &[
     ("protocol error", EndCause::ProtocolError),
 ];
 
-/// Why the last call ended, by `+CEER: <report>` (3GPP TS 27.007 section 6.10): words, a
-/// number, or several numbers of which the last is the cause. None where it says nothing
-/// that is known: `No cause information available`, `0,0`.
+/// In a report of three numbers: the second is a cause of call control, as the network
+/// gave it.
+const FROM_CALL_CONTROL: u16 = 8;
+
+/// Why the last call ended, by `+CEER: <report>`. 3GPP TS 27.007 section 6.10 leaves the
+/// report to the maker and expects words, which most give: `normal call clearing` (Huawei
+/// MU509), `"CC setup error",16,"Normal call clearing"` (Cinterion EHS6). What is read
+/// without words is one number, the cause (SIM900 manual 1.03 section 3.2.7, after
+/// `AT+CEER=1`), and three: a location, the cause and that of a supplementary service,
+/// `8,21,0` for a call that was refused (Siemens MC55 manual 04.00 section 3.4). Other
+/// locations count by other tables, and no maker says what two numbers mean. None where
+/// nothing is said that is known: `No cause information available`, `0,0,0`.
 pub(super) fn cause_of_report(report: &str) -> Option<EndCause> {
     let words = report.replace('_', " ").to_ascii_lowercase();
     let is_own = |at: usize| !words.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphabetic()));
@@ -204,7 +213,13 @@ pub(super) fn cause_of_report(report: &str) -> Option<EndCause> {
     if words.contains(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    fields(report).last().and_then(|field| field.number()).and_then(known_cause)
+    let numbers = fields(report);
+    let cause = match &numbers[..] {
+        [cause] => cause.number(),
+        [location, cause, _] if location.number() == Some(FROM_CALL_CONTROL) => cause.number(),
+        _ => None,
+    };
+    cause.and_then(known_cause)
 }
 
 #[cfg(test)]
@@ -254,12 +269,18 @@ mod tests {
             ("0,0,5,16,normal call clearing", Some(EndCause::NormalClearing)),
             ("\"CC setup error\",18,\"No user responding\"", Some(EndCause::NoAnswer)),
             ("38", Some(EndCause::NetworkOutOfOrder)),
-            ("5,41", Some(EndCause::TemporaryFailure)),
+            ("8,21,0", Some(EndCause::CallRejected)),
+            ("\"CC setup error\",1,\"Unassigned (unallocated) number\"", Some(EndCause::UnallocatedNumber)),
             ("No cause information available", None),
             ("\"0 Unknown\"", None),
             ("0,0", None),
             ("0,NONE", None),
             ("5,5", None),
+            ("5,41", None),
+            ("8,41", None),
+            ("0,0,0", None),
+            ("35,0,38", None),
+            ("50,38,0", None),
             ("EMM_CAUSE_ESM_FAILURE", None),
             ("Detached by the network,41", None),
             ("", None),

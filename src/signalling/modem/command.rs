@@ -3,6 +3,7 @@ use std::time::Duration;
 use crate::terms::Private;
 
 use super::at_row::{commands, without_at};
+use super::identities::IDENTITIES;
 
 /// One command for the modem, and what it may answer.
 #[derive(Clone, Debug)]
@@ -66,8 +67,6 @@ const OF_NETWORK: &[&str] = &["+CCFC", "+CLCK", "+CCWA", "+CPWD", "+COPS=", "+CG
 
 /// Commands whose answer is a maker's words.
 const WORDS: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+GMI", "+GMM", "+GMR", "+CLAC", "I"];
-/// Commands whose answer is an identity, with or without a name before it.
-const IDENTITIES: &[&str] = &["+CGSN", "+GSN", "+CIMI", "+CCID", "+QCCID", "+CICCID", "+ICCID", "^ICCID"];
 
 impl<T> Command<T> {
     pub(super) fn new(tag: T, row: &str) -> Self {

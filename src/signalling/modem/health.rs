@@ -47,7 +47,8 @@ pub struct Counters {
     pub calls_without_sound: u64,
     pub second_calls_refused: u64,
     pub resets: u64,
-    /// The port vanished while a call or a transmission was on.
+    /// The port vanished while a call or a transmission was on, or the modem started anew
+    /// in a call.
     pub drops_under_load: u64,
     pub unreadable_texts: u64,
     pub timeouts: u64,

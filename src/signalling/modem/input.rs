@@ -15,7 +15,7 @@ pub enum ModemInput<'a> {
     PortGone,
     /// From the AT port, cut anywhere.
     Bytes(&'a [u8]),
-    /// Once a second while the sound is open.
+    /// Some times a second while the sound is open.
     SoundMeasured(SoundFacts),
     /// The way of sound that was asked for cannot be opened.
     SoundFailed,

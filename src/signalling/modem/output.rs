@@ -5,6 +5,7 @@ use crate::terms::{EndCause, PhoneNumber, Private};
 
 use super::airtime::{AirtimeWarning, Kobo, Lesson};
 use super::input::StorageSlot;
+use super::settings::ProvenSound;
 use super::sound_watch::SoundFault;
 use super::state::StateChange;
 
@@ -32,6 +33,13 @@ pub enum ModemOutput {
     Ended(EndCause),
     /// Something is wrong with the call's sound. What helps is done already.
     SoundTrouble(SoundFault),
+    /// A call was heard both ways by a way of sound that was not known to work. It is the
+    /// owner's to keep for the next start.
+    SoundProven(ProvenSound),
+    /// What was kept of this modem's ways of sound holds no more.
+    SoundUnproven {
+        imei: Private<String>,
+    },
     /// The caller pressed a key, by the modem's own detector.
     Digit(char),
     TextArrived {
@@ -112,6 +120,10 @@ impl SoundPath {
             Self::UsbCard => "usb",
             Self::Analog => "analog",
         }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Serial, Self::UsbCard, Self::Analog].into_iter().find(|path| path.name() == name)
     }
 }
 

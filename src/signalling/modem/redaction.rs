@@ -1,4 +1,5 @@
 use super::at_row::{commands, without_at};
+use super::identities::IDENTITIES;
 
 /// Longer runs of digits are numbers of people, of SIMs or of modems.
 const DIGITS_MAX: usize = 5;
@@ -9,7 +10,8 @@ const CODED_MAX: usize = 15;
 /// A row that is longer is cut.
 const SHOWN_CHARS_MAX: usize = 160;
 
-/// Rows whose fields are a person's: only short numbers of them are shown.
+/// Rows beside [`IDENTITIES`] whose fields are a person's: only short numbers of them are
+/// shown.
 const PRIVATE: &[&str] = &[
     "+CLIP",
     "+CCWA",
@@ -17,7 +19,6 @@ const PRIVATE: &[&str] = &[
     "^SLCC",
     "^DSCI",
     "+COLP",
-    "+CNUM",
     "+CUSD",
     "+CMGL",
     "+CMGR",
@@ -37,14 +38,6 @@ const PRIVATE: &[&str] = &[
     "+CPBW",
     "+CSCA",
     "+CCFC",
-    "+CGSN",
-    "+GSN",
-    "+CIMI",
-    "+CCID",
-    "+QCCID",
-    "+CICCID",
-    "+ICCID",
-    "^ICCID",
     "MISSED_CALL",
     "+CSIM",
     "+CRSM",
@@ -102,7 +95,9 @@ fn joined_redacted(rest: &str) -> String {
 
 fn is_private(row: &str) -> bool {
     let (name_end, name) = name(row);
-    PRIVATE.contains(&name.as_str()) || row[name_end..].to_ascii_lowercase().contains("\"ccinfo\"")
+    IDENTITIES.contains(&name.as_str())
+        || PRIVATE.contains(&name.as_str())
+        || row[name_end..].to_ascii_lowercase().contains("\"ccinfo\"")
 }
 
 /// One command: a number that is dialled has no name before it.

@@ -21,6 +21,8 @@ pub struct LineSettings {
     pub known_iccid: Option<Private<String>>,
     /// Which of the profile's ways of sound to use first; the profile's own order if none.
     pub sound: Option<super::SoundPath>,
+    /// Ways of sound that were found to work, each with a modem of its own.
+    pub proven_sounds: Vec<ProvenSound>,
     /// Parts of texts that may be sent in one day of the calendar: what a network bills.
     /// A text whose parts have no room any more is not begun.
     pub texts_per_day: u32,
@@ -48,6 +50,7 @@ impl Default for LineSettings {
             expected_sim: ExpectedSim::default(),
             known_iccid: None,
             sound: None,
+            proven_sounds: Vec::new(),
             texts_per_day: 50,
             parts_today: 0,
             day: 0,
@@ -57,6 +60,17 @@ impl Default for LineSettings {
             airtime: None,
         }
     }
+}
+
+/// The way of sound that worked with one modem, as [`super::ModemOutput::SoundProven`]
+/// told it. It holds while the modem has the same ways to choose from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProvenSound {
+    pub imei: Private<String>,
+    /// All ways of the modem in the order in which they are tried, with what switches
+    /// them: where any of it is changed, another way may work, and is tried first.
+    pub ways: String,
+    pub path: super::SoundPath,
 }
 
 /// The SIM that belongs to a line. What is not said may be anything.

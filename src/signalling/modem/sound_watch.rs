@@ -146,6 +146,21 @@ impl SoundWatch {
         self.told.clear();
     }
 
+    /// Whether sound goes both ways, however well. A port takes a moment of sound for which
+    /// its device has no more use: what breaks off at once does not count.
+    pub(super) fn carries(&self) -> bool {
+        match self.bad {
+            None | Some((SoundFault::SilentDownlink, _)) => true,
+            Some((SoundFault::Stuttering, lasted)) => lasted >= BAD_FOR,
+            Some((SoundFault::Missing | SoundFault::NoUplink, _)) => false,
+        }
+    }
+
+    /// Whether nothing was wrong with what was measured last.
+    pub(super) const fn is_well(&self) -> bool {
+        self.bad.is_none()
+    }
+
     /// Whether any sample of this call was not zero.
     pub(super) const fn has_heard(&self) -> bool {
         self.heard

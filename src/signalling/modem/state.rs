@@ -86,7 +86,7 @@ pub enum Degradation {
     #[error("the last two calls had no sound")]
     NoSound,
     #[error(
-        "the USB power is too weak: the modem fell off three times while it was transmitting; give it a powered hub"
+        "the power is too weak: the modem fell off or started anew three times while it was transmitting; give it a powered hub, or a supply of its own"
     )]
     WeakPower,
     #[error("the modem refused a command that it is set up with")]

@@ -455,14 +455,14 @@ impl EarsDesk {
     fn leave(&mut self, fault: Fault, now: Moment) {
         let Some((request, relay)) = self.asked else { return };
         let (from, after) = (relay.engine(), relay.had_for(now));
-        self.chain.link(from).health.failed(fault, now);
+        self.chain.link(from).health.counts(fault, now);
         if fault.weight != Weight::Nothing {
             self.roster.left(from, now);
         }
         let Choice { engine, .. } = self.choose(relay.next_from(now), now);
         if let Some(why) = fault.why {
-            self.chain.link(from).health.was_left();
-            self.tell(EarsEvent::Left(self.chain.failover((from, engine), why, after)));
+            let failover = self.chain.left(self.setting.call, (from, engine), why, after);
+            self.tell(EarsEvent::Left(failover));
         }
         // Dropped, its connection is closed; a probe opens a new one.
         self.abandon_current();

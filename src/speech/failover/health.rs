@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::call::{EngineStage, WhyLeft};
+use crate::call::{EngineStage, Failover, WhyLeft};
 use crate::knowledge::facts::FactKind;
 use crate::ops::{HealthFact, HealthState};
 use crate::speech::cloud::mind::Witness;
@@ -81,20 +81,48 @@ impl EngineHealth {
         state.breaker.succeeded(now);
     }
 
+    /// It failed a piece of work that no other engine takes over: nobody waits for it, or
+    /// it was the last. Where one does, [`Self::counts`] and [`Self::was_left`] say it in
+    /// one row of the log.
     pub(super) fn failed(&self, fault: Fault, now: Moment) {
+        self.counts(fault, now);
+        if let Some(why) = fault.why {
+            let (stage, engine, failed) = (self.stage.name(), self.name, self.counters().failed);
+            tracing::warn!(stage, engine, cause = why.name(), failed, "an engine failed a piece of work");
+        }
+    }
+
+    /// Counts a failure that the log is told otherwise.
+    pub(super) fn counts(&self, fault: Fault, now: Moment) {
         let jitter = (self.chance)();
         let mut state = self.lock();
         if let Some(why) = fault.why {
-            let (stage, engine) = (self.stage.name(), self.name);
-            tracing::warn!(stage, engine, cause = why.name(), "an engine failed a piece of work");
             state.counters.failed += 1;
             state.last_fault = Some(why);
         }
         state.breaker.failed(fault.weight, now, jitter);
     }
 
-    pub(super) fn was_left(&self) {
-        self.lock().counters.left += 1;
+    /// It was left for another in the middle of its work, and its failure is counted.
+    /// One row for each time, at the level that is logged unless configured: names, a
+    /// cause, a time and counts, and nobody's words.
+    pub(super) fn was_left(&self, call: Option<CallId>, left: &Failover) {
+        let Counters { failed, left: times, .. } = {
+            let mut state = self.lock();
+            state.counters.left += 1;
+            state.counters
+        };
+        tracing::warn!(
+            call = call.map(tracing::field::display),
+            stage = left.stage.name(),
+            engine = self.name,
+            next = %left.to,
+            cause = left.why.name(),
+            after_ms = u64::try_from(left.after.as_millis()).unwrap_or(u64::MAX),
+            failed,
+            left = times,
+            "an engine failed and was left for the next"
+        );
     }
 
     fn held_back(&self, kind: FactKind) {
@@ -212,12 +240,41 @@ mod tests {
     fn what_was_left_and_what_was_held_back_is_counted_where_a_manager_looks() {
         let health = EngineHealth::new(EngineStage::Mind, "anthropic", BreakerRules::default(), Arc::new(|| 0.0));
         let now = Moment::from_micros(1_000_000);
-        health.failed(Fault::late(WhyLeft::FirstTokenDeadline), now);
-        health.was_left();
+        health.counts(Fault::late(WhyLeft::FirstTokenDeadline), now);
+        health.was_left(None, &left());
         Witness::held_back(&*health, None, FactKind::Price);
         let sentence = health.fact(now).sentence;
         assert!(sentence.contains("1 failed") && sentence.contains("in the middle of its work: 1."), "{sentence}");
         assert!(sentence.contains("a fact that is not known: 1."), "{sentence}");
+    }
+
+    fn left() -> Failover {
+        let (from, to) = ("anthropic".to_owned(), "box".to_owned());
+        let after = std::time::Duration::from_millis(1_300);
+        Failover { stage: EngineStage::Mind, from, to, why: WhyLeft::FirstTokenDeadline, after }
+    }
+
+    #[test]
+    fn an_engine_that_is_left_is_one_row_of_the_log_and_one_that_only_failed_another() {
+        let health = EngineHealth::new(EngineStage::Mind, "anthropic", BreakerRules::default(), Arc::new(|| 0.0));
+        let call = CallId::from_parts(7, [7; 10]);
+        let (log, dispatch) = crate::ops::capturing_dispatch("info").unwrap();
+        tracing::dispatcher::with_default(&dispatch, || {
+            health.failed(Fault::late(WhyLeft::Broken), Moment::START);
+            health.counts(Fault::late(WhyLeft::FirstTokenDeadline), Moment::START);
+            health.was_left(Some(call), &left());
+        });
+        let text = log.text();
+        let rows: Vec<&str> = text.lines().collect();
+        assert_eq!(rows.len(), 2, "{text}");
+        assert!(rows[0].contains("failed a piece of work") && rows[0].contains("\"failed\":1"), "{text}");
+        let cause = format!("\"cause\":\"{}\"", WhyLeft::FirstTokenDeadline.name());
+        let call = format!("\"call\":\"{call}\"");
+        let parts =
+            ["left for the next", "\"stage\":\"mind\"", "\"engine\":\"anthropic\"", "\"next\":\"box\"", "\"failed\":2"];
+        for part in parts.into_iter().chain([cause.as_str(), call.as_str(), "\"left\":1", "\"after_ms\":1300"]) {
+            assert!(rows[1].contains(part), "{part}: {text}");
+        }
     }
 
     #[test]

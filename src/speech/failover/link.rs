@@ -114,10 +114,18 @@ impl<E: ?Sized> Chain<E> {
         self.links.iter().map(|link| link.view(gate, call, now)).collect()
     }
 
-    /// What is written in the record when `from` is left for `to`.
-    pub(super) fn failover(&self, (from, to): (usize, usize), why: WhyLeft, after: std::time::Duration) -> Failover {
+    /// Counts and logs that `from` is left for `to`; what is written in the record.
+    pub(super) fn left(
+        &self,
+        call: Option<CallId>,
+        (from, to): (usize, usize),
+        why: WhyLeft,
+        after: std::time::Duration,
+    ) -> Failover {
         let name = |engine: usize| self.link(engine).health.name().to_owned();
-        Failover { stage: self.stage, from: name(from), to: name(to), why, after }
+        let failover = Failover { stage: self.stage, from: name(from), to: name(to), why, after };
+        self.link(from).health.was_left(call, &failover);
+        failover
     }
 
     pub(super) fn facts(&self, now: Moment) -> Vec<HealthFact> {

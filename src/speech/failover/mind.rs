@@ -348,15 +348,14 @@ impl MindDesk {
         let Some(Asked { relay, question: Some(question), .. }) = &self.asked else { return };
         let (from, after, question) = (relay.engine(), relay.had_for(now), question.clone());
         let (first, is_half_done) = (relay.next_from(now), relay.any_begun());
-        let health = &self.chain.link(from).health;
-        health.failed(fault, now);
+        self.chain.link(from).health.counts(fault, now);
         if fault.weight != Weight::Nothing {
             self.roster.left(from, now);
         }
         let Choice { engine, .. } = self.choose(first, now);
         if let Some(why) = fault.why {
-            self.chain.link(from).health.was_left();
-            self.tell(MindEvent::Left(self.chain.failover((from, engine), why, after)));
+            let failover = self.chain.left(self.setting.call, (from, engine), why, after);
+            self.tell(MindEvent::Left(failover));
         }
         if let Some((_, begun)) = self.unshared.take_if(|_| is_half_done) {
             self.overheard(&begun.words, &begun.at, &[from, engine]);

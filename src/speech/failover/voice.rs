@@ -348,8 +348,7 @@ impl Sentence {
     async fn leave(&mut self, fault: Fault, now: Moment) -> Rest {
         let (from, after) = (self.relay.engine(), self.relay.had_for(now));
         let first = self.relay.next_from(now);
-        let health = &self.voices.chain.link(from).health;
-        health.failed(fault, now);
+        self.voices.chain.link(from).health.counts(fault, now);
         if fault.weight != Weight::Nothing {
             self.voices.lock().roster.left(from, now);
             self.voices.close(from);
@@ -361,8 +360,7 @@ impl Sentence {
         self.ends.clear();
         let Choice { engine, .. } = self.voices.choose(first, now);
         if let Some(why) = fault.why {
-            health.was_left();
-            let failover = self.voices.chain.failover((from, engine), why, after);
+            let failover = self.voices.chain.left(self.voices.setting.call, (from, engine), why, after);
             // A call that is gone ends the sentence by itself.
             drop(self.sound.send(VoiceEvent::Left { utterance: self.utterance(), failover }).await);
         }

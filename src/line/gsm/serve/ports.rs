@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_serial::SerialStream;
 
 use crate::signalling::modem::airtime::{Kobo, READINGS_MAX};
-use crate::signalling::modem::{LineSettings, ModemInput, ModemLine, ResetStep};
+use crate::signalling::modem::{LineSettings, ModemInput, ModemLine, ProvenSound, ResetStep};
 use crate::terms::Private;
 
 use super::super::finding::{Bond, Found, ModemPlace, Search, Wanted};
@@ -17,6 +17,9 @@ use super::{LOOK_EVERY, Serving};
 
 /// Power comes back at once when a line ends, and a hub may take its time.
 const POWER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Modems of which a line knows the way of sound: more than a box ever meets.
+const PROVEN_SOUNDS_MAX: usize = 64;
 
 impl Serving {
     /// Looks for the modem, and opens its port.
@@ -113,6 +116,16 @@ impl Serving {
             settings.readings.remove(0);
         }
         settings.readings.push((at, airtime));
+    }
+
+    /// A modem that is found anew knows which way of sound worked with it meanwhile.
+    pub(super) fn note_sound(&mut self, imei: &Private<String>, proven: Option<ProvenSound>) {
+        let kept = &mut self.parts.config.settings.proven_sounds;
+        kept.retain(|kept| kept.imei != *imei);
+        if kept.len() >= PROVEN_SOUNDS_MAX {
+            kept.remove(0);
+        }
+        kept.extend(proven);
     }
 
     pub(super) fn close_port(&mut self) {
@@ -274,16 +287,17 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::{Path, PathBuf};
 
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
 
     use super::super::super::finding::{GsmClaims, Roots};
     use super::super::super::line::GsmLineConfig;
     use super::super::super::status::Board;
-    use super::super::Parts;
+    use super::super::{Happened, Parts, READS_IN_A_ROW};
     use super::*;
     use crate::line::MediaClock;
     use crate::ops::SystemClock;
@@ -294,7 +308,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(60);
 
     /// A line without a modem, whose tree of devices is below `root`.
-    fn serving(root: &Path, place: ModemPlace) -> Serving {
+    pub(in super::super) fn serving(root: &Path, place: ModemPlace) -> Serving {
         let clock = SystemClock::new().as_fn();
         let config = GsmLineConfig {
             id: LineId::parse("one").expect("a name"),
@@ -375,6 +389,81 @@ mod tests {
         line.parts.stop.cancel();
         line.reset(ResetStep::PowerCycle);
         assert!(line.power.is_none(), "a line that ends takes power from nobody");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_always_has_more_to_read_leaves_everything_else_its_turn() {
+        use super::super::super::request::GsmRequest;
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        let (asks, requests) = mpsc::channel(4);
+        line.parts.requests = requests;
+        let (port, mut far) = SerialStream::pair().expect("pseudo-terminals");
+        let (reader, writer) = tokio::io::split(port);
+        (line.reader, line.writer) = (Some(reader), Some(writer));
+        let mut is_request = async |reads_in_a_row| {
+            far.write_all(&b"^RSSI:20\r\n".repeat(20)).await.expect("it is open");
+            // More lies in the port than was read of it.
+            let first = line.reader.as_mut().expect("it is open").read_u8().await;
+            assert!(first.is_ok());
+            asks.send(GsmRequest::Release).await.expect("it is served");
+            line.reads_in_a_row = reads_in_a_row;
+            let happened = line.next().await;
+            let is_read = matches!(happened, Happened::Read(_));
+            assert!(is_read || matches!(happened, Happened::Request(_)));
+            line.take(happened).await;
+            assert_eq!(line.reads_in_a_row, if is_read { reads_in_a_row + 1 } else { 0 });
+            !is_read
+        };
+        assert!(!is_request(0).await, "an answer comes before what is asked next");
+        assert!(is_request(READS_IN_A_ROW).await, "nobody waits for ever");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_flaps_leaves_room_for_what_somebody_waits_for() {
+        use crate::signalling::modem::{ModemState, Reason, StateChange};
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        let (events, mut told) = mpsc::channel(super::super::super::request::EVENTS);
+        line.parts.events = events;
+        let at = (line.parts.clock)();
+        let change = StateChange { at, from: ModemState::Ready, to: ModemState::Searching, reason: Reason::Registered };
+        for _ in 0..1_000 {
+            line.event(GsmEvent::Changed(change));
+        }
+        for id in 0..50 {
+            line.event(GsmEvent::TextSent { id, result: Ok(()) });
+        }
+        let (mut changes, mut answers) = (0, 0);
+        while let Ok(event) = told.try_recv() {
+            match event {
+                GsmEvent::Changed(_) => changes += 1,
+                _ => answers += 1,
+            }
+        }
+        assert!(changes > 100 && answers == 50, "{changes} changes, {answers} answers");
+    }
+
+    #[tokio::test]
+    async fn a_modem_that_is_found_anew_knows_the_way_of_sound_that_worked_meanwhile() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        let proven = |imei: usize, path| ProvenSound {
+            imei: Private::new(imei.to_string()),
+            ways: "usb, serial".to_owned(),
+            path,
+        };
+        use crate::signalling::modem::SoundPath::{Serial, UsbCard};
+        line.note_sound(&proven(1, UsbCard).imei, Some(proven(1, UsbCard)));
+        line.note_sound(&proven(1, Serial).imei, Some(proven(1, Serial)));
+        assert_eq!(line.settings_now().proven_sounds, [proven(1, Serial)]);
+        line.note_sound(&proven(1, Serial).imei, None);
+        assert_eq!(line.settings_now().proven_sounds, []);
+        for imei in 0..PROVEN_SOUNDS_MAX + 3 {
+            line.note_sound(&proven(imei, Serial).imei, Some(proven(imei, Serial)));
+        }
+        let kept = line.settings_now().proven_sounds;
+        assert_eq!((kept.len(), &kept[0]), (PROVEN_SOUNDS_MAX, &proven(3, Serial)));
     }
 
     #[tokio::test]

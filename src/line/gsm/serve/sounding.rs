@@ -90,14 +90,16 @@ impl Serving {
         if self.sound.as_ref().is_some_and(|sound| sound.path != path) {
             self.close_sound().await;
         }
+        if self.sound.as_ref().is_some_and(|sound| sound.is_exchanged) {
+            return;
+        }
+        // A thread that stood still for long has the voice for ever: nobody would hear
+        // anything, and nobody would know.
         let voice = self.call.as_mut().and_then(|call| call.voice.take());
-        let Some(voice) = voice else { return };
+        let Some(voice) = voice else { return self.sound_failed() };
         if !self.ready_sound(path) {
             self.give_back(Some(voice));
-            if let Some(machine) = &mut self.machine {
-                machine.handle(ModemInput::SoundFailed, (self.parts.clock)());
-            }
-            return;
+            return self.sound_failed();
         }
         let now = self.now();
         let begun = self.call.as_ref().is_some_and(|call| call.is_connected);
@@ -111,6 +113,13 @@ impl Serving {
         }
         if let Some(call) = &mut self.call {
             call.had_sound = true;
+        }
+    }
+
+    /// The machine says what becomes of the call.
+    fn sound_failed(&mut self) {
+        if let Some(machine) = &mut self.machine {
+            machine.handle(ModemInput::SoundFailed, (self.parts.clock)());
         }
     }
 
@@ -157,5 +166,73 @@ impl Serving {
         };
         let voice = tokio::time::timeout(STOP_PATIENCE, last).await.unwrap_or_default();
         self.give_back(voice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::super::finding::{ModemPlace, Wanted};
+    use super::super::ports::tests::serving;
+    use super::*;
+    use crate::signalling::modem::{LineSettings, ModemOutput, ModemState, Profile};
+    use crate::terms::Moment;
+
+    /// What a modem says to a row while somebody rings.
+    fn answer(row: &str, rings: bool) -> String {
+        let before = match row {
+            "AT+CPIN?" => "\r\n+CPIN: READY\r\n",
+            "AT+CREG?" => "\r\n+CREG: 2,1\r\n",
+            "AT+CIMI" => "\r\n621301234567890\r\n",
+            "AT^CVOICE?" => "\r\n^CVOICE:0,8000,16,20\r\n",
+            "AT+CLCC" if rings => "\r\n+CLCC: 1,1,4,0,0,\"+2348031234567\",145\r\n",
+            _ => "",
+        };
+        format!("{before}\r\nOK\r\n")
+    }
+
+    /// Lets the modem answer, and time go by, until `wanted` comes.
+    fn until(machine: &mut ModemLine, now: &mut Moment, rings: bool, wanted: impl Fn(&ModemOutput) -> bool) {
+        for _ in 0..10_000 {
+            while let Some(output) = machine.poll() {
+                if wanted(&output) {
+                    return;
+                }
+                if let ModemOutput::Write(bytes) = output {
+                    let row = String::from_utf8_lossy(bytes.expose()).trim().to_owned();
+                    machine.handle(ModemInput::Bytes(answer(&row, rings).as_bytes()), *now);
+                }
+            }
+            *now = machine.deadline().unwrap_or(*now + Duration::from_secs(1)).max(*now);
+            machine.handle(ModemInput::Tick, *now);
+        }
+        panic!("in vain, in {:?}: {:#?}", machine.state(), machine.support_rows());
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_voice_is_lost_with_its_thread_is_ended_and_not_kept_in_silence() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut line = serving(dir.path(), ModemPlace::Usb(Wanted::default()));
+        let text = include_str!("../../../../firmware-config/modems/huawei.toml");
+        let profile = Arc::new(Profile::parse(text, "huawei").expect("a profile"));
+        let mut now = line.now();
+        let mut machine = ModemLine::new(profile, LineSettings::default(), now);
+        machine.handle(ModemInput::PortOpened, now);
+        let is_ready =
+            |output: &ModemOutput| matches!(output, ModemOutput::Changed(change) if change.to == ModemState::Ready);
+        until(&mut machine, &mut now, false, is_ready);
+        machine.handle(ModemInput::Bytes(b"\r\nRING\r\n"), now);
+        until(&mut machine, &mut now, true, |output| matches!(output, ModemOutput::Offered { .. }));
+        machine.handle(ModemInput::Answer, now);
+        until(&mut machine, &mut now, true, |output| matches!(output, ModemOutput::OpenSound(_)));
+        line.machine = Some(machine);
+        let (mut call, _leg) = Call::new();
+        // It went with a thread that stood still for longer than it was waited for.
+        call.voice = None;
+        line.call = Some(call);
+        line.open_sound(SoundPath::Serial).await;
+        assert_eq!(line.machine.as_ref().map(ModemLine::state), Some(ModemState::Ending));
     }
 }

@@ -297,8 +297,10 @@ impl ModemLine {
 
     pub(super) fn code_said(&mut self, row: &UssdRow, now: Moment) {
         if self.codes.is_unsent() {
-            // It answers nothing: networks tell what a call has cost.
-            if row.status == UssdStatus::WantsAnswer {
+            // It answers nothing: networks tell what a call has cost. One row ends whatever
+            // is open, however often it is asked.
+            let is_cancelled = self.codes.rows.front().is_some_and(|row| row.expose() == CANCEL_ROW);
+            if row.status == UssdStatus::WantsAnswer && !is_cancelled {
                 self.codes.rows.push_front(Private::new(CANCEL_ROW.to_owned()));
             }
             return;

@@ -168,6 +168,7 @@ fn danger_of_extended(command: &str) -> Option<&'static str> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::identities::IDENTITIES;
     use super::super::harmless::HARMLESS as HARMLESS_COMMANDS;
     use super::*;
 
@@ -311,7 +312,7 @@ mod tests {
             let plain: String = command.chars().filter(|c| !matches!(c, '"' | ' ')).collect();
             let upper = plain.to_ascii_uppercase();
             // What is known, and what asks after an empty value.
-            let is_known = HARMLESS_COMMANDS.contains(&upper.as_str()) || upper == format!("{sign}{name}=?");
+            let is_known = [HARMLESS_COMMANDS, IDENTITIES].concat().contains(&upper.as_str()) || upper == format!("{sign}{name}=?");
             let number = ["+CMGR=", "+CGACT=0,"].iter().find_map(|known| upper.strip_prefix(known));
             let is_known = is_known || number.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
             // Basic letters that stand together are commands of their own: E, H, I, L, M, X.

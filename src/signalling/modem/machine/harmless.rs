@@ -1,17 +1,19 @@
 //! Which commands by hand are known to be harmless. Everything else is refused until it
 //! is meant: what a modem of another maker does with a command cannot be known.
 
-/// Extended commands, as modems read them: without blanks and quotation marks. They tell
-/// something, or change nothing that the line or anybody's account depends on. The forms
-/// with `?` and `=?` at the end are not here: those ask, whatever the command.
+use super::super::identities::IDENTITIES;
+
+/// Extended commands beside [`IDENTITIES`], as modems read them: without blanks and
+/// quotation marks. They tell something, or change nothing that the line or anybody's
+/// account depends on. The forms with `?` and `=?` at the end are not here: those ask,
+/// whatever the command.
 ///
 /// Sources: 3GPP TS 27.007 and 27.005, and the makers' commands that the profiles have.
 pub(super) const HARMLESS: &[&str] = &[
-    // What the modem and its SIM are.
+    // What the modem is. Who it and its SIM are, is another list.
     "+CGMI",
     "+CGMM",
     "+CGMR",
-    "+CGSN",
     "+CGSN=0",
     "+CGSN=1",
     "+CGSN=2",
@@ -19,16 +21,8 @@ pub(super) const HARMLESS: &[&str] = &[
     "+GMI",
     "+GMM",
     "+GMR",
-    "+GSN",
     "+GCAP",
     "+CLAC",
-    "+CIMI",
-    "+CCID",
-    "+QCCID",
-    "+CICCID",
-    "+ICCID",
-    "^ICCID",
-    "+CNUM",
     "+QGMR",
     "+CSUB",
     "+SIMCOMATI",
@@ -110,6 +104,7 @@ pub(super) fn is_harmless(command: &str) -> bool {
     let plain: String = command.chars().filter(|c| *c != '"').collect();
     if plain.starts_with(SIGNS) {
         return (asks(&plain) && !SLOW_QUESTIONS.contains(&plain.as_str()))
+            || IDENTITIES.contains(&plain.as_str())
             || HARMLESS.contains(&plain.as_str())
             || HARMLESS_WITH_NUMBER.iter().any(|beginning| plain.strip_prefix(beginning).is_some_and(is_number));
     }
@@ -132,6 +127,17 @@ fn is_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_a_modem_and_its_sim_are_may_be_asked_and_no_row_shows_it() {
+        for command in IDENTITIES {
+            assert!(is_harmless(command), "{command}");
+            for row in [format!("{command}: 490154203237518"), format!("{command}: \"Ngozi\",\"4901A\",129")] {
+                let shown = super::super::super::redaction::redacted(&row);
+                assert!(!shown.contains("490") && !shown.contains("Ngozi"), "{shown}");
+            }
+        }
+    }
 
     #[test]
     fn what_asks_is_harmless_and_what_only_looks_like_it_is_not() {

@@ -240,7 +240,7 @@ impl ModemLine {
         }
     }
 
-    /// Counts ports that vanish while the modem transmits.
+    /// Counts ports that vanish, and modems that start anew, while the modem transmits.
     pub(super) fn note_drop(&mut self, now: Moment) {
         let echo = self.healing.loaded_at.is_some_and(|at| now.since(at) < LOAD_ECHO);
         let loaded = self.calls.is_any() || echo;

@@ -13,6 +13,7 @@ mod harmless;
 mod healing;
 mod job;
 mod set_up;
+mod sound_memory;
 mod sounding;
 mod texting;
 mod watching;
@@ -249,6 +250,7 @@ impl ModemLine {
         }
         self.support.line(end_shown(end), now);
         self.facts.learn(&command.row, rows);
+        self.recall_sound(now);
         match command.tag {
             Job::SetUp => self.set_up_answered(&command.row, rows, end, now),
             Job::List => self.list_answered(rows, end, now),

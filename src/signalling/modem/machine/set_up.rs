@@ -560,6 +560,10 @@ impl ModemLine {
         if is_expected || self.state == ModemState::Quarantined {
             return;
         }
+        // On a plain serial port that is all that is seen of a supply that gave way.
+        if self.calls.is_any() {
+            self.note_drop(now);
+        }
         self.modem_left(now);
         self.healing.booted();
         self.engine.resynchronise(now);

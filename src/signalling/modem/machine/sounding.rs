@@ -13,9 +13,14 @@ use super::super::state::Reason;
 use super::ModemLine;
 use super::calling::{Ata, Phase};
 use super::job::Job;
+use super::sound_memory::SoundMemory;
 
 /// A call without any sound that no cure brought back is ended: nobody can talk.
 const MUTE_MAX: Duration = Duration::from_secs(10);
+
+/// A modem that wants no sound is believed for so long: what it has lasts a fraction of a
+/// second. One that never says that it can take more would leave its caller in silence.
+const PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// Calls without sound, one after the other, after which the modem is healed.
 const LOST_CALLS_MAX: u8 = 2;
@@ -40,7 +45,8 @@ pub(super) enum Flow {
 #[derive(Debug)]
 pub(super) struct SoundLane {
     /// Which of the profile's ways is used. It stays with what a call found to work.
-    choice: usize,
+    pub(super) choice: usize,
+    pub(super) memory: SoundMemory,
     /// Ways that this call has tried, the one that it uses among them.
     tried: usize,
     open: bool,
@@ -54,13 +60,18 @@ pub(super) struct SoundLane {
     nudged: bool,
     /// The port of a call in which nothing was heard yet was opened anew.
     reopened: bool,
+    /// Since when nothing comes from the modem, or nothing is taken by it.
     mute_since: Option<Moment>,
     /// Whether this call ever had sound both ways.
     was_good: bool,
     lost_calls: u8,
     /// The sound decays: the modem must be restarted before the next call.
     decayed: bool,
-    paused: bool,
+    /// Since when the modem wants no sound.
+    paused: Option<Moment>,
+    /// It wanted none in this call and never said that it can take more: it is not obeyed
+    /// in that any more.
+    forgot_pause: bool,
 }
 
 impl SoundLane {
@@ -68,6 +79,7 @@ impl SoundLane {
         let choice = profile.sounds.iter().position(|sound| Some(sound.path) == wanted).unwrap_or(0);
         Self {
             choice,
+            memory: SoundMemory::new(profile, choice),
             tried: 1,
             open: false,
             on: Sounding::Off,
@@ -80,7 +92,8 @@ impl SoundLane {
             was_good: false,
             lost_calls: 0,
             decayed: false,
-            paused: false,
+            paused: None,
+            forgot_pause: false,
         }
     }
 
@@ -122,6 +135,7 @@ impl SoundLane {
 
     pub(super) fn begin_watch(&mut self, profile: &Profile) {
         self.watch = SoundWatch::new(self.profile(profile).rate);
+        self.watch.paused = self.paused.is_some();
         (self.cures, self.nudged, self.reopened) = (0, false, false);
         (self.mute_since, self.was_good) = (None, false);
     }
@@ -147,7 +161,7 @@ impl ModemLine {
     }
 
     pub(super) fn open_sound(&mut self, now: Moment) {
-        (self.sound.off_due, self.sound.tried) = (None, 1);
+        (self.sound.off_due, self.sound.tried, self.sound.forgot_pause) = (None, 1, false);
         self.open_way(now);
     }
 
@@ -235,6 +249,7 @@ impl ModemLine {
         }
         // Another way of sound is tried before the modem is restarted.
         if self.profile.sounds.len() > 1 {
+            self.sound_is_unproven();
             self.sound.choice = (self.sound.choice + 1) % self.profile.sounds.len();
             let path = self.sound.profile(&self.profile).path;
             self.support.line(format!("the next call's sound goes by {}", path.name()), now);
@@ -302,11 +317,17 @@ impl ModemLine {
             return;
         }
         let fault = self.sound.watch.measure(facts, now);
-        if facts.down_bytes > 0 {
+        let takes = facts.up_bytes > 0;
+        if facts.down_bytes > 0 && (takes || self.sound.paused.is_some()) {
             self.sound.mute_since = None;
-            self.sound.was_good |= facts.up_bytes > 0 && self.sound.watch.has_heard();
         } else {
             self.sound.mute_since.get_or_insert(now);
+        }
+        if facts.down_bytes > 0 && takes {
+            self.sound.was_good |= self.sound.watch.carries() && self.sound.watch.has_heard();
+            if self.sound.watch.is_well() {
+                self.sound_is_proven();
+            }
         }
         if let Some(fault) = fault {
             self.cure(fault, now);
@@ -376,12 +397,21 @@ impl ModemLine {
     }
 
     pub(super) fn sound_timer(&self) -> Option<Moment> {
+        let paused = self.sound.paused.map(|since| since + PAUSE_MAX);
+        [self.mute_timer(), paused].into_iter().flatten().min()
+    }
+
+    fn mute_timer(&self) -> Option<Moment> {
         let muted = self.sound.mute_since.filter(|_| self.calls.is_active() && self.sound.open);
         muted.map(|since| since + MUTE_MAX)
     }
 
     pub(super) fn sound_timers(&mut self, now: Moment) {
-        if self.sound_timer().is_some_and(|at| now >= at) {
+        if self.sound.paused.is_some_and(|since| now >= since + PAUSE_MAX) {
+            self.sound.forgot_pause = true;
+            self.uplink(Flow::GoesOn, now);
+        }
+        if self.mute_timer().is_some_and(|at| now >= at) {
             self.begin_ending(EndCause::TemporaryFailure, now);
         }
     }
@@ -389,10 +419,10 @@ impl ModemLine {
     /// The modem says that it can take no more sound, or that it can again.
     pub(super) fn uplink(&mut self, flow: Flow, now: Moment) {
         let stops = flow == Flow::Stops;
-        if stops == self.sound.paused || (stops && !self.sound.open) {
+        if stops == self.sound.paused.is_some() || (stops && (!self.sound.open || self.sound.forgot_pause)) {
             return;
         }
-        self.sound.paused = stops;
+        self.sound.paused = stops.then_some(now);
         self.sound.watch.paused = stops;
         self.support.line(if stops { "uplink stops" } else { "uplink goes on" }.to_owned(), now);
         self.out.push_back(if stops { ModemOutput::PauseUplink } else { ModemOutput::ResumeUplink });

@@ -105,8 +105,9 @@ pub fn verify(
 }
 
 /// Reads every byte of those files of the chosen models that have changed since they were
-/// last found right, or never were. What it finds is noted where that is possible; else
-/// they are read again the next time.
+/// last found right, or never were. A right one is noted where that is possible, and is not
+/// read again before it changes. Of a wrong one nothing is noted and nothing stays noted:
+/// it is told by what is given back, and is read again at each start until it is right.
 pub fn verify_unseen(manifest: &Manifest, dir: &Path, choice: Choice<'_>) -> Result<Vec<ListedModel>, UnknownModel> {
     let chosen = manifest.choose(choice)?;
     let mut disk = ModelsDir::open(dir);
@@ -116,10 +117,9 @@ pub fn verify_unseen(manifest: &Manifest, dir: &Path, choice: Choice<'_>) -> Res
             return looks;
         }
         let state = read_whole(&disk, file, &mut |_| {});
-        if state == FileState::Verified
-            && let Err(error) = disk.remember(file)
-        {
-            tracing::warn!(%error, file = file.name, "that a model is right cannot be noted beside it");
+        let noted = if state == FileState::Verified { disk.remember(file) } else { disk.forget(file) };
+        if let Err(error) = noted {
+            tracing::warn!(%error, file = file.name, ?state, "what a model's file is cannot be noted beside it");
         }
         state
     };

@@ -4,8 +4,10 @@ use super::super::super::*;
 use super::world::{CALLER, FakeCall, World, number};
 use crate::terms::EndCause;
 
+/// What is remembered of ways of sound has tests of its own.
 fn is_in_order(world: &World, wanted: &[ModemOutput]) {
-    let seen = world.wanted();
+    let mut seen = world.wanted();
+    seen.retain(|output| !matches!(output, ModemOutput::SoundProven(_)));
     assert_eq!(seen, wanted, "{:#?}", world.line.support_rows());
 }
 

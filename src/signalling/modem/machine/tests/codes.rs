@@ -59,3 +59,20 @@ fn a_modem_that_refuses_the_characters_is_asked_in_others() {
     // Never the figures without the characters that they are of.
     assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\"", "AT+CSCS=\"GSM\"", "AT+CUSD=1,\"*310#\",15"]);
 }
+
+#[test]
+fn a_network_that_asks_on_and_on_before_a_code_goes_out_is_answered_once() {
+    let mut world = World::ready("quectel_ec2x");
+    world.give(ModemInput::Ussd { id: 1, code: Private::new("*310#".to_owned()) });
+    // A call comes between the characters and the code.
+    world.rings();
+    assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\""]);
+    for _ in 0..5_000 {
+        world.says("+CUSD: 1,\"0041\",72");
+    }
+    world.modem.heard.clear();
+    world.far_side_hangs_up();
+    world.run_s(5);
+    let rows: Vec<&String> = world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect();
+    assert_eq!(rows, ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
+}

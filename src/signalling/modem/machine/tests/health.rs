@@ -351,6 +351,24 @@ fn a_modem_that_falls_off_three_times_under_load_has_too_little_power() {
 }
 
 #[test]
+fn a_modem_on_a_serial_port_that_starts_anew_in_three_calls_has_too_little_power() {
+    let mut world = World::ready("simcom_sim800");
+    for calls in 1..=3 {
+        world.talks();
+        world.modem.calls.clear();
+        world.says("RDY");
+        world.run_s(60);
+        assert_eq!(world.ends().len(), calls);
+        assert_eq!(world.line.health().counters.drops_under_load, calls as u64);
+    }
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower));
+    // At rest it may start anew as often as it likes.
+    world.says("RDY");
+    world.run_s(60);
+    assert_eq!(world.line.health().counters.drops_under_load, 3);
+}
+
+#[test]
 fn power_that_was_weak_is_well_again_after_a_day_without_a_drop() {
     let mut world = World::ready("generic");
     world.says("UNDER-VOLTAGE WARNING");

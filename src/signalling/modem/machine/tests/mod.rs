@@ -6,5 +6,6 @@ mod health;
 mod identities;
 mod properties;
 mod sim;
+mod sound;
 mod texts;
 mod world;

@@ -1,0 +1,155 @@
+use super::super::super::*;
+use super::world::{World, profile};
+use crate::terms::{EndCause, Private};
+
+fn opened(world: &World) -> Vec<SoundPath> {
+    let path = |output: &ModemOutput| match output {
+        ModemOutput::OpenSound(path) => Some(*path),
+        _ => None,
+    };
+    world.wanted().iter().filter_map(path).collect()
+}
+
+/// What the owner was told to keep of ways of sound, and to forget.
+fn told(world: &World) -> (Vec<ProvenSound>, usize) {
+    let mut proven = Vec::new();
+    let mut forgotten = 0;
+    for output in world.wanted() {
+        match output {
+            ModemOutput::SoundProven(one) => proven.push(one),
+            ModemOutput::SoundUnproven { .. } => forgotten += 1,
+            _ => {}
+        }
+    }
+    (proven, forgotten)
+}
+
+/// A line that knows what was kept, ready for its first call.
+fn started(kept: Vec<ProvenSound>, sound: Option<SoundPath>) -> World {
+    let settings = LineSettings { proven_sounds: kept, sound, ..LineSettings::default() };
+    let mut world = World::new("quectel_ec2x", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    world
+}
+
+/// A call whose card is not there goes by the port; what was told of it.
+fn proven_by_port() -> ProvenSound {
+    let mut world = World::ready("quectel_ec2x");
+    world.rings();
+    world.give(ModemInput::Answer);
+    world.give(ModemInput::SoundFailed);
+    world.run_s(4);
+    world.sound(3, 16_000, 16_000);
+    world.far_side_hangs_up();
+    assert_eq!(opened(&world), [SoundPath::UsbCard, SoundPath::Serial]);
+    let (mut proven, forgotten) = told(&world);
+    assert_eq!((proven.len(), forgotten), (1, 0));
+    proven.remove(0)
+}
+
+#[test]
+fn a_line_that_is_made_anew_begins_with_the_way_of_sound_that_worked_with_its_modem() {
+    let kept = proven_by_port();
+    assert_eq!(kept.path, SoundPath::Serial);
+    let mut world = started(vec![kept.clone()], None);
+    assert_eq!(world.modem.count("AT+QAUDMOD=3"), 1, "the rows of every way are given");
+    world.talks();
+    world.sound(3, 16_000, 16_000);
+    world.far_side_hangs_up();
+    assert_eq!((opened(&world), told(&world)), (vec![SoundPath::Serial], (vec![], 0)), "nothing is new");
+    // It is the modem's own: another one begins with the first way.
+    let others = ProvenSound { imei: Private::new("356938035643809".to_owned()), ..kept };
+    let mut world = started(vec![others], None);
+    world.talks();
+    assert_eq!((opened(&world), told(&world)), (vec![SoundPath::UsbCard], (vec![], 0)));
+}
+
+#[test]
+fn what_was_kept_of_the_ways_is_forgotten_where_there_are_others_now_or_the_owner_names_one() {
+    let kept = proven_by_port();
+    let of_before = ProvenSound { ways: kept.ways.replace("AT+QPCMV=1,2", "AT+QPCMV=1,1"), ..kept.clone() };
+    assert_ne!(of_before, kept, "the rows that switch a way are among what is compared");
+    for (kept, sound, first) in [
+        (of_before, None, SoundPath::UsbCard),
+        (ProvenSound { path: SoundPath::Analog, ..kept.clone() }, None, SoundPath::UsbCard),
+        // By the order that the owner has made, the card was never tried.
+        (ProvenSound { path: SoundPath::UsbCard, ..kept }, Some(SoundPath::Serial), SoundPath::Serial),
+    ] {
+        let mut world = started(vec![kept], sound);
+        assert_eq!(told(&world), (vec![], 1));
+        world.talks();
+        assert_eq!(opened(&world), [first]);
+    }
+}
+
+#[test]
+fn a_way_that_worked_once_and_carries_two_calls_no_more_is_forgotten() {
+    let mut world = started(vec![proven_by_port()], None);
+    for _ in 0..2 {
+        world.talks();
+        world.sound(12, 0, 0);
+        world.run_s(3);
+    }
+    let (proven, forgotten) = told(&world);
+    assert_eq!((proven, forgotten), (vec![], 1));
+}
+
+#[test]
+fn a_family_with_one_way_of_sound_has_nothing_to_remember() {
+    let mut world = World::ready("huawei");
+    assert_eq!(profile("huawei").sounds.len(), 1);
+    world.talks();
+    world.sound(3, 16_000, 16_000);
+    assert_eq!(told(&world), (vec![], 0));
+}
+
+#[test]
+fn a_call_of_which_the_modem_takes_nothing_is_cured_and_ended_and_counts_as_one_without_sound() {
+    let mut world = World::ready("simcom_sim800");
+    for call in 1..=2 {
+        world.seen.clear();
+        world.talks();
+        // A buffer takes the first moment of it.
+        world.sound(1, 16_000, 6_000);
+        world.sound(1, 16_000, 0);
+        assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::NoUplink)), "noticed in the second second");
+        assert_eq!(opened(&world).len(), 2, "opened anew");
+        world.sound(2, 16_000, 0);
+        assert_eq!(opened(&world).len(), 3, "and once more");
+        world.sound(9, 16_000, 0);
+        world.run_s(3);
+        assert_eq!(world.ends(), [EndCause::TemporaryFailure], "nobody is kept in silence");
+        assert_eq!(world.line.health().counters.calls_without_sound, call);
+        assert_eq!(world.resets().len() as u64, call - 1, "two such calls restart the modem");
+    }
+}
+
+#[test]
+fn a_modem_that_stops_the_sound_and_never_lets_it_go_on_is_not_obeyed_for_ever() {
+    let mut world = started(Vec::new(), Some(SoundPath::Serial));
+    world.talks();
+    world.seen.clear();
+    world.says("+QPCMV: 0,0");
+    world.sound(2, 16_000, 0);
+    assert_eq!(told_flow(&world), [ModemOutput::PauseUplink], "it is believed at first");
+    world.sound(2, 16_000, 0);
+    assert_eq!(told_flow(&world), [ModemOutput::PauseUplink, ModemOutput::ResumeUplink]);
+    // From then on it is one that takes nothing, whatever it says.
+    world.says("+QPCMV: 0,0");
+    world.sound(12, 16_000, 0);
+    world.run_s(3);
+    assert_eq!(told_flow(&world).len(), 2);
+    assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::NoUplink)));
+    assert_eq!(world.ends(), [EndCause::TemporaryFailure]);
+    // The next call begins with trust.
+    world.talks();
+    world.says("+QPCMV: 0,0");
+    assert_eq!(told_flow(&world).len(), 3);
+}
+
+fn told_flow(world: &World) -> Vec<ModemOutput> {
+    let is_flow = |output: &ModemOutput| matches!(output, ModemOutput::PauseUplink | ModemOutput::ResumeUplink);
+    world.wanted().into_iter().filter(is_flow).collect()
+}
