@@ -147,6 +147,18 @@ fn a_knowledge_file_with_mistakes_is_refused_with_row_column_and_what_was_meant(
 }
 
 #[test]
+fn answers_that_are_asked_for_in_few_ways_are_named_by_the_check_of_a_file() {
+    let told = |file: &str| {
+        let check = milu(&["knowledge", "check", shown(&root().join(file))]);
+        assert!(check.status.success(), "{}", stderr(&check));
+        String::from_utf8(check.stdout).expect("plain words")
+    };
+    let few = told("tests/knowledge/guest_house.toml");
+    assert_says(&few, &["no mistakes", "25 of them", "fewer than 8 ways", "room-prices", "complaints"]);
+    assert!(!told("firmware-config/knowledge/clinic.toml").contains("fewer"));
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_one() {
     let place = tempfile::tempdir().expect("a directory");
     let sentence = refused(&Setup { more: "grace_perod_s = 3", ..Setup::default() }, place.path());

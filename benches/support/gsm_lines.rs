@@ -135,7 +135,7 @@ impl Talk {
 
     /// The same for whoever rang.
     pub async fn begun(leg: Leg) -> Self {
-        let Leg { commands, mut events, ears, mouth } = leg;
+        let Leg { commands, mut events, ears, mouth, .. } = leg;
         let event = in_time("the answer", events.recv()).await;
         assert!(matches!(event, Some(LegEvent::Answered { .. })), "no answer, but {event:?}");
         Self { commands, _events: events, ears, mouth }

@@ -156,7 +156,7 @@ impl Running {
                 Wake::Sent(frame) => self.sent(&frame),
                 Wake::Mouth(event) => self.mouth(event),
                 Wake::Overheard(tap) => self.let_listen(tap).await,
-                Wake::Person(event) => self.person(event),
+                Wake::Person(event) => self.person(&event),
                 Wake::Deadline => self.deadline(),
                 Wake::StopAsked => {
                     self.stop_asked = true;

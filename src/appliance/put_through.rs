@@ -62,7 +62,7 @@ impl Reception {
         self: &Arc<Self>,
         handset: &HandsetId,
         rings: Duration,
-        who: PutThrough,
+        who: &PutThrough,
         supervisor: &Supervisor,
     ) -> HandOver {
         let number = who.number.as_ref().map_or(NO_NUMBER, PhoneNumber::expose);
@@ -84,7 +84,7 @@ impl Reception {
                 Err(error) => tracing::warn!(%call, %error, "a person's telephone cannot be rung"),
             }
         }));
-        let PutThrough { call, rate, rhythm, .. } = who;
+        let PutThrough { call, rate, rhythm, .. } = *who;
         let tone = RingingTone::new(rate);
         HandOver { call, rate, rhythm, tone, dialled: Some(dialled), leg: None, person_rate: None, ways: None }
     }
@@ -125,6 +125,7 @@ struct Ways {
 }
 
 /// What happens at the person's telephone.
+#[allow(clippy::large_enum_variant, reason = "a frame is passed on at once; a box for each would allocate every 20 ms")]
 pub enum PersonEvent {
     Answered {
         at: Moment,

@@ -22,7 +22,7 @@ impl Running {
             rate: flowing.ears.rate(),
             rhythm: task.leg.rhythm,
         };
-        let mut person = reception.ring(handset, rings, who, &task.supervisor);
+        let mut person = reception.ring(handset, rings, &who, &task.supervisor);
         // The tone begins at once, and goes on by the line's rhythm.
         person.caller_heard(&task.leg.mouth);
         self.hand_over = Some(person);
@@ -36,16 +36,16 @@ impl Running {
         }
     }
 
-    pub(super) fn person(&mut self, event: PersonEvent) {
-        match event {
+    pub(super) fn person(&mut self, event: &PersonEvent) {
+        match *event {
             PersonEvent::Answered { at } => self.tell(Input::PersonAnswered { at }),
             PersonEvent::Gone { cause } => {
                 let at = self.task.clock.now();
                 self.tell(Input::PersonGone { at, cause });
             }
-            PersonEvent::Said(frame) => {
+            PersonEvent::Said(ref frame) => {
                 if let Some(person) = &mut self.hand_over {
-                    person.person_said(&frame, &self.task.leg.mouth);
+                    person.person_said(frame, &self.task.leg.mouth);
                 }
             }
             PersonEvent::Played => {
