@@ -36,6 +36,20 @@ enum CannotRing {
     Ring(#[from] RingError),
 }
 
+impl CannotRing {
+    const fn cause(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "there is none of that name",
+            Self::Ring(RingError::Address { .. }) => "its address is none",
+            Self::Ring(RingError::Transport { .. }) => "its transport is not spoken",
+            Self::Ring(RingError::Host { .. } | RingError::NoHost { .. }) => "its host is not known",
+            Self::Ring(RingError::Bind { .. }) => "no port for SIP",
+            Self::Ring(RingError::Connect { .. }) => "no connection over TCP",
+            Self::Ring(RingError::Rtp { .. }) => "no port for the sound",
+        }
+    }
+}
+
 /// Who is put through.
 pub struct PutThrough {
     pub call: CallId,
@@ -81,7 +95,11 @@ impl Reception {
             match reception.dial(&handset, options).await {
                 // Where the call has let go meanwhile, dropping the leg takes the ringing back.
                 Ok(leg) => drop(rung.send(leg)),
-                Err(error) => tracing::warn!(%call, %error, "a person's telephone cannot be rung"),
+                // Its address may have somebody's name or number in it, and so do the sentences.
+                Err(error) => {
+                    let cause = error.cause();
+                    tracing::warn!(%call, %handset, cause, "a person's telephone cannot be rung");
+                }
             }
         }));
         let PutThrough { call, rate, rhythm, .. } = *who;
