@@ -11,7 +11,6 @@
 #[path = "support/tables.rs"]
 mod tables;
 
-use std::num::NonZero;
 use std::time::Duration;
 
 use milu::knowledge::judge::{Exam, Marks, Verdict, examine, judge};
@@ -121,7 +120,7 @@ impl Bench {
         let turn = SmartTurn::load(&dir.join("smart-turn-v3.2-cpu.onnx")).expect("the judge of turns");
         let whisper = milu::appliance::EarsModel::Base.file(&dir);
         let clock = SystemClock::new();
-        let ears = WhisperEars::load(&whisper, turn, NonZero::<usize>::MIN, pool, clock.as_fn()).expect("the ears");
+        let ears = WhisperEars::load(&whisper, turn, pool, clock.as_fn()).expect("the ears");
         Self { index: KnowledgeIndex::new(base, Some(vectors)), embedder, voice, ears, hints }
     }
 

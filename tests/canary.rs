@@ -6,7 +6,9 @@
 
 mod the_box;
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
+use std::sync::mpsc;
 
 use milu::call::phrases;
 use milu::media::{Frame, SampleRate, ToneDetector};
@@ -233,4 +235,83 @@ fn the_keys_of_a_payment_are_in_no_record_no_sound_and_no_log() {
     let log = std::fs::read_to_string(place.path().join("log")).expect("a log");
     assert_eq!(canaries.found_in(log.as_bytes()), [""; 0]);
     search_files(&place.path().join("data"), &canaries);
+}
+
+/// A number of the same block for each of the two who are asked for.
+const MANAGER_NUMBER: &str = "+2348055550166";
+const ACCOUNTANT_NUMBER: &str = "+2348055550177";
+const ACCOUNTANT: &str = "Oluwaseun Adeyinka";
+
+/// The knowledge file of a business with two people who may be rung.
+fn staff() -> String {
+    let person = |name: &str, role: &str, number: &str| {
+        format!("[[person]]\nname = \"{name}\"\nrole = \"{role}\"\nnumber = \"{number}\"\nring = \"always\"\n")
+    };
+    let manager = person(NAME, "manager", MANAGER_NUMBER);
+    format!("business = \"Sunrise Bakery\"\n{manager}{}", person(ACCOUNTANT, "accountant", ACCOUNTANT_NUMBER))
+}
+
+/// A telephone that tells whoever rings it that it is busy (RFC 3261 section 21.4.24), and
+/// gives each invitation that it was sent.
+fn busy_telephone() -> (SocketAddr, mpsc::Receiver<String>) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    // One invitation is waited for; should it be sent again, nobody needs the second.
+    let (invited, invitations) = mpsc::sync_channel(1);
+    let answers = move || {
+        let mut datagram = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut datagram) {
+            let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+            if !text.starts_with("INVITE") {
+                continue;
+            }
+            let mut busy = "SIP/2.0 486 Busy Here\r\n".to_owned();
+            for row in text.lines() {
+                match row.split_once(':').map(|(name, _)| name) {
+                    Some("Via" | "From" | "Call-ID" | "CSeq") => busy += &format!("{row}\r\n"),
+                    Some("To") => busy += &format!("{row};tag=busy\r\n"),
+                    _ => {}
+                }
+            }
+            socket.send_to(format!("{busy}Content-Length: 0\r\n\r\n").as_bytes(), from).expect("the box is there");
+            let _second = invited.try_send(text);
+        }
+    };
+    std::thread::Builder::new().name("telephone".to_owned()).spawn(answers).expect("a thread");
+    (address, invitations)
+}
+
+#[test]
+fn nothing_of_a_person_who_is_rung_stands_in_the_log() {
+    let files = tempfile::tempdir().expect("a directory");
+    let knowledge = files.path().join("bakery.toml");
+    std::fs::write(&knowledge, staff()).expect("a knowledge file");
+    let (busy, invitations) = busy_telephone();
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|port| port.local_addr()).expect("a free port");
+    let user = |name: &str, number: &str| format!("{}{number}", name.replace(' ', "."));
+    let (manager, accountant) = (user(NAME, MANAGER_NUMBER), user(ACCOUNTANT, ACCOUNTANT_NUMBER));
+    let handset = |id: &str, address: &str, whose: &str| {
+        format!("[[handset]]\nid = \"{id}\"\naddress = \"{address}\"\npeople = [\"{whose}\"]\n")
+    };
+    let upstairs = handset("upstairs", &format!("sip:{manager}@{busy}"), "manager");
+    let downstairs = handset("downstairs", &format!("sip:{accountant}@{nobody};transport=tcp"), "accountant");
+    let sections = upstairs + &downstairs;
+    let the_box = TheBox::start(&Setup { knowledge, sections, log: "trace", ..Setup::default() });
+    for wanted in ["Please, can I speak to the manager?", "Please, can I speak to the accountant?"] {
+        Call::start(&the_box, NATIONAL, &["--say", wanted, "--say", "No, thank you. Goodbye."]).report();
+    }
+    let invitation = invitations.recv_timeout(std::time::Duration::from_secs(60)).expect("the manager was rung");
+    assert!(invitation.contains(&manager), "{invitation}");
+
+    let log = std::fs::read_to_string(the_box.stop().path().join("log")).expect("a log");
+    let unreachable = log.lines().any(|row| row.contains("cannot be rung") && row.contains("downstairs"));
+    assert!(unreachable, "the accountant was to be rung");
+    let mut canaries = Canaries::new();
+    for number in [NATIONAL, MANAGER_NUMBER, ACCOUNTANT_NUMBER] {
+        canaries.number(number);
+    }
+    for name in [NAME, ACCOUNTANT] {
+        canaries.name(name);
+    }
+    assert_eq!(canaries.found_in(log.as_bytes()), [""; 0]);
 }

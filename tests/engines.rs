@@ -3,7 +3,6 @@
 //! `.models/` or where `MILU_MODELS` says.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share stands outside of them")]
 
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -61,7 +60,7 @@ fn ears() -> &'static WhisperEars {
 
 fn ears_of(pool: Arc<Pool>) -> WhisperEars {
     let smart_turn = SmartTurn::load(&model("smart-turn-v3.2-cpu.onnx")).unwrap();
-    WhisperEars::load(&model("whisper-base.q8_0.ggml.bin"), smart_turn, NonZero::<usize>::MIN, pool, clock()).unwrap()
+    WhisperEars::load(&model("whisper-base.q8_0.ggml.bin"), smart_turn, pool, clock()).unwrap()
 }
 
 fn request(text: &str, pace: f32) -> SpeakRequest {

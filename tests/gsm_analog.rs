@@ -19,30 +19,36 @@ mod modem;
 
 use card::{Card, NAME, Room, with_card};
 use desk::likeness;
-use gsm::{CALLER, FRAME, Talk, World, speech};
+use gsm::{CALLER, FRAME, Served, Talk, World, speech};
 use milu::line::gsm::{GsmEvent, ModemPlace};
 use milu::line::sound_card::CardName;
 use milu::line::{LegCommand, LegEvent};
 use milu::media::SampleRate;
 use milu::signalling::modem::{Degradation, ModemState, Reason, ResetStep, SoundFault};
 use milu::terms::EndCause;
-use modem::{Family, one_of};
+use modem::{Family, Modem, one_of};
 
 /// The rate of a telephone, which every card has or is brought to.
 const HZ: usize = 8_000;
+
+/// A modem whose sound comes by wire to the card, and its line, ready for a call.
+async fn wired(world: &mut World) -> (Modem, Served) {
+    let modem = world.rack.plug(one_of(Family::Sim800)).unwrap();
+    let mut config = world.config("front-desk", Family::Sim800);
+    config.place = ModemPlace::Ports { at: modem.at_path().unwrap(), sound: None };
+    config.settings.sound = None;
+    config.card = Some(CardName::parse(NAME).unwrap());
+    let mut line = world.serve(config);
+    line.until_state(ModemState::Ready).await;
+    (modem, line)
+}
 
 #[test]
 fn a_modem_with_sound_by_wire_carries_two_calls_both_ways_through_its_card() {
     with_card("a_modem_with_sound_by_wire_carries_two_calls_both_ways_through_its_card", HZ, |dir| async move {
         let card = Card::plug_in(&dir, HZ, Room::Handset);
         let mut world = World::new();
-        let modem = world.rack.plug(one_of(Family::Sim800)).unwrap();
-        let mut config = world.config("front-desk", Family::Sim800);
-        config.place = ModemPlace::Ports { at: modem.at_path().unwrap(), sound: None };
-        config.settings.sound = None;
-        config.card = Some(CardName::parse(NAME).unwrap());
-        let mut line = world.serve(config);
-        line.until_state(ModemState::Ready).await;
+        let (modem, mut line) = wired(&mut world).await;
         let (question, answer) = (speech("question-whole.wav"), speech("answer-whole.wav"));
         for box_hangs_up in [false, true] {
             modem.ring(CALLER);
@@ -88,16 +94,9 @@ fn a_card_that_takes_nothing_of_what_is_said_is_noticed_in_the_call_and_counts_a
         async move {
             let card = Card::plug_in(&dir, HZ, Room::Handset);
             let mut world = World::new();
-            let modem = world.rack.plug(one_of(Family::Sim800)).unwrap();
-            let mut config = world.config("front-desk", Family::Sim800);
-            config.place = ModemPlace::Ports { at: modem.at_path().unwrap(), sound: None };
-            config.settings.sound = None;
-            config.card = Some(CardName::parse(NAME).unwrap());
-            let mut line = world.serve(config);
-            line.until_state(ModemState::Ready).await;
-            let lost = |line: &gsm::Served| {
-                line.control.status().modem.map_or(0, |health| health.counters.calls_without_sound)
-            };
+            let (modem, mut line) = wired(&mut world).await;
+            let lost =
+                |line: &Served| line.control.status().modem.map_or(0, |health| health.counters.calls_without_sound);
             // A call that is well shows nothing of it.
             modem.ring(CALLER);
             let mut talk = Talk::answered(&mut world, &mut line).await;

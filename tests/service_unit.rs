@@ -133,6 +133,15 @@ fn install_by_hand(root: &Path) {
 }
 
 #[test]
+fn a_box_that_is_installed_by_hand_has_a_configuration_and_what_it_names() {
+    let place = tempfile::tempdir().expect("a directory");
+    install_by_hand(place.path());
+    assert!(unit().contains("--config /etc/milu/milu.toml"), "the page puts it where the service looks");
+    let config = milu::appliance::Config::read(&place.path().join("etc/milu/milu.toml")).expect("a configuration");
+    assert!(config.knowledge.is_file(), "{} is there", config.knowledge.display());
+}
+
+#[test]
 fn a_box_that_is_installed_by_hand_finds_its_families_of_modems_and_its_operators() {
     let place = tempfile::tempdir().expect("a directory");
     let root = place.path();

@@ -54,12 +54,14 @@ fn scripts_documents_and_settings_keep_the_rules() {
 #[test]
 fn the_documents_name_only_files_that_exist() {
     let mut missing = Vec::new();
-    for document in ["README.md", "docs/ARCHITECTURE.md"] {
-        let text = std::fs::read_to_string(root().join(document)).expect("the document is there");
+    let documents = read_all(root(), "docs", &[".md"]).expect("the folder is there");
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the document is there");
+    for Source { path: document, text, .. } in documents.iter().chain([&Source::new("README.md", &readme)]) {
         // Between backquotes stands code; what begins with one of our folders is a path.
         for name in text.split('`').skip(1).step_by(2) {
-            let ours =
-                ["src/", "tests/", "docs/", "packaging/", "systemd/", "fuzz/"].iter().any(|f| name.starts_with(f));
+            let ours = ["src/", "tests/", "docs/", "packaging/", "systemd/", "fuzz/", "firmware-config/"]
+                .iter()
+                .any(|f| name.starts_with(f));
             if ours && !name.contains(['*', ' ', '<']) && !root().join(name).exists() {
                 missing.push(format!("{document}: `{name}` does not exist"));
             }

@@ -3,66 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::idle_engines::Idle;
 use super::super::listening::Listening;
 use super::*;
-use crate::knowledge::{Spoken, Topic};
+use crate::knowledge::Spoken;
 use crate::line::{LegEnd, LegEvent, MediaClock, Rhythm, leg};
 use crate::media::{Frame, SampleRate};
-use crate::speech::{EarsEvent, Hearing, MindEvent, SpeakRequest, Speaking, Thinking, Voice, VoiceEvent};
 use crate::store::Keyring;
-use crate::terms::{LineId, Private, RequestId};
-use tokio_util::sync::CancellationToken;
-
-/// The engines of a box on which nobody asks anything.
-struct Idle;
-
-impl Transcriber for Idle {
-    fn name(&self) -> &'static str {
-        "idle"
-    }
-
-    fn open(&self, _setting: &CallSetting, _answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        unreachable!("nobody is listened to")
-    }
-}
-
-impl Responder for Idle {
-    fn name(&self) -> &'static str {
-        "idle"
-    }
-
-    fn open(&self, _setting: &CallSetting, _answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
-        Box::new(Self)
-    }
-}
-
-impl Thinking for Idle {
-    fn ask(&mut self, _request: RequestId, _words: &Private<String>, _now: &jiff::ZonedDateTime) {}
-
-    fn ask_topic(&mut self, _request: RequestId, _topic: Topic, _now: &jiff::ZonedDateTime) {}
-
-    fn abandon(&mut self) {}
-}
-
-impl Synthesizer for Idle {
-    fn name(&self) -> &'static str {
-        "idle"
-    }
-
-    fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
-        Box::new(Self)
-    }
-}
-
-impl Voice for Idle {
-    fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
-        let utterance = request.utterance;
-        let samples = vec![4000; request.rate.frame_len() * 5];
-        let events = [VoiceEvent::Sound { utterance, samples, engine: "idle" }, VoiceEvent::Done { utterance }];
-        events.into_iter().for_each(|event| sound.try_send(event).expect("room for a short sentence"));
-        Speaking::new(CancellationToken::new())
-    }
-}
+use crate::terms::{LineId, Private};
 
 struct Place {
     desk: Arc<Desk>,

@@ -1,6 +1,5 @@
 //! The engines that the configuration names, loaded from the models' directory.
 
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,10 +29,6 @@ const TURN_FILE: &str = "smart-turn-v3.2-cpu.onnx";
 /// Debian's phonemizer, a program of its own.
 const PHONEMIZER: &str = "espeak-ng";
 
-/// Threads of a decode while a single call has the box to itself: two halve the
-/// wait, and more than two gain little with a model of this size.
-const DECODE_THREADS: usize = 2;
-
 #[derive(Debug, Error)]
 pub enum EngineError {
     #[error("{0}. `milu models fetch` brings the models, `milu models verify` checks them")]
@@ -62,11 +57,12 @@ pub struct Engines {
     pub embedder: Arc<Embedder>,
 }
 
-/// Words of the first market that an American voice says wrong. The business's
-/// own file comes after them and wins.
+/// Words of the first market that an American voice says wrong.
 const AT_HOME: [(&str, &str); 3] = [("naira", "nye-rah"), ("POS", "P O S"), ("NIN", "N I N")];
 
-fn respellings(base: &KnowledgeBase) -> Respellings {
+/// How words are said: those of the first market, and after them, so that they win, those of
+/// the business's own file.
+pub fn respellings(base: &KnowledgeBase) -> Respellings {
     let at_home = AT_HOME.into_iter().map(|(word, said)| (word.to_owned(), said.to_owned()));
     at_home.chain(base.pronunciations.iter().map(|p| (p.word.clone(), p.respelling.clone()))).collect()
 }
@@ -95,7 +91,7 @@ impl Engines {
         speech: &SpeechConfig,
         models_dir: &Path,
         manifest: &Path,
-        base: &KnowledgeBase,
+        respellings: &Respellings,
         clock: SystemClock,
         tasks: TaskTracker,
         runtime: Handle,
@@ -110,14 +106,12 @@ impl Engines {
         }
         let threads = usize::try_from(speech.threads).unwrap_or(1);
         let pool = Pool::new("think", PoolSize { threads, queue: POOL_QUEUE })?;
-        let respellings = respellings(base);
-        let phonemizer = Phonemizer::new(PHONEMIZER, &respellings);
-        let decode_threads = NonZero::new(threads.min(DECODE_THREADS)).unwrap_or(NonZero::<usize>::MIN);
+        let phonemizer = Phonemizer::new(PHONEMIZER, respellings);
         std::thread::scope(|scope| {
             let ears = scope.spawn(|| {
                 let turn = SmartTurn::load(&models_dir.join(TURN_FILE))?;
                 let file = speech.whisper.file(models_dir);
-                Ok::<_, EngineError>(WhisperEars::load(&file, turn, decode_threads, pool.clone(), clock.as_fn())?)
+                Ok::<_, EngineError>(WhisperEars::load(&file, turn, pool.clone(), clock.as_fn())?)
             });
             let voice = PiperVoice::load(&models_dir.join(VOICE_FILE), phonemizer, pool.clone(), tasks, runtime)?;
             let embedder = Embedder::load(models_dir)?;

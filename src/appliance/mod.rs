@@ -20,6 +20,8 @@ mod doctor;
 mod ear_path;
 mod engines;
 mod fixed_voice;
+#[cfg(test)]
+mod idle_engines;
 mod kept_line;
 mod kept_sound;
 mod keyless;

@@ -6,23 +6,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ring::rand::SystemRandom;
 use tokio::sync::{broadcast, mpsc};
-use tokio_util::sync::CancellationToken;
 
 use super::super::desk::{Business, Desk, OFFERS};
+use super::super::idle_engines::Idle;
 use super::super::listening::Listening;
 use super::super::watch::Watch;
 use super::*;
 use crate::call::phrases::{self, Recorded};
 use crate::call::{Handset, Handsets, Outcome};
-use crate::knowledge::{KeypadMenu, KnowledgeBase, Spoken, Topic};
+use crate::knowledge::{KeypadMenu, KnowledgeBase, Spoken};
 use crate::line::sip::{SipLine, SipLineConfig};
 use crate::line::{EarFrame, Line, MouthFrame, Offer};
 use crate::media::Level;
 use crate::ops::{Stop, SystemClock};
-use crate::speech::{
-    CallSetting, EarsEvent, Hearing, Hints, MindEvent, Responder, SpeakRequest, Speaking, Synthesizer, Thinking,
-    Transcriber, Voice, VoiceEvent,
-};
+use crate::speech::{CallSetting, EarsEvent, Hearing, Hints, Transcriber};
 use crate::store::{Keyring, Vault};
 use crate::terms::{LineId, Private, RequestId, UtteranceId};
 
@@ -79,45 +76,6 @@ impl Hearing for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.closed.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A mind that nobody asks, and a voice that says everything in a tenth of a second.
-struct Idle;
-
-impl Responder for Idle {
-    fn name(&self) -> &'static str {
-        "idle"
-    }
-
-    fn open(&self, _setting: &CallSetting, _answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking> {
-        Box::new(Self)
-    }
-}
-
-impl Thinking for Idle {
-    fn ask(&mut self, _request: RequestId, _words: &Private<String>, _now: &jiff::ZonedDateTime) {}
-    fn ask_topic(&mut self, _request: RequestId, _topic: Topic, _now: &jiff::ZonedDateTime) {}
-    fn abandon(&mut self) {}
-}
-
-impl Synthesizer for Idle {
-    fn name(&self) -> &'static str {
-        "idle"
-    }
-
-    fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
-        Box::new(Self)
-    }
-}
-
-impl Voice for Idle {
-    fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
-        let utterance = request.utterance;
-        let samples = vec![4000; request.rate.frame_len() * 5];
-        let events = [VoiceEvent::Sound { utterance, samples, engine: "idle" }, VoiceEvent::Done { utterance }];
-        events.into_iter().for_each(|event| sound.try_send(event).expect("room for a short sentence"));
-        Speaking::new(CancellationToken::new())
     }
 }
 

@@ -31,7 +31,7 @@ use super::config::Config;
 use super::control::{self, Control, ControlError};
 use super::credentials::Credentials;
 use super::desk::{Business, Desk, OFFERS};
-use super::engines::{EngineError, Engines};
+use super::engines::{EngineError, Engines, respellings};
 use super::fixed_voice::FixedVoice;
 use super::lines::{LineOpener, OpenLine};
 use super::listening::Listening;
@@ -307,9 +307,9 @@ fn begin_loading(config: &Config, clock: SystemClock) -> Result<Loading, StartEr
     let runtime = tokio::runtime::Handle::current();
     let (speech, models_dir, manifest) =
         (config.speech.clone(), config.models_dir.clone(), config.models_manifest.clone());
-    let (for_engines, engine_tasks) = (base.clone(), tasks.clone());
+    let (respellings, engine_tasks) = (respellings(&base), tasks.clone());
     let engines = tokio::task::spawn_blocking(move || {
-        Engines::load(&speech, &models_dir, &manifest, &for_engines, clock, engine_tasks, runtime)
+        Engines::load(&speech, &models_dir, &manifest, &respellings, clock, engine_tasks, runtime)
     });
     Ok(Loading { base, engines, tasks })
 }

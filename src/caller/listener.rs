@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -80,7 +79,7 @@ impl Listener {
         let turn = SmartTurn::load(&models_dir.join(TURN_FILE))?;
         let files = WHISPER_FILES.map(|file| models_dir.join(file));
         let file = files.iter().find(|file| file.exists()).unwrap_or(&files[0]);
-        Ok(Self::new(Arc::new(WhisperEars::load(file, turn, NonZero::<usize>::MIN, pool, now)?)))
+        Ok(Self::new(Arc::new(WhisperEars::load(file, turn, pool, now)?)))
     }
 
     pub fn new(ears: Arc<dyn Transcriber>) -> Self {

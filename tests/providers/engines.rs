@@ -1,7 +1,6 @@
 //! The box's own engines behind the stand-ins, loaded when the first request
 //! needs them.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,9 +20,6 @@ const VOICE_FILE: &str = "en_US-joe-medium.onnx";
 
 /// Jobs of one kind that wait: some dozens of calls have one each.
 const QUEUE: usize = 64;
-
-/// Threads of a decode while one call alone is listened to.
-const DECODE_THREADS: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
 
 #[derive(Debug, Error)]
 pub enum LoadEngines {
@@ -65,7 +61,7 @@ impl Engines {
         let (models, now) = (self.models.clone(), self.clock.as_fn());
         let load = move || {
             let turn = SmartTurn::load(&models.join(TURN_FILE))?;
-            Ok(Arc::new(WhisperEars::load(&models.join(WHISPER_FILE), turn, DECODE_THREADS, pool, now)?))
+            Ok(Arc::new(WhisperEars::load(&models.join(WHISPER_FILE), turn, pool, now)?))
         };
         let load = || async { tokio::task::spawn_blocking(load).await.map_err(|_| LoadEngines::Panicked)? };
         self.ears.get_or_try_init(load).await.cloned()

@@ -1,6 +1,5 @@
 //! Speech for callers that are not ours, and ears for what they received.
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -99,7 +98,7 @@ pub fn heard(sound: &[i16]) -> String {
         let dir = models_dir();
         let turn = SmartTurn::load(&dir.join("smart-turn-v3.2-cpu.onnx")).expect("the judge of turns loads");
         let whisper = dir.join("whisper-base.q8_0.ggml.bin");
-        WhisperEars::load(&whisper, turn, NonZero::<usize>::MIN, pool, Arc::new(|| Moment::START)).expect("they load")
+        WhisperEars::load(&whisper, turn, pool, Arc::new(|| Moment::START)).expect("they load")
     });
     let wide = resampled(sound, SampleRate::Hz8000, Conversion::Hz8000ToHz16000);
     runtime().block_on(async {

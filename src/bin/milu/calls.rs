@@ -38,25 +38,33 @@ enum What {
         after_help = "Examples:\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A\n  milu calls show 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --json"
     )]
     Show {
+        /// The call, as `milu calls` shows it
         id: String,
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },
     /// Write the call's sound as WAV to standard output (left: caller, right: box)
     #[command(after_help = "Example:\n  milu calls play 01JDC0V9ZQ4M8Y5N7R2T6W3X1A > call.wav")]
-    Play { id: String },
+    Play {
+        /// The call, as `milu calls` shows it
+        id: String,
+    },
     /// Write the record and the sound of a call into a directory
     ///
     /// A directory that is made for it, and the files, are for you alone to read.
     #[command(after_help = "Example:\n  milu calls export 01JDC0V9ZQ4M8Y5N7R2T6W3X1A --to calls")]
     Export {
+        /// The call, as `milu calls` shows it
         id: String,
+        /// The directory; it is made if it is not there
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
     /// Show calls while they happen
     #[command(after_help = "Examples:\n  milu calls watch\n  milu calls watch --json")]
     Watch {
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },

@@ -26,6 +26,7 @@ enum What {
     /// How the key file is, without the key
     #[command(after_help = "Examples:\n  milu keys status\n  milu keys status --json")]
     Status {
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },

@@ -30,7 +30,8 @@ pub const USAGE: u8 = 2;
 #[command(
     name = "milu",
     version,
-    about = "An AI telephone gateway that stands at your business and keeps its calls private"
+    about = "An AI telephone gateway that stands at your business and keeps its calls private",
+    after_help = "Examples:\n  milu check --config /etc/milu/milu.toml\n  milu run --config /etc/milu/milu.toml\n  milu call sip:127.0.0.1:5060 --say \"When do you open on Saturday?\"\n  milu calls"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -169,6 +170,11 @@ mod tests {
         if is_leaf && examples.is_empty() {
             wrong.push(format!("{} has no example", path.join(" ")));
         }
+        // What clap adds by itself, such as `help` and its argument, is its own.
+        let is_ours = path.last() != Some(&"help");
+        for argument in command.get_arguments().filter(|argument| is_ours && argument.get_help().is_none()) {
+            wrong.push(format!("{}: {} says nothing of itself", path.join(" "), argument.get_id()));
+        }
         for example in examples {
             let words = typed(&example);
             let mut rest = words.iter();
@@ -185,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_has_an_example_that_can_be_typed_as_it_stands() {
+    fn every_command_says_what_its_arguments_are_and_has_an_example_that_can_be_typed_as_it_stands() {
         let mut wrong = Vec::new();
         walk(&Cli::command(), &["milu"], &mut wrong);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -193,10 +199,10 @@ mod tests {
 
     #[test]
     fn a_tree_without_an_example_is_found_out() {
-        let bare = clap::Command::new("milu").subcommand(clap::Command::new("calls"));
+        let bare = clap::Command::new("milu").subcommand(clap::Command::new("calls").arg(clap::Arg::new("since")));
         let mut wrong = Vec::new();
         walk(&bare, &["milu"], &mut wrong);
-        assert_eq!(wrong, ["milu calls has no example"]);
+        assert_eq!(wrong, ["milu calls has no example", "milu calls: since says nothing of itself"]);
         assert_eq!(
             typed("milu call sip:a --say \"two words\" '' > out.wav"),
             ["milu", "call", "sip:a", "--say", "two words", ""]

@@ -38,12 +38,14 @@ enum What {
     /// Read every byte and compare the checksums
     #[command(after_help = "Examples:\n  milu models verify\n  milu models verify --dir .models --json")]
     Verify {
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },
     /// The models and how they lie on the disk
     #[command(after_help = "Examples:\n  milu models list\n  milu models list --json")]
     List {
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },

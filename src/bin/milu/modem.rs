@@ -50,6 +50,7 @@ enum What {
     Sms {
         /// To whom, as it is dialled at home or with +
         number: String,
+        /// What it says
         text: String,
     },
     /// Network, signal, SIM, power and airtime

@@ -32,10 +32,12 @@ enum What {
         after_help = "Examples:\n  milu policy check /etc/milu/residency.toml\n  milu policy check residency.toml --cedar"
     )]
     Check {
+        /// The policy
         file: PathBuf,
         /// Show what the table compiles to
         #[arg(long)]
         cedar: bool,
+        /// One JSON document instead of rows
         #[arg(long, conflicts_with = "cedar")]
         json: bool,
     },
@@ -57,6 +59,7 @@ enum What {
         /// runs, /etc/milu/residency.toml is read
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },
@@ -77,6 +80,7 @@ enum What {
         after_help = "Examples:\n  milu policy prove residency.toml\n  milu policy prove new.toml --old residency.toml --widening transcript:anthropic"
     )]
     Prove {
+        /// The policy
         file: PathBuf,
         /// The policy that holds now: prove too that the new one allows nothing more
         #[arg(long, value_name = "FILE")]
@@ -87,6 +91,7 @@ enum What {
         /// The solver cvc5
         #[arg(long, value_name = "PATH", env = "CVC5", default_value = "cvc5")]
         solver: PathBuf,
+        /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
     },

@@ -89,6 +89,10 @@ pub enum Degradation {
         "the power is too weak: the modem fell off or started anew three times while it was transmitting; give it a powered hub, or a supply of its own"
     )]
     WeakPower,
+    #[error(
+        "the modem fell off or started anew by itself six times within an hour; look at its plug, its cable, its supply and its firmware"
+    )]
+    Restless,
     #[error("the modem refused a command that it is set up with")]
     SetUp,
 }

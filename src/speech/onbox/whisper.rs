@@ -5,7 +5,6 @@
 mod model;
 pub(in crate::speech) mod words;
 
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,17 +39,9 @@ struct Engines {
 }
 
 impl WhisperEars {
-    /// Loads the GGML file at `whisper` (0.1 to 0.3 s). `threads` compute each
-    /// decode that runs alone, and one a decode beside another, because
-    /// whisper.cpp's threads spin while they wait for each other.
-    pub fn load(
-        whisper: &Path,
-        smart_turn: SmartTurn,
-        threads: NonZero<usize>,
-        pool: Arc<Pool>,
-        now: MomentSource,
-    ) -> Result<Self, LoadEars> {
-        let engines = Engines { whisper: Model::load(whisper, threads)?, smart_turn };
+    /// Loads the GGML file at `whisper` (0.1 to 0.3 s).
+    pub fn load(whisper: &Path, smart_turn: SmartTurn, pool: Arc<Pool>, now: MomentSource) -> Result<Self, LoadEars> {
+        let engines = Engines { whisper: Model::load(whisper)?, smart_turn };
         Ok(Self { engines: Arc::new(engines), pool, now })
     }
 }

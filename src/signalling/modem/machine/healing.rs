@@ -24,6 +24,11 @@ const SEARCH_MAX: Duration = Duration::from_secs(15 * 60);
 const DROPS_MAX: usize = 3;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// Starts by itself within an hour after which the owner is told: a person who moves a
+/// modem from socket to socket makes fewer, and one that never stays up makes dozens.
+const STARTS_MAX: usize = 6;
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A modem that falls off so soon after it transmitted fell off because of it.
 const LOAD_ECHO: Duration = Duration::from_secs(10);
 
@@ -37,6 +42,8 @@ pub(super) struct Healing {
     ask_at: Option<Moment>,
     quarantined_until: Option<Moment>,
     drops: VecDeque<Moment>,
+    /// When it fell off or started anew without having been told to.
+    starts: VecDeque<Moment>,
     loaded_at: Option<Moment>,
 }
 
@@ -56,6 +63,7 @@ impl Healing {
             ask_at: None,
             quarantined_until: None,
             drops: VecDeque::new(),
+            starts: VecDeque::new(),
             loaded_at: None,
         }
     }
@@ -64,14 +72,20 @@ impl Healing {
         self.waiting.is_some()
     }
 
-    /// As of the last [`Self::forget_drops`].
+    /// As of the last [`Self::forget`].
     pub(super) fn is_weak(&self) -> bool {
         self.drops.len() >= DROPS_MAX
     }
 
-    /// Drops count for a day: what was weak may have a powered hub since.
-    fn forget_drops(&mut self, now: Moment) {
+    /// As of the last [`Self::forget`].
+    pub(super) fn is_restless(&self) -> bool {
+        self.starts.len() >= STARTS_MAX
+    }
+
+    /// Drops count for a day, starts for an hour: what was weak may have a powered hub since.
+    fn forget(&mut self, now: Moment) {
         self.drops.retain(|at| now.since(*at) < DAY);
+        self.starts.retain(|at| now.since(*at) < HOUR);
     }
 
     pub(super) fn port_opened(&mut self) {
@@ -101,7 +115,8 @@ impl Healing {
     pub(super) fn timer(&self) -> Option<Moment> {
         let waiting = self.waiting.map(|waiting| waiting.until);
         let stronger = self.drops.front().filter(|_| self.is_weak()).map(|at| *at + DAY);
-        [waiting, self.ask_at, self.quarantined_until, stronger].into_iter().flatten().min()
+        let calmer = self.starts.front().filter(|_| self.is_restless()).map(|at| *at + HOUR);
+        [waiting, self.ask_at, self.quarantined_until, stronger, calmer].into_iter().flatten().min()
     }
 }
 
@@ -191,9 +206,9 @@ impl ModemLine {
     }
 
     pub(super) fn healing_timers(&mut self, now: Moment) {
-        let was_weak = self.healing.is_weak();
-        self.healing.forget_drops(now);
-        if was_weak && !self.healing.is_weak() {
+        let (was_weak, was_restless) = (self.healing.is_weak(), self.healing.is_restless());
+        self.healing.forget(now);
+        if was_weak != self.healing.is_weak() || was_restless != self.healing.is_restless() {
             self.rest(Reason::Mended, now);
         }
         if self.healing.ask_at.is_some_and(|at| now >= at) {
@@ -248,9 +263,20 @@ impl ModemLine {
             self.counters.drops_under_load += 1;
             self.healing.drops.push_back(now);
         }
-        self.healing.forget_drops(now);
+        self.healing.forget(now);
         while self.healing.drops.len() > DROPS_MAX {
             self.healing.drops.pop_front();
+        }
+    }
+
+    /// Counts what a modem does by itself, whether or not it transmits.
+    pub(super) fn note_start(&mut self, now: Moment) {
+        if !self.healing.is_waiting() {
+            self.healing.starts.push_back(now);
+        }
+        self.healing.forget(now);
+        while self.healing.starts.len() > STARTS_MAX {
+            self.healing.starts.pop_front();
         }
     }
 

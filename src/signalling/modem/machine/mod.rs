@@ -325,6 +325,7 @@ impl ModemLine {
         }
         self.port = Port::Gone;
         self.note_drop(now);
+        self.note_start(now);
         self.engine.gone();
         self.drain(now);
         self.modem_left(now);
@@ -373,6 +374,7 @@ impl ModemLine {
         let wrong = [
             (self.set_up.has_no_voice(), Degradation::NoVoice),
             (self.healing.is_weak(), Degradation::WeakPower),
+            (self.healing.is_restless(), Degradation::Restless),
             (self.sound.is_lost(), Degradation::NoSound),
             (self.set_up.was_refused(), Degradation::SetUp),
         ];

@@ -564,6 +564,7 @@ impl ModemLine {
         if self.calls.is_any() {
             self.note_drop(now);
         }
+        self.note_start(now);
         self.modem_left(now);
         self.healing.booted();
         self.engine.resynchronise(now);

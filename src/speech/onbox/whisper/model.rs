@@ -1,9 +1,8 @@
 //! Whisper through whisper.cpp: sound in, words and how sure it is of them out.
 //! It knows nothing of calls, turns or channels.
 
-use std::num::NonZero;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -38,6 +37,11 @@ const TOKENS_MORE: usize = 6;
 /// Tokens of the business's words before the sound. Whisper takes 223; each
 /// costs time in every decode (about 1 ms), and the first are the likeliest.
 const PROMPT_TOKENS: usize = 160;
+
+/// Threads of a decode. whisper.cpp's threads spin while they wait for each other: two
+/// make a call that is alone wait 0.15 s less, and take what other calls and the voice
+/// would need as soon as it is not. The pool runs as many decodes at once as it has threads.
+const THREADS: i32 = 1;
 
 /// What a turn without any token is given: surely nothing.
 pub(super) const NOTHING: Confidence =
@@ -117,29 +121,6 @@ fn bytes_at_least(header: &[u8; HEADER_INTS * 4]) -> u64 {
 pub(super) struct Model {
     weights: WhisperContext,
     idle: Mutex<Vec<Place>>,
-    threads: i32,
-    /// Decodes that run now.
-    running: AtomicUsize,
-}
-
-/// A decode while it runs. One alone has the cores to itself; beside another,
-/// threads that wait for each other would only take time from it. How many calls
-/// are open says nothing: most of them are heard by ears outside.
-struct Running<'a> {
-    among: &'a AtomicUsize,
-    is_alone: bool,
-}
-
-impl<'a> Running<'a> {
-    fn begin(among: &'a AtomicUsize) -> Self {
-        Self { among, is_alone: among.fetch_add(1, Ordering::AcqRel) == 0 }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.among.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 /// Working memory for one decode at a time (some 100 MB). It is kept, because
@@ -155,15 +136,14 @@ struct Place {
 pub(super) struct Prompt(Vec<i32>);
 
 impl Model {
-    pub(super) fn load(path: &Path, threads: NonZero<usize>) -> Result<Self, LoadEars> {
+    pub(super) fn load(path: &Path) -> Result<Self, LoadEars> {
         // Without a logging feature the hooks drop every row: whisper.cpp's debug
         // rows quote the words that it hears.
         whisper_rs::install_logging_hooks();
         whole(path)?;
         let weights = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|source| LoadEars::Model { path: path.display().to_string(), source })?;
-        let model =
-            Self { weights, idle: Mutex::default(), threads: small(threads.get()), running: AtomicUsize::new(0) };
+        let model = Self { weights, idle: Mutex::default() };
         // The first call should not wait for it, and a box without the memory
         // should not start.
         let first = model.place().map_err(LoadEars::State)?;
@@ -206,10 +186,7 @@ impl Model {
             Some(place) => place,
             None => self.place().map_err(Decode::Engine)?,
         };
-        let running = Running::begin(&self.running);
-        place.params.set_n_threads(if running.is_alone { self.threads } else { 1 });
         let heard = place.decode(sound, prompt, unwanted);
-        drop(running);
         // As many are kept as ever worked at once, which the pool bounds.
         self.lock().push(place);
         heard
@@ -218,7 +195,7 @@ impl Model {
     fn place(&self) -> Result<Place, whisper_rs::WhisperError> {
         let unwanted = Arc::new(Mutex::new(Unwanted::default()));
         let state = self.weights.create_state()?;
-        Ok(Place { state, params: parameters(self.threads, &unwanted), unwanted })
+        Ok(Place { state, params: parameters(&unwanted), unwanted })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
@@ -229,9 +206,9 @@ impl Model {
 /// The parameters that stay the same. They are made once for each place and
 /// then copied, because the bindings never free the language's name and the
 /// callback.
-fn parameters(threads: i32, unwanted: &Arc<Mutex<Unwanted>>) -> FullParams<'static, 'static> {
+fn parameters(unwanted: &Arc<Mutex<Unwanted>>) -> FullParams<'static, 'static> {
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-    params.set_n_threads(threads);
+    params.set_n_threads(THREADS);
     params.set_language(Some(Language::English.iso_639_1()));
     params.set_translate(false);
     params.set_no_context(true);
@@ -341,17 +318,5 @@ mod tests {
         assert_eq!(tokens_max(HZ / 10), 7, "a part of a token is one");
         assert_eq!(tokens_max(HZ), 11);
         assert_eq!(tokens_max(30 * HZ), 156);
-    }
-
-    #[test]
-    fn a_decode_has_the_cores_to_itself_while_no_other_runs() {
-        let running = AtomicUsize::new(0);
-        let first = Running::begin(&running);
-        let second = Running::begin(&running);
-        assert!(first.is_alone && !second.is_alone);
-        drop(first);
-        assert!(!Running::begin(&running).is_alone, "the second still runs");
-        drop(second);
-        assert!(Running::begin(&running).is_alone);
     }
 }

@@ -362,10 +362,52 @@ fn a_modem_on_a_serial_port_that_starts_anew_in_three_calls_has_too_little_power
         assert_eq!(world.line.health().counters.drops_under_load, calls as u64);
     }
     assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower));
-    // At rest it may start anew as often as it likes.
+    // At rest that is no matter of power.
     world.says("RDY");
     world.run_s(60);
     assert_eq!(world.line.health().counters.drops_under_load, 3);
+}
+
+#[test]
+fn a_modem_that_starts_anew_at_rest_again_and_again_is_told_of_until_it_stays_up_for_an_hour() {
+    let is_told = |world: &World| world.line.health().troubles.iter().any(|told| told.contains("its plug"));
+    let mut world = World::ready("simcom_sim800");
+    for _ in 0..5 {
+        world.says("RDY");
+        world.run_s(60);
+        assert!(!is_told(&world) && world.line.state() == ModemState::Ready);
+    }
+    // From here on it never stays up for long enough to be set up, and is told of all the same.
+    for _ in 0..10 {
+        world.says("RDY");
+        world.run_s(1);
+        assert!(is_told(&world), "{:?}", world.line.health().troubles);
+        assert_ne!(world.line.state(), ModemState::Ready);
+    }
+    world.run_s(120);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::Restless));
+    world.rings();
+    assert_eq!(world.line.state(), ModemState::Ringing, "calls come all the same");
+    world.modem.calls.clear();
+    world.run_s(3600);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert!(!is_told(&world));
+}
+
+#[test]
+fn a_modem_that_the_box_itself_resets_is_not_restless() {
+    let mut world = World::ready("simcom_sim800");
+    // As many within the hour as the line may make.
+    for _ in 0..3 * 60 {
+        let is_reset = world.line.state() == ModemState::Opening;
+        world.modem.dead = !is_reset;
+        if is_reset {
+            world.says("RDY");
+        }
+        world.run_s(10);
+    }
+    assert!(world.line.health().counters.resets >= 6, "{:?}", world.line.health().counters);
+    assert!(!world.line.health().troubles.iter().any(|told| told.contains("its plug")));
 }
 
 #[test]
