@@ -5,7 +5,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
@@ -25,7 +25,8 @@ impl Clone {
         let setup = include_str!("../packaging/setup");
         clone.program("packaging/setup", setup);
         clone.write("firmware-config/models.toml", MODELS);
-        clone.program("bin/cargo", "#!/bin/sh\necho built >>done.txt\n");
+        clone.write("Cargo.toml", "[package]\nrust-version = \"1.95\"\n");
+        clone.cargo("1.95.0");
         // Every package is installed.
         clone.program("bin/dpkg-query", "#!/bin/sh\nfor name in \"$@\"; do echo \"installed $name\"; done\n");
         clone.program(
@@ -33,6 +34,12 @@ impl Clone {
             "#!/bin/sh\necho fetched >>done.txt\nmkdir -p .models\nprintf 12345 >.models/voice.onnx\nprintf 12 >.models/voice.json\n",
         );
         clone
+    }
+
+    /// A cargo of this version, which notes that it was asked to build.
+    fn cargo(&self, version: &str) {
+        let asked = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'cargo {version} (of a day)' || echo built >>done.txt\n");
+        self.program("bin/cargo", &asked);
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -49,19 +56,26 @@ impl Clone {
         std::fs::set_permissions(self.at(name), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
     }
 
-    /// Sets up what a box needs to run, and gives what was done for it.
-    fn set_up(&self) -> Vec<String> {
+    fn run(&self) -> Output {
         let path = std::env::var("PATH").expect("a path");
-        let done = self.at("done.txt");
-        std::fs::write(&done, "").expect("it is written");
-        let output = Command::new("bash")
+        std::fs::write(self.at("done.txt"), "").expect("it is written");
+        Command::new("bash")
             .arg(self.at("packaging/setup"))
             .arg("run")
             .env("PATH", format!("{}:{path}", self.at("bin").display()))
             .output()
-            .expect("bash runs");
+            .expect("bash runs")
+    }
+
+    fn done(&self) -> Vec<String> {
+        std::fs::read_to_string(self.at("done.txt")).expect("it is there").lines().map(str::to_owned).collect()
+    }
+
+    /// Sets up what a box needs to run, and gives what was done for it.
+    fn set_up(&self) -> Vec<String> {
+        let output = self.run();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        std::fs::read_to_string(&done).expect("it is there").lines().map(str::to_owned).collect()
+        self.done()
     }
 
     fn size(&self, name: &str) -> u64 {
@@ -91,4 +105,19 @@ fn models_are_fetched_once_and_again_when_one_is_gone_or_cut_off() {
 
     clone.write("firmware-config/models.toml", &format!("{MODELS}# another list\n"));
     assert_eq!(clone.set_up(), ["built", "fetched"]);
+}
+
+#[test]
+fn a_rust_that_is_too_old_is_told_before_anything_is_built() {
+    let clone = Clone::new();
+    for (version, is_enough) in [("1.63.0", false), ("1.94.1", false), ("1.95.0", true), ("1.100.2", true)] {
+        clone.cargo(version);
+        let output = clone.run();
+        assert_eq!(output.status.success(), is_enough, "{version}");
+        if !is_enough {
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(told.contains(version) && told.contains("1.95") && told.contains("rustup"), "{told}");
+            assert!(clone.done().is_empty(), "{version}");
+        }
+    }
 }

@@ -135,10 +135,8 @@ fn check_key(path: &Path) -> CheckFinding {
     if !path.exists() {
         return CheckFinding::fine("keys", format!("{} will be made at the first start", path.display()));
     }
-    match Keyring::open(path) {
-        Ok(keyring) => {
-            CheckFinding::fine("keys", format!("{} opens, epoch {}", path.display(), keyring.status().epoch))
-        }
+    match Keyring::inspect(path) {
+        Ok(status) => CheckFinding::fine("keys", format!("{} opens, epoch {}", path.display(), status.epoch)),
         Err(error) => CheckFinding::wrong("keys", error.to_string()),
     }
 }

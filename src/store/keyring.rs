@@ -173,6 +173,12 @@ pub struct KeyringStatus {
     pub sealing: &'static str,
 }
 
+/// Whether a user may be told of a key that belongs to another: root reads it anyway.
+const fn may_look(owner: u32, user: u32) -> bool {
+    const ROOT: u32 = 0;
+    owner == user || user == ROOT
+}
+
 /// The master key of the box, and what is known about it.
 pub struct Keyring {
     id: String,
@@ -200,6 +206,16 @@ impl Keyring {
 
     /// Opens an existing key file. Refuses one that others could read or have put there.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
+        Self::read(path, |owner, user| owner == user)
+    }
+
+    /// What may be said about a key file, to whoever looks after the box: root may look at
+    /// the key of the user as whom the box runs.
+    pub fn inspect(path: &Path) -> Result<KeyringStatus, KeyringError> {
+        Ok(Self::read(path, may_look)?.status())
+    }
+
+    fn read(path: &Path, may_read: fn(u32, u32) -> bool) -> Result<Self, KeyringError> {
         let read = |source| KeyringError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(read)?;
         let about = file.metadata().map_err(read)?;
@@ -208,7 +224,7 @@ impl Keyring {
             return Err(KeyringError::Mode { path: path.to_owned(), mode });
         }
         let user = rustix::process::geteuid().as_raw();
-        if owner != user {
+        if !may_read(owner, user) {
             return Err(KeyringError::Owner { path: path.to_owned(), owner, user });
         }
         let mut text = Zeroizing::new(String::new());
@@ -405,6 +421,8 @@ mod tests {
         if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
             let refused = Keyring::open(&path);
             assert!(matches!(refused, Err(KeyringError::Owner { owner: 65_534, .. })), "{refused:?}");
+            // Root may be told of it all the same.
+            assert_eq!(Keyring::inspect(&path).unwrap().mode, "0600");
         }
     }
 
@@ -469,5 +487,11 @@ mod tests {
             sealed[at] ^= 1;
             prop_assert!(key.open(&sealed, b"here").is_err());
         }
+    }
+
+    #[test]
+    fn a_key_is_told_of_to_its_owner_and_to_root_alone() {
+        assert!(may_look(1000, 1000) && may_look(1000, 0));
+        assert!(!may_look(1000, 1001) && !may_look(0, 1000));
     }
 }

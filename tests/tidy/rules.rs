@@ -12,7 +12,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("knowledge", 1),
     ("residency", 1),
     ("privacy", 1),
-    ("sync", 1),
     ("call", 2),
     ("ops", 2),
     ("store", 3),
@@ -21,7 +20,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("egress", 3),
     ("appliance", 4),
     ("caller", 4),
-    ("hub", 4),
 ];
 
 /// Imports that are against the floors and stay: (from, to), each with its reason.

@@ -47,7 +47,7 @@ pub fn keys(args: &KeysArgs) -> Result<(), Failure> {
 }
 
 fn status(args: &KeysArgs, json: bool) -> Result<(), Failure> {
-    let status = Keyring::open(&args.key_file).map_err(Failure::no)?.status();
+    let status = Keyring::inspect(&args.key_file).map_err(Failure::no)?;
     let shown = serde_json::json!({
         "key_file": args.key_file,
         "keyring": status.id,
