@@ -17,7 +17,8 @@ use milu::egress::{Door, DoorConfig};
 use milu::media::{Frame, SampleRate};
 use milu::ops::SystemClock;
 use milu::residency::{
-    CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
+    AskedHost, CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row,
+    Safeguards, Verdict,
 };
 use milu::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use milu::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Hints, Transcriber};
@@ -695,6 +696,22 @@ async fn a_host_that_is_taken_out_during_a_call_gets_no_more_of_its_sound() {
     call.hearing.decode(RequestId(1));
     assert_eq!(call.failure(1).await, EarsError::Kept, "the ears are well");
     assert!(matches!(provider.next().await, Seen::Gone), "no sound to a host that is out");
+}
+
+#[tokio::test]
+async fn a_host_that_is_moved_in_the_policy_is_asked_at_the_next_call() {
+    let tasks = TaskTracker::new();
+    let (mut before, mut after) = (Provider::start(&tasks, None).await, Provider::start(&tasks, None).await);
+    let first = AskedHost::First(before.host.clone());
+    let there = policy(&before.host, &BOTH);
+    let mut the_box = TheBox::under(there, None, &before.host, Api::V1, |config| config.host = first);
+    let _call = the_box.call();
+    before.opened().await;
+    let moved = policy(&after.host, &BOTH);
+    the_box.door.set_policy(Arc::clone(&moved));
+    the_box.gate = Arc::new(CallGate::new(moved, Arc::new(Everything)));
+    let _next = the_box.call();
+    after.opened().await;
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ impl ListenOpening {
     /// `required` is what the policy asks of every request to the destination.
     pub(super) fn new(
         config: &DeepgramConfig,
+        host: &Host,
         encoding: Encoding,
         language: &str,
         words: &[String],
@@ -96,11 +97,11 @@ impl ListenOpening {
             query.ask("mip_opt_out", "true");
         }
         Self {
-            host: config.host.clone(),
+            host: host.clone(),
             target: query.0,
             key_terms: if takes_key_terms(config) { key_terms(words) } else { Vec::new() },
             key: config.key.clone(),
-            safeguards: told(&config.host, opt_out),
+            safeguards: told(host, opt_out),
             within: config.bounds.opening,
         }
     }

@@ -14,7 +14,7 @@ fn told() -> Safeguards {
 }
 
 fn opened(config: &DeepgramConfig, words: &[String], required: &Safeguards) -> WebSocketOpening {
-    ListenOpening::new(config, Encoding::Mulaw, "en", words, required).into()
+    ListenOpening::new(config, config.host.at(None), Encoding::Mulaw, "en", words, required).into()
 }
 
 /// The questions of an opening with their answers, decoded by another hand than
@@ -135,7 +135,8 @@ fn a_key_term_with_an_identifier_in_it_is_left_out_where_only_redacted_may_go() 
         }
     }
     let words = vec!["Surulere".to_owned(), "08031234567".to_owned()];
-    let opening = ListenOpening::new(&config(Api::V1), Encoding::Opus, "en", &words, &told());
+    let config = config(Api::V1);
+    let opening = ListenOpening::new(&config, config.host.at(None), Encoding::Opus, "en", &words, &told());
     assert_eq!(opening.classes(), [DataClass::CallAudio, DataClass::Knowledge]);
     let redacted = opening.redacted(&NoDigits).expect("words can be had without digits");
     assert_eq!(redacted.key_terms, ["Surulere"]);

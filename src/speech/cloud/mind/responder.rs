@@ -176,6 +176,7 @@ impl Shared {
         let raw = decide(&[DataClass::Knowledge]).is_some_and(|d| d.verdict == Verdict::Raw);
         Ask {
             dialect: Arc::clone(&self.dialect),
+            host: setting.gate.host(destination, self.dialect.host()),
             purpose,
             knowledge: Arc::clone(&self.knowledge),
             today: String::new(),
@@ -331,7 +332,8 @@ async fn warm(shared: &Shared, setting: &CallSetting) -> Result<(), NotWarmed> {
     let destination = shared.dialect.destination();
     let within = crate::egress::Within { connect: shared.dialect.deadlines().connect, answer: WARMING_MAX };
     if !shared.is_cold() {
-        let warming = crate::egress::Warming { host: shared.dialect.host().clone(), within };
+        let host = setting.gate.host(destination, shared.dialect.host());
+        let warming = crate::egress::Warming { host, within };
         let cleared = setting.gate.clear(&[DataClass::Knowledge], destination, warming).map_err(|_| NotWarmed)?;
         return shared.door.warm(setting.call, cleared).await.map_err(|_| NotWarmed);
     }
