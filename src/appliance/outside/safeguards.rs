@@ -139,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn ears_in_a_region_of_their_own_tell_it_with_the_opt_out() {
+    fn ears_in_a_region_of_their_own_tell_it_and_the_opt_out_with_it() {
         let eu = "api.eu.deepgram.com";
         let ears = Carrier::new("deepgram", (id(), AskedHost::First(host(eu))), DeepgramConfig::carries);
         let both = || Safeguards { training_opt_out: true, ..region() };
-        assert!(ears.check(&asks_at(eu, both())).is_ok());
+        assert!(ears.check(&asks_at(eu, both())).is_ok() && ears.check(&asks_at(eu, region())).is_ok());
         // They ask whichever host the policy has now, and that is no region of Europe.
         let moved = ears.check(&asks_at("api.deepgram.com", both()));
         assert!(matches!(moved, Err(OutsideError::Untold { .. })), "{moved:?}");

@@ -106,7 +106,7 @@ impl Bounds {
 impl DeepgramConfig {
     /// Of the safeguards that a policy asks for, those that requests to `host` can tell.
     pub fn carries(host: &Host, asked: &Safeguards) -> Safeguards {
-        told(host, asked.training_opt_out)
+        told(host, asked)
     }
 
     /// The usual model and bounds of `api`.
