@@ -246,10 +246,14 @@ impl Door {
         self.frame.books.used(call, destination, usage, self.place_of(destination));
     }
 
-    /// Where the policy asks that an operator compute: its price may depend on it.
+    /// Where the policy in force asks that an operator compute, if it asks for a place.
+    pub fn region_asked(&self, destination: &DestinationId) -> Option<String> {
+        self.under().policy.destination(destination).and_then(|d| d.safeguards.inference_region.clone())
+    }
+
+    /// The same for its price, which may depend on it.
     fn place_of(&self, destination: &DestinationId) -> Place {
-        let under = self.under();
-        let region = under.policy.destination(destination).and_then(|d| d.safeguards.inference_region.as_deref());
+        let region = self.region_asked(destination);
         if region.is_some_and(|region| region != "global") { Place::InRegion } else { Place::Anywhere }
     }
 
