@@ -21,7 +21,7 @@ use milu::call::{EngineStage, Texts};
 use milu::egress::{Budget, Door, DoorConfig, Resolver, Roots};
 use milu::knowledge::facts::FactKind;
 use milu::knowledge::{Finding, KnowledgeBase, KnowledgeIndex, Recollection, Topic};
-use milu::ops::SystemClock;
+use milu::ops::{HealthState, SystemClock};
 use milu::residency::{
     CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Transfer, Verdict,
 };
@@ -826,6 +826,30 @@ async fn a_region_is_asked_for_and_the_provider_held_to_it() {
     let geos: Vec<Option<String>> = call.notes.used.lock().unwrap().iter().map(|u| u.inference_geo.clone()).collect();
     assert!(geos.contains(&Some("us".to_owned())) && geos.contains(&Some("global".to_owned())), "{geos:?}");
     assert_eq!(call.ask_and_hear("Do you do scans?").await, failed(MindError::Policy), "it strayed once");
+    assert_eq!(call.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_provider_that_strayed_is_told_of_until_the_policy_asks_for_another_region() {
+    let global = || Answer::Stream([vec![start_in("global")], text(0, &["We do scans."]), end("end_turn")].concat());
+    let mut call = Setup { region: Some("us"), ..answers(vec![global(), global()]) }.claude().await;
+    let told = |call: &Call| {
+        let fact = call.with_the_boxs_own_behind().health().remove(0);
+        (fact.state, fact.sentence.contains("elsewhere than in `us`"))
+    };
+    assert_eq!(told(&call), (HealthState::Well, false));
+    call.ask_and_hear("Do you do scans?").await;
+    assert_eq!(told(&call), (HealthState::Failed, true));
+    assert_eq!(call.ask_and_hear("Do you do scans?").await, failed(MindError::Policy));
+
+    let there = destination(Host::parse("model.example").unwrap(), Some("global"), false);
+    let elsewhere = policy(there, Verdict::Raw);
+    call.door.set_policy(Arc::clone(&elsewhere));
+    assert_eq!(told(&call), (HealthState::Well, false));
+    call.setting.gate = Arc::new(CallGate::new(elsewhere, Arc::new(NoNumbers)));
+    let mind = Arc::clone(&call.mind);
+    call.call_again(&*mind);
+    assert_eq!(call.ask_and_hear("Do you do scans?").await, ["say We do scans.", "over None"]);
     assert_eq!(call.asked(), 2);
 }
 

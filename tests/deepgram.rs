@@ -17,7 +17,8 @@ use milu::egress::{Door, DoorConfig};
 use milu::media::{Frame, SampleRate};
 use milu::ops::SystemClock;
 use milu::residency::{
-    CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
+    AskedHost, CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row,
+    Safeguards, Verdict,
 };
 use milu::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use milu::speech::{AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Hints, Transcriber};
@@ -184,10 +185,14 @@ fn policy(host: &Host, may_go: &[DataClass]) -> Arc<Policy> {
 }
 
 fn policy_asking(safeguards: Safeguards, host: &Host, may_go: &[DataClass]) -> Arc<Policy> {
+    policy_at(safeguards, vec![host.clone()], may_go)
+}
+
+fn policy_at(safeguards: Safeguards, hosts: Vec<Host>, may_go: &[DataClass]) -> Arc<Policy> {
     let destination = Destination {
         id: id(),
         operator: "Deepgram, Inc.".into(),
-        hosts: vec![host.clone()],
+        hosts,
         country: "US".into(),
         // The stand-in is in no other network, so the door speaks to it without TLS.
         on_site: true,
@@ -669,6 +674,44 @@ async fn a_safeguard_that_is_added_during_a_call_ends_its_stream_and_the_next_ca
     assert!(matches!(provider.next().await, Seen::Gone), "no sound without the safeguard");
     let _next = the_box.call();
     assert_eq!(provider.opened().await.get("mip_opt_out").map(String::as_str), Some("true"));
+}
+
+#[tokio::test]
+async fn a_host_that_is_taken_out_during_a_call_gets_no_more_of_its_sound() {
+    let tasks = TaskTracker::new();
+    let mut provider = Provider::start(&tasks, None).await;
+    let (host, other) = (provider.host.clone(), Host::parse("127.0.0.1:9").unwrap());
+    let both = policy_at(Safeguards::default(), vec![host.clone(), other.clone()], &BOTH);
+    let the_box = TheBox::under(both, None, &host, Api::V1, |_| {});
+    let mut call = the_box.call();
+    provider.opened().await;
+    call.hearing.line_answered(SampleRate::Hz8000);
+    call.speak(3);
+    assert!(matches!(provider.next().await, Seen::Sound(480)));
+    // The destination stays, and so does the call's leave to send sound to it.
+    let without = policy_at(Safeguards::default(), vec![other], &BOTH);
+    the_box.door.set_policy(Arc::clone(&without));
+    the_box.gate.narrow_to(&without);
+    call.speak(30);
+    call.hearing.decode(RequestId(1));
+    assert_eq!(call.failure(1).await, EarsError::Kept, "the ears are well");
+    assert!(matches!(provider.next().await, Seen::Gone), "no sound to a host that is out");
+}
+
+#[tokio::test]
+async fn a_host_that_is_moved_in_the_policy_is_asked_at_the_next_call() {
+    let tasks = TaskTracker::new();
+    let (mut before, mut after) = (Provider::start(&tasks, None).await, Provider::start(&tasks, None).await);
+    let first = AskedHost::First(before.host.clone());
+    let there = policy(&before.host, &BOTH);
+    let mut the_box = TheBox::under(there, None, &before.host, Api::V1, |config| config.host = first);
+    let _call = the_box.call();
+    before.opened().await;
+    let moved = policy(&after.host, &BOTH);
+    the_box.door.set_policy(Arc::clone(&moved));
+    the_box.gate = Arc::new(CallGate::new(moved, Arc::new(Everything)));
+    let _next = the_box.call();
+    after.opened().await;
 }
 
 #[tokio::test]

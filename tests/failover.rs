@@ -14,7 +14,8 @@ use milu::knowledge::{Finding, Spoken, Topic};
 use milu::media::{Frame, SampleRate};
 use milu::ops::{HealthState, MomentSource};
 use milu::residency::{
-    CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Policy, Redact, Row, Safeguards, Verdict,
+    AskedHost, CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row,
+    Safeguards, Verdict,
 };
 use milu::speech::failover::{
     BreakerRules, Budget, BudgetSource, EarsChain, EngineHealth, Link, MindChain, Needs, VoiceChain, WaitSource, Works,
@@ -97,12 +98,20 @@ fn cloud() -> DestinationId {
     DestinationId::parse("cloud").unwrap()
 }
 
+fn host(name: &str) -> Host {
+    Host::parse(name).unwrap()
+}
+
 /// A gate that lets transcripts into the cloud, on a ground that can be objected to.
 fn gate() -> Arc<CallGate> {
+    gate_to("api.cloud.example", Ground::LegitimateInterest)
+}
+
+fn gate_to(name: &str, ground: Ground) -> Arc<CallGate> {
     let destination = Destination {
         id: cloud(),
         operator: "Cloud Ltd".to_owned(),
-        hosts: Vec::new(),
+        hosts: vec![host(name)],
         country: "IE".to_owned(),
         on_site: false,
         contract: Some(milu::residency::Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
@@ -113,7 +122,7 @@ fn gate() -> Arc<CallGate> {
         id: "row-1".to_owned(),
         class: DataClass::Transcript,
         destination: cloud(),
-        ground: Ground::LegitimateInterest,
+        ground,
         verdict: Verdict::Raw,
     };
     Arc::new(CallGate::new(Arc::new(Policy::new(vec![destination], vec![row])), Arc::new(Nothing)))
@@ -130,7 +139,7 @@ fn link<E: ?Sized>(stage: EngineStage, name: &'static str, engine: Arc<E>, needs
 }
 
 fn in_the_cloud() -> Option<Needs> {
-    Some(Needs { destination: cloud(), classes: CLASSES })
+    Some(Needs { destination: cloud(), host: AskedHost::Named(host("api.cloud.example")), classes: CLASSES })
 }
 
 // ---- minds ----------------------------------------------------------------
@@ -982,6 +991,10 @@ async fn a_call_is_heard_outside_only_while_ears_there_are_well_allowed_and_paid
     let chain = EarsChain::new(better, on_the_box(), time.works());
     assert!(chain.hears_outside(&gate()));
     assert!(!chain.hears_outside(&CallGate::closed()), "the policy keeps it");
+    assert!(chain.hears_outside(&gate_to("api.cloud.example", Ground::Consent)), "the caller is asked first");
+    for ground in [Ground::LegitimateInterest, Ground::Consent] {
+        assert!(!chain.hears_outside(&gate_to("new.cloud.example", ground)), "its host is in the policy no more");
+    }
     let objects = gate();
     objects.wish(CallerWish::Objects);
     assert!(!chain.hears_outside(&objects));

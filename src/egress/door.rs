@@ -29,7 +29,7 @@ use super::{
     WebSocketOpening, WebSocketReceiver, WebSocketSender, Within, stream, websocket,
 };
 use crate::ops::{MomentSource, SystemClock, WallSource};
-use crate::residency::{Clearance, Cleared, DestinationId, Host, Policy, Safeguards, Transfer};
+use crate::residency::{Clearance, Cleared, Destination, DestinationId, Host, Policy, Safeguards, Transfer};
 use crate::terms::{CallId, Private};
 
 /// What is kept of an answer that refuses a WebSocket.
@@ -120,10 +120,31 @@ impl Door {
     }
 
     /// From now on another policy holds. Idle connections are closed and names
-    /// resolved anew; what is open stays open, until the call's gate refuses.
+    /// resolved anew; what is open stays open and carries nothing more that the new
+    /// policy would not let out there.
     pub fn set_policy(&self, policy: Arc<Policy>) {
         let under = Under::new(policy, self.frame.resolver.clone(), self.frame.books.now.clone());
         *self.frame.under.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(under);
+    }
+
+    /// Whether the policy in force would have let a connection be made as it was: what
+    /// has lost its host, or may show other keys now, gets no more of a call's data. The
+    /// call's gate cannot know it, because the destination may have other hosts.
+    pub(super) fn would_connect(&self, opened: &Destination, host: &Host) -> Result<(), HeldBack> {
+        let under = self.under();
+        let destination = || opened.id.clone();
+        let Some(now) = under.policy.destination(&opened.id) else {
+            return Err(HeldBack::UnknownDestination { destination: destination() });
+        };
+        if !now.hosts.contains(host) {
+            return Err(HeldBack::ForeignHost { destination: destination(), host: host.clone() });
+        }
+        // Which of its keys the host has shown is not kept, so all of them must do.
+        let all_do = !opened.pins.is_empty() && opened.pins.iter().all(|pin| now.pins.contains(pin));
+        if !now.pins.is_empty() && !all_do {
+            return Err(HeldBack::OtherKeys { destination: destination(), host: host.clone() });
+        }
+        Ok(())
     }
 
     /// Sends a request and waits for the head of its answer. `call` is for the register.
@@ -177,7 +198,7 @@ impl Door {
         }
         drop(answer);
         let (wire, read_already, account) = link.into_wire().ok_or_else(|| SendError::Closed { host: host.clone() })?;
-        Ok(websocket::over(wire, read_already, account, passing.into_leave(), host).await)
+        Ok(websocket::over(wire, read_already, account, passing.into_leave(self), host).await)
     }
 
     /// Opens a plain stream to a server in the business's own network.
@@ -199,7 +220,7 @@ impl Door {
         let wire = passing.reach.connect(&passing.host, connect, names, account.tally(), now).await?;
         account.carry(passing.call, &passing.reach.destination, &passing.clearance, &passing.safeguards);
         let host = passing.host.clone();
-        Ok(stream::over(wire, account, passing.into_leave(), host))
+        Ok(stream::over(wire, account, passing.into_leave(self), host))
     }
 
     /// Connects to a host before there is something to send, which saves the
@@ -225,10 +246,14 @@ impl Door {
         self.frame.books.used(call, destination, usage, self.place_of(destination));
     }
 
-    /// Where the policy asks that an operator compute: its price may depend on it.
+    /// Where the policy in force asks that an operator compute, if it asks for a place.
+    pub fn region_asked(&self, destination: &DestinationId) -> Option<String> {
+        self.under().policy.destination(destination).and_then(|d| d.safeguards.inference_region.clone())
+    }
+
+    /// The same for its price, which may depend on it.
     fn place_of(&self, destination: &DestinationId) -> Place {
-        let under = self.under();
-        let region = under.policy.destination(destination).and_then(|d| d.safeguards.inference_region.as_deref());
+        let region = self.region_asked(destination);
         if region.is_some_and(|region| region != "global") { Place::InRegion } else { Place::Anywhere }
     }
 
@@ -364,8 +389,9 @@ impl Passing {
         Account::open(books.clone(), Arc::new(Tally::default()), self.call, &self.reach.destination, &self.clearance)
     }
 
-    fn into_leave(self) -> Leave {
-        Leave { destination: self.reach.destination, call: self.call, safeguards: self.safeguards }
+    fn into_leave(self, door: &Door) -> Leave {
+        let Self { reach, host, call, safeguards, .. } = self;
+        Leave { door: door.clone(), destination: reach.destination, host, call, safeguards }
     }
 
     async fn connect(&self, frame: &Frame) -> Result<Link, SendError> {

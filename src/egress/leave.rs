@@ -2,14 +2,18 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::budget::Standing;
-use super::{HeldBack, SendError};
-use crate::residency::{Clearance, Destination, Safeguards};
+use super::{Door, HeldBack, SendError};
+use crate::residency::{Clearance, Destination, Host, Safeguards};
 use crate::terms::CallId;
 
 /// What an open connection is for: where it leads, what it promised, and whose
 /// call it serves.
 pub(super) struct Leave {
+    /// It knows the policy in force.
+    pub(super) door: Door,
+    /// As it was when the connection was opened.
     pub(super) destination: Arc<Destination>,
+    pub(super) host: Host,
     pub(super) call: Option<CallId>,
     /// What the opening carried.
     pub(super) safeguards: Safeguards,
@@ -22,6 +26,7 @@ impl Leave {
         if *clearance.destination() != self.destination.id {
             return Err(HeldBack::WrongDestination { destination: to() }.into());
         }
+        self.door.would_connect(&self.destination, &self.host)?;
         if !self.safeguards.cover(clearance.safeguards()) {
             return Err(HeldBack::SafeguardMissing { destination: to() }.into());
         }

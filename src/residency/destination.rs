@@ -155,6 +155,32 @@ pub struct Destination {
     pub pins: Vec<[u8; 32]>,
 }
 
+/// Which of a destination's hosts an engine asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AskedHost {
+    /// The one that the business names for this engine.
+    Named(Host),
+    /// The first that the policy has: one that is moved there is followed. It holds
+    /// the one of the start, for a policy that has none.
+    First(Host),
+}
+
+impl AskedHost {
+    /// The host to ask at a destination, as the policy describes it now.
+    pub fn at<'a>(&'a self, destination: Option<&'a Destination>) -> &'a Host {
+        match self {
+            Self::Named(host) => host,
+            Self::First(host) => destination.and_then(|d| d.hosts.first()).unwrap_or(host),
+        }
+    }
+}
+
+impl From<Host> for AskedHost {
+    fn from(host: Host) -> Self {
+        Self::Named(host)
+    }
+}
+
 impl Destination {
     /// Whether the promise that nothing goes out without a contract holds data
     /// back. What stands in the business's own network is the business itself,

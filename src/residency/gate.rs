@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 use super::{
-    CallerWish, CallerWishes, Carried, Cleared, DataClass, Decision, DestinationId, Party, Payload, Policy, Redact,
-    Verdict,
+    AskedHost, CallerWish, CallerWishes, Carried, Cleared, DataClass, Decision, DestinationId, Host, Party, Payload,
+    Policy, Redact, Verdict,
 };
 
 /// Decisions that a gate keeps. A call sends some eight classes to some four
@@ -73,6 +73,16 @@ impl CallGate {
     /// The policy that this call is under.
     pub fn policy(&self) -> Arc<Policy> {
         held(&self.under).policy.clone()
+    }
+
+    /// The host to ask there, by the policy that this call is under.
+    pub fn host(&self, to: &DestinationId, asked: &AskedHost) -> Host {
+        asked.at(self.policy().destination(to)).clone()
+    }
+
+    /// Whether that host is one of those to which the door would connect for it.
+    pub fn has_host(&self, to: &DestinationId, asked: &AskedHost) -> bool {
+        self.policy().destination(to).is_some_and(|known| known.hosts.contains(asked.at(Some(known))))
     }
 
     /// Takes a newer policy into a call that goes on. What it narrows holds from

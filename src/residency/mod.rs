@@ -33,7 +33,7 @@ mod wishes;
 
 pub use class::{DataClass, Ground, UnknownName};
 pub use clearance::{Clearance, Cleared, Party, Payload, Redact};
-pub use destination::{Contract, Destination, DestinationId, Host, InvalidDestination, Safeguards};
+pub use destination::{AskedHost, Contract, Destination, DestinationId, Host, InvalidDestination, Safeguards};
 pub use explain::Explanation;
 pub use file::{DESTINATIONS_MAX, POLICY_BYTES_MAX, ROWS_MAX};
 pub use gate::{CallGate, Refused};

@@ -13,6 +13,12 @@ pub trait Responder: Send + Sync {
     /// The name in records: `knowledge-onbox`.
     fn name(&self) -> &'static str;
 
+    /// What is amiss with it that no question would show, because it is asked none: a
+    /// sentence for whoever looks after the box, with what to do.
+    fn amiss(&self) -> Option<String> {
+        None
+    }
+
     /// Opens the mind for one call. Answers go to `answers` (bounded to 16).
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<MindEvent>) -> Box<dyn Thinking>;
 }

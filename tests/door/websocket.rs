@@ -332,6 +332,30 @@ async fn a_message_for_another_destination_or_without_a_safeguard_does_not_pass_
 }
 
 #[tokio::test]
+async fn an_open_socket_carries_nothing_more_to_a_host_or_to_keys_that_the_policy_has_not_any_more() {
+    let (near, _far) = talking(echo).await;
+    let (mut sender, mut receiver) = connect(&near).await;
+    let (destination, ears_alone) = (crate::near::id("ears"), abroad("ears"));
+    let elsewhere = Destination { hosts: vec![host("elsewhere.example")], ..ears_alone.clone() };
+    let pinned = Destination { pins: vec![[9; 32]], ..ears_alone.clone() };
+    for (now, held) in [
+        (elsewhere, HeldBack::ForeignHost { destination: destination.clone(), host: ears() }),
+        (pinned, HeldBack::OtherKeys { destination: destination.clone(), host: ears() }),
+        (abroad("mind"), HeldBack::UnknownDestination { destination }),
+    ] {
+        near.door.set_policy(crate::near::policy(vec![now]));
+        // The call's gate still lets it go to the destination.
+        let error = refused(sender.send(near.words("ears", text("not any more"))).await);
+        assert_eq!(error, SendError::HeldBack(held));
+    }
+    // A host beside it takes nothing from the one that is there.
+    let both = Destination { hosts: vec![host("elsewhere.example"), ears()], ..ears_alone };
+    near.door.set_policy(crate::near::policy(vec![both]));
+    sender.send(near.words("ears", text("for you"))).await.expect("sent");
+    assert_eq!(words(receiver.next().await), "for you", "the others never left");
+}
+
+#[tokio::test]
 async fn a_foreign_host_and_a_missing_safeguard_stop_the_opening_before_a_byte() {
     let (near, far) = talking(echo).await;
     let error = refused(near.door.websocket(None, near.words("mind", socket(ears()))).await);

@@ -57,7 +57,7 @@ pub struct DeepgramSection {
     /// The destination's name in the residency policy.
     #[serde(default = "deepgram")]
     pub destination: String,
-    /// NAME or NAME:PORT; the first host of the destination if it is left out.
+    /// NAME or NAME:PORT; whichever host is the destination's first if it is left out.
     pub host: Option<String>,
     #[serde(default = "deepgram")]
     pub credential: String,

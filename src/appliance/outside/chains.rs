@@ -16,7 +16,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders};
 use crate::call::{EngineStage, Texts};
 use crate::egress::{Door, Room, Standing, Usage};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::{CallGate, DataClass, DestinationId, Host, Policy};
+use crate::residency::{AskedHost, CallGate, DataClass, DestinationId, Policy};
 use crate::speech::cloud::anthropic::AnthropicConfig;
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -138,33 +138,31 @@ pub(super) fn check(
 fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) -> Vec<Result<Carrier, OutsideError>> {
     let mut all = Vec::new();
     if let Some(section) = &config.deepgram {
-        all.push(
-            deepgram(section, places, credentials).map(|config| {
-                Carrier::new("deepgram", &config.destination.clone(), move |asked| config.carries(asked))
-            }),
-        );
+        let found = deepgram(section, places, credentials).map(|config| (config.destination, config.host));
+        all.push(found.map(|place| Carrier::new("deepgram", place, DeepgramConfig::carries)));
     }
     if let Some(section) = &config.anthropic {
-        all.push(
-            anthropic(section, places, credentials).map(|config| {
-                Carrier::new("anthropic", &config.destination.clone(), move |asked| config.carries(asked))
-            }),
-        );
+        let carrier = |config: AnthropicConfig| {
+            let place = (config.destination.clone(), config.host.clone());
+            Carrier::new("anthropic", place, move |_, asked| config.carries(asked))
+        };
+        all.push(anthropic(section, places, credentials).map(carrier));
     }
     if let Some(section) = &config.openai {
-        all.push(openai(section, places, credentials).map(|config| Carrier::mute("openai", &config.destination)));
+        let found = openai(section, places, credentials).map(|config| (config.destination, config.host));
+        all.push(found.map(|place| Carrier::mute("openai", place)));
     }
     if let Some(section) = &config.elevenlabs {
-        all.push(
-            elevenlabs(section, places, credentials).map(|config| {
-                Carrier::new("elevenlabs", &config.destination.clone(), move |asked| config.carries(asked))
-            }),
-        );
+        let carrier = |config: ElevenLabsConfig| {
+            let place = (config.destination.clone(), config.host.clone());
+            Carrier::new("elevenlabs", place, move |_, asked| config.carries(asked))
+        };
+        all.push(elevenlabs(section, places, credentials).map(carrier));
     }
     for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
         if let Some(section) = section {
-            let found = places.find(name, &section.destination, section.host.as_deref());
-            all.push(found.map(|(id, _)| Carrier::mute(name, &id)));
+            let found = places.asked(name, &section.destination, section.host.as_deref());
+            all.push(found.map(|place| Carrier::mute(name, place)));
         }
     }
     all
@@ -175,7 +173,7 @@ fn deepgram(
     places: &Places,
     credentials: &Credentials,
 ) -> Result<DeepgramConfig, OutsideError> {
-    let (id, host) = places.find("deepgram", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.asked("deepgram", &section.destination, section.host.as_deref())?;
     let api = match section.api {
         DeepgramApi::V1 => Api::V1,
         DeepgramApi::Flux => Api::Flux,
@@ -198,7 +196,7 @@ fn anthropic(
     places: &Places,
     credentials: &Credentials,
 ) -> Result<AnthropicConfig, OutsideError> {
-    let (id, host) = places.find("anthropic", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.asked("anthropic", &section.destination, section.host.as_deref())?;
     let mut config = AnthropicConfig::new(id, host, credentials.read(&section.credential)?);
     if let Some(model) = &section.model {
         config.model.clone_from(model);
@@ -207,7 +205,7 @@ fn anthropic(
 }
 
 fn openai(section: &OpenAiSection, places: &Places, credentials: &Credentials) -> Result<OpenAiConfig, OutsideError> {
-    let (id, host) = places.find("openai", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.asked("openai", &section.destination, section.host.as_deref())?;
     let mut config = OpenAiConfig::new(id, host, section.model.clone());
     config.key = section.credential.as_deref().map(|name| credentials.read(name)).transpose()?;
     Ok(config)
@@ -218,7 +216,7 @@ fn elevenlabs(
     places: &Places,
     credentials: &Credentials,
 ) -> Result<ElevenLabsConfig, OutsideError> {
-    let (id, host) = places.find("elevenlabs", &section.destination, section.host.as_deref())?;
+    let (id, host) = places.asked("elevenlabs", &section.destination, section.host.as_deref())?;
     let key = credentials.read(&section.credential)?;
     let mut config = ElevenLabsConfig::new(id, host, section.voice_id.clone(), key);
     if let Some(model) = &section.model {
@@ -296,7 +294,8 @@ impl Builder<'_> {
                 uses.push((saving, SAVING, WhenNear::StepIn));
             }
             for (config, name, near) in uses {
-                let needs = Needs { destination: config.destination.clone(), classes: FOR_EARS };
+                let (destination, host) = (config.destination.clone(), config.host.clone());
+                let needs = Needs { destination, host, classes: FOR_EARS };
                 let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
                 // The chain has the box's own ears judge: no second ones are opened for it.
                 let ears = DeepgramEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
@@ -306,7 +305,7 @@ impl Builder<'_> {
         }
         if let Some(section) = &config.wyoming_ears {
             let (id, host) = self.on_site("wyoming_ears", section)?;
-            let needs = Needs { destination: id.clone(), classes: FOR_EARS };
+            let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_EARS };
             let destination = id.clone();
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
             let config = WyomingEarsConfig::new(id, host);
@@ -345,7 +344,8 @@ impl Builder<'_> {
         }
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {
-            let needs = Needs { destination: dialect.destination().clone(), classes: FOR_MINDS };
+            let (destination, host) = (dialect.destination().clone(), dialect.host().clone());
+            let needs = Needs { destination, host, classes: FOR_MINDS };
             let limits = match &dialect {
                 Dialect::Anthropic(_) => Limits::over_the_network(EngineStage::Mind),
                 Dialect::OpenAi(config) => {
@@ -378,7 +378,8 @@ impl Builder<'_> {
         let mut fixed = Vec::new();
         if let Some(section) = &config.elevenlabs {
             let config = elevenlabs(section, self.places, credentials)?;
-            let needs = Needs { destination: config.destination.clone(), classes: FOR_VOICES };
+            let (destination, host) = (config.destination.clone(), config.host.clone());
+            let needs = Needs { destination, host, classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
             fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()) });
@@ -388,8 +389,8 @@ impl Builder<'_> {
         }
         if let Some(section) = &config.wyoming_voice {
             let (id, host) = self.on_site("wyoming_voice", section)?;
-            let needs = Needs { destination: id.clone(), classes: FOR_VOICES };
-            let key = format!("wyoming {host} 1");
+            let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_VOICES };
+            let key = format!("wyoming {} 1", host.at(None));
             let config = WyomingVoiceConfig::new(id, host);
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
@@ -402,8 +403,12 @@ impl Builder<'_> {
         Ok((VoiceChain::new(links, last, self.works()), fixed))
     }
 
-    fn on_site(&self, name: &'static str, section: &WyomingSection) -> Result<(DestinationId, Host), OutsideError> {
-        self.places.find(name, &section.destination, section.host.as_deref())
+    fn on_site(
+        &self,
+        name: &'static str,
+        section: &WyomingSection,
+    ) -> Result<(DestinationId, AskedHost), OutsideError> {
+        self.places.asked(name, &section.destination, section.host.as_deref())
     }
 }
 

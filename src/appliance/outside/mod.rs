@@ -25,7 +25,7 @@ use super::config::{BudgetSection, Config};
 use super::credentials::{CredentialError, Credentials};
 use crate::egress::{Budget, Door, DoorConfig, InvalidPrices, InvalidRoot, Money, Prices, Roots, Spent, Standing, Sum};
 use crate::ops::{HealthFact, HealthState, SystemClock};
-use crate::residency::{DestinationId, Host, InvalidDestination, Policy};
+use crate::residency::{AskedHost, DestinationId, Host, InvalidDestination, Policy};
 use crate::store::{RegisterError, TransferTotal, Vault};
 
 /// Rows of the register on their way to the disk; the door keeps what does not fit.
@@ -52,8 +52,14 @@ pub enum OutsideError {
         "[{section}]: the residency policy has no destination `{destination}`; add it there with its operator, hosts and contract"
     )]
     Unknown { section: &'static str, destination: String },
-    #[error("[{section}]: `{host}` is none of the hosts of `{destination}` in the residency policy")]
+    #[error(
+        "[{section}]: `{host}` is none of the hosts of `{destination}` in the residency policy, so it is never asked; name one that is, or no `host`, and then the first is asked"
+    )]
     ForeignHost { section: &'static str, host: String, destination: String },
+    #[error(
+        "[{section}]: the residency policy in force has no destination `{destination}`, so nothing goes to it; add it there, or wait until the file that is announced holds"
+    )]
+    NotInForce { section: &'static str, destination: String },
     #[error("[{section}]: the residency policy names no host for `{destination}`")]
     NoHost { section: &'static str, destination: String },
     #[error(
@@ -133,6 +139,18 @@ struct Places {
 impl Places {
     fn of(policy: Arc<Policy>) -> Self {
         Self { in_force: policy.clone(), newest: policy }
+    }
+
+    /// The destination that a section means, and which of its hosts is asked: the one
+    /// that the section names, or else whichever is the policy's first.
+    fn asked(
+        &self,
+        section: &'static str,
+        name: &str,
+        host: Option<&str>,
+    ) -> Result<(DestinationId, AskedHost), OutsideError> {
+        let (id, found) = self.find(section, name, host)?;
+        Ok((id, if host.is_some() { AskedHost::Named(found) } else { AskedHost::First(found) }))
     }
 
     /// The destination that a section means, and the host to ask there: one that

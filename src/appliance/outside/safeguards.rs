@@ -1,56 +1,65 @@
-//! Whether the engines outside the box can tell their operators what the policy
-//! wants every request to tell. An engine that cannot is never used: the door lets
-//! none of its requests out.
+//! Whether the policy has the engines outside the box with the hosts that they ask,
+//! and they can tell their operators what it wants every request to tell. An engine
+//! of which that is not so is never used: the door lets none of its requests out.
 
 use super::OutsideError;
 use crate::ops::{HealthFact, HealthState};
-use crate::residency::{DestinationId, Policy, Safeguards};
+use crate::residency::{AskedHost, DestinationId, Host, Policy, Safeguards};
 
-/// Of the safeguards that a policy asks for, those that an engine's requests tell.
-type Carries = Box<dyn Fn(&Safeguards) -> Safeguards + Send + Sync>;
+/// Of the safeguards that a policy asks for, those that an engine's requests to a
+/// host tell.
+type Carries = Box<dyn Fn(&Host, &Safeguards) -> Safeguards + Send + Sync>;
 
 /// One engine outside the box.
 pub(super) struct Carrier {
     /// Of the configuration.
     section: &'static str,
     destination: DestinationId,
+    host: AskedHost,
     carries: Carries,
 }
 
 impl Carrier {
     pub(super) fn new(
         section: &'static str,
-        destination: &DestinationId,
-        carries: impl Fn(&Safeguards) -> Safeguards + Send + Sync + 'static,
+        (destination, host): (DestinationId, AskedHost),
+        carries: impl Fn(&Host, &Safeguards) -> Safeguards + Send + Sync + 'static,
     ) -> Self {
-        Self { section, destination: destination.clone(), carries: Box::new(carries) }
+        Self { section, destination, host, carries: Box::new(carries) }
     }
 
     /// An engine whose protocol has no word for any safeguard.
-    pub(super) fn mute(section: &'static str, destination: &DestinationId) -> Self {
-        Self::new(section, destination, |_| Safeguards::default())
+    pub(super) fn mute(section: &'static str, place: (DestinationId, AskedHost)) -> Self {
+        Self::new(section, place, |_, _| Safeguards::default())
     }
 
-    /// Whether its requests tell all that `policy` asks for.
+    /// Whether `policy` has its host, and its requests tell all that is asked for there.
     pub(super) fn check(&self, policy: &Policy) -> Result<(), OutsideError> {
-        let Some(known) = policy.destination(&self.destination) else { return Ok(()) };
-        let lacking = (self.carries)(&known.safeguards).lacking(&known.safeguards);
+        let (section, destination) = (self.section, self.destination.to_string());
+        let Some(known) = policy.destination(&self.destination) else {
+            return Err(OutsideError::NotInForce { section, destination });
+        };
+        let host = self.host.at(Some(known));
+        if !known.hosts.contains(host) {
+            return Err(OutsideError::ForeignHost { section, host: host.to_string(), destination });
+        }
+        let lacking = (self.carries)(host, &known.safeguards).lacking(&known.safeguards);
         if lacking.is_empty() {
             return Ok(());
         }
-        let destination = self.destination.to_string();
-        Err(OutsideError::Untold { section: self.section, destination, asked: lacking.join(" and ") })
+        Err(OutsideError::Untold { section, destination, asked: lacking.join(" and ") })
     }
 }
 
 /// What `milu doctor` says of them.
 pub(super) fn fact(carriers: &[Carrier], policy: &Policy) -> HealthFact {
-    let untold: Vec<String> =
+    let amiss: Vec<String> =
         carriers.iter().filter_map(|carrier| carrier.check(policy).err()).map(|error| error.to_string()).collect();
-    let (state, sentence) = if untold.is_empty() {
-        (HealthState::Well, "the engines outside can tell what the policy asks their requests to tell.".to_owned())
+    let (state, sentence) = if amiss.is_empty() {
+        let sentence = "the engines outside have their hosts in the policy, and can tell what it asks of requests.";
+        (HealthState::Well, sentence.to_owned())
     } else {
-        (HealthState::Impaired, format!("{}.", untold.join(". ")))
+        (HealthState::Impaired, format!("{}.", amiss.join(". ")))
     };
     HealthFact { name: "safeguards".to_owned(), state, sentence }
 }
@@ -58,20 +67,28 @@ pub(super) fn fact(carriers: &[Carrier], policy: &Policy) -> HealthFact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{Contract, Destination, Host};
+    use crate::residency::{Contract, Destination};
     use crate::speech::cloud::anthropic::AnthropicConfig;
-    use crate::speech::cloud::deepgram::{Api, DeepgramConfig};
+    use crate::speech::cloud::deepgram::DeepgramConfig;
     use crate::speech::cloud::elevenlabs::ElevenLabsConfig;
 
     fn id() -> DestinationId {
         DestinationId::parse("cloud").unwrap()
     }
 
+    fn host(name: &str) -> Host {
+        Host::parse(name).unwrap()
+    }
+
     fn asks(safeguards: Safeguards) -> Policy {
+        asks_at("api.example", safeguards)
+    }
+
+    fn asks_at(name: &str, safeguards: Safeguards) -> Policy {
         let cloud = Destination {
             id: id(),
             operator: "Cloud, Inc.".to_owned(),
-            hosts: Vec::new(),
+            hosts: vec![host(name)],
             country: "IE".to_owned(),
             on_site: false,
             contract: Some(Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
@@ -94,15 +111,14 @@ mod tests {
     }
 
     fn carriers() -> [Carrier; 4] {
-        let host = Host::parse("api.example").unwrap();
-        let deepgram = DeepgramConfig::new(id(), host.clone(), Api::V1, Default::default());
-        let anthropic = AnthropicConfig::new(id(), host.clone(), Default::default());
-        let elevenlabs = ElevenLabsConfig::new(id(), host, "voice".to_owned(), Default::default());
+        let named = || (id(), AskedHost::Named(host("api.example")));
+        let anthropic = AnthropicConfig::new(id(), host("api.example"), Default::default());
+        let elevenlabs = ElevenLabsConfig::new(id(), host("api.example"), "voice".to_owned(), Default::default());
         [
-            Carrier::new("deepgram", &id(), move |asked| deepgram.carries(asked)),
-            Carrier::new("anthropic", &id(), move |asked| anthropic.carries(asked)),
-            Carrier::new("elevenlabs", &id(), move |asked| elevenlabs.carries(asked)),
-            Carrier::mute("openai", &id()),
+            Carrier::new("deepgram", named(), DeepgramConfig::carries),
+            Carrier::new("anthropic", named(), move |_, asked| anthropic.carries(asked)),
+            Carrier::new("elevenlabs", named(), move |_, asked| elevenlabs.carries(asked)),
+            Carrier::mute("openai", named()),
         ]
     }
 
@@ -123,11 +139,30 @@ mod tests {
     }
 
     #[test]
-    fn ears_in_a_region_of_their_own_tell_it_with_the_opt_out() {
-        let host = Host::parse("api.eu.deepgram.com").unwrap();
-        let ears = DeepgramConfig::new(id(), host, Api::V1, Default::default());
-        let carrier = Carrier::new("deepgram", &id(), move |asked| ears.carries(asked));
-        assert!(carrier.check(&asks(Safeguards { training_opt_out: true, ..region() })).is_ok());
+    fn ears_in_a_region_of_their_own_tell_it_and_the_opt_out_with_it() {
+        let eu = "api.eu.deepgram.com";
+        let ears = Carrier::new("deepgram", (id(), AskedHost::First(host(eu))), DeepgramConfig::carries);
+        let both = || Safeguards { training_opt_out: true, ..region() };
+        assert!(ears.check(&asks_at(eu, both())).is_ok() && ears.check(&asks_at(eu, region())).is_ok());
+        // They ask whichever host the policy has now, and that is no region of Europe.
+        let moved = ears.check(&asks_at("api.deepgram.com", both()));
+        assert!(matches!(moved, Err(OutsideError::Untold { .. })), "{moved:?}");
+    }
+
+    #[test]
+    fn an_engine_whose_host_or_destination_has_left_the_policy_is_named_with_what_to_do() {
+        let of = |asked| [Carrier::mute("openai", (id(), asked))];
+        let (named, first) = (of(AskedHost::Named(host("api.example"))), of(AskedHost::First(host("api.example"))));
+        let moved = asks_at("new.example", Safeguards::default());
+        assert_eq!(fact(&first, &moved).state, HealthState::Well, "it asks the new one");
+        for (carriers, policy, words) in [
+            (&named, moved, ["[openai]: `api.example:443` is none of the hosts", "name one that is, or no `host`"]),
+            (&first, Policy::nothing_leaves(), ["[openai]: the residency policy in force has no", "add it there, or"]),
+        ] {
+            let told = fact(carriers, &policy);
+            assert_eq!(told.state, HealthState::Impaired);
+            assert!(words.iter().all(|words| told.sentence.contains(*words)), "{}", told.sentence);
+        }
     }
 
     #[test]

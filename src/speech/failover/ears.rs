@@ -62,11 +62,11 @@ impl EarsChain {
     pub fn hears_outside(&self, gate: &CallGate) -> bool {
         let views = self.chain.views_through(gate, None, (self.works.now)());
         let by_consent = gate.policy().rests_on_consent();
-        let hears = |view: &View| {
-            let may_go = view.leave == Leave::Granted || by_consent;
+        let hears = |(engine, view): (usize, &View)| {
+            let may_go = view.leave == Leave::Granted || (by_consent && self.chain.link(engine).is_reached(gate));
             may_go && view.standing == Standing::Healthy && view.budget == Budget::Ample
         };
-        views.split_last().is_some_and(|(_own, outside)| outside.iter().any(hears))
+        views.split_last().is_some_and(|(_own, outside)| outside.iter().enumerate().any(hears))
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::call::{EngineStage, Failover, WhyLeft};
 use crate::ops::HealthFact;
-use crate::residency::{CallGate, DataClass, DestinationId};
+use crate::residency::{AskedHost, CallGate, DataClass, DestinationId};
 use crate::speech::CallSetting;
 use crate::terms::{CallId, Moment};
 
@@ -14,6 +14,7 @@ use super::roster::{Budget, Leave, View};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Needs {
     pub destination: DestinationId,
+    pub host: AskedHost,
     /// All of what it must be sent to do its work.
     pub classes: &'static [DataClass],
 }
@@ -60,7 +61,12 @@ impl<E: ?Sized> Link<E> {
     /// Whether its data may go there now, by the policy and the caller's wishes.
     pub(super) fn may_go(&self, gate: &CallGate) -> bool {
         let may_go = |needs: &Needs| gate.may_go(needs.classes, &needs.destination);
-        self.needs.as_ref().is_none_or(may_go)
+        self.is_reached(gate) && self.needs.as_ref().is_none_or(may_go)
+    }
+
+    /// Whether the policy has its destination with its host, whatever may go there.
+    pub(super) fn is_reached(&self, gate: &CallGate) -> bool {
+        self.needs.as_ref().is_none_or(|needs| gate.has_host(&needs.destination, &needs.host))
     }
 
     fn view(&self, gate: &CallGate, call: Option<CallId>, now: Moment) -> View {

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 
 use crate::call::{EngineStage, WhyLeft};
 use crate::knowledge::{Finding, Topic};
-use crate::ops::HealthFact;
+use crate::ops::{HealthFact, HealthState};
 use crate::speech::{CallSetting, MindError, MindEvent, Responder, Thinking, Waited};
 use crate::terms::{Moment, Private, RequestId};
 
@@ -35,7 +35,13 @@ impl MindChain {
 
     /// How the engines are, for `milu doctor`.
     pub fn health(&self) -> Vec<HealthFact> {
-        self.chain.facts((self.works.now)())
+        let mut facts = self.chain.facts((self.works.now)());
+        for (n, fact) in facts.iter_mut().enumerate() {
+            if let Some(amiss) = self.chain.link(n).engine.amiss() {
+                (fact.state, fact.sentence) = (HealthState::Failed, amiss);
+            }
+        }
+        facts
     }
 }
 

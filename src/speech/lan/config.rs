@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use crate::residency::{DestinationId, Host};
+use crate::residency::{AskedHost, DestinationId};
 use crate::speech::VoiceDeadlines;
 
 /// A server of voices.
 #[derive(Clone, Debug)]
 pub struct WyomingVoiceConfig {
     pub destination: DestinationId,
-    pub host: Host,
+    pub host: AskedHost,
     /// A voice that the server names; none is the server's own choice.
     pub voice: Option<String>,
     /// Of a voice with several speakers.
@@ -19,7 +19,7 @@ pub struct WyomingVoiceConfig {
 #[derive(Clone, Debug)]
 pub struct WyomingEarsConfig {
     pub destination: DestinationId,
-    pub host: Host,
+    pub host: AskedHost,
     /// A model that the server names; none is the server's own choice.
     pub model: Option<String>,
     pub sending: Sending,
@@ -41,22 +41,22 @@ pub enum Sending {
 }
 
 impl WyomingVoiceConfig {
-    pub fn new(destination: DestinationId, host: Host) -> Self {
+    pub fn new(destination: DestinationId, host: impl Into<AskedHost>) -> Self {
         // A server without a graphics card makes a whole sentence before its first sound.
         let deadlines = VoiceDeadlines {
             connect: Duration::from_millis(500),
             first_sound: Duration::from_millis(3_000),
             next_sound: Duration::from_millis(3_000),
         };
-        Self { destination, host, voice: None, speaker: None, deadlines }
+        Self { destination, host: host.into(), voice: None, speaker: None, deadlines }
     }
 }
 
 impl WyomingEarsConfig {
-    pub fn new(destination: DestinationId, host: Host) -> Self {
+    pub fn new(destination: DestinationId, host: impl Into<AskedHost>) -> Self {
         Self {
             destination,
-            host,
+            host: host.into(),
             model: None,
             sending: Sending::default(),
             connect: Duration::from_millis(500),

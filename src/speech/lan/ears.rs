@@ -369,7 +369,8 @@ impl Server {
         let knowledge = [DataClass::CallAudio, DataClass::Knowledge];
         let may_hint = self.setting.gate.may_go(&knowledge, &config.destination) && !hints.words.is_empty();
         let (classes, words) = if may_hint { (&knowledge[..], &hints.words[..]) } else { (HEARD, &[][..]) };
-        let opening = self.cleared(HEARD, Opening::new(&config.host, config.connect))?;
+        let host = self.setting.gate.host(&config.destination, &config.host);
+        let opening = self.cleared(HEARD, Opening::new(&host, config.connect))?;
         let language = hints.language.iso_639_1();
         let wish = self.cleared(classes, Transcribe::new(config.model.as_deref(), language, words))?;
         let connecting = async {

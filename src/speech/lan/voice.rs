@@ -202,7 +202,7 @@ impl Utterance {
         let text = Arc::new(self.request.text.clone());
         let wish = Synthesize::new(text, config.voice.as_deref(), config.speaker.as_deref());
         let wish = gate.clear(&classes, &config.destination, wish).map_err(clear)?;
-        let opening = Opening::new(&config.host, within);
+        let opening = Opening::new(&gate.host(&config.destination, &config.host), within);
         let opening = gate.clear(&classes, &config.destination, opening).map_err(clear)?;
         let asking = async {
             let (mut sender, receiver) = door.stream(self.setting.call, opening).await?;

@@ -13,7 +13,7 @@ pub(super) use question::written;
 use std::time::Duration;
 
 use super::mind::Deadlines;
-use crate::residency::{DestinationId, Host, Safeguards};
+use crate::residency::{AskedHost, DestinationId, Safeguards};
 use crate::terms::Private;
 
 /// The version of the interface that is spoken here.
@@ -48,7 +48,7 @@ pub enum Thoughts {
 #[derive(Clone, Debug)]
 pub struct AnthropicConfig {
     pub destination: DestinationId,
-    pub host: Host,
+    pub host: AskedHost,
     pub model: String,
     pub key: Private<String>,
     pub effort: Effort,
@@ -64,10 +64,10 @@ impl AnthropicConfig {
         question::told(asked.inference_region.clone())
     }
 
-    pub fn new(destination: DestinationId, host: Host, key: Private<String>) -> Self {
+    pub fn new(destination: DestinationId, host: impl Into<AskedHost>, key: Private<String>) -> Self {
         Self {
             destination,
-            host,
+            host: host.into(),
             model: MODEL.to_owned(),
             key,
             effort: Effort::Low,

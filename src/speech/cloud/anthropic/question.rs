@@ -12,7 +12,7 @@ pub fn written(config: &AnthropicConfig, ask: &Ask) -> HttpRequest {
     let header = |name, value: &str| (name, Private::new(value.to_owned()));
     HttpRequest {
         method: Method::Post,
-        host: config.host.clone(),
+        host: ask.host.clone(),
         target: Private::new("/v1/messages".to_owned()),
         headers: vec![
             header("anthropic-version", VERSION),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::query::told;
 use crate::conversation::PAUSE_REPORTED_AFTER;
 use crate::egress::Within;
-use crate::residency::{DestinationId, Host, Safeguards};
+use crate::residency::{AskedHost, DestinationId, Host, Safeguards};
 use crate::terms::Private;
 
 /// Which of the provider's two ways of listening.
@@ -35,7 +35,7 @@ pub struct DeepgramConfig {
     pub destination: DestinationId,
     /// `api.deepgram.com`, `api.eu.deepgram.com`, `api.au.deepgram.com`, or the
     /// business's own.
-    pub host: Host,
+    pub host: AskedHost,
     pub api: Api,
     pub model: String,
     /// A BCP 47 tag; the call's language if there is none.
@@ -104,16 +104,16 @@ impl Bounds {
 }
 
 impl DeepgramConfig {
-    /// Of the safeguards that a policy asks for, those that requests can tell.
-    pub fn carries(&self, asked: &Safeguards) -> Safeguards {
-        told(&self.host, asked.training_opt_out)
+    /// Of the safeguards that a policy asks for, those that requests to `host` can tell.
+    pub fn carries(host: &Host, asked: &Safeguards) -> Safeguards {
+        told(host, asked)
     }
 
     /// The usual model and bounds of `api`.
-    pub fn new(destination: DestinationId, host: Host, api: Api, key: Private<String>) -> Self {
+    pub fn new(destination: DestinationId, host: impl Into<AskedHost>, api: Api, key: Private<String>) -> Self {
         Self {
             destination,
-            host,
+            host: host.into(),
             api,
             model: match api {
                 Api::V1 => "nova-3".to_owned(),

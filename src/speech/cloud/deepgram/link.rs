@@ -248,7 +248,8 @@ impl FarEnd {
         let sound = sound.filter(|d| d.verdict == Verdict::Raw).ok_or_else(|| kept(DataClass::CallAudio))?;
         let language = config.language.as_deref().unwrap_or(self.setting.hints.language.iso_639_1());
         let words = &self.setting.hints.words;
-        let mut opening = ListenOpening::new(config, self.encoding, language, words, &sound.safeguards);
+        let host = gate.host(&config.destination, &config.host);
+        let mut opening = ListenOpening::new(config, &host, self.encoding, language, words, &sound.safeguards);
         if !gate.may_go(&[DataClass::Knowledge], &config.destination) {
             opening = opening.without_key_terms();
         }

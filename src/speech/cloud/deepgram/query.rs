@@ -77,12 +77,13 @@ impl ListenOpening {
     /// `required` is what the policy asks of every request to the destination.
     pub(super) fn new(
         config: &DeepgramConfig,
+        host: &Host,
         encoding: Encoding,
         language: &str,
         words: &[String],
         required: &Safeguards,
     ) -> Self {
-        let opt_out = required.training_opt_out;
+        let told = told(host, required);
         let mut query = Query::new(config.api);
         query.ask("model", &config.model);
         query.ask("encoding", encoding.name());
@@ -91,16 +92,17 @@ impl ListenOpening {
             Api::V1 => nova(&mut query, config, language),
             Api::Flux => flux(&mut query, config, language),
         }
-        // Its absence means yes, so it is said only where it is asked for.
-        if opt_out {
+        // Its absence means yes, so it is said only where it is asked for, or holds up
+        // another promise.
+        if told.training_opt_out {
             query.ask("mip_opt_out", "true");
         }
         Self {
-            host: config.host.clone(),
+            host: host.clone(),
             target: query.0,
             key_terms: if takes_key_terms(config) { key_terms(words) } else { Vec::new() },
             key: config.key.clone(),
-            safeguards: told(&config.host, opt_out),
+            safeguards: told,
             within: config.bounds.opening,
         }
     }
@@ -175,20 +177,22 @@ fn key_terms(words: &[String]) -> Vec<String> {
     kept
 }
 
-/// Where the provider computes, as far as it promises it: its regional hosts
-/// never hand on, and the promise holds for streams that train no model.
-fn region(host: &Host, opt_out: bool) -> Option<String> {
+/// Where the provider computes, by its host: the regional ones never hand on.
+fn region(host: &Host) -> Option<String> {
     let region = host.name.strip_prefix("api.")?.strip_suffix(".deepgram.com")?;
-    (opt_out && !region.is_empty() && !region.contains('.')).then(|| region.to_owned())
+    (!region.is_empty() && !region.contains('.')).then(|| region.to_owned())
 }
 
-/// What a request to this host tells the provider.
-pub(super) fn told(host: &Host, opt_out: bool) -> Safeguards {
+/// What a request to this host tells the provider where the policy asks for `required`.
+/// A region is promised only for streams that train no model, so at a regional host the
+/// opt-out is always told: who chooses that host wants the sound to stay there.
+pub(super) fn told(host: &Host, required: &Safeguards) -> Safeguards {
+    let region = region(host);
     Safeguards {
-        training_opt_out: opt_out,
+        training_opt_out: required.training_opt_out || region.is_some(),
         // There is no word for it in a request.
         zero_retention: false,
-        inference_region: region(host, opt_out),
+        inference_region: region,
     }
 }
 

@@ -3,10 +3,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::residency::DestinationId;
 
+fn host(name: &str) -> Host {
+    Host::parse(name).unwrap()
+}
+
 fn config(api: Api) -> DeepgramConfig {
     let destination = DestinationId::parse("deepgram").unwrap();
-    let host = Host::parse("api.eu.deepgram.com").unwrap();
-    DeepgramConfig::new(destination, host, api, Private::new("s3cret".into()))
+    DeepgramConfig::new(destination, host("api.eu.deepgram.com"), api, Private::new("s3cret".into()))
 }
 
 fn told() -> Safeguards {
@@ -14,7 +17,7 @@ fn told() -> Safeguards {
 }
 
 fn opened(config: &DeepgramConfig, words: &[String], required: &Safeguards) -> WebSocketOpening {
-    ListenOpening::new(config, Encoding::Mulaw, "en", words, required).into()
+    ListenOpening::new(config, config.host.at(None), Encoding::Mulaw, "en", words, required).into()
 }
 
 /// The questions of an opening with their answers, decoded by another hand than
@@ -91,19 +94,27 @@ fn flux_is_asked_for_turns_and_not_for_what_it_does_not_know() {
 fn the_opt_out_is_sent_where_the_policy_asks_and_reported_as_sent() {
     let sent = opened(&config(Api::V1), &[], &told());
     assert!(sent.safeguards.cover(&told()));
-    let silent = opened(&config(Api::V1), &[], &Safeguards::default());
+    let anywhere = DeepgramConfig { host: host("api.deepgram.com").into(), ..config(Api::V1) };
+    let silent = opened(&anywhere, &[], &Safeguards::default());
     assert_eq!(answer(&questions(&silent).1, "mip_opt_out"), None);
     assert_eq!(silent.safeguards, Safeguards::default());
 }
 
 #[test]
-fn a_region_is_promised_by_its_host_together_with_the_opt_out_alone() {
-    let region = |host: &str, opt_out| region(&Host::parse(host).unwrap(), opt_out);
-    assert_eq!(region("api.eu.deepgram.com", true).as_deref(), Some("eu"));
-    assert_eq!(region("api.au.deepgram.com:443", true).as_deref(), Some("au"));
-    assert_eq!(region("api.eu.deepgram.com", false), None);
-    assert_eq!(region("api.deepgram.com", true), None);
-    assert_eq!(region("api.eu.deepgram.com.example.org", true), None);
+fn a_region_is_promised_by_its_host_and_never_without_the_opt_out() {
+    for (name, expected) in [
+        ("api.eu.deepgram.com", Some("eu")),
+        ("api.au.deepgram.com:443", Some("au")),
+        ("api.deepgram.com", None),
+        ("api.eu.deepgram.com.example.org", None),
+    ] {
+        // A policy that asks for no safeguard at all.
+        let regional = DeepgramConfig { host: host(name).into(), ..config(Api::V1) };
+        let opening = opened(&regional, &[], &Safeguards::default());
+        assert_eq!(opening.safeguards.inference_region.as_deref(), expected, "{name}");
+        assert_eq!(opening.safeguards.training_opt_out, expected.is_some(), "{name}");
+        assert_eq!(answer(&questions(&opening).1, "mip_opt_out"), expected.map(|_| "true"), "{name}");
+    }
     let asks_more = Safeguards { zero_retention: true, ..told() };
     assert!(!opened(&config(Api::V1), &[], &asks_more).safeguards.cover(&asks_more));
 }
@@ -135,7 +146,8 @@ fn a_key_term_with_an_identifier_in_it_is_left_out_where_only_redacted_may_go() 
         }
     }
     let words = vec!["Surulere".to_owned(), "08031234567".to_owned()];
-    let opening = ListenOpening::new(&config(Api::V1), Encoding::Opus, "en", &words, &told());
+    let config = config(Api::V1);
+    let opening = ListenOpening::new(&config, config.host.at(None), Encoding::Opus, "en", &words, &told());
     assert_eq!(opening.classes(), [DataClass::CallAudio, DataClass::Knowledge]);
     let redacted = opening.redacted(&NoDigits).expect("words can be had without digits");
     assert_eq!(redacted.key_terms, ["Surulere"]);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::payload::told;
 use super::wire::Retention;
-use crate::residency::{DestinationId, Host, Safeguards};
+use crate::residency::{AskedHost, DestinationId, Safeguards};
 use crate::speech::VoiceDeadlines;
 use crate::terms::Private;
 
@@ -11,7 +11,7 @@ use crate::terms::Private;
 pub struct ElevenLabsConfig {
     pub destination: DestinationId,
     /// The host of the region: `api.elevenlabs.io`, `api.eu.residency.elevenlabs.io`.
-    pub host: Host,
+    pub host: AskedHost,
     /// The voice's id at the provider; letters and digits.
     pub voice_id: String,
     pub model: String,
@@ -34,10 +34,10 @@ impl ElevenLabsConfig {
     }
 
     /// The provider's fastest model, with the settings that it recommends.
-    pub fn new(destination: DestinationId, host: Host, voice_id: String, key: Private<String>) -> Self {
+    pub fn new(destination: DestinationId, host: impl Into<AskedHost>, voice_id: String, key: Private<String>) -> Self {
         Self {
             destination,
-            host,
+            host: host.into(),
             voice_id,
             model: "eleven_flash_v2_5".to_owned(),
             key,

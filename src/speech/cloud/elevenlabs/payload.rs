@@ -11,6 +11,7 @@ pub(super) struct Asking<'a> {
     pub(super) config: &'a ElevenLabsConfig,
     pub(super) language: Language,
     pub(super) format: SoundFormat,
+    host: Host,
     retention: Retention,
 }
 
@@ -29,7 +30,8 @@ impl<'a> Asking<'a> {
         format: SoundFormat,
     ) -> Self {
         let asked = gate.decide(&[class], &config.destination).map(|d| d.safeguards).unwrap_or_default();
-        Self { config, language, format, retention: Retention::asked(&asked) }
+        let host = gate.host(&config.destination, &config.host);
+        Self { config, language, format, host, retention: Retention::asked(&asked) }
     }
 
     fn manner(&self) -> Manner<'_> {
@@ -57,7 +59,7 @@ impl<'a> Asking<'a> {
     /// A socket for the call. It carries no words yet.
     pub(super) fn socket(&self) -> SocketOpening {
         SocketOpening(WebSocketOpening {
-            host: self.config.host.clone(),
+            host: self.host.clone(),
             target: Private::new(wire::socket_target(&self.config.voice_id, &self.manner())),
             headers: vec![("xi-api-key", self.config.key.clone())],
             safeguards: self.safeguards(),
@@ -69,7 +71,7 @@ impl<'a> Asking<'a> {
     /// All of one text, to be answered with its sound.
     pub(super) fn stream(&self, text: &str, pace: f32) -> StreamRequest {
         StreamRequest {
-            host: self.config.host.clone(),
+            host: self.host.clone(),
             target: wire::stream_target(&self.config.voice_id, &self.manner()),
             key: self.config.key.clone(),
             text: Private::new(text.to_owned()),

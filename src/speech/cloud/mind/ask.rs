@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::config::Dialect;
 use super::tools::Tool;
 use crate::egress::HttpRequest;
-use crate::residency::{Party, Payload, Redact};
+use crate::residency::{Host, Party, Payload, Redact};
 
 /// What is said of a part that has nothing left when identifiers are gone: no
 /// provider takes an empty one.
@@ -15,6 +15,8 @@ const NOTHING_LEFT: &str = "(left out)";
 #[derive(Clone)]
 pub struct Ask {
     pub dialect: Arc<Dialect>,
+    /// Whom it goes to, by the policy that the call is under.
+    pub host: Host,
     pub purpose: Purpose,
     /// The instructions and the business's knowledge, the same for each call.
     pub knowledge: Arc<str>,
@@ -179,11 +181,12 @@ impl fmt::Debug for Ask {
 impl Ask {
     /// For tests of how a question is written.
     pub fn for_tests() -> Self {
-        use crate::residency::{DestinationId, Host};
+        use crate::residency::DestinationId;
         use crate::speech::cloud::openai::OpenAiConfig;
         let (id, host) = (DestinationId::parse("lan-mind").unwrap(), Host::parse("mind.lan").unwrap());
         Self {
-            dialect: Arc::new(Dialect::OpenAi(OpenAiConfig::new(id, host, "m".to_owned()))),
+            dialect: Arc::new(Dialect::OpenAi(OpenAiConfig::new(id, host.clone(), "m".to_owned()))),
+            host,
             purpose: Purpose::Answer,
             knowledge: "".into(),
             today: String::new(),

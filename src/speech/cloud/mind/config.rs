@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::ask::Ask;
 use super::delta::Decode;
 use crate::egress::HttpRequest;
-use crate::residency::{DestinationId, Host};
+use crate::residency::{AskedHost, DestinationId};
 use crate::speech::MindError;
 use crate::speech::cloud::anthropic::{self, AnswerEvents, AnthropicConfig};
 use crate::speech::cloud::openai::{self, ChunkEvents, OpenAiConfig};
@@ -59,7 +59,7 @@ impl Dialect {
         }
     }
 
-    pub const fn host(&self) -> &Host {
+    pub const fn host(&self) -> &AskedHost {
         match self {
             Self::Anthropic(config) => &config.host,
             Self::OpenAi(config) => &config.host,

@@ -196,7 +196,7 @@ impl Question {
         let shared = &self.shared;
         let deadlines = shared.dialect.deadlines();
         let region = ask.region.clone();
-        if shared.has_strayed() {
+        if shared.has_strayed(region.as_deref()) {
             return Err(MindError::Policy);
         }
         let cleared = self.setting.gate.clear(&QUESTION, shared.dialect.destination(), ask).map_err(|refused| {

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -89,8 +89,9 @@ pub(super) struct Shared {
     runtime: Handle,
     /// When the provider was last read the knowledge.
     warmed: Mutex<Option<Moment>>,
-    /// It computed elsewhere than the policy asks: nothing more is sent to it.
-    strayed: AtomicBool,
+    /// The region that the policy asked for when it computed elsewhere: nothing more is
+    /// sent to it under a policy that asks for that one. Held for a look.
+    strayed_from: Mutex<Option<String>>,
 }
 
 impl CloudMind {
@@ -109,7 +110,7 @@ impl CloudMind {
             tasks: parts.tasks,
             runtime: parts.runtime,
             warmed: Mutex::default(),
-            strayed: AtomicBool::new(false),
+            strayed_from: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -124,6 +125,19 @@ impl fmt::Debug for CloudMind {
 impl Responder for CloudMind {
     fn name(&self) -> &'static str {
         self.shared.dialect.name()
+    }
+
+    fn amiss(&self) -> Option<String> {
+        let region = self.shared.door.region_asked(self.shared.dialect.destination())?;
+        let sentence = || {
+            format!(
+                "{} computed elsewhere than in `{region}`, where the policy asks for it, and is asked no more; the \
+                 next engine serves calls. Put its account right and start the box anew, or have the policy ask for \
+                 another region.",
+                self.name()
+            )
+        };
+        self.shared.has_strayed(Some(&region)).then(sentence)
     }
 
     /// Opens it when the call is offered: while it rings, the provider reads the
@@ -147,8 +161,15 @@ impl Responder for CloudMind {
 }
 
 impl Shared {
-    pub fn has_strayed(&self) -> bool {
-        self.strayed.load(Ordering::Relaxed)
+    /// Whether it was asked for this region before, and computed elsewhere.
+    pub fn has_strayed(&self, region: Option<&str>) -> bool {
+        let strayed_from = self.strayed_from.lock().unwrap_or_else(PoisonError::into_inner);
+        strayed_from.is_some() && strayed_from.as_deref() == region
+    }
+
+    /// Where a question of this call is to be computed, if the policy asks for a place.
+    fn region(&self, setting: &CallSetting) -> Option<String> {
+        setting.gate.decide(&QUESTION, self.dialect.destination()).and_then(|d| d.safeguards.inference_region)
     }
 
     /// Tells what an answer cost, and holds the provider to its region.
@@ -162,26 +183,27 @@ impl Shared {
             self.door.computed_in(call, destination, geo);
         }
         self.witness.used(call, self.dialect.model(), used);
-        let elsewhere = used.inference_geo.as_deref().filter(|geo| region.is_some_and(|asked| asked != *geo));
-        if elsewhere.is_some() {
+        let elsewhere = |asked: &&str| used.inference_geo.as_deref().is_some_and(|geo| geo != *asked);
+        if let Some(asked) = region.filter(elsewhere) {
             tracing::error!(%destination, "the provider computed elsewhere than the policy asks; it is asked no more");
-            self.strayed.store(true, Ordering::Relaxed);
+            *self.strayed_from.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked.to_owned());
         }
     }
 
     /// A question for `setting`'s call, without its turns.
     pub fn blank(&self, setting: &CallSetting, purpose: Purpose) -> Ask {
         let destination = self.dialect.destination();
-        let decide = |classes: &[DataClass]| setting.gate.decide(classes, destination);
-        let raw = decide(&[DataClass::Knowledge]).is_some_and(|d| d.verdict == Verdict::Raw);
+        let knowledge = setting.gate.decide(&[DataClass::Knowledge], destination);
+        let raw = knowledge.is_some_and(|d| d.verdict == Verdict::Raw);
         Ask {
             dialect: Arc::clone(&self.dialect),
+            host: setting.gate.host(destination, self.dialect.host()),
             purpose,
             knowledge: Arc::clone(&self.knowledge),
             today: String::new(),
             tools: self.tools.offered(),
             turns: Vec::new(),
-            region: decide(&QUESTION).and_then(|d| d.safeguards.inference_region),
+            region: self.region(setting),
             facts: if raw { Facts::Stay } else { Facts::AreRedactedToo },
         }
     }
@@ -301,7 +323,8 @@ impl CallMind {
     fn warm(&self) {
         let destination = self.shared.dialect.destination();
         // Who may not ask a question need not be prepared for one.
-        if self.shared.has_strayed() || !self.setting.gate.may_go(&QUESTION, destination) {
+        let region = self.shared.region(&self.setting);
+        if self.shared.has_strayed(region.as_deref()) || !self.setting.gate.may_go(&QUESTION, destination) {
             return;
         }
         let (shared, setting, ended) = (Arc::clone(&self.shared), self.setting.clone(), self.ended.clone());
@@ -331,7 +354,8 @@ async fn warm(shared: &Shared, setting: &CallSetting) -> Result<(), NotWarmed> {
     let destination = shared.dialect.destination();
     let within = crate::egress::Within { connect: shared.dialect.deadlines().connect, answer: WARMING_MAX };
     if !shared.is_cold() {
-        let warming = crate::egress::Warming { host: shared.dialect.host().clone(), within };
+        let host = setting.gate.host(destination, shared.dialect.host());
+        let warming = crate::egress::Warming { host, within };
         let cleared = setting.gate.clear(&[DataClass::Knowledge], destination, warming).map_err(|_| NotWarmed)?;
         return shared.door.warm(setting.call, cleared).await.map_err(|_| NotWarmed);
     }

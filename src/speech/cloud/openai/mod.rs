@@ -12,7 +12,7 @@ pub(super) use question::written;
 use std::time::Duration;
 
 use super::mind::Deadlines;
-use crate::residency::{DestinationId, Host};
+use crate::residency::{AskedHost, DestinationId};
 use crate::terms::Private;
 
 /// Whether the server's model is told of tools. A small one is better without.
@@ -26,7 +26,7 @@ pub enum Offers {
 #[derive(Clone, Debug)]
 pub struct OpenAiConfig {
     pub destination: DestinationId,
-    pub host: Host,
+    pub host: AskedHost,
     /// The path, `/v1/chat/completions` as a rule.
     pub path: String,
     pub model: String,
@@ -39,10 +39,10 @@ pub struct OpenAiConfig {
 }
 
 impl OpenAiConfig {
-    pub fn new(destination: DestinationId, host: Host, model: String) -> Self {
+    pub fn new(destination: DestinationId, host: impl Into<AskedHost>, model: String) -> Self {
         Self {
             destination,
-            host,
+            host: host.into(),
             path: "/v1/chat/completions".to_owned(),
             model,
             key: None,

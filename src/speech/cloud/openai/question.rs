@@ -15,7 +15,7 @@ pub fn written(config: &OpenAiConfig, ask: &Ask) -> HttpRequest {
     }
     HttpRequest {
         method: Method::Post,
-        host: config.host.clone(),
+        host: ask.host.clone(),
         target: Private::new(config.path.clone()),
         headers,
         body: Private::new(body(config, ask).to_string().into_bytes()),
