@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::media::SampleRate;
-use crate::residency::CallGate;
+use crate::residency::{CallGate, DataClass, DestinationId};
 use crate::speech::cloud::elevenlabs::ElevenLabsVoice;
 use crate::speech::lan::WyomingVoice;
 use crate::speech::onbox::PiperVoice;
@@ -15,6 +15,8 @@ use crate::terms::Private;
 pub struct FixedVoice {
     pub key: String,
     pub renders: Renders,
+    /// Where it sends the words; none for the box's own.
+    pub destination: Option<DestinationId>,
 }
 
 /// Whose voice it is.
@@ -27,7 +29,7 @@ pub enum Renders {
 impl FixedVoice {
     /// The box's own; the key's number counts the versions of its weights.
     pub fn on_box(voice: Arc<PiperVoice>) -> Self {
-        Self { key: "piper-onbox en_US-joe-medium 1".to_owned(), renders: Renders::Piper(voice) }
+        Self { key: "piper-onbox en_US-joe-medium 1".to_owned(), renders: Renders::Piper(voice), destination: None }
     }
 
     /// The name in records.
@@ -42,6 +44,11 @@ impl FixedVoice {
     /// Whether rendering costs the box's own cores.
     pub const fn is_on_box(&self) -> bool {
         matches!(self.renders, Renders::Piper(_))
+    }
+
+    /// Whether the business's own words may go to it now.
+    pub fn may_speak(&self, gate: &CallGate) -> bool {
+        self.destination.as_ref().is_none_or(|to| gate.may_go(&[DataClass::Knowledge], to))
     }
 
     /// The business's own words as sound; no caller's may be among them.

@@ -380,8 +380,9 @@ impl Builder<'_> {
             let config = elevenlabs(section, self.places, credentials)?;
             let needs = Needs { destination: config.destination.clone(), classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
+            let destination = Some(config.destination.clone());
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
-            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()) });
+            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()), destination });
             let voice: Arc<dyn Synthesizer> = Arc::new(voice);
             let name = voice.name();
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::StandBack));
@@ -390,10 +391,11 @@ impl Builder<'_> {
             let (id, host) = self.on_site("wyoming_voice", section)?;
             let needs = Needs { destination: id.clone(), classes: FOR_VOICES };
             let key = format!("wyoming {host} 1");
+            let destination = Some(id.clone());
             let config = WyomingVoiceConfig::new(id, host);
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
-            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()) });
+            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()), destination });
             let voice: Arc<dyn Synthesizer> = voice;
             let name = voice.name();
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::GoOn).within(limits));
