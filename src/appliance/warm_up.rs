@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::call::phrases;
+use crate::egress::Room;
 use crate::knowledge::KnowledgeBase;
 use crate::media::{Conversion, Resampler, SampleRate};
 use crate::ops::{Health, HealthFact, HealthState, Stop};
@@ -29,6 +30,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A provider that fails a sentence is not asked for the next ones; after this
 /// long it is tried again.
 const LET_IT_BE: Duration = Duration::from_secs(60);
+
+/// While the day's budget has no room, how long a sentence waits before it is asked
+/// again: a budget is made larger by midnight or by an owner, and neither hurries.
+const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// With what a model is likely to begin an answer. Nothing in it can be wrong.
 const COURTESIES: [&str; 10] = [
@@ -131,7 +136,8 @@ impl WarmUp {
 
     /// All of these sentences in the best voice that can be had, while nobody is
     /// on the line. What a voice outside could not render is tried again later, and
-    /// a voice that the policy does not let speak is waited for until it may.
+    /// a voice that the policy does not let speak is waited for until it may. What is
+    /// left of the budget near its ceiling is for callers.
     pub async fn hold_quietly(&self, wanted: Vec<(String, SampleRate)>) {
         let mut changes = self.keeper.as_ref().map(|keeper| keeper.changes());
         let total = wanted.len();
@@ -140,19 +146,18 @@ impl WarmUp {
         loop {
             // A gate never gets wider: each round has one of the policy that holds by then.
             let gate = self.gate();
-            let (mut again, mut let_be) = (Vec::new(), false);
+            let (mut again, mut worst) = (Vec::new(), Held::Best);
             for (sentence, rate) in left {
                 if !self.wait_for_quiet().await {
                     return;
                 }
-                match self.hold_best(&sentence, rate, &gate, let_be).await {
+                let held = self.hold_best(&sentence, rate, &gate, worst == Held::Second).await;
+                match held {
                     Held::Best => {}
-                    Held::Second => {
-                        let_be = true;
-                        again.push((sentence, rate));
-                    }
+                    Held::Sparing | Held::Second => again.push((sentence, rate)),
                     Held::Full => break,
                 }
+                worst = worst.max(held);
                 // In another voice too it can be played; later rounds look for the best.
                 ready = (ready + 1).min(total);
                 self.tell(ready, total);
@@ -161,7 +166,11 @@ impl WarmUp {
             if again.is_empty() && may.iter().all(|may| *may) {
                 return;
             }
-            let time = (!again.is_empty()).then_some(LET_IT_BE);
+            let time = match worst {
+                Held::Best | Held::Full => None,
+                Held::Sparing => Some(BUDGET_WAIT),
+                Held::Second => Some(LET_IT_BE),
+            };
             left = loop {
                 if !self.pause_or_change(time, changes.as_mut()).await {
                     return;
@@ -251,6 +260,7 @@ impl WarmUp {
                     return if fits { held } else { Held::Full };
                 }
                 Err(NotHad::MayNot) => {}
+                Err(NotHad::NoRoom) => held = held.max(Held::Sparing),
                 // The box's own says tomorrow what it says today.
                 Err(NotHad::Failed) if voice.is_on_box() => {}
                 Err(NotHad::Failed) => held = Held::Second,
@@ -313,6 +323,9 @@ impl WarmUp {
         if !voice.may_speak(gate) {
             return Err(NotHad::MayNot);
         }
+        if voice.room_for(sentence) != Room::Now {
+            return Err(NotHad::NoRoom);
+        }
         let text = Private::new(sentence.to_owned());
         match voice.render(gate, &text, rate).await {
             Ok(sound) => {
@@ -334,11 +347,13 @@ impl WarmUp {
 }
 
 /// How a sentence is held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Held {
     /// In the best voice, or as well as it can be.
     Best,
-    /// In another voice, if in any; a better one may be had later.
+    /// In another voice, if in any; the budget has no room for a better one now.
+    Sparing,
+    /// In another voice, if in any; a better one failed and may be had soon.
     Second,
     /// Not: the memory for sounds is full.
     Full,
@@ -348,6 +363,8 @@ enum Held {
 enum NotHad {
     /// The policy keeps it from that voice.
     MayNot,
+    /// What is left of the day's budget is for callers.
+    NoRoom,
     Failed,
 }
 

@@ -12,7 +12,7 @@ use crate::appliance::config::{
     WyomingSection,
 };
 use crate::appliance::credentials::Credentials;
-use crate::appliance::fixed_voice::{FixedVoice, Renders};
+use crate::appliance::fixed_voice::{FixedVoice, Renders, WayOut, WordsRoom};
 use crate::call::{EngineStage, Texts};
 use crate::egress::{Door, Room, Standing, Usage};
 use crate::ops::{HealthFact, SystemClock};
@@ -71,6 +71,10 @@ const SECOND_OF_SOUND_BYTES: u64 = 36_000;
 
 /// What a connection costs for itself, of which each turn has one.
 const CONNECTION_BYTES: u64 = 8_000;
+
+/// What a voice sends back for a letter, of which fourteen are spoken in a second:
+/// the same sound, with the same eighth.
+const LETTER_BYTES: u64 = SECOND_OF_SOUND_BYTES / 14;
 
 impl OutsideEars {
     /// Whether a call's sound may go to them.
@@ -380,9 +384,9 @@ impl Builder<'_> {
             let config = elevenlabs(section, self.places, credentials)?;
             let needs = Needs { destination: config.destination.clone(), classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
-            let destination = Some(config.destination.clone());
+            let way_out = Some(self.way_out(config.destination.clone()));
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
-            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()), destination });
+            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()), way_out });
             let voice: Arc<dyn Synthesizer> = Arc::new(voice);
             let name = voice.name();
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::StandBack));
@@ -391,17 +395,22 @@ impl Builder<'_> {
             let (id, host) = self.on_site("wyoming_voice", section)?;
             let needs = Needs { destination: id.clone(), classes: FOR_VOICES };
             let key = format!("wyoming {host} 1");
-            let destination = Some(id.clone());
+            let way_out = Some(self.way_out(id.clone()));
             let config = WyomingVoiceConfig::new(id, host);
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
-            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()), destination });
+            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()), way_out });
             let voice: Arc<dyn Synthesizer> = voice;
             let name = voice.name();
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::GoOn).within(limits));
         }
         let last = self.own(EngineStage::Voice, Arc::clone(&own.voice), own.voice.name());
         Ok((VoiceChain::new(links, last, self.works()), fixed))
+    }
+
+    fn way_out(&self, destination: DestinationId) -> WayOut {
+        let room = words_room(self.door(), destination.clone());
+        WayOut { destination, room }
     }
 
     fn on_site(&self, name: &'static str, section: &WyomingSection) -> Result<(DestinationId, Host), OutsideError> {
@@ -416,6 +425,15 @@ pub(in crate::appliance) fn room(door: Door, destination: DestinationId) -> Room
         let of_sound = millis.saturating_mul(SECOND_OF_SOUND_BYTES) / 1000;
         let bytes = of_sound.saturating_add((turns as u64).saturating_mul(CONNECTION_BYTES));
         door.room_for(&destination, Some(call), bytes, Usage::Audio(sound))
+    })
+}
+
+/// The same for a fixed sentence, which is spoken in no call.
+pub(in crate::appliance) fn words_room(door: Door, destination: DestinationId) -> WordsRoom {
+    Arc::new(move |text: &str| {
+        let letters = text.trim().chars().count() as u64;
+        let bytes = letters.saturating_mul(LETTER_BYTES).saturating_add(CONNECTION_BYTES);
+        door.room_for(&destination, None, bytes, Usage::Characters(letters))
     })
 }
 
@@ -503,6 +521,8 @@ mod tests {
         let rooms = ids.clone().map(|id| room(door.clone(), id));
         let of = |room: &RoomSource| room(CallId::from_parts(2, [7; 10]), Duration::from_secs(60), 4);
         assert_eq!(rooms.each_ref().map(of), [Room::Now, Room::Never]);
+        let words = ids.clone().map(|id| words_room(door.clone(), id)("We are closed on Sunday."));
+        assert_eq!(words, [Room::Now, Room::Never]);
         // A minute of sound is some two megabytes; four fifths of a ceiling may go.
         for (megabytes, expected) in [(2, Room::Never), (4, Room::Now)] {
             let day_bytes = Some(megabytes * 1_000_000);

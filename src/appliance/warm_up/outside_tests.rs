@@ -10,9 +10,10 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::appliance::fixed_voice::Renders;
+use crate::appliance::fixed_voice::{Renders, WayOut};
+use crate::appliance::outside::words_room;
 use crate::call::Speech;
-use crate::egress::{Door, DoorConfig, Resolver};
+use crate::egress::{Budget, Door, DoorConfig, Resolver};
 use crate::ops::{SystemClock, WallSource};
 use crate::residency::{DestinationId, Host, NOTICE_PERIOD_DAYS};
 use crate::speech::VoiceDeadlines;
@@ -169,7 +170,9 @@ fn voice(door: &Door, host: Host) -> FixedVoice {
     let runtime = tokio::runtime::Handle::current();
     let voice = WyomingVoice::new(config, door.clone(), TaskTracker::new(), runtime);
     let renders = Renders::Wyoming(Arc::new(voice));
-    FixedVoice { key: "wyoming test 1".to_owned(), renders, destination: Some(destination) }
+    // Its bytes count as if they crossed the uplink, which those of the network do not.
+    let room = words_room(door.clone(), DestinationId::parse("far").unwrap());
+    FixedVoice { key: "wyoming test 1".to_owned(), renders, way_out: Some(WayOut { destination, room }) }
 }
 
 #[tokio::test]
@@ -183,6 +186,20 @@ async fn a_sentence_gets_the_voice_outside_when_the_policy_is_widened_and_until_
         place.allow(&["reply", "knowledge"]).await;
     };
     place.served(async { tokio::join!(warm_up, owner) }).await;
+    assert_eq!((place.asked(), place.held()), (1, Some("wyoming-voice")));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn near_the_ceiling_no_sentence_is_asked_of_the_voice_outside_and_it_is_when_there_is_room_again() {
+    let place = Place::new(&["knowledge"]).await;
+    for day_bytes in [1, 10_000, 30_000] {
+        place.door.set_budget(Budget { day_bytes: Some(day_bytes), ..Budget::default() });
+        assert_eq!(place.served(place.hold()).await, Held::Sparing, "{day_bytes}");
+        assert_eq!((place.asked(), place.held()), (0, None), "{day_bytes}");
+    }
+    place.door.set_budget(Budget { day_bytes: Some(1_000_000), ..Budget::default() });
+    assert_eq!(place.served(place.hold()).await, Held::Best);
     assert_eq!((place.asked(), place.held()), (1, Some("wyoming-voice")));
     place.end().await;
 }
