@@ -242,6 +242,16 @@ enum WhenNear {
     StepIn,
 }
 
+/// How Deepgram's ears are used: as they are configured, and near the ceiling with
+/// Opus, which takes the fewest bytes.
+fn uses(config: DeepgramConfig, name: &'static str) -> Vec<(DeepgramConfig, &'static str, WhenNear)> {
+    if config.uplink == Uplink::Opus {
+        return vec![(config, name, WhenNear::GoOn)];
+    }
+    let saving = DeepgramConfig { uplink: Uplink::Opus, ..config.clone() };
+    vec![(config, name, WhenNear::StandBack), (saving, SAVING, WhenNear::StepIn)]
+}
+
 type Ears = (EarsChain, Vec<OutsideEars>);
 type Voices = (VoiceChain, Vec<FixedVoice>);
 
@@ -293,13 +303,7 @@ impl Builder<'_> {
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
             all.push(self.outside_ears(deepgram.destination.clone(), unhurried));
-            // Nearly out of budget, the same ears are sent a tenth of the bytes.
-            let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
-            let mut uses = vec![(deepgram, name, WhenNear::StandBack)];
-            if section.uplink == UplinkSound::Auto {
-                uses.push((saving, SAVING, WhenNear::StepIn));
-            }
-            for (config, name, near) in uses {
+            for (config, name, near) in uses(deepgram, name) {
                 let needs = Needs { destination: config.destination.clone(), classes: FOR_EARS };
                 let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
                 // The chain has the box's own ears judge: no second ones are opened for it.
@@ -345,7 +349,8 @@ impl Builder<'_> {
             dialects.push((Dialect::Anthropic(anthropic(section, self.places, credentials)?), WhenNear::StandBack));
         }
         if let Some(section) = &config.openai {
-            dialects.push((Dialect::OpenAi(openai(section, self.places, credentials)?), WhenNear::GoOn));
+            // In the business's own network no ceiling is ever near.
+            dialects.push((Dialect::OpenAi(openai(section, self.places, credentials)?), WhenNear::StandBack));
         }
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {
@@ -484,6 +489,23 @@ mod tests {
             (Standing::Spent, StepIn, Budget::Spent),
         ] {
             assert_eq!(budget_of(standing, near), expected, "{standing:?} {near:?}");
+        }
+    }
+
+    #[test]
+    fn near_the_ceiling_deepgram_goes_on_with_opus_whatever_it_is_sent_before() {
+        let (id, host) = (DestinationId::parse("deepgram").unwrap(), Host::parse("api.example").unwrap());
+        let configured = DeepgramConfig::new(id, host, Api::V1, Default::default());
+        for uplink in [Uplink::Linear16, Uplink::Mulaw, Uplink::Opus] {
+            let sent = |standing: Standing| -> Vec<Uplink> {
+                let uses = uses(DeepgramConfig { uplink, ..configured.clone() }, "deepgram").into_iter();
+                uses.filter(|(.., near)| budget_of(standing, *near) == Budget::Ample)
+                    .map(|(config, ..)| config.uplink)
+                    .collect()
+            };
+            assert_eq!(sent(Standing::Ample), vec![uplink]);
+            assert_eq!(sent(Standing::Near), vec![Uplink::Opus], "{uplink:?}");
+            assert!(sent(Standing::Spent).is_empty(), "{uplink:?}");
         }
     }
 
