@@ -1,10 +1,11 @@
 //! What goes wrong at a business: damaged files, a full disk, a port that is
 //! taken, callers who say nothing or never stop. Each has a sentence that says
 //! what to do, or a caller who is treated well; and the box stays up.
-#![allow(clippy::print_stderr, reason = "what a machine cannot do is said")]
 #![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
 
 mod the_box;
+#[path = "door/wall.rs"]
+mod wall;
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::symlink;
@@ -285,7 +286,7 @@ fn box_on_a_small_disk() -> Option<TheBox> {
     };
     let tried = unshare("mount -t tmpfs -o size=32m tmpfs \"$1\"").output().expect("unshare (util-linux) runs");
     if !tried.status.success() {
-        eprintln!("left out: this machine gives its users no mounts of their own ({})", stderr(&tried).trim());
+        wall::left_out(&format!("this machine gives its users no mounts of their own ({})", stderr(&tried).trim()));
         return None;
     }
     Some(TheBox::start_by(&mut unshare(script), place, &setup))

@@ -8,6 +8,8 @@
 #[path = "providers/mod.rs"]
 mod providers;
 mod the_box;
+#[path = "door/wall.rs"]
+mod wall;
 
 #[path = "cloud_box/canaries.rs"]
 mod canaries;

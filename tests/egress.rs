@@ -18,5 +18,7 @@ mod register;
 mod stream;
 #[path = "door/trust.rs"]
 mod trust;
+#[path = "door/wall.rs"]
+mod wall;
 #[path = "door/websocket.rs"]
 mod websocket;

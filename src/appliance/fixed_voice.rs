@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::egress::Room;
 use crate::media::SampleRate;
-use crate::residency::CallGate;
+use crate::residency::{CallGate, DataClass, DestinationId};
 use crate::speech::cloud::elevenlabs::ElevenLabsVoice;
 use crate::speech::lan::WyomingVoice;
 use crate::speech::onbox::PiperVoice;
@@ -15,7 +16,19 @@ use crate::terms::Private;
 pub struct FixedVoice {
     pub key: String,
     pub renders: Renders,
+    /// How words get to it; none for the box's own.
+    pub way_out: Option<WayOut>,
 }
+
+/// Where a voice outside sends words.
+pub struct WayOut {
+    pub destination: DestinationId,
+    /// Whether the uplink's budget has room for these words, for which nobody waits.
+    pub room: WordsRoom,
+}
+
+/// Whether there is room for words that are to be spoken.
+pub type WordsRoom = Arc<dyn Fn(&str) -> Room + Send + Sync>;
 
 /// Whose voice it is.
 pub enum Renders {
@@ -27,7 +40,7 @@ pub enum Renders {
 impl FixedVoice {
     /// The box's own; the key's number counts the versions of its weights.
     pub fn on_box(voice: Arc<PiperVoice>) -> Self {
-        Self { key: "piper-onbox en_US-joe-medium 1".to_owned(), renders: Renders::Piper(voice) }
+        Self { key: "piper-onbox en_US-joe-medium 1".to_owned(), renders: Renders::Piper(voice), way_out: None }
     }
 
     /// The name in records.
@@ -42,6 +55,16 @@ impl FixedVoice {
     /// Whether rendering costs the box's own cores.
     pub const fn is_on_box(&self) -> bool {
         matches!(self.renders, Renders::Piper(_))
+    }
+
+    /// Whether the business's own words may go to it now.
+    pub fn may_speak(&self, gate: &CallGate) -> bool {
+        self.way_out.as_ref().is_none_or(|way| gate.may_go(&[DataClass::Knowledge], &way.destination))
+    }
+
+    /// Whether the budget has room for them.
+    pub fn room_for(&self, text: &str) -> Room {
+        self.way_out.as_ref().map_or(Room::Now, |way| (way.room)(text))
     }
 
     /// The business's own words as sound; no caller's may be among them.

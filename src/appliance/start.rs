@@ -19,7 +19,6 @@ use crate::media::SampleRate;
 use crate::ops::{
     Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
 };
-use crate::residency::CallGate;
 use crate::speech::onbox::{BuildMind, KnowledgeMind};
 use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
@@ -449,7 +448,7 @@ fn warming(
     WarmUp {
         voices: std::mem::take(&mut spoken.fixed_voices),
         rates: warm_up::rates(config),
-        gate: spoken.outside.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |out| out.keeper.gate()),
+        keeper: spoken.outside.as_ref().map(|outside| outside.keeper.clone()),
         renderings: renderings.clone(),
         vault: vault.clone(),
         stop: stop.clone(),

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::call::phrases;
+use crate::egress::Room;
 use crate::knowledge::KnowledgeBase;
 use crate::media::{Conversion, Resampler, SampleRate};
 use crate::ops::{Health, HealthFact, HealthState, Stop};
@@ -17,6 +20,7 @@ use crate::terms::Private;
 use super::config::Config;
 use super::desk::Business;
 use super::fixed_voice::FixedVoice;
+use super::outside::PolicyKeeper;
 use super::renderings::Renderings;
 
 /// While a caller is on the line the cores are theirs; this is how often it is
@@ -26,6 +30,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// A provider that fails a sentence is not asked for the next ones; after this
 /// long it is tried again.
 const LET_IT_BE: Duration = Duration::from_secs(60);
+
+/// While the day's budget has no room, how long a sentence waits before it is asked
+/// again: a budget is made larger by midnight or by an owner, and neither hurries.
+const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// With what a model is likely to begin an answer. Nothing in it can be wrong.
 const COURTESIES: [&str; 10] = [
@@ -56,8 +64,9 @@ pub struct WarmUp {
     pub voices: Vec<FixedVoice>,
     /// Those of the box's lines, from [`rates`].
     pub rates: Vec<SampleRate>,
-    /// For the business's own words, outside a call.
-    pub gate: Arc<CallGate>,
+    /// Of the policy that says whether the business's own words may go to a voice
+    /// outside; none where there is no such voice.
+    pub keeper: Option<Arc<PolicyKeeper>>,
     pub renderings: Arc<Renderings>,
     pub vault: Vault,
     pub stop: Stop,
@@ -110,44 +119,106 @@ impl WarmUp {
     /// kept, else in the box's own, which needs nobody. A sentence that cannot be
     /// rendered is spoken afresh when it is needed.
     pub async fn hold_all(&self, sentences: &[String], rate: SampleRate) {
+        let gate = self.gate();
         for sentence in sentences {
             if self.hold_kept(sentence, rate).await {
                 continue;
             }
             for voice in self.voices.iter().filter(|voice| voice.is_on_box()) {
-                self.render(voice, sentence, rate).await;
+                if let Ok(sound) = self.render(voice, &gate, sentence, rate).await
+                    && self.renderings.hold(sentence, rate, voice.name(), sound)
+                {
+                    break;
+                }
             }
         }
     }
 
     /// All of these sentences in the best voice that can be had, while nobody is
-    /// on the line. What a voice outside could not render is tried again later.
+    /// on the line. What a voice outside could not render is tried again later, and
+    /// a voice that the policy does not let speak is waited for until it may. What is
+    /// left of the budget near its ceiling is for callers.
     pub async fn hold_quietly(&self, wanted: Vec<(String, SampleRate)>) {
+        let mut changes = self.keeper.as_ref().map(|keeper| keeper.changes());
         let total = wanted.len();
         self.tell(0, total);
-        let (mut left, mut let_be, mut ready) = (wanted, false, 0);
-        while !left.is_empty() {
-            let mut again = Vec::new();
+        let (mut left, mut ready) = (wanted.clone(), 0);
+        loop {
+            // A gate never gets wider: each round has one of the policy that holds by then.
+            let gate = self.gate();
+            let (mut again, mut worst) = (Vec::new(), Held::Best);
             for (sentence, rate) in left {
                 if !self.wait_for_quiet().await {
                     return;
                 }
-                match self.hold_best(&sentence, rate, let_be).await {
+                let held = self.hold_best(&sentence, rate, &gate, worst == Held::Second).await;
+                match held {
                     Held::Best => {}
-                    Held::Second => {
-                        let_be = true;
-                        again.push((sentence, rate));
-                    }
-                    Held::Full => return,
+                    Held::Sparing | Held::Second => again.push((sentence, rate)),
+                    Held::Full => break,
                 }
+                worst = worst.max(held);
                 // In another voice too it can be played; later rounds look for the best.
                 ready = (ready + 1).min(total);
                 self.tell(ready, total);
             }
-            if again.is_empty() || !self.pause(LET_IT_BE).await {
+            let may = self.may_speak(&gate);
+            if again.is_empty() && may.iter().all(|may| *may) {
                 return;
             }
-            (left, let_be) = (again, false);
+            let time = match worst {
+                Held::Best | Held::Full => None,
+                Held::Sparing => Some(BUDGET_WAIT),
+                Held::Second => Some(LET_IT_BE),
+            };
+            left = loop {
+                if !self.pause_or_change(time, changes.as_mut()).await {
+                    return;
+                }
+                let is_wider = self.may_speak(&self.gate()).iter().zip(&may).any(|(now, before)| *now && !before);
+                if is_wider {
+                    break wanted.clone();
+                }
+                if !again.is_empty() {
+                    break again;
+                }
+            };
+        }
+    }
+
+    /// For the business's own words, under the policy that holds now.
+    fn gate(&self) -> Arc<CallGate> {
+        self.keeper.as_ref().map_or_else(|| Arc::new(CallGate::closed()), |keeper| keeper.gate())
+    }
+
+    /// Which of the voices may speak.
+    fn may_speak(&self, gate: &CallGate) -> Vec<bool> {
+        self.voices.iter().map(|voice| voice.may_speak(gate)).collect()
+    }
+
+    /// Until the time is over, if there is one, or another policy holds. False when
+    /// the box is to stop.
+    async fn pause_or_change(&self, time: Option<Duration>, changes: Option<&mut watch::Receiver<()>>) -> bool {
+        let over = async {
+            match time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let changed = async {
+            // The keeper tells of changes as long as it is there, which is always.
+            let is_told = match changes {
+                Some(changes) => changes.changed().await.is_ok(),
+                None => false,
+            };
+            if !is_told {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = over => true,
+            () = changed => true,
+            () = self.stop.asked() => false,
         }
     }
 
@@ -175,19 +246,28 @@ impl WarmUp {
         self.health.state(HealthFact { name: "voice".to_owned(), state: HealthState::Well, sentence });
     }
 
-    async fn hold_best(&self, sentence: &str, rate: SampleRate, let_be: bool) -> Held {
-        for (place, voice) in self.voices.iter().enumerate() {
-            let held = if place == 0 { Held::Best } else { Held::Second };
-            if let Some(sound) = self.kept(voice, sentence, rate).await {
-                return if self.renderings.hold(sentence, rate, voice.name(), sound) { held } else { Held::Full };
+    async fn hold_best(&self, sentence: &str, rate: SampleRate, gate: &Arc<CallGate>, let_be: bool) -> Held {
+        let mut held = Held::Best;
+        for voice in &self.voices {
+            let had = match self.kept(voice, sentence, rate).await {
+                Some(sound) => Ok(sound),
+                None if let_be && !voice.is_on_box() => Err(NotHad::Failed),
+                None => self.render(voice, gate, sentence, rate).await,
+            };
+            match had {
+                Ok(sound) => {
+                    let fits = self.renderings.hold(sentence, rate, voice.name(), sound);
+                    return if fits { held } else { Held::Full };
+                }
+                Err(NotHad::MayNot) => {}
+                Err(NotHad::NoRoom) => held = held.max(Held::Sparing),
+                // The box's own says tomorrow what it says today.
+                Err(NotHad::Failed) if voice.is_on_box() => {}
+                Err(NotHad::Failed) => held = Held::Second,
             }
-            if (let_be && !voice.is_on_box()) || !self.render(voice, sentence, rate).await {
-                continue;
-            }
-            return held;
         }
         // No voice could say it: it is spoken afresh.
-        Held::Best
+        held
     }
 
     /// Whether the sentence was kept in some voice, and is held now.
@@ -210,36 +290,51 @@ impl WarmUp {
         }
     }
 
-    /// Renders, keeps and holds a sentence; false if that voice could not.
-    async fn render(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> bool {
+    /// Renders and keeps a sentence.
+    async fn render(
+        &self,
+        voice: &FixedVoice,
+        gate: &Arc<CallGate>,
+        sentence: &str,
+        rate: SampleRate,
+    ) -> Result<Vec<i16>, NotHad> {
         // Rendered once, because a voice outside is paid for each time and the box's
         // own takes the cores: what is wide is made narrow here.
         let wide = SampleRate::Hz16000;
-        let sound = if rate == SampleRate::Hz8000 && self.rates.contains(&wide) {
-            let kept = match self.kept(voice, sentence, wide).await {
-                Some(kept) => Some(kept),
-                None => self.render_and_keep(voice, sentence, wide).await,
-            };
-            let Some(narrow) = kept.map(|sound| narrowed(&sound)) else { return false };
-            self.keep(voice, sentence, rate, &narrow).await;
-            narrow
-        } else {
-            let Some(sound) = self.render_and_keep(voice, sentence, rate).await else { return false };
-            sound
+        if rate != SampleRate::Hz8000 || !self.rates.contains(&wide) {
+            return self.render_and_keep(voice, gate, sentence, rate).await;
+        }
+        let sound = match self.kept(voice, sentence, wide).await {
+            Some(kept) => kept,
+            None => self.render_and_keep(voice, gate, sentence, wide).await?,
         };
-        self.renderings.hold(sentence, rate, voice.name(), sound)
+        let narrow = narrowed(&sound);
+        self.keep(voice, sentence, rate, &narrow).await;
+        Ok(narrow)
     }
 
-    async fn render_and_keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> Option<Vec<i16>> {
+    async fn render_and_keep(
+        &self,
+        voice: &FixedVoice,
+        gate: &Arc<CallGate>,
+        sentence: &str,
+        rate: SampleRate,
+    ) -> Result<Vec<i16>, NotHad> {
+        if !voice.may_speak(gate) {
+            return Err(NotHad::MayNot);
+        }
+        if voice.room_for(sentence) != Room::Now {
+            return Err(NotHad::NoRoom);
+        }
         let text = Private::new(sentence.to_owned());
-        match voice.render(&self.gate, &text, rate).await {
+        match voice.render(gate, &text, rate).await {
             Ok(sound) => {
                 self.keep(voice, sentence, rate, &sound).await;
-                Some(sound)
+                Ok(sound)
             }
             Err(error) => {
                 tracing::warn!(%error, voice = %voice.key, "a fixed sentence could not be rendered");
-                None
+                Err(NotHad::Failed)
             }
         }
     }
@@ -252,14 +347,25 @@ impl WarmUp {
 }
 
 /// How a sentence is held.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Held {
     /// In the best voice, or as well as it can be.
     Best,
-    /// In another voice; the best may be had later.
+    /// In another voice, if in any; the budget has no room for a better one now.
+    Sparing,
+    /// In another voice, if in any; a better one failed and may be had soon.
     Second,
     /// Not: the memory for sounds is full.
     Full,
+}
+
+/// Why a voice did not render a sentence.
+enum NotHad {
+    /// The policy keeps it from that voice.
+    MayNot,
+    /// What is left of the day's budget is for callers.
+    NoRoom,
+    Failed,
 }
 
 fn key(voice: &FixedVoice, sentence: &str, rate: SampleRate) -> RenderingKey {
@@ -275,6 +381,9 @@ fn narrowed(wide: &[i16]) -> Vec<i16> {
     resampler.finish(&mut narrow);
     narrow
 }
+
+#[cfg(test)]
+mod outside_tests;
 
 #[cfg(test)]
 mod tests {

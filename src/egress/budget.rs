@@ -168,10 +168,13 @@ impl Spent {
         said.push_str(match self.standing(budget, day, None) {
             Standing::Ample => ".",
             Standing::Near => {
-                ": near the ceiling, so the ears outside are sent Opus, a tenth of the sound's bytes, \
-                 and answers and voice come from the box's own engines until midnight."
+                ": near the ceiling, so until midnight what sound still leaves is Opus, and answers and voice \
+                 come from the box's own engines or from those in the business's own network."
             }
-            Standing::Spent => ": the budget is spent, so until midnight calls are taken by the box's own engines.",
+            Standing::Spent => {
+                ": the budget is spent, so until midnight calls are taken by the box's own engines or by those in the \
+                 business's own network."
+            }
         });
         said
     }
@@ -324,14 +327,14 @@ mod tests {
         assert_eq!(
             sentence(&spent, budget),
             "Today the uplink has carried 41.3 MB of 50.0 MB, for about 1.24 USD of 5.00 USD \
-             (deepgram 41.3 MB and 1.24 USD): near the ceiling, so the ears outside are sent Opus, a tenth of the \
-             sound's bytes, and answers and voice come from the box's own engines until midnight."
+             (deepgram 41.3 MB and 1.24 USD): near the ceiling, so until midnight what sound still leaves is Opus, \
+             and answers and voice come from the box's own engines or from those in the business's own network."
         );
         spent.add(DAY, &id("deepgram"), None, sum(10_000_000));
-        assert!(
-            sentence(&spent, budget)
-                .ends_with(": the budget is spent, so until midnight calls are taken by the box's own engines.")
-        );
+        assert!(sentence(&spent, budget).ends_with(
+            ": the budget is spent, so until midnight calls are taken by the box's own engines or by those in the \
+             business's own network."
+        ));
     }
 
     proptest! {

@@ -16,6 +16,7 @@ use crate::providers::owner::CAREFUL;
 use crate::providers::{FaultKind, FaultOrder, Provider};
 use crate::the_box::callers::Call;
 use crate::the_box::{TheBox, root, sounds, text, until};
+use crate::wall;
 
 /// What is asked, not as it stands in the bakery's file, and the question of the
 /// file that it means.
@@ -49,7 +50,7 @@ fn a_call_is_answered_from_outside_then_by_the_box_alone_and_is_heard_again_and_
         .status()
         .expect("python3 runs");
     if ended.code() == Some(CANNOT) {
-        println!("not recorded: this machine does not let us make a network of our own");
+        wall::left_out("this machine does not let us record in a network of our own");
         return a_whole_day_of_the_box();
     }
     assert!(ended.success(), "{ended}");

@@ -11,6 +11,7 @@ use milu::residency::Destination;
 
 use crate::far::{Authority, Far, answer_always, asked, say};
 use crate::near::{Setting, WITHIN, abroad, get, host, policy, post, refused, socket};
+use crate::wall;
 
 /// Where `ears.example` is, which the policy names.
 const DECLARED: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 10);
@@ -44,7 +45,7 @@ fn no_packet_goes_to_a_host_that_the_policy_does_not_name() {
         .status()
         .expect("python3 runs");
     if ended.code() == Some(CANNOT) {
-        println!("left out: this machine does not let us make a network of our own");
+        wall::left_out("this machine does not let us make a network of our own");
         return;
     }
     assert!(ended.success(), "{ended}");
@@ -60,7 +61,25 @@ fn no_packet_goes_to_a_host_that_the_policy_does_not_name() {
     assert_eq!(reached, expected, "to the declared hosts, and to the one that was greeted on purpose");
 }
 
-/// Run by the test above, within the recorded network.
+#[test]
+fn on_a_machine_without_networks_nothing_is_recorded_and_that_fails_where_it_is_required() {
+    let place = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::symlink("/bin/false", place.path().join("unshare")).expect("an `unshare` that may not");
+    let path = format!("{}:{}", place.path().display(), std::env::var("PATH").expect("a path"));
+    let walled = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/walled");
+    let ourselves = std::env::current_exe().expect("our own path");
+    let test = "recorded::no_packet_goes_to_a_host_that_the_policy_does_not_name";
+    for (wall, passes) in [("", true), ("required", false)] {
+        let ends_well = |command: &mut Command| {
+            let output = command.env("PATH", &path).env("MILU_WALL", wall).output().expect("it runs");
+            output.status.success()
+        };
+        assert_eq!(ends_well(Command::new(walled).arg("true")), passes, "{walled}: {wall}");
+        assert_eq!(ends_well(Command::new(&ourselves).args(["--exact", test])), passes, "{test}: {wall}");
+    }
+}
+
+/// Run by the first test, within the recorded network.
 #[tokio::test]
 #[ignore = "it is run within a recorded network"]
 async fn all_that_a_door_is_asked() {

@@ -38,14 +38,14 @@ pub enum DeepgramApi {
     Flux,
 }
 
-/// How the caller's sound travels.
+/// How the caller's sound travels; near the budget's ceiling always as Opus.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UplinkSound {
-    /// µ-law on a narrow line and 16 bit at 16 kHz on a wide one, Opus when the
-    /// budget runs low.
+    /// µ-law on a narrow line and 16 bit at 16 kHz on a wide one.
     #[default]
     Auto,
+    /// The same.
     Linear16,
     Mulaw,
     Opus,

@@ -12,7 +12,7 @@ use crate::appliance::config::{
     WyomingSection,
 };
 use crate::appliance::credentials::Credentials;
-use crate::appliance::fixed_voice::{FixedVoice, Renders};
+use crate::appliance::fixed_voice::{FixedVoice, Renders, WayOut, WordsRoom};
 use crate::call::{EngineStage, Texts};
 use crate::egress::{Door, Room, Standing, Usage};
 use crate::ops::{HealthFact, SystemClock};
@@ -71,6 +71,10 @@ const SECOND_OF_SOUND_BYTES: u64 = 36_000;
 
 /// What a connection costs for itself, of which each turn has one.
 const CONNECTION_BYTES: u64 = 8_000;
+
+/// What a voice sends back for a letter, of which fourteen are spoken in a second:
+/// the same sound, with the same eighth.
+const LETTER_BYTES: u64 = SECOND_OF_SOUND_BYTES / 14;
 
 impl OutsideEars {
     /// Whether a call's sound may go to them.
@@ -236,6 +240,16 @@ enum WhenNear {
     StepIn,
 }
 
+/// How Deepgram's ears are used: as they are configured, and near the ceiling with
+/// Opus, which takes the fewest bytes.
+fn uses(config: DeepgramConfig, name: &'static str) -> Vec<(DeepgramConfig, &'static str, WhenNear)> {
+    if config.uplink == Uplink::Opus {
+        return vec![(config, name, WhenNear::GoOn)];
+    }
+    let saving = DeepgramConfig { uplink: Uplink::Opus, ..config.clone() };
+    vec![(config, name, WhenNear::StandBack), (saving, SAVING, WhenNear::StepIn)]
+}
+
 type Ears = (EarsChain, Vec<OutsideEars>);
 type Voices = (VoiceChain, Vec<FixedVoice>);
 
@@ -287,13 +301,7 @@ impl Builder<'_> {
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
             all.push(self.outside_ears(deepgram.destination.clone(), unhurried));
-            // Nearly out of budget, the same ears are sent a tenth of the bytes.
-            let saving = DeepgramConfig { uplink: Uplink::Opus, ..deepgram.clone() };
-            let mut uses = vec![(deepgram, name, WhenNear::StandBack)];
-            if section.uplink == UplinkSound::Auto {
-                uses.push((saving, SAVING, WhenNear::StepIn));
-            }
-            for (config, name, near) in uses {
+            for (config, name, near) in uses(deepgram, name) {
                 let (destination, host) = (config.destination.clone(), config.host.clone());
                 let needs = Needs { destination, host, classes: FOR_EARS };
                 let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
@@ -340,7 +348,8 @@ impl Builder<'_> {
             dialects.push((Dialect::Anthropic(anthropic(section, self.places, credentials)?), WhenNear::StandBack));
         }
         if let Some(section) = &config.openai {
-            dialects.push((Dialect::OpenAi(openai(section, self.places, credentials)?), WhenNear::GoOn));
+            // In the business's own network no ceiling is ever near.
+            dialects.push((Dialect::OpenAi(openai(section, self.places, credentials)?), WhenNear::StandBack));
         }
         let mut links: Vec<Link<dyn Responder>> = Vec::new();
         for (dialect, near) in dialects {
@@ -381,8 +390,9 @@ impl Builder<'_> {
             let (destination, host) = (config.destination.clone(), config.host.clone());
             let needs = Needs { destination, host, classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
+            let way_out = Some(self.way_out(config.destination.clone()));
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
-            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()) });
+            fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()), way_out });
             let voice: Arc<dyn Synthesizer> = Arc::new(voice);
             let name = voice.name();
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::StandBack));
@@ -391,16 +401,22 @@ impl Builder<'_> {
             let (id, host) = self.on_site("wyoming_voice", section)?;
             let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_VOICES };
             let key = format!("wyoming {} 1", host.at(None));
+            let way_out = Some(self.way_out(id.clone()));
             let config = WyomingVoiceConfig::new(id, host);
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
-            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()) });
+            fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()), way_out });
             let voice: Arc<dyn Synthesizer> = voice;
             let name = voice.name();
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::GoOn).within(limits));
         }
         let last = self.own(EngineStage::Voice, Arc::clone(&own.voice), own.voice.name());
         Ok((VoiceChain::new(links, last, self.works()), fixed))
+    }
+
+    fn way_out(&self, destination: DestinationId) -> WayOut {
+        let room = words_room(self.door(), destination.clone());
+        WayOut { destination, room }
     }
 
     fn on_site(
@@ -419,6 +435,15 @@ pub(in crate::appliance) fn room(door: Door, destination: DestinationId) -> Room
         let of_sound = millis.saturating_mul(SECOND_OF_SOUND_BYTES) / 1000;
         let bytes = of_sound.saturating_add((turns as u64).saturating_mul(CONNECTION_BYTES));
         door.room_for(&destination, Some(call), bytes, Usage::Audio(sound))
+    })
+}
+
+/// The same for a fixed sentence, which is spoken in no call.
+pub(in crate::appliance) fn words_room(door: Door, destination: DestinationId) -> WordsRoom {
+    Arc::new(move |text: &str| {
+        let letters = text.trim().chars().count() as u64;
+        let bytes = letters.saturating_mul(LETTER_BYTES).saturating_add(CONNECTION_BYTES);
+        door.room_for(&destination, None, bytes, Usage::Characters(letters))
     })
 }
 
@@ -472,6 +497,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn near_the_ceiling_deepgram_goes_on_with_opus_whatever_it_is_sent_before() {
+        let (id, host) = (DestinationId::parse("deepgram").unwrap(), Host::parse("api.example").unwrap());
+        let configured = DeepgramConfig::new(id, host, Api::V1, Default::default());
+        for uplink in [Uplink::Linear16, Uplink::Mulaw, Uplink::Opus] {
+            let sent = |standing: Standing| -> Vec<Uplink> {
+                let uses = uses(DeepgramConfig { uplink, ..configured.clone() }, "deepgram").into_iter();
+                uses.filter(|(.., near)| budget_of(standing, *near) == Budget::Ample)
+                    .map(|(config, ..)| config.uplink)
+                    .collect()
+            };
+            assert_eq!(sent(Standing::Ample), vec![uplink]);
+            assert_eq!(sent(Standing::Near), vec![Uplink::Opus], "{uplink:?}");
+            assert!(sent(Standing::Spent).is_empty(), "{uplink:?}");
+        }
+    }
+
     fn destination(name: &str, on_site: bool) -> Destination {
         Destination {
             id: DestinationId::parse(name).unwrap(),
@@ -506,6 +548,8 @@ mod tests {
         let rooms = ids.clone().map(|id| room(door.clone(), id));
         let of = |room: &RoomSource| room(CallId::from_parts(2, [7; 10]), Duration::from_secs(60), 4);
         assert_eq!(rooms.each_ref().map(of), [Room::Now, Room::Never]);
+        let words = ids.clone().map(|id| words_room(door.clone(), id)("We are closed on Sunday."));
+        assert_eq!(words, [Room::Now, Room::Never]);
         // A minute of sound is some two megabytes; four fifths of a ceiling may go.
         for (megabytes, expected) in [(2, Room::Never), (4, Room::Now)] {
             let day_bytes = Some(megabytes * 1_000_000);

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 #[cfg(test)]
-pub(super) use chains::room;
+pub(super) use chains::{room, words_room};
 pub use chains::{Chains, OutsideEars, OwnEngines};
 pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 

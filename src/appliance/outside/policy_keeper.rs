@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::Places;
 use super::identifiers;
@@ -44,6 +45,8 @@ pub struct PolicyKeeper {
     vault: Vault,
     wall: WallSource,
     state: Mutex<State>,
+    /// Told when another policy holds.
+    changed: watch::Sender<()>,
 }
 
 /// A policy's text, and the signature beside it.
@@ -79,7 +82,7 @@ impl PolicyKeeper {
             tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
             state.refused = Some(error.to_string());
         }
-        let keeper = Self { path, vault, wall, state: Mutex::new(state) };
+        let keeper = Self { path, vault, wall, state: Mutex::new(state), changed: watch::Sender::new(()) };
         match keeper.keep().await {
             // Of a box that was never told of a policy, nothing is forgotten.
             Err(error) if keeper.lock().kept.texts.is_empty() => return Err(error),
@@ -98,6 +101,12 @@ impl PolicyKeeper {
     pub(super) fn places(&self) -> Places {
         let state = self.lock();
         Places { in_force: state.in_force.effective().clone(), newest: state.in_force.newest().clone() }
+    }
+
+    /// Tells when another policy holds: who waits for a wider one then asks for a
+    /// new [`Self::gate`].
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// A gate for a call that begins.
@@ -135,7 +144,8 @@ impl PolicyKeeper {
         }
     }
 
-    /// The door holds to it at once, and calls that go on are narrowed.
+    /// The door holds to it at once, calls that go on are narrowed, and who waits for
+    /// it is told.
     fn spread(&self, door: &Door) {
         let state = self.lock();
         let policy = state.in_force.effective();
@@ -143,6 +153,7 @@ impl PolicyKeeper {
         for gate in state.gates.iter().filter_map(Weak::upgrade) {
             gate.narrow_to(policy);
         }
+        self.changed.send_replace(());
     }
 
     /// Writes down what is in force, if the disk does not have it yet: one that was
