@@ -590,9 +590,13 @@ fn usable_pin(settings: &LineSettings) -> Option<&Private<String>> {
     settings.pin.as_ref().filter(is_pin)
 }
 
-/// The last digit of an ICCID is a check digit, which some modems leave out.
+/// The last digit of an ICCID is a check digit, which some modems leave out; some
+/// operators' have hexadecimal digits, and what fills one up is no digit.
 fn same_card(a: &str, b: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let digits = |text: &str| {
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        digits.to_ascii_uppercase().trim_end_matches('F').to_owned()
+    };
     let (a, b) = (digits(a), digits(b));
     let shorter = a.len().min(b.len());
     shorter >= ICCID_DIGITS_MIN && a.len().abs_diff(b.len()) <= 1 && a[..shorter] == b[..shorter]

@@ -236,6 +236,26 @@ fn a_sim_that_does_not_belong_here_is_not_used_and_another_one_than_last_time_is
 }
 
 #[test]
+fn a_sim_whose_number_has_letters_is_known_by_all_of_it() {
+    let state_with = |wanted: &str| {
+        let iccid = Some(Private::new(wanted.to_owned()));
+        let expected_sim = ExpectedSim { iccid, operator: None };
+        let mut world = World::new("simcom_sim7600", LineSettings { expected_sim, ..LineSettings::default() });
+        // The example of SIMCom's manual.
+        world.modem.says_instead("AT+CICCID", "\r\n+ICCID: 898600700907A6019125\r\n\r\nOK\r\n");
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        world.line.state()
+    };
+    for own in ["898600700907A6019125", "898600700907a6019125", "898600700907A601912"] {
+        assert_eq!(state_with(own), ModemState::Ready, "{own}");
+    }
+    for other in ["898600700907B6019125", "8986007009076019125"] {
+        assert_eq!(state_with(other), ModemState::SimWait(SimTrouble::Foreign), "{other}");
+    }
+}
+
+#[test]
 fn a_sim_that_is_taken_out_stops_the_line_until_it_is_back() {
     let mut world = World::ready("quectel_ec2x");
     world.modem.sim = "+CME ERROR: 10";
