@@ -108,6 +108,13 @@ const IDLE: &[&str] = &[
     "+CGMI",
 ];
 
+/// What `+CPIN` says by itself of a SIM that was taken out. `NOT READY` is Quectel's word
+/// for it, in the manual of AT commands under `AT+QSIMDET`.
+const SIM_GONE: &[&str] = &["NOT INSERTED", "NOT READY", "SIM REMOVED"];
+
+/// The first field of `^SIMST` without a SIM; a second one may follow it.
+const SIM_ABSENT: u16 = 255;
+
 /// What a row that nobody asked for says.
 pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
     if let Some(news) = by_profile(&said.text, profile) {
@@ -211,7 +218,8 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
-        "+CPIN" | "^SIMST" if text.eq_ignore_ascii_case("NOT INSERTED") || text == "255" => News::SimGone,
+        "+CPIN" if SIM_GONE.iter().any(|words| text.eq_ignore_ascii_case(words)) => News::SimGone,
+        "^SIMST" if number_at::<u16>(&list(), 0) == Some(SIM_ABSENT) => News::SimGone,
         "+CPIN" | "^SIMST" => News::Idle,
         "*ATREADY" | "+READY" => News::Booted,
         _ if IDLE.contains(&name) => News::Idle,

@@ -341,7 +341,7 @@ impl ModemLine {
             Some("READY" | "SIM PIN2" | "SIM PUK2") => return self.sim_is_ready(now),
             Some("SIM PIN") => return self.pin_wanted(now),
             Some("SIM PUK") => SimTrouble::NeedsPuk,
-            Some("NOT INSERTED" | "NOT READY") => SimTrouble::Absent,
+            Some("NOT INSERTED" | "NOT READY" | "SIM REMOVED") => SimTrouble::Absent,
             Some(words) if words.starts_with("PH-") => SimTrouble::NetworkLocked,
             _ => match end {
                 End::Final(FinalResult::Cme(cme::NOT_INSERTED)) => SimTrouble::Absent,
@@ -542,7 +542,8 @@ impl ModemLine {
         }
     }
 
-    /// The SIM was taken out of a running modem.
+    /// The SIM was taken out of a running modem. What is said of it before the set-up is
+    /// done belongs to the modem's start; one that is back soon is found by asking.
     pub(super) fn sim_gone(&mut self, now: Moment) {
         if self.set_up.is_done() {
             self.modem_left(now);
