@@ -554,8 +554,12 @@ impl ModemLine {
         }
     }
 
-    /// The modem says that it has just started.
-    pub(super) fn booted(&mut self, now: Moment) {
+    /// The modem says that it has just started, by a row that has this place among those
+    /// that one start says.
+    pub(super) fn booted(&mut self, place: usize, now: Moment) {
+        if self.healing.is_same_start(place, self.profile.reset.boot, now) {
+            return;
+        }
         // While the set-up's first rows run, it is the start that they wait for.
         let is_expected = matches!(self.set_up.at, At::First(_)) && !self.healing.is_waiting();
         if is_expected || self.state == ModemState::Quarantined {
