@@ -191,8 +191,9 @@ fn bare(text: &str) -> News {
             News::CallOver(EndCause::NormalClearing)
         }
         _ if text.starts_with("MISSED_CALL") => News::CallsChanged,
-        _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
+        // `UNDER-VOLTAGE POWER DOWN` too: why it goes is more than that it does.
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
+        _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
         _ if BARE.iter().any(|known| text.starts_with(known)) => News::Idle,
         _ => News::Unknown,
     }

@@ -464,6 +464,14 @@ fn a_modem_that_the_box_itself_resets_is_not_restless() {
 
 #[test]
 fn power_that_was_weak_is_well_again_after_a_day_without_a_drop() {
+    for said in ["UNDER-VOLTAGE POWER DOWN", "UNDER-VOLTAGE WARNNING"] {
+        let mut world = World::ready("simcom_sim800");
+        // Any other way down is no matter of its supply.
+        world.says("NORMAL POWER DOWN");
+        assert_eq!(world.line.state(), ModemState::Ready);
+        world.says(said);
+        assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower), "{said}");
+    }
     let mut world = World::ready("generic");
     world.says("UNDER-VOLTAGE WARNING");
     world.run_s(1);
