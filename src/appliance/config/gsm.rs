@@ -134,6 +134,11 @@ fn is_digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
     lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// The number of a SIM: some operators' have hexadecimal digits.
+fn is_card_number(text: &str) -> bool {
+    (18..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// `1-1.4`: the bus, then the ports on the way.
 fn is_usb_path(text: &str) -> bool {
     text.split_once('-').is_some_and(|(bus, ports)| {
@@ -186,8 +191,9 @@ impl GsmLineSection {
         if !fits(&self.imei, |text| is_digits(text, 15..=15)) {
             return Err(("gsm_line.imei", "it has the 15 digits that stand on the modem".into()));
         }
-        if !fits(&self.iccid, |text| is_digits(text, 18..=20)) {
-            return Err(("gsm_line.iccid", "it has the 18 to 20 digits that stand on the SIM".into()));
+        if !fits(&self.iccid, is_card_number) {
+            let what = "it has the 18 to 20 digits that stand on the SIM, letters from A to F among them on some";
+            return Err(("gsm_line.iccid", what.into()));
         }
         if !fits(&self.operator, |text| is_digits(text, 5..=6)) {
             let what = "it is the network's number, five or six digits, such as \"62130\" for MTN Nigeria";
@@ -261,6 +267,7 @@ mod tests {
         assert!(wanted.imei.is_some());
         let line = checked("port = \"/dev/ttyS1\"\nprofile = \"simcom_sim800\"\nsound_card = \"Device\"").unwrap();
         assert!(matches!(line.place, ModemPlace::Ports { sound: None, .. }) && line.card.is_some());
+        assert!(checked("iccid = \"898600700907A6019125\"").is_ok(), "a SIM's number may have letters");
     }
 
     #[test]
@@ -268,6 +275,7 @@ mod tests {
         for (row, key) in [
             ("imei = \"1234\"", "gsm_line.imei"),
             ("iccid = \"none\"", "gsm_line.iccid"),
+            ("iccid = \"898600700907G6019125\"", "gsm_line.iccid"),
             ("operator = \"MTN\"", "gsm_line.operator"),
             ("usb_path = \"/dev/ttyUSB2\"", "gsm_line.usb_path"),
             ("port = \"/dev/ttyS1\"", "gsm_line.profile"),

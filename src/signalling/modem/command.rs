@@ -117,7 +117,8 @@ fn limit_of(row: &str) -> Duration {
 
 impl Expects {
     /// What a command is answered with, by its own name; of a compound command,
-    /// by the names of its parts.
+    /// by the names of its parts. One that is answered by another name expects that
+    /// name too and no more of them: a row that nobody asked for is none of its answers.
     pub(super) fn of(row: &str) -> Self {
         let mut expects = Self::default();
         let Some(rest) = row.get(2..).filter(|_| row.get(..2).is_some_and(|at| at.eq_ignore_ascii_case("AT"))) else {
@@ -138,6 +139,10 @@ impl Expects {
                 expects.bare = Bare::Digits;
             }
             if name.len() > 1 && name.starts_with(['+', '^', '$', '*', '#', '&', '%']) {
+                if name == "+CICCID" {
+                    // As SIMCom's manual of AT commands shows it.
+                    expects.names.push("+ICCID".to_owned());
+                }
                 expects.names.push(name);
             }
         }
@@ -178,6 +183,8 @@ mod tests {
         assert_eq!(Expects::of("ATA"), Expects::default());
         assert_eq!(Expects::of("ATI4").bare, Bare::Words);
         assert_eq!(Expects::of("AT+CGSN").bare, Bare::Digits);
+        assert_eq!(Expects::of("AT+CICCID").names, ["+ICCID", "+CICCID"]);
+        assert_eq!(Expects::of("AT+CCID").names, ["+CCID"]);
         assert_eq!(Expects::of("é").names, [""; 0]);
     }
 }

@@ -54,7 +54,7 @@ impl Facts {
             "AT+CGMR" | "AT+GMR" => self.firmware = words(text),
             "AT+CGSN" | "AT+GSN" => self.imei = digits,
             "AT+CIMI" => self.imsi = digits,
-            _ if command.contains("CCID") => self.iccid = digits,
+            _ if command.contains("CCID") => self.iccid = card_number(text),
             _ => {}
         }
     }
@@ -63,7 +63,7 @@ impl Facts {
         let list = fields(text);
         match name {
             "+CGMI" | "+CGMM" | "+CGMR" | "+CGSN" | "+CIMI" => self.learn_words(command, text.trim_matches('"')),
-            "+QCCID" | "+CICCID" | "+CCID" | "+ICCID" | "^ICCID" => self.iccid = identity(text),
+            "+QCCID" | "+CICCID" | "+CCID" | "+ICCID" | "^ICCID" => self.iccid = card_number(text),
             "+CSQ" => self.signal_dbm = number_at(&list, 0).and_then(dbm_of_csq),
             "+CREG" => {
                 if let Some(row) = registration::read(text) {
@@ -166,12 +166,18 @@ fn words(text: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// An IMEI, IMSI or ICCID: digits, of which the last may be filled up with F.
+/// An IMEI or an IMSI: digits alone.
 fn identity(text: &str) -> Option<Private<String>> {
+    card_number(text).filter(|number| number.expose().bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// An ICCID, in capitals. By ITU-T E.118 it has digits, and some operators' have
+/// hexadecimal ones among them; the last may be filled up with F.
+fn card_number(text: &str) -> Option<Private<String>> {
     let digits: String = text.trim().trim_matches('"').chars().take_while(char::is_ascii_hexdigit).collect();
-    let digits = digits.trim_end_matches(['F', 'f']).to_owned();
-    let fits = (10..=22).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    fits.then(|| Private::new(digits))
+    let digits = digits.to_ascii_uppercase();
+    let number = digits.trim_end_matches('F');
+    (10..=22).contains(&number.len()).then(|| Private::new(number.to_owned()))
 }
 
 /// Sensors that are not there say 255 or less than anything that works.
@@ -214,6 +220,12 @@ mod tests {
         assert_eq!(told("AT+CGMI", &["+CGMI: \"Quectel\""]).maker.as_deref(), Some("Quectel"));
         let iccid = told("AT+QCCID", &["+QCCID: 89234010000012345678F"]).iccid;
         assert_eq!(iccid.map(Private::into_exposed).as_deref(), Some("89234010000012345678"));
+        // The example of SIMCom's manual, by the name that its answer has.
+        for (command, row) in [("AT+CICCID", "+ICCID: 898600700907A6019125"), ("AT+CCID", "898600700907a6019125")] {
+            let iccid = told(command, &[row]).iccid;
+            assert_eq!(iccid.map(Private::into_exposed).as_deref(), Some("898600700907A6019125"), "{row}");
+        }
+        assert_eq!(told("AT+CGSN", &["4901542032A7518"]).imei, None);
         assert_eq!(told("AT+CIMI", &["621301234567890"]).sim_operator().as_deref(), Some("62130"));
         assert_eq!(told("AT+CGSN", &["not a number"]).imei, None);
     }

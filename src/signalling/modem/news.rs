@@ -39,7 +39,8 @@ pub(super) enum News {
     Ussd(UssdRow),
     SimReady,
     SimGone,
-    Booted,
+    /// The modem has just started; the place of the row among those that one start says.
+    Booted(usize),
     PoweringDown,
     UnderVoltage,
     UplinkStops,
@@ -67,6 +68,10 @@ pub(super) const BARE: &[&str] = &[
     "OVER-VOLTAGE",
     "APP RDY",
 ];
+
+/// Rows, or names of rows, by which any modem tells its start, in the order in which one
+/// that says several of them does.
+const BOOTS: &[&str] = &["RDY", "START", "*ATREADY", "+READY", "APP RDY"];
 
 /// Named rows that say nothing that is needed here.
 const IDLE: &[&str] = &[
@@ -108,10 +113,20 @@ const IDLE: &[&str] = &[
     "+CGMI",
 ];
 
+/// What `+CPIN` says by itself of a SIM that was taken out. `NOT READY` is Quectel's word
+/// for it, in the manual of AT commands under `AT+QSIMDET`.
+const SIM_GONE: &[&str] = &["NOT INSERTED", "NOT READY", "SIM REMOVED"];
+
+/// The first field of `^SIMST` without a SIM; a second one may follow it.
+const SIM_ABSENT: u16 = 255;
+
 /// What a row that nobody asked for says.
 pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
     if let Some(news) = by_profile(&said.text, profile) {
         return news;
+    }
+    if let Some(place) = place_in_start(said, profile) {
+        return News::Booted(place);
     }
     match &said.row {
         Row::Final(FinalResult::NoCarrier | FinalResult::NoDialtone) => News::CallOver(EndCause::NormalClearing),
@@ -121,6 +136,15 @@ pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
         Row::Bare(text) => bare(text),
         Row::Named { name, fields } => named(name, fields, said.coded.as_deref(), country_code),
     }
+}
+
+/// Where a row stands among those by which a start is told: the family's own, then what
+/// modems say whoever made them.
+fn place_in_start(said: &Said, profile: &Profile) -> Option<usize> {
+    let own = &profile.reset.boots;
+    let known = said.row.name().unwrap_or(said.text.as_str());
+    let of_family = own.iter().position(|beginning| said.text.starts_with(beginning.as_str()));
+    of_family.or_else(|| BOOTS.iter().position(|row| *row == known).map(|place| own.len() + place))
 }
 
 /// What only this family says.
@@ -142,9 +166,6 @@ fn by_profile(text: &str, profile: &Profile) -> Option<News> {
     if begins(&calls.ends) {
         return Some(News::CallOver(cause_of_end(text)));
     }
-    if begins(&profile.reset.boots) {
-        return Some(News::Booted);
-    }
     begins(&calls.rings).then_some(News::Rings)
 }
 
@@ -165,14 +186,14 @@ fn key(text: &str, coding: DigitCoding) -> Option<char> {
 fn bare(text: &str) -> News {
     match text {
         "RING" => News::Rings,
-        "RDY" | "START" | "APP RDY" => News::Booted,
         _ if text.starts_with("VOICE CALL: BEGIN") => News::CallBegan,
         _ if text.starts_with("VOICE CALL: END") || text.starts_with("HANGUP") => {
             News::CallOver(EndCause::NormalClearing)
         }
         _ if text.starts_with("MISSED_CALL") => News::CallsChanged,
-        _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
+        // `UNDER-VOLTAGE POWER DOWN` too: why it goes is more than that it does.
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
+        _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
         _ if BARE.iter().any(|known| text.starts_with(known)) => News::Idle,
         _ => News::Unknown,
     }
@@ -211,9 +232,9 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
-        "+CPIN" | "^SIMST" if text.eq_ignore_ascii_case("NOT INSERTED") || text == "255" => News::SimGone,
+        "+CPIN" if SIM_GONE.iter().any(|words| text.eq_ignore_ascii_case(words)) => News::SimGone,
+        "^SIMST" if number_at::<u16>(&list(), 0) == Some(SIM_ABSENT) => News::SimGone,
         "+CPIN" | "^SIMST" => News::Idle,
-        "*ATREADY" | "+READY" => News::Booted,
         _ if IDLE.contains(&name) => News::Idle,
         _ => News::Unknown,
     }

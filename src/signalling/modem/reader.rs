@@ -26,7 +26,9 @@ pub(super) enum Read {
 ///
 /// A row ends at CR or LF, and empty rows are nothing: this accepts `\r\n`,
 /// `\r\r\n`, a bare `\r` and an echo alike. A `+CUSD:` row whose quotation marks
-/// are open goes on in the next row. `> ` is a prompt only while one is waited for.
+/// are open goes on in the next row, and what stands within them is kept as it came:
+/// there a control character may be a septet that the modem turned into nothing else.
+/// `> ` is a prompt only while one is waited for.
 #[derive(Debug, Default)]
 pub(super) struct RowReader {
     waiting: VecDeque<u8>,
@@ -34,6 +36,7 @@ pub(super) struct RowReader {
     /// The rest of a row that is too long is thrown away.
     skipping: bool,
     prompt: PromptWait,
+    quotes: Quotes,
     /// Rows of a quoted text that is still open.
     quoted: Vec<String>,
     /// Rows to be given out before anything more is read.
@@ -49,6 +52,17 @@ enum PromptWait {
     Wanted,
     /// It has come, and the blank behind it may still come.
     BlankMayFollow,
+}
+
+/// Where the row stands with the quotation marks of a code's answer, as far as octet
+/// after octet tells it: whether it goes on in the next row is told by the whole of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Quotes {
+    #[default]
+    Outside,
+    Within,
+    /// Behind a mark that was the last one, unless words follow.
+    MayBeClosed,
 }
 
 impl RowReader {
@@ -77,7 +91,16 @@ impl RowReader {
     /// The end of a quoted text does not come: what was taken for its rows are
     /// rows of their own.
     pub(super) fn give_up_quotes(&mut self) {
-        self.ready.extend(std::mem::take(&mut self.quoted).into_iter().map(Read::Row));
+        self.quotes = Quotes::Outside;
+        // Control characters in them are noise again, those of the answer's own row are not.
+        self.row.retain(|byte| !is_noise(char::from(*byte)));
+        for (at, row) in std::mem::take(&mut self.quoted).into_iter().enumerate() {
+            let row: String = if at == 0 { row } else { row.chars().filter(|c| !is_noise(*c)).collect() };
+            let row = row.trim();
+            if !row.is_empty() {
+                self.ready.push_back(Read::Row(row.to_owned()));
+            }
+        }
     }
 
     /// Forgets what is half read: the port was opened anew.
@@ -107,24 +130,43 @@ impl RowReader {
             }
         }
         match byte {
-            b'\r' | b'\n' => return self.end_of_row(),
+            b'\r' | b'\n' => {
+                let read = self.end_of_row();
+                self.quotes = if self.quoted.is_empty() { Quotes::Outside } else { Quotes::Within };
+                return read;
+            }
             b'>' if self.prompt == PromptWait::Wanted && self.row.iter().all(u8::is_ascii_whitespace) => {
                 self.row.clear();
                 self.prompt = PromptWait::BlankMayFollow;
                 return Some(Read::Prompt);
             }
-            // ESC comes back as an echo; other control characters are noise of the wire.
-            0x1B => {}
-            0..=8 | 11..=31 | 127 => self.garbage_bytes += 1,
+            127 => self.garbage_bytes += 1,
+            0..=8 | 11..=31 if self.quotes != Quotes::Within => {
+                // ESC comes back as an echo; other control characters are noise of the wire.
+                self.garbage_bytes += u64::from(byte != 0x1B);
+            }
             _ if self.skipping => {}
             _ if self.row.len() >= ROW_BYTES_MAX => {
                 self.skipping = true;
                 self.long_rows += 1;
                 self.row.clear();
+                self.quotes = Quotes::Outside;
             }
-            _ => self.row.push(byte),
+            _ => self.keep(byte),
         }
         None
+    }
+
+    fn keep(&mut self, byte: u8) {
+        self.row.push(byte);
+        self.quotes = match (self.quotes, byte) {
+            (Quotes::Outside, b'"') if self.row.trim_ascii_start().starts_with(b"+CUSD:") => Quotes::Within,
+            (Quotes::Within, b'"') => Quotes::MayBeClosed,
+            // The scheme, and what may stand before it; another mark may be the last one.
+            (Quotes::MayBeClosed, b'"' | b',' | b' ' | b'0'..=b'9') => Quotes::MayBeClosed,
+            (Quotes::MayBeClosed, _) => Quotes::Within,
+            (quotes, _) => quotes,
+        };
     }
 
     fn end_of_row(&mut self) -> Option<Read> {
@@ -159,6 +201,11 @@ impl RowReader {
         self.quoted.clear();
         Some(Read::Row(joined))
     }
+}
+
+/// A control character in a row that is no text.
+fn is_noise(c: char) -> bool {
+    c.is_ascii_control() && c != '\t'
 }
 
 /// Only a code's answer is a text with rows of its own.
@@ -256,6 +303,45 @@ mod tests {
         reader.push(b"\0\x01OK\x7f\r\n");
         assert_eq!(all(&mut reader), [Read::Row("OK".to_owned())]);
         assert_eq!(reader.garbage_bytes, 3);
+    }
+
+    #[test]
+    fn control_characters_are_kept_within_the_marks_of_a_codes_answer_and_nowhere_else() {
+        let kept = |bytes: &[u8]| {
+            let mut reader = RowReader::default();
+            reader.push(bytes);
+            (all(&mut reader), reader.garbage_bytes)
+        };
+        let row = |text: &str| vec![Read::Row(text.to_owned())];
+        // Also in the second row of a text, and behind marks of its own.
+        for text in
+            ["a\0b\x11c\x1be", "\x02500 is left\nor \x02600", "say \"yes\", 5 times, to a\0b", "a\x0c\x1f\x08b"]
+        {
+            let text = format!("+CUSD: 0,\"{text}\",15");
+            assert_eq!(kept(format!("{text}\r\n").as_bytes()), (row(&text), 0), "{text:?}");
+        }
+        for (said, text, garbage) in [
+            ("+CU\0SD:\x02 0,\x01\"a\",\x0015\x01\x1b\r\n", "+CUSD: 0,\"a\",15", 5),
+            ("+COPS: 0,0,\"MTN\0 NG\"\r\n", "+COPS: 0,0,\"MTN NG\"", 1),
+            ("+CUSD: 0,\"a\x7fb\"\r\n", "+CUSD: 0,\"ab\"", 1),
+        ] {
+            assert_eq!(kept(said.as_bytes()), (row(text), garbage), "{text}");
+        }
+        // Behind a mark that never closes it was noise after all, and the echo of an escape.
+        let mut reader = RowReader::default();
+        reader.push(b"+CUSD: 0,\"never\0closed\r\n\x1bRI\0NG\r\n\0\r\n\x1b");
+        assert_eq!(reader.next(), None);
+        reader.give_up_quotes();
+        reader.push(b"O\0K\r\n");
+        let rows = ["+CUSD: 0,\"never\0closed", "RING", "OK"].map(|text| Read::Row(text.to_owned()));
+        assert_eq!(all(&mut reader), rows);
+        // Of a row that is too long nothing is kept, and the next one is a row as any other.
+        let mut reader = RowReader::default();
+        reader.push(b"+CUSD: 0,\"");
+        reader.push(&[1; 2 * ROW_BYTES_MAX]);
+        reader.push(b"\r\nO\0K\r\n");
+        assert_eq!(all(&mut reader), row("OK"));
+        assert_eq!((reader.long_rows, reader.garbage_bytes > ROW_BYTES_MAX as u64), (1, true));
     }
 
     proptest! {

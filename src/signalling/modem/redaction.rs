@@ -60,7 +60,17 @@ const SECRET: &[&str] =
     &["+CPIN", "+CPIN2", "+VTS", "+QVTS", "^DTMF", "+RXDTMF", "+DTMF", "^DDTMF", "+QTONEDET", "+UUDTMFD"];
 
 /// Values of `+CPIN` that are no PIN.
-const PUBLIC_WORDS: &[&str] = &["READY", "SIM PIN", "SIM PUK", "NOT INSERTED", "PH-NET PIN", "PH-SIM PIN", "SIM PIN2"];
+const PUBLIC_WORDS: &[&str] = &[
+    "READY",
+    "SIM PIN",
+    "SIM PUK",
+    "NOT INSERTED",
+    "NOT READY",
+    "SIM REMOVED",
+    "PH-NET PIN",
+    "PH-SIM PIN",
+    "SIM PIN2",
+];
 
 /// A row to or from a modem without what belongs to a person.
 pub(super) fn redacted(row: &str) -> String {
@@ -213,6 +223,7 @@ mod tests {
             ("AT+CUSD=1,\"a;b\",15", "AT+CUSD=1,*;*"),
             ("AT+CSQ=\"x;+CPIN=1234", "AT+CSQ=\"x;+CPIN=*"),
             ("+CPIN: SIM PIN", "+CPIN: SIM PIN"),
+            ("+CPIN: NOT READY", "+CPIN: NOT READY"),
             ("AT+CMGS=23", "AT+CMGS=23"),
             ("AT+CLIP=1", "AT+CLIP=1"),
             ("+RXDTMF: 5", "+RXDTMF: *"),

@@ -44,7 +44,19 @@ pub(super) struct Healing {
     drops: VecDeque<Moment>,
     /// When it fell off or started anew without having been told to.
     starts: VecDeque<Moment>,
+    /// The start that it told last.
+    told: Option<Start>,
     loaded_at: Option<Moment>,
+}
+
+/// A start as the modem tells it, by one row or by several: SIM800 says `RDY` at once, and
+/// `Call Ready` some seconds later.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    /// Its first row.
+    at: Moment,
+    /// The place of its last row so far, among those that one start says.
+    place: usize,
 }
 
 /// A reset that was made, and until when the modem must be back.
@@ -64,6 +76,7 @@ impl Healing {
             quarantined_until: None,
             drops: VecDeque::new(),
             starts: VecDeque::new(),
+            told: None,
             loaded_at: None,
         }
     }
@@ -94,6 +107,15 @@ impl Healing {
 
     pub(super) fn booted(&mut self) {
         self.port_opened();
+    }
+
+    /// Whether a row that tells a start belongs to the one that was told before: it comes
+    /// within the time of one, and has a later place among its rows. One that was told
+    /// before a reset is over.
+    pub(super) fn is_same_start(&mut self, place: usize, boot: Duration, now: Moment) -> bool {
+        let last = self.told.filter(|last| !self.is_waiting() && now.since(last.at) < boot && place > last.place);
+        self.told = Some(Start { at: last.map_or(now, |last| last.at), place });
+        last.is_some()
     }
 
     pub(super) fn in_step(&mut self) {

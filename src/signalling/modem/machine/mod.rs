@@ -295,7 +295,7 @@ impl ModemLine {
             News::Ussd(row) => self.code_said(&row, now),
             News::SimReady => self.sim_may_be_ready(now),
             News::SimGone => self.sim_gone(now),
-            News::Booted => self.booted(now),
+            News::Booted(place) => self.booted(place, now),
             News::UnderVoltage => self.under_voltage(now),
             News::UplinkStops => self.uplink(Flow::Stops, now),
             News::UplinkGoesOn => self.uplink(Flow::GoesOn, now),

@@ -341,7 +341,7 @@ impl ModemLine {
             Some("READY" | "SIM PIN2" | "SIM PUK2") => return self.sim_is_ready(now),
             Some("SIM PIN") => return self.pin_wanted(now),
             Some("SIM PUK") => SimTrouble::NeedsPuk,
-            Some("NOT INSERTED" | "NOT READY") => SimTrouble::Absent,
+            Some("NOT INSERTED" | "NOT READY" | "SIM REMOVED") => SimTrouble::Absent,
             Some(words) if words.starts_with("PH-") => SimTrouble::NetworkLocked,
             _ => match end {
                 End::Final(FinalResult::Cme(cme::NOT_INSERTED)) => SimTrouble::Absent,
@@ -542,7 +542,8 @@ impl ModemLine {
         }
     }
 
-    /// The SIM was taken out of a running modem.
+    /// The SIM was taken out of a running modem. What is said of it before the set-up is
+    /// done belongs to the modem's start; one that is back soon is found by asking.
     pub(super) fn sim_gone(&mut self, now: Moment) {
         if self.set_up.is_done() {
             self.modem_left(now);
@@ -553,8 +554,12 @@ impl ModemLine {
         }
     }
 
-    /// The modem says that it has just started.
-    pub(super) fn booted(&mut self, now: Moment) {
+    /// The modem says that it has just started, by a row that has this place among those
+    /// that one start says.
+    pub(super) fn booted(&mut self, place: usize, now: Moment) {
+        if self.healing.is_same_start(place, self.profile.reset.boot, now) {
+            return;
+        }
         // While the set-up's first rows run, it is the start that they wait for.
         let is_expected = matches!(self.set_up.at, At::First(_)) && !self.healing.is_waiting();
         if is_expected || self.state == ModemState::Quarantined {
@@ -590,9 +595,13 @@ fn usable_pin(settings: &LineSettings) -> Option<&Private<String>> {
     settings.pin.as_ref().filter(is_pin)
 }
 
-/// The last digit of an ICCID is a check digit, which some modems leave out.
+/// The last digit of an ICCID is a check digit, which some modems leave out; some
+/// operators' have hexadecimal digits, and what fills one up is no digit.
 fn same_card(a: &str, b: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let digits = |text: &str| {
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        digits.to_ascii_uppercase().trim_end_matches('F').to_owned()
+    };
     let (a, b) = (digits(a), digits(b));
     let shorter = a.len().min(b.len());
     shorter >= ICCID_DIGITS_MIN && a.len().abs_diff(b.len()) <= 1 && a[..shorter] == b[..shorter]

@@ -209,7 +209,8 @@ pub struct ResetRows {
     pub maker: Option<String>,
     /// Until it must be back.
     pub boot: Duration,
-    /// Beginnings of rows by which it says that it has just started.
+    /// Beginnings of rows by which it says that it has just started, in the order in
+    /// which one start says them.
     pub boots: Vec<String>,
 }
 

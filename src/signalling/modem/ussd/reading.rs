@@ -13,6 +13,9 @@ const SENSE_MIN: usize = 85;
 /// Fewer octets than these may look like characters and be packed or wide ones.
 const PLAIN_OCTETS_MIN: usize = 8;
 
+/// The septet that makes another character of the next one.
+const ESCAPE: u8 = 0x1B;
+
 /// What was read, and in which writing it stood.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UssdReading {
@@ -26,8 +29,10 @@ pub fn read_text(row: &UssdRow, usual: Option<UssdForm>) -> Option<UssdReading> 
     let raw = row.text.as_ref()?.expose().trim_matches(['\r', '\n', '\0']);
     let (characters, prefix) = row.scheme.map_or((Characters::Gsm7, 0), Coding::of_ussd);
     let reading = |text: String, form| Some(UssdReading { text: Private::new(text), form });
-    // Some modems break coded figures over rows too.
-    let joined: String = raw.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    // Some modems break coded figures over rows too. Where there are no septets, a control
+    // character is noise of the wire.
+    let is_noise = |c: &char| characters == Characters::Ucs2 && c.is_ascii_control();
+    let joined: String = raw.chars().filter(|c| !c.is_ascii_whitespace() && !is_noise(c)).collect();
     if !hex::is_octets(joined.as_bytes()) {
         if let Some(text) = quoted_in_figures(raw) {
             return reading(text, UssdForm::Ucs2Hex);
@@ -86,13 +91,23 @@ fn quoted_in_figures(raw: &str) -> Option<String> {
 }
 
 /// Text as it is. Control characters are septets of the default alphabet that
-/// nobody turned into characters: "@" is 0x00 and "_" is 0x11.
+/// nobody turned into characters: "@" is 0x00 and "_" is 0x11, and an escape makes
+/// another character of the one behind it.
 fn plain(raw: &str) -> String {
-    let of_septet = |c: char| match u8::try_from(u32::from(c)) {
-        Ok(septet @ (0..=9 | 11 | 12 | 14..=26 | 28..=31)) => Alphabet::DEFAULT.text(&[septet]),
-        _ => c.to_string(),
-    };
-    raw.chars().map(of_septet).collect::<String>().trim().to_owned()
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw.chars().peekable();
+    while let Some(c) = rest.next() {
+        match u8::try_from(c) {
+            // One that nothing printable follows is half a pair, and says nothing.
+            Ok(ESCAPE) => {
+                let shifted = rest.next_if(|c| (' '..='~').contains(c)).and_then(|c| u8::try_from(c).ok());
+                text.extend(shifted.map(|septet| Alphabet::DEFAULT.text(&[ESCAPE, septet])));
+            }
+            Ok(septet @ (0..=9 | 11 | 12 | 14..=26 | 28..=31)) => text.push_str(&Alphabet::DEFAULT.text(&[septet])),
+            _ => text.push(c),
+        }
+    }
+    text.trim().to_owned()
 }
 
 /// UTF-16 up to its first zero, without what names the language: two septets in the
@@ -220,7 +235,14 @@ mod tests {
 
     #[test]
     fn septets_that_stayed_septets_become_characters() {
-        assert_eq!(read("+CUSD: 0,\"a\u{0}b\u{11}c\u{2}\",15").map(|(text, _)| text).as_deref(), Some("a@b_c$"));
+        for (septets, text) in
+            [("a\u{0}b\u{11}c\u{2}", "a@b_c$"), ("\u{1b}e5 \u{1b}(x\u{1b})", "€5 {x}"), ("a\u{1b}\nb\u{1b}", "a\nb")]
+        {
+            let found = read(&format!("+CUSD: 0,\"{septets}\",15"));
+            assert_eq!(found.map(|(found, _)| found).as_deref(), Some(text));
+        }
+        let noisy = format!("+CUSD: 0,\"{}\u{0}\",72", coded("N50.00").replace("004E", "004E\u{1}"));
+        assert_eq!(read(&noisy), Some(("N50.00".to_owned(), UssdForm::Ucs2Hex)));
         assert_eq!(
             read("+CUSD: 0,\"1. Data\r\n2. Talk\",15").map(|(text, _)| text).as_deref(),
             Some("1. Data\r\n2. Talk")

@@ -76,3 +76,20 @@ fn a_network_that_asks_on_and_on_before_a_code_goes_out_is_answered_once() {
     let rows: Vec<&String> = world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect();
     assert_eq!(rows, ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
 }
+
+#[test]
+fn septets_that_a_modem_left_as_they_are_reach_whoever_asked_as_characters() {
+    for piece in [usize::MAX, 1] {
+        let mut world = World::ready("quectel_ec2x");
+        world.piece = piece;
+        ask(&mut world, 1);
+        world.bytes(b"\r\n+CUSD: 0,\"Mail help\x00mtn.ng, bit.ly/my\x11mtn, \x1be5\",15\r\n");
+        world.run_s(1);
+        let said = world.wanted().into_iter().find_map(|output| match output {
+            ModemOutput::UssdSaid { id: 1, result: Ok(reply) } => Some(reply.text.into_exposed()),
+            _ => None,
+        });
+        assert_eq!(said.as_deref(), Some("Mail help@mtn.ng, bit.ly/my_mtn, €5"));
+        assert_eq!(world.line.health().counters.garbage_bytes, 0);
+    }
+}

@@ -395,6 +395,58 @@ fn a_modem_that_starts_anew_at_rest_again_and_again_is_told_of_until_it_stays_up
 }
 
 #[test]
+fn rows_that_one_start_says_are_one_start_and_one_set_up_and_its_first_row_again_is_another() {
+    let set_ups = |world: &World| world.modem.count("AT+CMEE=1");
+    let is_told = |world: &World| world.line.health().troubles.iter().any(|told| told.contains("its plug"));
+    let mut world = World::ready("simcom_sim800");
+    for starts in 1..=4 {
+        world.says("RDY");
+        world.run_s(5);
+        assert_eq!((world.line.state(), set_ups(&world)), (ModemState::Ready, starts));
+        world.says("Call Ready");
+        assert_eq!(world.line.state(), ModemState::Ready);
+        world.run_s(5);
+        assert_eq!(set_ups(&world), starts);
+    }
+    assert!(!is_told(&world), "four starts and not eight");
+    // Nor is it another after a reset that the box made.
+    world.modem.dead = true;
+    for _ in 0..600 {
+        if world.resets().last() == Some(&ResetStep::SoftReset) {
+            break;
+        }
+        world.run_s(1);
+    }
+    assert_eq!(world.line.state(), ModemState::Opening);
+    world.modem.dead = false;
+    world.modem.heard.clear();
+    for row in ["RDY", "Call Ready"] {
+        world.says(row);
+        world.run_s(5);
+        assert_eq!((world.line.state(), set_ups(&world)), (ModemState::Ready, 1), "{row}");
+    }
+    assert!(!is_told(&world), "{:?}", world.line.health().troubles);
+    // Nor where the first row comes into a set-up that has just begun.
+    let mut world = World::new("simcom_sim800", LineSettings::default());
+    world.give(ModemInput::PortOpened);
+    for row in ["RDY", "Call Ready"] {
+        world.says(row);
+        world.run_s(10);
+        assert_eq!((world.line.state(), set_ups(&world)), (ModemState::Ready, 1), "{row}");
+    }
+    // The same row again is another start, and so is the second one after a start's time.
+    for (row, starts) in [("Call Ready", 2), ("RDY", 3), ("RDY", 4)] {
+        world.says(row);
+        world.run_s(10);
+        assert_eq!(set_ups(&world), starts, "{row}");
+    }
+    world.run_s(20);
+    world.says("Call Ready");
+    world.run_s(10);
+    assert_eq!(set_ups(&world), 5);
+}
+
+#[test]
 fn a_modem_that_the_box_itself_resets_is_not_restless() {
     let mut world = World::ready("simcom_sim800");
     // As many within the hour as the line may make.
@@ -412,6 +464,14 @@ fn a_modem_that_the_box_itself_resets_is_not_restless() {
 
 #[test]
 fn power_that_was_weak_is_well_again_after_a_day_without_a_drop() {
+    for said in ["UNDER-VOLTAGE POWER DOWN", "UNDER-VOLTAGE WARNNING"] {
+        let mut world = World::ready("simcom_sim800");
+        // Any other way down is no matter of its supply.
+        world.says("NORMAL POWER DOWN");
+        assert_eq!(world.line.state(), ModemState::Ready);
+        world.says(said);
+        assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower), "{said}");
+    }
     let mut world = World::ready("generic");
     world.says("UNDER-VOLTAGE WARNING");
     world.run_s(1);

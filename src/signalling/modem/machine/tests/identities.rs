@@ -1,5 +1,5 @@
 use super::super::super::*;
-use super::world::World;
+use super::world::{PROFILES, World};
 
 /// "hellohello", as a modem shows it.
 const TEXT: &str = "07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC37";
@@ -44,6 +44,17 @@ fn a_text_that_comes_while_an_identity_is_asked_for_is_a_text_and_the_identity_s
             assert_eq!(identities(&world), expected, "{command}: {rows}");
             assert_eq!((arrived(&world), reported(&world)), (1, 1), "{command}: {rows}");
         }
+    }
+}
+
+#[test]
+fn a_modem_of_each_family_tells_its_own_number_and_its_sims() {
+    for (name, _) in PROFILES {
+        let mut world = World::new(name, LineSettings::default());
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        let expected = ["490154203237518", "89234010000012345678", "62130"].map(|text| Some(text.to_owned()));
+        assert_eq!(identities(&world), expected, "{name}");
     }
 }
 

@@ -236,15 +236,75 @@ fn a_sim_that_does_not_belong_here_is_not_used_and_another_one_than_last_time_is
 }
 
 #[test]
+fn a_sim_whose_number_has_letters_is_known_by_all_of_it() {
+    let state_with = |wanted: &str| {
+        let iccid = Some(Private::new(wanted.to_owned()));
+        let expected_sim = ExpectedSim { iccid, operator: None };
+        let mut world = World::new("simcom_sim7600", LineSettings { expected_sim, ..LineSettings::default() });
+        // The example of SIMCom's manual.
+        world.modem.says_instead("AT+CICCID", "\r\n+ICCID: 898600700907A6019125\r\n\r\nOK\r\n");
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        world.line.state()
+    };
+    for own in ["898600700907A6019125", "898600700907a6019125", "898600700907A601912"] {
+        assert_eq!(state_with(own), ModemState::Ready, "{own}");
+    }
+    for other in ["898600700907B6019125", "8986007009076019125"] {
+        assert_eq!(state_with(other), ModemState::SimWait(SimTrouble::Foreign), "{other}");
+    }
+}
+
+#[test]
 fn a_sim_that_is_taken_out_stops_the_line_until_it_is_back() {
-    let mut world = World::ready("quectel_ec2x");
-    world.modem.sim = "+CME ERROR: 10";
-    world.says("+CPIN: NOT INSERTED");
+    for (name, said, answered) in [
+        ("quectel_ec2x", "+CPIN: NOT INSERTED", "+CME ERROR: 10"),
+        ("quectel_ec2x", "+CPIN: NOT READY", "+CME ERROR: 10"),
+        ("quectel_ec2x", "+CPIN: NOT READY", "NOT READY"),
+        ("simcom_sim7600", "+CPIN: SIM REMOVED", "SIM REMOVED"),
+        ("huawei", "^SIMST: 255", "+CME ERROR: 10"),
+        ("huawei", "^SIMST:255,0", "+CME ERROR: 10"),
+    ] {
+        let mut world = World::ready(name);
+        world.modem.sim = answered;
+        world.says(said);
+        world.run_s(30);
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Absent), "{said}");
+        world.modem.sim = "READY";
+        world.says("+CPIN: READY");
+        world.run_s(30);
+        assert_eq!(world.line.state(), ModemState::Ready, "{said}");
+    }
+}
+
+#[test]
+fn another_sim_that_is_put_in_place_of_one_that_was_taken_out_is_looked_at_before_it_serves() {
+    let iccid = Some(Private::new("89234010000012345678".to_owned()));
+    let expected_sim = ExpectedSim { iccid, operator: None };
+    for said in ["+CPIN: NOT READY", "+CPIN: SIM REMOVED", "^SIMST: 255,0"] {
+        let expected_sim = expected_sim.clone();
+        let mut world = started(LineSettings { expected_sim, ..LineSettings::default() }, "READY");
+        assert_eq!(world.line.state(), ModemState::Ready);
+        world.says(said);
+        world.modem.says_instead("AT+QCCID", "\r\n+QCCID: 89234010000099999999\r\n\r\nOK\r\n");
+        world.says("+CPIN: READY");
+        world.run_s(20);
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Foreign), "{said}");
+    }
+}
+
+#[test]
+fn a_sim_that_is_not_ready_at_a_start_was_not_taken_out_and_one_that_is_for_a_moment_comes_back_by_itself() {
+    let mut world = World::new("quectel_ec2x", LineSettings::default());
+    world.give(ModemInput::PortOpened);
+    world.says("+CPIN: NOT READY");
+    assert_eq!(world.line.state(), ModemState::Init);
     world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    world.says("+CPIN: NOT READY");
     assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Absent));
-    world.modem.sim = "READY";
-    world.says("+CPIN: READY");
-    world.run_s(30);
+    // Nothing more is said of it.
+    world.run_s(15);
     assert_eq!(world.line.state(), ModemState::Ready);
 }
 
