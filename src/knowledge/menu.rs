@@ -9,6 +9,9 @@ use super::{KnowledgeIndex, Recollection, Spoken, as_spoken};
 /// are a message and a person besides.
 const FACT_KEYS: usize = 4;
 
+/// What the menu says of key 9.
+const LEAVE_MESSAGE: &str = "To leave a message, press 9.";
+
 /// What a key of the telephone asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MenuChoice {
@@ -28,6 +31,13 @@ pub struct KeypadMenu {
 impl KeypadMenu {
     pub fn choice(&self, key: char) -> Option<MenuChoice> {
         self.keys.iter().find(|(k, _)| *k == key).map(|(_, choice)| *choice)
+    }
+
+    /// The sentence where no message can be kept; empty if that is all there is.
+    pub fn spoken_without_messages(&self) -> String {
+        let message = as_spoken(LEAVE_MESSAGE);
+        let parts = self.spoken.text.expose().split(message.as_str()).map(str::trim);
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -55,7 +65,7 @@ impl KnowledgeIndex {
             parts.push(format!("For {label}, press {key}."));
         }
         keys.push(('9', MenuChoice::Message));
-        parts.push("To leave a message, press 9.".to_owned());
+        parts.push(LEAVE_MESSAGE.to_owned());
         if base.people.iter().any(|p| p.number.is_some()) {
             keys.push(('0', MenuChoice::Person));
             parts.push("To speak to a person, press 0.".to_owned());
@@ -97,5 +107,13 @@ mod tests {
         let menu = index("business = \"A\"\n").menu();
         assert_eq!(menu.keys, [('9', MenuChoice::Message)]);
         assert_eq!(menu.choice('1'), None);
+        assert_eq!(menu.spoken.text.expose(), "To leave a message, press nine.");
+        assert_eq!(menu.spoken_without_messages(), "");
+    }
+
+    #[test]
+    fn where_no_message_can_be_kept_the_menu_offers_none() {
+        let spoken = index("business = \"A\"\n[hours]\nweekdays = \"8-17\"\n").menu().spoken_without_messages();
+        assert_eq!(spoken, "For our opening hours, press one.");
     }
 }

@@ -190,9 +190,8 @@ impl Call {
     pub(super) fn unknown(&mut self, now: Moment) {
         self.counts.settled += 1;
         self.counts.unknown += 1;
-        self.set_topic(Topic::OfferMessage);
         let sentence = if self.counts.unknown == 1 { phrases::UNKNOWN } else { phrases::UNKNOWN_AGAIN };
-        self.say(sentence, What::Answer, now);
+        self.offer_message(sentence, phrases::UNKNOWN_NO_OFFER, now);
     }
 
     pub(super) fn repeat(&mut self, slower: bool, now: Moment) {
