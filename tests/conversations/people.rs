@@ -138,4 +138,7 @@ fn first_moment(world: &World, found: impl Fn(&Happened) -> bool) -> Moment {
 fn a_clinic_without_a_telephone_takes_messages_as_ever() {
     let world = with(Telephones::None, &[Listen, BELLO, Listen, HangUp]);
     assert!(says(&world, "I cannot put you through to Doctor Bello just now."));
+    let world = with(Telephones::None, &[Listen, Key('0'), Listen, YES, Listen, HangUp]);
+    assert!(says(&world, "I cannot put you through to a person just now. Shall I take a message?"));
+    assert!(says(&world, phrases::ASK_NAME));
 }
