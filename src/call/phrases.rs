@@ -16,6 +16,15 @@ pub const GO_ON: &str = "Of course, take your time.";
 pub const UNKNOWN: &str =
     "I am sorry, I do not know that. Would you like to leave a message, so that someone can call you back?";
 pub const UNKNOWN_AGAIN: &str = "I am afraid I do not know that either. Shall I take a message?";
+/// What is said of what is not known where somebody can be rung.
+pub const UNKNOWN_OR_PERSON: &str = "I am sorry, I do not know that. \
+     Would you like to leave a message, or shall I put you through to somebody?";
+pub const UNKNOWN_AGAIN_OR_PERSON: &str =
+    "I am afraid I do not know that either. Shall I take a message, or put you through to somebody?";
+pub const UNKNOWN_PERSON_ALONE: &str = "I am sorry, I do not know that. Shall I put you through to somebody?";
+/// To a "yes" that leaves open to which of the two.
+pub const ASK_PERSON: &str = "Shall I put you through to somebody?";
+pub const ASK_MESSAGE_INSTEAD: &str = "All right. Shall I take a message instead?";
 /// What is said where a message would be offered and none can be kept.
 pub const UNKNOWN_NO_OFFER: &str = "I am sorry, I do not know that, and I cannot keep a message just now. \
      Please ring again later, or ask me something else.";
@@ -62,6 +71,8 @@ pub const MESSAGE_NOT_KEPT: &str =
 /// To who wants to leave a message where none can be kept.
 pub const NO_MESSAGES: &str =
     "I cannot keep a message just now, I am sorry. Please ring again later, or ask me something else.";
+pub const NO_MESSAGES_BUT_PERSON: &str =
+    "I cannot keep a message just now, I am sorry. Shall I put you through to somebody?";
 
 /// Asked once, before the first question is answered, where something rests on it.
 pub const ASK_CONSENT: &str = "May an outside company help me to hear and answer you? \
@@ -95,6 +106,11 @@ pub const FIXED: &[&str] = &[
     GO_ON,
     UNKNOWN,
     UNKNOWN_AGAIN,
+    UNKNOWN_OR_PERSON,
+    UNKNOWN_AGAIN_OR_PERSON,
+    UNKNOWN_PERSON_ALONE,
+    ASK_PERSON,
+    ASK_MESSAGE_INSTEAD,
     UNKNOWN_NO_OFFER,
     ASK_DIFFERENTLY,
     NO_MESSAGE,
@@ -121,6 +137,7 @@ pub const FIXED: &[&str] = &[
     MESSAGE_NOT_HEARD,
     MESSAGE_NOT_KEPT,
     NO_MESSAGES,
+    NO_MESSAGES_BUT_PERSON,
     ASK_CONSENT,
     CONSENTED,
     NOT_CONSENTED,

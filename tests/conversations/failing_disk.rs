@@ -57,6 +57,16 @@ fn who_asks_for_a_person_that_does_not_answer_is_offered_no_message_that_is_not_
 }
 
 #[test]
+fn where_no_message_can_be_kept_a_person_who_can_be_rung_is_offered() {
+    for (asks, told) in [(MOON, phrases::UNKNOWN_PERSON_ALONE), (LEAVE, phrases::NO_MESSAGES_BUT_PERSON)] {
+        let telephones = Telephones::Answered(6_000, 60_000);
+        let world = call(Weather { telephones, ..FULL }, &[Listen, asks, Listen, YES]);
+        assert!(says(&world, told), "{:?}", world.sentences());
+        assert_eq!(outcome(&world), Outcome::Transferred);
+    }
+}
+
+#[test]
 fn a_consent_that_is_not_written_allows_nothing_and_other_wishes_hold() {
     let asked = Weather { consent: Consent::Asked, ..FAILS };
     let objects = Say("Do not use my data.", 1200);

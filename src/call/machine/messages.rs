@@ -24,8 +24,12 @@ impl Call {
 
     pub(super) fn take_message(&mut self, now: Moment) {
         if self.facts.keeps == Keeps::Nothing {
-            self.set_topic(Topic::Open);
-            return self.say(phrases::NO_MESSAGES, What::Answer, now);
+            let (topic, sentence) = match self.rung(None, now) {
+                Some(_) => (Topic::OfferPerson, phrases::NO_MESSAGES_BUT_PERSON),
+                None => (Topic::Open, phrases::NO_MESSAGES),
+            };
+            self.set_topic(topic);
+            return self.say(sentence, What::Answer, now);
         }
         let way = match self.facts.ears {
             Ears::Listening => Way::Spoken,

@@ -9,6 +9,7 @@ mod hearing;
 mod hold;
 mod keys;
 mod messages;
+mod offers;
 mod opening;
 mod people;
 mod secrets;
@@ -137,6 +138,10 @@ enum Topic {
     /// "I understood … Is that right?" was asked.
     ConfirmWords(Private<String>),
     OfferMessage,
+    /// "… leave a message, or shall I put you through to somebody?"
+    OfferEither,
+    /// "Shall I put you through to somebody?"
+    OfferPerson,
     /// "I will put you through": once that has been said, this telephone is rung.
     PutThrough(Rung),
     /// "May an outside company help me …?" was asked.
