@@ -91,7 +91,9 @@ fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
             Happened::Wanted(output) => output,
             // Only a consent needs the disk: the others ask for less.
             Happened::Told(Input::Unwritten { kind: JournalKind::Wished(wish) }) => {
-                written.pop_if(|_| *wish == Wish::OfData(CallerWish::Consents));
+                if *wish == Wish::OfData(CallerWish::Consents) {
+                    written.pop();
+                }
                 continue;
             }
             Happened::Told(_) | Happened::Sounded(_) => continue,
