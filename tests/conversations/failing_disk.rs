@@ -30,8 +30,8 @@ fn a_text_message_that_is_not_written_is_taken_back_and_not_sent() {
     assert_eq!(times(&world, phrases::TEXT_NOT_KEPT), 1);
     assert!(first(&world, |output| matches!(output, Output::SendText { .. })).is_none());
     assert!(says(&world, "We are at fourteen Allen Avenue."), "the second time it is told: {:?}", world.sentences());
-    let record = world.record.as_ref().expect("a record");
-    assert!(record.turns.iter().all(|turn| !turn.text.expose().contains("sending it as a text")), "{:#?}", record.turns);
+    let turns = &world.record.as_ref().expect("a record").turns;
+    assert!(turns.iter().all(|turn| !turn.text.expose().contains("sending it as a text")), "{turns:#?}");
 }
 
 #[test]
