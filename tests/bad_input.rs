@@ -300,6 +300,29 @@ fn fill(the_box: &TheBox) {
     assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
 }
 
+/// Whose message cannot be written is not told that it is kept.
+fn leaves_a_message_on_a_full_disk(the_box: &TheBox) {
+    let watch = the_box.watch();
+    fill(the_box);
+    let steps = ["I want to leave a message.", "My name is Bola.", "Yes.", "Please ring me back about the bread."];
+    let steps: Vec<_> = steps.iter().chain(&["No, thank you. Goodbye."]).flat_map(|words| ["--say", words]).collect();
+    let call = Call::start(the_box, "08055550108", &steps);
+    let event = watch.until("the call ends", |event| event["event"] == "ended");
+    call.report();
+    let sentences = said(&event["record"], "box");
+    let id = text(&event["record"]["id"]);
+    let fails = |row: &str| row.contains("nothing of this call can be kept") || row.contains("journal could not be");
+    // The last pages of the disk may have taken it all the same.
+    if the_box.log().lines().any(|row| row.contains(id) && fails(row)) {
+        assert!(!sentences.contains(&phrases::MESSAGE_KEPT), "{event:#}");
+    }
+    if the_box.log().lines().any(|row| row.contains(id) && row.contains("nothing of this call can be kept")) {
+        assert!(!sentences[0].contains("recorded"), "{event:#}");
+    }
+    let is_told = |told: &&str| [phrases::MESSAGE_KEPT, phrases::MESSAGE_NOT_KEPT, phrases::NO_MESSAGES].contains(told);
+    assert!(sentences.iter().any(is_told), "{event:#}");
+}
+
 #[test]
 fn a_full_disk_is_said_and_callers_are_answered_all_the_same() {
     let Some(the_box) = box_on_a_small_disk() else { return };
@@ -319,6 +342,7 @@ fn a_full_disk_is_said_and_callers_are_answered_all_the_same() {
         assert!(sentences.iter().any(|said| said.contains("birthday cake")), "{event:#}");
         assert_eq!(sentences.last(), Some(&phrases::GOODBYE), "{event:#}");
     }
+    leaves_a_message_on_a_full_disk(&the_box);
     let log = the_box.log();
     // What of the calls could still be written depends on the last pages of the disk.
     assert!(log.contains("no storage space") && log.contains("could not be") | log.contains("can be kept"), "{log}");

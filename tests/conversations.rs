@@ -7,6 +7,8 @@
 mod caller;
 #[path = "simulated_world/ears.rs"]
 mod ears;
+#[path = "conversations/failing_disk.rs"]
+mod failing_disk;
 #[path = "simulated_world/handset.rs"]
 mod handset;
 #[path = "simulated_world/laws.rs"]

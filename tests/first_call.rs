@@ -163,6 +163,7 @@ fn a_caller_for_whom_no_ears_are_left_leaves_a_message_by_keys_while_the_other_i
     let record = the_box.record_of("8055550142");
     let told = said(&record, "box").join(" ");
     assert!(told.contains(phrases::BUSY) && told.contains("To leave a message, press"), "{record:#}");
+    assert!(!told.contains("To speak to a person"), "no telephone rings for anybody: {record:#}");
     assert!(told.contains(phrases::MESSAGE_KEPT), "{record:#}");
     assert_eq!(record["outcome"], "message", "{record:#}");
     assert!(text(&record["message"]["callback"]).ends_with("8055550142"), "{record:#}");

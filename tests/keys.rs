@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, Consent, Ears, Engines, Handsets, Input, Output, Texts};
+use milu::call::{Call, CallFacts, Consent, Ears, Engines, Handsets, Input, Keeps, Output, Texts};
 use milu::knowledge::{KeypadMenu, MenuChoice, Spoken};
 use milu::terms::{CallId, LineId, Moment, Private, UtteranceId};
 
@@ -22,6 +22,7 @@ fn facts() -> CallFacts {
         texts: Texts::Impossible,
         ears: Ears::Listening,
         consent: Consent::NotNeeded,
+        keeps: Keeps::Promises,
         engines: Engines { transcriber: None, responder: None, synthesizer: None },
         menu: KeypadMenu {
             keys: vec![('9', MenuChoice::Message)],

@@ -29,7 +29,9 @@ const CONVERSATIONS: u64 = 6000;
 
 fn conversation(seed: u64) -> World {
     let mut dice = Dice::new(seed);
-    let weather = Weather::any(&mut dice);
+    // With dice of its own: the rest of a conversation stays what it is without it.
+    let disk_fails_after_ms = world::disk_of(&mut Dice::new(!seed));
+    let weather = Weather { disk_fails_after_ms, ..Weather::any(&mut dice) };
     let acts = caller::anyone(&mut dice);
     World::play(seed, weather, acts)
 }

@@ -323,7 +323,10 @@ impl Running {
         let at = self.task.clock.now();
         if let Some(scribe) = &self.scribe {
             // Written before anybody hears.
-            scribe.promise(Entry::plain(at.ms_since(self.task.offered_at), Kind::Listened)).await;
+            let entry = Entry::plain(at.ms_since(self.task.offered_at), Kind::Listened);
+            if !scribe.promise(entry).await {
+                tracing::warn!(call = %self.task.id, "that a person listens is not written down yet");
+            }
         }
         tracing::info!(call = %self.task.id, "a person listens to the call through the monitor speaker");
         self.task.watch.listened(self.task.id);
@@ -336,7 +339,7 @@ impl Running {
         while let Some(output) = self.task.call.poll() {
             match output {
                 Output::Finished(record) => return Some(self.finish(*record).await),
-                Output::Journal(entry) => self.journal(&entry.kind, entry.at).await,
+                Output::Journal(entry) => self.journal(entry.kind, entry.at).await,
                 Output::StartRecording { from_ms } => self.start_recording(from_ms).await,
                 other => self.effect(other),
             }
@@ -366,7 +369,7 @@ impl Running {
             Output::PauseMouth => self.task.leg.mouth.pause(),
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
-            Output::SendText { text } => self.send_text(&text),
+            Output::SendText { text } => self.send_text(text),
             Output::StopRecording => self.stop_keeping(),
             Output::WithholdSound => self.sound_of_caller(Keyless::withhold),
             Output::RestoreSound => self.sound_of_caller(Keyless::restore),
@@ -405,10 +408,11 @@ impl Running {
         }
     }
 
-    fn send_text(&self, text: &Private<String>) {
-        let sent = self.task.texts.as_ref().map_or(Err(NotSent::NoLine), |texts| texts.send(self.task.id, text));
+    fn send_text(&mut self, text: Private<String>) {
+        let sent = self.task.texts.as_ref().map_or(Err(NotSent::NoLine), |texts| texts.send(self.task.id, &text));
         if let Err(error) = sent {
-            tracing::error!(call = %self.task.id, %error, "a caller was promised a text message that cannot be sent");
+            tracing::error!(call = %self.task.id, %error, "a text message that was to be promised cannot be sent");
+            self.tell(Input::Unwritten { kind: JournalKind::TextPromised(text) });
         }
     }
 
@@ -437,22 +441,19 @@ impl Running {
         self.sound_of_caller(Keyless::begin);
     }
 
-    async fn journal(&mut self, kind: &JournalKind, at: Moment) {
-        if let JournalKind::Transferred(to) = kind {
+    async fn journal(&mut self, kind: JournalKind, at: Moment) {
+        if let JournalKind::Transferred(to) = &kind {
             self.task.watch.transferred(self.task.id, to);
         }
-        let Some(scribe) = &self.scribe else { return };
-        let entry = journal_entry(kind, at.ms_since(self.task.offered_at));
-        match kind {
-            JournalKind::MessageTaken(_) | JournalKind::TextPromised(_) | JournalKind::Wished(_) => {
-                scribe.promise(entry).await;
-            }
+        let entry = journal_entry(&kind, at.ms_since(self.task.offered_at));
+        let is_safe = match &self.scribe {
+            Some(scribe) if kind.is_promise() => scribe.promise(entry).await,
             // What only tells what happens keeps nobody waiting.
-            JournalKind::Answered
-            | JournalKind::NoticePlayed
-            | JournalKind::RecordingStarted
-            | JournalKind::Transferred(_)
-            | JournalKind::Ended(_) => scribe.note(entry).await,
+            Some(scribe) => return scribe.note(entry).await,
+            None => false,
+        };
+        if !is_safe && kind.is_promise() {
+            self.tell(Input::Unwritten { kind });
         }
     }
 

@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::phrases::Recorded;
-use crate::call::{Call, CallFacts, Consent, Ears, Engines, Handsets, Texts};
+use crate::call::{Call, CallFacts, Consent, Ears, Engines, Handsets, Keeps, Texts};
 use crate::knowledge::KeypadMenu;
 use crate::line::{LegCommand, Offer};
 use crate::ops::{Admitted, Ended, Stop, Supervisor, SystemClock};
@@ -128,6 +128,8 @@ impl Desk {
         let header =
             CallHeader { id, line: offer.line.clone(), from: offer.from.clone(), started_at: facts.started_at };
         let memory = self.begin_memory(header).await;
+        // What is not kept is not promised, and nobody is told that it is recorded.
+        let facts = if memory.is_some() { facts } else { facts.unkept() };
         self.watch.offered(id, &offer.line);
         if let (Some(texts), Some(caller), Texts::Possible) = (&self.texts, &offer.from, facts.texts) {
             texts.call_began(id, caller.clone());
@@ -230,6 +232,7 @@ impl Desk {
             recorded: self.business.recorded,
             texts: self.texts_to(offer),
             ears: if heard { Ears::Listening } else { Ears::KeypadOnly },
+            keeps: Keeps::Promises,
             consent: if gate.policy().rests_on_consent() { Consent::Asked } else { Consent::NotNeeded },
             engines: Engines {
                 transcriber: Some(self.transcriber.name().to_owned()),

@@ -21,8 +21,8 @@ const ORDERS: usize = 72;
 const PROMISE_PATIENCE: Duration = Duration::from_millis(1500);
 
 enum Order {
-    /// Write an entry, and say when it is safe on the disk.
-    Write(Entry, Option<oneshot::Sender<()>>),
+    /// Write an entry, and say when it is safe on the disk, or that it could not be written.
+    Write(Entry, Option<oneshot::Sender<bool>>),
     StartRecording {
         rate: SampleRate,
         from_ms: u64,
@@ -52,23 +52,30 @@ impl Scribe {
         self.order(Order::Write(entry, None)).await;
     }
 
-    /// Has an entry written. When this returns it is safe on the disk, or was
-    /// said not to be, and the effect may follow. Where the disk stalls the call
-    /// goes on; the entry is still written once the disk takes it, unless what
-    /// waits for it has taken all [`ORDERS`] places, which is told.
-    pub async fn promise(&self, entry: Entry) {
+    /// Has an entry written. True if it is safe on the disk, and the effect may
+    /// follow. Where the disk stalls the call goes on without; the entry is still
+    /// written once the disk takes it, unless what waits for it has taken all
+    /// [`ORDERS`] places, which is told.
+    pub async fn promise(&self, entry: Entry) -> bool {
         let (written, done) = oneshot::channel();
         match self.0.try_send(Order::Write(entry, Some(written))) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 tracing::error!("the disk stalls for so long that what a call promises is not written down");
-                return;
+                return false;
             }
-            Err(TrySendError::Closed(_)) => return scribe_is_gone(),
+            Err(TrySendError::Closed(_)) => {
+                scribe_is_gone();
+                return false;
+            }
         }
-        // A scribe that is gone has been told of by its owner.
-        if tokio::time::timeout(PROMISE_PATIENCE, done).await.is_err() {
-            tracing::error!("the disk stalls: a call goes on before what it promises is safe");
+        match tokio::time::timeout(PROMISE_PATIENCE, done).await {
+            // A scribe that is gone has been told of by its owner.
+            Ok(written) => written.unwrap_or(false),
+            Err(_) => {
+                tracing::error!("the disk stalls: a call goes on without what it was about to promise");
+                false
+            }
         }
     }
 
@@ -103,12 +110,16 @@ async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
     while let Some(order) = orders.recv().await {
         match order {
             Order::Write(entry, written) => {
-                if let Err(error) = memory.journal(&entry).await {
-                    tracing::error!(%call, %error, "the journal could not be written");
-                }
+                let is_safe = match memory.journal(&entry).await {
+                    Ok(()) => true,
+                    Err(error) => {
+                        tracing::error!(%call, %error, "the journal could not be written");
+                        false
+                    }
+                };
                 if let Some(written) = written {
                     // Who does not wait for it any more is a call that went on, or broke off.
-                    written.send(()).unwrap_or_default();
+                    written.send(is_safe).unwrap_or_default();
                 }
             }
             Order::StartRecording { rate, from_ms, begun } => match memory.start_recording(rate, from_ms).await {
@@ -207,7 +218,7 @@ mod tests {
             let waits = poll_fn(|cx| Poll::Ready(promise.as_mut().poll(cx).is_pending())).await;
             assert!(waits, "a promise is safe before it is kept");
             drop(stalled);
-            soon(promise).await;
+            assert!(soon(promise).await, "it is said to be safe");
         }
 
         soon(kept.end()).await;
@@ -226,7 +237,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (vault, header, scribe) = of_a_call(dir.path()).await;
         let stalled = vault.stalled().await;
-        soon(scribe.promise(Entry::plain(2, Kind::Listened))).await;
+        assert!(!soon(scribe.promise(Entry::plain(2, Kind::Listened))).await, "it is not said to be safe");
         drop(stalled);
         soon(scribe.finish(record(&header))).await;
         assert_eq!(vault.listened(header.id).await.expect("the journal"), [2]);
@@ -241,7 +252,7 @@ mod tests {
         for at_ms in 1..=20 {
             soon(scribe.note(Entry::plain(at_ms, Kind::Listened))).await;
         }
-        soon(scribe.promise(Entry::plain(21, Kind::Listened))).await;
+        assert!(!soon(scribe.promise(Entry::plain(21, Kind::Listened))).await, "it is not said to be safe");
         soon(scribe.note(Entry::plain(22, Kind::Listened))).await;
         drop(stalled);
         soon(scribe.finish(record(&header))).await;
@@ -262,14 +273,22 @@ mod tests {
         }
         {
             let mut promise = pin!(scribe.promise(Entry::plain(places + 1, Kind::Listened)));
-            let goes_on = poll_fn(|cx| Poll::Ready(promise.as_mut().poll(cx).is_ready())).await;
-            assert!(goes_on, "a call waits for nothing that does not come");
+            let answer = poll_fn(|cx| Poll::Ready(promise.as_mut().poll(cx))).await;
+            assert_eq!(answer, Poll::Ready(false), "a call waits for nothing that does not come");
         }
         drop(stalled);
         soon(scribe.finish(record(&header))).await;
         let all: Vec<u64> = (1..=places).collect();
         assert_eq!(vault.listened(header.id).await.expect("the journal"), all);
         vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_promise_that_cannot_be_written_is_said_not_to_be() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, _, scribe) = of_a_call(dir.path()).await;
+        vault.close().await;
+        assert!(!soon(scribe.promise(Entry::plain(2, Kind::MessageTaken))).await);
     }
 
     #[tokio::test]

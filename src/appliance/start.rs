@@ -351,14 +351,15 @@ fn make_dir(path: &std::path::Path) -> Result<(), StartError> {
 
 fn business(config: &Config, mind: &KnowledgeMind) -> Result<Business, StartError> {
     let base = mind.index().base();
+    let handsets = handsets(config, base)?;
     Ok(Business {
         name: base.name.clone(),
         greeting: base.greeting.clone().unwrap_or_else(|| format!("Thank you for calling {}.", base.name)),
         country_code: config.country_code(base.country_code.as_deref()),
         time_zone: base.hours.time_zone().clone(),
         recorded: if config.recording.enabled { Recorded::Yes } else { Recorded::No },
-        menu: mind.index().menu(),
-        handsets: handsets(config, base)?,
+        menu: mind.index().menu(handsets.ring_for_anybody()),
+        handsets,
         hints: Hints { language: Language::English, words: base.hint_words() },
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::call::phrases;
+use crate::call::phrases::{self, Recorded};
 use crate::egress::Room;
 use crate::knowledge::KnowledgeBase;
 use crate::media::{Conversion, Resampler, SampleRate};
@@ -93,11 +93,18 @@ pub fn wanted(opening: &[String], rest: &[String], rates: &[SampleRate]) -> Vec<
     all(opening).into_iter().chain(all(rest)).collect()
 }
 
-/// The sentences with which a call begins. They must be ready for the first one.
+/// The sentences with which a call begins. They must be ready for the first one, and
+/// for one of which nothing can be kept: the disk is then full, and the voice may fail too.
 pub fn opening(business: &Business) -> Vec<String> {
-    let notice = phrases::notice(&business.name, business.recorded);
-    let opening = format!("{} {notice}", business.greeting.trim()).trim().to_owned();
-    vec![opening, phrases::HELP.to_owned()]
+    let opening = |recorded| {
+        let notice = phrases::notice(&business.name, recorded);
+        format!("{} {notice}", business.greeting.trim()).trim().to_owned()
+    };
+    let mut all = vec![opening(business.recorded), phrases::HELP.to_owned()];
+    if business.recorded == Recorded::Yes {
+        all.push(opening(Recorded::No));
+    }
+    all
 }
 
 /// Everything else that is said word for word, the likeliest first.

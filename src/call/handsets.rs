@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use thiserror::Error;
 
-use crate::knowledge::{KnowledgeBase, Person, as_spoken};
+use crate::knowledge::{KnowledgeBase, Person, RingsForAnybody, as_spoken};
 use crate::terms::HandsetId;
 
 /// A telephone, as the configuration says it.
@@ -81,6 +81,12 @@ impl Handsets {
         }
         let handsets = handsets.iter().map(|handset| Whose::of(handset, base)).collect::<Result<_, _>>()?;
         Ok(Self(Some(Arc::new(Known { handsets, base: base.clone() }))))
+    }
+
+    /// Whether one of them rings, at some time, for whoever asks for anybody.
+    pub fn ring_for_anybody(&self) -> RingsForAnybody {
+        let rings = self.0.as_deref().is_some_and(|known| known.handsets.iter().any(|one| one.people.is_none()));
+        if rings { RingsForAnybody::Yes } else { RingsForAnybody::No }
     }
 
     /// The telephone that rings for the person of that name, or for anybody; none
@@ -195,6 +201,10 @@ mod tests {
         let handsets = Handsets::new(&[handset("ward", &["Chinedu Eze"])], &base()).unwrap();
         assert_eq!(rung(&handsets, None, monday(10)), None);
         assert_eq!(rung(&handsets, Some("Dr Amina Bello"), monday(13)), None);
+        assert_eq!(handsets.ring_for_anybody(), RingsForAnybody::No);
+        assert_eq!(Handsets::default().ring_for_anybody(), RingsForAnybody::No);
+        let desk = Handsets::new(&[handset("desk", &[])], &base()).unwrap();
+        assert_eq!(desk.ring_for_anybody(), RingsForAnybody::Yes);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::conversation::{Overlap, WordEnd};
 use crate::knowledge::{Finding, Spoken};
 use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
-use super::{Confidence, Failover, MediaFacts};
+use super::{Confidence, Failover, JournalKind, MediaFacts};
 
 /// A fact that reaches the call. `at` is when it became true, which may be
 /// earlier than when it is told.
@@ -137,6 +137,12 @@ pub enum Input {
     PersonGone {
         at: Moment,
         cause: EndCause,
+    },
+
+    /// What was to be promised could not be written down, or not in time. Told before
+    /// the outputs that come after its entry are polled, so that they are not carried out.
+    Unwritten {
+        kind: JournalKind,
     },
 
     /// The box is stopping: let the caller finish the sentence, then say goodbye.

@@ -19,7 +19,7 @@ mod wish;
 
 pub use handsets::{Handset, Handsets, Rung, UnknownPerson};
 pub use input::Input;
-pub use machine::{Call, CallFacts, Consent, Ears, Texts};
+pub use machine::{Call, CallFacts, Consent, Ears, Keeps, Texts};
 pub use output::{JournalEntry, JournalKind, Output, Speech};
 pub use record::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,

@@ -122,3 +122,16 @@ pub enum JournalKind {
     Transferred(Private<String>),
     Ended(EndCause),
 }
+
+impl JournalKind {
+    /// Is something promised with it? If such an entry cannot be written, the call is
+    /// told so ([`super::Input::Unwritten`]) before its next output is carried out.
+    pub const fn is_promise(&self) -> bool {
+        match self {
+            Self::MessageTaken(_) | Self::TextPromised(_) | Self::Wished(_) => true,
+            Self::Answered | Self::NoticePlayed | Self::RecordingStarted | Self::Transferred(_) | Self::Ended(_) => {
+                false
+            }
+        }
+    }
+}

@@ -16,21 +16,43 @@ pub const GO_ON: &str = "Of course, take your time.";
 pub const UNKNOWN: &str =
     "I am sorry, I do not know that. Would you like to leave a message, so that someone can call you back?";
 pub const UNKNOWN_AGAIN: &str = "I am afraid I do not know that either. Shall I take a message?";
+/// What is said of what is not known where somebody can be rung.
+pub const UNKNOWN_OR_PERSON: &str = "I am sorry, I do not know that. \
+     Would you like to leave a message, or shall I put you through to somebody?";
+pub const UNKNOWN_AGAIN_OR_PERSON: &str =
+    "I am afraid I do not know that either. Shall I take a message, or put you through to somebody?";
+pub const UNKNOWN_PERSON_ALONE: &str = "I am sorry, I do not know that. Shall I put you through to somebody?";
+/// To a "yes" that leaves open to which of the two.
+pub const ASK_PERSON: &str = "Shall I put you through to somebody?";
+pub const ASK_MESSAGE_INSTEAD: &str = "All right. Shall I take a message instead?";
+/// What is said where a message would be offered and none can be kept.
+pub const UNKNOWN_NO_OFFER: &str = "I am sorry, I do not know that, and I cannot keep a message just now. \
+     Please ring again later, or ask me something else.";
 pub const ASK_DIFFERENTLY: &str = "All right. Please ask me again in other words.";
 pub const NO_MESSAGE: &str = "All right. What else can I do for you?";
 pub const NOTHING_TO_REPEAT: &str = "I have not said anything yet. What would you like to know?";
 pub const TOO_LONG: &str = "Sorry to interrupt you. Please tell me in one short sentence, what would you like to know?";
 pub const CANNOT_FOLLOW: &str = "I am sorry, I cannot follow you. Please ring again. Goodbye.";
 pub const OWN_FAULT: &str = "I am sorry, something went wrong on my side. Shall I take a message instead?";
+pub const OWN_FAULT_NO_OFFER: &str = "I am sorry, something went wrong on my side, \
+     and I cannot keep a message just now. Please ask me once more, or ring again later.";
 pub const BROKE_OFF: &str = "I am sorry, I cannot say more about that just now. Shall I take a message?";
+pub const BROKE_OFF_NO_OFFER: &str = "I am sorry, I cannot say more about that just now, nor keep a message. \
+     Please ring again later, or ask me something else.";
 pub const TEXT_COMES: &str =
     "I am sending it as a text message to the number that you are calling from. Is there anything else?";
 pub const TEXT_WHAT: &str = "What would you like me to send you? Our address, for example?";
+/// Instead of a text message that was about to be promised.
+pub const TEXT_NOT_KEPT: &str =
+    "I am sorry, I cannot send a text message just now. Please ask me for it, and I will tell you.";
 pub const NO_TEXT: &str = "I cannot send a text message to your number, but I can tell you.";
 pub const BUSY: &str = "All our lines are very busy, so I can only use your keypad just now.";
 
 pub const PUTTING_THROUGH: &str = "I will put you through. One moment, please.";
 pub const NOBODY_ANSWERS: &str = "I am sorry, nobody answers. Shall I take a message?";
+
+pub const NOBODY_ANSWERS_NO_OFFER: &str = "I am sorry, nobody answers, and I cannot keep a message just now. \
+     Please ring again later, or ask me something else.";
 
 pub const ASK_NAME: &str = "I will take a message. May I have your name, please?";
 pub const ASK_NUMBER: &str =
@@ -43,12 +65,24 @@ pub const MESSAGE_KEPT: &str = "Thank you. I have kept your message. Is there an
 pub const MESSAGE_NOT_HEARD: &str =
     "I could not hear a message, so I have only noted that you called. Is there anything else?";
 
+/// Instead of [`MESSAGE_KEPT`], where the message could not be written down.
+pub const MESSAGE_NOT_KEPT: &str =
+    "I could not keep your message, I am sorry. Please ring again later. Is there anything else?";
+/// To who wants to leave a message where none can be kept.
+pub const NO_MESSAGES: &str =
+    "I cannot keep a message just now, I am sorry. Please ring again later, or ask me something else.";
+pub const NO_MESSAGES_BUT_PERSON: &str =
+    "I cannot keep a message just now, I am sorry. Shall I put you through to somebody?";
+
 /// Asked once, before the first question is answered, where something rests on it.
 pub const ASK_CONSENT: &str = "May an outside company help me to hear and answer you? \
      Please say yes or no, or press one for yes and two for no.";
 pub const CONSENTED: &str = "Thank you.";
 pub const NOT_CONSENTED: &str = "All right, I will do without.";
 pub const OBJECTED: &str = "I have noted your objection, and I follow it from now on.";
+/// Instead of [`OBJECTED`], where it could not be written down.
+pub const OBJECTED_NOT_NOTED: &str =
+    "I follow your objection in this call, but I could not note it. Please tell us again when you ring next.";
 pub const RESTRICTED: &str = "Of course. From now on, nothing of this call leaves our own box.";
 pub const RECORDING_STOPPED: &str = "All right, I have stopped the recording.";
 pub const NOT_RECORDED: &str = "All right, this call is not recorded.";
@@ -72,18 +106,28 @@ pub const FIXED: &[&str] = &[
     GO_ON,
     UNKNOWN,
     UNKNOWN_AGAIN,
+    UNKNOWN_OR_PERSON,
+    UNKNOWN_AGAIN_OR_PERSON,
+    UNKNOWN_PERSON_ALONE,
+    ASK_PERSON,
+    ASK_MESSAGE_INSTEAD,
+    UNKNOWN_NO_OFFER,
     ASK_DIFFERENTLY,
     NO_MESSAGE,
     NOTHING_TO_REPEAT,
     TOO_LONG,
     CANNOT_FOLLOW,
     OWN_FAULT,
+    OWN_FAULT_NO_OFFER,
     BROKE_OFF,
+    BROKE_OFF_NO_OFFER,
     TEXT_COMES,
     TEXT_WHAT,
+    TEXT_NOT_KEPT,
     BUSY,
     PUTTING_THROUGH,
     NOBODY_ANSWERS,
+    NOBODY_ANSWERS_NO_OFFER,
     ASK_NAME,
     ASK_NUMBER,
     ASK_NUMBER_KEYS,
@@ -91,10 +135,14 @@ pub const FIXED: &[&str] = &[
     ASK_MESSAGE_AGAIN,
     MESSAGE_KEPT,
     MESSAGE_NOT_HEARD,
+    MESSAGE_NOT_KEPT,
+    NO_MESSAGES,
+    NO_MESSAGES_BUT_PERSON,
     ASK_CONSENT,
     CONSENTED,
     NOT_CONSENTED,
     OBJECTED,
+    OBJECTED_NOT_NOTED,
     RESTRICTED,
     RECORDING_STOPPED,
     NOT_RECORDED,
@@ -131,10 +179,12 @@ pub fn confirm_number(spoken: &str) -> String {
 }
 
 pub fn person_unavailable(name: Option<&str>) -> String {
-    match name {
-        Some(name) => format!("I cannot put you through to {name} just now. Shall I take a message?"),
-        None => "I cannot put you through to a person just now. Shall I take a message?".to_owned(),
-    }
+    format!("I cannot put you through to {} just now. Shall I take a message?", name.unwrap_or("a person"))
+}
+
+pub fn person_unavailable_no_offer(name: Option<&str>) -> String {
+    let name = name.unwrap_or("a person");
+    format!("I cannot put you through to {name} just now, nor keep a message. Please ring again later.")
 }
 
 pub fn putting_through(name: Option<&str>) -> String {
@@ -148,6 +198,15 @@ pub fn person_does_not_answer(name: Option<&str>) -> String {
     match name {
         Some(name) => format!("I am sorry, {name} does not answer. Shall I take a message?"),
         None => NOBODY_ANSWERS.to_owned(),
+    }
+}
+
+pub fn person_does_not_answer_no_offer(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!(
+            "I am sorry, {name} does not answer, and I cannot keep a message just now. Please ring again later."
+        ),
+        None => NOBODY_ANSWERS_NO_OFFER.to_owned(),
     }
 }
 

@@ -9,6 +9,9 @@ use super::{KnowledgeIndex, Recollection, Spoken, as_spoken};
 /// are a message and a person besides.
 const FACT_KEYS: usize = 4;
 
+/// What the menu says of key 9.
+const LEAVE_MESSAGE: &str = "To leave a message, press 9.";
+
 /// What a key of the telephone asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MenuChoice {
@@ -16,6 +19,13 @@ pub enum MenuChoice {
     Topic(Topic),
     Message,
     Person,
+}
+
+/// Does a telephone of the business ring for a caller who asks for anybody?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RingsForAnybody {
+    Yes,
+    No,
 }
 
 /// The menu: what each key does, and the sentence that says so.
@@ -29,13 +39,20 @@ impl KeypadMenu {
     pub fn choice(&self, key: char) -> Option<MenuChoice> {
         self.keys.iter().find(|(k, _)| *k == key).map(|(_, choice)| *choice)
     }
+
+    /// The sentence where no message can be kept; empty if that is all there is.
+    pub fn spoken_without_messages(&self) -> String {
+        let message = as_spoken(LEAVE_MESSAGE);
+        let parts = self.spoken.text.expose().split(message.as_str()).map(str::trim);
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl KnowledgeIndex {
     /// Opening hours, the entries that the file marks for the menu, and the
-    /// address; then 9 for a message, and 0 for a person if the file has one
-    /// who can be rung.
-    pub fn menu(&self) -> KeypadMenu {
+    /// address; then 9 for a message, and 0 for a person where a telephone rings
+    /// for whoever asks for one: a number in the file is not dialled.
+    pub fn menu(&self, person: RingsForAnybody) -> KeypadMenu {
         let base = self.base();
         let mut facts: Vec<(Topic, String)> = Vec::new();
         if base.hours.are_stated() {
@@ -55,8 +72,8 @@ impl KnowledgeIndex {
             parts.push(format!("For {label}, press {key}."));
         }
         keys.push(('9', MenuChoice::Message));
-        parts.push("To leave a message, press 9.".to_owned());
-        if base.people.iter().any(|p| p.number.is_some()) {
+        parts.push(LEAVE_MESSAGE.to_owned());
+        if person == RingsForAnybody::Yes {
             keys.push(('0', MenuChoice::Person));
             parts.push("To speak to a person, press 0.".to_owned());
         }
@@ -81,7 +98,7 @@ mod tests {
     #[test]
     fn the_clinics_menu_has_hours_marked_entries_address_message_and_person() {
         let index = index(include_str!("../../firmware-config/knowledge/clinic.toml"));
-        let menu = index.menu();
+        let menu = index.menu(RingsForAnybody::Yes);
         let keys: String = menu.keys.iter().map(|(k, _)| *k).collect();
         assert_eq!(keys, "123490");
         assert!(menu.spoken.text.expose().starts_with("For our opening hours, press one."));
@@ -94,8 +111,26 @@ mod tests {
 
     #[test]
     fn a_business_with_nothing_but_a_name_takes_messages() {
-        let menu = index("business = \"A\"\n").menu();
+        let menu = index("business = \"A\"\n").menu(RingsForAnybody::No);
         assert_eq!(menu.keys, [('9', MenuChoice::Message)]);
         assert_eq!(menu.choice('1'), None);
+        assert_eq!(menu.spoken.text.expose(), "To leave a message, press nine.");
+        assert_eq!(menu.spoken_without_messages(), "");
+    }
+
+    #[test]
+    fn where_no_message_can_be_kept_the_menu_offers_none() {
+        let index = index("business = \"A\"\n[hours]\nweekdays = \"8-17\"\n");
+        let spoken = index.menu(RingsForAnybody::Yes).spoken_without_messages();
+        assert_eq!(spoken, "For our opening hours, press one. To speak to a person, press zero.");
+    }
+
+    #[test]
+    fn people_with_numbers_whom_no_telephone_rings_for_are_not_offered() {
+        let index = index(include_str!("../../firmware-config/knowledge/clinic.toml"));
+        assert!(index.base().people.iter().any(|person| person.number.is_some()));
+        let menu = index.menu(RingsForAnybody::No);
+        assert_eq!(menu.choice('0'), None);
+        assert!(!menu.spoken.text.expose().contains("zero"), "{}", menu.spoken.text.expose());
     }
 }

@@ -134,8 +134,40 @@ fn first_moment(world: &World, found: impl Fn(&Happened) -> bool) -> Moment {
     world.log.iter().find(|(_, happened)| found(happened)).map(|(at, _)| *at).expect("it happened")
 }
 
+const SOMEBODY: Act = Say("Somebody, please.", 1_200);
+const A_MESSAGE: Act = Say("A message, please.", 1_200);
+
+#[test]
+fn what_nobody_here_knows_is_offered_a_message_or_a_person_and_the_caller_chooses() {
+    for person in [SOMEBODY, Say("Put me through, please.", 1_300), Say("A person.", 900)] {
+        let world = with(ANSWERED, &[Listen, MOON, Listen, person.clone()]);
+        assert!(says(&world, phrases::UNKNOWN_OR_PERSON) && says(&world, phrases::PUTTING_THROUGH), "{person:?}");
+        assert_eq!(outcome(&world), Outcome::Transferred, "{person:?}");
+    }
+    let world = with(ANSWERED, &[Listen, MOON, Listen, A_MESSAGE, Listen, HangUp]);
+    assert!(says(&world, phrases::ASK_NAME), "{:?}", world.sentences());
+    let world = with(ANSWERED, &[Listen, MOON, Listen, NO, Listen, MOON, Listen, A_MESSAGE, Listen, HangUp]);
+    let said = world.sentences();
+    let told = [phrases::NO_MESSAGE, phrases::UNKNOWN_AGAIN_OR_PERSON, phrases::ASK_NAME].map(str::to_owned);
+    assert!(said.ends_with(&told), "{said:?}");
+}
+
+#[test]
+fn a_yes_that_chooses_neither_is_asked_whether_it_is_a_person() {
+    let world = with(ANSWERED, &[Listen, MOON, Listen, YES, Listen, YES]);
+    assert!(says(&world, phrases::ASK_PERSON) && says(&world, phrases::PUTTING_THROUGH));
+    assert_eq!(outcome(&world), Outcome::Transferred);
+    let world = with(ANSWERED, &[Listen, MOON, Listen, YES, Listen, NO, Listen, YES, Listen, HangUp]);
+    let said = world.sentences();
+    let told = [phrases::ASK_PERSON, phrases::ASK_MESSAGE_INSTEAD, phrases::ASK_NAME].map(str::to_owned);
+    assert!(said.ends_with(&told), "{said:?}");
+}
+
 #[test]
 fn a_clinic_without_a_telephone_takes_messages_as_ever() {
     let world = with(Telephones::None, &[Listen, BELLO, Listen, HangUp]);
     assert!(says(&world, "I cannot put you through to Doctor Bello just now."));
+    let world = with(Telephones::None, &[Listen, Key('0'), Listen, YES, Listen, HangUp]);
+    assert!(says(&world, "I cannot put you through to a person just now. Shall I take a message?"));
+    assert!(says(&world, phrases::ASK_NAME));
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use milu::call::{Input, JournalKind, Outcome, Output, Speaker, Wish, phrases};
+use milu::residency::CallerWish;
 use milu::terms::{Moment, RequestId, UtteranceId};
 
 use super::caller::CLOUD;
@@ -35,6 +36,7 @@ pub fn check(world: &World) {
     it_ends_once(world);
     nothing_is_said_after_the_end(world);
     promises_are_written_before_they_are_kept(world);
+    a_message_is_said_to_be_kept_only_if_it_was_written(world);
     a_text_message_is_sent_when_it_is_said_so(world);
     nothing_is_kept_before_the_notice_is_over(world);
     what_was_not_heard_is_not_answered(world);
@@ -84,7 +86,18 @@ fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
     let record = world.record.as_ref().expect("a record");
     let mut written = Vec::new();
     let mut stopped = 0;
-    for (at, output) in wanted(world) {
+    for (at, happened) in &world.log {
+        let output = match happened {
+            Happened::Wanted(output) => output,
+            // Only a consent needs the disk: the others ask for less.
+            Happened::Told(Input::Unwritten { kind: JournalKind::Wished(wish) }) => {
+                if *wish == Wish::OfData(CallerWish::Consents) {
+                    written.pop();
+                }
+                continue;
+            }
+            Happened::Told(_) | Happened::Sounded(_) => continue,
+        };
         match output {
             Output::Journal(entry) => {
                 if let JournalKind::Wished(wish) = entry.kind {
@@ -104,7 +117,7 @@ fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
     }
     assert!(stopped <= 1, "stopped once");
     assert_eq!(record.wishes.iter().map(|wished| wished.wish).collect::<Vec<_>>(), written);
-    let consents = written.contains(&Wish::OfData(milu::residency::CallerWish::Consents));
+    let consents = written.contains(&Wish::OfData(CallerWish::Consents));
     assert!(!consents || world.asks_consent(), "nobody was asked");
 }
 
@@ -267,6 +280,22 @@ fn promises_are_written_before_they_are_kept(world: &World) {
             }
             Output::StartRecording { .. } => assert!(written(|k| matches!(k, JournalKind::RecordingStarted))),
             Output::HangUp(_) | Output::Finished(_) => assert!(written(|k| matches!(k, JournalKind::Ended(_)))),
+            _ => {}
+        }
+    }
+}
+
+fn a_message_is_said_to_be_kept_only_if_it_was_written(world: &World) {
+    let mut is_written = false;
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::Journal(entry)) if matches!(entry.kind, JournalKind::MessageTaken(_)) => {
+                is_written = true;
+            }
+            Happened::Told(Input::Unwritten { kind: JournalKind::MessageTaken(_) }) => is_written = false,
+            Happened::Wanted(Output::Say { speech, .. }) if speech.text.expose() == phrases::MESSAGE_KEPT => {
+                assert!(is_written, "{at:?}: an unwritten message is said to be kept");
+            }
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use milu::call::phrases::Recorded;
-use milu::call::{Call, CallFacts, CallRecord, Consent, Ears, Engines, Input, Output, Texts};
+use milu::call::{Call, CallFacts, CallRecord, Consent, Ears, Engines, Input, JournalKind, Keeps, Output, Texts};
 use milu::conversation::Overlap;
 use milu::knowledge::{Finding, KeypadMenu, MenuChoice, Topic};
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, RequestId, UtteranceId};
@@ -38,6 +38,14 @@ pub struct Weather {
     pub number_shown: bool,
     pub consent: Consent,
     pub telephones: Telephones,
+    /// From so long after the offer on the disk takes nothing; at 0 nothing of the call
+    /// can be kept from its beginning.
+    pub disk_fails_after_ms: Option<u64>,
+}
+
+/// When the disk fails in one of four calls, and in some of those from the beginning.
+pub fn disk_of(dice: &mut Dice) -> Option<u64> {
+    dice.per_mille(250).then(|| dice.between(0, 90_000).saturating_sub(10_000))
 }
 
 impl Weather {
@@ -51,6 +59,7 @@ impl Weather {
         number_shown: true,
         consent: Consent::NotNeeded,
         telephones: Telephones::None,
+        disk_fails_after_ms: None,
     };
 
     pub fn any(dice: &mut Dice) -> Self {
@@ -64,6 +73,7 @@ impl Weather {
             number_shown: dice.per_mille(700),
             consent: if dice.per_mille(250) { Consent::Asked } else { Consent::NotNeeded },
             telephones: Telephones::some(dice),
+            disk_fails_after_ms: None,
         }
     }
 }
@@ -140,7 +150,7 @@ pub fn menu() -> KeypadMenu {
 
 fn facts(weather: &Weather) -> CallFacts {
     let number = PhoneNumber::parse("+2348031234567", "234").expect("a number");
-    CallFacts {
+    let facts = CallFacts {
         id: CallId::from_parts(1, [7; 10]),
         line: LineId::parse("front-desk").expect("a name"),
         from: weather.number_shown.then_some(number),
@@ -153,10 +163,12 @@ fn facts(weather: &Weather) -> CallFacts {
         texts: if weather.number_shown { Texts::Possible } else { Texts::Impossible },
         ears: weather.listening,
         consent: weather.consent,
+        keeps: Keeps::Promises,
         engines: Engines::default(),
         menu: menu(),
         handsets: weather.telephones.handsets(),
-    }
+    };
+    if weather.disk_fails_after_ms == Some(0) { facts.unkept() } else { facts }
 }
 
 impl World {
@@ -197,7 +209,7 @@ impl World {
 
     /// Whether the caller is asked for a consent.
     pub fn asks_consent(&self) -> bool {
-        self.weather.consent == Consent::Asked
+        self.weather.consent == Consent::Asked && self.weather.disk_fails_after_ms != Some(0)
     }
 
     /// Whether the mind says the same sentence twice in this weather.
@@ -316,8 +328,8 @@ impl World {
                         self.coming.remove(&key);
                     }
                 }
-                Output::Journal(_)
-                | Output::Connect
+                Output::Journal(entry) => self.write_down(entry.kind),
+                Output::Connect
                 | Output::SendDigit(_)
                 | Output::StartRecording { .. }
                 | Output::StopRecording
@@ -326,6 +338,14 @@ impl World {
                 | Output::Said(_)
                 | Output::TurnDone(_) => {}
             }
+        }
+    }
+
+    /// A disk that has failed is told of before anything else is done.
+    fn write_down(&mut self, kind: JournalKind) {
+        let fails = |ms: u64| self.now.ms_since(Moment::START) >= ms;
+        if kind.is_promise() && self.weather.disk_fails_after_ms.is_some_and(fails) {
+            self.tell(Input::Unwritten { kind });
         }
     }
 

@@ -51,6 +51,7 @@ impl Call {
             self.found_by(responder);
             return;
         }
+        let heard = self.chosen(heard);
         let responder = heard.responder();
         match (heard.trust, heard.lookup) {
             (_, Lookup::Failed(_)) => self.own_fault(now),
@@ -190,9 +191,11 @@ impl Call {
     pub(super) fn unknown(&mut self, now: Moment) {
         self.counts.settled += 1;
         self.counts.unknown += 1;
-        self.set_topic(Topic::OfferMessage);
+        if self.rung(None, now).is_some() {
+            return self.offer_either(now);
+        }
         let sentence = if self.counts.unknown == 1 { phrases::UNKNOWN } else { phrases::UNKNOWN_AGAIN };
-        self.say(sentence, What::Answer, now);
+        self.offer_message(sentence, phrases::UNKNOWN_NO_OFFER, now);
     }
 
     pub(super) fn repeat(&mut self, slower: bool, now: Moment) {
@@ -207,6 +210,8 @@ impl Call {
     pub(super) fn yes(&mut self, topic: Topic, now: Moment) {
         match topic {
             Topic::OfferMessage => self.take_message(now),
+            Topic::OfferEither => self.ask_person(now),
+            Topic::OfferPerson => self.person(None, now),
             Topic::ConfirmAnswer(guess) => self.answer(&guess.answer, now),
             Topic::ConfirmWords(words) => self.ask(&words, now),
             Topic::PutThrough(_) => self.set_topic(topic),
@@ -216,7 +221,10 @@ impl Call {
 
     pub(super) fn no(&mut self, topic: Topic, now: Moment) {
         match topic {
-            Topic::OfferMessage | Topic::PutThrough(_) => self.say(phrases::NO_MESSAGE, What::Answer, now),
+            Topic::OfferMessage | Topic::OfferEither | Topic::PutThrough(_) => {
+                self.say(phrases::NO_MESSAGE, What::Answer, now);
+            }
+            Topic::OfferPerson => self.offer_message(phrases::ASK_MESSAGE_INSTEAD, phrases::NO_MESSAGE, now),
             Topic::ConfirmAnswer(Guess { or_else: Some(other), .. }) => self.ask_back(*other, now),
             Topic::ConfirmAnswer(_) => self.say(phrases::ASK_DIFFERENTLY, What::Answer, now),
             Topic::ConfirmWords(_) => {
@@ -232,7 +240,11 @@ impl Call {
     /// "Okay" after a yes-or-no question is a yes; anywhere else it is nothing.
     pub(super) fn backchannel(&mut self, topic: Topic, now: Moment) {
         match topic {
-            Topic::ConfirmAnswer(_) | Topic::ConfirmWords(_) | Topic::OfferMessage => self.yes(topic, now),
+            Topic::ConfirmAnswer(_)
+            | Topic::ConfirmWords(_)
+            | Topic::OfferMessage
+            | Topic::OfferEither
+            | Topic::OfferPerson => self.yes(topic, now),
             Topic::Open | Topic::PutThrough(_) | Topic::Consent | Topic::Message(_) => self.set_topic(topic),
         }
     }

@@ -2,9 +2,8 @@
 
 use super::super::output::Output;
 use super::super::phrases;
-use super::super::saying::What;
 use super::super::timers::Timer;
-use super::{Call, HeardWords, Lookup, Topic};
+use super::{Call, HeardWords, Lookup};
 use crate::terms::{Moment, Private, RequestId};
 
 impl Call {
@@ -42,8 +41,7 @@ impl Call {
         self.failed = true;
         self.own_answered();
         self.keep_half_message(now);
-        self.set_topic(Topic::OfferMessage);
-        self.say(phrases::OWN_FAULT, What::Answer, now);
+        self.offer_message(phrases::OWN_FAULT, phrases::OWN_FAULT_NO_OFFER, now);
     }
 
     /// A question that is not a turn's goes to the mind: a menu key, or words

@@ -284,8 +284,7 @@ impl Call {
             Some(AnswerEnd::BrokeOff) if quiet => {
                 self.answer_said();
                 self.failed = true;
-                self.set_topic(Topic::OfferMessage);
-                self.say(phrases::BROKE_OFF, What::Answer, now);
+                self.offer_message(phrases::BROKE_OFF, phrases::BROKE_OFF_NO_OFFER, now);
             }
             Some(AnswerEnd::Complete(Some(_)) | AnswerEnd::BrokeOff) => self.timers.stop(Timer::Sentence),
         }

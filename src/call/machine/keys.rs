@@ -1,10 +1,11 @@
 //! The keypad.
 
 use super::super::output::Output;
+use super::super::phrases;
 use super::super::saying::What;
 use super::super::timers::Timer;
 use super::secrets::Acted;
-use super::{Call, Opening, Stage, Topic};
+use super::{Call, Keeps, Opening, Stage, Topic};
 use crate::conversation::{Fact, Floor};
 use crate::knowledge::{Finding, MenuChoice};
 use crate::terms::Moment;
@@ -83,6 +84,10 @@ impl Call {
     }
 
     pub(super) fn menu_sentence(&self) -> String {
-        self.facts.menu.spoken.text.expose().clone()
+        if self.facts.keeps == Keeps::Promises {
+            return self.facts.menu.spoken.text.expose().clone();
+        }
+        let others = self.facts.menu.spoken_without_messages();
+        if others.is_empty() { phrases::NO_MESSAGES.to_owned() } else { others }
     }
 }

@@ -2,15 +2,35 @@
 
 use super::super::message::{MessageTaking, Next, Way};
 use super::super::output::JournalKind;
+use super::super::phrases;
 use super::super::record::Message;
 use super::super::saying::What;
 use super::super::trust::Trust;
-use super::{Call, Ears, Stage, Topic};
+use super::{Call, Ears, Keeps, Stage, Topic};
 use crate::conversation::Floor;
 use crate::terms::Moment;
 
 impl Call {
+    /// A message is offered with `offer`; where none can be kept, `no_offer` says so and
+    /// what else there is.
+    pub(super) fn offer_message(&mut self, offer: &str, no_offer: &str, now: Moment) {
+        let (topic, sentence) = match self.facts.keeps {
+            Keeps::Promises => (Topic::OfferMessage, offer),
+            Keeps::Nothing => (Topic::Open, no_offer),
+        };
+        self.set_topic(topic);
+        self.say(sentence, What::Answer, now);
+    }
+
     pub(super) fn take_message(&mut self, now: Moment) {
+        if self.facts.keeps == Keeps::Nothing {
+            let (topic, sentence) = match self.rung(None, now) {
+                Some(_) => (Topic::OfferPerson, phrases::NO_MESSAGES_BUT_PERSON),
+                None => (Topic::Open, phrases::NO_MESSAGES),
+            };
+            self.set_topic(topic);
+            return self.say(sentence, What::Answer, now);
+        }
         let way = match self.facts.ears {
             Ears::Listening => Way::Spoken,
             Ears::KeypadOnly => Way::Keyed,

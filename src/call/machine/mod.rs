@@ -9,10 +9,12 @@ mod hearing;
 mod hold;
 mod keys;
 mod messages;
+mod offers;
 mod opening;
 mod people;
 mod secrets;
 mod speaking;
+mod unwritten;
 mod wishes;
 
 use std::collections::VecDeque;
@@ -58,6 +60,7 @@ pub struct CallFacts {
     pub texts: Texts,
     pub ears: Ears,
     pub consent: Consent,
+    pub keeps: Keeps,
     /// Names for sound of which no engine tells.
     pub engines: Engines,
     pub menu: KeypadMenu,
@@ -79,6 +82,24 @@ pub enum Texts {
     /// The number is known, and a line sends them.
     Possible,
     Impossible,
+}
+
+/// Can what the caller is promised be written down?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeps {
+    Promises,
+    /// The disk is full, is broken or stalls.
+    Nothing,
+}
+
+impl CallFacts {
+    /// The same call where nothing of it can be kept: nobody is told that it is recorded,
+    /// nothing is promised, and no consent is asked for that could not be proved.
+    #[must_use]
+    pub fn unkept(self) -> Self {
+        let (recorded, texts, consent) = (Recorded::No, Texts::Impossible, Consent::NotNeeded);
+        Self { recorded, texts, consent, keeps: Keeps::Nothing, ..self }
+    }
 }
 
 /// Does anything that the policy allows rest on the caller's consent?
@@ -117,6 +138,10 @@ enum Topic {
     /// "I understood … Is that right?" was asked.
     ConfirmWords(Private<String>),
     OfferMessage,
+    /// "… leave a message, or shall I put you through to somebody?"
+    OfferEither,
+    /// "Shall I put you through to somebody?"
+    OfferPerson,
     /// "I will put you through": once that has been said, this telephone is rung.
     PutThrough(Rung),
     /// "May an outside company help me …?" was asked.
@@ -419,6 +444,7 @@ impl Call {
             | Input::UtteranceMarks { .. }
             | Input::VoiceFailed { .. } => self.voice(input, now),
             Input::EngineLeft(failover) => self.engine_left(failover),
+            Input::Unwritten { kind } => self.unwritten(&kind, now),
             Input::PersonAnswered { at } => self.person_answered(at, now),
             Input::PersonGone { cause, .. } => self.person_gone(cause, now),
         }

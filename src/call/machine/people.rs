@@ -30,15 +30,19 @@ impl Call {
     /// The caller wants to speak to somebody.
     pub(super) fn person(&mut self, name: Option<&str>, now: Moment) {
         self.counts.settled += 1;
-        let since = now.since(self.facts.offered_at);
-        let today = self.facts.started_at + jiff_span(since);
-        let Some(rung) = self.facts.handsets.rung_for(name, today) else {
-            self.set_topic(Topic::OfferMessage);
-            return self.say(&phrases::person_unavailable(name), What::Answer, now);
+        let Some(rung) = self.rung(name, now) else {
+            let (offer, no_offer) = (phrases::person_unavailable(name), phrases::person_unavailable_no_offer(name));
+            return self.offer_message(&offer, &no_offer, now);
         };
         let sentence = phrases::putting_through(rung.spoken_name().as_deref());
         self.set_topic(Topic::PutThrough(rung));
         self.say(&sentence, What::Answer, now);
+    }
+
+    /// The telephone that would ring now for the person of that name, or for anybody.
+    pub(super) fn rung(&self, name: Option<&str>, now: Moment) -> Option<Rung> {
+        let since = now.since(self.facts.offered_at);
+        self.facts.handsets.rung_for(name, self.facts.started_at + jiff_span(since))
     }
 
     /// Is somebody being rung for the caller, or spoken to?
@@ -108,10 +112,11 @@ impl Call {
         match &self.stage {
             Stage::AwaitHangUp => self.hang_up(cause, now),
             Stage::AwaitPerson(rung) => {
-                let sentence = phrases::person_does_not_answer(rung.spoken_name().as_deref());
+                let name = rung.spoken_name();
+                let offer = phrases::person_does_not_answer(name.as_deref());
+                let no_offer = phrases::person_does_not_answer_no_offer(name.as_deref());
                 self.stop_ringing(now);
-                self.set_topic(Topic::OfferMessage);
-                self.say(&sentence, What::Answer, now);
+                self.offer_message(&offer, &no_offer, now);
             }
             _ => {}
         }

@@ -123,7 +123,7 @@ impl Call {
         if what == What::Answer && matches!(self.stage, Stage::Conversing(_)) {
             self.stop_speaking(None, now);
             // One try with a sentence whose sound is kept ready; never a loop.
-            if text == phrases::OWN_FAULT {
+            if [phrases::OWN_FAULT, phrases::OWN_FAULT_NO_OFFER].contains(&text.as_str()) {
                 self.hang_up(EndCause::TemporaryFailure, now);
             } else {
                 self.own_fault(now);

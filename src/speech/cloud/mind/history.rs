@@ -49,8 +49,14 @@ const TAKES: [&str; 5] = [
     phrases::ASK_MESSAGE_AGAIN,
 ];
 
-/// Sentences after which it is taken.
-const TAKEN: [&str; 3] = [phrases::MESSAGE_KEPT, phrases::MESSAGE_NOT_HEARD, phrases::GOODBYE];
+/// Sentences after which it is taken, or is not.
+const TAKEN: [&str; 5] = [
+    phrases::MESSAGE_KEPT,
+    phrases::MESSAGE_NOT_HEARD,
+    phrases::MESSAGE_NOT_KEPT,
+    phrases::NO_MESSAGES,
+    phrases::GOODBYE,
+];
 
 /// What is told of a message to who asks next.
 const OF_MESSAGE: &str = "(The caller leaves a message with the box.)";
