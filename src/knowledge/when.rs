@@ -329,9 +329,9 @@ impl Reader<'_> {
     /// day said ("at twelve at night") the night is the coming one.
     fn pass_midnight(&mut self) {
         let (Some(Part::Night), Some(asked)) = (self.part, self.when.time) else { return };
-        let date = match self.when.day {
-            Some(Day::On(date)) => date,
-            None | Some(Day::Now) => self.now.date(),
+        let (date, is_said) = match self.when.day {
+            Some(Day::On(date)) => (date, true),
+            None | Some(Day::Now) => (self.now.date(), false),
             Some(Day::Weekend(_)) => return,
         };
         let hour = asked.time.hour();
@@ -339,9 +339,10 @@ impl Reader<'_> {
         if !(is_midnight || hour < 5 && asked.half == HalfOfDay::Either) {
             return;
         }
-        let time = asked.time.with().hour(hour % 12).build();
-        if let (Ok(time), Ok(tomorrow)) = (time, date.tomorrow()) {
-            self.when = When { day: Some(Day::On(tomorrow)), time: Some(AskedTime { time, half: HalfOfDay::Known }) };
+        if let (Ok(time), Ok(tomorrow)) = (asked.time.with().hour(hour % 12).build(), date.tomorrow()) {
+            // Who asks in the middle of the night means this one.
+            let day = if !is_said && self.now.time() < time { date } else { tomorrow };
+            self.when = When { day: Some(Day::On(day)), time: Some(AskedTime { time, half: HalfOfDay::Known }) };
         }
     }
 }
@@ -510,6 +511,9 @@ mod tests {
             assert_eq!(night(text), (tuesday, Some((midnight, HalfOfDay::Known))), "{text}");
         }
         assert_eq!(night("are you open at one in the night"), (tuesday, Some((one, HalfOfDay::Known))));
+        let after_midnight = datetime(2026, 11, 24, 0, 30, 0, 0);
+        let this_night = understand(&tokens("are you open at one at night"), after_midnight, &clinic()).when;
+        assert_eq!(this_night.and_then(|w| w.day), tuesday);
         assert_eq!(night("are you open at nine at night"), (None, Some((time(21, 0, 0, 0), HalfOfDay::Known))));
         assert_eq!(night("are you open at twelve"), (None, Some((time(12, 0, 0, 0), HalfOfDay::Known))));
     }
