@@ -12,9 +12,16 @@ mod the_box;
 mod watch;
 
 use milu::call::phrases;
+use milu::media::SampleRate;
+use milu::ops::SystemClock;
+use milu::speech::onbox::{Phonemizer, PiperVoice, Pool, PoolSize};
+use milu::speech::{CallSetting, Hints, SpeakRequest, Synthesizer, VoiceEvent};
+use milu::terms::{Private, UtteranceId};
 use serde_json::{Value, json};
-use tables::{Row, is_wanted, report};
+use tables::{Row, is_wanted, models_dir, report};
 use the_box::{BoxUnderTest, percentile};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 use watch::Watch;
 
 /// Questions of different lengths over different facts.
@@ -29,6 +36,20 @@ const QUESTIONS: [&str; 10] = [
     "How long does a malaria test take?",
     "Do I need an appointment to see the doctor?",
     "What time do you close on Friday?",
+];
+
+/// Sentences of eight words, none of which a box has kept.
+const FRESH: [&str; 10] = [
+    "The doctor will see you on Thursday morning.",
+    "Your results are ready after three this afternoon.",
+    "Please bring the yellow card when you come.",
+    "We have a garden behind the second building.",
+    "A new pair of glasses takes nine days.",
+    "Children below twelve pay only half the price.",
+    "The pharmacy stays open while the doctors eat.",
+    "You can park your car beside our gate.",
+    "Nobody needs an appointment for a blood test.",
+    "Our nurse will ring you back before evening.",
 ];
 
 /// Calls of ten questions each; thirty answers give a p95 that is not one outlier.
@@ -46,6 +67,9 @@ fn main() {
         return;
     }
     let mut rows = Vec::new();
+    if is_wanted("first-sound") {
+        first_sound(&mut rows);
+    }
     let place = cold_start(&mut rows);
     let boxed = BoxUnderTest::start_in(place, "");
     let first = boxed.ring(&says(&QUESTIONS[..1]));
@@ -76,6 +100,52 @@ fn main() {
         calls_at_once(place, &mut rows);
     }
     report("conversation", &rows);
+}
+
+/// The voice alone, with a pool of one thread, before any box runs: how long until a
+/// sentence's first slice is there, and what of our own CPU that took. The phonemes come
+/// from espeak-ng's process, whose CPU is not counted.
+fn first_sound(rows: &mut Vec<Row>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (mut first, mut cpu) = (Vec::new(), Vec::new());
+    runtime.block_on(async {
+        let pool = Pool::new("think", PoolSize { threads: 1, queue: 16 }).expect("a pool");
+        let (phonemes, handle) = (Phonemizer::new("espeak-ng", &Vec::new()), runtime.handle().clone());
+        let file = models_dir().join("en_US-joe-medium.onnx");
+        let voice = PiperVoice::load(&file, phonemes, pool, TaskTracker::new(), handle).expect("the voice");
+        voice.render(Private::new("Good morning.".to_owned()), SampleRate::Hz8000).await.expect("the voice is warm");
+        let (clock, call) = (SystemClock::new(), voice.open(&CallSetting::on_box(Hints::default())));
+        for (n, sentence) in (0..).zip(FRESH) {
+            let (sound, mut made) = mpsc::channel(1);
+            let text = Private::new(sentence.to_owned());
+            let request = SpeakRequest { utterance: UtteranceId(n), text, rate: SampleRate::Hz8000, pace: 1.0 };
+            let (from, used) = (clock.now(), cpu_ms());
+            let _speaking = call.speak(request, sound);
+            let event = made.recv().await;
+            first.push(clock.now().since(from).as_secs_f64() * 1000.0);
+            cpu.push(cpu_ms() - used);
+            assert!(matches!(event, Some(VoiceEvent::Sound { .. })), "{event:?}");
+            // The rest is made before the next is measured.
+            while made.recv().await.is_some() {}
+        }
+    });
+    let median_and_worst =
+        |ms: &[f64]| format!("median {:.0} ms, worst {:.0} ms", percentile(ms, 0.5), percentile(ms, 1.0));
+    rows.push(Row::told(
+        "first sound of a fresh sentence of eight words, the voice alone",
+        "about 100 ms of one core",
+        format!("{}; of CPU {}", median_and_worst(&first), median_and_worst(&cpu)),
+        json!({ "first_sound_ms": first, "cpu_ms": cpu }),
+    ));
+}
+
+/// What our own threads have used so far.
+fn cpu_ms() -> f64 {
+    let ns_of = |task: std::io::Result<std::fs::DirEntry>| {
+        let row = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        row.split(' ').next()?.parse::<f64>().ok()
+    };
+    std::fs::read_dir("/proc/self/task").expect("our own threads").filter_map(ns_of).sum::<f64>() / 1e6
 }
 
 /// The first start ever renders the greeting; later ones find it.

@@ -29,7 +29,7 @@ use caller::CARD;
 use ears::EarsFaults;
 use milu::call::{Consent, Ears, GapReason, Input, JournalKind, Outcome, Output, Speaker, Turn, Wish, phrases};
 use milu::residency::CallerWish;
-use milu::terms::{EndCause, Moment};
+use milu::terms::{EndCause, Moment, UtteranceId};
 use mind::{HOURS, HOURS_IN_SENTENCES, MindFaults, PAY, SUNDAY, StreamFaults};
 use voice::VoiceFaults;
 use world::{Happened, Weather, World};
@@ -74,6 +74,31 @@ fn a_question_is_answered_after_the_notice_and_an_invitation() {
     let record = world.record.expect("a record");
     assert_eq!(record.end_cause, EndCause::NormalClearing);
     assert!(record.recording.is_some_and(|r| r.from_ms > 4000), "kept from the end of the notice on");
+}
+
+/// The law that is broken in a conversation of which some was lost: the answer's
+/// utterance is told to `is_lost`.
+fn law_broken_without(is_lost: fn(&Happened, UtteranceId) -> bool) -> String {
+    let mut world = fair(&[Listen, OPEN, Wait(60_000)]);
+    let hours = world.log.iter().find_map(|(_, happened)| match happened {
+        Happened::Wanted(Output::Say { utterance, speech }) if speech.text.expose() == HOURS => Some(*utterance),
+        _ => None,
+    });
+    let hours = hours.expect("it is answered");
+    world.log.retain(|(_, happened)| !is_lost(happened, hours));
+    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| laws::check(&world)));
+    let why = checked.expect_err("a law is broken");
+    why.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn asking_after_a_caller_is_no_answer_to_what_they_asked() {
+    let unheard = law_broken_without(|happened, hours| matches!(happened, Happened::Sounded(u) if *u == hours));
+    assert!(unheard.contains("no answer to"), "{unheard}");
+    let unsaid = law_broken_without(
+        |happened, hours| matches!(happened, Happened::Wanted(Output::Say { utterance, .. }) if *utterance == hours),
+    );
+    assert!(unsaid.contains("ms without an answer"), "{unsaid}");
 }
 
 const TYPHOID: Act = Say("Do you test for typhoid?", 1400);

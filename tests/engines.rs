@@ -3,10 +3,11 @@
 //! `.models/` or where `MILU_MODELS` says.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what tests share stands outside of them")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use milu::appliance::Config;
 use milu::media::{Codec, Conversion, Decoder, Encoder, FRAME_OCTETS, Frame, Resampler, SampleRate};
 use milu::speech::onbox::{
     MomentSource, Phonemizer, PiperVoice, Pool, PoolSize, Priority, SmartTurn, WhisperEars, rten_companion,
@@ -59,8 +60,12 @@ fn ears() -> &'static WhisperEars {
 }
 
 fn ears_of(pool: Arc<Pool>) -> WhisperEars {
+    ears_in(&model("whisper-base.q8_0.ggml.bin"), pool)
+}
+
+fn ears_in(whisper: &Path, pool: Arc<Pool>) -> WhisperEars {
     let smart_turn = SmartTurn::load(&model("smart-turn-v3.2-cpu.onnx")).unwrap();
-    WhisperEars::load(&model("whisper-base.q8_0.ggml.bin"), smart_turn, pool, clock()).unwrap()
+    WhisperEars::load(whisper, smart_turn, pool, clock()).unwrap()
 }
 
 fn request(text: &str, pace: f32) -> SpeakRequest {
@@ -277,6 +282,26 @@ async fn in_silence_and_in_noise_the_ears_hear_nobody() {
     let noise = call.heard(2).await;
     let doubtful = noise.confidence.mean_log_probability < -0.7 || noise.confidence.no_speech > 0.5;
     assert!(noise.words.expose().is_empty() || doubtful, "{:?} {}", noise.confidence, noise.words.expose());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_the_owners_hears_where_the_configuration_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = std::path::absolute(model("whisper-base.q8_0.ggml.bin")).unwrap();
+    std::os::unix::fs::symlink(base, dir.path().join("our-own-ears.bin")).unwrap();
+    let file = dir.path().join("milu.toml");
+    let text = "[box]\nname = \"shop\"\nknowledge = \"shop.md\"\ndata_dir = \"data\"\n[speech]\n\
+                whisper = \"our-own-ears.bin\"\n[[sip_line]]\nid = \"front-desk\"\n";
+    std::fs::write(&file, text).unwrap();
+    let config = Config::read(&file).unwrap();
+    // No model of the list lies where the configuration has its models.
+    assert!(!config.models_dir.exists());
+    let ears = ears_in(&config.speech.whisper.file(&config.models_dir), pool(2, 16));
+    let (pieces, _) = spoken(&voice(), "How much is a consultation with the doctor?", 1.0).await;
+    let mut call = Call::open(&ears, &[]);
+    call.hears(&over_the_telephone(&pieces.concat()));
+    let heard = call.heard(1).await;
+    assert!(heard.words.expose().contains("doctor"), "{}", heard.words.expose());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

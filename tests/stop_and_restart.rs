@@ -1,15 +1,18 @@
 //! How a box ends and begins again: callers may finish when it is told to stop,
-//! and a call that a power cut took is not lost.
+//! its service manager is told of both, and a call that a power cut took is not lost.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "what tests share stands outside of them")]
 
 mod the_box;
 
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+
 use milu::call::phrases;
 use rustix::process::Signal;
 use serde_json::Value;
 use the_box::callers::Call;
-use the_box::{Setup, TheBox, said, stderr, text};
+use the_box::{MILU, PATIENCE, Setup, TheBox, said, stderr, text};
 
 fn says(event: &Value, words: &str) -> bool {
     event["event"] == "turn" && event["turn"]["who"] == "box" && text(&event["turn"]["text"]).contains(words)
@@ -56,6 +59,45 @@ fn a_box_with_a_policy_ends_when_its_last_task_does() {
     for wrong in ["did not end in time", "was not complete"] {
         assert!(!log.contains(wrong), "{wrong}: {log}");
     }
+}
+
+/// What the box tells its service manager next.
+fn told(manager: &UnixDatagram) -> String {
+    let mut text = [0; 512];
+    let len = manager.recv(&mut text).expect("the box tells its service manager something");
+    String::from_utf8_lossy(&text[..len]).into_owned()
+}
+
+#[test]
+fn the_service_manager_is_told_that_the_box_is_ready_that_it_lives_and_that_it_stops() {
+    let place = tempfile::tempdir().expect("a directory");
+    let path = place.path().join("notify.sock");
+    let manager = UnixDatagram::bind(&path).expect("a socket");
+    manager.set_read_timeout(Some(PATIENCE)).expect("a bound");
+    let setup = Setup { is_rung: false, ..Setup::default() };
+    let mut command = Command::new(MILU);
+    command.args(["run", "--config"]).arg(setup.write(place.path()));
+    // Without a process named for it, the interval is for whoever reads it.
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "3000000").env_remove("WATCHDOG_PID");
+    let mut the_box = TheBox::start_by(&mut command, place, &setup);
+
+    let (mut ready, mut alive) = (0, 0);
+    while ready == 0 || alive < 3 {
+        match told(&manager).as_str() {
+            "READY=1" => ready += 1,
+            "WATCHDOG=1" => alive += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(ready, 1);
+    the_box.signal(Signal::TERM);
+    let mut last = told(&manager);
+    while last == "WATCHDOG=1" {
+        last = told(&manager);
+    }
+    assert_eq!(last, "STOPPING=1");
+    let status = the_box.ended();
+    assert!(status.success(), "{status}:\n{}", the_box.log());
 }
 
 /// An engine on the business's own network, which a policy that sends nothing does

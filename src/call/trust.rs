@@ -90,6 +90,13 @@ mod tests {
     }
 
     #[test]
+    fn a_voice_that_was_probably_none_counts_only_where_its_words_are_sure() {
+        let probably_silent = |mean| Confidence { no_speech: 0.9, ..confidence(mean) };
+        assert_eq!(judge("thank you for watching", &probably_silent(-0.8)), Trust::Unheard);
+        assert_eq!(judge("when do you open", &probably_silent(-0.2)), Trust::Good);
+    }
+
+    #[test]
     fn punctuation_alone_is_nothing_heard() {
         assert_eq!(judge(" ... ", &confidence(-0.1)), Trust::Unheard);
     }

@@ -68,6 +68,7 @@ const PHRASES: &[(&[&str], &[&str])] = &[
     (&["motor"], &["car"]),
     (&["pesin"], &["person"]),
     (&["moni"], &["money"]),
+    (&["next", "tomorrow"], &["the", "day", "after", "tomorrow"]),
     (&["sharp", "sharp"], &["quickly"]),
     (&["quick", "quick"], &["quickly"]),
     (&["now", "now"], &["immediately"]),
@@ -111,6 +112,7 @@ mod tests {
         assert_eq!(english("una get doctor for small pikin"), "do you have doctor for small child");
         assert_eq!(english("which papers i go carry come"), "which papers i should bring");
         assert_eq!(english("where una dey"), "where are you");
+        assert_eq!(english("una dey open next tomorrow"), "do you open the day after tomorrow");
         assert_eq!(english("i fit chop before the test"), "i can eat before the test");
     }
 

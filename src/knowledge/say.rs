@@ -360,6 +360,8 @@ mod tests {
         assert_eq!(told, "Yes, tomorrow at four in the afternoon we are open, until six in the evening.");
         let told = answer(HoursQuestion::Open, "tomorrow at six", monday_ten());
         assert!(told.starts_with("No, not at six in the evening; tomorrow we are open from eight"), "{told}");
+        let told = answer(HoursQuestion::Open, "at twelve at night", monday_ten());
+        assert!(told.starts_with("No, not at midnight; tomorrow we are open from eight"), "{told}");
     }
 
     #[test]

@@ -195,9 +195,15 @@ impl Reader<'_> {
             "day" if self.word(i + 1) == "after" && is_tomorrow(self.word(i + 2)) => {
                 (Day::On(today.tomorrow().ok()?.tomorrow().ok()?), 3)
             }
+            // Nigerian English: the day after tomorrow.
+            "next" if is_tomorrow(self.word(i + 1)) => (Day::On(today.tomorrow().ok()?.tomorrow().ok()?), 2),
             word if is_tomorrow(word) => (Day::On(today.tomorrow().ok()?), 1),
             "weekend" | "weekends" => (Day::Weekend(coming(Weekday::Saturday, today)?), 1),
             word => {
+                if let Some((weekday, taken)) = self.weekday_of_next_week(i) {
+                    self.set_day(Day::On(in_next_week(weekday, today)?));
+                    return Some(taken);
+                }
                 let weekday = weekday_named(word)?;
                 let next = i > 0 && self.word(i - 1) == "next";
                 let date = if next { in_next_week(weekday, today)? } else { coming(weekday, today)? };
@@ -206,6 +212,18 @@ impl Reader<'_> {
         };
         self.set_day(day);
         Some(taken)
+    }
+
+    /// "next week Monday", "Monday next week", "Friday of next week".
+    fn weekday_of_next_week(&self, i: usize) -> Option<(Weekday, usize)> {
+        let is_next_week = |at: usize| self.word(at) == "next" && self.word(at + 1) == "week";
+        if is_next_week(i) {
+            let on = usize::from(self.word(i + 2) == "on");
+            return Some((weekday_named(self.word(i + 2 + on))?, 3 + on));
+        }
+        let weekday = weekday_named(self.word(i))?;
+        let of = usize::from(matches!(self.word(i + 1), "of" | "in"));
+        is_next_week(i + 1 + of).then_some((weekday, 3 + of))
     }
 
     fn part_of_day(&mut self, i: usize) -> Option<usize> {
@@ -307,19 +325,24 @@ impl Reader<'_> {
 }
 
 impl Reader<'_> {
-    /// "Tonight at twelve" and "tonight at one" are hours of the day after.
+    /// "Tonight at twelve" and "tonight at one" are hours of the day after; with no
+    /// day said ("at twelve at night") the night is the coming one.
     fn pass_midnight(&mut self) {
-        let (Some(Part::Night), Some(asked), Some(Day::On(date))) = (self.part, self.when.time, self.when.day) else {
-            return;
+        let (Some(Part::Night), Some(asked)) = (self.part, self.when.time) else { return };
+        let (date, is_said) = match self.when.day {
+            Some(Day::On(date)) => (date, true),
+            None | Some(Day::Now) => (self.now.date(), false),
+            Some(Day::Weekend(_)) => return,
         };
         let hour = asked.time.hour();
         let is_midnight = hour == 12 && asked.half == HalfOfDay::Known;
         if !(is_midnight || hour < 5 && asked.half == HalfOfDay::Either) {
             return;
         }
-        let time = asked.time.with().hour(hour % 12).build();
-        if let (Ok(time), Ok(tomorrow)) = (time, date.tomorrow()) {
-            self.when = When { day: Some(Day::On(tomorrow)), time: Some(AskedTime { time, half: HalfOfDay::Known }) };
+        if let (Ok(time), Ok(tomorrow)) = (asked.time.with().hour(hour % 12).build(), date.tomorrow()) {
+            // Who asks in the middle of the night means this one.
+            let day = if !is_said && self.now.time() < time { date } else { tomorrow };
+            self.when = When { day: Some(Day::On(day)), time: Some(AskedTime { time, half: HalfOfDay::Known }) };
         }
     }
 }
@@ -480,6 +503,22 @@ mod tests {
     }
 
     #[test]
+    fn a_night_without_a_day_is_the_coming_one() {
+        let tuesday = Some(Day::On(date(2026, 11, 24)));
+        let night = |text| (day_of(text), time_asked(text));
+        let (midnight, one) = (time(0, 0, 0, 0), time(1, 0, 0, 0));
+        for text in ["Are you open at twelve at night?", "are you open now till 12 in the night", "at 12 pm at night"] {
+            assert_eq!(night(text), (tuesday, Some((midnight, HalfOfDay::Known))), "{text}");
+        }
+        assert_eq!(night("are you open at one in the night"), (tuesday, Some((one, HalfOfDay::Known))));
+        let after_midnight = datetime(2026, 11, 24, 0, 30, 0, 0);
+        let this_night = understand(&tokens("are you open at one at night"), after_midnight, &clinic()).when;
+        assert_eq!(this_night.and_then(|w| w.day), tuesday);
+        assert_eq!(night("are you open at nine at night"), (None, Some((time(21, 0, 0, 0), HalfOfDay::Known))));
+        assert_eq!(night("are you open at twelve"), (None, Some((time(12, 0, 0, 0), HalfOfDay::Known))));
+    }
+
+    #[test]
     fn days_are_understood_from_today() {
         assert_eq!(day_of("are you open now"), Some(Day::Now));
         assert_eq!(day_of("and today?"), Some(Day::On(date(2026, 11, 23))));
@@ -489,8 +528,21 @@ mod tests {
         assert_eq!(day_of("this Sunday"), Some(Day::On(date(2026, 11, 29))));
         assert_eq!(day_of("next Monday"), Some(Day::On(date(2026, 11, 30))));
         assert_eq!(day_of("next Friday"), Some(Day::On(date(2026, 12, 4))));
+        assert_eq!(day_of("next tomorrow"), Some(Day::On(date(2026, 11, 25))));
+        assert_eq!(day_of("will una open next tomorrow morning"), Some(Day::On(date(2026, 11, 25))));
         assert_eq!(day_of("over the weekend"), Some(Day::Weekend(date(2026, 11, 28))));
         assert_eq!(day_of("una dey work for wensday"), Some(Day::On(date(2026, 11, 25))));
+    }
+
+    #[test]
+    fn a_weekday_of_next_week_is_not_this_weeks() {
+        for text in ["next week Monday", "next week, on Monday", "Monday next week", "on Monday of next week"] {
+            assert_eq!(day_of(text), Some(Day::On(date(2026, 11, 30))), "{text}");
+        }
+        for text in ["next week Friday at six", "Friday of next week", "on Friday next week", "Friday in next week"] {
+            assert_eq!(day_of(text), Some(Day::On(date(2026, 12, 4))), "{text}");
+        }
+        assert_eq!(day_of("on Friday or the next"), Some(Day::On(date(2026, 11, 27))));
     }
 
     #[test]
@@ -543,10 +595,13 @@ mod tests {
 
     #[test]
     fn the_words_of_a_time_are_marked_and_the_others_are_not() {
-        let words = tokens("is the lab open on Saturday at six");
-        let understood = understand(&words, datetime(2026, 11, 23, 10, 0, 0, 0), &clinic());
-        let left: Vec<&str> =
-            words.iter().zip(&understood.used).filter(|(_, used)| !**used).map(|(w, _)| w.as_str()).collect();
-        assert_eq!(left, ["is", "the", "lab", "open"]);
+        let left = |text: &str| {
+            let words = tokens(text);
+            let used = understand(&words, datetime(2026, 11, 23, 10, 0, 0, 0), &clinic()).used;
+            words.into_iter().zip(used).filter(|(_, used)| !used).map(|(word, _)| word).collect::<Vec<String>>()
+        };
+        for when in ["on Saturday at six", "next tomorrow", "next week Monday", "on Friday of next week"] {
+            assert_eq!(left(&format!("is the lab open {when}")), ["is", "the", "lab", "open"], "{when}");
+        }
     }
 }

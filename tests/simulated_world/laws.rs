@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use milu::call::{Input, JournalKind, Outcome, Output, Speaker, Wish, phrases};
+use milu::knowledge::Finding;
 use milu::residency::CallerWish;
 use milu::terms::{Moment, RequestId, UtteranceId};
 
@@ -422,20 +423,37 @@ fn talk_between(world: &World, from: Moment, to: Moment) -> u64 {
     world.said.iter().map(|s| s.to.min(to).ms_since(s.from.max(from))).sum()
 }
 
-/// After words that end in silence, the box speaks, or the caller does again.
+/// Sentences that fill a wait, or ask after a caller who says nothing.
+fn answers_nothing(text: &str) -> bool {
+    // The second time the keys are offered as well.
+    [phrases::ONE_MOMENT, phrases::STILL_THERE, phrases::NOBODY_THERE].contains(&text)
+        || text.starts_with(phrases::STILL_THERE_AGAIN)
+}
+
+/// After words that end in silence, the box says something to them, or the caller speaks again.
 fn every_question_is_followed_by_the_boxs_voice(world: &World) {
     let over_at = wanted(world).find(|(_, o)| matches!(o, Output::HangUp(_) | Output::Finished(_))).map(|(at, _)| at);
+    let those_that = |is_such: fn(&str) -> bool| -> BTreeSet<UtteranceId> {
+        let of_such = |(_, output): (Moment, &Output)| match output {
+            Output::Say { utterance, speech } if is_such(speech.text.expose()) => Some(*utterance),
+            _ => None,
+        };
+        wanted(world).filter_map(of_such).collect()
+    };
+    let (no_answers, insisting) = (those_that(answers_nothing), those_that(insists));
     let questions = world.said.iter().filter(|s| s.words.is_some_and(|w| w.ends_with('?')));
     for said in questions.filter(|_| world.hears()) {
         let soon = |at: &Moment| *at > said.to && at.ms_since(said.to) <= ANSWER_WITHIN_MS;
-        let answered = world.log.iter().any(|(at, happened)| {
-            soon(at)
-                && matches!(
-                    happened,
-                    Happened::Sounded(_)
-                        | Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. })
-                        | Happened::Told(Input::Digit { .. } | Input::Held { .. } | Input::SpeechStarted { .. })
-                )
+        // Over a sentence that is said to its end only words make a turn, and these may
+        // not have been heard: then any voice will do.
+        let over_the_box = world.log.iter().any(|(at, happened)| {
+            said.from <= *at && *at < said.to && matches!(happened, Happened::Sounded(u) if insisting.contains(u))
+        });
+        let answered = world.log.iter().filter(|(at, _)| soon(at)).any(|(_, happened)| match happened {
+            Happened::Sounded(utterance) => over_the_box || !no_answers.contains(utterance),
+            Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. })
+            | Happened::Told(Input::Digit { .. } | Input::Held { .. } | Input::SpeechStarted { .. }) => true,
+            _ => false,
         });
         let over = over_at.is_none_or(|at| at <= said.to);
         assert!(answered || over, "no answer to {said:?}");
@@ -443,25 +461,35 @@ fn every_question_is_followed_by_the_boxs_voice(world: &World) {
 }
 
 /// Whatever comes of it: an answer, that there is none, or a way on. Asking for a moment
-/// is none of these. Who speaks or presses a key meanwhile starts the wait anew.
+/// or after the caller is none of these. Who speaks or presses a key meanwhile starts the
+/// wait anew; words that are given up with their pause need no answer, and neither do
+/// those in which the mind finds nothing but listening.
 fn what_was_asked_of_the_mind_is_answered_or_refused(world: &World) {
-    let mut waits_since: Option<Moment> = None;
+    let mut waits: Option<(RequestId, Moment)> = None;
+    let mut decoded: Option<RequestId> = None;
     for (at, happened) in &world.log {
-        if let Some(since) = waits_since {
+        if let Some((_, since)) = waits {
             let waited = at.ms_since(since).saturating_sub(talk_between(world, since, *at));
             assert!(waited <= ANSWER_WITHIN_MS, "{waited} ms without an answer at {at:?}");
         }
+        let waits_for = waits.map(|(request, _)| request);
         match happened {
-            Happened::Wanted(Output::Ask { .. } | Output::AskTopic { .. }) => waits_since = Some(*at),
-            Happened::Wanted(Output::Say { speech, .. }) if speech.text.expose() != phrases::ONE_MOMENT => {
-                waits_since = None;
+            Happened::Wanted(Output::Ask { request, .. } | Output::AskTopic { request, .. }) => {
+                waits = Some((*request, *at));
             }
+            Happened::Wanted(Output::Decode { request }) => decoded = Some(*request),
+            Happened::Wanted(Output::AbandonDecode) if waits_for == decoded => waits = None,
+            Happened::Wanted(Output::Say { speech, .. }) if !answers_nothing(speech.text.expose()) => waits = None,
             Happened::Wanted(
                 Output::AbandonAsk | Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. },
             )
-            | Happened::Told(Input::Held { .. } | Input::Ended { .. }) => waits_since = None,
+            | Happened::Told(Input::Held { .. } | Input::Ended { .. }) => waits = None,
+            Happened::Told(
+                Input::Found { request, finding: Finding::Backchannel, .. }
+                | Input::AnswerOver { request, then: Some(Finding::Backchannel) },
+            ) if waits_for == Some(*request) => waits = None,
             Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. }) => {
-                waits_since = waits_since.map(|_| *at);
+                waits = waits.map(|(request, _)| (request, *at));
             }
             _ => {}
         }
