@@ -38,7 +38,9 @@ impl Clone {
 
     /// A cargo of this version, which notes that it was asked to build.
     fn cargo(&self, version: &str) {
-        let asked = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'cargo {version} (of a day)' || echo built >>done.txt\n");
+        let asked = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo 'cargo {version} (of a day)' || echo built >>done.txt\n"
+        );
         self.program("bin/cargo", &asked);
     }
 

@@ -16,9 +16,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub use chains::{Chains, OutsideEars, OwnEngines};
 #[cfg(test)]
 pub(super) use chains::{room, words_room};
-pub use chains::{Chains, OutsideEars, OwnEngines};
 pub use policy_keeper::{KeepPolicy, PolicyKeeper};
 
 use super::config::{BudgetSection, Config};

@@ -314,8 +314,7 @@ mod tests {
         };
         let row = |text: &str| vec![Read::Row(text.to_owned())];
         // Also in the second row of a text, and behind marks of its own.
-        for text in
-            ["a\0b\x11c\x1be", "\x02500 is left\nor \x02600", "say \"yes\", 5 times, to a\0b", "a\x0c\x1f\x08b"]
+        for text in ["a\0b\x11c\x1be", "\x02500 is left\nor \x02600", "say \"yes\", 5 times, to a\0b", "a\x0c\x1f\x08b"]
         {
             let text = format!("+CUSD: 0,\"{text}\",15");
             assert_eq!(kept(format!("{text}\r\n").as_bytes()), (row(&text), 0), "{text:?}");
