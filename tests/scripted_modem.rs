@@ -329,9 +329,21 @@ async fn a_text_is_sent_with_a_prompt_and_its_delivery_is_reported() {
     host.until("OK\r\n").await;
     let sent = modem.sent_texts();
     assert_eq!((sent[0].to.as_str(), sent[0].text.as_str()), ("+46708251358", "hellohello"));
-    host.until("+CDSI: \"ME\",0\r\n").await;
+    host.until("+CDSI: \"SR\",0\r\n").await;
+    // It lies in a memory of its own, where a text has the same place in the other.
+    modem.receive_text("+2348031234567", "How far?");
+    host.until("+CMTI: \"ME\",0\r\n").await;
+    assert!(!host.rows("AT+CMGR=0").await[1].contains("06000B916407281553F8"));
+    host.ask("AT+CPMS=\"SR\"").await;
     let rows = host.rows("AT+CMGR=0").await;
     assert!(rows[1].contains("06000B916407281553F8"), "{rows:?}");
+    host.ask("AT+CMGD=0").await;
+    assert_eq!(modem.stored_texts(), 1);
+    // Or it is told at once.
+    host.ask("AT+CNMI=2,1,0,1,0").await;
+    modem.report(&modem.sent_texts()[0], 0);
+    host.until("+CDS: ").await;
+    host.until("06000B916407281553F8").await;
     // A wrong length is refused, and the escape leaves the prompt.
     host.write(b"AT+CMGS=9\r").await;
     host.until("> ").await;
