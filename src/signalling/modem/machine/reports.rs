@@ -42,7 +42,11 @@ enum Turned {
     Leaving(String),
     ToReports(String),
     /// It is to be turned back to this one.
-    Back { to: String, tries: u8, not_before: Moment },
+    Back {
+        to: String,
+        tries: u8,
+        not_before: Moment,
+    },
 }
 
 impl Turned {
