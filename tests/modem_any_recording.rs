@@ -299,3 +299,17 @@ fn any_recording_is_played_to_every_family_and_leaves_its_line_in_order() {
     assert!(profiles.len() >= 5 && files_played >= 27, "{} families, {files_played} recordings", profiles.len());
     assert!(offers > 10 && answers > 100, "{offers} calls and {answers} answers");
 }
+
+#[test]
+fn a_recording_may_have_every_escape_a_date_before_its_clock_and_two_commands_at_once() {
+    let text =
+        "@ 2026-01-02 10:00:00.5\n>> AT+CSQ\\rAT+CREG?\\r\n@ 2026-01-02 10:00:01\n<< \\\"\\\\\\t\\0\\x41\\r\\n\n";
+    let recording = Recording::parse(text).expect("a recording");
+    let steps = &recording.cases[0].steps;
+    let commands = steps.iter().filter_map(|step| match step {
+        Step::Hear { pattern, .. } => Some(pattern.0.as_str()),
+        _ => None,
+    });
+    assert_eq!(commands.collect::<Vec<_>>(), ["AT+CSQ", "AT+CREG?"]);
+    assert_eq!(steps[3..], [Step::Wait(Duration::from_millis(500)), Step::Bytes(b"\"\\\t\0A\r\n".to_vec())]);
+}

@@ -277,12 +277,12 @@ proptest! {
     #[test]
     fn a_call_is_told_the_same_whatever_the_modem_says_while_its_list_has_it(
         profile in prop::sample::select(vec!["huawei", "quectel_ec2x", "simcom_sim7600", "simcom_sim800", "generic"]),
-        lies in lies(),
+        said in lies(),
         piece in 1usize..9,
     ) {
         let expected = a_call_amid(profile, &[], usize::MAX);
         prop_assert_eq!(expected.len(), 3, "offered, connected and ended");
-        prop_assert_eq!(a_call_amid(profile, &lies, piece), expected);
+        prop_assert_eq!(a_call_amid(profile, &said, piece), expected);
     }
 }
 
