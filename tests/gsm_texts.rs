@@ -166,23 +166,31 @@ fn a_text_that_a_modem_had_when_the_power_went_is_sent_once_more_and_said_to_be(
 
 #[test]
 fn what_the_network_tells_of_a_promised_texts_delivery_is_shown_after_a_restart_as_well() {
-    let world = World::new(ModemOptions { reports_held: 1, ..one_of(Family::Quectel) }, "");
-    let place = tempfile::tempdir().expect("a directory");
-    promised(place.path(), &["the first"]);
-    let the_box = world.start(place);
-    until("the text is sent", || (texts(&the_box)["waiting"] == 0).then_some(()));
-    let the_box = world.start(the_box.stop());
-    let sent = world.modem.sent_texts();
-    // 0 is "received by the telephone" (3GPP TS 23.040 section 9.2.3.15).
-    world.modem.report(&sent[0], 0);
-    let deliveries = until("its delivery is told", || {
-        let texts = texts(&the_box);
-        texts["deliveries"].as_array().filter(|told| !told.is_empty()).cloned()
-    });
-    assert_eq!((deliveries.len(), &deliveries[0]["fate"]), (1, &Value::from("delivered")));
-    let shown = the_box.milu(&["texts"]);
-    assert!(String::from_utf8_lossy(&shown.stdout).contains("was delivered"), "{shown:?}");
-    the_box.stop();
+    // The report is told at once, or lies in the modem's memory of reports.
+    for stores_reports in [false, true] {
+        let options = ModemOptions { reports_held: 1, stores_reports, ..one_of(Family::Quectel) };
+        let world = World::new(options, "");
+        let place = tempfile::tempdir().expect("a directory");
+        promised(place.path(), &["the first"]);
+        let the_box = world.start(place);
+        until("the text is sent", || (texts(&the_box)["waiting"] == 0).then_some(()));
+        let the_box = world.start(the_box.stop());
+        until("the line is ready", || {
+            let signal = the_box.json(&["modem", "sim", "signal", "--json"]);
+            signal.to_string().contains("\"ready\"").then_some(())
+        });
+        let sent = world.modem.sent_texts();
+        // 0 is "received by the telephone" (3GPP TS 23.040 section 9.2.3.15).
+        world.modem.report(&sent[0], 0);
+        let deliveries = until("its delivery is told", || {
+            let texts = texts(&the_box);
+            texts["deliveries"].as_array().filter(|told| !told.is_empty()).cloned()
+        });
+        assert_eq!((deliveries.len(), &deliveries[0]["fate"]), (1, &Value::from("delivered")));
+        let shown = the_box.milu(&["texts"]);
+        assert!(String::from_utf8_lossy(&shown.stdout).contains("was delivered"), "{shown:?}");
+        the_box.stop();
+    }
 }
 
 #[test]

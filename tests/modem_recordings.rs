@@ -1,9 +1,13 @@
 //! Recordings of real modems, played to a line: commands that were given are
 //! given by hand and answered with what the modem said, and what it said by
 //! itself is said. What the line makes of it is compared with what the recording's
-//! header or its source says. Time is simulated.
+//! header or its source says. What holds of any recording is asked of each that lies there
+//! by `tests/modem_any_recording.rs`. Time is simulated.
 
 #![allow(clippy::panic, reason = "what tests share stands outside of them")]
+
+#[path = "modem/mod.rs"]
+mod modem;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +20,7 @@ use milu::signalling::modem::{
     SoundPath, TextSender, Volte,
 };
 use milu::terms::{EndCause, Moment, PhoneNumber, Private};
+use modem::recording::{Recording, Step};
 
 /// What stands in a recording.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,46 +36,21 @@ enum Entry {
 fn cases(file: &str) -> Vec<(String, Vec<Entry>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modem/recordings").join(file);
     let text = fs::read_to_string(path).expect("the recording is there");
-    let mut cases = vec![(String::new(), Vec::new())];
-    for row in text.lines() {
-        let (_, entries) = cases.last_mut().expect("a case");
-        if let Some(title) = row.strip_prefix("## ") {
-            cases.push((title.to_owned(), Vec::new()));
-        } else if let Some(bytes) = row.strip_prefix("<< ") {
-            entries.push(Entry::Said(unescaped(bytes)));
-        } else if let Some(bytes) = row.strip_prefix(">> ") {
-            let given = String::from_utf8(unescaped(bytes)).expect("a command is text");
-            entries.push(Entry::Given(given.trim().trim_matches('\u{1b}').to_owned()));
-        } else if let Some(row) = row.strip_prefix("< ") {
-            entries.push(Entry::Said(format!("\r\n{row}\r\n").into_bytes()));
-        } else if let Some(row) = row.strip_prefix("> ") {
-            entries.push(Entry::Given(row.to_owned()));
-        }
-    }
-    cases.retain(|(_, entries)| !entries.is_empty());
-    cases
+    let recording = Recording::parse(&text).unwrap_or_else(|mistake| panic!("{file}: {mistake}"));
+    let cases = recording.cases.into_iter().map(|case| {
+        let entries: Vec<Entry> = case.steps.into_iter().filter_map(entry).collect();
+        (case.name, entries)
+    });
+    cases.filter(|(_, entries)| !entries.is_empty()).collect()
 }
 
-/// C's escapes, as the recordings have them.
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            bytes.extend(c.to_string().into_bytes());
-            continue;
-        }
-        match chars.next() {
-            Some('r') => bytes.push(b'\r'),
-            Some('n') => bytes.push(b'\n'),
-            Some('x') => {
-                let digits: String = chars.by_ref().take(2).collect();
-                bytes.push(u8::from_str_radix(&digits, 16).expect("two digits"));
-            }
-            other => panic!("{other:?} in {text}"),
-        }
+fn entry(step: Step) -> Option<Entry> {
+    match step {
+        Step::Hear { pattern, .. } => Some(Entry::Given(pattern.0.trim().trim_matches('\u{1b}').to_owned())),
+        Step::Row(row) => Some(Entry::Said(format!("\r\n{row}\r\n").into_bytes())),
+        Step::Bytes(bytes) => Some(Entry::Said(bytes)),
+        Step::Wait(_) | Step::Fault(_) => None,
     }
-    bytes
 }
 
 fn only_case(file: &str) -> Vec<Entry> {
@@ -669,15 +649,4 @@ fn coded_texts_of_many_modems_arrive_once_each_or_are_told_to_be_unreadable() {
     // The second sweep shows the same texts and brings none again; nothing is deleted before it is kept.
     assert!(player.written.iter().filter(|row| *row == "AT+CMGL=4").count() >= 2);
     assert!(!player.written.iter().any(|row| row == "AT+CMGD=0"));
-}
-
-#[test]
-fn every_recording_is_played_by_a_test_of_this_file() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modem/recordings");
-    let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modem_recordings.rs"));
-    let own = own.expect("this file");
-    for entry in fs::read_dir(folder).expect("the recordings are there") {
-        let name = entry.expect("a recording").file_name().into_string().expect("a name");
-        assert!(name == "README.md" || own.contains(&name), "{name} is played by nobody");
-    }
 }

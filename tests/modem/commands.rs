@@ -352,16 +352,22 @@ impl State {
             }
             ("+CMGF", Argument::Read) => Answer::row(format!("+CMGF: {}", u8::from(self.text_mode))),
             ("+CPMS", Argument::Set(set)) => {
-                if let Some(memory) = set.split(',').next() {
-                    memory.trim_matches('"').clone_into(&mut self.memory);
+                let named = |at: usize| set.split(',').nth(at).map(|memory| memory.trim_matches('"').to_owned());
+                self.memory = named(0).unwrap_or_default();
+                if let Some(memory) = named(2) {
+                    self.memory_of_new = memory;
                 }
-                let (used, all) = (self.texts.len(), self.options.storage);
+                let (used, all) = (self.read_from().len(), self.options.storage);
                 Answer::row(format!("+CPMS: {used},{all},{used},{all},{used},{all}"))
             }
             ("+CPMS", Argument::Read) => {
-                let (used, all, memory) = (self.texts.len(), self.options.storage, &self.memory);
-                let one = format!("\"{memory}\",{used},{all}");
-                Answer::row(format!("+CPMS: {one},{one},{one}"))
+                let (used, all) = (self.read_from().len(), self.options.storage);
+                let one = |memory: &str| format!("\"{memory}\",{used},{all}");
+                let (first, new) = (one(&self.memory), one(&self.memory_of_new));
+                Answer::row(format!("+CPMS: {first},{new},{new}"))
+            }
+            ("+CNMI", Argument::Set(set)) if self.options.stores_reports && set.split(',').nth(3) == Some("1") => {
+                Answer::bare(Last::Cms(303))
             }
             ("+CNMI", Argument::Set(set)) => {
                 for (slot, value) in self.indications.iter_mut().zip(set.split(',')) {
@@ -392,11 +398,11 @@ impl State {
     fn list_texts(&mut self, stat: &str) -> Vec<String> {
         let wanted: Option<u8> = stat.parse().ok().filter(|stat| *stat != 4);
         let is_wanted = |text: &Stored| wanted.is_none_or(|wanted| wanted == text.stat);
-        let indices: Vec<u32> = self.texts.iter().filter(|(_, text)| is_wanted(text)).map(|(i, _)| *i).collect();
+        let indices: Vec<u32> = self.read_from().iter().filter(|(_, text)| is_wanted(text)).map(|(i, _)| *i).collect();
         indices
             .into_iter()
             .filter_map(|index| {
-                let text = self.texts.get_mut(&index)?;
+                let text = self.read_from().get_mut(&index)?;
                 let stat = std::mem::replace(&mut text.stat, 1);
                 Some(format!("+CMGL: {index},{stat},,{}\r\n{}", pdu::tpdu_len(&text.pdu), pdu::hex(&text.pdu)))
             })
@@ -404,7 +410,7 @@ impl State {
     }
 
     fn read_text(&mut self, index: u32) -> Option<String> {
-        let text = self.texts.get_mut(&index)?;
+        let text = self.read_from().get_mut(&index)?;
         let stat = std::mem::replace(&mut text.stat, 1);
         Some(format!("+CMGR: {stat},,{}\r\n{}", pdu::tpdu_len(&text.pdu), pdu::hex(&text.pdu)))
     }
@@ -413,10 +419,10 @@ impl State {
         let (index, flag) = which.split_once(',').unwrap_or((which, "0"));
         match (index.parse::<u32>(), flag) {
             (Ok(index), "0") => {
-                self.texts.remove(&index);
+                self.read_from().remove(&index);
             }
-            (_, "1") => self.texts.retain(|_, text| text.stat == 0),
-            (_, _) => self.texts.clear(),
+            (_, "1") => self.read_from().retain(|_, text| text.stat == 0),
+            (_, _) => self.read_from().clear(),
         }
         Answer::ok()
     }

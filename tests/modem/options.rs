@@ -41,6 +41,8 @@ pub struct ModemOptions {
     pub texts_unanswered: u32,
     /// So many of the next texts the network reports only when it is told to.
     pub reports_held: u32,
+    /// Its firmware tells no report at once, and stores them in the memory of reports.
+    pub stores_reports: bool,
     pub ppm: i32,
     /// So much sound of a call lies in the port after it, and comes first in the next (E1550).
     pub stale: Duration,
@@ -81,6 +83,7 @@ impl Default for ModemOptions {
             text_errors: VecDeque::new(),
             texts_unanswered: 0,
             reports_held: 0,
+            stores_reports: false,
             ppm: 0,
             stale: Duration::ZERO,
             reset_time: Duration::from_millis(200),

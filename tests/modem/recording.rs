@@ -41,6 +41,20 @@ pub enum Step {
     Fault(Fault),
 }
 
+impl Step {
+    /// The bytes that the modem sends for it, with a number where `{n}` stands.
+    pub fn said(&self, number: &str) -> Vec<u8> {
+        match self {
+            Self::Row(row) => format!("\r\n{}\r\n", row.replace("{n}", number)).into_bytes(),
+            Self::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => text.replace("{n}", number).into_bytes(),
+                Err(_) => bytes.clone(),
+            },
+            Self::Hear { .. } | Self::Wait(_) | Self::Fault(_) => Vec::new(),
+        }
+    }
+}
+
 /// How often a rule holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Often {
@@ -105,8 +119,10 @@ impl Recording {
                 }
             } else if let Some(command) = row.strip_prefix(">> ") {
                 let bytes = unescape(command).ok_or_else(|| wrong("an escape that C does not have"))?;
-                let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned();
-                case.steps.push(Step::Hear { pattern: Pattern(text), often: Often::Once });
+                // Each row that the host wrote is a command of its own.
+                for row in String::from_utf8_lossy(&bytes).split(['\r', '\n']).filter(|row| !row.is_empty()) {
+                    case.steps.push(Step::Hear { pattern: Pattern(row.to_owned()), often: Often::Once });
+                }
             } else if let Some(bytes) = row.strip_prefix("<< ") {
                 let bytes = unescape(bytes).ok_or_else(|| wrong("an escape that C does not have"))?;
                 case.steps.push(Step::Bytes(bytes));
@@ -168,7 +184,9 @@ pub struct Rule {
 
 /// A wait, or a clock's distance to its last reading.
 fn wait(at: &str, clock: &mut Option<Duration>) -> Option<Duration> {
-    let word = at.split_whitespace().next()?;
+    // A date may stand before the clock.
+    let words = || at.split([' ', 'T']).map(|word| word.trim_matches(['[', ']']));
+    let word = words().find(|word| word.contains(':')).or_else(|| words().next())?;
     if let Some(seconds) = word.strip_prefix('+') {
         return Duration::try_from_secs_f64(seconds.parse().ok()?).ok();
     }

@@ -147,7 +147,10 @@ pub struct State {
     pub dsci: bool,
     pub tones_told: bool,
     pub charset: String,
+    /// The memory that texts are read from and deleted in; `SR` is that of reports.
     pub memory: String,
+    /// The memory that texts are stored in as they come.
+    pub memory_of_new: String,
     /// `<mode>,<mt>,<bm>,<ds>,<bfr>`
     pub indications: [u8; 5],
     pub text_mode: bool,
@@ -167,6 +170,7 @@ pub struct State {
     pub second_call_deaf: bool,
     pub takes_usb_sound: bool,
     pub texts: BTreeMap<u32, Stored>,
+    pub reports: BTreeMap<u32, Stored>,
     pub sent: Vec<Submitted>,
     pub next_reference: u8,
     pub digits_sent: String,
@@ -185,6 +189,7 @@ impl State {
             (false, Some(_)) => Sim::PinWanted,
             (false, None) => Sim::Ready,
         };
+        let memory = if options.family == Family::Quectel { "ME" } else { "SM" }.to_owned();
         Self {
             echo: options.echo,
             errors: 0,
@@ -195,7 +200,8 @@ impl State {
             dsci: false,
             tones_told: false,
             charset: "IRA".to_owned(),
-            memory: if options.family == Family::Quectel { "ME" } else { "SM" }.to_owned(),
+            memory_of_new: memory.clone(),
+            memory,
             indications: [0; 5],
             text_mode: true,
             ussd_plain: options.family != Family::Huawei,
@@ -213,6 +219,7 @@ impl State {
             second_call_deaf: options.second_call_deaf,
             takes_usb_sound: options.takes_usb_sound,
             texts: BTreeMap::new(),
+            reports: BTreeMap::new(),
             sent: Vec::new(),
             next_reference: 0,
             digits_sent: String::new(),
@@ -230,6 +237,7 @@ impl State {
     pub fn reset(&mut self) {
         let mut fresh = Self::new(self.options.clone());
         fresh.texts = std::mem::take(&mut self.texts);
+        fresh.reports = std::mem::take(&mut self.reports);
         fresh.sent = std::mem::take(&mut self.sent);
         fresh.written = std::mem::take(&mut self.written);
         fresh.digits_sent = std::mem::take(&mut self.digits_sent);
@@ -405,7 +413,7 @@ impl State {
             return Some(format!("+CMT: ,{}\r\n{}", pdu::tpdu_len(&pdu), pdu::hex(&pdu)));
         }
         let index = self.store(pdu)?;
-        (self.indications[1] == 1).then(|| format!("+CMTI: \"{}\",{index}", self.memory))
+        (self.indications[1] == 1).then(|| format!("+CMTI: \"{}\",{index}", self.memory_of_new))
     }
 
     /// A delivery report arrives.
@@ -413,11 +421,17 @@ impl State {
         match self.indications[3] {
             1 => Some(format!("+CDS: {}\r\n{}", pdu::tpdu_len(&pdu), pdu::hex(&pdu))),
             2 => {
-                let index = self.store(pdu)?;
-                Some(format!("+CDSI: \"{}\",{index}", self.memory))
+                let index = (0..self.options.storage).find(|at| !self.reports.contains_key(at))?;
+                self.reports.insert(index, Stored { stat: 0, pdu });
+                Some(format!("+CDSI: \"SR\",{index}"))
             }
             _ => None,
         }
+    }
+
+    /// What is read, listed and deleted now.
+    pub fn read_from(&mut self) -> &mut BTreeMap<u32, Stored> {
+        if self.memory == "SR" { &mut self.reports } else { &mut self.texts }
     }
 
     /// None when the storage is full: the network keeps it, as it does in life.

@@ -4,7 +4,7 @@ use super::call_list::{self, Caller, ListedCall};
 use super::engine::Said;
 use super::profile::{DigitCoding, Profile};
 use super::registration::{self, RegistrationRow};
-use super::row::{FinalResult, Row, fields, number_at};
+use super::row::{Field, FinalResult, Row, fields, number_at};
 use super::ussd::UssdRow;
 
 /// What a modem says without being asked. A hint, where calls are concerned: the
@@ -30,6 +30,8 @@ pub(super) enum News {
     Signal(i16),
     /// A text is stored; its place if that was said.
     TextStored(Option<u16>),
+    /// A report is stored in the memory of reports, at this place.
+    ReportStored(u16),
     /// A text that is not stored, and its octets without those of its centre.
     Text {
         coded: String,
@@ -223,7 +225,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         "+CSQ" | "+CSQN" => number_at(&list(), 0).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
         "^RSSI" => number_at(&list(), 0).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
         "^HCSQ" => News::Idle,
-        "+CMTI" | "+CDSI" => News::TextStored(number_at(&list(), 1)),
+        "+CMTI" | "+CDSI" => stored(&list()),
         "+CMT" | "+CDS" => coded.map_or(News::Unknown, |coded| News::Text {
             coded: coded.to_owned(),
             octets: list().last().and_then(|octets| octets.number()),
@@ -238,6 +240,15 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         _ if IDLE.contains(&name) => News::Idle,
         _ => News::Unknown,
     }
+}
+
+/// `"SM",4`. What has the place of a report among the texts is another text.
+fn stored(list: &[Field<'_>]) -> News {
+    let index = number_at(list, 1);
+    if list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case("SR")) {
+        return index.map_or(News::Idle, News::ReportStored);
+    }
+    News::TextStored(index)
 }
 
 fn quectel(text: &str, country_code: &str) -> News {

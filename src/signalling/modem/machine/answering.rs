@@ -56,24 +56,31 @@ impl ModemLine {
                 }
                 self.connect_if_ready(now);
             }
-            // The caller was quicker.
-            End::Final(result) if result.is_of_calls() => self.call_over(None, now),
+            // The caller was quicker. A modem without a list is believed; otherwise it is a
+            // hint like any other, for a row of another call ends the command as well.
+            End::Final(result) if result.is_of_calls() && self.calls.is_missing_list() => self.call_over(None, now),
+            End::Final(result) if result.is_of_calls() => {
+                self.calls.hint = Some(EndCause::NormalClearing);
+                self.perhaps_answered(now);
+            }
             End::Final(_) if tried < ANSWERS_MAX => {
                 if let Phase::Answering(answering) = &mut self.calls.phase {
                     answering.ata = Ata::Due { tried };
                 }
             }
             End::Final(_) => self.begin_ending(EndCause::TemporaryFailure, now),
-            // It may have been answered all the same: the list will tell.
-            End::TimedOut => {
-                if let Phase::Answering(answering) = &mut self.calls.phase {
-                    answering.ata = Ata::Done;
-                }
-                if self.sound.profile(&self.profile).when == SoundWhen::AfterAnswer {
-                    self.sound.turn_on_at(now);
-                }
-            }
+            End::TimedOut => self.perhaps_answered(now),
             End::Gone => {}
+        }
+    }
+
+    /// It may have been answered all the same: the list will tell.
+    fn perhaps_answered(&mut self, now: Moment) {
+        if let Phase::Answering(answering) = &mut self.calls.phase {
+            answering.ata = Ata::Done;
+        }
+        if self.sound.profile(&self.profile).when == SoundWhen::AfterAnswer {
+            self.sound.turn_on_at(now);
         }
     }
 

@@ -101,7 +101,7 @@ pub(super) struct Calls {
     list_at: Option<Moment>,
     listing: Listing,
     /// What the modem said of the end; the list has to bear it out.
-    hint: Option<EndCause>,
+    pub(super) hint: Option<EndCause>,
     /// How often the list was without the call, one after the other.
     absent: u8,
     refuse_at: Option<Moment>,

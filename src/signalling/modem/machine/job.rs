@@ -17,6 +17,10 @@ pub(super) enum Job {
     TextRead(u16),
     TextList,
     TextDelete,
+    /// Which memory the modem reads from.
+    ReportMemory,
+    ReportRead(u16),
+    ReportDelete,
     Code,
     Hand(u64),
     /// Nobody waits for it.

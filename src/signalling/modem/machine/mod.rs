@@ -12,6 +12,7 @@ mod ending;
 mod harmless;
 mod healing;
 mod job;
+mod reports;
 mod set_up;
 mod sound_memory;
 mod sounding;
@@ -46,6 +47,7 @@ use calling::Calls;
 use codes::Codes;
 use healing::Healing;
 use job::Job;
+use reports::Reports;
 use set_up::SetUp;
 use sounding::{Flow, SoundLane};
 use texting::{Back, Texts};
@@ -72,6 +74,7 @@ pub struct ModemLine {
     sound: SoundLane,
     watch: Watch,
     texts: Texts,
+    reports: Reports,
     codes: Codes,
     airtime: Airtime,
     hand: ByHand,
@@ -103,6 +106,7 @@ impl ModemLine {
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
             texts: Texts::new(settings.day, settings.parts_today, now),
+            reports: Reports::default(),
             codes: Codes::new(profile.ussd, settings.ussd_way),
             airtime: Airtime::new(settings.airtime.as_ref(), settings.clock),
             hand: ByHand::default(),
@@ -261,13 +265,15 @@ impl ModemLine {
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
             Job::TextList => self.texts_listed(rows, now),
+            Job::ReportMemory => self.memory_answered(rows, end, now),
+            Job::ReportRead(index) => self.report_read(index, rows),
             Job::Code => self.code_answered(end, now),
             Job::Hand(id) => {
                 self.hand_answered(id, rows, end);
                 self.network_changed(now);
             }
             Job::Quiet => self.charset_answered(&command.row, end, now),
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete => {}
+            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::ReportDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }
@@ -290,6 +296,7 @@ impl ModemLine {
             }
             News::Signal(dbm) => self.facts.signal_dbm = Some(dbm),
             News::TextStored(index) => self.texts.stored(index),
+            News::ReportStored(index) => self.reports.stored(index),
             News::Text { coded, octets } => self.text_came(&coded, octets, None, now),
             News::StorageFull => self.storage_full(now),
             News::Ussd(row) => self.code_said(&row, now),
@@ -341,6 +348,7 @@ impl ModemLine {
         self.codes_lost(now);
         self.hand_lost();
         self.texts.modem_left(now);
+        self.reports.modem_left(now);
         self.give_texts_back(Back::NotBegun);
     }
 

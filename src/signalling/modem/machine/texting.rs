@@ -238,7 +238,7 @@ fn reference(rows: &[Said]) -> Option<u8> {
 }
 
 /// How many octets the modem says a text has, without those of its centre.
-fn octets_said(head: &Row) -> Option<usize> {
+pub(super) fn octets_said(head: &Row) -> Option<usize> {
     match head {
         Row::Named { fields: text, .. } => fields(text).last().and_then(|octets| octets.number()),
         Row::Final(_) | Row::Bare(_) => None,
@@ -263,12 +263,18 @@ impl ModemLine {
         }
         let now_and_then = (!self.texts.deletes.is_empty() || !self.texts.reads.is_empty()).then_some(Moment::START);
         let next = self.texts.queue.front().map(|text| text.not_before).filter(|_| self.may_send());
+        if !self.reports.are_left_alone() {
+            return [self.reports.due(), next].into_iter().flatten().min();
+        }
         [now_and_then, next, Some(self.texts.sweep_at)].into_iter().flatten().min()
     }
 
     pub(super) fn text_command(&mut self, now: Moment) -> Option<Command<Job>> {
         if !self.may_text() {
             return None;
+        }
+        if !self.reports.are_left_alone() {
+            return self.report_command(now).or_else(|| self.send_command(now));
         }
         if let Some(index) = self.texts.deletes.pop_front() {
             return Some(Command::new(Job::TextDelete, &format!("{}={index}", self.profile.texts.delete)));
@@ -525,7 +531,7 @@ impl ModemLine {
     }
 
     /// Which text it is of the owner knows, who remembers parts for days.
-    fn report_came(&mut self, report: &Report) {
+    pub(super) fn report_came(&mut self, report: &Report) {
         let to = report.to.phone(&self.settings.country_code);
         let delivery = match report.delivery {
             sms::Delivery::Delivered => Delivery::Delivered,

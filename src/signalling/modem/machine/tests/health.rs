@@ -495,7 +495,7 @@ fn firmware_that_refuses_one_way_of_telling_texts_is_asked_for_the_other_and_is_
         world.modem.says_instead("AT+CNMI=2", "\r\n+CMS ERROR: 303\r\n");
         world.give(ModemInput::PortOpened);
         world.run_s(30);
-        assert_eq!((world.line.state(), world.modem.count("AT+CNMI=1,1,0,2,0")), (ModemState::Ready, 1), "{name}");
+        assert_eq!((world.line.state(), world.modem.count("AT+CNMI=1,1,0,1,0")), (ModemState::Ready, 1), "{name}");
         // One that takes the first is not asked again.
         let mut world = World::new(name, LineSettings::default());
         world.give(ModemInput::PortOpened);

@@ -5,6 +5,7 @@ mod codes;
 mod health;
 mod identities;
 mod properties;
+mod reports;
 mod sim;
 mod sound;
 mod texts;

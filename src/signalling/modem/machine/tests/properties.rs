@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::super::*;
-use super::world::World;
+use super::world::{PROFILES, World};
 use crate::terms::{EndCause, Moment};
 
 /// News that changes nothing: whatever comes between which rows, answers and the
@@ -43,6 +43,92 @@ fn a_whole_call(profile: &str, between: Vec<String>, piece: usize) -> (Vec<Modem
     let acts = ["ATA", "ATH", "AT+CHUP", "AT+CMGS", "AT+CMGD", "AT^DDSETEX", "AT+QPCMV=", "AT+CPCMREG=", "AT+CFUN"];
     world.modem.heard.retain(|row| acts.iter().any(|act| row.starts_with(act)));
     (world.wanted(), world.modem.heard)
+}
+
+/// What a modem may say while its list has the call: hints that lie, of which the list
+/// tells better, and news of other things in one row or more.
+const LIES: &[&str] = &[
+    "NO CARRIER",
+    "BUSY",
+    "NO ANSWER",
+    "^CEND:2,0,104,17",
+    "VOICE CALL: END: 000017",
+    "VOICE CALL: BEGIN",
+    "MISSED_CALL: 11:01AM 08031234567",
+    "RING",
+    "+CRING: VOICE",
+    "+CLCC: 2,1,6,0,0,\"08099999999\",129",
+    "+CLCC: 3,0,2,0,0,\"08099999999\",129",
+    "+QIND: \"ccinfo\",2,1,-1,0,0,\"08099999999\",129",
+    "^DSCI: 2,1,6,0,08099999999,129",
+    "+CMT: ,28\n07912143658709F1040B918100551512F20000111010214365000AE8329BFD4697D9EC37",
+    "+CDS: 26\n0006010D91328430214365F7112032214365001120322143650000",
+    "+CMTI: \"SM\",3",
+    "+CDSI: \"SR\",3",
+    "+CUSD: 1,\"1. Airtime\n2. Data\nOK\",15",
+    "+CUSD: 2",
+];
+
+fn lies() -> impl Strategy<Value = Vec<String>> {
+    let one = prop::sample::select(LIES).prop_map(str::to_owned);
+    prop::collection::vec(one, 0..40)
+}
+
+/// What is told of a call amid all that; one half of it comes between rows of answers,
+/// the other half by itself.
+fn a_call_amid(profile: &str, lies: &[String], piece: usize) -> Vec<ModemOutput> {
+    let mut world = World::ready(profile);
+    world.piece = piece;
+    let (between, alone) = lies.split_at(lies.len() / 2);
+    let mut alone = alone.iter();
+    let mut lie = |world: &mut World| {
+        if let Some(lie) = alone.next() {
+            world.says(lie);
+        }
+        world.run(Duration::from_millis(7));
+    };
+    world.rings();
+    world.modem.between = between.iter().cloned().collect();
+    lie(&mut world);
+    world.give(ModemInput::Answer);
+    for _ in 0..6 {
+        lie(&mut world);
+    }
+    world.run_s(4);
+    for _ in 0..13 {
+        lie(&mut world);
+        world.sound(1, 16_000, 16_000);
+    }
+    // From here on a hint is true.
+    world.modem.between.clear();
+    world.run_s(1);
+    world.far_side_hangs_up();
+    world.run_s(5);
+    assert_eq!(world.modem.broken_rules, [""; 0]);
+    let is_told = |output: &ModemOutput| {
+        matches!(output, ModemOutput::Offered { .. } | ModemOutput::Connected | ModemOutput::Ended(_))
+    };
+    world.wanted().into_iter().filter(is_told).collect()
+}
+
+#[test]
+fn a_hint_that_lies_while_the_answer_is_on_its_way_ends_nothing() {
+    for (name, _) in PROFILES {
+        for lie in ["NO CARRIER", "BUSY", "NO ANSWER"] {
+            let mut world = World::ready(name);
+            world.rings();
+            world.give(ModemInput::Answer);
+            for _ in 0..1_000 {
+                if world.modem.count("ATA") == 0 {
+                    world.run(Duration::from_millis(1));
+                }
+            }
+            world.says(lie);
+            world.run_s(4);
+            assert!(world.has(&ModemOutput::Connected), "{name}: {lie}");
+            assert_eq!(world.ends(), [], "{name}: {lie}");
+        }
+    }
 }
 
 /// One thing that can happen to a line.
@@ -186,6 +272,17 @@ proptest! {
         let (found, rows) = a_whole_call(profile, between, piece);
         prop_assert_eq!(found, expected);
         prop_assert_eq!(rows, written);
+    }
+
+    #[test]
+    fn a_call_is_told_the_same_whatever_the_modem_says_while_its_list_has_it(
+        profile in prop::sample::select(vec!["huawei", "quectel_ec2x", "simcom_sim7600", "simcom_sim800", "generic"]),
+        said in lies(),
+        piece in 1usize..9,
+    ) {
+        let expected = a_call_amid(profile, &[], usize::MAX);
+        prop_assert_eq!(expected.len(), 3, "offered, connected and ended");
+        prop_assert_eq!(a_call_amid(profile, &said, piece), expected);
     }
 }
 

@@ -50,6 +50,10 @@ pub(super) struct FakeModem {
     pub(super) echo: bool,
     pub(super) sim: &'static str,
     pub(super) storage: Vec<(u16, String)>,
+    /// The memory of reports.
+    pub(super) reports: Vec<(u16, String)>,
+    /// Which of the two is read.
+    pub(super) memory: String,
     delay: Duration,
     partial: Vec<u8>,
     in_body: bool,
@@ -72,6 +76,8 @@ impl FakeModem {
             echo: false,
             sim: "READY",
             storage: Vec::new(),
+            reports: Vec::new(),
+            memory: "ME".to_owned(),
             delay: Duration::from_millis(5),
             partial: Vec::new(),
             in_body: false,
@@ -159,6 +165,10 @@ impl FakeModem {
         }
     }
 
+    fn memory(&mut self) -> &mut Vec<(u16, String)> {
+        if self.memory == "SR" { &mut self.reports } else { &mut self.storage }
+    }
+
     fn usual(&mut self, row: &str) -> String {
         let ok = "\r\nOK\r\n";
         let with = |text: &str| format!("\r\n{text}\r\n\r\nOK\r\n");
@@ -200,20 +210,25 @@ impl FakeModem {
                 self.calls.retain(|call| call.state != 5);
                 ok.to_owned()
             }
+            "AT+CPMS?" => with(&format!("+CPMS: \"{}\",1,20,\"SM\",1,20,\"SM\",1,20", self.memory)),
+            _ if row.starts_with("AT+CPMS=") => {
+                self.memory = row.split('"').nth(1).unwrap_or_default().to_owned();
+                with("+CPMS: 1,20,1,20,1,20")
+            }
             "AT+CMGL=4" => {
-                let rows = self.storage.iter().map(|(n, pdu)| format!("\r\n+CMGL: {n},0,,{}\r\n{pdu}", pdu.len() / 2));
+                let rows = self.memory().iter().map(|(n, pdu)| format!("\r\n+CMGL: {n},0,,{}\r\n{pdu}", pdu.len() / 2));
                 format!("{}{ok}", rows.collect::<String>())
             }
             _ if row.starts_with("AT+CMGR=") => {
                 let index = row.trim_start_matches("AT+CMGR=").parse().unwrap_or(0);
-                match self.storage.iter().find(|(n, _)| *n == index) {
+                match self.memory().iter().find(|(n, _)| *n == index) {
                     Some((_, pdu)) => format!("\r\n+CMGR: 0,,{}\r\n{pdu}\r\n{ok}", pdu.len() / 2),
                     None => "\r\n+CMS ERROR: 321\r\n".to_owned(),
                 }
             }
             _ if row.starts_with("AT+CMGD=") => {
                 let index = row.trim_start_matches("AT+CMGD=").parse().unwrap_or(0);
-                self.storage.retain(|(n, _)| *n != index);
+                self.memory().retain(|(n, _)| *n != index);
                 ok.to_owned()
             }
             _ if row.starts_with("AT+CMGS=") => {

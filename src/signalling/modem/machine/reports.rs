@@ -1,0 +1,161 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::terms::Moment;
+
+use super::super::command::Command;
+use super::super::engine::{End, Said};
+use super::super::row::{Row, fields};
+use super::super::sms::{Message, Pdu};
+use super::ModemLine;
+use super::job::Job;
+use super::texting::octets_said;
+
+/// Places that the modem told of and that were not read yet; a SIM has fewer.
+const READS_MAX: usize = 64;
+
+/// Tries to turn the modem back to its texts: it has told the memory's name itself.
+const TRIES_MAX: u8 = 5;
+
+/// Between two of them.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Reports on texts that lie in a memory of their own (`SR`, 3GPP TS 27.005 section 3.1).
+/// `AT+CMGR` reads the memory that the modem is turned to, where another text may have
+/// the same place: so it is turned to the reports' memory and back again, and meanwhile
+/// no text is read, listed or deleted.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    reads: VecDeque<u16>,
+    deletes: VecDeque<u16>,
+    turned: Turned,
+}
+
+/// Which memory the modem is turned to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+enum Turned {
+    #[default]
+    ToTexts,
+    /// Which memory that is, is being asked.
+    Asking,
+    /// It is about to be turned away from this one.
+    Leaving(String),
+    ToReports(String),
+    /// It is to be turned back to this one.
+    Back {
+        to: String,
+        tries: u8,
+        not_before: Moment,
+    },
+}
+
+impl Turned {
+    const fn back(to: String, now: Moment) -> Self {
+        Self::Back { to, tries: 0, not_before: now }
+    }
+}
+
+impl Reports {
+    /// The modem has stored a report.
+    pub(super) fn stored(&mut self, index: u16) {
+        if self.reads.len() < READS_MAX && !self.reads.contains(&index) {
+            self.reads.push_back(index);
+        }
+    }
+
+    /// Whether the modem reads its texts, and not its reports.
+    pub(super) fn are_left_alone(&self) -> bool {
+        self.turned == Turned::ToTexts && self.reads.is_empty()
+    }
+
+    /// When the next command for them is due.
+    pub(super) fn due(&self) -> Option<Moment> {
+        match &self.turned {
+            Turned::ToTexts if self.reads.is_empty() => None,
+            Turned::Back { not_before, .. } => Some(*not_before),
+            _ => Some(Moment::START),
+        }
+    }
+
+    /// The modem is away. One that kept its power is turned to where it was.
+    pub(super) fn modem_left(&mut self, now: Moment) {
+        self.reads.clear();
+        self.deletes.clear();
+        self.turned = match std::mem::take(&mut self.turned) {
+            Turned::ToTexts | Turned::Asking => Turned::ToTexts,
+            Turned::Leaving(to) | Turned::ToReports(to) | Turned::Back { to, .. } => Turned::back(to, now),
+        };
+    }
+}
+
+impl ModemLine {
+    pub(super) fn report_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        let reports = &mut self.reports;
+        reports.due().filter(|due| now >= *due)?;
+        if let Turned::ToReports(home) = &reports.turned {
+            if let Some(index) = reports.deletes.pop_front() {
+                return Some(Command::new(Job::ReportDelete, &format!("{}={index}", self.profile.texts.delete)));
+            }
+            if let Some(index) = reports.reads.pop_front() {
+                return Some(Command::new(Job::ReportRead(index), &format!("{}={index}", self.profile.texts.read)));
+            }
+            reports.turned = Turned::back(home.clone(), now);
+        }
+        let row = match &reports.turned {
+            Turned::ToTexts | Turned::Asking => {
+                reports.turned = Turned::Asking;
+                "AT+CPMS?".to_owned()
+            }
+            Turned::Leaving(_) | Turned::ToReports(_) => "AT+CPMS=\"SR\"".to_owned(),
+            Turned::Back { to, .. } => format!("AT+CPMS=\"{to}\""),
+        };
+        Some(Command::new(Job::ReportMemory, &row))
+    }
+
+    pub(super) fn memory_answered(&mut self, rows: &[Said], end: End, now: Moment) {
+        if end == End::Gone {
+            return;
+        }
+        let reports = &mut self.reports;
+        let (turned, is_given_up) = match std::mem::take(&mut reports.turned) {
+            Turned::Asking => match memory_of_texts(rows) {
+                Some(home) => (Turned::Leaving(home), false),
+                None => (Turned::ToTexts, true),
+            },
+            Turned::Leaving(home) if end.is_ok() => (Turned::ToReports(home), false),
+            // It has no such memory, or has not said whether it is turned to it.
+            Turned::Leaving(home) => (Turned::back(home, now), true),
+            Turned::Back { to, tries, .. } if !end.is_ok() && tries + 1 < TRIES_MAX => {
+                (Turned::Back { to, tries: tries + 1, not_before: now + RETRY }, false)
+            }
+            Turned::Back { .. } => (Turned::ToTexts, false),
+            other @ (Turned::ToTexts | Turned::ToReports(_)) => (other, false),
+        };
+        reports.turned = turned;
+        if is_given_up {
+            reports.reads.clear();
+        }
+    }
+
+    /// What is no report stays where it is.
+    pub(super) fn report_read(&mut self, index: u16, rows: &[Said]) {
+        for said in rows {
+            let Some(coded) = &said.coded else { continue };
+            let octets = octets_said(&said.row);
+            let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
+            if let Ok(Message::Report(report)) = pdu.map(|pdu| pdu.message) {
+                self.report_came(&report);
+                self.reports.deletes.push_back(index);
+            }
+        }
+    }
+}
+
+/// The memory that texts are read from and deleted in: `+CPMS: "ME",0,25,…`.
+fn memory_of_texts(rows: &[Said]) -> Option<String> {
+    let memory = rows.iter().find_map(|said| match &said.row {
+        Row::Named { name, fields: text } if name == "+CPMS" => fields(text).first().map(|f| f.text.to_owned()),
+        _ => None,
+    });
+    memory.filter(|name| (1..=4).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphabetic()))
+}
