@@ -477,7 +477,7 @@ fn chance() -> Chance {
 mod tests {
     use super::*;
     use crate::egress::DoorConfig;
-    use crate::residency::{Contract, Destination, Safeguards};
+    use crate::residency::{Contract, Destination, Host, Safeguards};
 
     #[test]
     fn near_the_ceiling_opus_steps_in_and_at_it_nothing_outside_is_asked() {

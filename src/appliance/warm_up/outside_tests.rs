@@ -39,7 +39,7 @@ impl Far {
     /// Serves one after the other, for ever.
     async fn serve(&self) {
         let layout = json!({"rate": 16_000, "width": 2, "channels": 1});
-        let tone = |n: usize| if n / 20 % 2 == 0 { 8000_i16 } else { -8000_i16 };
+        let tone = |n: usize| if (n / 20).is_multiple_of(2) { 8000_i16 } else { -8000_i16 };
         let tone: Vec<u8> = (0..3200).flat_map(|n| tone(n).to_le_bytes()).collect();
         let nothing: &[u8] = &[];
         let said = [("audio-start", nothing), ("audio-chunk", tone.as_slice()), ("audio-stop", nothing)];
