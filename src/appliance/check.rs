@@ -102,7 +102,9 @@ fn check_models(config: &Config) -> CheckFinding {
 fn check_ears(config: &Config) -> CheckFinding {
     let ears = &config.speech.whisper;
     let file = ears.file(&config.models_dir);
-    if ears.model().is_some() || file.is_file() {
+    if let Some(model) = ears.model() {
+        CheckFinding::fine("ears", format!("{model} of the list of models"))
+    } else if file.is_file() {
         CheckFinding::fine("ears", file.display().to_string())
     } else {
         CheckFinding::wrong(

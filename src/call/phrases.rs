@@ -167,7 +167,10 @@ pub enum Recorded {
 }
 
 pub fn read_back(words: &str) -> String {
-    format!("I understood: {}. Is that right?", words.trim().trim_end_matches(['.', '?', '!']))
+    format!(
+        "I understood: {}. Is that right?",
+        words.trim_end_matches([' ', ',', ';', ':', '.', '?', '!']).trim_start()
+    )
 }
 
 pub fn confirm_caller_number(last_digits: &str) -> String {
@@ -212,4 +215,16 @@ pub fn person_does_not_answer_no_offer(name: Option<&str>) -> String {
 
 pub fn thanks_for_name(name: &str) -> String {
     format!("Thank you, {name}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_back_ends_as_a_sentence_however_the_ears_wrote_it() {
+        for words in ["when do you open", " when do you open? ", "when do you open,", "when do you open,."] {
+            assert_eq!(read_back(words), "I understood: when do you open. Is that right?", "{words}");
+        }
+    }
 }
