@@ -13,7 +13,6 @@ use crate::line::audio::MonitorTap;
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
-use crate::speech::cloud::mind::{NotSent, TextSender};
 use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
@@ -26,6 +25,7 @@ use super::listening::Overheard;
 use super::put_through::{HandOver, PersonEvent, Reception};
 use super::renderings::Renderings;
 use super::scribe::Scribe;
+use super::texts::{NotPromised, TextQueue};
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
 use super::watch::Watch;
 
@@ -50,7 +50,7 @@ pub struct CallTask {
     pub setting: CallSetting,
     pub renderings: Arc<Renderings>,
     /// None when no line sends text messages.
-    pub texts: Option<Arc<dyn TextSender>>,
+    pub texts: Option<Arc<TextQueue>>,
     /// None when no person can be rung.
     pub reception: Option<Arc<Reception>>,
     pub caller: Option<PhoneNumber>,
@@ -341,6 +341,7 @@ impl Running {
                 Output::Finished(record) => return Some(self.finish(*record).await),
                 Output::Journal(entry) => self.journal(entry.kind, entry.at).await,
                 Output::StartRecording { from_ms } => self.start_recording(from_ms).await,
+                Output::SendText { text } => self.promise_text(text).await,
                 other => self.effect(other),
             }
         }
@@ -369,7 +370,6 @@ impl Running {
             Output::PauseMouth => self.task.leg.mouth.pause(),
             Output::ResumeMouth => self.task.leg.mouth.resume(),
             Output::SilenceMouth => self.task.leg.mouth.silence(),
-            Output::SendText { text } => self.send_text(text),
             Output::StopRecording => self.stop_keeping(),
             Output::WithholdSound => self.sound_of_caller(Keyless::withhold),
             Output::RestoreSound => self.sound_of_caller(Keyless::restore),
@@ -380,7 +380,7 @@ impl Running {
             Output::LetGo => self.let_go(),
             Output::Said(text) => self.task.thinking.said(&text),
             Output::TurnDone(turn) => self.task.watch.turn(self.task.id, &turn),
-            Output::Journal(_) | Output::StartRecording { .. } | Output::Finished(_) => {
+            Output::Journal(_) | Output::StartRecording { .. } | Output::SendText { .. } | Output::Finished(_) => {
                 unreachable!("taken by carry_out")
             }
         }
@@ -408,10 +408,13 @@ impl Running {
         }
     }
 
-    fn send_text(&mut self, text: Private<String>) {
-        let sent = self.task.texts.as_ref().map_or(Err(NotSent::NoLine), |texts| texts.send(self.task.id, &text));
-        if let Err(error) = sent {
-            tracing::error!(call = %self.task.id, %error, "a text message that was to be promised cannot be sent");
+    async fn promise_text(&mut self, text: Private<String>) {
+        let promised = match &self.task.texts {
+            Some(texts) => texts.promise(self.task.id, &text).await,
+            None => Err(NotPromised::NoLine),
+        };
+        if let Err(error) = promised {
+            tracing::error!(call = %self.task.id, %error, "a caller is told that no text message comes");
             self.tell(Input::Unwritten { kind: JournalKind::TextPromised(text) });
         }
     }

@@ -269,7 +269,7 @@ impl Desk {
             synthesizer: self.synthesizer.clone(),
             setting,
             renderings: self.renderings.clone(),
-            texts: self.texts.clone().map(|texts| texts as _),
+            texts: self.texts.clone(),
             reception: self.reception.clone(),
             caller,
             memory,

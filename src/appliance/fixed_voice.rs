@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::egress::Room;
 use crate::media::SampleRate;
-use crate::residency::{CallGate, DataClass, DestinationId};
+use crate::residency::{AskedHost, CallGate, DataClass, DestinationId};
 use crate::speech::cloud::elevenlabs::ElevenLabsVoice;
 use crate::speech::lan::WyomingVoice;
 use crate::speech::onbox::PiperVoice;
@@ -23,6 +23,7 @@ pub struct FixedVoice {
 /// Where a voice outside sends words.
 pub struct WayOut {
     pub destination: DestinationId,
+    pub host: AskedHost,
     /// Whether the uplink's budget has room for these words, for which nobody waits.
     pub room: WordsRoom,
 }
@@ -59,7 +60,10 @@ impl FixedVoice {
 
     /// Whether the business's own words may go to it now.
     pub fn may_speak(&self, gate: &CallGate) -> bool {
-        self.way_out.as_ref().is_none_or(|way| gate.may_go(&[DataClass::Knowledge], &way.destination))
+        let may_go = |way: &WayOut| {
+            gate.has_host(&way.destination, &way.host) && gate.may_go(&[DataClass::Knowledge], &way.destination)
+        };
+        self.way_out.as_ref().is_none_or(may_go)
     }
 
     /// Whether the budget has room for them.

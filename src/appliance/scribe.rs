@@ -18,7 +18,7 @@ const ORDERS: usize = 72;
 
 /// How long a call stands still for a promise. A disk in order takes some ten
 /// milliseconds; a caller takes a longer silence than this for a dead line.
-const PROMISE_PATIENCE: Duration = Duration::from_millis(1500);
+pub(super) const PROMISE_PATIENCE: Duration = Duration::from_millis(1500);
 
 enum Order {
     /// Write an entry, and say when it is safe on the disk, or that it could not be written.

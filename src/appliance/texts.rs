@@ -4,23 +4,41 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, mpsc};
+use thiserror::Error;
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::calendar::Calendar;
+use super::scribe::PROMISE_PATIENCE;
 use crate::ops::Stop;
-use crate::speech::cloud::mind::{NotSent, TextSender};
 use crate::store::{OutgoingText, Vault};
 use crate::terms::{CallId, PhoneNumber, Private};
 
 /// Promises on their way to the disk: all calls of a box at once promise fewer.
 const PROMISED_MAX: usize = 64;
 
+/// Why a caller cannot be promised a text.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum NotPromised {
+    #[error("promising a text message: the caller's number is withheld or is no mobile number")]
+    NoNumber,
+    #[error("promising a text message: too many wait to be sent")]
+    Full,
+    #[error("promising a text message: there is no line for it just now")]
+    NoLine,
+    #[error("promising a text message: it could not be kept")]
+    NotKept,
+    #[error("promising a text message: the disk stalls")]
+    Stalled,
+}
+
 /// A text for the caller of a call.
 struct Promised {
     text: OutgoingText,
+    /// Tells whether the disk has it.
+    kept: oneshot::Sender<Result<(), NotPromised>>,
 }
 
-/// The callers of calls that are on, and the way into the queue. It never waits.
+/// The callers of calls that are on, and the way into the queue.
 pub struct TextQueue {
     promised: mpsc::Sender<Promised>,
     callers: Mutex<BTreeMap<CallId, PhoneNumber>>,
@@ -57,20 +75,25 @@ impl TextQueue {
         self.with_callers(|callers| callers.remove(&call));
     }
 
+    /// Has a text for the caller of a call kept on the disk. Where this is well it is there,
+    /// and will be sent. A disk that stalls may still take it later: better a text that was
+    /// not promised than a promise without a text.
+    pub async fn promise(&self, call: CallId, text: &Private<String>) -> Result<(), NotPromised> {
+        let to = self.with_callers(|callers| callers.get(&call).cloned()).ok_or(NotPromised::NoNumber)?;
+        let text = OutgoingText { call: Some(call), to, text: text.clone() };
+        let (kept, is_kept) = oneshot::channel();
+        self.promised.try_send(Promised { text, kept }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotPromised::Full,
+            mpsc::error::TrySendError::Closed(_) => NotPromised::NoLine,
+        })?;
+        let told = tokio::time::timeout(PROMISE_PATIENCE, is_kept).await.map_err(|_| NotPromised::Stalled)?;
+        // Whoever keeps texts is gone.
+        told.unwrap_or(Err(NotPromised::NoLine))
+    }
+
     fn with_callers<T>(&self, f: impl FnOnce(&mut BTreeMap<CallId, PhoneNumber>) -> T) -> T {
         // Nothing that could fail half way is done under the lock.
         f(&mut self.callers.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl TextSender for TextQueue {
-    fn send(&self, call: CallId, text: &Private<String>) -> Result<(), NotSent> {
-        let to = self.with_callers(|callers| callers.get(&call).cloned()).ok_or(NotSent::NoNumber)?;
-        let text = OutgoingText { call: Some(call), to, text: text.clone() };
-        self.promised.try_send(Promised { text }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NotSent::Full,
-            mpsc::error::TrySendError::Closed(_) => NotSent::NoLine,
-        })
     }
 }
 
@@ -89,19 +112,31 @@ impl PromisedTexts {
                 promised = self.0.recv() => promised,
                 () = stop.ended() => None,
             };
-            let Some(Promised { text }) = promised else { return };
+            let Some(Promised { text, kept: told }) = promised else { return };
             let call = text.call.map(|call| call.to_string()).unwrap_or_default();
-            match vault.texts().enqueue(&text, calendar.now()).await {
-                Ok(Some(_)) => kept.notify_one(),
-                Ok(None) => tracing::error!(call, "too many texts wait; one that was promised is lost"),
-                Err(error) => tracing::error!(call, %error, "a text that was promised could not be kept"),
-            }
+            let outcome = match vault.texts().enqueue(&text, calendar.now()).await {
+                Ok(Some(_)) => {
+                    kept.notify_one();
+                    Ok(())
+                }
+                Ok(None) => Err(NotPromised::Full),
+                Err(error) => {
+                    tracing::error!(call, %error, "a text could not be kept");
+                    Err(NotPromised::NotKept)
+                }
+            };
+            // A call that waits no more has told its caller that none comes.
+            told.send(outcome).unwrap_or_default();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
     use super::*;
 
     fn number(text: &str) -> PhoneNumber {
@@ -113,25 +148,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_is_promised_to_the_caller_of_a_call_that_is_on_alone() {
+    async fn a_text_is_promised_to_the_caller_of_a_call_that_is_on_alone_and_once_it_is_kept() {
         let (queue, mut texts) = TextQueue::new();
         let words = Private::new("27 Bode Thomas Street".to_owned());
-        assert_eq!(queue.send(call(), &words), Err(NotSent::NoNumber));
+        assert_eq!(queue.promise(call(), &words).await, Err(NotPromised::NoNumber));
         queue.call_began(call(), number("08031234567"));
-        assert_eq!(queue.send(call(), &words), Ok(()));
-        let promised = texts.0.recv().await.unwrap().text;
-        assert_eq!((promised.to, promised.text), (number("+2348031234567"), words.clone()));
+        for outcome in [Ok(()), Err(NotPromised::NotKept)] {
+            let disk = async {
+                let Promised { text, kept } = texts.0.recv().await.unwrap();
+                assert_eq!((text.to, text.text), (number("+2348031234567"), words.clone()));
+                kept.send(outcome).unwrap();
+            };
+            let (promised, ()) = tokio::join!(queue.promise(call(), &words), disk);
+            assert_eq!(promised, outcome);
+        }
         queue.call_ended(call());
-        assert_eq!(queue.send(call(), &words), Err(NotSent::NoNumber));
+        assert_eq!(queue.promise(call(), &words).await, Err(NotPromised::NoNumber));
     }
 
     #[tokio::test]
-    async fn promises_beyond_what_a_disk_takes_at_once_are_refused() {
-        let (queue, _texts) = TextQueue::new();
+    async fn a_disk_that_stalls_or_has_enough_to_take_is_promised_nothing() {
+        let (queue, texts) = TextQueue::new();
         queue.call_began(call(), number("08031234567"));
         let words = Private::new("address".to_owned());
-        let refused = (0..=PROMISED_MAX).find_map(|_| queue.send(call(), &words).err());
-        assert_eq!(refused, Some(NotSent::Full));
+        assert_eq!(queue.promise(call(), &words).await, Err(NotPromised::Stalled));
+        for _ in 1..PROMISED_MAX {
+            let mut promise = pin!(queue.promise(call(), &words));
+            assert!(poll_fn(|cx| Poll::Ready(promise.as_mut().poll(cx).is_pending())).await);
+        }
+        assert_eq!(queue.promise(call(), &words).await, Err(NotPromised::Full));
+        drop(texts);
+        assert_eq!(queue.promise(call(), &words).await, Err(NotPromised::NoLine));
     }
 
     #[test]

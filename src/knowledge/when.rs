@@ -48,7 +48,8 @@ pub struct Understood {
 /// Reads the time in `words` (see [`super::words::tokens`]) as asked at `now`,
 /// the business's local time. Holidays are known by the names in its file.
 pub fn understand(words: &[String], now: DateTime, hours: &OpeningHours) -> Understood {
-    let mut reader = Reader { words, now, hours, used: vec![false; words.len()], when: When::default(), part: None };
+    let (used, when) = (vec![false; words.len()], When::default());
+    let mut reader = Reader { words, now, hours, used, when, part: None, is_named: false };
     let mut i = 0;
     while i < words.len() {
         i += reader.read_at(i).max(1);
@@ -72,6 +73,8 @@ struct Reader<'a> {
     used: Vec<bool>,
     when: When,
     part: Option<Part>,
+    /// The time was said by its name, which no night moves.
+    is_named: bool,
 }
 
 /// Words that may stand before a time and then belong to it.
@@ -249,6 +252,7 @@ impl Reader<'_> {
         };
         if let Some(time) = named {
             self.when.time = Some(AskedTime { time, half: HalfOfDay::Known });
+            self.is_named = true;
             return Some(1);
         }
         let (hour, minute, mut taken) = self.face(i)?;
@@ -272,6 +276,7 @@ impl Reader<'_> {
             return None;
         }
         self.when.time = Some(settled(hour, minute, half)?);
+        self.is_named = false;
         Some(taken)
     }
 
@@ -335,7 +340,7 @@ impl Reader<'_> {
             Some(Day::Weekend(_)) => return,
         };
         let hour = asked.time.hour();
-        let is_midnight = hour == 12 && asked.half == HalfOfDay::Known;
+        let is_midnight = hour == 12 && asked.half == HalfOfDay::Known && !self.is_named;
         if !(is_midnight || hour < 5 && asked.half == HalfOfDay::Either) {
             return;
         }
@@ -515,7 +520,9 @@ mod tests {
         let this_night = understand(&tokens("are you open at one at night"), after_midnight, &clinic()).when;
         assert_eq!(this_night.and_then(|w| w.day), tuesday);
         assert_eq!(night("are you open at nine at night"), (None, Some((time(21, 0, 0, 0), HalfOfDay::Known))));
-        assert_eq!(night("are you open at twelve"), (None, Some((time(12, 0, 0, 0), HalfOfDay::Known))));
+        for text in ["are you open at twelve", "are you open at noon or at night", "open at night, or from 12 noon"] {
+            assert_eq!(night(text), (None, Some((time(12, 0, 0, 0), HalfOfDay::Known))), "{text}");
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub struct OwnEngines {
 #[derive(Clone)]
 pub struct OutsideEars {
     pub destination: DestinationId,
+    pub host: AskedHost,
     pub ears: Arc<dyn Transcriber>,
     /// Whether the uplink's budget has room for so much of a call's sound, for which
     /// nobody waits.
@@ -79,7 +80,7 @@ const LETTER_BYTES: u64 = SECOND_OF_SOUND_BYTES / 14;
 impl OutsideEars {
     /// Whether a call's sound may go to them.
     pub fn may_hear(&self, gate: &CallGate) -> bool {
-        gate.may_go(FOR_EARS, &self.destination)
+        gate.has_host(&self.destination, &self.host) && gate.may_go(FOR_EARS, &self.destination)
     }
 }
 
@@ -300,7 +301,7 @@ impl Builder<'_> {
             let deepgram = deepgram(section, self.places, credentials)?;
             let unhurried = self.unhurried(&deepgram);
             let name = unhurried.name();
-            all.push(self.outside_ears(deepgram.destination.clone(), unhurried));
+            all.push(self.outside_ears(deepgram.destination.clone(), deepgram.host.clone(), unhurried));
             for (config, name, near) in uses(deepgram, name) {
                 let (destination, host) = (config.destination.clone(), config.host.clone());
                 let needs = Needs { destination, host, classes: FOR_EARS };
@@ -314,13 +315,13 @@ impl Builder<'_> {
         if let Some(section) = &config.wyoming_ears {
             let (id, host) = self.on_site("wyoming_ears", section)?;
             let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_EARS };
-            let destination = id.clone();
+            let (destination, asked) = (id.clone(), host.clone());
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
             let config = WyomingEarsConfig::new(id, host);
             let limits = Limits::of_one_piece(config.words);
             let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
-            all.push(self.outside_ears(destination, Arc::clone(&ears)));
+            all.push(self.outside_ears(destination, asked, Arc::clone(&ears)));
             let name = ears.name();
             links.push(self.link(EngineStage::Ears, (ears, name), needs, WhenNear::GoOn).within(limits));
         }
@@ -328,9 +329,9 @@ impl Builder<'_> {
         Ok((EarsChain::new(links, last, self.works()), all))
     }
 
-    fn outside_ears(&self, destination: DestinationId, ears: Arc<dyn Transcriber>) -> OutsideEars {
+    fn outside_ears(&self, destination: DestinationId, host: AskedHost, ears: Arc<dyn Transcriber>) -> OutsideEars {
         let room = room(self.door(), destination.clone());
-        OutsideEars { destination, ears, room }
+        OutsideEars { destination, host, ears, room }
     }
 
     /// The same ears for what is heard again, for which nobody waits.
@@ -390,7 +391,7 @@ impl Builder<'_> {
             let (destination, host) = (config.destination.clone(), config.host.clone());
             let needs = Needs { destination, host, classes: FOR_VOICES };
             let key = format!("elevenlabs {} {} 1", config.voice_id, config.model);
-            let way_out = Some(self.way_out(config.destination.clone()));
+            let way_out = Some(self.way_out(config.destination.clone(), config.host.clone()));
             let voice = ElevenLabsVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone());
             fixed.push(FixedVoice { key, renders: Renders::ElevenLabs(voice.clone()), way_out });
             let voice: Arc<dyn Synthesizer> = Arc::new(voice);
@@ -401,7 +402,7 @@ impl Builder<'_> {
             let (id, host) = self.on_site("wyoming_voice", section)?;
             let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_VOICES };
             let key = format!("wyoming {} 1", host.at(None));
-            let way_out = Some(self.way_out(id.clone()));
+            let way_out = Some(self.way_out(id.clone(), host.clone()));
             let config = WyomingVoiceConfig::new(id, host);
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
@@ -414,9 +415,9 @@ impl Builder<'_> {
         Ok((VoiceChain::new(links, last, self.works()), fixed))
     }
 
-    fn way_out(&self, destination: DestinationId) -> WayOut {
+    fn way_out(&self, destination: DestinationId, host: AskedHost) -> WayOut {
         let room = words_room(self.door(), destination.clone());
-        WayOut { destination, room }
+        WayOut { destination, host, room }
     }
 
     fn on_site(

@@ -6,7 +6,7 @@ use super::tests::{record, turn};
 use super::*;
 use crate::appliance::outside::room;
 use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
-use crate::residency::DestinationId;
+use crate::residency::{DestinationId, Host};
 use crate::speech::{Confidence, Heard, Transcriber};
 use crate::store::{CallHeader, Keyring};
 use crate::terms::Language;
@@ -93,10 +93,11 @@ impl Place {
         let ears = Counting::default();
         let sent = ears.sent.clone();
         let destination = DestinationId::parse("ears").unwrap();
+        let host = Host::parse("ears.example").unwrap().into();
         let door = Door::new(keeper.in_force(), door);
         let room = room(door.clone(), destination.clone());
         let queue = SecondHearings {
-            ears: vec![OutsideEars { destination, ears: Arc::new(ears), room }],
+            ears: vec![OutsideEars { destination, host, ears: Arc::new(ears), room }],
             own_ears: "whisper-onbox",
             keeper: Arc::new(keeper),
             hints: Hints { language: Language::English, words: Vec::new() },

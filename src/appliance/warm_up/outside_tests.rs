@@ -165,14 +165,15 @@ fn voice(door: &Door, host: Host) -> FixedVoice {
     let destination = DestinationId::parse("lan").unwrap();
     let config = WyomingVoiceConfig {
         deadlines: VoiceDeadlines { connect: PATIENCE, first_sound: PATIENCE, next_sound: PATIENCE },
-        ..WyomingVoiceConfig::new(destination.clone(), host)
+        ..WyomingVoiceConfig::new(destination.clone(), host.clone())
     };
     let runtime = tokio::runtime::Handle::current();
     let voice = WyomingVoice::new(config, door.clone(), TaskTracker::new(), runtime);
     let renders = Renders::Wyoming(Arc::new(voice));
     // Its bytes count as if they crossed the uplink, which those of the network do not.
     let room = words_room(door.clone(), DestinationId::parse("far").unwrap());
-    FixedVoice { key: "wyoming test 1".to_owned(), renders, way_out: Some(WayOut { destination, room }) }
+    let way_out = Some(WayOut { destination, host: host.into(), room });
+    FixedVoice { key: "wyoming test 1".to_owned(), renders, way_out }
 }
 
 #[tokio::test]

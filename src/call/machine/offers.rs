@@ -16,6 +16,8 @@ const MESSAGE: &[&str] = &["message"];
 const PERSON: &[&str] = &["somebody", "someone", "anybody", "anyone", "person", "human", "through"];
 /// "Don't" comes in two.
 const NEITHER: &[&str] = &["no", "not", "don", "dont", "nor", "neither"];
+/// Who asks wants an answer.
+const ASKS: &[&str] = &["how", "much", "many", "what", "when", "where", "which", "why", "who"];
 
 impl Call {
     /// Nobody here knows it, and a telephone rings for who asks for anybody.
@@ -61,7 +63,7 @@ fn choice_in(words: &str) -> Option<Finding> {
     let words = words.to_lowercase();
     let words: Vec<&str> = words.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
     let has = |any: &[&str]| words.iter().any(|word| any.contains(word));
-    if words.len() > CHOICE_WORDS_MAX || has(NEITHER) {
+    if words.len() > CHOICE_WORDS_MAX || has(NEITHER) || has(ASKS) {
         return None;
     }
     match (has(MESSAGE), has(PERSON)) {
@@ -85,6 +87,7 @@ mod tests {
         }
         for words in [
             "Yes.",
+            "How much does one person pay?",
             "A message or a person?",
             "I don't want to leave a message.",
             "Can somebody tell me how much the blue cake with the candles is?",

@@ -15,8 +15,11 @@ impl Call {
         if !kind.is_promise() {
             return;
         }
-        // A disk that has failed once is trusted with nothing more of this call.
-        self.facts.keeps = Keeps::Nothing;
+        // A disk that has failed once is trusted with nothing more of this call; a text may
+        // have found its queue full on one that is well.
+        if !matches!(kind, JournalKind::TextPromised(_)) {
+            self.facts.keeps = Keeps::Nothing;
+        }
         self.facts.texts = Texts::Impossible;
         match kind {
             // What was said stays for the record, which may find a disk that is well again.

@@ -134,7 +134,6 @@ impl PiperVoice {
         let work = async move {
             let cancelled = driver.cancel.clone();
             tokio::select! {
-                // First, because a slice that was left out for it looks like a failed worker.
                 biased;
                 () = cancelled.cancelled() => {}
                 () = driver.drive(parts, request, plan) => {}
@@ -159,6 +158,8 @@ impl Driver {
         let utterance = self.utterance;
         let event = match self.speak(parts, request, plan).await {
             Ok(()) => VoiceEvent::Done { utterance },
+            // A slice that was left out because nobody wants it looks like a failed worker.
+            Err(_) if self.cancel.is_cancelled() => return,
             Err(error) => VoiceEvent::Failed { utterance, error },
         };
         self.deliver(event).await;

@@ -14,11 +14,15 @@ use super::texting::octets_said;
 /// Places that the modem told of and that were not read yet; a SIM has fewer.
 const READS_MAX: usize = 64;
 
-/// Tries to turn the modem back to its texts: it has told the memory's name itself.
-const TRIES_MAX: u8 = 5;
+/// Quick tries to turn the modem back to its texts. It is never given up: until it is
+/// turned back no text is read.
+const QUICK_TRIES: u8 = 5;
 
 /// Between two of them.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// Between two later ones: as often as the texts would be looked through.
+const RETRY_LATER: Duration = Duration::from_secs(60);
 
 /// Reports on texts that lie in a memory of their own (`SR`, 3GPP TS 27.005 section 3.1).
 /// `AT+CMGR` reads the memory that the modem is turned to, where another text may have
@@ -125,8 +129,10 @@ impl ModemLine {
             Turned::Leaving(home) if end.is_ok() => (Turned::ToReports(home), false),
             // It has no such memory, or has not said whether it is turned to it.
             Turned::Leaving(home) => (Turned::back(home, now), true),
-            Turned::Back { to, tries, .. } if !end.is_ok() && tries + 1 < TRIES_MAX => {
-                (Turned::Back { to, tries: tries + 1, not_before: now + RETRY }, false)
+            Turned::Back { to, tries, .. } if !end.is_ok() => {
+                let tries = tries.saturating_add(1);
+                let wait = if tries < QUICK_TRIES { RETRY } else { RETRY_LATER };
+                (Turned::Back { to, tries, not_before: now + wait }, false)
             }
             Turned::Back { .. } => (Turned::ToTexts, false),
             other @ (Turned::ToTexts | Turned::ToReports(_)) => (other, false),

@@ -23,4 +23,4 @@ pub use delta::{Decode, Delta, Stop, TokensUsed, ToolAsked};
 pub use responder::{CloudMind, MindParts, Witness};
 pub use sentences::whole_sentences;
 pub use sse::{BadStream, EventStream, ServerSent};
-pub use tools::{BoxTools, Knows, NotSent, TextSender, Tool, ToolOutcome, Tools};
+pub use tools::{BoxTools, Knows, Tool, ToolOutcome, Tools};

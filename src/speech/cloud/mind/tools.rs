@@ -3,13 +3,12 @@ use std::sync::Arc;
 
 use jiff::ZonedDateTime;
 use serde_json::{Value, json};
-use thiserror::Error;
 
 use super::delta::ToolAsked;
 use crate::call::Texts;
 use crate::knowledge::{Finding, KnowledgeIndex, Recollection, Spoken, Written, as_spoken};
 use crate::speech::onbox::KnowledgeMind;
-use crate::terms::{CallId, Private};
+use crate::terms::Private;
 
 /// What a model may ask the box to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,21 +147,6 @@ impl Knows for KnowledgeMind {
     fn index(&self) -> &KnowledgeIndex {
         Self::index(self)
     }
-}
-
-/// Sends a text message to the caller of a call. It only queues, and does not wait.
-pub trait TextSender: Send + Sync {
-    fn send(&self, call: CallId, text: &Private<String>) -> Result<(), NotSent>;
-}
-
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum NotSent {
-    #[error("sending a text message: the caller's number is withheld or is no mobile number")]
-    NoNumber,
-    #[error("sending a text message: too many wait to be sent")]
-    Full,
-    #[error("sending a text message: there is no line for it just now")]
-    NoLine,
 }
 
 /// The tools as the box has them: answers from its own knowledge, and what the

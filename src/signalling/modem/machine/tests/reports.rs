@@ -75,7 +75,10 @@ fn no_text_is_looked_for_before_the_modem_is_turned_back_to_them() {
     world.run_s(3);
     assert!(is_delivered(&world), "{:?}", world.wanted());
     assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("SR", 0, 0));
+    // However long it refuses.
+    world.run_s(120);
+    assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("SR", 0, 0));
     world.modem.instead.clear();
-    world.run_s(3);
+    world.run_s(61);
     assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("ME", 1, 1));
 }
