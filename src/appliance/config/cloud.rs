@@ -45,7 +45,7 @@ pub enum UplinkSound {
     /// µ-law on a narrow line and 16 bit at 16 kHz on a wide one.
     #[default]
     Auto,
-    /// The same.
+    /// As `Auto`: sixteen bits of a narrow line would carry no more than its µ-law does.
     Linear16,
     Mulaw,
     Opus,
