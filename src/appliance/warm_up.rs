@@ -147,49 +147,75 @@ impl WarmUp {
     /// left of the budget near its ceiling is for callers.
     pub async fn hold_quietly(&self, wanted: Vec<(String, SampleRate)>) {
         let mut changes = self.keeper.as_ref().map(|keeper| keeper.changes());
-        let total = wanted.len();
-        self.tell(0, total);
-        let (mut left, mut ready) = (wanted.clone(), 0);
+        let mut progress = Progress { ready: 0, total: wanted.len() };
+        self.tell(&progress);
+        let mut left = wanted.clone();
         loop {
             // A gate never gets wider: each round has one of the policy that holds by then.
             let gate = self.gate();
-            let (mut again, mut worst) = (Vec::new(), Held::Best);
-            for (sentence, rate) in left {
-                if !self.wait_for_quiet().await {
-                    return;
-                }
-                let held = self.hold_best(&sentence, rate, &gate, worst == Held::Second).await;
-                match held {
-                    Held::Best => {}
-                    Held::Sparing | Held::Second => again.push((sentence, rate)),
-                    Held::Full => break,
-                }
-                worst = worst.max(held);
-                // In another voice too it can be played; later rounds look for the best.
-                ready = (ready + 1).min(total);
-                self.tell(ready, total);
-            }
+            let Some(round) = self.round(left, &gate, &mut progress).await else { return };
             let may = self.may_speak(&gate);
-            if again.is_empty() && may.iter().all(|may| *may) {
+            if round.again.is_empty() && may.iter().all(|may| *may) {
                 return;
             }
-            let time = match worst {
-                Held::Best | Held::Full => None,
-                Held::Sparing => Some(BUDGET_WAIT),
-                Held::Second => Some(LET_IT_BE),
-            };
-            left = loop {
-                if !self.pause_or_change(time, changes.as_mut()).await {
-                    return;
-                }
-                let is_wider = self.may_speak(&self.gate()).iter().zip(&may).any(|(now, before)| *now && !before);
-                if is_wider {
-                    break wanted.clone();
-                }
-                if !again.is_empty() {
-                    break again;
-                }
-            };
+            let Some(next) = self.next_round(round, &may, &wanted, changes.as_mut()).await else { return };
+            left = next;
+        }
+    }
+
+    /// Renders what is left, as far as the disk and the voices let it. None when the box
+    /// is to stop.
+    async fn round(
+        &self,
+        left: Vec<(String, SampleRate)>,
+        gate: &Arc<CallGate>,
+        progress: &mut Progress,
+    ) -> Option<Round> {
+        let mut round = Round { again: Vec::new(), worst: Held::Best };
+        for (sentence, rate) in left {
+            if !self.wait_for_quiet().await {
+                return None;
+            }
+            let held = self.hold_best(&sentence, rate, gate, round.worst == Held::Second).await;
+            match held {
+                Held::Best => {}
+                Held::Sparing | Held::Second => round.again.push((sentence, rate)),
+                // There is no room for the rest either.
+                Held::Full => break,
+            }
+            round.worst = round.worst.max(held);
+            // In another voice too it can be played; later rounds look for the best.
+            progress.ready = (progress.ready + 1).min(progress.total);
+            self.tell(progress);
+        }
+        Some(round)
+    }
+
+    /// Waits until another round is worth it, and says of which sentences: all of them
+    /// when a voice may speak now that might not before. None when the box is to stop.
+    async fn next_round(
+        &self,
+        round: Round,
+        may: &[bool],
+        wanted: &[(String, SampleRate)],
+        mut changes: Option<&mut watch::Receiver<()>>,
+    ) -> Option<Vec<(String, SampleRate)>> {
+        let time = match round.worst {
+            Held::Best | Held::Full => None,
+            Held::Sparing => Some(BUDGET_WAIT),
+            Held::Second => Some(LET_IT_BE),
+        };
+        loop {
+            if !self.pause_or_change(time, changes.as_deref_mut()).await {
+                return None;
+            }
+            let is_wider = self.may_speak(&self.gate()).iter().zip(may).any(|(now, before)| *now && !before);
+            if is_wider {
+                return Some(wanted.to_vec());
+            }
+            if !round.again.is_empty() {
+                return Some(round.again);
+            }
         }
     }
 
@@ -248,7 +274,7 @@ impl WarmUp {
     }
 
     /// Until all are ready, some answers begin a little later.
-    fn tell(&self, ready: usize, total: usize) {
+    fn tell(&self, Progress { ready, total }: &Progress) {
         let sentence = format!("{ready} of {total} fixed sentences are ready to be played.");
         self.health.state(HealthFact { name: "voice".to_owned(), state: HealthState::Well, sentence });
     }
@@ -351,6 +377,18 @@ impl WarmUp {
             tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
         }
     }
+}
+
+/// How many of the sentences can be played.
+struct Progress {
+    ready: usize,
+    total: usize,
+}
+
+/// What came of rendering what was left.
+struct Round {
+    again: Vec<(String, SampleRate)>,
+    worst: Held,
 }
 
 /// How a sentence is held.

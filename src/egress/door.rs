@@ -360,7 +360,7 @@ impl fmt::Debug for Door {
 
 impl Under {
     fn new(policy: Arc<Policy>, resolver: Resolver, now: MomentSource) -> Self {
-        let names = Names::new(resolver, now.clone());
+        let names = Names::new(resolver);
         Self { policy, names, pool: Arc::new(Pool::new(now)), reaches: Mutex::default() }
     }
 

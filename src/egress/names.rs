@@ -5,24 +5,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use super::SendError;
-use crate::ops::MomentSource;
 use crate::residency::Host;
-use crate::terms::Moment;
-
-/// How long an address is taken without asking again. The operators' names have
-/// times to live of about a minute, but a front end that is taken out of service
-/// goes on serving for longer, and an answer that is waited for stands in the
-/// middle of a call. Nothing is risked by an old address: it must show the
-/// certificate of the name, and one that does not answer is asked for anew.
-const FRESH: Duration = Duration::from_secs(300);
-
-/// While no resolver answers, an older address is better than none.
-const USABLE: Duration = Duration::from_secs(24 * 3600);
 
 /// Addresses of one host that are tried; a connection has a deadline that more
 /// would not fit in.
@@ -61,26 +48,25 @@ impl Resolver {
 
 struct Known {
     addresses: Vec<SocketAddr>,
-    since: Moment,
-    /// One of them did not answer.
-    doubted: bool,
+    /// None of them answered.
+    is_doubted: bool,
 }
 
-/// What was resolved under one policy.
+/// What was resolved under one policy: each name once. Only where none of its addresses
+/// answers is it asked for again, because operators move their services without a word.
 pub(super) struct Names {
     resolver: Resolver,
-    now: MomentSource,
     /// As many as the policy names hosts.
     known: Mutex<HashMap<Host, Known>>,
 }
 
 impl Names {
-    pub(super) fn new(resolver: Resolver, now: MomentSource) -> Self {
-        Self { resolver, now, known: Mutex::default() }
+    pub(super) fn new(resolver: Resolver) -> Self {
+        Self { resolver, known: Mutex::default() }
     }
 
     pub(super) async fn addresses(&self, host: &Host) -> Result<Vec<SocketAddr>, SendError> {
-        if let Some(addresses) = self.recall(host, FRESH) {
+        if let Some(addresses) = self.pinned(host) {
             return Ok(addresses);
         }
         // An address needs no resolver.
@@ -88,37 +74,45 @@ impl Names {
             Ok(ip) => (self.resolver.0)(host.clone()).await.or_else(|_| Ok(vec![SocketAddr::new(ip, host.port)])),
             Err(_) => (self.resolver.0)(host.clone()).await,
         };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match asked {
             Ok(mut addresses) if !addresses.is_empty() => {
                 addresses.truncate(ADDRESSES_MAX);
-                let known = Known { addresses: addresses.clone(), since: (self.now)(), doubted: false };
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), known);
+                let fresh = Known { addresses, is_doubted: false };
+                // Of two connections that asked at once the first has pinned it.
+                let pinned = match known.remove(host) {
+                    Some(pinned) if !pinned.is_doubted => pinned,
+                    Some(_) | None => fresh,
+                };
+                let addresses = pinned.addresses.clone();
+                known.insert(host.clone(), pinned);
                 Ok(addresses)
             }
-            Ok(_) | Err(_) => self.recall(host, USABLE).ok_or_else(|| SendError::Resolve { host: host.clone() }),
+            // While no resolver answers, an address that is in doubt is better than none.
+            Ok(_) | Err(_) => match known.get(host) {
+                Some(doubted) => Ok(doubted.addresses.clone()),
+                None => Err(SendError::Resolve { host: host.clone() }),
+            },
         }
     }
 
-    /// The name is resolved again before the next connection.
+    /// None of its addresses answered: the name is asked for before the next connection.
     pub(super) fn doubt(&self, host: &Host) {
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(host) {
-            known.doubted = true;
+            known.is_doubted = true;
         }
     }
 
-    fn recall(&self, host: &Host, age_max: Duration) -> Option<Vec<SocketAddr>> {
-        let now = (self.now)();
+    fn pinned(&self, host: &Host) -> Option<Vec<SocketAddr>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_host = known.get(host)?;
-        let usable = now.since(of_host.since) < age_max && (age_max > FRESH || !of_host.doubted);
-        usable.then(|| of_host.addresses.clone())
+        known.get(host).filter(|known| !known.is_doubted).map(|known| known.addresses.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -126,15 +120,9 @@ mod tests {
         Host::parse(text).expect("a host")
     }
 
-    /// A resolver that counts how often it is asked, and fails when told to.
-    struct Asked {
-        times: Arc<AtomicUsize>,
-        now: Arc<AtomicU64>,
-        names: Names,
-    }
-
-    fn asked(answers: usize) -> Asked {
-        let (times, now) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+    /// A resolver that says another address each time, and says nothing more after so many answers.
+    fn moving(answers: usize) -> (Names, Arc<AtomicUsize>) {
+        let times = Arc::new(AtomicUsize::new(0));
         let counted = times.clone();
         let resolver = Resolver::new(move |host| {
             let nth = counted.fetch_add(1, Ordering::Relaxed);
@@ -145,45 +133,60 @@ mod tests {
                 Ok(vec![SocketAddr::new(Ipv4Addr::new(192, 0, 2, u8::try_from(nth).unwrap_or(255)).into(), host.port)])
             })
         });
-        let clock = now.clone();
-        let names =
-            Names::new(resolver, Arc::new(move || Moment::from_micros(clock.load(Ordering::Relaxed) * 1_000_000)));
-        Asked { times, now, names }
+        (Names::new(resolver), times)
     }
 
     #[tokio::test]
-    async fn a_name_is_asked_for_once_until_it_is_old_or_doubted() {
-        let asked = asked(usize::MAX);
+    async fn a_name_is_asked_for_once_under_a_policy_and_again_only_where_its_addresses_do_not_answer() {
+        let (names, times) = moving(usize::MAX);
         let host = host("api.example.com");
-        let first = asked.names.addresses(&host).await.expect("an address");
-        asked.now.store(FRESH.as_secs() - 1, Ordering::Relaxed);
-        assert_eq!(asked.names.addresses(&host).await.expect("an address"), first);
-        assert_eq!(asked.times.load(Ordering::Relaxed), 1);
-
-        asked.now.store(FRESH.as_secs(), Ordering::Relaxed);
-        assert_ne!(asked.names.addresses(&host).await.expect("an address"), first);
-        asked.names.doubt(&host);
-        asked.names.addresses(&host).await.expect("an address");
-        assert_eq!(asked.times.load(Ordering::Relaxed), 3);
+        let first = names.addresses(&host).await.expect("an address");
+        for _ in 0..100 {
+            assert_eq!(names.addresses(&host).await.expect("an address"), first);
+        }
+        assert_eq!(times.load(Ordering::Relaxed), 1);
+        names.doubt(&host);
+        let second = names.addresses(&host).await.expect("an address");
+        assert_ne!(second, first);
+        assert_eq!(names.addresses(&host).await.expect("an address"), second);
+        assert_eq!(times.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
-    async fn an_old_address_serves_while_no_resolver_answers_but_not_for_ever() {
-        let asked = asked(1);
+    async fn two_connections_that_ask_at_once_go_to_one_address() {
+        let (names, _) = moving(usize::MAX);
+        let waiting = Names::new(Resolver::new({
+            let inner = names.resolver.clone();
+            move |host| {
+                let asked = (inner.0)(host);
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    asked.await
+                })
+            }
+        }));
         let host = host("api.example.com");
-        let first = asked.names.addresses(&host).await.expect("an address");
-        asked.now.store(FRESH.as_secs() * 3, Ordering::Relaxed);
-        assert_eq!(asked.names.addresses(&host).await.expect("the old one"), first);
-        asked.now.store(USABLE.as_secs(), Ordering::Relaxed);
-        assert_eq!(asked.names.addresses(&host).await, Err(SendError::Resolve { host: host.clone() }));
+        let (one, other) = tokio::join!(waiting.addresses(&host), waiting.addresses(&host));
+        assert_eq!(one.expect("an address"), other.expect("an address"));
+    }
+
+    #[tokio::test]
+    async fn an_address_in_doubt_serves_while_no_resolver_answers() {
+        let (names, times) = moving(1);
+        let host = host("api.example.com");
+        let first = names.addresses(&host).await.expect("an address");
+        names.doubt(&host);
+        assert_eq!(names.addresses(&host).await.expect("the old one"), first);
+        assert_eq!(times.load(Ordering::Relaxed), 2, "it was asked for all the same");
     }
 
     #[tokio::test]
     async fn a_resolver_that_knows_other_hosts_alone_knows_not_this_one() {
         let known = HashMap::from([(host("a.example.com"), vec![SocketAddr::from(([127, 0, 0, 1], 4430))])]);
-        let names = Names::new(Resolver::fixed(known), Arc::new(|| Moment::START));
+        let names = Names::new(Resolver::fixed(known));
         assert!(names.addresses(&host("a.example.com")).await.is_ok());
         assert!(names.addresses(&host("a.example.com:8443")).await.is_err(), "another port is another host");
-        assert!(names.addresses(&host("b.example.com")).await.is_err());
+        let unknown = host("b.example.com");
+        assert_eq!(names.addresses(&unknown).await, Err(SendError::Resolve { host: unknown.clone() }));
     }
 }

@@ -20,6 +20,7 @@ pub(super) enum Job {
     /// Which memory the modem reads from.
     ReportMemory,
     ReportRead(u16),
+    ReportList,
     ReportDelete,
     Code,
     Hand(u64),

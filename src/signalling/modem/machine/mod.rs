@@ -267,6 +267,7 @@ impl ModemLine {
             Job::TextList => self.texts_listed(rows, now),
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
+            Job::ReportList => self.reports_listed(rows),
             Job::Code => self.code_answered(end, now),
             Job::Hand(id) => {
                 self.hand_answered(id, rows, end);

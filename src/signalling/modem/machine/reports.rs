@@ -3,16 +3,20 @@ use std::time::Duration;
 
 use crate::terms::Moment;
 
-use super::super::command::Command;
+use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
-use super::super::row::{Row, fields};
+use super::super::row::{Row, fields, number_at};
 use super::super::sms::{Message, Pdu};
 use super::ModemLine;
 use super::job::Job;
 use super::texting::octets_said;
 
-/// Places that the modem told of and that were not read yet; a SIM has fewer.
-const READS_MAX: usize = 64;
+/// Places that the modem told of and that were not read yet, or are to be emptied; a SIM
+/// has fewer.
+const PLACES_MAX: usize = 64;
+
+/// How `AT+CNMI` is told to store reports: its fourth value (3GPP TS 27.005 section 3.4.1).
+const STORED: &str = "2";
 
 /// Quick tries to turn the modem back to its texts. It is never given up: until it is
 /// turned back no text is read.
@@ -32,6 +36,8 @@ const RETRY_LATER: Duration = Duration::from_secs(60);
 pub(super) struct Reports {
     reads: VecDeque<u16>,
     deletes: VecDeque<u16>,
+    /// What came while nobody listened lies there untold: all of it is to be read.
+    is_sweep_due: bool,
     turned: Turned,
 }
 
@@ -62,20 +68,38 @@ impl Turned {
 impl Reports {
     /// The modem has stored a report.
     pub(super) fn stored(&mut self, index: u16) {
-        if self.reads.len() < READS_MAX && !self.reads.contains(&index) {
+        if self.reads.len() < PLACES_MAX && !self.reads.contains(&index) {
             self.reads.push_back(index);
+        }
+    }
+
+    /// The modem has taken a row of the set-up. One that stores reports may have some from
+    /// before: no modem tells of them again.
+    pub(super) fn set_up_by(&mut self, row: &str) {
+        let values = row.strip_prefix("AT+CNMI=");
+        self.is_sweep_due |= values.and_then(|values| values.split(',').nth(3)) == Some(STORED);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.reads.is_empty() && !self.is_sweep_due
+    }
+
+    /// What is said of this place is known: it may be emptied.
+    fn delete(&mut self, index: u16) {
+        if self.deletes.len() < PLACES_MAX && !self.deletes.contains(&index) {
+            self.deletes.push_back(index);
         }
     }
 
     /// Whether the modem reads its texts, and not its reports.
     pub(super) fn are_left_alone(&self) -> bool {
-        self.turned == Turned::ToTexts && self.reads.is_empty()
+        self.turned == Turned::ToTexts && self.is_idle()
     }
 
     /// When the next command for them is due.
     pub(super) fn due(&self) -> Option<Moment> {
         match &self.turned {
-            Turned::ToTexts if self.reads.is_empty() => None,
+            Turned::ToTexts if self.is_idle() => None,
             Turned::Back { not_before, .. } => Some(*not_before),
             _ => Some(Moment::START),
         }
@@ -85,6 +109,7 @@ impl Reports {
     pub(super) fn modem_left(&mut self, now: Moment) {
         self.reads.clear();
         self.deletes.clear();
+        self.is_sweep_due = false;
         self.turned = match std::mem::take(&mut self.turned) {
             Turned::ToTexts | Turned::Asking => Turned::ToTexts,
             Turned::Leaving(to) | Turned::ToReports(to) | Turned::Back { to, .. } => Turned::back(to, now),
@@ -102,6 +127,9 @@ impl ModemLine {
             }
             if let Some(index) = reports.reads.pop_front() {
                 return Some(Command::new(Job::ReportRead(index), &format!("{}={index}", self.profile.texts.read)));
+            }
+            if std::mem::take(&mut reports.is_sweep_due) {
+                return Some(Command::new(Job::ReportList, &self.profile.texts.list).within(LONG));
             }
             reports.turned = Turned::back(home.clone(), now);
         }
@@ -140,19 +168,33 @@ impl ModemLine {
         reports.turned = turned;
         if is_given_up {
             reports.reads.clear();
+            reports.is_sweep_due = false;
+        }
+    }
+
+    pub(super) fn report_read(&mut self, index: u16, rows: &[Said]) {
+        for said in rows {
+            self.report_at(index, said);
+        }
+    }
+
+    pub(super) fn reports_listed(&mut self, rows: &[Said]) {
+        for said in rows {
+            let Row::Named { name, fields: text } = &said.row else { continue };
+            if let Some(index) = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL") {
+                self.report_at(index, said);
+            }
         }
     }
 
     /// What is no report stays where it is.
-    pub(super) fn report_read(&mut self, index: u16, rows: &[Said]) {
-        for said in rows {
-            let Some(coded) = &said.coded else { continue };
-            let octets = octets_said(&said.row);
-            let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
-            if let Ok(Message::Report(report)) = pdu.map(|pdu| pdu.message) {
-                self.report_came(&report);
-                self.reports.deletes.push_back(index);
-            }
+    fn report_at(&mut self, index: u16, said: &Said) {
+        let Some(coded) = &said.coded else { return };
+        let octets = octets_said(&said.row);
+        let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
+        if let Ok(Message::Report(report)) = pdu.map(|pdu| pdu.message) {
+            self.report_came(&report);
+            self.reports.delete(index);
         }
     }
 }

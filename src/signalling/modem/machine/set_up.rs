@@ -19,6 +19,9 @@ const TRIES_MAX: u8 = 5;
 /// Between two tries.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Asks whether the SIM can be used.
+const SIM_ROW: &str = "AT+CPIN?";
+
 /// A SIM that is read after a start says in this time that it is there.
 const SIM_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -232,7 +235,7 @@ impl ModemLine {
         let row = match self.set_up.at {
             At::Stopped | At::Done | At::NotePin => return None,
             At::First(n) => profile.start.first.get(n).map(|row| row.row.clone()),
-            At::Sim => Some("AT+CPIN?".to_owned()),
+            At::Sim => Some(SIM_ROW.to_owned()),
             At::PinAttempts => profile.sim.pin_attempts.clone(),
             At::EnterPin => return self.pin_command(now),
             At::LockedIccid | At::Iccid => profile.sim.iccid.clone(),
@@ -296,6 +299,8 @@ impl ModemLine {
                 let (need, next) = after(&self.sound.once(&self.profile), n, end);
                 self.row_answered(row, At::Sound(next), need, end, now);
             }
+            // The SIM was taken out while another row waited for its answer.
+            At::Sim if row != SIM_ROW => {}
             At::Sim => self.sim_answered(rows, end, now),
             At::PinAttempts => self.attempts_answered(rows, now),
             At::EnterPin => self.pin_answered(end, now),
@@ -319,6 +324,9 @@ impl ModemLine {
             End::Final(result) => cme::meaning(result) == Meaning::TryAgain,
             End::TimedOut | End::Gone => true,
         };
+        if end.is_ok() {
+            self.reports.set_up_by(row);
+        }
         if end.is_ok() || (need != Need::Must && !passes) {
             return self.set_up.go(next, now);
         }
@@ -542,16 +550,17 @@ impl ModemLine {
         }
     }
 
-    /// The SIM was taken out of a running modem. What is said of it before the set-up is
-    /// done belongs to the modem's start; one that is back soon is found by asking.
+    /// The SIM was taken out of a running modem. What is said of it before it has answered
+    /// belongs to the modem's start; one that is back soon is found by asking.
     pub(super) fn sim_gone(&mut self, now: Moment) {
-        if self.set_up.is_done() {
-            self.modem_left(now);
-            self.facts.forget_network();
-            (self.set_up.pin_entered, self.set_up.was_away) = (None, true);
-            self.set_up.go(At::Sim, now + SIM_SOON);
-            self.enter(ModemState::SimWait(SimTrouble::Absent), Reason::Sim(SimTrouble::Absent), now);
+        if matches!(self.set_up.at, At::Stopped | At::First(_) | At::Sim) {
+            return;
         }
+        self.modem_left(now);
+        self.facts.forget_network();
+        (self.set_up.pin_entered, self.set_up.was_away) = (None, true);
+        self.set_up.go(At::Sim, now + SIM_SOON);
+        self.enter(ModemState::SimWait(SimTrouble::Absent), Reason::Sim(SimTrouble::Absent), now);
     }
 
     /// The modem says that it has just started, by a row that has this place among those

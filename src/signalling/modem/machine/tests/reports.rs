@@ -44,6 +44,34 @@ fn a_report_in_its_own_memory_is_read_there_and_no_text_in_its_stead() {
 }
 
 #[test]
+fn reports_that_were_stored_while_nobody_listened_are_read_at_a_start_where_the_modem_stores_them() {
+    for (name, _) in PROFILES {
+        let mut world = World::new(name, LineSettings::default());
+        world.modem.says_instead("AT+CNMI=2,1,0,1,0", "\r\n+CMS ERROR: 303\r\n");
+        world.modem.reports.push((4, REPORT.to_owned()));
+        // No report: whatever it is, it stays.
+        world.modem.reports.push((5, TEXT.to_owned()));
+        world.modem.storage.push((4, TEXT.to_owned()));
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        assert!(is_delivered(&world), "{name}: {:?}", world.wanted());
+        assert_eq!((world.modem.reports.len(), world.modem.count("AT+CPMS=\"SR\"")), (1, 1), "{name}");
+        assert_eq!((world.modem.memory != "SR", arrived(&world)), (true, 1), "{name}");
+        assert_eq!(world.modem.broken_rules, [""; 0]);
+    }
+}
+
+#[test]
+fn a_modem_that_tells_its_reports_at_once_is_never_turned_away_from_its_texts() {
+    for (name, _) in PROFILES {
+        let mut world = World::new(name, LineSettings::default());
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        assert_eq!((world.line.state(), world.modem.count("AT+CPMS=\"SR\"")), (ModemState::Ready, 0), "{name}");
+    }
+}
+
+#[test]
 fn a_report_that_is_told_at_once_is_read_and_nothing_is_read_or_deleted_for_it() {
     for (name, _) in PROFILES {
         let mut world = World::ready(name);

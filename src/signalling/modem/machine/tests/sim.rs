@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::super::super::*;
 use super::world::World;
 use crate::terms::Private;
@@ -306,6 +308,63 @@ fn a_sim_that_is_not_ready_at_a_start_was_not_taken_out_and_one_that_is_for_a_mo
     // Nothing more is said of it.
     world.run_s(15);
     assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+/// A modem whose set-up has just said a row with this beginning.
+fn at_row(settings: LineSettings, sim: &'static str, beginning: &str) -> World {
+    let mut world = World::new("quectel_ec2x", settings);
+    world.modem.sim = sim;
+    world.give(ModemInput::PortOpened);
+    for _ in 0..10_000 {
+        if world.modem.count(beginning) > 0 {
+            return world;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    panic!("{beginning} is not said");
+}
+
+#[test]
+fn a_sim_that_is_changed_in_the_middle_of_the_set_up_is_looked_at_before_it_serves() {
+    let iccid = Some(Private::new("89234010000012345678".to_owned()));
+    for beginning in ["AT+QCCID", "AT+CIMI", "AT+CNMI", "AT+QPCMV?"] {
+        let expected_sim = ExpectedSim { iccid: iccid.clone(), operator: None };
+        let mut world = at_row(LineSettings { expected_sim, ..LineSettings::default() }, "READY", beginning);
+        world.says("+CPIN: NOT INSERTED");
+        assert!(matches!(world.line.state(), ModemState::SimWait(_)), "{beginning}");
+        world.modem.says_instead("AT+QCCID", "\r\n+QCCID: 89234010000099999999\r\n\r\nOK\r\n");
+        world.says("+CPIN: READY");
+        world.run_s(40);
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Foreign), "{beginning}");
+    }
+}
+
+#[test]
+fn a_sim_that_is_back_in_the_middle_of_the_set_up_serves() {
+    for beginning in ["AT+QCCID", "AT+CIMI", "AT+CNMI", "AT+QPCMV?"] {
+        let mut world = at_row(LineSettings::default(), "READY", beginning);
+        world.says("+CPIN: NOT READY");
+        world.run_s(40);
+        assert_eq!(world.line.state(), ModemState::Ready, "{beginning}");
+    }
+}
+
+#[test]
+fn a_pin_that_was_to_be_entered_is_not_entered_into_the_sim_that_takes_the_place() {
+    let iccid = Some(Private::new("89234010000012345678".to_owned()));
+    let settings = LineSettings { expected_sim: ExpectedSim { iccid, operator: None }, ..with_pin("4711") };
+    let mut world = World::new("quectel_ec2x", settings);
+    (world.modem.sim, world.notes) = ("SIM PIN", false);
+    world.give(ModemInput::PortOpened);
+    world.run_s(20);
+    assert!(world.wanted().iter().any(|output| matches!(output, ModemOutput::PinTrying { .. })));
+    world.says("+CPIN: NOT INSERTED");
+    world.modem.says_instead("AT+QCCID", "\r\n+QCCID: 89234010000099999999\r\n\r\nOK\r\n");
+    // The owner has written it down meanwhile.
+    world.give(ModemInput::PinNoted);
+    world.run_s(40);
+    assert_eq!(world.modem.count("AT+CPIN="), 0);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Foreign));
 }
 
 #[test]
