@@ -66,13 +66,15 @@ pub struct InputDeviceKey {
     device: Option<Receiver>,
     buffer: Box<[u8; ROOM]>,
     filled: usize,
+    /// The last event was a press.
+    is_held: bool,
     is_there: Arc<AtomicBool>,
 }
 
 impl InputDeviceKey {
     pub fn new(path: PathBuf, code: Option<u16>) -> Self {
         let is_there = Arc::new(AtomicBool::new(true));
-        Self { path, code, device: None, buffer: Box::new([0; ROOM]), filled: 0, is_there }
+        Self { path, code, device: None, buffer: Box::new([0; ROOM]), filled: 0, is_held: false, is_there }
     }
 
     /// Whether the device could be opened when it was last tried.
@@ -91,15 +93,21 @@ impl InputDeviceKey {
             };
             match device.read(&mut self.buffer[self.filled..]).await {
                 Ok(count) if count > 0 => self.filled += count,
-                Ok(_) | Err(_) => self.lose(),
+                Ok(_) | Err(_) => {
+                    if let Some(event) = self.lose() {
+                        return event;
+                    }
+                }
             }
         }
     }
 
-    fn lose(&mut self) {
+    /// Nobody can let go of a key whose device is gone: one that was held is released.
+    fn lose(&mut self) -> Option<KeyEvent> {
         tracing::warn!(path = %self.path.display(), "the key of a line is gone");
         (self.device, self.filled) = (None, 0);
         self.is_there.store(false, Ordering::Relaxed);
+        std::mem::take(&mut self.is_held).then_some(KeyEvent::Released)
     }
 
     async fn open_when_there(&mut self) {
@@ -119,6 +127,7 @@ impl InputDeviceKey {
             self.buffer.copy_within(EVENT..self.filled, 0);
             self.filled -= EVENT;
             if event.is_some() {
+                self.is_held = event == Some(KeyEvent::Pressed);
                 return event;
             }
         }
@@ -184,15 +193,16 @@ mod tests {
 
     /// A pipe with a name is to the reader what a device is: bytes, and an end when the
     /// other side goes.
+    fn make_device(path: &Path) -> std::fs::File {
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        OpenOptions::new().read(true).write(true).open(path).unwrap()
+    }
+
     #[tokio::test]
     async fn a_device_that_goes_and_comes_back_is_heard_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("event0");
-        let make = || {
-            rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-            OpenOptions::new().read(true).write(true).open(&path).unwrap()
-        };
-        let mut pipe = make();
+        let mut pipe = make_device(&path);
         let mut key = InputDeviceKey::new(path.clone(), Some(ENTER));
         let patience = Duration::from_secs(20);
         // Cut in the middle of an event.
@@ -203,10 +213,28 @@ mod tests {
         assert_eq!(tokio::time::timeout(patience, key.next()).await.unwrap(), KeyEvent::Released);
         std::fs::remove_file(&path).unwrap();
         drop(pipe);
-        let mut pipe = make();
+        let mut pipe = make_device(&path);
         pipe.write_all(&event(EV_KEY, ENTER, 1)).unwrap();
         assert_eq!(tokio::time::timeout(patience, key.next()).await.unwrap(), KeyEvent::Pressed);
         assert!(key.presence().load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn a_key_whose_device_goes_while_it_is_held_is_released_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("event0");
+        let mut pipe = make_device(&path);
+        let mut key = InputDeviceKey::new(path.clone(), Some(ENTER));
+        let patience = Duration::from_secs(20);
+        pipe.write_all(&event(EV_KEY, ENTER, 1)).unwrap();
+        assert_eq!(tokio::time::timeout(patience, key.next()).await.unwrap(), KeyEvent::Pressed);
+        std::fs::remove_file(&path).unwrap();
+        drop(pipe);
+        assert_eq!(tokio::time::timeout(patience, key.next()).await.unwrap(), KeyEvent::Released);
+        // It is back, and nobody holds it: the next event is the next press.
+        let mut pipe = make_device(&path);
+        pipe.write_all(&event(EV_KEY, ENTER, 1)).unwrap();
+        assert_eq!(tokio::time::timeout(patience, key.next()).await.unwrap(), KeyEvent::Pressed);
     }
 
     proptest! {
