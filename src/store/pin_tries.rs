@@ -35,6 +35,8 @@ pub enum PinVerdict {
 
 /// A try that is kept.
 struct Try {
+    /// None of a row that cannot be read.
+    id: Option<i64>,
     place: PinPlace,
     was_right: bool,
 }
@@ -51,7 +53,7 @@ impl Modems<'_> {
     ) -> Result<PinVerdict, IndexError> {
         let doing = "writing down that a PIN is tried";
         let mut connection = self.index.write.acquire().await.map_err(IndexError::sql(doing))?;
-        let noted = note(&mut connection, line, &self.digest(line, pin), place, leave).await;
+        let noted = self.note(&mut connection, line, pin, place, leave).await;
         if noted.is_err() {
             // After a full disk the connection is of no more use.
             connection.close_on_drop();
@@ -71,7 +73,7 @@ impl Modems<'_> {
              WHERE line = ?1 AND digest = ?2 AND iccid IS ?3 AND (?3 IS NOT NULL OR imei IS ?4)";
         sqlx::query(right)
             .bind(line.as_str())
-            .bind(self.digest(line, pin))
+            .bind(self.digest(line.as_str(), pin))
             .bind(shown(place.iccid.as_ref()))
             .bind(shown(place.imei.as_ref()))
             .execute(&self.index.write)
@@ -81,19 +83,83 @@ impl Modems<'_> {
     }
 
     /// Of the PIN on its line, whose identifier has no zero octet.
-    fn digest(&self, line: &LineId, pin: &Private<String>) -> Vec<u8> {
-        let pinned = [line.as_str().as_bytes(), b"\0", pin.expose().as_bytes()].concat();
+    fn digest(&self, line: &str, pin: &Private<String>) -> Vec<u8> {
+        let pinned = [line.as_bytes(), b"\0", pin.expose().as_bytes()].concat();
         hmac::sign(&self.pins, &pinned).as_ref().to_vec()
+    }
+
+    async fn note(
+        &self,
+        connection: &mut SqliteConnection,
+        line: &LineId,
+        pin: &Private<String>,
+        place: &PinPlace,
+        leave: PinLeave,
+    ) -> Result<PinVerdict, IndexError> {
+        let doing = "writing down that a PIN is tried";
+        let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
+        let tries = self.tries(&mut all, line, pin, place).await?;
+        if leave == PinLeave::Setting && !may_try(&tries, place) {
+            return Ok(PinVerdict::WasTried);
+        }
+        let own: Vec<i64> = tries.iter().filter(|tried| is_own(tried, place)).filter_map(|tried| tried.id).collect();
+        for id in own {
+            let before = sqlx::query("DELETE FROM pin_tries WHERE id = ?").bind(id);
+            before.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+        }
+        let now = "INSERT INTO pin_tries (line, digest, iccid, imei, was_right) VALUES (?, ?, ?, ?, 0)";
+        let now = sqlx::query(now).bind(line.as_str()).bind(self.digest(line.as_str(), pin));
+        let now = now.bind(shown(place.iccid.as_ref())).bind(shown(place.imei.as_ref()));
+        now.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+        let oldest = "DELETE FROM pin_tries WHERE line = ?1 AND id <=
+             (SELECT id FROM pin_tries WHERE line = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+        let oldest = sqlx::query(oldest).bind(line.as_str()).bind(TRIES_MAX);
+        oldest.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
+        all.commit().await.map_err(IndexError::sql(doing))?;
+        Ok(PinVerdict::Noted)
+    }
+
+    /// The tries of one PIN on a line, and those in the SIM that is there on every line: a
+    /// line may be named anew, and a SIM put into another. The oldest first.
+    async fn tries(
+        &self,
+        connection: &mut SqliteConnection,
+        line: &LineId,
+        pin: &Private<String>,
+        place: &PinPlace,
+    ) -> Result<Vec<Try>, IndexError> {
+        let of_both = "SELECT id, line, digest, iccid, imei, was_right FROM pin_tries
+             WHERE line = ?1 OR iccid = ?2 ORDER BY id";
+        let rows = sqlx::query(of_both)
+            .bind(line.as_str())
+            .bind(shown(place.iccid.as_ref()))
+            .fetch_all(connection)
+            .await
+            .map_err(IndexError::sql("reading whether a PIN was tried"))?;
+        // A row that cannot be read is a try of which nothing is known.
+        let unknown = || Try { id: None, place: PinPlace::default(), was_right: false };
+        let is_of_pin = |row: &&SqliteRow| self.is_of_pin(row, pin).unwrap_or(true);
+        Ok(rows.iter().filter(is_of_pin).map(|row| tried(row).unwrap_or_else(unknown)).collect())
+    }
+
+    /// Each row's digest is of the name that its line had. None where it cannot be read.
+    fn is_of_pin(&self, row: &SqliteRow, pin: &Private<String>) -> Option<bool> {
+        let (line, digest): (String, Vec<u8>) = (row.try_get("line").ok()?, row.try_get("digest").ok()?);
+        Some(digest == self.digest(&line, pin))
+    }
+}
+
+/// Whether a try was in what is there now.
+fn is_own(tried: &Try, here: &PinPlace) -> bool {
+    match &here.iccid {
+        Some(_) => tried.place.iccid == here.iccid,
+        None => tried.place.iccid.is_none() && tried.place.imei == here.imei,
     }
 }
 
 /// Whether a PIN may be tried there by itself. A SIM that told no number may be any.
 fn may_try(tries: &[Try], here: &PinPlace) -> bool {
-    let is_own = |tried: &&Try| match &here.iccid {
-        Some(_) => tried.place.iccid == here.iccid,
-        None => tried.place.iccid.is_none() && tried.place.imei == here.imei,
-    };
-    if let Some(own) = tries.iter().rev().find(is_own) {
+    if let Some(own) = tries.iter().rev().find(|tried| is_own(tried, here)) {
         // A SIM without a number that has had a wrong one may be another than that which
         // took this one, and this may have been the wrong one.
         return own.was_right && !(here.iccid.is_none() && here.had_wrong);
@@ -102,51 +168,10 @@ fn may_try(tries: &[Try], here: &PinPlace) -> bool {
     !tries.iter().any(|tried| !tried.was_right && may_be_it(tried))
 }
 
-async fn note(
-    connection: &mut SqliteConnection,
-    line: &LineId,
-    digest: &[u8],
-    place: &PinPlace,
-    leave: PinLeave,
-) -> Result<PinVerdict, IndexError> {
-    let doing = "writing down that a PIN is tried";
-    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
-    if leave == PinLeave::Setting && !may_try(&tries(&mut all, line, digest).await?, place) {
-        return Ok(PinVerdict::WasTried);
-    }
-    let (iccid, imei) = (shown(place.iccid.as_ref()), shown(place.imei.as_ref()));
-    let before = "DELETE FROM pin_tries
-         WHERE line = ?1 AND digest = ?2 AND iccid IS ?3 AND (?3 IS NOT NULL OR imei IS ?4)";
-    let before = sqlx::query(before).bind(line.as_str()).bind(digest).bind(iccid).bind(imei);
-    before.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
-    let now = "INSERT INTO pin_tries (line, digest, iccid, imei, was_right) VALUES (?, ?, ?, ?, 0)";
-    let now = sqlx::query(now).bind(line.as_str()).bind(digest).bind(iccid).bind(imei);
-    now.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
-    let oldest = "DELETE FROM pin_tries WHERE line = ?1 AND id <=
-         (SELECT id FROM pin_tries WHERE line = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-    let oldest = sqlx::query(oldest).bind(line.as_str()).bind(TRIES_MAX);
-    oldest.execute(&mut *all).await.map_err(IndexError::sql(doing))?;
-    all.commit().await.map_err(IndexError::sql(doing))?;
-    Ok(PinVerdict::Noted)
-}
-
-/// The tries of one PIN on a line, the oldest first.
-async fn tries(connection: &mut SqliteConnection, line: &LineId, digest: &[u8]) -> Result<Vec<Try>, IndexError> {
-    let rows = sqlx::query("SELECT iccid, imei, was_right FROM pin_tries WHERE line = ? AND digest = ? ORDER BY id")
-        .bind(line.as_str())
-        .bind(digest)
-        .fetch_all(connection)
-        .await
-        .map_err(IndexError::sql("reading whether a PIN was tried"))?;
-    // A row that cannot be read is a try of which nothing is known.
-    let unknown = || Try { place: PinPlace::default(), was_right: false };
-    Ok(rows.iter().map(|row| tried(row).unwrap_or_else(unknown)).collect())
-}
-
 fn tried(row: &SqliteRow) -> Option<Try> {
     let (iccid, imei): (Option<String>, Option<String>) = (row.try_get("iccid").ok()?, row.try_get("imei").ok()?);
     let place = PinPlace { iccid: iccid.map(Private::new), imei: imei.map(Private::new), had_wrong: false };
-    Some(Try { place, was_right: row.try_get::<i64, _>("was_right").ok()? == 1 })
+    Some(Try { id: row.try_get("id").ok(), place, was_right: row.try_get::<i64, _>("was_right").ok()? == 1 })
 }
 
 fn shown(identity: Option<&Private<String>>) -> Option<&str> {
@@ -183,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pin_that_was_tried_is_known_by_line_and_pin_and_stands_nowhere_itself() {
+    async fn a_pin_that_was_tried_in_a_sim_is_known_on_every_line_and_stands_nowhere_itself() {
         let (_dir, index, key) = index().await;
         let modems = Modems::new(&index, &key);
         let (front, back) = (LineId::parse("front").unwrap(), LineId::parse("back").unwrap());
@@ -193,12 +218,17 @@ mod tests {
         assert_eq!(verdict(&front, "4711").await, PinVerdict::Noted);
         assert_eq!(verdict(&front, "4711").await, PinVerdict::WasTried);
         assert_eq!(verdict(&front, "1147").await, PinVerdict::Noted, "another one may be tried");
-        assert_eq!(verdict(&back, "4711").await, PinVerdict::Noted);
+        // The line is named anew, or the SIM is put into another.
+        assert_eq!(verdict(&back, "4711").await, PinVerdict::WasTried);
         let kept: Vec<Vec<u8>> =
             sqlx::query_scalar("SELECT digest FROM pin_tries").fetch_all(&index.read).await.unwrap();
-        assert!(kept.len() == 3 && !kept.concat().windows(4).any(|four| four == b"4711"));
+        assert!(kept.len() == 2 && !kept.concat().windows(4).any(|four| four == b"4711"));
         modems.pin_was_right(&front, &pin("4711"), &here).await.unwrap();
         assert_eq!(verdict(&front, "4711").await, PinVerdict::Noted);
+        modems.pin_was_right(&front, &pin("4711"), &here).await.unwrap();
+        // What was right there is right here, and what it refuses here it refuses there.
+        assert_eq!(verdict(&back, "4711").await, PinVerdict::Noted);
+        assert_eq!(verdict(&front, "4711").await, PinVerdict::WasTried);
         index.close().await;
     }
 
@@ -249,6 +279,9 @@ mod tests {
         assert_eq!(modems.try_pin(&line, &own, &here, PinLeave::Setting).await.unwrap(), PinVerdict::WasTried);
         // A new PIN is its owner's word.
         assert_eq!(modems.try_pin(&line, &pin("1234"), &wronged, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
+        // On another line it may be any SIM, and counts there.
+        let back = LineId::parse("back").unwrap();
+        assert_eq!(modems.try_pin(&back, &own, &here, PinLeave::Setting).await.unwrap(), PinVerdict::Noted);
         index.close().await;
     }
 }
