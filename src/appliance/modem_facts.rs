@@ -36,6 +36,10 @@ pub struct ModemJson {
     pub temperature_celsius: Option<i16>,
     pub supply_mv: Option<u16>,
     pub airtime: Option<String>,
+    /// The data that is left.
+    pub data: Option<String>,
+    /// The first day on which something on the SIM expires.
+    pub expires: Option<String>,
     pub airtime_warnings: Vec<String>,
     /// Parts of texts, which the network bills: sent today, and the most in a day.
     pub text_parts_today: u32,
@@ -76,6 +80,8 @@ impl ModemJson {
             temperature_celsius: here.and_then(|health| health.temperature),
             supply_mv: here.and_then(|health| health.millivolts),
             airtime: health.and_then(|health| health.airtime.as_ref()).map(airtime),
+            data: health.and_then(|health| health.data).map(|data| data.to_string()),
+            expires: health.and_then(|health| health.expires).map(|day| day.to_string()),
             airtime_warnings: health.iter().flat_map(|health| &health.airtime_warnings).map(warning).collect(),
             text_parts_today: health.map_or(0, |health| health.parts_today),
             text_parts_a_day: modem.texts_a_day,
@@ -193,8 +199,14 @@ fn warning(warning: &AirtimeWarning) -> String {
             format!("The SIM's airtime is low{}; load it, or no text goes out.", left.unwrap_or_default())
         }
         Reason::AirtimeGoneSoon => "At this rate the SIM's airtime is gone within days; load it.".to_owned(),
-        Reason::DataLow => "The SIM's data is nearly used up.".to_owned(),
-        Reason::ExpiresSoon => "What is on the SIM expires within days; load it.".to_owned(),
+        Reason::DataLow => {
+            let left = warning.data.map(|data| format!(": {data} are left"));
+            format!("The SIM's data is nearly used up{}.", left.unwrap_or_default())
+        }
+        Reason::ExpiresSoon => {
+            let day = warning.expires.map_or_else(|| "within days".to_owned(), |day| format!("on {day}"));
+            format!("What is on the SIM expires {day}; load it.")
+        }
         Reason::Idle => {
             "Nothing was spent on this SIM for two months; its network takes such SIMs away. Send a text from it."
                 .to_owned()
@@ -209,8 +221,9 @@ fn warning(warning: &AirtimeWarning) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signalling::modem::airtime::Kobo;
+    use crate::signalling::modem::airtime::{Kobo, Volume};
     use jiff::Timestamp;
+    use jiff::civil::Date;
 
     #[test]
     fn a_trouble_stands_as_a_sentence() {
@@ -225,5 +238,17 @@ mod tests {
         assert_eq!(airtime(&forecast), "1234.50 naira, 100.00 a day are spent, gone on 2027-01-15");
         let low = AirtimeWarning { reason: Reason::AirtimeLow, forecast: Some(forecast), data: None, expires: None };
         assert!(warning(&low).contains("1234.50 naira are left"));
+    }
+
+    #[test]
+    fn a_warning_of_data_says_how_much_is_left_and_one_of_an_end_says_when() {
+        let known = |reason| AirtimeWarning {
+            reason,
+            forecast: None,
+            data: Some(Volume(50 << 20)),
+            expires: Some(Date::constant(2026, 11, 28)),
+        };
+        assert_eq!(warning(&known(Reason::DataLow)), "The SIM's data is nearly used up: 50.00 MB are left.");
+        assert_eq!(warning(&known(Reason::ExpiresSoon)), "What is on the SIM expires on 2026-11-28; load it.");
     }
 }

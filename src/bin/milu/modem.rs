@@ -160,6 +160,8 @@ fn signal(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
     show("network", Some(network(&modem)));
     show("SIM", text("sim"));
     show("airtime", text("airtime"));
+    show("data", text("data"));
+    show("expires", text("expires"));
     show("power", text("power"));
     show("temperature", modem["temperature_celsius"].as_i64().map(|degrees| format!("{degrees} °C")));
     show("supply", modem["supply_mv"].as_i64().map(|mv| format!("{mv} mV")));

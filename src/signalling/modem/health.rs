@@ -1,6 +1,8 @@
+use jiff::civil::Date;
+
 use crate::terms::{Moment, Private};
 
-use super::airtime::{AirtimeWarning, Forecast};
+use super::airtime::{AirtimeWarning, Forecast, Volume};
 use super::state::ModemState;
 use super::ussd::UssdWay;
 
@@ -34,6 +36,10 @@ pub struct ModemHealth {
     pub texts_waiting: usize,
     /// What is known of the SIM's airtime.
     pub airtime: Option<Forecast>,
+    /// What was read last of its data.
+    pub data: Option<Volume>,
+    /// The first day on which something on it expires.
+    pub expires: Option<Date>,
     /// What the owner was told of it and is not over.
     pub airtime_warnings: Vec<AirtimeWarning>,
     /// The way of codes that works with this modem, to be remembered.

@@ -24,6 +24,18 @@ impl fmt::Display for Kobo {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Volume(pub u64);
 
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = match self.0 {
+            octets if octets >= 1 << 30 => (1_u128 << 30, "GB"),
+            octets if octets >= 1 << 20 => (1 << 20, "MB"),
+            _ => (1 << 10, "KB"),
+        };
+        let hundredths = u128::from(self.0) * 100 / unit;
+        write!(f, "{}.{:02} {name}", hundredths / 100, hundredths % 100)
+    }
+}
+
 /// A day of expiry, or how many days are left until it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Day {
@@ -432,5 +444,13 @@ mod tests {
     fn money_is_shown_in_naira() {
         assert_eq!(Kobo(125_050).to_string(), "1250.50");
         assert_eq!(Kobo(-5).to_string(), "-0.05");
+    }
+
+    #[test]
+    fn data_is_shown_in_the_unit_of_its_size() {
+        assert_eq!(Volume(3 << 29).to_string(), "1.50 GB");
+        assert_eq!(Volume((1 << 30) - 1).to_string(), "1023.99 MB");
+        assert_eq!(Volume(100 << 20).to_string(), "100.00 MB");
+        assert_eq!(Volume(512).to_string(), "0.50 KB");
     }
 }

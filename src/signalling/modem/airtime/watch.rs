@@ -227,6 +227,16 @@ impl AirtimeWatch {
         Some(Forecast { airtime, at, spent_a_day, gone_at })
     }
 
+    /// What was read last of the data.
+    pub fn data(&self) -> Option<Volume> {
+        self.data.map(|(_, data)| data)
+    }
+
+    /// The first day on which something on the SIM expires.
+    pub fn expires(&self) -> Option<Date> {
+        self.expires.values().min().copied()
+    }
+
     /// What went between readings, without the spans in which airtime was bought.
     fn spent_a_day(&self) -> Option<Kobo> {
         let (last, _) = self.readings.back().copied()?;
@@ -261,8 +271,7 @@ impl AirtimeWatch {
     }
 
     fn warnings_of(&self, reasons: &[Reason]) -> Vec<AirtimeWarning> {
-        let (forecast, data) = (self.forecast(), self.data.map(|(_, data)| data));
-        let expires = self.expires.values().min().copied();
+        let (forecast, data, expires) = (self.forecast(), self.data(), self.expires());
         reasons.iter().map(|reason| AirtimeWarning { reason: *reason, forecast, data, expires }).collect()
     }
 

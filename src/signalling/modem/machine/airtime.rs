@@ -7,7 +7,7 @@ use jiff::{Span, Timestamp};
 use crate::terms::{Moment, Private};
 
 use super::super::airtime::{
-    AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Lesson, Operators, ReadBy, shape,
+    AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Lesson, Operators, ReadBy, Volume, shape,
 };
 use super::super::command::Command;
 use super::super::output::ModemOutput;
@@ -40,6 +40,14 @@ impl Airtime {
 
     pub(super) const fn forecast(&self) -> Option<Forecast> {
         self.forecast
+    }
+
+    pub(super) fn data(&self) -> Option<Volume> {
+        self.watch.as_ref().and_then(|(watch, _)| watch.data())
+    }
+
+    pub(super) fn expires(&self) -> Option<Date> {
+        self.watch.as_ref().and_then(|(watch, _)| watch.expires())
     }
 
     /// What the owner was told of it and is not over.

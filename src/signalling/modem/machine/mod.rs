@@ -440,6 +440,8 @@ impl ModemLine {
             parts_today: self.texts.today(),
             texts_waiting: self.texts.waiting(),
             airtime: self.airtime.forecast(),
+            data: self.airtime.data(),
+            expires: self.airtime.expires(),
             airtime_warnings: self.airtime.warnings(),
             ussd_way: self.codes.known_way(),
         }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
+use super::texts::watching_airtime;
 use super::world::{PROFILES, World};
 use crate::terms::EndCause;
 
@@ -18,6 +19,21 @@ fn a_modem_of_each_family_comes_up_and_tells_what_it_is() {
         assert!(health.troubles.is_empty(), "{:?}", health.troubles);
         assert_eq!(world.modem.broken_rules, [""; 0]);
     }
+}
+
+#[test]
+fn the_data_of_a_sim_and_the_day_on_which_it_expires_stand_beside_its_airtime() {
+    let mut world = watching_airtime();
+    world.says("+CUSD: 0,\"Your main balance is N120.50\",15");
+    while world.modem.count("AT+CUSD=1,\"*323#\",15") == 0 {
+        world.run_s(1);
+    }
+    assert_eq!((world.line.health().data, world.line.health().expires), (None, None));
+    world.says("+CUSD: 0,\"Data balance: 1.5GB. Expires 03/12/2026.\",15");
+    world.run_s(1);
+    let health = world.line.health();
+    assert_eq!(health.data, Some(airtime::Volume(3 << 29)));
+    assert_eq!(health.expires, Some(jiff::civil::Date::constant(2026, 12, 3)));
 }
 
 #[test]

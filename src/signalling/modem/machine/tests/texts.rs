@@ -427,7 +427,7 @@ fn a_menu_is_not_answered_during_a_call_nor_after_it() {
     assert_eq!(world.modem.count("AT+CUSD=1"), 1, "{:?}", world.modem.heard);
 }
 
-fn watching_airtime() -> World {
+pub(super) fn watching_airtime() -> World {
     let operators = std::sync::Arc::new(airtime::Operators::delivered().expect("the delivered file"));
     let plan = airtime::AirtimePlan::default();
     let settings = LineSettings {
