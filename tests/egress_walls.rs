@@ -1,99 +1,89 @@
-//! Wrong uses of the door do not compile. Each file of `tests/door/walls/` is
-//! one; it marks the row at which the compiler must stop, and with what error.
+//! Wrong uses of the door do not compile. Each file of `tests/door/walls/` is one; it
+//! marks the row at which the compiler must stop, and with what error. That the right
+//! way does compile is shown by `tests/door/right.rs`, which is a part of this test.
 //!
-//! The compiler is called on the library as this test was linked with it, so a
-//! case costs less than a second and no dependency is built again.
+//! `trybuild` compiles them. What it is told to expect is not the compiler's words, which
+//! each version of Rust says a little otherwise, but the marks: the words are written
+//! beside copies of the cases and read from there.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+
+#[path = "door/right.rs"]
+#[allow(dead_code, reason = "it compiles, and that is all that is wanted of it")]
+mod right;
 
 const WALLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/door/walls");
 
-/// The one file that must compile.
-const RIGHT: &str = "right";
+/// In the environment of the program that asks the compiler: where the copies are.
+const COPIES: &str = "MILU_WALLS";
 
 /// Where an error of the compiler is: its code and its row.
-type Error = (String, u64);
+type Error = (String, usize);
 
-/// The folder into which this test and the library were built.
-fn built() -> PathBuf {
-    let own = std::env::current_exe().expect("our own path");
-    own.parent().expect("a folder").to_owned()
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder can be read");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|file| file.extension() == Some(OsStr::new(ending)));
+    files.sort();
+    files
 }
 
-/// The library that was built last, which is the one that this test was built with.
-fn library() -> PathBuf {
-    let is_ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.starts_with("libmilu-") && name.ends_with(".rlib")
-    };
-    let when = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    let entries = std::fs::read_dir(built()).expect("the folder can be read");
-    let rlibs = entries.map(|entry| entry.expect("an entry").path()).filter(is_ours);
-    rlibs.max_by_key(when).expect("the library was built")
+/// What a case expects: `//~ E0308` on the row of the error.
+fn marked(case: &Path) -> Vec<Error> {
+    let text = std::fs::read_to_string(case).expect("a case can be read");
+    let of_row = |(row, n): (&str, usize)| row.split_once("//~ ").map(|(_, code)| (code.trim().to_owned(), n));
+    text.lines().zip(1..).filter_map(of_row).collect()
 }
 
-/// The compiler beside the cargo that built this.
-fn compiler() -> PathBuf {
-    let beside = Path::new(env!("CARGO")).with_file_name("rustc");
-    if beside.exists() { beside } else { "rustc".into() }
-}
-
-/// What the compiler says of a file.
-fn errors(file: &Path, library: &Path) -> Vec<Error> {
-    let out = tempfile::tempdir().expect("a folder");
-    let output = Command::new(compiler())
-        .args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--error-format=json", "--cap-lints=allow"])
-        .arg("--extern")
-        .arg(format!("milu={}", library.display()))
-        .arg("-L")
-        .arg(format!("dependency={}", built().display()))
-        .arg("--out-dir")
-        .arg(out.path())
-        .arg(file)
-        .output()
-        .expect("the compiler runs");
-    let said = String::from_utf8(output.stderr).expect("JSON is UTF-8");
-    let mut found: Vec<Error> = said.lines().filter_map(error).collect();
-    // One mistake may be told several times.
-    found.dedup();
-    assert_eq!(output.status.success(), found.is_empty(), "{}: {said}", file.display());
+/// What the compiler said of a case: `error[E0308]: …`, and below it `--> FILE:ROW:COLUMN`.
+fn said(case: &Path) -> Vec<Error> {
+    let words = std::fs::read_to_string(case.with_extension("stderr")).expect("the compiler said something");
+    let mut rows = words.lines();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next() {
+        let Some(error) = row.strip_prefix("error") else { continue };
+        let code = error.split_once(']').map_or("no code", |(code, _)| code.trim_start_matches('['));
+        let place = rows.by_ref().find_map(|row| row.trim_start().strip_prefix("--> ")).expect("an error has a place");
+        let row = place.rsplit(':').nth(1).and_then(|row| row.parse().ok()).expect("a place has a row");
+        found.push((code.to_owned(), row));
+    }
     found
 }
 
-/// An error in a row of the compiler's JSON; none for warnings and for its last words.
-fn error(row: &str) -> Option<Error> {
-    let message: serde_json::Value = serde_json::from_str(row).expect("a row of JSON");
-    if message["level"] != "error" || message["spans"].as_array().is_none_or(Vec::is_empty) {
-        return None;
+#[test]
+fn what_is_wrong_does_not_compile_and_fails_for_its_own_reason_alone() {
+    let copies = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    for case in files(Path::new(WALLS), "rs") {
+        std::fs::copy(&case, copies.path().join(case.file_name().expect("a name"))).expect("a copy");
     }
-    let primary = message["spans"].as_array()?.iter().find(|span| span["is_primary"] == true)?;
-    Some((message["code"]["code"].as_str().unwrap_or("no code").to_owned(), primary["line_start"].as_u64()?))
-}
+    // trybuild is told by the environment to write down what it sees. One job at a time:
+    // the library's dependencies are checked anew for it, and other tests run meanwhile.
+    let asked = Command::new(std::env::current_exe().expect("our own path"))
+        .args(["--exact", "the_compiler_is_asked", "--ignored", "--nocapture"])
+        .env("TRYBUILD", "overwrite")
+        .env("CARGO_BUILD_JOBS", "1")
+        .env(COPIES, copies.path())
+        .output()
+        .expect("this program runs");
+    let (told, errors) = (String::from_utf8_lossy(&asked.stdout), String::from_utf8_lossy(&asked.stderr));
+    assert!(asked.status.success(), "{told}\n{errors}");
 
-/// What a file expects: `//~ E0308` on the row of the error.
-fn expected(text: &str) -> Option<Error> {
-    text.lines().zip(1..).find_map(|(row, n)| row.split_once("//~ ").map(|(_, code)| (code.trim().to_owned(), n)))
+    let cases = files(copies.path(), "rs");
+    assert!(cases.len() > 20, "only {} walls were found", cases.len());
+    for case in cases {
+        let name = case.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let wanted = marked(&case);
+        assert_eq!(wanted.len(), 1, "{name}: mark the row of its error");
+        // A second error could hide that the first is another's.
+        assert_eq!(said(&case), wanted, "{name}");
+    }
 }
 
 #[test]
-fn what_is_wrong_does_not_compile_and_what_is_right_does() {
-    let library = library();
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(WALLS).expect("the walls").map(|entry| entry.expect("an entry").path()).collect();
-    files.sort();
-    assert!(files.len() > 20, "only {} walls were found", files.len());
-    let mut breaches = Vec::new();
-    for file in files {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file).expect("a wall can be read");
-        let (found, wanted) = (errors(&file, &library), expected(&text));
-        assert_eq!(wanted.is_none(), name == RIGHT, "{name}: mark the row of its error");
-        // One error alone: a second could hide that the first is another's.
-        if found != wanted.clone().into_iter().collect::<Vec<_>>() {
-            breaches.push(format!("{name}: expected {wanted:?}, and the compiler says {found:?}"));
-        }
-    }
-    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+#[ignore = "run by the test above, with the environment that it needs"]
+fn the_compiler_is_asked() {
+    let copies = std::env::var(COPIES).expect("where the cases are");
+    trybuild::TestCases::new().compile_fail(format!("{copies}/*.rs"));
 }

@@ -5,3 +5,5 @@ use milu::residency::{Clearance, Cleared};
 pub fn wrong<T>(cleared: &Cleared<T>) -> Clearance {
     cleared.clearance().clone() //~ E0308
 }
+
+fn main() {}

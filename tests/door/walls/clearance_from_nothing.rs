@@ -3,3 +3,5 @@
 pub fn wrong() -> milu::residency::Clearance {
     Default::default() //~ E0277
 }
+
+fn main() {}

@@ -6,3 +6,5 @@ pub fn wrong<T: Clone>(cleared: &Cleared<T>) -> (Cleared<T>, Cleared<T>) {
     let copy = || Cleared::clone(cleared); //~ E0277
     (copy(), copy())
 }
+
+fn main() {}

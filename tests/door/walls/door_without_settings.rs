@@ -8,3 +8,5 @@ use milu::residency::Policy;
 pub fn wrong(policy: Arc<Policy>) -> Door {
     Door::new(policy) //~ E0061
 }
+
+fn main() {}

@@ -7,3 +7,5 @@ use milu::residency::{CallGate, DataClass, DestinationId};
 pub fn wrong(gate: &CallGate, to: &DestinationId, request: HttpRequest) {
     drop(gate.clear(&[DataClass::Transcript], to, request)); //~ E0277
 }
+
+fn main() {}

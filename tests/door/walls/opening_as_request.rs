@@ -6,3 +6,5 @@ use milu::residency::Cleared;
 pub async fn wrong(door: &Door, cleared: Cleared<WebSocketOpening>) {
     drop(door.request(None, cleared).await); //~ E0277
 }
+
+fn main() {}

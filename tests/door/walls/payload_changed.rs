@@ -6,3 +6,5 @@ pub fn wrong(mut cleared: Cleared<String>) -> Cleared<String> {
     cleared.payload = "something else".to_owned(); //~ E0616
     cleared
 }
+
+fn main() {}

@@ -5,3 +5,5 @@ use milu::residency::Cleared;
 pub fn wrong(cleared: Cleared<String>) -> String {
     cleared.into_parts().0 //~ E0624
 }
+
+fn main() {}

@@ -5,3 +5,5 @@ use milu::egress::HttpRequest;
 pub fn wrong(request: &HttpRequest) -> &str {
     request.target.as_str() //~ E0599
 }
+
+fn main() {}

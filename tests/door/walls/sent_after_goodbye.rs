@@ -7,3 +7,5 @@ pub async fn wrong<M: Into<WebSocketMessage>>(mut sender: WebSocketSender, messa
     sender.close().await;
     drop(sender.send(message).await); //~ E0382
 }
+
+fn main() {}

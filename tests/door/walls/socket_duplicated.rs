@@ -5,3 +5,5 @@ use milu::egress::WebSocketSender;
 pub fn wrong(sender: &WebSocketSender) -> WebSocketSender {
     WebSocketSender::clone(sender) //~ E0277
 }
+
+fn main() {}

@@ -5,3 +5,5 @@ use milu::egress::{WebSocketMessage, WebSocketSender};
 pub async fn wrong(sender: &mut WebSocketSender, words: String) {
     drop(sender.send(WebSocketMessage::Text(words.into())).await); //~ E0308
 }
+
+fn main() {}

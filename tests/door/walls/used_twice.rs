@@ -7,3 +7,5 @@ pub async fn wrong<T: Into<HttpRequest>>(door: &Door, cleared: Cleared<T>) {
     drop(door.request(None, cleared).await);
     drop(door.request(None, cleared).await); //~ E0382
 }
+
+fn main() {}

@@ -5,3 +5,5 @@ use milu::egress::WebSocketSender;
 pub async fn wrong(sender: &mut WebSocketSender, words: &str) {
     drop(sender.send_fixed(words).await); //~ E0521
 }
+
+fn main() {}
