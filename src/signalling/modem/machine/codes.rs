@@ -5,8 +5,9 @@ use crate::terms::{Moment, Private};
 use super::super::command::Command;
 use super::super::engine::End;
 use super::super::output::{ModemOutput, UssdFailure, UssdReply, UssdThen};
+use super::super::row::FinalResult;
 use super::super::ussd::{
-    CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRow, UssdStatus, UssdStep, UssdWay, UssdWays,
+    CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRefusal, UssdRow, UssdStatus, UssdStep, UssdWay, UssdWays,
 };
 use super::ModemLine;
 use super::job::Job;
@@ -123,6 +124,15 @@ impl Codes {
 /// A row by which the network is asked, or answered.
 fn is_code(row: &Private<String>) -> bool {
     row.expose().starts_with("AT+CUSD=1")
+}
+
+/// What an error says of a code: that it is of the command and its parameters may mean how
+/// the code is written (3GPP TS 27.007 section 9.2: not allowed, not supported, incorrect).
+const fn refusal(result: FinalResult) -> UssdRefusal {
+    match result {
+        FinalResult::Error | FinalResult::NotSupported | FinalResult::Cme(3 | 4 | 50) => UssdRefusal::Writing,
+        _ => UssdRefusal::Other,
+    }
 }
 
 impl ModemLine {
@@ -276,7 +286,7 @@ impl ModemLine {
             && !end.is_ok()
             && !result.is_of_calls()
         {
-            let steps = self.codes.dialog.refused(now);
+            let steps = self.codes.dialog.refused(refusal(result), now);
             self.code_steps(steps, now);
         }
     }
@@ -289,7 +299,7 @@ impl ModemLine {
             self.codes.charset = None;
             if self.codes.rows.iter().any(is_code) {
                 self.codes.drop_unsent();
-                let steps = self.codes.dialog.refused(now);
+                let steps = self.codes.dialog.refused(UssdRefusal::Characters, now);
                 self.code_steps(steps, now);
             }
         }

@@ -11,6 +11,15 @@ fn ask(world: &mut World, id: u64) {
     world.run_s(1);
 }
 
+/// What was told to whoever asked a code.
+fn results(world: &World, of: u64) -> Vec<Result<UssdReply, UssdFailure>> {
+    let is_its = |output: ModemOutput| match output {
+        ModemOutput::UssdSaid { id, result } if id == of => Some(result),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(is_its).collect()
+}
+
 const CODE: &str = "AT+CUSD=1,\"002A0033003100300023\",15";
 const BALANCE: &str = "+CUSD: 0,\"00420061006C003A0020004E00350030002E00300030\",72";
 
@@ -58,6 +67,41 @@ fn a_modem_that_refuses_the_characters_is_asked_in_others() {
     ask(&mut world, 1);
     // Never the figures without the characters that they are of.
     assert_eq!(charsets(&world), ["AT+CSCS=\"UCS2\"", "AT+CSCS=\"GSM\"", "AT+CUSD=1,\"*310#\",15"]);
+}
+
+#[test]
+fn a_code_that_may_have_gone_out_is_not_sent_again_in_another_writing() {
+    for (error, sent) in [
+        ("+CME ERROR: 31", 1),
+        ("+CME ERROR: network timeout", 1),
+        ("+CME ERROR: 30", 1),
+        ("+CME ERROR: 14", 1),
+        ("+CME ERROR: 100", 1),
+        ("ERROR", 5),
+        ("+CME ERROR: 50", 5),
+        ("+CME ERROR: Incorrect parameters", 5),
+    ] {
+        let mut world = World::ready("quectel_ec2x");
+        world.modem.says_instead("AT+CUSD=1", &format!("\r\n{error}\r\n"));
+        ask(&mut world, 1);
+        assert_eq!(world.modem.count("AT+CUSD=1"), sent, "{error}: {:?}", world.modem.heard);
+        assert_eq!(results(&world, 1), [Err(UssdFailure::Refused)], "{error}");
+    }
+}
+
+#[test]
+fn a_way_that_has_worked_in_this_modem_is_not_left_for_an_error() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(BALANCE);
+    world.run_s(1);
+    let known = world.line.health().ussd_way;
+    assert!(known.is_some());
+    world.modem.says_instead("AT+CUSD=1", "\r\nERROR\r\n");
+    ask(&mut world, 2);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 2, "{:?}", world.modem.heard);
+    assert_eq!(results(&world, 2), [Err(UssdFailure::Refused)]);
+    assert_eq!(world.line.health().ussd_way, known);
 }
 
 #[test]
