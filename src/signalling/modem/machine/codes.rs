@@ -112,6 +112,19 @@ impl Codes {
         }
     }
 
+    /// Whether the end of a dialogue is still to be written.
+    pub(super) fn is_ending(&self) -> bool {
+        self.rows.iter().any(|row| row.expose() == CANCEL_ROW)
+    }
+
+    /// The modem is set up: a dialogue that a stop or a port that went left open in it
+    /// would take the next code for its answer. Where none is open, nothing ends.
+    pub(super) fn end_what_was_left(&mut self) {
+        if !self.is_ending() {
+            self.rows.push_front(Private::new(CANCEL_ROW.to_owned()));
+        }
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.asker.is_some() || !self.waiting.is_empty() || !self.rows.is_empty()
     }
@@ -332,6 +345,18 @@ impl ModemLine {
         self.codes.dialog.cancel();
         (self.codes.said, self.codes.charset) = (None, None);
         self.codes.rows.clear();
+        self.give_codes_back(now);
+    }
+
+    /// The line stops: the modem is told of the end of what is open, and nothing begins.
+    pub(super) fn codes_left(&mut self, now: Moment) {
+        self.give_codes_back(now);
+        let steps = self.codes.dialog.cancel();
+        self.code_steps(steps, now);
+    }
+
+    /// Whoever asked, or waits to ask, is told that nothing comes of it.
+    fn give_codes_back(&mut self, now: Moment) {
         let asking = self.codes.asker.take();
         let waiting = std::mem::take(&mut self.codes.waiting);
         for asker in asking.into_iter().chain(waiting.into_iter().map(|(asker, _)| asker)) {

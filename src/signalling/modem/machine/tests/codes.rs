@@ -104,6 +104,45 @@ fn a_way_that_has_worked_in_this_modem_is_not_left_for_an_error() {
     assert_eq!(world.line.health().ussd_way, known);
 }
 
+fn code_rows(world: &World) -> Vec<&String> {
+    world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect()
+}
+
+#[test]
+fn a_menu_that_was_open_when_the_port_went_is_ended_before_the_next_code() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(&BALANCE.replace("+CUSD: 0", "+CUSD: 1"));
+    world.run_s(1);
+    world.give(ModemInput::PortGone);
+    world.modem.heard.clear();
+    world.modem.says_instead("AT+CUSD=2", "\r\n+CME ERROR: 4\r\n");
+    world.give(ModemInput::PortOpened);
+    ask(&mut world, 2);
+    world.run_s(30);
+    // That there was nothing to end is no trouble.
+    assert_eq!(code_rows(&world), ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_line_that_stops_ends_the_menu_that_is_open_and_begins_no_other_code() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(&BALANCE.replace("+CUSD: 0", "+CUSD: 1"));
+    world.run_s(1);
+    ask(&mut world, 2);
+    assert_eq!(results(&world, 2), [], "it waits for the menu's end");
+    world.modem.heard.clear();
+    world.give(ModemInput::Leave);
+    assert_eq!(results(&world, 1).last(), Some(&Err(UssdFailure::ModemGone)));
+    assert_eq!(results(&world, 2), [Err(UssdFailure::ModemGone)]);
+    assert!(world.line.is_ending_code());
+    world.run_s(1);
+    assert!(!world.line.is_ending_code());
+    assert_eq!(code_rows(&world), ["AT+CUSD=2"], "{:#?}", world.modem.heard);
+}
+
 #[test]
 fn a_network_that_asks_on_and_on_before_a_code_goes_out_is_answered_once() {
     let mut world = World::ready("quectel_ec2x");
@@ -117,8 +156,7 @@ fn a_network_that_asks_on_and_on_before_a_code_goes_out_is_answered_once() {
     world.modem.heard.clear();
     world.far_side_hangs_up();
     world.run_s(5);
-    let rows: Vec<&String> = world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect();
-    assert_eq!(rows, ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
+    assert_eq!(code_rows(&world), ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
 }
 
 #[test]
