@@ -2,12 +2,13 @@ use std::collections::VecDeque;
 
 use crate::terms::{Moment, Private};
 
-use super::super::command::Command;
+use super::super::command::{Command, MEDIUM};
 use super::super::engine::End;
 use super::super::output::{ModemOutput, UssdFailure, UssdReply, UssdThen};
 use super::super::row::FinalResult;
 use super::super::ussd::{
-    CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRefusal, UssdRow, UssdStatus, UssdStep, UssdWay, UssdWays,
+    ANSWER_WAIT_MAX, CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRefusal, UssdRow, UssdStatus, UssdStep, UssdWay,
+    UssdWays,
 };
 use super::ModemLine;
 use super::job::Job;
@@ -195,11 +196,13 @@ impl ModemLine {
             self.begin_code(now);
         }
         let row = self.codes.rows.pop_front()?;
-        let job = if is_code(&row) { Job::Code } else { Job::Quiet };
-        if job == Job::Code {
-            self.codes.dialog.sent(now);
+        if !is_code(&row) {
+            return Some(Command::new(Job::Quiet, row.expose()).without_answer());
         }
-        Some(Command::new(job, row.expose()).without_answer())
+        self.codes.dialog.sent(now);
+        // By the standard the result comes behind the network's answer, and nothing else is
+        // taken meanwhile; most modems give it at once (3GPP TS 27.007 section 7.15).
+        Some(Command::new(Job::Code, row.expose()).without_answer().within(ANSWER_WAIT_MAX))
     }
 
     fn begin_code(&mut self, now: Moment) {
@@ -329,6 +332,10 @@ impl ModemLine {
             return;
         }
         let steps = self.codes.dialog.said(row, now);
+        // An empty row, which some modems show first, is no answer yet.
+        if !steps.is_empty() && self.engine.running().is_some_and(|command| command.tag == Job::Code) {
+            self.engine.hasten(MEDIUM, now);
+        }
         self.code_steps(steps, now);
     }
 

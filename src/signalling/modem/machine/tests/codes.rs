@@ -104,6 +104,35 @@ fn a_way_that_has_worked_in_this_modem_is_not_left_for_an_error() {
     assert_eq!(world.line.health().ussd_way, known);
 }
 
+#[test]
+fn a_modem_that_gives_the_result_behind_the_networks_answer_has_the_networks_time() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "");
+    ask(&mut world, 1);
+    world.run_s(20);
+    assert_eq!(results(&world, 1), [], "{:#?}", world.line.support_rows());
+    world.says(&format!("{BALANCE}\nOK"));
+    world.run_s(10);
+    let reply = UssdReply { text: Private::new("Bal: N50.00".to_owned()), then: UssdThen::Over };
+    assert_eq!(results(&world, 1), [Ok(reply)]);
+    assert_eq!((world.line.health().counters.timeouts, world.resets()), (0, vec![]));
+}
+
+#[test]
+fn a_result_that_does_not_follow_the_networks_answer_is_not_waited_for_as_long() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "");
+    ask(&mut world, 1);
+    world.says(BALANCE);
+    world.run_s(4);
+    assert_eq!(world.line.health().counters.timeouts, 0);
+    world.run_s(4);
+    let counters = world.line.health().counters;
+    assert_eq!((counters.timeouts, counters.resynchronised), (1, 1));
+    assert!(results(&world, 1)[0].is_ok());
+    assert_eq!((world.line.state(), world.resets()), (ModemState::Ready, vec![]));
+}
+
 fn code_rows(world: &World) -> Vec<&String> {
     world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect()
 }
