@@ -234,9 +234,25 @@ async fn a_menu_of_several_steps_is_gone_through_and_one_that_the_network_ends_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_stops_leaves_no_menu_open_in_its_modem() {
+    let mut world = World::new();
+    let (modem, mut line) = world.ready("front-desk", ModemOptions { ussd: menus(), ..one_of(Family::Quectel) }).await;
+    line.control.ussd(1, words("*312#")).expect("served");
+    let said = line.said(1).await;
+    assert!(said.is_ok(), "{said:?}");
+    modem.forget_written();
+    line.stop.cancel();
+    assert_eq!(line.said(1).await, Err(UssdFailure::ModemGone));
+    modem.until_written("AT+CUSD=2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_the_network_never_answers_ends_in_its_time_and_leaves_the_line_as_it_was() {
     let mut world = World::new();
     let (modem, mut line) = world.ready("front-desk", one_of(Family::Quectel)).await;
+    // Before it takes codes it ends what another run may have left open.
+    modem.until_written("AT+CUSD=2").await;
+    modem.forget_written();
     modem.play(">* AT+CUSD=1{*}\n< OK\n").expect("a script");
     line.control.ussd(1, words("*310#")).expect("served");
     // A second one waits for its turn and is not forgotten.

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use milu::signalling::modem::ussd::{
-    ANSWER_WAIT_MAX, CannotAsk, DialogEnd, MENU_WAIT_MAX, STEPS_MAX, UssdDialog, UssdForm, UssdRow, UssdStep, UssdWay,
-    UssdWays, is_open, read_text, request,
+    ANSWER_WAIT_MAX, CannotAsk, DialogEnd, MENU_WAIT_MAX, STEPS_MAX, UssdDialog, UssdForm, UssdRefusal, UssdRow,
+    UssdStep, UssdWay, UssdWays, is_open, read_text, request,
 };
 use milu::terms::{Moment, Private};
 use proptest::prelude::*;
@@ -146,19 +146,31 @@ fn a_menu_is_walked_step_by_step_and_closed_at_its_end() {
 fn ways_to_ask_are_tried_until_one_works_and_that_one_is_remembered() {
     let (mut dialog, now) = (dialog(), Moment::START);
     dialog.begin(&private("*310#"), now).unwrap();
-    let second = dialog.refused(now);
+    let second = dialog.refused(UssdRefusal::Writing, now);
     assert_eq!(written(&second[0]), "AT+CUSD=1,\"002A0033003100300023\",15");
     said(&mut dialog, "+CUSD: 0,\"00420061006C003A0020004E00350030\",72", now);
     let known = dialog.ways().known().unwrap();
     assert_eq!(known.name(), "ucs2_hex-15");
     let again = dialog.begin(&private("*323#"), now).unwrap().unwrap();
     assert_eq!(written(&again), "AT+CUSD=1,\"002A0033003200330023\",15");
-    // Each way was tried: the dialogue is over, and the modem told so.
-    let mut last = dialog.refused(now);
-    while last.len() == 1 {
-        last = dialog.refused(now);
+    // A way that has worked is not what is wrong: the code is not sent twice.
+    assert_eq!(dialog.refused(UssdRefusal::Writing, now), end(DialogEnd::Refused));
+    assert_eq!(dialog.ways().known(), Some(known));
+}
+
+#[test]
+fn other_ways_are_tried_only_where_an_error_may_be_for_the_way_alone() {
+    let now = Moment::START;
+    for (why, ways) in [(UssdRefusal::Characters, 5), (UssdRefusal::Writing, 5), (UssdRefusal::Other, 1)] {
+        let mut dialog = dialog();
+        dialog.begin(&private("*310#"), now).unwrap();
+        let (mut tried, mut last) = (1, dialog.refused(why, now));
+        while last.len() == 1 {
+            (tried, last) = (tried + 1, dialog.refused(why, now));
+        }
+        // The dialogue is over, and the modem told so.
+        assert_eq!((tried, last), (ways, end(DialogEnd::Refused)), "{why:?}");
     }
-    assert_eq!(last, end(DialogEnd::Refused));
 }
 
 #[test]
@@ -167,7 +179,7 @@ fn an_answer_to_a_menu_is_never_sent_twice() {
     dialog.begin(&private("*312#"), now).unwrap();
     said(&mut dialog, "+CUSD: 1,\"1. Buy\",15", now);
     dialog.answer(&private("1"), now).unwrap();
-    assert_eq!(dialog.refused(now), end(DialogEnd::Refused));
+    assert_eq!(dialog.refused(UssdRefusal::Writing, now), end(DialogEnd::Refused));
 }
 
 #[test]

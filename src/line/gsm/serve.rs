@@ -47,7 +47,8 @@ const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// must not hold the call up.
 const STOP_PATIENCE: Duration = Duration::from_millis(200);
 
-/// How long a call may take to be hung up, and a text to be answered, when the line stops.
+/// How long a call may take to be hung up, a text to be answered and a menu to be ended,
+/// when the line stops.
 const GOODBYE: Duration = Duration::from_secs(4);
 
 /// Octets to the modem that its port has not taken: the longest text message, and a
@@ -181,7 +182,7 @@ impl Serving {
             self.take(happened).await;
         }
         if tokio::time::timeout(GOODBYE, self.say_goodbye()).await.is_err() {
-            tracing::warn!(line = %self.parts.config.id, "a modem did not hang up in time");
+            tracing::warn!(line = %self.parts.config.id, "a modem did not end what was on in time");
         }
         self.close_sound().await;
         if let Some(call) = self.call.take() {
@@ -211,7 +212,7 @@ impl Serving {
             let input = if call.is_taken { ModemInput::HangUp(cause) } else { ModemInput::Reject(cause) };
             self.input(input).await;
         }
-        while self.call.is_some() || self.is_texting() || !self.waiting.is_empty() {
+        while self.call.is_some() || self.is_finishing() || !self.waiting.is_empty() {
             let happened = self.next().await;
             self.take(happened).await;
         }
@@ -221,9 +222,10 @@ impl Serving {
         (self.parts.clock)()
     }
 
-    /// Whether the port is open and a text on its way.
-    fn is_texting(&self) -> bool {
-        self.reader.is_some() && self.machine.as_ref().is_some_and(ModemLine::is_texting)
+    /// Whether the port is open, and a text or the end of a menu on its way.
+    fn is_finishing(&self) -> bool {
+        let finishes = |machine: &ModemLine| machine.is_texting() || machine.is_ending_code();
+        self.reader.is_some() && self.machine.as_ref().is_some_and(finishes)
     }
 
     /// When something is due without anything happening.

@@ -227,6 +227,13 @@ impl<T> Engine<T> {
         self.phase = Phase::Running(Running { command, until, rows: Vec::new() });
     }
 
+    /// What the command waited for was said: its result is waited for no longer than this.
+    pub(super) fn hasten(&mut self, limit: Duration, now: Moment) {
+        if let Phase::Running(running) = &mut self.phase {
+            running.until = running.until.min(now + limit);
+        }
+    }
+
     /// Tries once more to get in step with a modem that was given up, or that has
     /// said that it has restarted.
     pub(super) fn resynchronise(&mut self, now: Moment) {

@@ -70,7 +70,7 @@ pub enum ModemInput<'a> {
     /// be tried again at once.
     Release,
     /// The line lets its modem go: texts that wait are given back, and the one that is
-    /// on its way has its answer first.
+    /// on its way has its answer first. Codes are given back, and an open menu is ended.
     Leave,
 }
 

@@ -257,7 +257,7 @@ pub enum UssdFailure {
     EndedByNetwork,
     #[error("the network does not know this code")]
     NotSupported,
-    #[error("the modem refused it")]
+    #[error("the modem or the network refused it")]
     Refused,
     #[error("the modem was reset or taken away")]
     ModemGone,

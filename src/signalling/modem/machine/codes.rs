@@ -2,11 +2,13 @@ use std::collections::VecDeque;
 
 use crate::terms::{Moment, Private};
 
-use super::super::command::Command;
+use super::super::command::{Command, MEDIUM};
 use super::super::engine::End;
 use super::super::output::{ModemOutput, UssdFailure, UssdReply, UssdThen};
+use super::super::row::FinalResult;
 use super::super::ussd::{
-    CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRow, UssdStatus, UssdStep, UssdWay, UssdWays,
+    ANSWER_WAIT_MAX, CANCEL_ROW, DialogEnd, UssdDialog, UssdForm, UssdRefusal, UssdRow, UssdStatus, UssdStep, UssdWay,
+    UssdWays,
 };
 use super::ModemLine;
 use super::job::Job;
@@ -111,6 +113,19 @@ impl Codes {
         }
     }
 
+    /// Whether the end of a dialogue is still to be written.
+    pub(super) fn is_ending(&self) -> bool {
+        self.rows.iter().any(|row| row.expose() == CANCEL_ROW)
+    }
+
+    /// The modem is set up: a dialogue that a stop or a port that went left open in it
+    /// would take the next code for its answer. Where none is open, nothing ends.
+    pub(super) fn end_what_was_left(&mut self) {
+        if !self.is_ending() {
+            self.rows.push_front(Private::new(CANCEL_ROW.to_owned()));
+        }
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.asker.is_some() || !self.waiting.is_empty() || !self.rows.is_empty()
     }
@@ -123,6 +138,15 @@ impl Codes {
 /// A row by which the network is asked, or answered.
 fn is_code(row: &Private<String>) -> bool {
     row.expose().starts_with("AT+CUSD=1")
+}
+
+/// What an error says of a code: that it is of the command and its parameters may mean how
+/// the code is written (3GPP TS 27.007 section 9.2: not allowed, not supported, incorrect).
+const fn refusal(result: FinalResult) -> UssdRefusal {
+    match result {
+        FinalResult::Error | FinalResult::NotSupported | FinalResult::Cme(3 | 4 | 50) => UssdRefusal::Writing,
+        _ => UssdRefusal::Other,
+    }
 }
 
 impl ModemLine {
@@ -172,11 +196,13 @@ impl ModemLine {
             self.begin_code(now);
         }
         let row = self.codes.rows.pop_front()?;
-        let job = if is_code(&row) { Job::Code } else { Job::Quiet };
-        if job == Job::Code {
-            self.codes.dialog.sent(now);
+        if !is_code(&row) {
+            return Some(Command::new(Job::Quiet, row.expose()).without_answer());
         }
-        Some(Command::new(job, row.expose()).without_answer())
+        self.codes.dialog.sent(now);
+        // By the standard the result comes behind the network's answer, and nothing else is
+        // taken meanwhile; most modems give it at once (3GPP TS 27.007 section 7.15).
+        Some(Command::new(Job::Code, row.expose()).without_answer().within(ANSWER_WAIT_MAX))
     }
 
     fn begin_code(&mut self, now: Moment) {
@@ -276,7 +302,7 @@ impl ModemLine {
             && !end.is_ok()
             && !result.is_of_calls()
         {
-            let steps = self.codes.dialog.refused(now);
+            let steps = self.codes.dialog.refused(refusal(result), now);
             self.code_steps(steps, now);
         }
     }
@@ -289,7 +315,7 @@ impl ModemLine {
             self.codes.charset = None;
             if self.codes.rows.iter().any(is_code) {
                 self.codes.drop_unsent();
-                let steps = self.codes.dialog.refused(now);
+                let steps = self.codes.dialog.refused(UssdRefusal::Characters, now);
                 self.code_steps(steps, now);
             }
         }
@@ -306,6 +332,10 @@ impl ModemLine {
             return;
         }
         let steps = self.codes.dialog.said(row, now);
+        // An empty row, which some modems show first, is no answer yet.
+        if !steps.is_empty() && self.engine.running().is_some_and(|command| command.tag == Job::Code) {
+            self.engine.hasten(MEDIUM, now);
+        }
         self.code_steps(steps, now);
     }
 
@@ -322,6 +352,18 @@ impl ModemLine {
         self.codes.dialog.cancel();
         (self.codes.said, self.codes.charset) = (None, None);
         self.codes.rows.clear();
+        self.give_codes_back(now);
+    }
+
+    /// The line stops: the modem is told of the end of what is open, and nothing begins.
+    pub(super) fn codes_left(&mut self, now: Moment) {
+        self.give_codes_back(now);
+        let steps = self.codes.dialog.cancel();
+        self.code_steps(steps, now);
+    }
+
+    /// Whoever asked, or waits to ask, is told that nothing comes of it.
+    fn give_codes_back(&mut self, now: Moment) {
         let asking = self.codes.asker.take();
         let waiting = std::mem::take(&mut self.codes.waiting);
         for asker in asking.into_iter().chain(waiting.into_iter().map(|(asker, _)| asker)) {

@@ -41,6 +41,7 @@ use super::row::FinalResult;
 use super::settings::LineSettings;
 use super::state::{Degradation, ModemState, Reason, StateChange};
 use super::support::{SupportRing, SupportRow, SupportWay};
+use super::ussd::CANCEL_ROW;
 use airtime::Airtime;
 use by_hand::ByHand;
 use calling::Calls;
@@ -159,7 +160,10 @@ impl ModemLine {
                 self.set_up.let_pin_be_tried(now);
                 self.release(now);
             }
-            ModemInput::Leave => self.give_texts_back(Back::All),
+            ModemInput::Leave => {
+                self.give_texts_back(Back::All);
+                self.codes_left(now);
+            }
         }
         self.settle(now);
     }
@@ -450,6 +454,12 @@ impl ModemLine {
     /// Whether a text is on its way, and its fate is not known yet.
     pub fn is_texting(&self) -> bool {
         self.texts.is_sending()
+    }
+
+    /// Whether the end of a dialogue with the network is on its way to the modem.
+    pub fn is_ending_code(&self) -> bool {
+        let is_written = self.engine.running().is_some_and(|command| command.row == CANCEL_ROW);
+        is_written || self.codes.is_ending()
     }
 
     /// The last rows to and from the modem, without anybody's number, text or identity.

@@ -538,6 +538,7 @@ impl ModemLine {
         self.set_up.go(At::Done, now);
         self.watch.all_due(now);
         self.texts.modem_is_there(now);
+        self.codes.end_what_was_left();
         self.calls.look(now);
         self.enter(ModemState::Searching, Reason::SetUpDone, now);
         self.network_changed(now);

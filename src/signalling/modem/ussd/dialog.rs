@@ -43,9 +43,20 @@ pub enum DialogEnd {
     /// Nobody answered the menu.
     MenuUnanswered,
     Cancelled,
-    /// The modem refused every way to ask.
+    /// The modem or the network refused it.
     Refused,
     TooManySteps,
+}
+
+/// What an error says of the code that it came for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum UssdRefusal {
+    /// Nothing went out: the modem does not take the characters that it is written in.
+    Characters,
+    /// The modem may not understand how it is written.
+    Writing,
+    /// It is of the network, of the SIM, or of nobody knows what: the code may have gone out.
+    Other,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -121,13 +132,19 @@ impl UssdDialog {
         Ok(UssdStep::Write(row))
     }
 
-    /// The modem answered the command with an error. The next way is tried, if
-    /// there is one that can write the code.
-    pub fn refused(&mut self, now: Moment) -> Vec<UssdStep> {
+    /// The modem answered the command with an error. Where that can be for the way
+    /// alone, the next one is tried that can write the code: one that went out may have
+    /// cost money, and a way that has worked here is not what is wrong.
+    pub fn refused(&mut self, why: UssdRefusal, now: Moment) -> Vec<UssdStep> {
         let State::Asked { text, is_first: true, .. } = self.state.clone() else {
             return if self.is_idle() { Vec::new() } else { self.end(DialogEnd::Refused) };
         };
-        while self.ways.failed() {
+        let is_for_the_way = match why {
+            UssdRefusal::Characters => true,
+            UssdRefusal::Writing => self.ways.known().is_none(),
+            UssdRefusal::Other => false,
+        };
+        while is_for_the_way && self.ways.failed() {
             if let Ok(step) = self.ask(&text, now, true) {
                 return vec![step];
             }

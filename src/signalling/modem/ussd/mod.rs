@@ -9,7 +9,7 @@ mod request;
 mod row;
 mod ways;
 
-pub use dialog::{ANSWER_WAIT_MAX, DialogEnd, MENU_WAIT_MAX, STEPS_MAX, UssdDialog, UssdStep};
+pub use dialog::{ANSWER_WAIT_MAX, DialogEnd, MENU_WAIT_MAX, STEPS_MAX, UssdDialog, UssdRefusal, UssdStep};
 pub use reading::{UssdReading, read_text};
 pub use request::{CANCEL_ROW, CannotAsk, UssdForm, request};
 pub use row::{UssdRow, UssdStatus, is_open};

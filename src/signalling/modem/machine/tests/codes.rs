@@ -11,6 +11,15 @@ fn ask(world: &mut World, id: u64) {
     world.run_s(1);
 }
 
+/// What was told to whoever asked a code.
+fn results(world: &World, of: u64) -> Vec<Result<UssdReply, UssdFailure>> {
+    let is_its = |output: ModemOutput| match output {
+        ModemOutput::UssdSaid { id, result } if id == of => Some(result),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(is_its).collect()
+}
+
 const CODE: &str = "AT+CUSD=1,\"002A0033003100300023\",15";
 const BALANCE: &str = "+CUSD: 0,\"00420061006C003A0020004E00350030002E00300030\",72";
 
@@ -61,6 +70,109 @@ fn a_modem_that_refuses_the_characters_is_asked_in_others() {
 }
 
 #[test]
+fn a_code_that_may_have_gone_out_is_not_sent_again_in_another_writing() {
+    for (error, sent) in [
+        ("+CME ERROR: 31", 1),
+        ("+CME ERROR: network timeout", 1),
+        ("+CME ERROR: 30", 1),
+        ("+CME ERROR: 14", 1),
+        ("+CME ERROR: 100", 1),
+        ("ERROR", 5),
+        ("+CME ERROR: 50", 5),
+        ("+CME ERROR: Incorrect parameters", 5),
+    ] {
+        let mut world = World::ready("quectel_ec2x");
+        world.modem.says_instead("AT+CUSD=1", &format!("\r\n{error}\r\n"));
+        ask(&mut world, 1);
+        assert_eq!(world.modem.count("AT+CUSD=1"), sent, "{error}: {:?}", world.modem.heard);
+        assert_eq!(results(&world, 1), [Err(UssdFailure::Refused)], "{error}");
+    }
+}
+
+#[test]
+fn a_way_that_has_worked_in_this_modem_is_not_left_for_an_error() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(BALANCE);
+    world.run_s(1);
+    let known = world.line.health().ussd_way;
+    assert!(known.is_some());
+    world.modem.says_instead("AT+CUSD=1", "\r\nERROR\r\n");
+    ask(&mut world, 2);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 2, "{:?}", world.modem.heard);
+    assert_eq!(results(&world, 2), [Err(UssdFailure::Refused)]);
+    assert_eq!(world.line.health().ussd_way, known);
+}
+
+#[test]
+fn a_modem_that_gives_the_result_behind_the_networks_answer_has_the_networks_time() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "");
+    ask(&mut world, 1);
+    world.run_s(20);
+    assert_eq!(results(&world, 1), [], "{:#?}", world.line.support_rows());
+    world.says(&format!("{BALANCE}\nOK"));
+    world.run_s(10);
+    let reply = UssdReply { text: Private::new("Bal: N50.00".to_owned()), then: UssdThen::Over };
+    assert_eq!(results(&world, 1), [Ok(reply)]);
+    assert_eq!((world.line.health().counters.timeouts, world.resets()), (0, vec![]));
+}
+
+#[test]
+fn a_result_that_does_not_follow_the_networks_answer_is_not_waited_for_as_long() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "");
+    ask(&mut world, 1);
+    world.says(BALANCE);
+    world.run_s(4);
+    assert_eq!(world.line.health().counters.timeouts, 0);
+    world.run_s(4);
+    let counters = world.line.health().counters;
+    assert_eq!((counters.timeouts, counters.resynchronised), (1, 1));
+    assert!(results(&world, 1)[0].is_ok());
+    assert_eq!((world.line.state(), world.resets()), (ModemState::Ready, vec![]));
+}
+
+fn code_rows(world: &World) -> Vec<&String> {
+    world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect()
+}
+
+#[test]
+fn a_menu_that_was_open_when_the_port_went_is_ended_before_the_next_code() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(&BALANCE.replace("+CUSD: 0", "+CUSD: 1"));
+    world.run_s(1);
+    world.give(ModemInput::PortGone);
+    world.modem.heard.clear();
+    world.modem.says_instead("AT+CUSD=2", "\r\n+CME ERROR: 4\r\n");
+    world.give(ModemInput::PortOpened);
+    ask(&mut world, 2);
+    world.run_s(30);
+    // That there was nothing to end is no trouble.
+    assert_eq!(code_rows(&world), ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
+    assert_eq!(world.line.state(), ModemState::Ready);
+}
+
+#[test]
+fn a_line_that_stops_ends_the_menu_that_is_open_and_begins_no_other_code() {
+    let mut world = World::ready("quectel_ec2x");
+    ask(&mut world, 1);
+    world.says(&BALANCE.replace("+CUSD: 0", "+CUSD: 1"));
+    world.run_s(1);
+    ask(&mut world, 2);
+    assert_eq!(results(&world, 2), [], "it waits for the menu's end");
+    world.modem.heard.clear();
+    world.give(ModemInput::Leave);
+    assert_eq!(results(&world, 1).last(), Some(&Err(UssdFailure::ModemGone)));
+    assert_eq!(results(&world, 2), [Err(UssdFailure::ModemGone)]);
+    assert!(world.line.is_ending_code());
+    world.run_s(1);
+    assert!(!world.line.is_ending_code());
+    assert_eq!(code_rows(&world), ["AT+CUSD=2"], "{:#?}", world.modem.heard);
+}
+
+#[test]
 fn a_network_that_asks_on_and_on_before_a_code_goes_out_is_answered_once() {
     let mut world = World::ready("quectel_ec2x");
     world.give(ModemInput::Ussd { id: 1, code: Private::new("*310#".to_owned()) });
@@ -73,8 +185,7 @@ fn a_network_that_asks_on_and_on_before_a_code_goes_out_is_answered_once() {
     world.modem.heard.clear();
     world.far_side_hangs_up();
     world.run_s(5);
-    let rows: Vec<&String> = world.modem.heard.iter().filter(|row| row.starts_with("AT+CUSD")).collect();
-    assert_eq!(rows, ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
+    assert_eq!(code_rows(&world), ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
 }
 
 #[test]
