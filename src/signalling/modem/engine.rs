@@ -227,7 +227,8 @@ impl<T> Engine<T> {
         self.phase = Phase::Running(Running { command, until, rows: Vec::new() });
     }
 
-    /// What the command waited for was said: its result is waited for no longer than this.
+    /// Something matters more than the command that runs: its result is waited for no
+    /// longer than this.
     pub(super) fn hasten(&mut self, limit: Duration, now: Moment) {
         if let Phase::Running(running) = &mut self.phase {
             running.until = running.until.min(now + limit);

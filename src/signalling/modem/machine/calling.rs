@@ -270,6 +270,7 @@ impl ModemLine {
     }
 
     fn rings(&mut self, now: Moment) {
+        self.hasten_code(now);
         // Before the set-up is done nothing is known of the SIM or the sound.
         match &mut self.calls.phase {
             Phase::None if self.set_up.is_done() => self.begin_ringing(None, Caller::Unknown, now),

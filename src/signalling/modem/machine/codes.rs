@@ -333,10 +333,18 @@ impl ModemLine {
         }
         let steps = self.codes.dialog.said(row, now);
         // An empty row, which some modems show first, is no answer yet.
-        if !steps.is_empty() && self.engine.running().is_some_and(|command| command.tag == Job::Code) {
-            self.engine.hasten(MEDIUM, now);
+        if !steps.is_empty() {
+            self.hasten_code(now);
         }
         self.code_steps(steps, now);
+    }
+
+    /// A code whose result is waited for is not what the line is there for: its answer has
+    /// come, or somebody rings.
+    pub(super) fn hasten_code(&mut self, now: Moment) {
+        if self.engine.running().is_some_and(|command| command.tag == Job::Code) {
+            self.engine.hasten(MEDIUM, now);
+        }
     }
 
     pub(super) fn code_timers(&mut self, now: Moment) {

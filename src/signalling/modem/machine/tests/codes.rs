@@ -204,3 +204,15 @@ fn septets_that_a_modem_left_as_they_are_reach_whoever_asked_as_characters() {
         assert_eq!(world.line.health().counters.garbage_bytes, 0);
     }
 }
+
+#[test]
+fn a_caller_does_not_wait_for_the_result_of_a_code() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "");
+    ask(&mut world, 1);
+    world.run_s(2);
+    world.rings();
+    world.give(ModemInput::Answer);
+    world.run_s(12);
+    assert_eq!((world.modem.count("ATA"), world.line.state()), (1, ModemState::Active), "{:?}", world.modem.heard);
+}
