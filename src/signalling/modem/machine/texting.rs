@@ -102,6 +102,15 @@ struct Leaving {
     since: Moment,
 }
 
+impl Leaving {
+    /// How it ends where the line could not finish it. The network may have some of its
+    /// parts: whoever asked for it must not begin it anew as if none was paid for.
+    const fn ending(&self, failure: TextFailure) -> TextFailure {
+        let passes = matches!(failure, TextFailure::TriedInVain | TextFailure::NeedsOwner(_) | TextFailure::ModemGone);
+        if passes && self.done > 0 { TextFailure::Unknown } else { failure }
+    }
+}
+
 impl Texts {
     pub(super) fn new(day: i32, parts_today: u32, now: Moment) -> Self {
         Self {
@@ -349,10 +358,11 @@ impl ModemLine {
     pub(super) fn give_texts_back(&mut self, which: Back) {
         let sending = self.texts.sending;
         let goes = |text: &Leaving| sending != Some(text.id) && (which == Back::All || text.done == 0);
-        let back: Vec<u64> = self.texts.queue.iter().filter(|text| goes(text)).map(|text| text.id).collect();
-        self.texts.queue.retain(|text| !back.contains(&text.id));
-        for id in back {
-            self.tell_text(id, Err(TextFailure::ModemGone));
+        let back = self.texts.queue.iter().filter(|text| goes(text));
+        let back: Vec<_> = back.map(|text| (text.id, text.ending(TextFailure::ModemGone))).collect();
+        self.texts.queue.retain(|text| !goes(text));
+        for (id, failure) in back {
+            self.tell_text(id, Err(failure));
         }
     }
 
@@ -411,7 +421,7 @@ impl ModemLine {
         let Some(text) = self.texts.queue.front_mut() else { return };
         let id = text.id;
         let failure = failure.or_else(|| (text.tries >= TRIES_MAX).then_some(TextFailure::TriedInVain));
-        if let Some(failure) = failure {
+        if let Some(failure) = failure.map(|failure| text.ending(failure)) {
             self.texts.queue.pop_front();
             return self.tell_text(id, Err(failure));
         }
@@ -560,10 +570,11 @@ impl ModemLine {
         let is_old = |text: &Leaving| now.since(text.since) >= AGE_MAX;
         // The one that is being sent has its answer first.
         let resting = self.texts.queue.iter().filter(|text| self.texts.sending != Some(text.id));
-        let old: Vec<u64> = resting.filter(|text| is_old(text)).map(|text| text.id).collect();
-        self.texts.queue.retain(|text| !old.contains(&text.id));
-        for id in old {
-            self.tell_text(id, Err(TextFailure::TriedInVain));
+        let old = resting.filter(|text| is_old(text));
+        let old: Vec<_> = old.map(|text| (text.id, text.ending(TextFailure::TriedInVain))).collect();
+        self.texts.queue.retain(|text| old.iter().all(|(id, _)| *id != text.id));
+        for (id, failure) in old {
+            self.tell_text(id, Err(failure));
         }
     }
 }

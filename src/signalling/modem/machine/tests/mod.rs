@@ -8,5 +8,6 @@ mod properties;
 mod reports;
 mod sim;
 mod sound;
+mod text_parts;
 mod texts;
 mod world;
