@@ -105,7 +105,7 @@ impl ModemLine {
             calls: Calls::default(),
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
-            texts: Texts::new(settings.day, settings.parts_today, now),
+            texts: Texts::new(settings.day, settings.parts_today, clock, now),
             reports: Reports::default(),
             codes: Codes::new(profile.ussd, settings.ussd_way),
             airtime: Airtime::new(settings.airtime.as_ref(), settings.clock),

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::terms::{Moment, PhoneNumber, Private};
 
 use super::super::command::{Command, LONG};
@@ -112,12 +114,13 @@ impl Leaving {
 }
 
 impl Texts {
-    pub(super) fn new(day: i32, parts_today: u32, now: Moment) -> Self {
+    pub(super) fn new(day: i32, parts_today: u32, clock: Timestamp, now: Moment) -> Self {
         Self {
             queue: VecDeque::new(),
             sending: None,
-            // Another beginning for each start, so that parts of two starts are not joined.
-            reference: u16::try_from(day.rem_euclid(251)).unwrap_or(0),
+            // Another beginning for each start, of one day too, so that parts of two starts
+            // are not joined: no line sends a text a second.
+            reference: u16::try_from(clock.as_second().rem_euclid(1 << 16)).unwrap_or(0),
             day,
             parts_today,
             assembly: Assembly::default(),

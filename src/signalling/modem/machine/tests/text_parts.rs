@@ -33,3 +33,20 @@ fn half_a_text_that_cannot_be_finished_may_have_arrived_and_is_told_as_no_plain_
     world.give(ModemInput::Leave);
     assert_eq!(sent(&world), [(1, Err(TextFailure::Unknown))]);
 }
+
+#[test]
+fn parts_of_two_starts_within_a_day_are_bound_by_different_numbers() {
+    let bodies = |clock: &str| {
+        let settings = LineSettings { clock: clock.parse().expect("a time"), day: 20_783, ..LineSettings::default() };
+        let mut world = World::new("generic", settings);
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        world.text(1, &"address ".repeat(40));
+        world.run_s(5);
+        world.modem.bodies
+    };
+    let first = bodies("2026-11-26T09:00:00Z");
+    assert_eq!(first.len(), 3);
+    let second = bodies("2026-11-26T09:30:00Z");
+    assert!(second.iter().all(|part| !first.contains(part)), "{first:?} {second:?}");
+}
