@@ -264,7 +264,8 @@ impl ModemLine {
             Job::Cause => self.cause_answered(rows, end),
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
-            Job::TextList => self.texts_listed(rows, now),
+            Job::TextList => self.texts_listed(rows, end, now),
+            Job::TextDelete => self.texts.delete_answered(end),
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
             Job::ReportList => self.reports_listed(rows),
@@ -274,7 +275,7 @@ impl ModemLine {
                 self.network_changed(now);
             }
             Job::Quiet => self.charset_answered(&command.row, end, now),
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::ReportDelete => {}
+            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::ReportDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }

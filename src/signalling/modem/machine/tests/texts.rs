@@ -5,7 +5,7 @@ use super::world::{CALLER, World, number};
 use crate::terms::Private;
 
 /// A text of a recording: "hellohello" from +3.. as 3GPP TS 23.040 writes it.
-const RECEIVED: &str = "07912143658709F1040B918100551512F20000111010214365000AE8329BFD4697D9EC37";
+pub(super) const RECEIVED: &str = "07912143658709F1040B918100551512F20000111010214365000AE8329BFD4697D9EC37";
 
 pub(super) fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
     let of = |output: ModemOutput| match output {
