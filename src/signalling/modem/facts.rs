@@ -24,6 +24,8 @@ pub(super) struct Facts {
     pub(super) volte: Volte,
     pub(super) temperature: Option<i16>,
     pub(super) millivolts: Option<u16>,
+    /// Places of the memory that texts are read from.
+    pub(super) text_places: Option<usize>,
     /// By `+CREG`: calls by circuits.
     pub(super) circuits: Registration,
     /// By `+CEREG`: LTE.
@@ -76,6 +78,10 @@ impl Facts {
                 }
             }
             "+COPS" => self.learn_operator(&list),
+            // `+CPMS: <used>,<places>,…`, unless it is turned to the reports.
+            "+CPMS" if command.starts_with("AT+CPMS=") && !command.contains("\"SR\"") => {
+                self.text_places = number_at(&list, 1);
+            }
             "+QTEMP" | "+CPMUTEMP" | "^CHIPTEMP" => self.temperature = hottest(&list),
             "+CBC" => self.millivolts = millivolts(&list),
             "+QCFG" if list.first().is_some_and(|f| f.text == "ims") => {
@@ -238,6 +244,13 @@ mod tests {
         assert_eq!(told("AT+CBC", &["+CBC: 3.81V"]).millivolts, Some(3810));
         assert_eq!(told("AT+CSQ", &["+CSQ: 24,99"]).signal_dbm, Some(-65));
         assert_eq!(told("AT+CSQ", &["+CSQ: 99,99"]).signal_dbm, None);
+    }
+
+    #[test]
+    fn the_places_of_texts_are_not_those_of_reports() {
+        let row = "+CPMS: 3,25,4,20,4,20";
+        assert_eq!(told("AT+CPMS=\"ME\",\"SM\",\"SM\"", &[row]).text_places, Some(25));
+        assert_eq!(told("AT+CPMS=\"SR\"", &[row]).text_places, None);
     }
 
     #[test]

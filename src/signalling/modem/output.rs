@@ -183,7 +183,7 @@ pub enum TextFailure {
     Refused(u16),
     #[error("the SIM or its settings need somebody (CMS error {0})")]
     NeedsOwner(u16),
-    #[error("the modem did not say whether the network took it, so that it may have arrived")]
+    #[error("the network took part of it, or the modem did not say what it took, so that it may have arrived")]
     Unknown,
     #[error("the modem is not there")]
     ModemGone,

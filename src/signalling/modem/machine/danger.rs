@@ -19,6 +19,7 @@ const CHANGES_PORTS: &str = "changes the modem's ports, so that the line may los
 const CHANGES_ANSWERS: &str = "changes how the modem answers, so that the line does not understand it";
 const TAKES_BACK: &str = "takes the modem's settings back";
 const CHOOSES_NETWORK: &str = "searches for minutes, in which no call can come, or keeps the modem to a network";
+const NAMES_NETWORK: &str = "changes the form in which the network's name is shown";
 const UNKNOWN: &str = "holds a command that is not known to be harmless";
 
 /// Beginnings of extended commands without quotes, and what is dangerous about them. What
@@ -160,7 +161,7 @@ fn danger_of_extended(command: &str) -> Option<&'static str> {
         return None;
     }
     // Whatever else it says, the network may be asked.
-    let own = [("+CUSD", ASKS), ("+COPS", CHOOSES_NETWORK), ("+CGACT", OPENS_DATA)];
+    let own = [("+CUSD", ASKS), ("+COPS=3,", NAMES_NETWORK), ("+COPS", CHOOSES_NETWORK), ("+CGACT", OPENS_DATA)];
     own.iter().chain(DANGEROUS).find(|(beginning, _)| plain.starts_with(beginning)).map(|(_, why)| *why)
 }
 
@@ -194,6 +195,8 @@ mod tests {
         "+CMGF=1",
         "+COPS=?",
         "+COPS=01,2,\"62130\"",
+        "+COPS=3,1",
+        "+COPS=3,2",
         "+CGACT=01,1",
         "+CFUN=0",
         "+QCFG=\"usbcfg\",1",

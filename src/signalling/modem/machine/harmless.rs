@@ -55,11 +55,10 @@ pub(super) const HARMLESS: &[&str] = &[
     "^SYSINFO",
     "^SYSINFOEX",
     "^HCSQ",
-    // Which names of the network are shown; and chosen by the modem itself, as at the start.
+    // The network is chosen by the modem itself and shown by its long name, as at the start.
+    // Another form of its name would be shown until the next set-up.
     "+COPS=0",
     "+COPS=3,0",
-    "+COPS=3,1",
-    "+COPS=3,2",
     // Heat, supply, time.
     "+CBC",
     "+QTEMP",

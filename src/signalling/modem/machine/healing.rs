@@ -330,6 +330,7 @@ impl ModemLine {
         if self.set_up.sim_was_changed() {
             found.push("another SIM is in the modem than last time".to_owned());
         }
+        found.extend(self.text_memory_trouble().map(str::to_owned));
         if self.facts.signal_dbm.is_some_and(|dbm| dbm <= WEAK_DBM) {
             found.push("the signal is weak; give the modem a better place or an antenna".to_owned());
         }

@@ -106,7 +106,7 @@ impl ModemLine {
             calls: Calls::default(),
             sound: SoundLane::new(&profile, settings.sound),
             watch: Watch::new(&profile),
-            texts: Texts::new(settings.day, settings.parts_today, now),
+            texts: Texts::new(settings.day, settings.parts_today, clock, now),
             reports: Reports::default(),
             codes: Codes::new(profile.ussd, settings.ussd_way),
             airtime: Airtime::new(settings.airtime.as_ref(), settings.clock),
@@ -268,7 +268,8 @@ impl ModemLine {
             Job::Cause => self.cause_answered(rows, end),
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
-            Job::TextList => self.texts_listed(rows, now),
+            Job::TextList => self.texts_listed(rows, end, now),
+            Job::TextDelete => self.texts.delete_answered(end),
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
             Job::ReportList => self.reports_listed(rows),
@@ -278,7 +279,7 @@ impl ModemLine {
                 self.network_changed(now);
             }
             Job::Quiet => self.charset_answered(&command.row, end, now),
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::ReportDelete => {}
+            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::ReportDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }

@@ -1,5 +1,7 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::terms::{Moment, PhoneNumber, Private};
 
@@ -65,6 +67,13 @@ pub(super) struct Texts {
     /// What could not be read once, by its place: a row may have been garbled on its way.
     doubtful: VecDeque<(u16, String)>,
     sweep_at: Moment,
+    /// Texts in the modem's memory, as it listed them last.
+    listed: usize,
+    /// The places of those among them that are their owner's and are never emptied: no more
+    /// than there are places.
+    drafts: BTreeSet<u16>,
+    /// The modem has said that its memory is full, and no place was seen to be emptied since.
+    is_full: bool,
     /// Since when no modem is there that could send; none while one is set up.
     away_since: Option<Moment>,
 }
@@ -102,13 +111,23 @@ struct Leaving {
     since: Moment,
 }
 
+impl Leaving {
+    /// How it ends where the line could not finish it. The network may have some of its
+    /// parts: whoever asked for it must not begin it anew as if none was paid for.
+    const fn ending(&self, failure: TextFailure) -> TextFailure {
+        let passes = matches!(failure, TextFailure::TriedInVain | TextFailure::NeedsOwner(_) | TextFailure::ModemGone);
+        if passes && self.done > 0 { TextFailure::Unknown } else { failure }
+    }
+}
+
 impl Texts {
-    pub(super) fn new(day: i32, parts_today: u32, now: Moment) -> Self {
+    pub(super) fn new(day: i32, parts_today: u32, clock: Timestamp, now: Moment) -> Self {
         Self {
             queue: VecDeque::new(),
             sending: None,
-            // Another beginning for each start, so that parts of two starts are not joined.
-            reference: u16::try_from(day.rem_euclid(251)).unwrap_or(0),
+            // Another beginning for each start, of one day too, so that parts of two starts
+            // are not joined: no line sends a text a second.
+            reference: u16::try_from(clock.as_second().rem_euclid(1 << 16)).unwrap_or(0),
             day,
             parts_today,
             assembly: Assembly::default(),
@@ -116,6 +135,9 @@ impl Texts {
             deletes: VecDeque::new(),
             doubtful: VecDeque::new(),
             sweep_at: now,
+            listed: 0,
+            drafts: BTreeSet::new(),
+            is_full: false,
             away_since: None,
         }
     }
@@ -155,6 +177,7 @@ impl Texts {
 
     /// The modem has stored a text. A place that is not told is found by a sweep.
     pub(super) fn stored(&mut self, index: Option<u16>) {
+        self.is_full = false;
         match index {
             Some(index) if self.reads.len() < READS_MAX && !self.reads.contains(&index) => {
                 self.reads.push_back(index);
@@ -198,7 +221,23 @@ impl Texts {
         }
     }
 
+    /// The modem was told to empty a place of its texts.
+    pub(super) const fn delete_answered(&mut self, end: End) {
+        self.is_full = self.is_full && !end.is_ok();
+    }
+
+    /// The modem has listed all its texts, so many.
+    fn looked_through(&mut self, listed: usize) {
+        // Somebody may have emptied places by hand.
+        self.is_full = self.is_full && listed >= self.listed;
+        self.listed = listed;
+        self.drafts.clear();
+    }
+
     pub(super) fn modem_left(&mut self, now: Moment) {
+        // Another SIM may come.
+        (self.is_full, self.listed) = (false, 0);
+        self.drafts.clear();
         self.reads.clear();
         self.sweep_at = now;
         self.away_since.get_or_insert(now);
@@ -349,10 +388,11 @@ impl ModemLine {
     pub(super) fn give_texts_back(&mut self, which: Back) {
         let sending = self.texts.sending;
         let goes = |text: &Leaving| sending != Some(text.id) && (which == Back::All || text.done == 0);
-        let back: Vec<u64> = self.texts.queue.iter().filter(|text| goes(text)).map(|text| text.id).collect();
-        self.texts.queue.retain(|text| !back.contains(&text.id));
-        for id in back {
-            self.tell_text(id, Err(TextFailure::ModemGone));
+        let back = self.texts.queue.iter().filter(|text| goes(text));
+        let back: Vec<_> = back.map(|text| (text.id, text.ending(TextFailure::ModemGone))).collect();
+        self.texts.queue.retain(|text| !goes(text));
+        for (id, failure) in back {
+            self.tell_text(id, Err(failure));
         }
     }
 
@@ -411,7 +451,7 @@ impl ModemLine {
         let Some(text) = self.texts.queue.front_mut() else { return };
         let id = text.id;
         let failure = failure.or_else(|| (text.tries >= TRIES_MAX).then_some(TextFailure::TriedInVain));
-        if let Some(failure) = failure {
+        if let Some(failure) = failure.map(|failure| text.ending(failure)) {
             self.texts.queue.pop_front();
             return self.tell_text(id, Err(failure));
         }
@@ -447,7 +487,10 @@ impl ModemLine {
         }
     }
 
-    pub(super) fn texts_listed(&mut self, rows: &[Said], now: Moment) {
+    pub(super) fn texts_listed(&mut self, rows: &[Said], end: End, now: Moment) {
+        if end.is_ok() {
+            self.texts.looked_through(rows.iter().filter(|said| said.row.name() == Some("+CMGL")).count());
+        }
         for said in rows {
             let Row::Named { name, fields: text } = &said.row else { continue };
             let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
@@ -479,7 +522,7 @@ impl ModemLine {
                 }
             }
             // What was written on a telephone and never sent is its owner's.
-            Ok(Message::Submit(_)) => {}
+            Ok(Message::Submit(_)) => self.texts.drafts.extend(index),
             Err(why) => self.unread_came(coded, &why.to_string(), index, now),
         }
     }
@@ -544,10 +587,22 @@ impl ModemLine {
     /// No text comes any more until there is room. What is incomplete makes it.
     pub(super) fn storage_full(&mut self, now: Moment) {
         self.support.line("the modem's storage of texts is full".to_owned(), now);
-        self.texts.sweep_at = now;
+        (self.texts.sweep_at, self.texts.is_full) = (now, true);
         if let Some(text) = self.texts.assembly.release_oldest(now) {
             self.tell_arrived(text);
         }
+    }
+
+    /// What its owner is told of a memory in which no text has room.
+    pub(super) fn text_memory_trouble(&self) -> Option<&'static str> {
+        let drafts = self.texts.drafts.len();
+        let is_all_drafts = drafts > 0 && self.facts.text_places.is_some_and(|places| drafts >= places);
+        let trouble = if self.profile.texts_stay_in_modem() {
+            "the modem's memory of texts is full, and none comes; delete drafts and sent texts in it by AT+CMGD"
+        } else {
+            "the SIM's memory of texts is full, and none comes; delete drafts and sent texts on it in a telephone"
+        };
+        (self.texts.is_full || is_all_drafts).then_some(trouble)
     }
 
     pub(super) fn text_timers(&mut self, now: Moment) {
@@ -560,10 +615,11 @@ impl ModemLine {
         let is_old = |text: &Leaving| now.since(text.since) >= AGE_MAX;
         // The one that is being sent has its answer first.
         let resting = self.texts.queue.iter().filter(|text| self.texts.sending != Some(text.id));
-        let old: Vec<u64> = resting.filter(|text| is_old(text)).map(|text| text.id).collect();
-        self.texts.queue.retain(|text| !old.contains(&text.id));
-        for id in old {
-            self.tell_text(id, Err(TextFailure::TriedInVain));
+        let old = resting.filter(|text| is_old(text));
+        let old: Vec<_> = old.map(|text| (text.id, text.ending(TextFailure::TriedInVain))).collect();
+        self.texts.queue.retain(|text| old.iter().all(|(id, _)| *id != text.id));
+        for (id, failure) in old {
+            self.tell_text(id, Err(failure));
         }
     }
 }

@@ -8,5 +8,7 @@ mod properties;
 mod reports;
 mod sim;
 mod sound;
+mod text_memory;
+mod text_parts;
 mod texts;
 mod world;

@@ -5,9 +5,9 @@ use super::world::{CALLER, World, number};
 use crate::terms::Private;
 
 /// A text of a recording: "hellohello" from +3.. as 3GPP TS 23.040 writes it.
-const RECEIVED: &str = "07912143658709F1040B918100551512F20000111010214365000AE8329BFD4697D9EC37";
+pub(super) const RECEIVED: &str = "07912143658709F1040B918100551512F20000111010214365000AE8329BFD4697D9EC37";
 
-fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
+pub(super) fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
     let of = |output: ModemOutput| match output {
         ModemOutput::TextSent { id, result } => Some((id, result)),
         _ => None,
@@ -15,7 +15,7 @@ fn sent(world: &World) -> Vec<(u64, Result<(), TextFailure>)> {
     world.wanted().into_iter().filter_map(of).collect()
 }
 
-fn parts(world: &World) -> Vec<(u64, PartFate)> {
+pub(super) fn parts(world: &World) -> Vec<(u64, PartFate)> {
     let of = |output: ModemOutput| match output {
         ModemOutput::TextPart { id, fate, .. } => Some((id, fate)),
         _ => None,
