@@ -1,6 +1,8 @@
 //! The right way, so that the wrong ones fail for their own reason alone.
 
-use milu::egress::{Door, HttpRequest, WebSocketMessage, WebSocketSender};
+use std::error::Error;
+
+use milu::egress::{Door, HttpRequest, SendError, WebSocketMessage, WebSocketSender};
 use milu::residency::{CallGate, Cleared, DataClass, DestinationId, Payload, Redact};
 
 pub struct Words(pub HttpRequest);
@@ -25,13 +27,14 @@ impl From<Sound> for WebSocketMessage {
     }
 }
 
-pub async fn send(door: &Door, gate: &CallGate, to: &DestinationId, request: HttpRequest) {
-    let cleared: Cleared<Words> = gate.clear(&[DataClass::Transcript], to, Words(request)).unwrap();
-    let mut answer = door.request(None, cleared).await.unwrap();
-    while answer.chunk().await.unwrap().is_some() {}
+pub async fn send(door: &Door, gate: &CallGate, to: &DestinationId, request: HttpRequest) -> Result<(), Box<dyn Error>> {
+    let cleared: Cleared<Words> = gate.clear(&[DataClass::Transcript], to, Words(request))?;
+    let mut answer = door.request(None, cleared).await?;
+    while answer.chunk().await?.is_some() {}
+    Ok(())
 }
 
-pub async fn speak(sender: &mut WebSocketSender, sound: Cleared<Sound>) {
-    sender.send(sound).await.unwrap();
-    sender.send_fixed(r#"{"type":"Finalize"}"#).await.unwrap();
+pub async fn speak(sender: &mut WebSocketSender, sound: Cleared<Sound>) -> Result<(), SendError> {
+    sender.send(sound).await?;
+    sender.send_fixed(r#"{"type":"Finalize"}"#).await
 }
