@@ -267,6 +267,40 @@ fn firmware_that_carries_no_calls_refuses_them_and_says_so() {
     assert!(world.line.health().troubles[0].contains("made for data alone"));
 }
 
+#[test]
+fn a_modem_that_is_busy_when_it_is_asked_for_its_voice_is_asked_again() {
+    for busy in ["\r\n+CME ERROR: 515\r\n", "\r\n+CME ERROR: 14\r\n"] {
+        let mut world = World::new("quectel_ec2x", LineSettings::default());
+        world.modem.says_instead("AT+QPCMV?", busy);
+        world.give(ModemInput::PortOpened);
+        for _ in 0..1_000 {
+            if world.modem.count("AT+QPCMV?") == 0 {
+                world.run(Duration::from_millis(10));
+            }
+        }
+        world.modem.instead.clear();
+        world.run_s(10);
+        assert_eq!(world.line.state(), ModemState::Ready, "{busy:?}");
+        assert_eq!(world.modem.count("AT+QPCMV?"), 2);
+    }
+}
+
+#[test]
+fn a_row_that_proves_voice_needs_no_end_of_its_answer() {
+    let mut world = World::new("huawei", LineSettings::default());
+    world.modem.says_instead("AT^CVOICE?", "\r\n^CVOICE:0,8000,16,20\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(90);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("AT^CVOICE?"), 1);
+    // Without the row an OK proves nothing.
+    let mut world = World::new("huawei", LineSettings::default());
+    world.modem.says_instead("AT^CVOICE?", "\r\nOK\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(10);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoVoice));
+}
+
 /// How the calls of a world end whose modem says this of the last of them.
 fn ends_with_report(report: &str, call: impl FnOnce(&mut World)) -> (Vec<EndCause>, usize) {
     let mut world = World::ready("quectel_ec2x");
