@@ -132,10 +132,26 @@ fn a_call_that_stays_in_the_list_is_hung_up_otherwise_and_then_the_modem_is_heal
     world.modem.says_instead("AT+CHUP", "\r\nOK\r\n");
     world.modem.says_instead("ATH", "\r\nOK\r\n");
     world.give(ModemInput::HangUp(EndCause::NormalClearing));
-    world.run_s(25);
+    world.run_s(50);
     assert_eq!(world.ends(), [EndCause::NormalClearing]);
     assert!(world.modem.count("ATH") >= 1 && world.modem.count("AT+CHLD=11") >= 1, "{:?}", world.modem.heard);
     assert_eq!(world.resets(), [ResetStep::SoftReset]);
+}
+
+#[test]
+fn a_network_that_takes_its_time_to_end_a_call_costs_the_modem_nothing() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.modem.says_instead("AT+CHUP", "");
+    world.give(ModemInput::HangUp(EndCause::NormalClearing));
+    world.run_s(13);
+    assert_eq!(world.ends(), []);
+    world.modem.calls.clear();
+    world.says("OK");
+    world.run_s(2);
+    assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NormalClearing], ModemState::Ready));
+    assert_eq!((world.resets(), world.line.health().counters.timeouts), (vec![], 0));
+    assert_eq!(world.modem.count("AT+CHUP"), 1);
 }
 
 #[test]
