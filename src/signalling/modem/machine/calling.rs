@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::terms::{EndCause, Moment, PhoneNumber};
 
 use super::super::call_list::{self, CallState, Caller, ListedCall, Way};
+use super::super::cme::{self, Meaning};
 use super::super::command::Command;
 use super::super::engine::{End, Said};
 use super::super::news::News;
@@ -37,7 +38,8 @@ const REFUSE_GAP: Duration = Duration::from_secs(2);
 /// Keys that wait to be sent: a person presses ten in a row at most.
 const DIGITS_MAX: usize = 32;
 
-/// Refusals of the list after which the modem is taken to have none.
+/// Refusals of the list after which the modem is taken to have none, until it rings again.
+/// A refusal that may pass is none of them.
 const LIST_REFUSALS_MAX: u8 = 2;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -186,6 +188,13 @@ impl Calls {
         self.tells_no_cause = false;
     }
 
+    /// Another call: a list that was given up is asked for once more.
+    const fn ask_list_once_more(&mut self) {
+        if self.is_missing_list() {
+            self.listing = Listing::Unknown { refusals: LIST_REFUSALS_MAX - 1 };
+        }
+    }
+
     /// Forgets everything of the call that is over.
     pub(super) fn clear(&mut self) {
         let Self { listing, digit_at, untold, tells_no_cause, .. } = *self;
@@ -284,6 +293,7 @@ impl ModemLine {
     fn begin_ringing(&mut self, id: Option<u8>, from: Caller, now: Moment) {
         self.tell_end();
         self.calls.clear();
+        self.calls.ask_list_once_more();
         self.calls.phase = Phase::Ringing(Ringing { since: now, last_ring: now, id, from, offered: false });
         self.calls.look(now);
         self.enter(ModemState::Ringing, Reason::Rings, now);
@@ -345,10 +355,12 @@ impl ModemLine {
                 let calls: Vec<ListedCall> = rows.iter().filter_map(|said| self.listed_call(&said.row)).collect();
                 self.listed(&calls, now);
             }
-            End::Final(_) => {
-                self.list_refused();
-                if let Some(cause) = self.calls.hint.take().filter(|_| self.calls.is_missing_list()) {
-                    self.call_over(Some(cause), now);
+            End::Final(result) => {
+                if matches!(cme::meaning(result), Meaning::Unsupported | Meaning::Refused) {
+                    self.list_refused();
+                }
+                if self.calls.is_missing_list() {
+                    self.list_is_missing(now);
                 }
             }
             End::TimedOut | End::Gone => {
@@ -371,6 +383,16 @@ impl ModemLine {
             LIST_REFUSALS_MAX.. => Listing::Missing,
             _ => Listing::Unknown { refusals },
         };
+    }
+
+    /// What waited for the list is decided by what the modem said.
+    fn list_is_missing(&mut self, now: Moment) {
+        let is_answered = matches!(&self.calls.phase, Phase::Answering(answering) if answering.ata == Ata::Done);
+        if let Some(cause) = self.calls.hint.take() {
+            self.call_over(Some(cause), now);
+        } else if is_answered {
+            self.call_is_active(now);
+        }
     }
 
     fn listed_call(&self, row: &Row) -> Option<ListedCall> {

@@ -212,6 +212,67 @@ fn a_modem_without_a_list_is_believed() {
 }
 
 #[test]
+fn a_list_that_is_refused_for_a_moment_stays_the_truth() {
+    let mut world = World::ready("generic");
+    world.talks();
+    let asked = world.modem.count("AT+CLCC");
+    world.modem.says_instead("AT+CLCC", "\r\n+CME ERROR: 515\r\n");
+    // It says that the call is over, and the list cannot be had.
+    world.says("NO CARRIER");
+    world.run_s(10);
+    assert!(world.modem.count("AT+CLCC") >= asked + 3, "{:?}", world.modem.heard);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active));
+    world.modem.instead.clear();
+    world.run_s(10);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "the list has the call");
+    world.modem.calls.clear();
+    world.run_s(5);
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+}
+
+#[test]
+fn a_list_that_was_given_up_is_asked_for_again_at_the_next_ring() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CLCC", "\r\nERROR\r\n");
+    world.rings();
+    world.run_s(3);
+    let asked = world.modem.count("AT+CLCC");
+    world.run_s(2);
+    assert_eq!((asked, world.modem.count("AT+CLCC")), (2, 2), "given up");
+    world.far_side_hangs_up();
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    world.modem.instead.clear();
+    world.talks();
+    // Nothing but the list tells the end of this one.
+    world.modem.calls.clear();
+    world.run_s(5);
+    assert_eq!(world.ends(), [EndCause::NormalClearing; 2]);
+}
+
+#[test]
+fn a_modem_without_a_list_is_believed_also_where_it_is_asked_for_it_after_the_answer() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CLCC", "\r\nERROR\r\n");
+    world.rings();
+    world.run_s(3);
+    world.far_side_hangs_up();
+    // The next call comes while another command runs.
+    world.modem.says_instead("AT+CSQ", "");
+    let before = world.modem.count("AT+CSQ");
+    for _ in 0..100 {
+        if world.modem.count("AT+CSQ") == before {
+            world.run_s(1);
+        }
+    }
+    assert_eq!(world.modem.count("AT+CSQ"), before + 1);
+    world.says(&format!("RING\n+CLIP: \"{CALLER}\",145,,,,0"));
+    world.give(ModemInput::Answer);
+    world.says("+CSQ: 24,99\nOK");
+    world.run_s(3);
+    assert_eq!(world.line.state(), ModemState::Active, "{:#?}", world.line.support_rows());
+}
+
+#[test]
 fn a_caller_who_is_quicker_than_the_answer_ends_the_call() {
     let mut world = World::ready("generic");
     world.rings();
