@@ -279,14 +279,16 @@ impl ModemLine {
     }
 
     fn rings(&mut self, now: Moment) {
-        // Before the set-up is done nothing is known of the SIM or the sound.
         match &mut self.calls.phase {
             Phase::None if self.set_up.is_done() => self.begin_ringing(None, Caller::Unknown, now),
+            // Before the set-up is done nothing is known of the SIM or the sound.
+            Phase::None => {}
             Phase::Ringing(ringing) => {
                 ringing.last_ring = now;
                 self.calls.look(now);
             }
-            _ => {}
+            // The call that is known may be over, and another one there.
+            Phase::Answering(_) | Phase::Active { .. } | Phase::Ending(_) => self.calls.look(now),
         }
     }
 
@@ -455,8 +457,10 @@ impl ModemLine {
     }
 
     fn call_is_there(&mut self, call: &ListedCall, now: Moment) {
-        (self.calls.absent, self.calls.hint) = (0, None);
+        self.calls.absent = 0;
+        let hint = self.calls.hint.take();
         let is_active = matches!(call.state, CallState::Active | CallState::Held);
+        let rings = matches!(call.state, CallState::Incoming | CallState::Waiting);
         match &mut self.calls.phase {
             Phase::None if !self.set_up.is_done() => {}
             Phase::None if is_active => {
@@ -476,6 +480,13 @@ impl ModemLine {
                     self.call_is_active(now);
                 }
             }
+            // A call that is on rings no more: the next one has its number in the list.
+            Phase::Active { id: Some(id) } if rings && *id == call.id => {
+                self.call_over(hint, now);
+                self.begin_ringing(Some(call.id), call.from.clone(), now);
+            }
+            // Of a call that rings nothing says that it is ours.
+            Phase::Active { .. } if rings => {}
             Phase::Active { id } => *id = Some(call.id),
             Phase::Ending(ending) => ending.id = Some(call.id),
         }

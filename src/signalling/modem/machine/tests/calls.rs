@@ -177,6 +177,26 @@ fn a_call_without_any_hint_of_its_end_is_found_by_the_list() {
 }
 
 #[test]
+fn a_caller_who_has_the_number_in_the_list_of_the_one_before_is_another_call() {
+    let mut world = World::ready("generic");
+    world.talks();
+    // Not in time with the looks at the list that come by themselves.
+    world.run_s(1);
+    let other = "+2348090000000";
+    world.modem.calls = vec![FakeCall { id: 1, state: 4, number: other.to_owned() }];
+    world.says("RING");
+    world.run(Duration::from_millis(200));
+    let mut told = world.wanted();
+    told.retain(|output| matches!(output, ModemOutput::Offered { .. } | ModemOutput::Ended(_)));
+    let others = ModemOutput::Offered { from: Some(number(other)) };
+    assert_eq!(told, [offered(), ModemOutput::Ended(EndCause::NormalClearing), others]);
+    world.give(ModemInput::Answer);
+    world.run_s(4);
+    assert_eq!((world.line.state(), world.ends().len()), (ModemState::Active, 1));
+    assert_eq!(world.modem.count("ATA"), 2);
+}
+
+#[test]
 fn one_list_without_the_call_does_not_end_it() {
     let mut world = World::ready("generic");
     world.talks();
