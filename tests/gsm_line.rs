@@ -8,13 +8,13 @@ mod modem;
 
 use std::time::Duration;
 
-use gsm::{CALLER, FRAME, OTHER_CALLER, Talk, World, correlation, found, in_time, number, profile_of, speech};
+use gsm::{CALLER, FRAME, OTHER_CALLER, Served, Talk, World, correlation, found, in_time, number, profile_of, speech};
 use milu::line::gsm::{Bond, GsmEvent, GsmLineConfig, ModemPlace, Socket, Wanted};
 use milu::line::{LegCommand, LegEvent, LineState, MediaPort, Stay};
 use milu::media::SampleRate;
 use milu::signalling::modem::{ModemState, SoundFault, TextSender};
 use milu::terms::{EndCause, Moment, Private};
-use modem::{COMFORT_MAX, Family, Fault, ModemOptions, one_of};
+use modem::{COMFORT_MAX, Family, Fault, Modem, ModemOptions, one_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_family_with_sound_on_a_port_carries_calls_and_speech_both_ways() {
@@ -124,6 +124,72 @@ async fn a_modem_that_vanishes_in_a_call_ends_that_call_alone_and_comes_back_els
     again.ended().await;
     well.hang_up();
     well_talk.ended().await;
+}
+
+/// The `n`th modem, and a line that has the socket it is in.
+fn in_its_socket(world: &mut World, n: u32) -> (Modem, Served) {
+    let modem = world.rack.plug(one_of(Family::Quectel).numbered(n)).expect("pseudo-terminals");
+    let mut config = world.config(&format!("line-{n}"), Family::Quectel);
+    let usb_path = Some(modem.usb_path());
+    config.place = ModemPlace::Usb(Wanted { usb_path, socket: Socket::This, ..Wanted::default() });
+    (modem, world.serve(config))
+}
+
+/// The part of what the far side says now that is heard.
+async fn heard_of_a_question(modem: &Modem, talk: &Talk) -> f64 {
+    let question = speech("question-cut.wav");
+    let already = talk.heard().len();
+    modem.speak(&question);
+    let came = talk.until_heard(already + question.len() + 4 * FRAME).await;
+    found(&question, &came[already..])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_spoilt_in_a_call_cost_no_other_line_a_word_and_their_own_is_ready_again() {
+    let foreign = vec!["+CSQ: 20,99".to_owned(), "OK".to_owned()];
+    let faults = [
+        Fault::Flood { count: 2_000, row: "^RSSI:20".to_owned() },
+        Fault::Stall { ms: 8_000 },
+        Fault::Answer { rows: foreign },
+        Fault::Garbage { bytes: 64 },
+        Fault::LoseFinal { count: 1 },
+        Fault::LoseAnswer { count: 1 },
+        Fault::Delay { ms: 6_000, count: 1 },
+        Fault::Echo { on: true },
+    ];
+    let mut world = World::new();
+    let (well, mut well_line) = in_its_socket(&mut world, 0);
+    // All at once: some of them take as long as a command may.
+    let mut spoilt: Vec<(Modem, Served)> = (1..).zip(&faults).map(|(n, _)| in_its_socket(&mut world, n)).collect();
+    well_line.until_state(ModemState::Ready).await;
+    well.ring(OTHER_CALLER);
+    let mut well_talk = Talk::answered(&mut world, &mut well_line).await;
+    let mut talks = Vec::new();
+    for (modem, line) in &mut spoilt {
+        line.until_state(ModemState::Ready).await;
+        modem.ring(CALLER);
+        talks.push(Talk::answered(&mut world, line).await);
+    }
+    let words = speech("question-whole.wav");
+    for ((modem, _), fault) in spoilt.iter().zip(&faults) {
+        modem.speak(&words);
+        modem.forget_written();
+        modem.fault(fault.clone());
+    }
+    assert!(heard_of_a_question(&well, &well_talk).await > 0.95, "while the others' answers are spoilt");
+    for (((modem, line), talk), fault) in spoilt.iter_mut().zip(&mut talks).zip(&faults) {
+        // One look at the list is spoilt; with the next one that is over.
+        let is_over = |m: &Modem| (m.count_written("AT+CLCC") >= 2 || m.calls().is_empty()).then_some(());
+        modem.until(&format!("the end of {fault:?}"), is_over).await;
+        modem.hang_up();
+        talk.ended().await;
+        line.until_state(ModemState::Ready).await;
+        modem.ring(CALLER);
+        drop(line.offer().await);
+    }
+    assert!(heard_of_a_question(&well, &well_talk).await > 0.95, "after it");
+    well.hang_up();
+    assert_eq!(well_talk.ended().await, EndCause::NormalClearing);
 }
 
 #[tokio::test(flavor = "multi_thread")]

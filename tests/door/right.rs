@@ -27,7 +27,12 @@ impl From<Sound> for WebSocketMessage {
     }
 }
 
-pub async fn send(door: &Door, gate: &CallGate, to: &DestinationId, request: HttpRequest) -> Result<(), Box<dyn Error>> {
+pub async fn send(
+    door: &Door,
+    gate: &CallGate,
+    to: &DestinationId,
+    request: HttpRequest,
+) -> Result<(), Box<dyn Error>> {
     let cleared: Cleared<Words> = gate.clear(&[DataClass::Transcript], to, Words(request))?;
     let mut answer = door.request(None, cleared).await?;
     while answer.chunk().await?.is_some() {}

@@ -55,7 +55,7 @@ pub(super) const MEDIUM: Duration = Duration::from_secs(5);
 pub(super) const OF_CALLS: Duration = Duration::from_secs(15);
 /// For a call that is dialled by hand: some modems answer when the far side does.
 pub(super) const DIALLING: Duration = Duration::from_secs(90);
-/// For the body of a text (chan_dongle and ModemManager wait as long).
+/// For the body of a text and for `AT+CHUP` (chan_dongle and ModemManager wait as long).
 pub(super) const LONG: Duration = Duration::from_secs(40);
 
 /// For a search of networks, which takes two to three minutes.

@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::terms::{EndCause, Moment, PhoneNumber};
 
 use super::super::call_list::{self, CallState, Caller, ListedCall, Way};
+use super::super::cme::{self, Meaning};
 use super::super::command::Command;
 use super::super::engine::{End, Said};
 use super::super::news::News;
@@ -37,7 +38,8 @@ const REFUSE_GAP: Duration = Duration::from_secs(2);
 /// Keys that wait to be sent: a person presses ten in a row at most.
 const DIGITS_MAX: usize = 32;
 
-/// Refusals of the list after which the modem is taken to have none.
+/// Refusals of the list after which the modem is taken to have none, until it rings again.
+/// A refusal that may pass is none of them.
 const LIST_REFUSALS_MAX: u8 = 2;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -186,6 +188,13 @@ impl Calls {
         self.tells_no_cause = false;
     }
 
+    /// Another call: a list that was given up is asked for once more.
+    const fn ask_list_once_more(&mut self) {
+        if self.is_missing_list() {
+            self.listing = Listing::Unknown { refusals: LIST_REFUSALS_MAX - 1 };
+        }
+    }
+
     /// Forgets everything of the call that is over.
     pub(super) fn clear(&mut self) {
         let Self { listing, digit_at, untold, tells_no_cause, .. } = *self;
@@ -271,20 +280,23 @@ impl ModemLine {
 
     fn rings(&mut self, now: Moment) {
         self.hasten_code(now);
-        // Before the set-up is done nothing is known of the SIM or the sound.
         match &mut self.calls.phase {
             Phase::None if self.set_up.is_done() => self.begin_ringing(None, Caller::Unknown, now),
+            // Before the set-up is done nothing is known of the SIM or the sound.
+            Phase::None => {}
             Phase::Ringing(ringing) => {
                 ringing.last_ring = now;
                 self.calls.look(now);
             }
-            _ => {}
+            // The call that is known may be over, and another one there.
+            Phase::Answering(_) | Phase::Active { .. } | Phase::Ending(_) => self.calls.look(now),
         }
     }
 
     fn begin_ringing(&mut self, id: Option<u8>, from: Caller, now: Moment) {
         self.tell_end();
         self.calls.clear();
+        self.calls.ask_list_once_more();
         self.calls.phase = Phase::Ringing(Ringing { since: now, last_ring: now, id, from, offered: false });
         self.calls.look(now);
         self.enter(ModemState::Ringing, Reason::Rings, now);
@@ -346,10 +358,12 @@ impl ModemLine {
                 let calls: Vec<ListedCall> = rows.iter().filter_map(|said| self.listed_call(&said.row)).collect();
                 self.listed(&calls, now);
             }
-            End::Final(_) => {
-                self.list_refused();
-                if let Some(cause) = self.calls.hint.take().filter(|_| self.calls.is_missing_list()) {
-                    self.call_over(Some(cause), now);
+            End::Final(result) => {
+                if matches!(cme::meaning(result), Meaning::Unsupported | Meaning::Refused) {
+                    self.list_refused();
+                }
+                if self.calls.is_missing_list() {
+                    self.list_is_missing(now);
                 }
             }
             End::TimedOut | End::Gone => {
@@ -372,6 +386,16 @@ impl ModemLine {
             LIST_REFUSALS_MAX.. => Listing::Missing,
             _ => Listing::Unknown { refusals },
         };
+    }
+
+    /// What waited for the list is decided by what the modem said.
+    fn list_is_missing(&mut self, now: Moment) {
+        let is_answered = matches!(&self.calls.phase, Phase::Answering(answering) if answering.ata == Ata::Done);
+        if let Some(cause) = self.calls.hint.take() {
+            self.call_over(Some(cause), now);
+        } else if is_answered {
+            self.call_is_active(now);
+        }
     }
 
     fn listed_call(&self, row: &Row) -> Option<ListedCall> {
@@ -434,8 +458,10 @@ impl ModemLine {
     }
 
     fn call_is_there(&mut self, call: &ListedCall, now: Moment) {
-        (self.calls.absent, self.calls.hint) = (0, None);
+        self.calls.absent = 0;
+        let hint = self.calls.hint.take();
         let is_active = matches!(call.state, CallState::Active | CallState::Held);
+        let rings = matches!(call.state, CallState::Incoming | CallState::Waiting);
         match &mut self.calls.phase {
             Phase::None if !self.set_up.is_done() => {}
             Phase::None if is_active => {
@@ -455,6 +481,13 @@ impl ModemLine {
                     self.call_is_active(now);
                 }
             }
+            // A call that is on rings no more: the next one has its number in the list.
+            Phase::Active { id: Some(id) } if rings && *id == call.id => {
+                self.call_over(hint, now);
+                self.begin_ringing(Some(call.id), call.from.clone(), now);
+            }
+            // Of a call that rings nothing says that it is ours.
+            Phase::Active { .. } if rings => {}
             Phase::Active { id } => *id = Some(call.id),
             Phase::Ending(ending) => ending.id = Some(call.id),
         }

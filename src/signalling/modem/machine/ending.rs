@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::terms::{EndCause, Moment};
 
 use super::super::call_list;
-use super::super::command::Command;
+use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
 use super::super::ladder::Rung;
 use super::super::output::ModemOutput;
@@ -13,14 +13,18 @@ use super::ModemLine;
 use super::calling::{Asked, Ending, Phase, Untold};
 use super::job::Job;
 
-/// From the wish to hang up until the call counts as stuck.
-pub(super) const ENDING_MAX: Duration = Duration::from_secs(20);
+/// From the wish to hang up until the call counts as stuck: longer than the network may
+/// take to answer `AT+CHUP`, and some seconds to look at the list after it.
+pub(super) const ENDING_MAX: Duration = Duration::from_secs(45);
 
 /// A call that is still listed so long after it was hung up is hung up otherwise.
 const NEXT_WAY: Duration = Duration::from_secs(3);
 
-/// For the network's answer to a hang-up; the list tells sooner where it is slow.
+/// For the answer to a way to hang up that the modem takes without asking the network.
 const HANG_UP_WAIT: Duration = Duration::from_secs(8);
+
+/// The way that the network answers. A modem that is given up too early is set up anew.
+const BY_NETWORK: &str = "AT+CHUP";
 
 /// Nobody waits longer to hear that a call is over. A modem answers in some milliseconds.
 const CAUSE_WAIT: Duration = Duration::from_secs(1);
@@ -64,7 +68,8 @@ impl ModemLine {
         ending.step = (ending.step + 1).min(ways.len());
         ending.next = now + NEXT_WAY;
         let row = row.replace("<id>", &ending.id.unwrap_or(1).to_string());
-        Some(Command::new(Job::HangUp, &row).of_calls().within(HANG_UP_WAIT))
+        let wait = if row.starts_with(BY_NETWORK) { LONG } else { HANG_UP_WAIT };
+        Some(Command::new(Job::HangUp, &row).of_calls().within(wait))
     }
 
     pub(super) fn hang_up_answered(&mut self, end: End, now: Moment) {

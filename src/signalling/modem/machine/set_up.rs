@@ -320,10 +320,7 @@ impl ModemLine {
     }
 
     fn row_answered(&mut self, row: &str, next: At, need: Need, end: End, now: Moment) {
-        let passes = match end {
-            End::Final(result) => cme::meaning(result) == Meaning::TryAgain,
-            End::TimedOut | End::Gone => true,
-        };
+        let passes = may_pass(end);
         if end.is_ok() {
             self.reports.set_up_by(row);
         }
@@ -526,11 +523,15 @@ impl ModemLine {
     fn voice_answered(&mut self, rows: &[Said], end: End, now: Moment) {
         let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
         let has = self.profile.start.voice.as_ref().map(|probe| without_blanks(&probe.has)).unwrap_or_default();
-        let shows = has.is_empty() || rows.iter().any(|said| without_blanks(&said.text).starts_with(&has));
-        if end == End::TimedOut && self.set_up.tries < TRIES_MAX {
+        // The row proves it, whether or not the end of its answer came.
+        let has_voice = match has.as_str() {
+            "" => end.is_ok(),
+            has => rows.iter().any(|said| without_blanks(&said.text).starts_with(has)),
+        };
+        if !has_voice && may_pass(end) && self.set_up.tries < TRIES_MAX {
             return self.set_up.again(now);
         }
-        self.set_up.no_voice = !(end.is_ok() && shows);
+        self.set_up.no_voice = !has_voice;
         self.next_part(now);
     }
 
@@ -595,6 +596,14 @@ fn after(rows: &[SetUpRow], at: usize, end: End) -> (Need, usize) {
     let later = rows.iter().skip(at + 1);
     let spared = if end.is_ok() { later.take_while(|row| row.need == Need::Instead).count() } else { 0 };
     (need, at + 1 + spared)
+}
+
+/// Whether another answer may come to the same row in a moment.
+fn may_pass(end: End) -> bool {
+    match end {
+        End::Final(result) => cme::meaning(result) == Meaning::TryAgain,
+        End::TimedOut | End::Gone => true,
+    }
 }
 
 /// A PIN has four to eight digits; anything else would be another command.

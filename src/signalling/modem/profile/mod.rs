@@ -96,7 +96,8 @@ pub struct StartRows {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VoiceProbe {
     pub ask: String,
-    /// Some row of the answer begins with this, blanks apart; an OK is enough if empty.
+    /// A row that begins with this, blanks apart, proves it, however its answer ends; if it
+    /// is empty, an OK does.
     pub has: String,
 }
 

@@ -132,10 +132,26 @@ fn a_call_that_stays_in_the_list_is_hung_up_otherwise_and_then_the_modem_is_heal
     world.modem.says_instead("AT+CHUP", "\r\nOK\r\n");
     world.modem.says_instead("ATH", "\r\nOK\r\n");
     world.give(ModemInput::HangUp(EndCause::NormalClearing));
-    world.run_s(25);
+    world.run_s(50);
     assert_eq!(world.ends(), [EndCause::NormalClearing]);
     assert!(world.modem.count("ATH") >= 1 && world.modem.count("AT+CHLD=11") >= 1, "{:?}", world.modem.heard);
     assert_eq!(world.resets(), [ResetStep::SoftReset]);
+}
+
+#[test]
+fn a_network_that_takes_its_time_to_end_a_call_costs_the_modem_nothing() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    world.modem.says_instead("AT+CHUP", "");
+    world.give(ModemInput::HangUp(EndCause::NormalClearing));
+    world.run_s(13);
+    assert_eq!(world.ends(), []);
+    world.modem.calls.clear();
+    world.says("OK");
+    world.run_s(2);
+    assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NormalClearing], ModemState::Ready));
+    assert_eq!((world.resets(), world.line.health().counters.timeouts), (vec![], 0));
+    assert_eq!(world.modem.count("AT+CHUP"), 1);
 }
 
 #[test]
@@ -158,6 +174,26 @@ fn a_call_without_any_hint_of_its_end_is_found_by_the_list() {
     world.modem.calls.clear();
     world.run_s(4);
     assert_eq!(world.ends(), [EndCause::NormalClearing]);
+}
+
+#[test]
+fn a_caller_who_has_the_number_in_the_list_of_the_one_before_is_another_call() {
+    let mut world = World::ready("generic");
+    world.talks();
+    // Not in time with the looks at the list that come by themselves.
+    world.run_s(1);
+    let other = "+2348090000000";
+    world.modem.calls = vec![FakeCall { id: 1, state: 4, number: other.to_owned() }];
+    world.says("RING");
+    world.run(Duration::from_millis(200));
+    let mut told = world.wanted();
+    told.retain(|output| matches!(output, ModemOutput::Offered { .. } | ModemOutput::Ended(_)));
+    let others = ModemOutput::Offered { from: Some(number(other)) };
+    assert_eq!(told, [offered(), ModemOutput::Ended(EndCause::NormalClearing), others]);
+    world.give(ModemInput::Answer);
+    world.run_s(4);
+    assert_eq!((world.line.state(), world.ends().len()), (ModemState::Active, 1));
+    assert_eq!(world.modem.count("ATA"), 2);
 }
 
 #[test]
@@ -193,6 +229,67 @@ fn a_modem_without_a_list_is_believed() {
     world.says(&format!("RING\n+CLIP: \"{CALLER}\",145"));
     world.run_s(10);
     assert_eq!(world.ends().len(), 2);
+}
+
+#[test]
+fn a_list_that_is_refused_for_a_moment_stays_the_truth() {
+    let mut world = World::ready("generic");
+    world.talks();
+    let asked = world.modem.count("AT+CLCC");
+    world.modem.says_instead("AT+CLCC", "\r\n+CME ERROR: 515\r\n");
+    // It says that the call is over, and the list cannot be had.
+    world.says("NO CARRIER");
+    world.run_s(10);
+    assert!(world.modem.count("AT+CLCC") >= asked + 3, "{:?}", world.modem.heard);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active));
+    world.modem.instead.clear();
+    world.run_s(10);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "the list has the call");
+    world.modem.calls.clear();
+    world.run_s(5);
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+}
+
+#[test]
+fn a_list_that_was_given_up_is_asked_for_again_at_the_next_ring() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CLCC", "\r\nERROR\r\n");
+    world.rings();
+    world.run_s(3);
+    let asked = world.modem.count("AT+CLCC");
+    world.run_s(2);
+    assert_eq!((asked, world.modem.count("AT+CLCC")), (2, 2), "given up");
+    world.far_side_hangs_up();
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    world.modem.instead.clear();
+    world.talks();
+    // Nothing but the list tells the end of this one.
+    world.modem.calls.clear();
+    world.run_s(5);
+    assert_eq!(world.ends(), [EndCause::NormalClearing; 2]);
+}
+
+#[test]
+fn a_modem_without_a_list_is_believed_also_where_it_is_asked_for_it_after_the_answer() {
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CLCC", "\r\nERROR\r\n");
+    world.rings();
+    world.run_s(3);
+    world.far_side_hangs_up();
+    // The next call comes while another command runs.
+    world.modem.says_instead("AT+CSQ", "");
+    let before = world.modem.count("AT+CSQ");
+    for _ in 0..100 {
+        if world.modem.count("AT+CSQ") == before {
+            world.run_s(1);
+        }
+    }
+    assert_eq!(world.modem.count("AT+CSQ"), before + 1);
+    world.says(&format!("RING\n+CLIP: \"{CALLER}\",145,,,,0"));
+    world.give(ModemInput::Answer);
+    world.says("+CSQ: 24,99\nOK");
+    world.run_s(3);
+    assert_eq!(world.line.state(), ModemState::Active, "{:#?}", world.line.support_rows());
 }
 
 #[test]
@@ -265,6 +362,40 @@ fn firmware_that_carries_no_calls_refuses_them_and_says_so() {
     assert_eq!(world.modem.count("AT+CHUP"), 1);
     assert!(!world.has(&offered()));
     assert!(world.line.health().troubles[0].contains("made for data alone"));
+}
+
+#[test]
+fn a_modem_that_is_busy_when_it_is_asked_for_its_voice_is_asked_again() {
+    for busy in ["\r\n+CME ERROR: 515\r\n", "\r\n+CME ERROR: 14\r\n"] {
+        let mut world = World::new("quectel_ec2x", LineSettings::default());
+        world.modem.says_instead("AT+QPCMV?", busy);
+        world.give(ModemInput::PortOpened);
+        for _ in 0..1_000 {
+            if world.modem.count("AT+QPCMV?") == 0 {
+                world.run(Duration::from_millis(10));
+            }
+        }
+        world.modem.instead.clear();
+        world.run_s(10);
+        assert_eq!(world.line.state(), ModemState::Ready, "{busy:?}");
+        assert_eq!(world.modem.count("AT+QPCMV?"), 2);
+    }
+}
+
+#[test]
+fn a_row_that_proves_voice_needs_no_end_of_its_answer() {
+    let mut world = World::new("huawei", LineSettings::default());
+    world.modem.says_instead("AT^CVOICE?", "\r\n^CVOICE:0,8000,16,20\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(90);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!(world.modem.count("AT^CVOICE?"), 1);
+    // Without the row an OK proves nothing.
+    let mut world = World::new("huawei", LineSettings::default());
+    world.modem.says_instead("AT^CVOICE?", "\r\nOK\r\n");
+    world.give(ModemInput::PortOpened);
+    world.run_s(10);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoVoice));
 }
 
 /// How the calls of a world end whose modem says this of the last of them.
