@@ -384,7 +384,7 @@ impl ModemLine {
             (self.set_up.has_no_voice(), Degradation::NoVoice),
             (self.healing.is_weak(), Degradation::WeakPower),
             (self.healing.is_restless(), Degradation::Restless),
-            (self.sound.is_lost(), Degradation::NoSound),
+            (self.sound.is_lost() || self.healing.is_put_off(), Degradation::NoSound),
             (self.set_up.was_refused(), Degradation::SetUp),
         ];
         wrong.into_iter().find(|(is, _)| *is).map(|(_, degradation)| degradation)
@@ -401,7 +401,8 @@ impl ModemLine {
     }
 
     fn watch_wellness(&mut self, now: Moment) {
-        let well = matches!(self.state, ModemState::Ready | ModemState::Ringing | ModemState::Active);
+        let well =
+            matches!(self.state, ModemState::Ready | ModemState::Ringing | ModemState::Active | ModemState::Ending);
         self.healing.well(if well { Wellness::Well } else { Wellness::Ill }, now);
     }
 

@@ -235,8 +235,7 @@ impl ModemLine {
             self.sound_was_missing(now);
         }
         if std::mem::take(&mut self.sound.decayed) {
-            let rung = if self.profile.reset.maker.is_some() { Rung::Maker } else { Rung::Soft };
-            self.heal(rung, Reason::SoundLost, now);
+            self.plan_restart(now);
         }
         self.sound.was_good = false;
     }
@@ -254,7 +253,15 @@ impl ModemLine {
             let path = self.sound.profile(&self.profile).path;
             self.support.line(format!("the next call's sound goes by {}", path.name()), now);
         }
-        self.heal(Rung::Soft, Reason::SoundLost, now);
+        // What has decayed is cured by the maker's own restart alone.
+        let by_maker = self.sound_decays() && self.profile.reset.maker.is_some();
+        let rung = if by_maker { Rung::Maker } else { Rung::Soft };
+        self.heal(rung, Reason::SoundLost, now);
+    }
+
+    /// Whether the sound of this modem gets worse from call to call, and is cured by a restart.
+    pub(super) fn sound_decays(&self) -> bool {
+        self.sound.profile(&self.profile).decay != Decay::Never
     }
 
     pub(super) fn sound_command_due(&self) -> Option<Moment> {
