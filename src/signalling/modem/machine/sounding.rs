@@ -229,6 +229,7 @@ impl ModemLine {
     fn judge_call(&mut self, now: Moment) {
         // A call too short to be measured says nothing.
         let mute = self.sound.mute_since.take().is_some_and(|since| now.since(since) >= Duration::from_secs(3));
+        self.sound.decayed |= mute && self.sound_decays();
         if self.sound.was_good {
             self.sound.lost_calls = 0;
         } else if mute || self.sound.watch.is_deaf() {
@@ -344,6 +345,8 @@ impl ModemLine {
     fn cure(&mut self, fault: SoundFault, now: Moment) {
         self.out.push_back(ModemOutput::SoundTrouble(fault));
         self.support.line(format!("the sound is {}", shown(fault)), now);
+        // A cure may bring it back for this call, and not for the next.
+        self.sound.decayed |= fault == SoundFault::NoUplink && self.sound_decays();
         match fault {
             SoundFault::SilentDownlink if !self.sound.watch.has_heard() => self.cure_deaf(now),
             SoundFault::SilentDownlink | SoundFault::Stuttering => self.nudge(now),

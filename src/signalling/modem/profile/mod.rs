@@ -178,8 +178,8 @@ pub enum SoundWhen {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decay {
     Never,
-    /// When turning it on fails at the first try, the modem must be restarted
-    /// before the next call.
+    /// When turning it on fails at the first try, or the modem takes no sound in a call or
+    /// has none at its end, it must be restarted before the next call.
     ShowsAtFirstTry,
 }
 

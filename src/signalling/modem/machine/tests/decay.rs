@@ -66,3 +66,26 @@ fn a_line_whose_calls_end_well_is_well_and_begins_at_the_mildest_step_again() {
     }
     assert_eq!(world.resets(), [ResetStep::Reopen; 2]);
 }
+
+#[test]
+fn one_call_whose_sound_is_not_taken_or_does_not_come_shows_the_decay_as_well() {
+    // Nothing is taken, and then again; nothing comes at the end.
+    for (bad, then) in [((16_000, 0), (16_000, 16_000)), ((16_000, 16_000), (0, 16_000))] {
+        let mut world = World::ready("simcom_sim7600");
+        world.talks();
+        world.sound(3, bad.0, bad.1);
+        world.sound(5, then.0, then.1);
+        assert_eq!((world.line.state(), world.resets()), (ModemState::Active, vec![]));
+        world.far_side_hangs_up();
+        world.run_s(1);
+        assert_eq!((world.resets(), world.modem.count("AT+CRESET")), (vec![ResetStep::SoftReset], 1), "{bad:?}");
+    }
+    // A modem whose sound does not decay is left as it is after one such call.
+    let mut world = World::ready("huawei");
+    world.talks();
+    world.sound(3, 16_000, 0);
+    world.sound(5, 16_000, 16_000);
+    world.far_side_hangs_up();
+    world.run_s(1);
+    assert_eq!((world.resets(), world.line.state()), (vec![], ModemState::Ready));
+}
