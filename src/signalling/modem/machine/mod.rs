@@ -260,6 +260,7 @@ impl ModemLine {
             Job::List => self.list_answered(rows, end, now),
             Job::Answer => self.answer_answered(end, now),
             Job::SoundOn => self.sound_on_answered(end, now),
+            Job::SoundOff => self.sound_off_answered(end, now),
             Job::HangUp => self.hang_up_answered(end, now),
             Job::Cause => self.cause_answered(rows, end),
             Job::TextSend => self.text_answered(command, rows, end, now),
@@ -274,7 +275,7 @@ impl ModemLine {
                 self.network_changed(now);
             }
             Job::Quiet => self.charset_answered(&command.row, end, now),
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::ReportDelete => {}
+            Job::RefuseWaiting | Job::Digit | Job::TextDelete | Job::ReportDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }

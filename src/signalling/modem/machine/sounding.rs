@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::terms::{EndCause, Moment};
@@ -51,8 +52,12 @@ pub(super) struct SoundLane {
     tried: usize,
     open: bool,
     on: Sounding,
-    /// The row that turns off what the modem may still give.
-    off_due: Option<String>,
+    /// Rows that turn off what the modem may still give; each is said when the one before
+    /// was refused.
+    off_due: VecDeque<String>,
+    /// The modem would not turn off the sound of the call before: that the next one's is
+    /// not turned on at once says nothing then.
+    stayed_on: bool,
     watch: SoundWatch,
     /// Cures that this call had for sound that is missing.
     cures: u8,
@@ -83,7 +88,8 @@ impl SoundLane {
             tried: 1,
             open: false,
             on: Sounding::Off,
-            off_due: None,
+            off_due: VecDeque::new(),
+            stayed_on: false,
             watch: SoundWatch::default(),
             cures: 0,
             nudged: false,
@@ -141,7 +147,8 @@ impl SoundLane {
     }
 
     pub(super) fn forget_off(&mut self) {
-        self.off_due = None;
+        self.off_due.clear();
+        self.stayed_on = false;
     }
 
     pub(super) fn is_heard(&self, now: Moment) -> bool {
@@ -161,7 +168,8 @@ impl ModemLine {
     }
 
     pub(super) fn open_sound(&mut self, now: Moment) {
-        (self.sound.off_due, self.sound.tried, self.sound.forgot_pause) = (None, 1, false);
+        self.sound.off_due.clear();
+        (self.sound.tried, self.sound.forgot_pause) = (1, false);
         self.open_way(now);
     }
 
@@ -201,7 +209,8 @@ impl ModemLine {
             }
         }
         let may_be_on = !matches!(self.sound.on, Sounding::Off | Sounding::Due { tried: 0, .. });
-        self.sound.off_due = self.sound.profile(&self.profile).off.clone().filter(|_| may_be_on);
+        let off = if may_be_on { self.sound.profile(&self.profile).off.clone() } else { Vec::new() };
+        self.sound.off_due = off.into();
         self.uplink(Flow::GoesOn, now);
         self.sound.choice = choice;
         (self.sound.cures, self.sound.nudged, self.sound.reopened) = (0, false, false);
@@ -219,8 +228,10 @@ impl ModemLine {
         }
         self.uplink(Flow::GoesOn, now);
         self.out.push_back(ModemOutput::CloseSound);
-        let off = self.sound.profile(&self.profile).off.clone().filter(|_| self.sound.on != Sounding::Off);
-        self.sound.off_due = off.or_else(|| self.sound.off_due.take());
+        let off = &self.sound.profile(&self.profile).off;
+        if self.sound.on != Sounding::Off && !off.is_empty() {
+            self.sound.off_due = off.clone().into();
+        }
         self.sound.on = Sounding::Off;
         self.judge_call(now);
     }
@@ -270,12 +281,12 @@ impl ModemLine {
             Sounding::Due { at, .. } if self.sound.open => Some(at),
             _ => None,
         };
-        if self.sound.off_due.is_some() { Some(self.since) } else { on }
+        if self.sound.off_due.is_empty() { on } else { Some(self.since) }
     }
 
     pub(super) fn sound_command(&mut self, now: Moment) -> Option<Command<Job>> {
         // What is to be off is so before anything else is turned on.
-        if let Some(off) = self.sound.off_due.take() {
+        if let Some(off) = self.sound.off_due.pop_front() {
             return Some(Command::new(Job::SoundOff, &off).without_answer());
         }
         let Sounding::Due { at, tried } = self.sound.on else { return None };
@@ -284,6 +295,18 @@ impl ModemLine {
         let command = Command::new(Job::SoundOn, row).without_answer();
         self.sound.on = Sounding::Asked { tried: tried + 1 };
         Some(command)
+    }
+
+    /// The next writing follows a refusal alone: what is not answered may have been done.
+    pub(super) fn sound_off_answered(&mut self, end: End, now: Moment) {
+        let is_refused = matches!(end, End::Final(_)) && !end.is_ok();
+        if !is_refused {
+            self.sound.off_due.clear();
+        }
+        self.sound.stayed_on = is_refused && self.sound.off_due.is_empty();
+        if self.sound.stayed_on {
+            self.support.line("the modem does not turn its sound off by any row".to_owned(), now);
+        }
     }
 
     pub(super) fn sound_on_answered(&mut self, end: End, now: Moment) {
@@ -295,7 +318,7 @@ impl ModemLine {
             self.sound.on = Sounding::Flowing;
             return self.connect_if_ready(now);
         }
-        if sound.decay == Decay::ShowsAtFirstTry && tried == 1 {
+        if sound.decay == Decay::ShowsAtFirstTry && tried == 1 && !self.sound.stayed_on {
             self.sound.decayed = true;
         }
         if tried <= sound.retries {

@@ -157,8 +157,9 @@ pub struct SoundProfile {
     pub first_wait: Duration,
     pub retry_every: Duration,
     pub retries: u8,
-    /// Turns it off after the call.
-    pub off: Option<String>,
+    /// Turns it off after the call: writings of one command, of which the next is said when
+    /// the one before was refused.
+    pub off: Vec<String>,
     /// The row by which the modem stops what is sent to it.
     pub pause: Option<String>,
     pub resume: Option<String>,

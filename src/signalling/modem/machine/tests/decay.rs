@@ -89,3 +89,48 @@ fn one_call_whose_sound_is_not_taken_or_does_not_come_shows_the_decay_as_well() 
     world.run_s(1);
     assert_eq!((world.resets(), world.line.state()), (vec![], ModemState::Ready));
 }
+
+/// How often each writing of the row that turns the sound off was given.
+fn offs(world: &World) -> [usize; 3] {
+    let given = |row: &str| world.modem.heard.iter().filter(|heard| *heard == row).count();
+    ["AT+CPCMREG=0", "AT+CPCMREG=0,0", "AT+CPCMREG=0,1"].map(given)
+}
+
+fn good_call(world: &mut World) {
+    world.talks();
+    world.sound(3, 16_000, 16_000);
+    world.far_side_hangs_up();
+    world.run_s(3);
+}
+
+#[test]
+fn sound_that_is_not_turned_off_by_one_writing_is_turned_off_by_the_next() {
+    let mut world = World::ready("simcom_sim7600");
+    good_call(&mut world);
+    assert_eq!(offs(&world), [1, 0, 0]);
+    world.modem.says_instead("AT+CPCMREG=0", "\r\nERROR\r\n");
+    world.modem.says_instead("AT+CPCMREG=0,0", "\r\nOK\r\n");
+    good_call(&mut world);
+    assert_eq!(offs(&world), [2, 1, 0]);
+    world.modem.instead.clear();
+    decayed_call(&mut world);
+    world.run_s(1);
+    assert_eq!(world.resets(), [ResetStep::SoftReset], "it was off, so that the first try says something");
+}
+
+#[test]
+fn sound_that_stayed_on_and_is_not_turned_on_at_once_is_no_sign_of_decay() {
+    let is_note = |row: &SupportRow| row.text.contains("does not turn its sound off");
+    let note = |world: &World| world.line.support_rows().iter().filter(|row| is_note(row)).count();
+    let mut world = World::ready("simcom_sim7600");
+    world.modem.says_instead("AT+CPCMREG=0", "\r\n+CME ERROR: 3\r\n");
+    good_call(&mut world);
+    assert_eq!((offs(&world), note(&world)), ([1, 1, 1], 1));
+    decayed_call(&mut world);
+    world.run_s(60);
+    assert_eq!((world.resets(), world.line.state(), note(&world)), (vec![], ModemState::Ready, 1));
+    // It was turned off after that one: now it is a sign again.
+    decayed_call(&mut world);
+    world.run_s(1);
+    assert_eq!(world.resets(), [ResetStep::SoftReset]);
+}
