@@ -396,7 +396,7 @@ impl ModemLine {
             return;
         }
         let change = StateChange { at: now, from: self.state, to, reason };
-        self.support.line(format!("{} -> {}: {reason}", change.from.name(), to.name()), now);
+        self.support.changed(format!("{} -> {}: {reason}", change.from.name(), to.name()), now);
         (self.state, self.since) = (to, now);
         self.out.push_back(ModemOutput::Changed(change));
     }
@@ -452,7 +452,8 @@ impl ModemLine {
         self.texts.is_sending()
     }
 
-    /// The last rows to and from the modem, without anybody's number, text or identity.
+    /// The last rows to and from the modem, and before them those that led to its last
+    /// transitions, without anybody's number, text or identity.
     pub fn support_rows(&self) -> Vec<SupportRow> {
         self.support.rows()
     }
