@@ -60,7 +60,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// The last rows to and from the modem, without numbers, words and keys
+    /// The last rows to and from the modem and those that led to changes, without numbers, words and keys
     #[command(after_help = "Example:\n  milu modem sim support > rows.txt")]
     Support {
         /// One JSON document instead of rows

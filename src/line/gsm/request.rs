@@ -229,7 +229,7 @@ impl GsmControl {
         self.board.read()
     }
 
-    /// The last rows to and from the modem, redacted.
+    /// The last rows to and from the modem, and those that led to its last transitions, redacted.
     pub async fn support_rows(&self) -> Result<Vec<SupportRow>, GsmRefusal> {
         let (reply, rows) = oneshot::channel();
         self.ask(GsmRequest::Support(reply))?;

@@ -36,15 +36,26 @@ impl Ladder {
         Self { cap: usize::from(cap.max(1)), has_maker, made: VecDeque::new(), next: Rung::Reopen, well_since: None }
     }
 
-    /// The next step, at least `from`; none if the hour has had as many as it may.
-    pub(super) fn climb(&mut self, from: Rung, now: Moment) -> Option<Rung> {
+    /// Counts a reset. False, and nothing is counted, if the hour has had as many as it may.
+    ///
+    /// For a restart that was planned this is all: no fault was met, so that the next one
+    /// brings no harder step.
+    pub(super) fn count(&mut self, now: Moment) -> bool {
         while self.made.front().is_some_and(|at| now.since(*at) >= HOUR) {
             self.made.pop_front();
         }
-        if self.made.len() >= self.cap {
+        let may = self.made.len() < self.cap;
+        if may {
+            self.made.push_back(now);
+        }
+        may
+    }
+
+    /// The next step, at least `from`; none if the hour has had as many as it may.
+    pub(super) fn climb(&mut self, from: Rung, now: Moment) -> Option<Rung> {
+        if !self.count(now) {
             return None;
         }
-        self.made.push_back(now);
         let rung = self.next.max(from);
         let rung = if rung == Rung::Maker && !self.has_maker { Rung::Power } else { rung };
         self.next = match rung {
@@ -56,7 +67,7 @@ impl Ladder {
         Some(rung)
     }
 
-    /// When a reset may be made again, once [`Ladder::climb`] gave none.
+    /// When a reset may be made again, once the hour has had as many as it may.
     pub(super) fn free_at(&self) -> Option<Moment> {
         self.made.front().map(|at| *at + HOUR)
     }
@@ -112,6 +123,16 @@ mod tests {
             assert!(made.iter().filter(|n| (from..from + 60).contains(*n)).count() <= 3, "{made:?}");
         }
         assert_eq!(made.len(), 9);
+    }
+
+    #[test]
+    fn a_restart_that_was_planned_counts_for_the_hour_and_brings_no_harder_step() {
+        let mut ladder = Ladder::new(3, true);
+        assert!(ladder.count(minute(0)) && ladder.count(minute(1)));
+        assert_eq!(ladder.climb(Rung::Reopen, minute(2)), Some(Rung::Reopen));
+        assert!(!ladder.count(minute(3)));
+        assert_eq!((ladder.climb(Rung::Reopen, minute(4)), ladder.free_at()), (None, Some(minute(60))));
+        assert!(ladder.count(minute(60)));
     }
 
     #[test]

@@ -37,6 +37,7 @@ const LOAD_ECHO: Duration = Duration::from_secs(10);
 pub(super) struct Healing {
     ladder: Ladder,
     wanted: Option<(Rung, Reason)>,
+    restart: PlannedRestart,
     waiting: Option<Waiting>,
     /// When a silent modem is asked again.
     ask_at: Option<Moment>,
@@ -59,6 +60,18 @@ struct Start {
     place: usize,
 }
 
+/// The restart between two calls of a modem whose sound decays. Such modems need it now and
+/// then for as long as they live: it is no fault, and no step of the ladder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum PlannedRestart {
+    No,
+    /// As soon as nobody calls.
+    Due,
+    /// The hour has had as many resets as it may. Calls are taken meanwhile: one with bad
+    /// sound is more than none.
+    PutOff(Moment),
+}
+
 /// A reset that was made, and until when the modem must be back.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
@@ -71,6 +84,7 @@ impl Healing {
         Self {
             ladder: Ladder::new(cap, has_maker),
             wanted: None,
+            restart: PlannedRestart::No,
             waiting: None,
             ask_at: None,
             quarantined_until: None,
@@ -83,6 +97,11 @@ impl Healing {
 
     pub(super) const fn is_waiting(&self) -> bool {
         self.waiting.is_some()
+    }
+
+    /// Whether the sound has decayed and the restart that cures it may not be made yet.
+    pub(super) const fn is_put_off(&self) -> bool {
+        matches!(self.restart, PlannedRestart::PutOff(_))
     }
 
     /// As of the last [`Self::forget`].
@@ -103,6 +122,7 @@ impl Healing {
 
     pub(super) fn port_opened(&mut self) {
         (self.waiting, self.ask_at, self.wanted) = (None, None, None);
+        self.restart = PlannedRestart::No;
     }
 
     pub(super) fn booted(&mut self) {
@@ -136,9 +156,13 @@ impl Healing {
 
     pub(super) fn timer(&self) -> Option<Moment> {
         let waiting = self.waiting.map(|waiting| waiting.until);
+        let restart = match self.restart {
+            PlannedRestart::PutOff(until) => Some(until),
+            PlannedRestart::No | PlannedRestart::Due => None,
+        };
         let stronger = self.drops.front().filter(|_| self.is_weak()).map(|at| *at + DAY);
         let calmer = self.starts.front().filter(|_| self.is_restless()).map(|at| *at + HOUR);
-        [waiting, self.ask_at, self.quarantined_until, stronger, calmer].into_iter().flatten().min()
+        [waiting, restart, self.ask_at, self.quarantined_until, stronger, calmer].into_iter().flatten().min()
     }
 }
 
@@ -152,8 +176,39 @@ impl ModemLine {
         }
     }
 
+    /// The sound has decayed: the modem is restarted before the next call. One that is put
+    /// off stays so.
+    pub(super) fn plan_restart(&mut self, now: Moment) {
+        let may = !self.healing.is_waiting() && self.state != ModemState::Quarantined;
+        if may && self.healing.restart == PlannedRestart::No {
+            self.healing.restart = PlannedRestart::Due;
+            self.heal_if_quiet(now);
+        }
+    }
+
+    /// Only the maker's own restart brings decayed sound back.
+    fn restart_if_planned(&mut self, now: Moment) {
+        let is_due = self.healing.restart == PlannedRestart::Due;
+        if !is_due || self.calls.is_any() || !self.engine.is_free(now) {
+            return;
+        }
+        if self.healing.ladder.count(now) {
+            self.reset(Rung::Maker, Reason::SoundLost, now);
+        } else {
+            self.put_off_restart(now);
+        }
+    }
+
+    /// The line takes calls all the same, and tells what is wrong.
+    fn put_off_restart(&mut self, now: Moment) {
+        let free_at = self.healing.ladder.free_at();
+        self.healing.restart = free_at.map_or(PlannedRestart::No, PlannedRestart::PutOff);
+        self.support.line("the restart for the sound is put off: the hour has had its resets".to_owned(), now);
+        self.rest(Reason::SoundLost, now);
+    }
+
     pub(super) fn heal_if_quiet(&mut self, now: Moment) {
-        let Some((rung, reason)) = self.healing.wanted else { return };
+        let Some((rung, reason)) = self.healing.wanted else { return self.restart_if_planned(now) };
         // A command that runs is answered first, unless nothing is answered any more.
         let is_ready = self.engine.is_free(now) || self.engine.is_silent();
         if self.calls.is_any() || !is_ready {
@@ -162,6 +217,7 @@ impl ModemLine {
         self.healing.wanted = None;
         match self.healing.ladder.climb(rung, now) {
             Some(rung) => self.reset(rung, reason, now),
+            None if reason == Reason::SoundLost && self.sound_decays() => self.put_off_restart(now),
             None => self.quarantine(now),
         }
     }
@@ -187,7 +243,7 @@ impl ModemLine {
         }
         self.drain(now);
         self.modem_left(now);
-        self.healing.ask_at = None;
+        (self.healing.ask_at, self.healing.restart) = (None, PlannedRestart::No);
         self.healing.waiting = Some(Waiting { rung, until: now + wait });
         self.out.push_back(ModemOutput::Reset(step));
         self.enter(ModemState::Opening, Reason::Resetting(step), now);
@@ -196,6 +252,7 @@ impl ModemLine {
     fn quarantine(&mut self, now: Moment) {
         self.set_up.stop();
         self.modem_left(now);
+        self.healing.restart = PlannedRestart::No;
         self.healing.quarantined_until = self.healing.ladder.free_at();
         self.enter(ModemState::Quarantined, Reason::ResetsExhausted, now);
     }
@@ -245,6 +302,9 @@ impl ModemLine {
         if let Some(waiting) = self.healing.waiting.filter(|waiting| now >= waiting.until) {
             self.healing.waiting = None;
             self.not_back(waiting.rung, now);
+        }
+        if matches!(self.healing.restart, PlannedRestart::PutOff(until) if now >= until) {
+            self.healing.restart = PlannedRestart::Due;
         }
         if self.healing.quarantined_until.is_some_and(|until| now >= until) {
             self.leave_quarantine(now);

@@ -264,6 +264,7 @@ impl ModemLine {
             Job::List => self.list_answered(rows, end, now),
             Job::Answer => self.answer_answered(end, now),
             Job::SoundOn => self.sound_on_answered(end, now),
+            Job::SoundOff => self.sound_off_answered(end, now),
             Job::HangUp => self.hang_up_answered(end, now),
             Job::Cause => self.cause_answered(rows, end),
             Job::TextSend => self.text_answered(command, rows, end, now),
@@ -279,7 +280,7 @@ impl ModemLine {
                 self.network_changed(now);
             }
             Job::Quiet => self.charset_answered(&command.row, end, now),
-            Job::SoundOff | Job::RefuseWaiting | Job::Digit | Job::ReportDelete => {}
+            Job::RefuseWaiting | Job::Digit | Job::ReportDelete => {}
             Job::Watch => self.network_changed(now),
         }
     }
@@ -389,7 +390,7 @@ impl ModemLine {
             (self.set_up.has_no_voice(), Degradation::NoVoice),
             (self.healing.is_weak(), Degradation::WeakPower),
             (self.healing.is_restless(), Degradation::Restless),
-            (self.sound.is_lost(), Degradation::NoSound),
+            (self.sound.is_lost() || self.healing.is_put_off(), Degradation::NoSound),
             (self.set_up.was_refused(), Degradation::SetUp),
         ];
         wrong.into_iter().find(|(is, _)| *is).map(|(_, degradation)| degradation)
@@ -400,13 +401,14 @@ impl ModemLine {
             return;
         }
         let change = StateChange { at: now, from: self.state, to, reason };
-        self.support.line(format!("{} -> {}: {reason}", change.from.name(), to.name()), now);
+        self.support.changed(format!("{} -> {}: {reason}", change.from.name(), to.name()), now);
         (self.state, self.since) = (to, now);
         self.out.push_back(ModemOutput::Changed(change));
     }
 
     fn watch_wellness(&mut self, now: Moment) {
-        let well = matches!(self.state, ModemState::Ready | ModemState::Ringing | ModemState::Active);
+        let well =
+            matches!(self.state, ModemState::Ready | ModemState::Ringing | ModemState::Active | ModemState::Ending);
         self.healing.well(if well { Wellness::Well } else { Wellness::Ill }, now);
     }
 
@@ -463,7 +465,8 @@ impl ModemLine {
         is_written || self.codes.is_ending()
     }
 
-    /// The last rows to and from the modem, without anybody's number, text or identity.
+    /// The last rows to and from the modem, and before them those that led to its last
+    /// transitions, without anybody's number, text or identity.
     pub fn support_rows(&self) -> Vec<SupportRow> {
         self.support.rows()
     }

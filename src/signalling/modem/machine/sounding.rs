@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::terms::{EndCause, Moment};
@@ -51,8 +52,12 @@ pub(super) struct SoundLane {
     tried: usize,
     open: bool,
     on: Sounding,
-    /// The row that turns off what the modem may still give.
-    off_due: Option<String>,
+    /// Rows that turn off what the modem may still give; each is said when the one before
+    /// was refused.
+    off_due: VecDeque<String>,
+    /// The modem would not turn off the sound of the call before: that the next one's is
+    /// not turned on at once says nothing then.
+    stayed_on: bool,
     watch: SoundWatch,
     /// Cures that this call had for sound that is missing.
     cures: u8,
@@ -83,7 +88,8 @@ impl SoundLane {
             tried: 1,
             open: false,
             on: Sounding::Off,
-            off_due: None,
+            off_due: VecDeque::new(),
+            stayed_on: false,
             watch: SoundWatch::default(),
             cures: 0,
             nudged: false,
@@ -141,7 +147,8 @@ impl SoundLane {
     }
 
     pub(super) fn forget_off(&mut self) {
-        self.off_due = None;
+        self.off_due.clear();
+        self.stayed_on = false;
     }
 
     pub(super) fn is_heard(&self, now: Moment) -> bool {
@@ -161,7 +168,8 @@ impl ModemLine {
     }
 
     pub(super) fn open_sound(&mut self, now: Moment) {
-        (self.sound.off_due, self.sound.tried, self.sound.forgot_pause) = (None, 1, false);
+        self.sound.off_due.clear();
+        (self.sound.tried, self.sound.forgot_pause) = (1, false);
         self.open_way(now);
     }
 
@@ -201,7 +209,8 @@ impl ModemLine {
             }
         }
         let may_be_on = !matches!(self.sound.on, Sounding::Off | Sounding::Due { tried: 0, .. });
-        self.sound.off_due = self.sound.profile(&self.profile).off.clone().filter(|_| may_be_on);
+        let off = if may_be_on { self.sound.profile(&self.profile).off.clone() } else { Vec::new() };
+        self.sound.off_due = off.into();
         self.uplink(Flow::GoesOn, now);
         self.sound.choice = choice;
         (self.sound.cures, self.sound.nudged, self.sound.reopened) = (0, false, false);
@@ -219,8 +228,10 @@ impl ModemLine {
         }
         self.uplink(Flow::GoesOn, now);
         self.out.push_back(ModemOutput::CloseSound);
-        let off = self.sound.profile(&self.profile).off.clone().filter(|_| self.sound.on != Sounding::Off);
-        self.sound.off_due = off.or_else(|| self.sound.off_due.take());
+        let off = &self.sound.profile(&self.profile).off;
+        if self.sound.on != Sounding::Off && !off.is_empty() {
+            self.sound.off_due = off.clone().into();
+        }
         self.sound.on = Sounding::Off;
         self.judge_call(now);
     }
@@ -229,14 +240,14 @@ impl ModemLine {
     fn judge_call(&mut self, now: Moment) {
         // A call too short to be measured says nothing.
         let mute = self.sound.mute_since.take().is_some_and(|since| now.since(since) >= Duration::from_secs(3));
+        self.sound.decayed |= mute && self.sound_decays();
         if self.sound.was_good {
             self.sound.lost_calls = 0;
         } else if mute || self.sound.watch.is_deaf() {
             self.sound_was_missing(now);
         }
         if std::mem::take(&mut self.sound.decayed) {
-            let rung = if self.profile.reset.maker.is_some() { Rung::Maker } else { Rung::Soft };
-            self.heal(rung, Reason::SoundLost, now);
+            self.plan_restart(now);
         }
         self.sound.was_good = false;
     }
@@ -254,7 +265,15 @@ impl ModemLine {
             let path = self.sound.profile(&self.profile).path;
             self.support.line(format!("the next call's sound goes by {}", path.name()), now);
         }
-        self.heal(Rung::Soft, Reason::SoundLost, now);
+        // What has decayed is cured by the maker's own restart alone.
+        let by_maker = self.sound_decays() && self.profile.reset.maker.is_some();
+        let rung = if by_maker { Rung::Maker } else { Rung::Soft };
+        self.heal(rung, Reason::SoundLost, now);
+    }
+
+    /// Whether the sound of this modem gets worse from call to call, and is cured by a restart.
+    pub(super) fn sound_decays(&self) -> bool {
+        self.sound.profile(&self.profile).decay != Decay::Never
     }
 
     pub(super) fn sound_command_due(&self) -> Option<Moment> {
@@ -262,12 +281,12 @@ impl ModemLine {
             Sounding::Due { at, .. } if self.sound.open => Some(at),
             _ => None,
         };
-        if self.sound.off_due.is_some() { Some(self.since) } else { on }
+        if self.sound.off_due.is_empty() { on } else { Some(self.since) }
     }
 
     pub(super) fn sound_command(&mut self, now: Moment) -> Option<Command<Job>> {
         // What is to be off is so before anything else is turned on.
-        if let Some(off) = self.sound.off_due.take() {
+        if let Some(off) = self.sound.off_due.pop_front() {
             return Some(Command::new(Job::SoundOff, &off).without_answer());
         }
         let Sounding::Due { at, tried } = self.sound.on else { return None };
@@ -276,6 +295,18 @@ impl ModemLine {
         let command = Command::new(Job::SoundOn, row).without_answer();
         self.sound.on = Sounding::Asked { tried: tried + 1 };
         Some(command)
+    }
+
+    /// The next writing follows a refusal alone: what is not answered may have been done.
+    pub(super) fn sound_off_answered(&mut self, end: End, now: Moment) {
+        let is_refused = matches!(end, End::Final(_)) && !end.is_ok();
+        if !is_refused {
+            self.sound.off_due.clear();
+        }
+        self.sound.stayed_on = is_refused && self.sound.off_due.is_empty();
+        if self.sound.stayed_on {
+            self.support.line("the modem does not turn its sound off by any row".to_owned(), now);
+        }
     }
 
     pub(super) fn sound_on_answered(&mut self, end: End, now: Moment) {
@@ -287,7 +318,7 @@ impl ModemLine {
             self.sound.on = Sounding::Flowing;
             return self.connect_if_ready(now);
         }
-        if sound.decay == Decay::ShowsAtFirstTry && tried == 1 {
+        if sound.decay == Decay::ShowsAtFirstTry && tried == 1 && !self.sound.stayed_on {
             self.sound.decayed = true;
         }
         if tried <= sound.retries {
@@ -337,6 +368,8 @@ impl ModemLine {
     fn cure(&mut self, fault: SoundFault, now: Moment) {
         self.out.push_back(ModemOutput::SoundTrouble(fault));
         self.support.line(format!("the sound is {}", shown(fault)), now);
+        // A cure may bring it back for this call, and not for the next.
+        self.sound.decayed |= fault == SoundFault::NoUplink && self.sound_decays();
         match fault {
             SoundFault::SilentDownlink if !self.sound.watch.has_heard() => self.cure_deaf(now),
             SoundFault::SilentDownlink | SoundFault::Stuttering => self.nudge(now),

@@ -158,8 +158,9 @@ pub struct SoundProfile {
     pub first_wait: Duration,
     pub retry_every: Duration,
     pub retries: u8,
-    /// Turns it off after the call.
-    pub off: Option<String>,
+    /// Turns it off after the call: writings of one command, of which the next is said when
+    /// the one before was refused.
+    pub off: Vec<String>,
     /// The row by which the modem stops what is sent to it.
     pub pause: Option<String>,
     pub resume: Option<String>,
@@ -179,8 +180,8 @@ pub enum SoundWhen {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decay {
     Never,
-    /// When turning it on fails at the first try, the modem must be restarted
-    /// before the next call.
+    /// When turning it on fails at the first try, or the modem takes no sound in a call or
+    /// has none at its end, it must be restarted before the next call.
     ShowsAtFirstTry,
 }
 

@@ -232,7 +232,7 @@ fn sound(section: &Section<'_, '_>, wrong: &mut Collector<'_>) -> Option<SoundPr
         first_wait: section.millis("first_wait_ms", (0, 5_000), 0, wrong),
         retry_every: section.millis("retry_ms", (100, 5_000), 1_000, wrong),
         retries: u8::try_from(section.number("retries", (0, 20), 3, wrong)).unwrap_or(3),
-        off: section.row("off", wrong),
+        off: section.rows("off", wrong),
         pause: section.beginnings("pause", wrong).into_iter().next(),
         resume: section.beginnings("resume", wrong).into_iter().next(),
         decay: if decays { Decay::ShowsAtFirstTry } else { Decay::Never },

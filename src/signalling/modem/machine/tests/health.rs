@@ -571,6 +571,12 @@ fn the_support_ring_shows_what_led_to_a_state_and_nobodys_number() {
     for hidden in ["8031234567", "621301234567890", "490154203237518", "89234010000012345678"] {
         assert!(rows.iter().all(|row| !row.text.contains(hidden)), "{hidden}");
     }
+    // Hours of questions do not push it out.
+    world.run_s(4 * 3600);
+    let rows = world.line.support_rows();
+    assert!(rows.len() <= SUPPORT_ROWS_MAX);
+    let change = rows.iter().position(|row| row.text == "ready -> ringing: a call comes in").expect("it is kept");
+    assert!(rows[..change].iter().any(|row| row.way == SupportWay::FromModem && row.text == "RING"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod calls;
 mod codes;
+mod decay;
 mod health;
 mod identities;
 mod properties;

@@ -153,3 +153,18 @@ fn told_flow(world: &World) -> Vec<ModemOutput> {
     let is_flow = |output: &ModemOutput| matches!(output, ModemOutput::PauseUplink | ModemOutput::ResumeUplink);
     world.wanted().into_iter().filter(is_flow).collect()
 }
+
+#[test]
+fn the_gains_of_a_family_are_given_at_a_start_and_firmware_that_refuses_them_is_well() {
+    for refuses in [false, true] {
+        let mut world = World::new("simcom_sim7600", LineSettings::default());
+        if refuses {
+            world.modem.says_instead("AT+COUTGAIN", "\r\nERROR\r\n");
+            world.modem.says_instead("AT+CMICGAIN", "\r\nERROR\r\n");
+        }
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        let given = ["AT+COUTGAIN=8", "AT+CMICGAIN=3"].map(|row| world.modem.count(row));
+        assert_eq!((given, world.line.state()), ([1, 1], ModemState::Ready), "{refuses}");
+    }
+}
