@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     fn second(down: u32, up: u32, dbfs: f32) -> SoundFacts {
-        SoundFacts { over: Duration::from_secs(1), down_bytes: down, up_bytes: up, down_dbfs: dbfs, up_dbfs: -30.0 }
+        SoundFacts { over: Duration::from_secs(1), down_bytes: down, up_bytes: up, down_dbfs: dbfs }
     }
 
     fn after_seconds(facts: SoundFacts) -> Vec<Option<SoundFault>> {
