@@ -223,3 +223,30 @@ fn first_of<'m>(modem: &'m UsbModem, rules: &[InterfaceRule]) -> Option<&'m UsbI
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_huawei_of_a_product_that_nobody_listed_has_its_commands_and_its_sound_in_each_kind_of_firmware() {
+        let text = include_str!("../../../firmware-config/modems/huawei.toml");
+        let profile = Arc::new(Profile::parse(text, "huawei").expect("a profile"));
+        let interface = |number: u8, class| UsbInterface { number, class, tty: format!("ttyUSB{number}") };
+        for ((at, sound), subclass) in [((0x02, 0x03), 1), ((0x02, 0x03), 2), ((0x32, 0x33), 1)] {
+            let modem = UsbModem {
+                usb_path: "1-1.4".to_owned(),
+                vendor: 0x12D1,
+                product: 0xFFFF,
+                // The network's port, then the other two, the wrong way round.
+                interfaces: vec![
+                    interface(0, (0xFF, subclass, 0x01)),
+                    interface(1, (0xFF, subclass, sound)),
+                    interface(2, (0xFF, subclass, at)),
+                ],
+            };
+            let found = ports(&modem, &profile).map(|(at, sound, _)| (at.number, sound.map(|port| port.number)));
+            assert_eq!(found, Some((2, Some(1))), "ff/{subclass:02x}/{at:02x}");
+        }
+    }
+}

@@ -249,7 +249,6 @@ impl SoundPort {
             let said = said.unwrap_or(Frame::silence(self.rate));
             voice.mouth.tap(said);
             if !is_spare {
-                self.meter.said(said.samples());
                 let taken = self.io.give(&said);
                 self.meter.taken(taken);
             }

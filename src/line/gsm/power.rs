@@ -60,14 +60,12 @@ pub(super) async fn give_back(sys: &Path, usb_path: &str) -> Result<bool, Switch
     Ok(is_off)
 }
 
-/// `1-1.4` hangs on port 4 of the hub `1-1`; a root hub is `usb1`.
+/// `1-1.4` hangs on port 4 of the hub `1-1`. A modem in a socket of the box itself, as
+/// `2-3`, has no switch: its hub is the root hub `usb2`, whose switch can leave the port
+/// worse than it was.
 fn hub_switch(sys: &Path, usb_path: &str) -> Option<PathBuf> {
-    let (hub, port) = usb_path.rsplit_once(['.', '-'])?;
-    let (folder, interface, name) = match hub.contains('-') {
-        true => (hub.to_owned(), format!("{hub}:1.0"), format!("{hub}-port{port}")),
-        false => (format!("usb{hub}"), format!("{hub}-0:1.0"), format!("usb{hub}-port{port}")),
-    };
-    Some(device(sys, &folder).join(interface).join(name).join("disable"))
+    let (hub, port) = usb_path.rsplit_once(['.', '-']).filter(|(hub, _)| hub.contains('-'))?;
+    Some(device(sys, hub).join(format!("{hub}:1.0")).join(format!("{hub}-port{port}")).join("disable"))
 }
 
 async fn write(path: &Path, text: &'static str, usb_path: &str) -> Result<(), SwitchPower> {
@@ -83,7 +81,19 @@ mod tests {
     fn the_switch_of_a_port_is_found_on_hubs_of_every_depth() {
         let shown = |usb_path| hub_switch(Path::new("/sys"), usb_path).map(|path| path.display().to_string());
         assert_eq!(shown("1-1.4").as_deref(), Some("/sys/bus/usb/devices/1-1/1-1:1.0/1-1-port4/disable"));
-        assert_eq!(shown("2-3").as_deref(), Some("/sys/bus/usb/devices/usb2/2-0:1.0/usb2-port3/disable"));
+        assert_eq!(shown("1-1.4.2").as_deref(), Some("/sys/bus/usb/devices/1-1.4/1-1.4:1.0/1-1.4-port2/disable"));
         assert_eq!(shown("nothing"), None);
+    }
+
+    #[test]
+    fn a_modem_in_a_socket_of_the_box_is_taken_from_the_kernel_and_its_root_hub_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        // Kernels since 6.0 offer the file on root hubs as well.
+        let port = dir.path().join("bus/usb/devices/usb2/2-0:1.0/usb2-port3");
+        std::fs::create_dir_all(&port).expect("a directory");
+        std::fs::write(port.join("disable"), "0").expect("a file");
+        let switch = switch(dir.path(), "2-3");
+        assert_eq!(switch.path, dir.path().join("bus/usb/devices/2-3/authorized"));
+        assert_eq!((switch.off, switch.on), ("0", "1"));
     }
 }

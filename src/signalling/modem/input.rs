@@ -92,8 +92,6 @@ pub struct SoundFacts {
     pub up_bytes: u32,
     /// The caller's level in dBFS; -100 or less for digital silence.
     pub down_dbfs: f32,
-    /// Our level in dBFS.
-    pub up_dbfs: f32,
 }
 
 /// Where a part of a text lies in the modem.

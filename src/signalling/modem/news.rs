@@ -43,6 +43,7 @@ pub(super) enum News {
     SimGone,
     /// The modem has just started; the place of the row among those that one start says.
     Booted(usize),
+    /// It is about to be off, and says no more before its next start.
     PoweringDown,
     UnderVoltage,
     UplinkStops,
@@ -72,8 +73,9 @@ pub(super) const BARE: &[&str] = &[
 ];
 
 /// Rows, or names of rows, by which any modem tells its start, in the order in which one
-/// that says several of them does.
-const BOOTS: &[&str] = &["RDY", "START", "*ATREADY", "+READY", "APP RDY"];
+/// that says several of them does. One that finds out the port's speed by itself says the
+/// last alone.
+const BOOTS: &[&str] = &["RDY", "START", "*ATREADY", "+READY", "APP RDY", "Call Ready"];
 
 /// Named rows that say nothing that is needed here.
 const IDLE: &[&str] = &[

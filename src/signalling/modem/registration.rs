@@ -11,7 +11,9 @@ pub(super) struct RegistrationRow {
 const fn state(number: u16) -> Option<Registration> {
     Some(match number {
         0 => Registration::NotSearching,
-        // 9 and 10: registered, without the fall back to 2G or 3G being preferred.
+        // 9 and 10: on LTE, registered with the circuits as well. The network would rather
+        // carry calls another way, and pages for them all the same: the SIM can be called.
+        // 6 and 7 are the ones that it pages for texts alone.
         1 | 9 => Registration::Home,
         2 => Registration::Searching,
         3 => Registration::Denied,
@@ -99,6 +101,8 @@ mod tests {
             ("002,001,\"18d8\",\"ffff\"", (true, Registration::Home, None)),
             ("1,0001,0010,0", (false, Registration::Home, Some(Technology::G2))),
             ("2,6,\"8B37\",\"0A265185\",7", (true, Registration::TextsOnly, Some(Technology::G4))),
+            ("2,9,\"8B37\",\"0A265185\",7", (true, Registration::Home, Some(Technology::G4))),
+            ("10,\"8B37\",\"0A265185\",7", (false, Registration::Roaming, Some(Technology::G4))),
             ("2,1, 1F00, 20 ,79D903 ,7", (true, Registration::Home, Some(Technology::G4))),
             ("1,1F00,79D903,11,6,ABCDEF", (false, Registration::Home, Some(Technology::G5))),
             ("1,\"1422\",\"00000142\",3,\"00\"", (false, Registration::Home, Some(Technology::G2))),

@@ -10,8 +10,9 @@ const MISSING_SHARE: f32 = 0.10;
 /// Less than this share is heard as gaps.
 const STUTTER_SHARE: f32 = 0.80;
 
-/// What is weaker than this has no sound at all: 16-bit samples that are nearly all zero.
-/// A caller who is merely quiet is louder, by the noise of the room or of the line.
+/// What is weaker than this has no sound at all: 16-bit samples that are nearly all zero,
+/// such as the last bit of a converter whose wire is broken. A caller who is merely quiet
+/// is louder, by the noise of the room or of the line.
 const SILENCE_DBFS: f32 = -85.0;
 
 /// All samples of what was measured were zero. No decoder of a telephone does that for
@@ -53,13 +54,14 @@ impl SoundFault {
 pub(super) struct SoundWatch {
     bytes_a_second: f32,
     bad: Option<(SoundFault, Duration)>,
-    /// How long nothing but zeros came, in a row.
-    zeros: Duration,
+    /// How long nothing came in a row: nothing but zeros, or, before anything was heard in
+    /// the call, nothing that is sound.
+    nothing: Duration,
     /// Faults that were told and are not over.
     told: Vec<SoundFault>,
-    /// A sample that was not zero has come in this call.
+    /// Something that is sound has come in this call.
     heard: bool,
-    /// How long nothing else than zeros came since the call began.
+    /// How long nothing that is sound came before any did.
     deaf: Duration,
     /// Zeros came for long and went by themselves: this modem plays them for silence, or
     /// the caller has a key for it.
@@ -103,15 +105,17 @@ impl SoundWatch {
         self.count(fault, facts.over)
     }
 
-    /// What came, apart from how much of it.
+    /// What came, apart from how much of it. A caller who was heard may be nearly silent
+    /// for a while; a line of which nothing was heard yet may be a broken wire.
     fn listen(&mut self, facts: &SoundFacts) {
+        let is_nothing = if self.heard { facts.down_dbfs <= ZERO_DBFS } else { facts.down_dbfs < SILENCE_DBFS };
         if facts.down_bytes == 0 {
-            self.zeros = Duration::ZERO;
-        } else if facts.down_dbfs <= ZERO_DBFS {
-            self.zeros += facts.over;
+            self.nothing = Duration::ZERO;
+        } else if is_nothing {
+            self.nothing += facts.over;
             self.deaf += facts.over;
         } else {
-            (self.zeros, self.heard) = (Duration::ZERO, true);
+            (self.nothing, self.heard) = (Duration::ZERO, true);
         }
     }
 
@@ -131,7 +135,7 @@ impl SoundWatch {
         let enough = if fault.is_of_flow() {
             lasted >= BAD_FOR
         } else {
-            lasted >= SILENT_FOR || (self.zeros >= BAD_FOR && !self.zeros_are_usual)
+            lasted >= SILENT_FOR || (self.nothing >= BAD_FOR && !self.zeros_are_usual)
         };
         let is_new = enough && !self.told.contains(&fault);
         if is_new {
@@ -142,7 +146,7 @@ impl SoundWatch {
 
     /// The cure was applied: the fault is told again if it stays.
     pub(super) fn look_again(&mut self) {
-        (self.bad, self.zeros) = (None, Duration::ZERO);
+        (self.bad, self.nothing) = (None, Duration::ZERO);
         self.told.clear();
     }
 
@@ -161,12 +165,12 @@ impl SoundWatch {
         self.bad.is_none()
     }
 
-    /// Whether any sample of this call was not zero.
+    /// Whether anything that is sound came in this call.
     pub(super) const fn has_heard(&self) -> bool {
         self.heard
     }
 
-    /// Whether sound came for long in this call and there was nothing in it at all.
+    /// Whether samples came for long in this call and there was no sound in them at all.
     pub(super) fn is_deaf(&self) -> bool {
         !self.heard && self.deaf >= SILENT_FOR
     }
@@ -182,7 +186,7 @@ mod tests {
     use super::*;
 
     fn second(down: u32, up: u32, dbfs: f32) -> SoundFacts {
-        SoundFacts { over: Duration::from_secs(1), down_bytes: down, up_bytes: up, down_dbfs: dbfs, up_dbfs: -30.0 }
+        SoundFacts { over: Duration::from_secs(1), down_bytes: down, up_bytes: up, down_dbfs: dbfs }
     }
 
     fn after_seconds(facts: SoundFacts) -> Vec<Option<SoundFault>> {
@@ -244,8 +248,11 @@ mod tests {
         assert_eq!(told_at(|n| if n < 100 { -40.0 } else { -100.0 }), [101]);
         // A second of them is none, however often it comes.
         assert_eq!(told_at(|n| if n % 2 == 0 { -40.0 } else { -100.0 }), [0; 0]);
-        // What is nearly nothing is a fault when it lasts.
-        assert_eq!(told_at(|_| -90.0), [10]);
+        // What is nearly nothing is a fault at once where nothing was heard yet, as of a broken
+        // wire, and when it lasts where something was.
+        assert_eq!(told_at(|_| -90.0), [2]);
+        assert_eq!(told_at(|n| if n < 100 { -40.0 } else { -90.0 }), [109]);
+        assert_eq!(told_at(|n| if n == 1 { -90.0 } else { -70.0 }), [0; 0]);
     }
 
     #[test]
@@ -256,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_deaf_whose_every_sample_was_zero() {
+    fn a_call_is_deaf_in_which_nothing_that_is_sound_came() {
         let after = |levels: &[f32]| {
             let mut watch = SoundWatch::new(8_000);
             for (n, dbfs) in (1..).zip(levels) {
@@ -266,6 +273,7 @@ mod tests {
             (watch.has_heard(), watch.is_deaf())
         };
         assert_eq!(after(&[-100.0; 12]), (false, true));
+        assert_eq!(after(&[-90.0; 12]), (false, true));
         assert_eq!(after(&[-100.0; 5]), (false, false));
         let mut once = [-100.0; 30];
         once[7] = -80.0;

@@ -105,6 +105,8 @@ pub enum Reason {
     SetUpDone,
     /// The modem says that it has just started.
     ModemRestarted,
+    /// The modem says that it switches itself off.
+    PoweringDown,
     Sim(SimTrouble),
     SimReady,
     Registered,
@@ -133,6 +135,7 @@ impl fmt::Display for Reason {
             Self::PortGone => "the port is gone",
             Self::SetUpDone => "the modem is set up",
             Self::ModemRestarted => "the modem has restarted",
+            Self::PoweringDown => "the modem switches itself off",
             Self::Sim(trouble) => return trouble.fmt(f),
             Self::SimReady => "the SIM is ready",
             Self::Registered => "the network serves the SIM",

@@ -362,6 +362,24 @@ impl ModemLine {
         }
     }
 
+    /// The modem says that it goes down. On a plain serial port nothing else tells it, and
+    /// what comes back may say nothing either: it is set up again once it tells its start, or
+    /// when the time of one is over. On USB the ports go with it.
+    pub(super) fn powering_down(&mut self, now: Moment) {
+        let is_on_usb = !self.profile.usb.is_empty();
+        if is_on_usb || self.healing.is_waiting() || self.state == ModemState::Quarantined {
+            return;
+        }
+        self.note_start(now);
+        self.healing.booted();
+        self.healing.waiting = Some(Waiting { rung: Rung::Soft, until: now + self.profile.reset.boot });
+        self.modem_left(now);
+        self.enter(ModemState::Opening, Reason::PoweringDown, now);
+        // Its start may have been told with it.
+        self.engine.resynchronise(now);
+        self.drain(now);
+    }
+
     /// The modem itself says that its supply is too weak.
     pub(super) fn under_voltage(&mut self, now: Moment) {
         self.support.line("the modem's supply is too weak".to_owned(), now);

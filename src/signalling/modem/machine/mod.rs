@@ -313,7 +313,8 @@ impl ModemLine {
             News::UnderVoltage => self.under_voltage(now),
             News::UplinkStops => self.uplink(Flow::Stops, now),
             News::UplinkGoesOn => self.uplink(Flow::GoesOn, now),
-            News::PoweringDown | News::Idle => {}
+            News::PoweringDown => self.powering_down(now),
+            News::Idle => {}
             News::Unknown => self.counters.unknown_rows += 1,
         }
     }

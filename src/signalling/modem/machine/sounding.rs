@@ -387,8 +387,8 @@ impl ModemLine {
         }
     }
 
-    /// Not one sample of this caller was anything but zero, which no living line is: after
-    /// the row, the port is opened anew. The caller may hear the box all the same, so that
+    /// Nothing of this caller was as loud as the noise of a living line: after the row, the
+    /// port is opened anew. The caller may hear the box all the same, so that
     /// nothing harder is done before the call is over.
     fn cure_deaf(&mut self, now: Moment) {
         let has_row = self.sound.profile(&self.profile).on.is_some();

@@ -131,6 +131,32 @@ fn a_modem_that_says_that_it_has_started_is_set_up_again() {
 }
 
 #[test]
+fn a_modem_on_a_serial_port_that_goes_down_has_no_call_any_more_and_is_set_up_again_whatever_it_says_then() {
+    for (name, row) in [("simcom_sim800", "NORMAL POWER DOWN"), ("generic", "POWERED DOWN")] {
+        for start in [Some("RDY"), Some("Call Ready"), None] {
+            let mut world = World::ready(name);
+            world.talks();
+            world.says(row);
+            world.modem.calls.clear();
+            assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NetworkOutOfOrder], ModemState::Opening));
+            world.modem.dead = true;
+            world.run_s(10);
+            world.modem.dead = false;
+            world.modem.heard.clear();
+            if let Some(start) = start {
+                world.says(start);
+                world.run_s(10);
+            } else {
+                world.run_s(80);
+            }
+            assert_eq!((world.line.state(), world.modem.count("ATE0")), (ModemState::Ready, 1), "{name}: {start:?}");
+            // It went down when it was told to, and not for want of power.
+            assert_eq!((world.resets(), world.line.health().counters.drops_under_load), (vec![], 0), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_modem_that_answers_nothing_while_its_caller_hears_sound_is_not_reset() {
     let mut world = World::ready("quectel_ec2x");
     world.talks();
@@ -484,6 +510,7 @@ fn power_that_was_weak_is_well_again_after_a_day_without_a_drop() {
         let mut world = World::ready("simcom_sim800");
         // Any other way down is no matter of its supply.
         world.says("NORMAL POWER DOWN");
+        world.run_s(60);
         assert_eq!(world.line.state(), ModemState::Ready);
         world.says(said);
         assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower), "{said}");

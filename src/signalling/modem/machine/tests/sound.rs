@@ -127,6 +127,36 @@ fn a_call_of_which_the_modem_takes_nothing_is_cured_and_ended_and_counts_as_one_
 }
 
 #[test]
+fn a_card_with_a_broken_wire_is_noticed_at_once_and_its_calls_count_as_ones_without_sound() {
+    for name in ["simcom_sim800", "generic"] {
+        let mut world = World::ready(name);
+        for call in 1..=2 {
+            world.seen.clear();
+            world.talks();
+            // The last bit of its converter is all that comes.
+            world.quiet(2, -90.0);
+            assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::SilentDownlink)), "{name}: call {call}");
+            world.quiet(10, -90.0);
+            assert_eq!(opened(&world).len(), 2, "{name}: opened anew, once");
+            // The caller may hear the box all the same.
+            assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "{name}");
+            world.far_side_hangs_up();
+            world.run_s(1);
+            assert_eq!(world.line.health().counters.calls_without_sound, call, "{name}");
+            assert_eq!(world.resets().len() as u64, call - 1, "{name}: two such calls restart the modem");
+        }
+        world.run_s(120);
+        assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoSound), "{name}");
+        // The wire is mended.
+        world.talks();
+        world.quiet(3, -40.0);
+        world.far_side_hangs_up();
+        world.run_s(1);
+        assert_eq!(world.line.state(), ModemState::Ready, "{name}");
+    }
+}
+
+#[test]
 fn a_modem_that_stops_the_sound_and_never_lets_it_go_on_is_not_obeyed_for_ever() {
     let mut world = started(Vec::new(), Some(SoundPath::Serial));
     world.talks();

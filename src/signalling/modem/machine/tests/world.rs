@@ -386,7 +386,7 @@ impl World {
         for _ in 0..seconds {
             self.run_s(1);
             let over = Duration::from_secs(1);
-            let facts = SoundFacts { over, down_bytes: down, up_bytes: up, down_dbfs: dbfs, up_dbfs: -30.0 };
+            let facts = SoundFacts { over, down_bytes: down, up_bytes: up, down_dbfs: dbfs };
             self.give(ModemInput::SoundMeasured(facts));
         }
     }
