@@ -98,9 +98,9 @@ pub enum PolicyWrong {
     )]
     SoundRedacted,
     #[error(
-        "sensitive data does not go on a legitimate interest (NDPA 2023 s. 30, GDPR art. 9); the caller's consent is the usual ground"
+        "sensitive data does not go on the ground of {0} (NDPA 2023 s. 30, GDPR art. 9); the caller's consent is the usual ground"
     )]
-    SensitiveInterest,
+    SensitiveGround(&'static str),
     #[error("{0} never goes raw, to nobody and on no ground; write \"redacted\" or \"local\"")]
     SecretRaw(&'static str),
     #[error(

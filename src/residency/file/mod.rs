@@ -52,7 +52,7 @@ fn parse(name: &str, text: &str, today: Date, breaches: Breaches) -> Result<Poli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{CallerWishes, DataClass, MISTAKES_MAX, Verdict};
+    use crate::residency::{CallerWishes, DataClass, Ground, MISTAKES_MAX, Verdict};
     use jiff::civil::date;
     use proptest::prelude::*;
 
@@ -182,13 +182,23 @@ ground = "contract"
         assert_told("2026-01-05", "2026-11-27", "20:6", "dated 2026-11-27, which is not yet");
         assert_eq!(told("2026-01-05", "2026-11-26"), [""; 0]);
         assert_told("192.168.1.20:10300", "ears.example.com", "15:10", "a name of the public internet");
-        let sensitive = GOOD.replace("\"transcript\"", "\"sensitive\"").replacen(
-            "\"contract\"\nverdict",
-            "\"legitimate-interest\"\nverdict",
-            1,
-        );
-        let mistakes = Policy::parse("r.toml", &sensitive, TODAY).unwrap_err().to_string();
-        assert!(mistakes.starts_with("r.toml:21:10: sensitive data"), "{mistakes}");
+    }
+
+    #[test]
+    fn sensitive_data_goes_on_no_ground_that_the_law_does_not_know_for_it() {
+        let on = |ground: Ground| {
+            let sensitive = GOOD.replacen("\"transcript\"", "\"sensitive\"", 1);
+            let ground = format!("ground = \"{}\"\nverdict", ground.name());
+            Policy::parse("r.toml", &sensitive.replacen("ground = \"contract\"\nverdict", &ground, 1), TODAY)
+        };
+        for ground in [Ground::Contract, Ground::LegitimateInterest] {
+            let mistakes = on(ground).unwrap_err().to_string();
+            let told = format!("r.toml:21:10: sensitive data does not go on the ground of {}", ground.plain());
+            assert!(mistakes.starts_with(&told), "{mistakes}");
+        }
+        for ground in [Ground::Consent, Ground::LegalObligation, Ground::VitalInterest, Ground::PublicInterest] {
+            assert!(on(ground).is_ok(), "{ground:?}");
+        }
     }
 
     #[test]
