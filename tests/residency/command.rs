@@ -61,6 +61,12 @@ fn every_mistake_is_told_with_its_row_and_the_command_ends_with_2() {
         "{told}"
     );
     assert!(told.contains("residency.toml:9:8: `trancript` is no class of data; `transcript` was"), "{told}");
+    let latin_1 = dir.path().join("latin-1.toml");
+    std::fs::write(&latin_1, b"# caf\xe9\n").expect("written");
+    let checked = milu(&["check", &latin_1.display().to_string()]);
+    assert_eq!(checked.status.code(), Some(2));
+    let told = complained(&checked);
+    assert!(told.contains("latin-1.toml:1:6: from here on this is not UTF-8"), "{told}");
     assert_eq!(milu(&["check", "no-such-file.toml"]).status.code(), Some(2));
     assert_eq!(milu(&["check"]).status.code(), Some(2));
 }

@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -26,8 +27,6 @@ const SIGNATURE_ENDING: &str = "sig";
 pub enum KeepPolicy {
     #[error("reading the residency policy {path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("reading the residency policy {0}: it is longer than a policy may be")]
-    Long(PathBuf),
     #[error("reading the signature {path}: {source}")]
     Signature { path: PathBuf, source: InvalidOwner },
     #[error("{0}")]
@@ -295,11 +294,11 @@ fn found(path: &Path) -> Result<Found, KeepPolicy> {
 
 fn text(path: &Path) -> Result<String, KeepPolicy> {
     let failed = |source| KeepPolicy::File { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > POLICY_BYTES_MAX as u64 {
-        return Err(KeepPolicy::Long(path.to_owned()));
-    }
-    std::fs::read_to_string(path).map_err(failed)
+    // One byte more than a policy may have, so that a longer one is told from it.
+    let most = POLICY_BYTES_MAX as u64 + 1;
+    let mut file = Vec::new();
+    std::fs::File::open(path).map_err(failed)?.take(most).read_to_end(&mut file).map_err(failed)?;
+    Ok(Policy::text_in(&path.display().to_string(), &file)?.to_owned())
 }
 
 /// The policy in a file, for those who only look at it.

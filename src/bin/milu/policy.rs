@@ -156,12 +156,13 @@ fn read(file: &Path, parse: Parse) -> Result<Policy, Failure> {
     let failed = |e: std::io::Error| {
         Failure::usage(format!("reading the residency policy {name}: {e}. Give the path of a residency.toml"))
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // One byte more than a policy may have, so that a longer one is told from it.
     let most = u64::try_from(POLICY_BYTES_MAX + 1).unwrap_or(u64::MAX);
-    std::fs::File::open(file).map_err(failed)?.take(most).read_to_string(&mut text).map_err(failed)?;
+    std::fs::File::open(file).map_err(failed)?.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    let text = Policy::text_in(&name, &bytes).map_err(Failure::usage)?;
     let today = SystemClock::new().wall().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-    parse(&name, &text, today).map_err(Failure::usage)
+    parse(&name, text, today).map_err(Failure::usage)
 }
 
 fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {

@@ -17,6 +17,21 @@ pub use draft::{DESTINATIONS_MAX, ROWS_MAX};
 pub const POLICY_BYTES_MAX: usize = 256 << 10;
 
 impl Policy {
+    /// The text in the bytes of a file named `name`: as it lies on a disk it may be
+    /// in another encoding, or anything at all. Whoever reads one need read no more
+    /// than a byte beyond [`POLICY_BYTES_MAX`].
+    pub fn text_in<'f>(name: &str, file: &'f [u8]) -> Result<&'f str, PolicyMistakes> {
+        // What is too long is not looked at, and may be cut within a character.
+        if file.len() > POLICY_BYTES_MAX {
+            return Err(PolicyMistakes::after("", name, PolicyWrong::TooLong(POLICY_BYTES_MAX)));
+        }
+        let readable = file.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if readable.len() < file.len() {
+            return Err(PolicyMistakes::after(readable, name, PolicyWrong::NotUtf8));
+        }
+        Ok(readable)
+    }
+
     /// Reads a policy's text; `name` is the file's name and stands in the
     /// mistakes. `today` tells which contracts are signed: one that is dated
     /// later is not one yet.
@@ -209,6 +224,25 @@ ground = "contract"
         assert_eq!(policy.destinations()[0].contract, None);
         assert_eq!(policy.decide(DataClass::Transcript, &cloud, CallerWishes::default()).verdict, Verdict::Local);
         assert!(Policy::parse_unproved("r.toml", &unsigned.replace("operator", "x"), TODAY).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf_8_or_too_long_is_refused_with_its_place() {
+        let text_in = |file: &[u8]| Policy::text_in("r.toml", file).map(str::to_owned).map_err(|m| m.to_string());
+        assert_eq!(text_in(GOOD.as_bytes()), Ok(GOOD.to_owned()));
+        assert_eq!(text_in(b""), Ok(String::new()));
+        let place = |file: &[u8]| {
+            let told = text_in(file).unwrap_err();
+            assert!(told.contains("not UTF-8"), "{told}");
+            told.split(": ").next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(place(b"# a\n# caf\xe9\n# b"), "r.toml:2:6");
+        assert_eq!(place(b"# caf\xc3\xa9 caf\xe9"), "r.toml:1:11", "columns are characters");
+        assert_eq!(place(b"\xff\xfei\0d\0"), "r.toml:1:1", "UTF-16");
+        let mut long = "\u{e9}".repeat(POLICY_BYTES_MAX / 2 + 1).into_bytes();
+        long.truncate(POLICY_BYTES_MAX + 1);
+        let told = text_in(&long).unwrap_err();
+        assert!(told.starts_with("r.toml:1:1: the file has more than 262144 bytes"), "{told}");
     }
 
     #[test]

@@ -171,6 +171,21 @@ async fn a_file_with_a_mistake_leaves_the_policy_before_it_in_force_at_a_restart
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_utf_8_or_too_long_is_not_in_force_and_its_place_is_told() {
+    let place = Place::new(ON_THE_BOX).await;
+    let keeper = place.start().await;
+    for (bytes, told) in [
+        (b"# caf\xe9\n".to_vec(), "residency.toml:1:6: from here on this is not UTF-8"),
+        (vec![b'#'; POLICY_BYTES_MAX + 1], "residency.toml:1:1: the file has more than"),
+    ] {
+        std::fs::write(place.file(), bytes).unwrap();
+        assert!(matches!(look(&keeper).await, Err(KeepPolicy::Mistakes(_))), "{told}");
+        assert!(is_said(&keeper, told), "{}", keeper.fact().sentence);
+    }
+    place.end().await;
+}
+
+#[tokio::test]
 async fn a_first_policy_with_a_mistake_is_refused() {
     let place = Place::new(MISTAKEN).await;
     assert!(matches!(place.try_start().await, Err(KeepPolicy::Mistakes(_))));
