@@ -7,7 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use milu::appliance::{Counterexample, DestinationJson, ExplanationJson, Meant, Proof, ProofFinding, prove};
 use milu::ops::SystemClock;
 use milu::residency::{
-    CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes, Verdict,
+    CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes,
+    SENSITIVE_IS_NOT_LOOKED_FOR, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -183,6 +184,7 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
             "serial": policy.serial(),
             "destinations": policy.destinations().iter().map(DestinationJson::from).collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
+            "warnings": warnings(&policy),
         });
         say!("{shown}");
         return Ok(());
@@ -199,7 +201,16 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
     if policy.destinations().is_empty() {
         say!("  Nothing leaves the box.");
     }
+    for warning in warnings(&policy) {
+        say!("{warning}");
+    }
     Ok(())
+}
+
+/// Of rows that are no mistake and do not what they seem to do.
+fn warnings(policy: &Policy) -> Vec<String> {
+    let sensitive = policy.rows().iter().filter(|row| row.class == DataClass::Sensitive);
+    sensitive.map(|row| format!("Row `{}`: {SENSITIVE_IS_NOT_LOOKED_FOR}", row.id)).collect()
 }
 
 fn counted(n: usize, what: &str) -> String {
