@@ -152,6 +152,12 @@ impl Ground {
         matches!(self, Self::LegitimateInterest | Self::PublicInterest)
     }
 
+    /// Whether sensitive data can go on it: neither NDPA 2023 s. 30 nor GDPR art. 9
+    /// knows a contract or a legitimate interest.
+    pub const fn bears_sensitive(self) -> bool {
+        !matches!(self, Self::Contract | Self::LegitimateInterest)
+    }
+
     pub fn parse(name: &str) -> Result<Self, UnknownName> {
         parse("a lawful ground", name, &Self::ALL, Self::name)
     }

@@ -1,6 +1,10 @@
 use super::country::{ON_SITE, country_name};
 use super::{CallerWishes, DataClass, Decision, Destination, DestinationId, Policy, Row, Safeguards, Verdict};
 
+/// What a row of `sensitive` cannot do, for whoever asks about one.
+pub const SENSITIVE_IS_NOT_LOOKED_FOR: &str = "Nothing is looked for as `sensitive`: what is said of it goes with the \
+    words and the voice, wherever the rows of `transcript`, `reply` and `call-audio` let these go.";
+
 /// A decision with its reasons, for the business's people.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Explanation {
@@ -17,11 +21,16 @@ impl Policy {
         let decision = self.decide(class, to, wishes);
         let sentence = match (self.destination(to), decision.verdict) {
             (None, _) => self.unknown_place(class, to),
-            (Some(place), Verdict::Local) => self.stays(class, place, wishes),
-            (Some(place), Verdict::Raw | Verdict::Redacted) => {
-                let [held_back, besides] =
-                    [self.held_back(class, &decision), self.besides(class, &decision, to, wishes)];
-                format!("{}{held_back}{besides}", goes(class, place, &decision))
+            (Some(place), verdict) => {
+                let told = match verdict {
+                    Verdict::Local => self.stays(class, place, wishes),
+                    Verdict::Raw | Verdict::Redacted => {
+                        let [held_back, besides] =
+                            [self.held_back(class, &decision), self.besides(class, &decision, to, wishes)];
+                        format!("{}{held_back}{besides}", goes(class, place, &decision))
+                    }
+                };
+                format!("{told}{}", self.goes_unseen(class, verdict, to, wishes))
             }
         };
         Explanation { decision, sentence }
@@ -58,7 +67,7 @@ impl Policy {
     fn besides(&self, class: DataClass, decision: &Decision, to: &DestinationId, wishes: CallerWishes) -> &'static str {
         let contact = || self.decide(DataClass::Contact, to, wishes).verdict;
         match (class, decision.verdict) {
-            (DataClass::CallAudio, _) => " A voice cannot be looked through: what is said in it goes with it.",
+            (DataClass::CallAudio, _) => " A voice cannot be looked through: what it says goes with it.",
             (DataClass::Transcript | DataClass::Reply, Verdict::Redacted) => {
                 " Names and street addresses are not looked for, and stay in it."
             }
@@ -70,6 +79,30 @@ impl Policy {
             }
             _ => "",
         }
+    }
+
+    /// What of such data goes there on the rows of words and voice, in which it is
+    /// not seen.
+    fn goes_unseen(&self, class: DataClass, verdict: Verdict, to: &DestinationId, wishes: CallerWishes) -> String {
+        let goes = |of: DataClass| self.decide(of, to, wishes).verdict != Verdict::Local;
+        let words = || goes(DataClass::Transcript) || goes(DataClass::Reply);
+        let voice = || goes(DataClass::CallAudio);
+        let in_words = match class {
+            DataClass::Sensitive if verdict != Verdict::Local || words() || voice() => {
+                Some(SENSITIVE_IS_NOT_LOOKED_FOR)
+            }
+            DataClass::Contact if verdict != Verdict::Raw && words() => {
+                Some("But names and street addresses are not looked for: one that is said goes with the words.")
+            }
+            DataClass::Credential if words() => {
+                Some("But passwords that are words are not looked for: one that is said goes with the words.")
+            }
+            _ => None,
+        };
+        let is_kept_out = class.is_secret() || (class == DataClass::Contact && verdict != Verdict::Raw);
+        let in_voice = (is_kept_out && voice())
+            .then_some("The caller's voice may go there and cannot be looked through: what it says goes with it.");
+        in_words.into_iter().chain(in_voice).fold(String::new(), |told, more| format!("{told} {more}"))
     }
 
     fn stays(&self, class: DataClass, place: &Destination, wishes: CallerWishes) -> String {
@@ -178,4 +211,79 @@ fn carried(safeguards: &Safeguards) -> String {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::residency::Ground;
+
+    /// What is told of this class where the table has these rows.
+    fn told(class: DataClass, rows: &[(DataClass, Verdict)]) -> String {
+        let id = DestinationId::parse("lan").unwrap();
+        let place = Destination {
+            id: id.clone(),
+            operator: "our own".to_owned(),
+            hosts: Vec::new(),
+            country: ON_SITE.to_owned(),
+            on_site: true,
+            contract: None,
+            safeguards: Safeguards::default(),
+            pins: Vec::new(),
+        };
+        let row = |(class, verdict): &(DataClass, Verdict)| Row {
+            id: class.name().to_owned(),
+            class: *class,
+            destination: id.clone(),
+            ground: Ground::LegalObligation,
+            verdict: *verdict,
+        };
+        let policy = Policy::new(vec![place], rows.iter().map(row).collect());
+        policy.explain(class, &id, CallerWishes::default()).sentence
+    }
+
+    const NAMES: &str = "names and street addresses are not looked for";
+    const IN_VOICE: &str = "what it says goes with it";
+
+    #[test]
+    fn what_is_not_looked_for_in_words_that_go_is_not_said_to_stay() {
+        for words in [DataClass::Transcript, DataClass::Reply] {
+            for verdict in [Verdict::Redacted, Verdict::Raw] {
+                let of = |class| told(class, &[(words, verdict)]);
+                let contact = of(DataClass::Contact);
+                assert!(contact.contains("stays on the box") && contact.contains(NAMES), "{contact}");
+                assert!(of(DataClass::Credential).contains("passwords that are words"));
+                assert!(of(DataClass::Sensitive).contains(SENSITIVE_IS_NOT_LOOKED_FOR));
+                assert!(!of(DataClass::Payment).contains("goes"), "its numbers are known by their form");
+            }
+        }
+        let raw = [DataClass::Transcript, DataClass::Contact].map(|class| (class, Verdict::Raw));
+        assert!(!told(DataClass::Contact, &raw).contains(NAMES), "it may go");
+    }
+
+    #[test]
+    fn what_is_said_in_a_voice_that_goes_is_not_said_to_stay() {
+        let of = |class| told(class, &[(DataClass::CallAudio, Verdict::Raw)]);
+        for class in DataClass::IN_WORDS {
+            let told = of(class);
+            let has = |part: &str| told.contains(part);
+            assert!(has("stays on the box") && has(IN_VOICE) && !has("looked for"), "{told}");
+        }
+        assert!(of(DataClass::Sensitive).contains(SENSITIVE_IS_NOT_LOOKED_FOR));
+    }
+
+    #[test]
+    fn where_neither_words_nor_voice_go_nothing_goes_unseen() {
+        let others = [DataClass::Knowledge, DataClass::Telemetry].map(|class| (class, Verdict::Raw));
+        for class in [DataClass::Contact, DataClass::Payment, DataClass::Credential, DataClass::Sensitive] {
+            let told = told(class, &others);
+            assert!(told.ends_with("without a row everything stays."), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_sensitive_data_is_told_that_it_decides_nothing() {
+        let told = told(DataClass::Sensitive, &[(DataClass::Sensitive, Verdict::Raw)]);
+        assert!(told.contains(SENSITIVE_IS_NOT_LOOKED_FOR), "{told}");
+    }
 }

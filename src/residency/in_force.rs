@@ -154,6 +154,14 @@ impl InForce {
         over
     }
 
+    /// Lets what waits wait longer by this much: the calendar's clock was set ahead,
+    /// and people were told of the widening for no longer than before.
+    pub fn put_off(&mut self, by: SignedDuration) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.until = waiting.until.checked_add(by).unwrap_or(Timestamp::MAX);
+        }
+    }
+
     fn hold_alone(&mut self, policy: Arc<Policy>) {
         self.texts = vec![policy.clone()];
         self.effective = policy;

@@ -28,6 +28,8 @@ pub struct PolicyPlace {
 pub enum PolicyWrong {
     #[error("the file has more than {0} bytes; a table of residency fits in far less")]
     TooLong(usize),
+    #[error("from here on this is not UTF-8; save the file as plain text in UTF-8")]
+    NotUtf8,
     #[error("this is not TOML: {0}")]
     Syntax(String),
     #[error("there is no key `{found}` here; {meant}")]
@@ -98,9 +100,9 @@ pub enum PolicyWrong {
     )]
     SoundRedacted,
     #[error(
-        "sensitive data does not go on a legitimate interest (NDPA 2023 s. 30, GDPR art. 9); the caller's consent is the usual ground"
+        "sensitive data does not go on the ground of {0} (NDPA 2023 s. 30, GDPR art. 9); the caller's consent is the usual ground"
     )]
-    SensitiveInterest,
+    SensitiveGround(&'static str),
     #[error("{0} never goes raw, to nobody and on no ground; write \"redacted\" or \"local\"")]
     SecretRaw(&'static str),
     #[error(
@@ -134,6 +136,14 @@ pub struct PolicyMistakes {
     /// The file's name, as it was handed in.
     pub file: String,
     pub list: Vec<PolicyMistake>,
+}
+
+impl PolicyMistakes {
+    /// The one mistake of a file of which nothing is read beyond `readable`.
+    pub(super) fn after(readable: &str, file: &str, wrong: PolicyWrong) -> Self {
+        let place = Collector::new(readable).place(readable.len());
+        Self { file: file.to_owned(), list: vec![PolicyMistake { place, wrong }] }
+    }
 }
 
 impl fmt::Display for PolicyMistakes {

@@ -34,7 +34,7 @@ mod wishes;
 pub use class::{DataClass, Ground, UnknownName};
 pub use clearance::{Clearance, Cleared, Party, Payload, Redact};
 pub use destination::{AskedHost, Contract, Destination, DestinationId, Host, InvalidDestination, Safeguards};
-pub use explain::Explanation;
+pub use explain::{Explanation, SENSITIVE_IS_NOT_LOOKED_FOR};
 pub use file::{DESTINATIONS_MAX, POLICY_BYTES_MAX, ROWS_MAX};
 pub use gate::{CallGate, Refused};
 pub use in_force::{Adopted, InForce, NotAdopted, TEXTS_MAX, Waiting};

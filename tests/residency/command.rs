@@ -50,6 +50,22 @@ fn a_good_file_is_checked_with_what_goes_where() {
 }
 
 #[test]
+fn a_row_of_sensitive_data_is_warned_of_in_the_words_of_its_explanation() {
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(!said(&milu(&["check", &written(dir.path(), "without.toml", SHORT)])).contains("sensitive"));
+    let row = "[[row]]\nid = \"health\"\ndata = \"sensitive\"\nto = \"cloud\"\nground = \"consent\"\n";
+    let file = written(dir.path(), "residency.toml", &format!("{SHORT}{row}"));
+    let warning = format!("Row `health`: {}", milu::residency::SENSITIVE_IS_NOT_LOOKED_FOR);
+    let checked = milu(&["check", &file]);
+    assert_eq!(checked.status.code(), Some(0), "{}", complained(&checked));
+    assert!(said(&checked).contains(&warning), "{}", said(&checked));
+    assert_eq!(json(&milu(&["check", &file, "--json"]))["warnings"][0], warning.as_str());
+    let asked = ["explain", "--data", "sensitive", "--to", "cloud", "--caller", "consents", "--policy", &file];
+    let explained = said(&milu(&asked));
+    assert!(explained.contains(milu::residency::SENSITIVE_IS_NOT_LOOKED_FOR), "{explained}");
+}
+
+#[test]
 fn every_mistake_is_told_with_its_row_and_the_command_ends_with_2() {
     let dir = tempfile::tempdir().expect("a directory");
     let bad = SHORT.replace("operator", "operater").replace("transcript", "trancript");
@@ -61,6 +77,12 @@ fn every_mistake_is_told_with_its_row_and_the_command_ends_with_2() {
         "{told}"
     );
     assert!(told.contains("residency.toml:9:8: `trancript` is no class of data; `transcript` was"), "{told}");
+    let latin_1 = dir.path().join("latin-1.toml");
+    std::fs::write(&latin_1, b"# caf\xe9\n").expect("written");
+    let checked = milu(&["check", &latin_1.display().to_string()]);
+    assert_eq!(checked.status.code(), Some(2));
+    let told = complained(&checked);
+    assert!(told.contains("latin-1.toml:1:6: from here on this is not UTF-8"), "{told}");
     assert_eq!(milu(&["check", "no-such-file.toml"]).status.code(), Some(2));
     assert_eq!(milu(&["check"]).status.code(), Some(2));
 }

@@ -34,8 +34,10 @@ fn text(head: &str, rows: &[(&str, &str)]) -> String {
          country = \"US\"\ncontract = {{ name = \"DPA\", signed = 2026-01-05 }}\n"
     );
     for (data, verdict) in rows {
+        // Sensitive data goes on no contract.
+        let ground = if *data == "sensitive" { "consent" } else { "contract" };
         text.push_str(&format!(
-            "[[row]]\nid = \"{data}\"\ndata = \"{data}\"\nto = \"cloud\"\nground = \"contract\"\nverdict = \"{verdict}\"\n"
+            "[[row]]\nid = \"{data}\"\ndata = \"{data}\"\nto = \"cloud\"\nground = \"{ground}\"\nverdict = \"{verdict}\"\n"
         ));
     }
     text

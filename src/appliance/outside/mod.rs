@@ -88,7 +88,7 @@ impl Outside {
         clock: SystemClock,
         zone: jiff::tz::TimeZone,
     ) -> Result<Self, OutsideError> {
-        let keeper = PolicyKeeper::open(policy.to_owned(), vault.clone(), clock.wall_fn()).await?;
+        let keeper = PolicyKeeper::open(policy.to_owned(), vault.clone(), clock.as_fn(), clock.wall_fn()).await?;
         let (rows, written) = mpsc::channel(ROWS);
         // Not with the tasks that the stop waits for first: they may still send.
         let register = TaskTracker::new();

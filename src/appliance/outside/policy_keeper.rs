@@ -1,33 +1,38 @@
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::watch;
 
 use super::Places;
 use super::identifiers;
 use crate::egress::Door;
-use crate::ops::{HealthFact, HealthState, WallSource};
+use crate::ops::{HealthFact, HealthState, MomentSource, WallSource};
 use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::{
     Adopted, CallGate, DataClass, InForce, InvalidOwner, NotAdopted, OwnerSignature, POLICY_BYTES_MAX, Party, Policy,
     PolicyMistakes, Redact,
 };
 use crate::store::{IndexError, KeptPolicies, Vault};
+use crate::terms::Moment;
 
 /// An owner's signature lies beside the policy: `residency.toml.sig`.
 const SIGNATURE_ENDING: &str = "sig";
+
+/// By so much two clocks do not part by themselves within a notice period: the
+/// calendar's was set.
+const WAS_SET: Duration = Duration::from_secs(300);
 
 /// Why a policy could not be taken over. What was in force stays so.
 #[derive(Debug, Error)]
 pub enum KeepPolicy {
     #[error("reading the residency policy {path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("reading the residency policy {0}: it is longer than a policy may be")]
-    Long(PathBuf),
     #[error("reading the signature {path}: {source}")]
     Signature { path: PathBuf, source: InvalidOwner },
     #[error("{0}")]
@@ -43,6 +48,7 @@ pub enum KeepPolicy {
 pub struct PolicyKeeper {
     path: PathBuf,
     vault: Vault,
+    monotonic: MomentSource,
     wall: WallSource,
     state: Mutex<State>,
     /// Told when another policy holds.
@@ -56,6 +62,11 @@ struct State {
     in_force: InForce,
     /// The day for which its texts were read: a contract counts from its date on.
     read_on: Date,
+    /// When the two clocks were last set beside each other.
+    together: (Moment, Timestamp),
+    /// The end of a notice period that began before this start, until the calendar's
+    /// clock is first set ahead.
+    began_before: Option<Timestamp>,
     /// What the disk has of it.
     kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
@@ -69,20 +80,34 @@ struct State {
 impl PolicyKeeper {
     /// Reads what was in force before, and the policy's file. A file with a mistake
     /// is refused; it fails the start only where nothing was in force before.
-    pub async fn open(path: PathBuf, vault: Vault, wall: WallSource) -> Result<Self, KeepPolicy> {
-        let now = wall();
+    pub async fn open(
+        path: PathBuf,
+        vault: Vault,
+        monotonic: MomentSource,
+        wall: WallSource,
+    ) -> Result<Self, KeepPolicy> {
+        let (moment, now) = (monotonic(), wall());
         let kept = vault.policies().await?;
         let mut in_force = match restored(&kept, now) {
             Some(before) => before,
             None => InForce::first(read(&path, now)?),
         };
         in_force.tick(now);
-        let mut state = State { in_force, read_on: today(now), kept, seen: None, refused: None, gates: Vec::new() };
+        let mut state = State {
+            read_on: today(now),
+            together: (moment, now),
+            began_before: in_force.waiting().map(|waiting| waiting.until),
+            in_force,
+            kept,
+            seen: None,
+            refused: None,
+            gates: Vec::new(),
+        };
         if let Err(error) = state.take_over(&path, found(&path), now) {
             tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
             state.refused = Some(error.to_string());
         }
-        let keeper = Self { path, vault, wall, state: Mutex::new(state), changed: watch::Sender::new(()) };
+        let keeper = Self { path, vault, monotonic, wall, state: Mutex::new(state), changed: watch::Sender::new(()) };
         match keeper.keep().await {
             // Of a box that was never told of a policy, nothing is forgotten.
             Err(error) if keeper.lock().kept.texts.is_empty() => return Err(error),
@@ -121,10 +146,11 @@ impl PolicyKeeper {
     /// Looks at the file and at the date again. A file with a mistake changes
     /// nothing; why is told once, and by [`Self::fact`].
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
-        let now = (self.wall)();
+        let (moment, now) = ((self.monotonic)(), (self.wall)());
         let found = found(&self.path);
         let (changed, taken, told) = {
             let mut state = self.lock();
+            state.follow_clock(moment, now);
             let read_anew = state.read_anew(now);
             let changed = state.in_force.tick(now) || read_anew;
             let taken = state.take_over(&self.path, found, now);
@@ -219,6 +245,33 @@ impl State {
         Ok(true)
     }
 
+    /// Moves the end of a notice period by as much as the calendar's clock was set
+    /// ahead, for people are told in days that go by. One that began before this start
+    /// stays where it is the first time: a box without a clock of its own starts on the
+    /// day on which it stopped, and the days that it was off went by too.
+    fn follow_clock(&mut self, moment: Moment, now: Timestamp) {
+        let (earlier, wall_earlier) = self.together;
+        let went_by = SignedDuration::try_from(moment.since(earlier)).unwrap_or(SignedDuration::MAX);
+        let ahead = now.duration_since(wall_earlier).saturating_sub(went_by);
+        if ahead.unsigned_abs() < WAS_SET {
+            return;
+        }
+        self.together = (moment, now);
+        if ahead.is_negative() {
+            return;
+        }
+        let began_before = self.began_before.take();
+        let Some(until) = self.in_force.waiting().map(|waiting| waiting.until) else { return };
+        if began_before == Some(until) {
+            return;
+        }
+        self.in_force.put_off(ahead);
+        tracing::info!(
+            ahead_s = ahead.as_secs(),
+            "the clock was set ahead while a wider residency policy waits; its notice period ends as much later"
+        );
+    }
+
     /// On another day than its texts were read for, another contract may be signed:
     /// a box without a clock of its own starts on a day that is long over. Says
     /// whether anything is otherwise.
@@ -295,11 +348,11 @@ fn found(path: &Path) -> Result<Found, KeepPolicy> {
 
 fn text(path: &Path) -> Result<String, KeepPolicy> {
     let failed = |source| KeepPolicy::File { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > POLICY_BYTES_MAX as u64 {
-        return Err(KeepPolicy::Long(path.to_owned()));
-    }
-    std::fs::read_to_string(path).map_err(failed)
+    // One byte more than a policy may have, so that a longer one is told from it.
+    let most = POLICY_BYTES_MAX as u64 + 1;
+    let mut file = Vec::new();
+    std::fs::File::open(path).map_err(failed)?.take(most).read_to_end(&mut file).map_err(failed)?;
+    Ok(Policy::text_in(&path.display().to_string(), &file)?.to_owned())
 }
 
 /// The policy in a file, for those who only look at it.

@@ -89,7 +89,7 @@ impl Place {
         let record = recorded(&vault).await;
         let policy = dir.path().join("residency.toml");
         std::fs::write(&policy, table(verdict)).unwrap();
-        let keeper = PolicyKeeper::open(policy, vault.clone(), clock.wall_fn()).await.unwrap();
+        let keeper = PolicyKeeper::open(policy, vault.clone(), clock.as_fn(), clock.wall_fn()).await.unwrap();
         let ears = Counting::default();
         let sent = ears.sent.clone();
         let destination = DestinationId::parse("ears").unwrap();

@@ -14,12 +14,13 @@ use crate::appliance::fixed_voice::{Renders, WayOut};
 use crate::appliance::outside::words_room;
 use crate::call::Speech;
 use crate::egress::{Budget, Door, DoorConfig, Resolver};
-use crate::ops::{SystemClock, WallSource};
+use crate::ops::{MomentSource, SystemClock, WallSource};
 use crate::residency::{DestinationId, Host, NOTICE_PERIOD_DAYS};
 use crate::speech::VoiceDeadlines;
 use crate::speech::lan::event::{Event, EventReader, written};
 use crate::speech::lan::{WyomingVoice, WyomingVoiceConfig};
 use crate::store::Keyring;
+use crate::terms::Moment;
 
 const SENTENCE: &str = "Good day.";
 const RATE: SampleRate = SampleRate::Hz8000;
@@ -95,7 +96,12 @@ impl Place {
         std::fs::write(&policy, table(port, classes)).unwrap();
         let wall_second = second.clone();
         let wall: WallSource = Arc::new(move || Timestamp::from_second(wall_second.load(Ordering::Relaxed)).unwrap());
-        let keeper = Arc::new(PolicyKeeper::open(policy, vault.clone(), wall).await.unwrap());
+        let lived_second = second.clone();
+        let monotonic: MomentSource = Arc::new(move || {
+            let second = lived_second.load(Ordering::Relaxed);
+            Moment::START + Duration::from_secs(second.unsigned_abs())
+        });
+        let keeper = Arc::new(PolicyKeeper::open(policy, vault.clone(), monotonic, wall).await.unwrap());
         let host = Host::parse(&format!("127.0.0.1:{port}")).unwrap();
         let resolver = Resolver::fixed(HashMap::from([(host.clone(), vec![([127, 0, 0, 1], port).into()])]));
         let door = Door::new(keeper.in_force(), DoorConfig { resolver, ..DoorConfig::default() });

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use milu::appliance::{Counterexample, DestinationJson, ExplanationJson, Meant, Proof, ProofFinding, prove};
 use milu::ops::SystemClock;
 use milu::residency::{
-    CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes, Verdict,
+    CallerWish, CallerWishes, DataClass, Destination, DestinationId, POLICY_BYTES_MAX, Policy, PolicyMistakes,
+    SENSITIVE_IS_NOT_LOOKED_FOR, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -156,12 +157,13 @@ fn read(file: &Path, parse: Parse) -> Result<Policy, Failure> {
     let failed = |e: std::io::Error| {
         Failure::usage(format!("reading the residency policy {name}: {e}. Give the path of a residency.toml"))
     };
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // One byte more than a policy may have, so that a longer one is told from it.
     let most = u64::try_from(POLICY_BYTES_MAX + 1).unwrap_or(u64::MAX);
-    std::fs::File::open(file).map_err(failed)?.take(most).read_to_string(&mut text).map_err(failed)?;
+    std::fs::File::open(file).map_err(failed)?.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    let text = Policy::text_in(&name, &bytes).map_err(Failure::usage)?;
     let today = SystemClock::new().wall().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-    parse(&name, &text, today).map_err(Failure::usage)
+    parse(&name, text, today).map_err(Failure::usage)
 }
 
 fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
@@ -182,6 +184,7 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
             "serial": policy.serial(),
             "destinations": policy.destinations().iter().map(DestinationJson::from).collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
+            "warnings": warnings(&policy),
         });
         say!("{shown}");
         return Ok(());
@@ -198,7 +201,16 @@ fn check(file: &Path, cedar: bool, json: bool) -> Result<(), Failure> {
     if policy.destinations().is_empty() {
         say!("  Nothing leaves the box.");
     }
+    for warning in warnings(&policy) {
+        say!("{warning}");
+    }
     Ok(())
+}
+
+/// Of rows that are no mistake and do not what they seem to do.
+fn warnings(policy: &Policy) -> Vec<String> {
+    let sensitive = policy.rows().iter().filter(|row| row.class == DataClass::Sensitive);
+    sensitive.map(|row| format!("Row `{}`: {SENSITIVE_IS_NOT_LOOKED_FOR}", row.id)).collect()
 }
 
 fn counted(n: usize, what: &str) -> String {

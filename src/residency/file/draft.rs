@@ -432,8 +432,8 @@ fn check_row(row: &Row, place: &Place, draft: &DraftRow, wrong: &mut Collector<'
     if row.class == DataClass::CallAudio && row.verdict == Verdict::Redacted {
         wrong.add(verdict_at, PolicyWrong::SoundRedacted);
     }
-    if row.class == DataClass::Sensitive && row.ground == Ground::LegitimateInterest {
-        wrong.add(ground_at, PolicyWrong::SensitiveInterest);
+    if row.class == DataClass::Sensitive && !row.ground.bears_sensitive() {
+        wrong.add(ground_at, PolicyWrong::SensitiveGround(row.ground.plain()));
     }
     if row.class.is_secret() && row.verdict == Verdict::Raw {
         wrong.add(verdict_at, PolicyWrong::SecretRaw(class));

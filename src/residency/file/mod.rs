@@ -17,6 +17,21 @@ pub use draft::{DESTINATIONS_MAX, ROWS_MAX};
 pub const POLICY_BYTES_MAX: usize = 256 << 10;
 
 impl Policy {
+    /// The text in the bytes of a file named `name`: as it lies on a disk it may be
+    /// in another encoding, or anything at all. Whoever reads one need read no more
+    /// than a byte beyond [`POLICY_BYTES_MAX`].
+    pub fn text_in<'f>(name: &str, file: &'f [u8]) -> Result<&'f str, PolicyMistakes> {
+        // What is too long is not looked at, and may be cut within a character.
+        if file.len() > POLICY_BYTES_MAX {
+            return Err(PolicyMistakes::after("", name, PolicyWrong::TooLong(POLICY_BYTES_MAX)));
+        }
+        let readable = file.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if readable.len() < file.len() {
+            return Err(PolicyMistakes::after(readable, name, PolicyWrong::NotUtf8));
+        }
+        Ok(readable)
+    }
+
     /// Reads a policy's text; `name` is the file's name and stands in the
     /// mistakes. `today` tells which contracts are signed: one that is dated
     /// later is not one yet.
@@ -52,7 +67,7 @@ fn parse(name: &str, text: &str, today: Date, breaches: Breaches) -> Result<Poli
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{CallerWishes, DataClass, MISTAKES_MAX, Verdict};
+    use crate::residency::{CallerWishes, DataClass, Ground, MISTAKES_MAX, Verdict};
     use jiff::civil::date;
     use proptest::prelude::*;
 
@@ -182,13 +197,23 @@ ground = "contract"
         assert_told("2026-01-05", "2026-11-27", "20:6", "dated 2026-11-27, which is not yet");
         assert_eq!(told("2026-01-05", "2026-11-26"), [""; 0]);
         assert_told("192.168.1.20:10300", "ears.example.com", "15:10", "a name of the public internet");
-        let sensitive = GOOD.replace("\"transcript\"", "\"sensitive\"").replacen(
-            "\"contract\"\nverdict",
-            "\"legitimate-interest\"\nverdict",
-            1,
-        );
-        let mistakes = Policy::parse("r.toml", &sensitive, TODAY).unwrap_err().to_string();
-        assert!(mistakes.starts_with("r.toml:21:10: sensitive data"), "{mistakes}");
+    }
+
+    #[test]
+    fn sensitive_data_goes_on_no_ground_that_the_law_does_not_know_for_it() {
+        let on = |ground: Ground| {
+            let sensitive = GOOD.replacen("\"transcript\"", "\"sensitive\"", 1);
+            let ground = format!("ground = \"{}\"\nverdict", ground.name());
+            Policy::parse("r.toml", &sensitive.replacen("ground = \"contract\"\nverdict", &ground, 1), TODAY)
+        };
+        for ground in [Ground::Contract, Ground::LegitimateInterest] {
+            let mistakes = on(ground).unwrap_err().to_string();
+            let told = format!("r.toml:21:10: sensitive data does not go on the ground of {}", ground.plain());
+            assert!(mistakes.starts_with(&told), "{mistakes}");
+        }
+        for ground in [Ground::Consent, Ground::LegalObligation, Ground::VitalInterest, Ground::PublicInterest] {
+            assert!(on(ground).is_ok(), "{ground:?}");
+        }
     }
 
     #[test]
@@ -199,6 +224,25 @@ ground = "contract"
         assert_eq!(policy.destinations()[0].contract, None);
         assert_eq!(policy.decide(DataClass::Transcript, &cloud, CallerWishes::default()).verdict, Verdict::Local);
         assert!(Policy::parse_unproved("r.toml", &unsigned.replace("operator", "x"), TODAY).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf_8_or_too_long_is_refused_with_its_place() {
+        let text_in = |file: &[u8]| Policy::text_in("r.toml", file).map(str::to_owned).map_err(|m| m.to_string());
+        assert_eq!(text_in(GOOD.as_bytes()), Ok(GOOD.to_owned()));
+        assert_eq!(text_in(b""), Ok(String::new()));
+        let place = |file: &[u8]| {
+            let told = text_in(file).unwrap_err();
+            assert!(told.contains("not UTF-8"), "{told}");
+            told.split(": ").next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(place(b"# a\n# caf\xe9\n# b"), "r.toml:2:6");
+        assert_eq!(place(b"# caf\xc3\xa9 caf\xe9"), "r.toml:1:11", "columns are characters");
+        assert_eq!(place(b"\xff\xfei\0d\0"), "r.toml:1:1", "UTF-16");
+        let mut long = "\u{e9}".repeat(POLICY_BYTES_MAX / 2 + 1).into_bytes();
+        long.truncate(POLICY_BYTES_MAX + 1);
+        let told = text_in(&long).unwrap_err();
+        assert!(told.starts_with("r.toml:1:1: the file has more than 262144 bytes"), "{told}");
     }
 
     #[test]

@@ -39,11 +39,19 @@ fn first_day() -> Timestamp {
     "2026-11-26T08:00:00Z".parse().unwrap()
 }
 
-/// A box's disk, its policy file and a clock that goes when it is told to.
+/// So many days later.
+fn day(n: i64) -> Timestamp {
+    Timestamp::from_second(first_day().as_second() + n * DAY_S).unwrap()
+}
+
+/// A box's disk, its policy file and clocks that go when they are told to.
 struct Place {
     dir: tempfile::TempDir,
     vault: Vault,
+    /// What the calendar's clock says.
     second: Arc<AtomicI64>,
+    /// What the monotonic one does, which nobody can set.
+    lived_s: Arc<AtomicI64>,
 }
 
 impl Place {
@@ -52,7 +60,8 @@ impl Place {
         let keyring = Keyring::create(&dir.path().join("key"), first_day()).unwrap();
         let clock = crate::ops::SystemClock::new().as_fn();
         let vault = Vault::open(&dir.path().join("vault"), keyring, clock).await.unwrap();
-        let place = Self { dir, vault, second: Arc::new(first_day().as_second().into()) };
+        let second = Arc::new(first_day().as_second().into());
+        let place = Self { dir, vault, second, lived_s: Arc::default() };
         place.write(text);
         place
     }
@@ -75,13 +84,19 @@ impl Place {
 
     fn wait_days(&self, days: i64) {
         self.second.fetch_add(days * DAY_S, Ordering::Relaxed);
+        self.lived_s.fetch_add(days * DAY_S, Ordering::Relaxed);
     }
 
     /// A box that starts, on what the one before it left.
     async fn try_start(&self) -> Result<PolicyKeeper, KeepPolicy> {
         let second = self.second.clone();
         let wall: WallSource = Arc::new(move || Timestamp::from_second(second.load(Ordering::Relaxed)).unwrap());
-        PolicyKeeper::open(self.file(), self.vault.clone(), wall).await
+        let lived_s = self.lived_s.clone();
+        let monotonic: MomentSource = Arc::new(move || {
+            let second = lived_s.load(Ordering::Relaxed);
+            Moment::START + Duration::from_secs(second.unsigned_abs())
+        });
+        PolicyKeeper::open(self.file(), self.vault.clone(), monotonic, wall).await
     }
 
     async fn start(&self) -> PolicyKeeper {
@@ -171,6 +186,21 @@ async fn a_file_with_a_mistake_leaves_the_policy_before_it_in_force_at_a_restart
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_utf_8_or_too_long_is_not_in_force_and_its_place_is_told() {
+    let place = Place::new(ON_THE_BOX).await;
+    let keeper = place.start().await;
+    for (bytes, told) in [
+        (b"# caf\xe9\n".to_vec(), "residency.toml:1:6: from here on this is not UTF-8"),
+        (vec![b'#'; POLICY_BYTES_MAX + 1], "residency.toml:1:1: the file has more than"),
+    ] {
+        std::fs::write(place.file(), bytes).unwrap();
+        assert!(matches!(look(&keeper).await, Err(KeepPolicy::Mistakes(_))), "{told}");
+        assert!(is_said(&keeper, told), "{}", keeper.fact().sentence);
+    }
+    place.end().await;
+}
+
+#[tokio::test]
 async fn a_first_policy_with_a_mistake_is_refused() {
     let place = Place::new(MISTAKEN).await;
     assert!(matches!(place.try_start().await, Err(KeepPolicy::Mistakes(_))));
@@ -208,6 +238,49 @@ async fn a_clock_that_stands_before_a_contract_forgets_no_date() {
     let keeper = place.start().await;
     assert_eq!(keeper.fact().sentence, announced);
     place.wait_days(14);
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_ahead_after_an_announcement_shortens_no_notice() {
+    let place = Place::new(ON_THE_BOX).await;
+    drop(place.start().await);
+    place.write(&sends_redacted());
+    // Announced at a start whose clock stands still since the box was switched off.
+    let keeper = place.start().await;
+    place.set_clock(day(21));
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    assert_eq!(place.vault.policies().await.unwrap().waiting_until, Some(day(35)), "over a restart too");
+    place.wait_days(13);
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    place.wait_days(1);
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn the_days_that_a_box_was_off_count_when_its_clock_is_set_after_the_start_and_only_then() {
+    let place = Place::new(ON_THE_BOX).await;
+    drop(place.start().await);
+    place.write(&sends_redacted());
+    drop(place.start().await);
+    let keeper = place.start().await;
+    place.set_clock(day(7));
+    look(&keeper).await.unwrap();
+    assert_eq!(place.vault.policies().await.unwrap().waiting_until, Some(day(14)), "it was off for a week");
+    place.set_clock(day(21));
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    assert_eq!(place.vault.policies().await.unwrap().waiting_until, Some(day(28)));
+    drop(keeper);
+    // Off until the day itself.
+    let keeper = place.start().await;
+    place.set_clock(day(28));
     look(&keeper).await.unwrap();
     assert_eq!(words_go(&keeper), Verdict::Redacted);
     place.end().await;
