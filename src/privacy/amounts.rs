@@ -166,7 +166,7 @@ fn is_date(a: &str, b: &str, c: &str) -> bool {
     day(a) && month(b) && year(c) || month(a) && day(b) && year(c) || a.len() == 4 && year(a) && month(b) && day(c)
 }
 
-fn is_year(digits: &str) -> bool {
+pub(super) fn is_year(digits: &str) -> bool {
     digits.len() == 4 && (1900..=2099).contains(&number(digits))
 }
 

@@ -265,6 +265,11 @@ impl Memory {
         self.secret.is_some_and(|s| s.cue == Cue::Code)
     }
 
+    /// Whether nothing but "is" and "na" came since the secret was named.
+    pub(super) fn is_secret_linked(&self) -> bool {
+        self.secret().is_some() && self.secret.is_some_and(|s| s.is_linked)
+    }
+
     pub(super) fn subject(&self) -> Hinted {
         match self.subject.and_then(|s| Some((s, kind_of(s.cue)?))) {
             Some((s, kind)) if s.is_linked && s.is_weak => Hinted::WeaklyLinked(kind),
