@@ -2,9 +2,10 @@
 //! They stay, or the box could not answer.
 
 use super::checks::luhn;
-use super::lexicon::Means;
+use super::lexicon::{Cue, Means};
+use super::memory::Memory;
 use super::runs::{Form, Item, Reader, Run, begins_group};
-use super::shapes::ALWAYS;
+use super::shapes::{ACCOUNT, ALWAYS};
 
 /// How surely a group is an amount, a time or a date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,8 +20,14 @@ pub(super) enum Quantity {
 const AMOUNT_FIGURES_MAX: usize = 9;
 
 /// One for each group of the run.
-pub(super) fn quantities(reader: &Reader<'_>, run: &Run) -> Vec<Quantity> {
-    let mut found: Vec<Quantity> = run.items.iter().map(|item| alone(reader, run, item)).collect();
+pub(super) fn quantities(reader: &Reader<'_>, run: &Run, memory: &Memory) -> Vec<Quantity> {
+    let of_item = |item: &Item| {
+        let is_money = is_money(reader, item)
+            && may_be_money(item, run.digits_of(std::slice::from_ref(item)))
+            && !is_of_named_number(reader, run, item, memory);
+        if is_money { Quantity::Sure } else { alone(reader, run, item) }
+    };
+    let mut found: Vec<Quantity> = run.items.iter().map(of_item).collect();
     // Abroad, telephone numbers are written with dots as dates are here.
     let bound = if run.is_dialled() { 0 } else { run.items.len() };
     for k in 0..bound {
@@ -32,13 +39,13 @@ pub(super) fn quantities(reader: &Reader<'_>, run: &Run) -> Vec<Quantity> {
     found
 }
 
+/// A group by itself that is not surely money.
 fn alone(reader: &Reader<'_>, run: &Run, item: &Item) -> Quantity {
     let digits = run.digits_of(std::slice::from_ref(item));
     let after = reader.skip_space(item.last + 1);
     let is_short = digits.len() <= 4;
     let is_tight = after == item.last + 1;
     match reader.means(after) {
-        _ if is_money(reader, item) && may_be_money(item, digits) => Quantity::Sure,
         Some(Means::Clock) if is_short => Quantity::Sure,
         Some(Means::Letter(b'a' | b'p')) if is_short && is_half_day(reader, after) => Quantity::Sure,
         Some(Means::Unit) if is_short && is_tight => Quantity::Sure,
@@ -84,6 +91,23 @@ fn may_be_money(item: &Item, digits: &str) -> bool {
     let is_number = digits.len() >= 7 && digits.starts_with('0');
     let is_card = digits.len() >= 13 && luhn(digits);
     !is_long && !is_number && !is_card
+}
+
+/// Whether what looks like a sign of money belongs to a number of somebody's:
+/// "my NIN is #1234 5678 901", "0691 827 438 naira account".
+fn is_of_named_number(reader: &Reader<'_>, run: &Run, item: &Item, memory: &Memory) -> bool {
+    let after = reader.skip_space(item.last + 1);
+    if reader.means(after) == Some(Means::Currency) {
+        let is_account = reader.means(reader.skip_space(after + 1)) == Some(Means::Cue(Cue::Account));
+        // One digit may have been misheard.
+        let is_long = (ACCOUNT - 1..=ACCOUNT + 1).contains(&item.to);
+        return is_account && is_long && !run.digits_of(std::slice::from_ref(item)).ends_with("00");
+    }
+    let is_sign = |item: &Item| item.first.checked_sub(1).is_some_and(|at| reader.means(at) == Some(Means::Mark('#')));
+    // No identifier is written with commas for the thousands.
+    let is_number = is_sign(item) && item.form == Form::Figures && memory.is_number_named();
+    let is_prices = run.items.iter().all(|item| is_sign(item) && is_price(run.digits_of(std::slice::from_ref(item))));
+    is_number && (!is_prices || memory.is_surely_secret())
 }
 
 /// "a.m.", "p m".
@@ -170,15 +194,15 @@ pub(super) fn is_year(digits: &str) -> bool {
     digits.len() == 4 && (1900..=2099).contains(&number(digits))
 }
 
+/// "500", "12750".
+fn is_price(digits: &str) -> bool {
+    (3..=6).contains(&digits.len()) && !digits.starts_with('0') && (digits.ends_with("00") || digits.ends_with("50"))
+}
+
 /// Whether the groups are a list of things that are counted, priced or dated,
 /// and not one number in pieces.
 pub(super) fn is_list(run: &Run, items: &[Item]) -> bool {
     let groups = || items.iter().map(|item| run.digits_of(std::slice::from_ref(item)));
-    let is_price = |digits: &str| {
-        (3..=6).contains(&digits.len())
-            && !digits.starts_with('0')
-            && (digits.ends_with("00") || digits.ends_with("50"))
-    };
     let prices = items.len() >= 2 && groups().all(is_price);
     let years = items.len() <= 3 && groups().all(is_year);
     let values: Vec<u32> = groups().map(number).collect();

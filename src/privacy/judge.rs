@@ -70,7 +70,7 @@ impl Judge<'_> {
             self.claim(&self.run.items, None, &mut claims);
             return claims;
         }
-        let quantities = quantities(&self.reader, self.run);
+        let quantities = quantities(&self.reader, self.run, self.memory);
         let mut from = 0;
         while from < self.run.items.len() {
             let length = quantities[from..].iter().take_while(|q| **q != Quantity::Sure).count();
