@@ -3,7 +3,7 @@
 
 use super::checks::luhn;
 use super::lexicon::{Cue, Means};
-use super::memory::Memory;
+use super::memory::{Hinted, Memory};
 use super::runs::{Form, Item, Reader, Run, begins_group};
 use super::shapes::{ACCOUNT, ALWAYS};
 
@@ -36,7 +36,83 @@ pub(super) fn quantities(reader: &Reader<'_>, run: &Run, memory: &Memory) -> Vec
             *one = (*one).max(quantity);
         }
     }
+    if may_be_hours(run, memory) {
+        for (one, is_end) in found.iter_mut().zip(opening_hours(reader, run)) {
+            if is_end {
+                *one = (*one).max(Quantity::Likely);
+            }
+        }
+    }
     found
+}
+
+/// Whether nothing speaks against opening hours: no "+", no name of a number right
+/// before, and no number of which the rest is awaited.
+fn may_be_hours(run: &Run, memory: &Memory) -> bool {
+    let is_named = match memory.subject() {
+        Hinted::Linked(_) => true,
+        // "Call me on 0815-1230"; "call us 0900 to 1700" is two runs.
+        Hinted::WeaklyLinked(_) => run.items.len() > 1,
+        Hinted::Near(_) | Hinted::No => false,
+    };
+    !is_named && run.plus.is_none() && !run.is_dialled() && memory.secret().is_none() && memory.open().is_none()
+}
+
+/// Which groups are ends of opening hours, as in "0900 to 1700" and "0830-1730".
+/// None is, if another group stands there that may belong to a number with them:
+/// "0815-1230-456".
+fn opening_hours(reader: &Reader<'_>, run: &Run) -> Vec<bool> {
+    let of_item = |item: &Item| match (begins_hours(reader, run, item), ends_hours(reader, run, item)) {
+        (true, true) => None,
+        (false, false) => is_counted(reader, item).then_some(false),
+        _ => Some(true),
+    };
+    run.items.iter().map(of_item).collect::<Option<Vec<bool>>>().unwrap_or_default()
+}
+
+/// "0900" in "0900 to 1700".
+fn begins_hours(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
+    let joint = reader.skip_space(item.last + 1);
+    if !is_opening_hour(run.digits_of(std::slice::from_ref(item))) || !joins_hours(reader, joint, item.first) {
+        return false;
+    }
+    let Some(other) = reader.run(reader.skip_space(joint + 1), reader.tokens.len()) else { return false };
+    let is_hour = |item: &Item| is_opening_hour(other.digits_of(std::slice::from_ref(item)));
+    match other.items.as_slice() {
+        [end] => is_hour(end),
+        [end, next, ..] => is_hour(end) && (is_hour(next) || is_counted(reader, next)),
+        [] => false,
+    }
+}
+
+/// "1700" in "0900 to 1700".
+fn ends_hours(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
+    let Some(joint) = reader.before(item.first) else { return false };
+    let Some(first) = reader.before(joint) else { return false };
+    is_opening_hour(run.digits_of(std::slice::from_ref(item)))
+        && is_opening_hour(reader.text(first))
+        && joins_hours(reader, joint, first)
+}
+
+/// Whether the token at `joint` says that hours go on from the number at `first`.
+fn joins_hours(reader: &Reader<'_>, joint: usize, first: usize) -> bool {
+    let is = |at: usize, word: &str| reader.text(at).eq_ignore_ascii_case(word);
+    match reader.means(joint) {
+        Some(Means::Range) => true,
+        // Who says "dash" spells a number.
+        Some(Means::Dash) => !reader.text(joint).starts_with(char::is_alphabetic),
+        Some(Means::Sounds(2)) => is(joint, "to"),
+        Some(Means::Filler) => is(joint, "and") && reader.before(first).is_some_and(|at| is(at, "between")),
+        _ => false,
+    }
+}
+
+/// "7" in "0900 to 1700, 7 days a week", "9" in "…, 9 to 2 on Saturday".
+fn is_counted(reader: &Reader<'_>, item: &Item) -> bool {
+    let after = reader.skip_space(item.last + 1);
+    let is_range = matches!(reader.means(after), Some(Means::Unit | Means::Clock | Means::Range))
+        || reader.text(after).eq_ignore_ascii_case("to");
+    item.to - item.from <= 2 && is_range
 }
 
 /// A group by itself that is not surely money.
@@ -122,6 +198,12 @@ fn is_half_day(reader: &Reader<'_>, at: usize) -> bool {
 /// "0800", "1730".
 fn is_hour_figures(digits: &str) -> bool {
     digits.len() == 4 && digits.split_at_checked(2).is_some_and(|(hour, minute)| is_time(hour, minute))
+}
+
+/// An hour at which doors open and close: a full one, a half or a quarter. Most
+/// beginnings of telephone numbers, as "0803" and "0905", are none.
+fn is_opening_hour(digits: &str) -> bool {
+    is_hour_figures(digits) && digits.get(2..).is_some_and(|minute| number(minute).is_multiple_of(15))
 }
 
 fn is_behind_hour_word(reader: &Reader<'_>, item: &Item) -> bool {
