@@ -147,6 +147,7 @@ fn opening_hours_stay_and_telephone_numbers_in_such_groups_go() {
     for hours in [
         "Opening hours are 0900 to 1700",
         "Mon-Fri 0830-1730",
+        "Mon-Fri 0900-1730",
         "Mon-Fri 0830 – 1730, Sat 0900–1400",
         "We open 0800 till 1800, 7 days a week",
         "Open between 0900 and 1700",
@@ -161,6 +162,7 @@ fn opening_hours_stay_and_telephone_numbers_in_such_groups_go() {
         "It's 0815-1230-1500",
         "It's 0815 dash 1230",
         "0803-1234",
+        "0815-1230",
         "my number is 0815-1230",
         "my number na 0900 to 1230 456",
     ] {

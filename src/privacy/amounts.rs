@@ -5,7 +5,7 @@ use super::checks::luhn;
 use super::lexicon::{Cue, Means};
 use super::memory::{Hinted, Memory};
 use super::runs::{Form, Item, Reader, Run, begins_group};
-use super::shapes::{ACCOUNT, ALWAYS};
+use super::shapes::{ACCOUNT, ALWAYS, begins_mobile};
 
 /// How surely a group is an amount, a time or a date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -99,8 +99,12 @@ fn joins_hours(reader: &Reader<'_>, joint: usize, first: usize) -> bool {
     let is = |at: usize, word: &str| reader.text(at).eq_ignore_ascii_case(word);
     match reader.means(joint) {
         Some(Means::Range) => true,
-        // Who says "dash" spells a number.
-        Some(Means::Dash) => !reader.text(joint).starts_with(char::is_alphabetic),
+        // Who says "dash" spells a number. Behind a mark, what begins as a mobile number is
+        // hours only from a full hour on, as most are: "0900-1700", and not "0815-1230".
+        Some(Means::Dash) => {
+            let hour = reader.text(first);
+            !reader.text(joint).starts_with(char::is_alphabetic) && (!begins_mobile(hour) || hour.ends_with("00"))
+        }
         Some(Means::Sounds(2)) => is(joint, "to"),
         Some(Means::Filler) => is(joint, "and") && reader.before(first).is_some_and(|at| is(at, "between")),
         _ => false,
