@@ -143,6 +143,35 @@ fn a_check_digit_raises_suspicion_and_never_lowers_it() {
 }
 
 #[test]
+fn opening_hours_stay_and_telephone_numbers_in_such_groups_go() {
+    for hours in [
+        "Opening hours are 0900 to 1700",
+        "Mon-Fri 0830-1730",
+        "Mon-Fri 0900-1730",
+        "Mon-Fri 0830 – 1730, Sat 0900–1400",
+        "We open 0800 till 1800, 7 days a week",
+        "Open between 0900 and 1700",
+        "0900 to 1700, 1000 to 1400 on Saturdays",
+        "Call us 0900 to 1700",
+    ] {
+        assert_eq!(Redactor::new().redact(hours), hours);
+    }
+    for number in [
+        "It's 0815 - 1230 - 456",
+        "It's 0815-1230 456",
+        "It's 0815-1230-1500",
+        "It's 0815 dash 1230",
+        "0803-1234",
+        "0815-1230",
+        "my number is 0815-1230",
+        "my number na 0900 to 1230 456",
+    ] {
+        let redacted = Redactor::new().redact(number);
+        assert_eq!(speakers::digits_left(&redacted), 0, "{number} -> {redacted}");
+    }
+}
+
+#[test]
 fn what_was_redacted_once_stays_as_it_is() {
     for case in NUMBERS.into_iter().flat_map(cases) {
         let once = Redactor::new().redact(&case.text);

@@ -2,9 +2,10 @@
 //! They stay, or the box could not answer.
 
 use super::checks::luhn;
-use super::lexicon::Means;
+use super::lexicon::{Cue, Means};
+use super::memory::{Hinted, Memory};
 use super::runs::{Form, Item, Reader, Run, begins_group};
-use super::shapes::ALWAYS;
+use super::shapes::{ACCOUNT, ALWAYS, begins_mobile};
 
 /// How surely a group is an amount, a time or a date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -19,8 +20,14 @@ pub(super) enum Quantity {
 const AMOUNT_FIGURES_MAX: usize = 9;
 
 /// One for each group of the run.
-pub(super) fn quantities(reader: &Reader<'_>, run: &Run) -> Vec<Quantity> {
-    let mut found: Vec<Quantity> = run.items.iter().map(|item| alone(reader, run, item)).collect();
+pub(super) fn quantities(reader: &Reader<'_>, run: &Run, memory: &Memory) -> Vec<Quantity> {
+    let of_item = |item: &Item| {
+        let is_money = is_money(reader, item)
+            && may_be_money(item, run.digits_of(std::slice::from_ref(item)))
+            && !is_of_named_number(reader, run, item, memory);
+        if is_money { Quantity::Sure } else { alone(reader, run, item) }
+    };
+    let mut found: Vec<Quantity> = run.items.iter().map(of_item).collect();
     // Abroad, telephone numbers are written with dots as dates are here.
     let bound = if run.is_dialled() { 0 } else { run.items.len() };
     for k in 0..bound {
@@ -29,16 +36,96 @@ pub(super) fn quantities(reader: &Reader<'_>, run: &Run) -> Vec<Quantity> {
             *one = (*one).max(quantity);
         }
     }
+    if may_be_hours(run, memory) {
+        for (one, is_end) in found.iter_mut().zip(opening_hours(reader, run)) {
+            if is_end {
+                *one = (*one).max(Quantity::Likely);
+            }
+        }
+    }
     found
 }
 
+/// Whether nothing speaks against opening hours: no "+", no name of a number right
+/// before, and no number of which the rest is awaited.
+fn may_be_hours(run: &Run, memory: &Memory) -> bool {
+    let is_named = match memory.subject() {
+        Hinted::Linked(_) => true,
+        // "Call me on 0815-1230"; "call us 0900 to 1700" is two runs.
+        Hinted::WeaklyLinked(_) => run.items.len() > 1,
+        Hinted::Near(_) | Hinted::No => false,
+    };
+    !is_named && run.plus.is_none() && !run.is_dialled() && memory.secret().is_none() && memory.open().is_none()
+}
+
+/// Which groups are ends of opening hours, as in "0900 to 1700" and "0830-1730".
+/// None is, if another group stands there that may belong to a number with them:
+/// "0815-1230-456".
+fn opening_hours(reader: &Reader<'_>, run: &Run) -> Vec<bool> {
+    let of_item = |item: &Item| match (begins_hours(reader, run, item), ends_hours(reader, run, item)) {
+        (true, true) => None,
+        (false, false) => is_counted(reader, item).then_some(false),
+        _ => Some(true),
+    };
+    run.items.iter().map(of_item).collect::<Option<Vec<bool>>>().unwrap_or_default()
+}
+
+/// "0900" in "0900 to 1700".
+fn begins_hours(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
+    let joint = reader.skip_space(item.last + 1);
+    if !is_opening_hour(run.digits_of(std::slice::from_ref(item))) || !joins_hours(reader, joint, item.first) {
+        return false;
+    }
+    let Some(other) = reader.run(reader.skip_space(joint + 1), reader.tokens.len()) else { return false };
+    let is_hour = |item: &Item| is_opening_hour(other.digits_of(std::slice::from_ref(item)));
+    match other.items.as_slice() {
+        [end] => is_hour(end),
+        [end, next, ..] => is_hour(end) && (is_hour(next) || is_counted(reader, next)),
+        [] => false,
+    }
+}
+
+/// "1700" in "0900 to 1700".
+fn ends_hours(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
+    let Some(joint) = reader.before(item.first) else { return false };
+    let Some(first) = reader.before(joint) else { return false };
+    is_opening_hour(run.digits_of(std::slice::from_ref(item)))
+        && is_opening_hour(reader.text(first))
+        && joins_hours(reader, joint, first)
+}
+
+/// Whether the token at `joint` says that hours go on from the number at `first`.
+fn joins_hours(reader: &Reader<'_>, joint: usize, first: usize) -> bool {
+    let is = |at: usize, word: &str| reader.text(at).eq_ignore_ascii_case(word);
+    match reader.means(joint) {
+        Some(Means::Range) => true,
+        // Who says "dash" spells a number. Behind a mark, what begins as a mobile number is
+        // hours only from a full hour on, as most are: "0900-1700", and not "0815-1230".
+        Some(Means::Dash) => {
+            let hour = reader.text(first);
+            !reader.text(joint).starts_with(char::is_alphabetic) && (!begins_mobile(hour) || hour.ends_with("00"))
+        }
+        Some(Means::Sounds(2)) => is(joint, "to"),
+        Some(Means::Filler) => is(joint, "and") && reader.before(first).is_some_and(|at| is(at, "between")),
+        _ => false,
+    }
+}
+
+/// "7" in "0900 to 1700, 7 days a week", "9" in "…, 9 to 2 on Saturday".
+fn is_counted(reader: &Reader<'_>, item: &Item) -> bool {
+    let after = reader.skip_space(item.last + 1);
+    let is_range = matches!(reader.means(after), Some(Means::Unit | Means::Clock | Means::Range))
+        || reader.text(after).eq_ignore_ascii_case("to");
+    item.to - item.from <= 2 && is_range
+}
+
+/// A group by itself that is not surely money.
 fn alone(reader: &Reader<'_>, run: &Run, item: &Item) -> Quantity {
     let digits = run.digits_of(std::slice::from_ref(item));
     let after = reader.skip_space(item.last + 1);
     let is_short = digits.len() <= 4;
     let is_tight = after == item.last + 1;
     match reader.means(after) {
-        _ if is_money(reader, item) && may_be_money(item, digits) => Quantity::Sure,
         Some(Means::Clock) if is_short => Quantity::Sure,
         Some(Means::Letter(b'a' | b'p')) if is_short && is_half_day(reader, after) => Quantity::Sure,
         Some(Means::Unit) if is_short && is_tight => Quantity::Sure,
@@ -86,6 +173,23 @@ fn may_be_money(item: &Item, digits: &str) -> bool {
     !is_long && !is_number && !is_card
 }
 
+/// Whether what looks like a sign of money belongs to a number of somebody's:
+/// "my NIN is #1234 5678 901", "0691 827 438 naira account".
+fn is_of_named_number(reader: &Reader<'_>, run: &Run, item: &Item, memory: &Memory) -> bool {
+    let after = reader.skip_space(item.last + 1);
+    if reader.means(after) == Some(Means::Currency) {
+        let is_account = reader.means(reader.skip_space(after + 1)) == Some(Means::Cue(Cue::Account));
+        // One digit may have been misheard.
+        let is_long = (ACCOUNT - 1..=ACCOUNT + 1).contains(&item.to);
+        return is_account && is_long && !run.digits_of(std::slice::from_ref(item)).ends_with("00");
+    }
+    let is_sign = |item: &Item| item.first.checked_sub(1).is_some_and(|at| reader.means(at) == Some(Means::Mark('#')));
+    // No identifier is written with commas for the thousands.
+    let is_number = is_sign(item) && item.form == Form::Figures && memory.is_number_named();
+    let is_prices = run.items.iter().all(|item| is_sign(item) && is_price(run.digits_of(std::slice::from_ref(item))));
+    is_number && (!is_prices || memory.is_surely_secret())
+}
+
 /// "a.m.", "p m".
 fn is_half_day(reader: &Reader<'_>, at: usize) -> bool {
     let mut next = reader.skip_space(at + 1);
@@ -98,6 +202,12 @@ fn is_half_day(reader: &Reader<'_>, at: usize) -> bool {
 /// "0800", "1730".
 fn is_hour_figures(digits: &str) -> bool {
     digits.len() == 4 && digits.split_at_checked(2).is_some_and(|(hour, minute)| is_time(hour, minute))
+}
+
+/// An hour at which doors open and close: a full one, a half or a quarter. Most
+/// beginnings of telephone numbers, as "0803" and "0905", are none.
+fn is_opening_hour(digits: &str) -> bool {
+    is_hour_figures(digits) && digits.get(2..).is_some_and(|minute| number(minute).is_multiple_of(15))
 }
 
 fn is_behind_hour_word(reader: &Reader<'_>, item: &Item) -> bool {
@@ -166,19 +276,19 @@ fn is_date(a: &str, b: &str, c: &str) -> bool {
     day(a) && month(b) && year(c) || month(a) && day(b) && year(c) || a.len() == 4 && year(a) && month(b) && day(c)
 }
 
-fn is_year(digits: &str) -> bool {
+pub(super) fn is_year(digits: &str) -> bool {
     digits.len() == 4 && (1900..=2099).contains(&number(digits))
+}
+
+/// "500", "12750".
+fn is_price(digits: &str) -> bool {
+    (3..=6).contains(&digits.len()) && !digits.starts_with('0') && (digits.ends_with("00") || digits.ends_with("50"))
 }
 
 /// Whether the groups are a list of things that are counted, priced or dated,
 /// and not one number in pieces.
 pub(super) fn is_list(run: &Run, items: &[Item]) -> bool {
     let groups = || items.iter().map(|item| run.digits_of(std::slice::from_ref(item)));
-    let is_price = |digits: &str| {
-        (3..=6).contains(&digits.len())
-            && !digits.starts_with('0')
-            && (digits.ends_with("00") || digits.ends_with("50"))
-    };
     let prices = items.len() >= 2 && groups().all(is_price);
     let years = items.len() <= 3 && groups().all(is_year);
     let values: Vec<u32> = groups().map(number).collect();

@@ -1,6 +1,6 @@
 //! Whether a run of digits is somebody's, and what it is.
 
-use super::amounts::{Quantity, is_list, is_round_amount, quantities};
+use super::amounts::{Quantity, is_list, is_round_amount, is_year, quantities};
 use super::kind::Kind;
 use super::lexicon::{Cue, Means};
 use super::memory::{Hinted, Memory, kind_of};
@@ -70,7 +70,7 @@ impl Judge<'_> {
             self.claim(&self.run.items, None, &mut claims);
             return claims;
         }
-        let quantities = quantities(&self.reader, self.run);
+        let quantities = quantities(&self.reader, self.run, self.memory);
         let mut from = 0;
         while from < self.run.items.len() {
             let length = quantities[from..].iter().take_while(|q| **q != Quantity::Sure).count();
@@ -230,7 +230,7 @@ impl Judge<'_> {
         match self.memory.secret() {
             Some(Kind::CardExpiry) => return is_end.then_some(Kind::CardExpiry),
             Some(Kind::CardCode) if sure <= 4 => return Some(Kind::CardCode),
-            Some(Kind::OneTimeCode) if self.memory.is_any_code() && (sure < 4 || unit.is_some()) => {}
+            Some(Kind::OneTimeCode) if self.memory.is_any_code() && !self.is_code(digits, sure, unit) => {}
             Some(kind @ (Kind::Pin | Kind::OneTimeCode)) => return Some(kind),
             _ => {}
         }
@@ -244,6 +244,17 @@ impl Judge<'_> {
             }
         }
         None
+    }
+
+    /// Whether a number that a mere "code" was spoken of before is that code, and
+    /// nothing that is counted: "the code is 482913 because it just came".
+    fn is_code(&self, digits: &str, sure: usize, unit: Option<Means>) -> bool {
+        let is_like_count = digits.ends_with("00") || is_year(digits);
+        match unit {
+            // The word may be a thing that is counted, of which the lexicon knows a few.
+            Some(Means::Plain) => sure >= 4 && (self.memory.is_secret_linked() || !is_like_count),
+            unit => sure >= 4 && unit.is_none(),
+        }
     }
 
     /// What is counted or paid by the number, if the next word says so.

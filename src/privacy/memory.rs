@@ -265,6 +265,21 @@ impl Memory {
         self.secret.is_some_and(|s| s.cue == Cue::Code)
     }
 
+    /// Whether nothing but "is" and "na" came since the secret was named.
+    pub(super) fn is_secret_linked(&self) -> bool {
+        self.secret().is_some() && self.secret.is_some_and(|s| s.is_linked)
+    }
+
+    /// Whether it is more than a "code", and nothing but "is" came since.
+    pub(super) fn is_surely_secret(&self) -> bool {
+        self.is_secret_linked() && !self.is_any_code()
+    }
+
+    /// Whether the next number is somebody's by its name, and nothing but "is" came since.
+    pub(super) fn is_number_named(&self) -> bool {
+        self.is_secret_linked() || matches!(self.subject(), Hinted::Linked(_))
+    }
+
     pub(super) fn subject(&self) -> Hinted {
         match self.subject.and_then(|s| Some((s, kind_of(s.cue)?))) {
             Some((s, kind)) if s.is_linked && s.is_weak => Hinted::WeaklyLinked(kind),

@@ -87,7 +87,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn means(&self, at: usize) -> Option<Means> {
-        self.tokens.get(at).map(|token| token.means)
+        let means = self.tokens.get(at)?.means;
+        Some(if means == Means::Digit(8) && self.is_et_cetera(at) { Means::Plain } else { means })
+    }
+
+    /// "Et" is eight in Pidgin, and no number in "et cetera" and "et al".
+    fn is_et_cetera(&self, at: usize) -> bool {
+        let is_space = self.tokens.get(at + 1).is_some_and(|token| token.means == Means::Space);
+        let behind = self.text(at + 2);
+        let is_latin = behind.eq_ignore_ascii_case("cetera") || behind.eq_ignore_ascii_case("al");
+        is_space && is_latin && self.text(at).eq_ignore_ascii_case("et")
     }
 
     pub(super) fn text(&self, at: usize) -> &'a str {
@@ -329,6 +338,9 @@ mod tests {
             ("one to three", "123", 3),
             ("o8o3", "0803", 4),
             ("zero (8) / 0.3", "0803", 4),
+            ("ziro et ziro tri", "0803", 4),
+            ("one, two, three, et cetera", "123", 3),
+            ("forty et cetera", "40", 1),
         ] {
             assert_eq!(read(text), Some((digits.to_owned(), groups)), "{text}");
         }

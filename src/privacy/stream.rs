@@ -71,7 +71,7 @@ impl StreamRedactor {
     /// The turn is over: gives the rest. What was said is remembered, so that a
     /// number that goes on in the next turn is known for what it is; of a number
     /// without any sign of being one, the first three digits may have gone out
-    /// before.
+    /// before, and so may a beginning that reads as opening hours: "0800-1230".
     pub fn end_turn(&mut self) -> String {
         let mut released = Released::default();
         self.end_turn_into(&mut released);

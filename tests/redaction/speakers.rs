@@ -5,14 +5,14 @@ use proptest::prelude::*;
 const DIGITS: [&[&str]; 10] = [
     &["zero", "oh", "o", "nought", "ziro"],
     &["one", "wan"],
-    &["two"],
-    &["three", "tree"],
-    &["four", "fo"],
-    &["five", "faif"],
-    &["six"],
-    &["seven"],
-    &["eight", "ait"],
-    &["nine"],
+    &["two", "tu"],
+    &["three", "tree", "tri", "thri"],
+    &["four", "fo", "foh"],
+    &["five", "faif", "fayv"],
+    &["six", "siks", "sikis"],
+    &["seven", "sevin", "sebun"],
+    &["eight", "ait", "et", "eit"],
+    &["nine", "nain", "niner"],
 ];
 const TEENS: [&str; 10] =
     ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
