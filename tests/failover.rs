@@ -1317,6 +1317,7 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     let voice = voices.chain.open(&setting(&gate()));
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
     voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    voices.own.sounds(200, "own-voice").await;
     voices.own.is_done().await;
     voices.time.pass(10_000).await;
     let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
@@ -1328,4 +1329,56 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     assert!(voices.cloud.given.lock().unwrap()[1].cancelled.is_cancelled(), "one sound is enough to know");
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
     assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 3), "it is back");
+}
+
+#[tokio::test]
+async fn a_voice_that_is_done_without_a_sound_is_left_and_no_trial_that_is_as_mute_brings_it_back() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.is_done().await;
+    assert_eq!(voices.own.texts(), [ANSWER], "the caller does not wait for it");
+    voices.own.sounds(400, "own-voice").await;
+    voices.own.is_done().await;
+    let events = all(&mut slices);
+    let [VoiceEvent::Left { failover, .. }, VoiceEvent::Sound { .. }, VoiceEvent::Done { .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((failover.why, failover.to.as_str()), (WhyLeft::Broken, "own-voice"));
+    voices.time.pass(10_000).await;
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!(voices.cloud.texts().len(), 2, "it is tried");
+    voices.cloud.sounds(0, "cloud-voice").await;
+    voices.cloud.is_done().await;
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (3, 2), "it is as mute");
+}
+
+#[tokio::test]
+async fn a_voice_that_takes_over_and_is_mute_as_well_is_a_sentence_that_failed() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.sounds(1000, "cloud-voice").await;
+    voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    voices.own.is_done().await;
+    let events = all(&mut slices);
+    let last = events.last().unwrap();
+    assert!(matches!(last, VoiceEvent::Failed { error: VoiceError::Engine(_), .. }), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_sentence_without_a_word_needs_no_sound_and_says_nothing_of_a_voice() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (sound, mut slices) = mpsc::channel(16);
+    let text = Private::new("...".to_owned());
+    let request = SpeakRequest { utterance: UtteranceId(4), text, rate: SampleRate::Hz8000, pace: 1.0 };
+    let _speaking = voice.speak(request, sound);
+    settle().await;
+    voices.cloud.is_done().await;
+    let events = all(&mut slices);
+    assert!(matches!(events[..], [VoiceEvent::Done { utterance: UtteranceId(4) }]), "{events:?}");
+    let (state, sentence) = told_of(voices.chain.health(), "voice cloud-voice");
+    assert!(state == HealthState::Well && sentence.contains("0 pieces of work done, 0 failed"), "{sentence}");
 }
