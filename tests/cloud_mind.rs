@@ -774,6 +774,22 @@ async fn a_call_that_ends_closes_its_stream() {
     call.closed().await;
 }
 
+#[tokio::test]
+async fn what_the_box_settles_between_two_failures_does_not_make_a_dead_provider_well() {
+    let overloaded = json!({ "type": "error", "error": { "type": "overloaded_error", "message": "no" } });
+    let dead = Answer::Status(529, "", overloaded);
+    let mut call = answers(vec![dead.clone(), dead]).claude().await;
+    let minds = call.with_the_boxs_own_behind();
+    for words in ["Do you test for malaria?", "Thank you.", "Do you do scans?"] {
+        call.call_again(&minds);
+        call.ask(words);
+        while !matches!(call.event().await, MindEvent::Found { .. }) {}
+    }
+    assert_eq!(call.asked(), 2, "the box thanked for itself");
+    let fact = minds.health().remove(0);
+    assert_eq!(fact.state, HealthState::Impaired, "{fact:?}");
+}
+
 // ---- where data may go --------------------------------------------------------------
 
 #[tokio::test]

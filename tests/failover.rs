@@ -12,7 +12,7 @@ use milu::call::{EngineStage, Failover, WhyLeft};
 use milu::conversation::WordEnd;
 use milu::knowledge::{Finding, Spoken, Topic};
 use milu::media::{Frame, SampleRate};
-use milu::ops::{HealthState, MomentSource};
+use milu::ops::{HealthFact, HealthState, MomentSource};
 use milu::residency::{
     AskedHost, CallGate, CallerWish, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row,
     Safeguards, Verdict,
@@ -522,6 +522,50 @@ async fn a_mind_that_is_left_alone_is_tried_beside_another_and_comes_back_when_i
     assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "cloud-mind", .. }), "it is back");
 }
 
+/// How an engine is, as a manager reads it.
+fn told_of(facts: Vec<HealthFact>, name: &str) -> (HealthState, String) {
+    let fact = facts.into_iter().find(|fact| fact.name == name).unwrap();
+    (fact.state, fact.sentence)
+}
+
+#[tokio::test]
+async fn a_question_that_a_mind_settled_on_the_box_says_nothing_of_its_provider() {
+    let minds = Minds::new();
+    let gate = gate();
+    let fails = |request| MindEvent::Failed { request: RequestId(request), error: MindError::Unreachable };
+    let of_the_cloud = || told_of(minds.chain.health(), "mind cloud-mind");
+    let (mut mind, mut heard) = minds.open(&gate);
+    ask(&mut mind, 1, "When do you open?");
+    minds.cloud.says(fails(1)).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Left(_)));
+    let (mut mind, mut heard) = minds.open(&gate);
+    ask(&mut mind, 2, "Thank you.");
+    minds.cloud.says(found(2, "You are welcome.", "own-mind")).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "own-mind", .. }));
+    assert!(of_the_cloud().1.contains("0 pieces of work done, 1 failed"), "{:?}", of_the_cloud());
+    let (mut mind, mut heard) = minds.open(&gate);
+    ask(&mut mind, 3, "When do you open?");
+    minds.cloud.says(fails(3)).await;
+    assert!(matches!(heard.try_recv().unwrap(), MindEvent::Left(_)));
+    assert_eq!(of_the_cloud().0, HealthState::Impaired, "two failures, and nothing good between them");
+    // Nor is it a try that went well; the next question is one.
+    minds.time.pass(3000).await;
+    let (mut mind, mut heard) = minds.open(&gate);
+    for (request, words) in [(5, "Thank you."), (6, "When do you open?")] {
+        minds.cloud.told();
+        ask(&mut mind, request, words);
+        assert_eq!(minds.cloud.told().last().unwrap(), &format!("ask {request} {words}"), "it is tried");
+        minds.lan.says(found(request, "At nine.", "lan-mind")).await;
+        assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "lan-mind", .. }));
+        if request == 5 {
+            minds.cloud.says(found(5, "You are welcome.", "own-mind")).await;
+            assert_eq!(of_the_cloud().0, HealthState::Impaired);
+        }
+    }
+    minds.cloud.says(found(6, "At eight.", "cloud-mind")).await;
+    assert_eq!(of_the_cloud().0, HealthState::Well);
+}
+
 #[tokio::test]
 async fn nothing_is_answered_after_the_call_has_abandoned_its_question() {
     let minds = Minds::new();
@@ -972,6 +1016,37 @@ async fn ears_that_let_a_caller_down_hear_a_later_turn_beside_the_others_and_com
 }
 
 #[tokio::test]
+async fn silence_that_the_box_found_itself_says_nothing_of_a_server_of_ears() {
+    let ears = ThreeEars::new();
+    let (mut hearing, mut heard) = ears.open();
+    let of_the_cloud = || told_of(ears.chain.health(), "ears cloud-ears").1;
+    ears.hear(&mut hearing, 0..5).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    ears.cloud.says(words(1, "", "silence-onbox")).await;
+    assert!(matches!(heard.try_recv().unwrap(), EarsEvent::Heard(Heard { engine: "silence-onbox", .. })));
+    assert!(of_the_cloud().contains("0 pieces of work done"), "{}", of_the_cloud());
+    hearing.decode(RequestId(2));
+    ears.cloud.says(EarsEvent::Failed { request: RequestId(2), error: EarsError::Lost("closed") }).await;
+    ears.lan.says(words(2, "Hello?", "lan-ears")).await;
+    ears.time.pass(10_000).await;
+    // A trial in a turn without a voice is none: the next turn has another.
+    for request in [3, 4] {
+        ears.cloud.told();
+        hearing.turn_began(ears.time.now());
+        ears.hear(&mut hearing, 5..8).await;
+        hearing.decode(RequestId(request));
+        assert_eq!(ears.cloud.told().last().unwrap(), &format!("decode {request}"), "it is tried");
+        ears.lan.says(words(request, "", "lan-ears")).await;
+        ears.cloud.says(words(request, "", "silence-onbox")).await;
+    }
+    while let Ok(event) = heard.try_recv() {
+        assert!(!matches!(event, EarsEvent::Heard(Heard { engine: "silence-onbox", .. })), "a trial is not heard");
+    }
+    assert!(of_the_cloud().contains("0 pieces of work done, 1 failed"), "{}", of_the_cloud());
+}
+
+#[tokio::test]
 async fn a_call_is_heard_outside_only_while_ears_there_are_well_allowed_and_paid_for() {
     let time = Time::new();
     let [cloud, own] = [(); 2].map(|()| Arc::new(EarsPuppet::default()));
@@ -1242,6 +1317,7 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     let voice = voices.chain.open(&setting(&gate()));
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
     voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    voices.own.sounds(200, "own-voice").await;
     voices.own.is_done().await;
     voices.time.pass(10_000).await;
     let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
@@ -1253,4 +1329,56 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     assert!(voices.cloud.given.lock().unwrap()[1].cancelled.is_cancelled(), "one sound is enough to know");
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
     assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 3), "it is back");
+}
+
+#[tokio::test]
+async fn a_voice_that_is_done_without_a_sound_is_left_and_no_trial_that_is_as_mute_brings_it_back() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.is_done().await;
+    assert_eq!(voices.own.texts(), [ANSWER], "the caller does not wait for it");
+    voices.own.sounds(400, "own-voice").await;
+    voices.own.is_done().await;
+    let events = all(&mut slices);
+    let [VoiceEvent::Left { failover, .. }, VoiceEvent::Sound { .. }, VoiceEvent::Done { .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((failover.why, failover.to.as_str()), (WhyLeft::Broken, "own-voice"));
+    voices.time.pass(10_000).await;
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!(voices.cloud.texts().len(), 2, "it is tried");
+    voices.cloud.sounds(0, "cloud-voice").await;
+    voices.cloud.is_done().await;
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (3, 2), "it is as mute");
+}
+
+#[tokio::test]
+async fn a_voice_that_takes_over_and_is_mute_as_well_is_a_sentence_that_failed() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.sounds(1000, "cloud-voice").await;
+    voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    voices.own.is_done().await;
+    let events = all(&mut slices);
+    let last = events.last().unwrap();
+    assert!(matches!(last, VoiceEvent::Failed { error: VoiceError::Engine(_), .. }), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_sentence_without_a_word_needs_no_sound_and_says_nothing_of_a_voice() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (sound, mut slices) = mpsc::channel(16);
+    let text = Private::new("...".to_owned());
+    let request = SpeakRequest { utterance: UtteranceId(4), text, rate: SampleRate::Hz8000, pace: 1.0 };
+    let _speaking = voice.speak(request, sound);
+    settle().await;
+    voices.cloud.is_done().await;
+    let events = all(&mut slices);
+    assert!(matches!(events[..], [VoiceEvent::Done { utterance: UtteranceId(4) }]), "{events:?}");
+    let (state, sentence) = told_of(voices.chain.health(), "voice cloud-voice");
+    assert!(state == HealthState::Well && sentence.contains("0 pieces of work done, 0 failed"), "{sentence}");
 }

@@ -35,6 +35,10 @@ const LET_IT_BE: Duration = Duration::from_secs(60);
 /// again: a budget is made larger by midnight or by an owner, and neither hurries.
 const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
+/// The least that a letter or digit sounds: quick speakers take 40 ms for one. What
+/// lies far below is not the sound of these words, and would be played to every caller.
+const LETTER_MIN_MS: u64 = 5;
+
 /// With what a model is likely to begin an answer. Nothing in it can be wrong.
 const COURTESIES: [&str; 10] = [
     "Certainly.",
@@ -315,7 +319,7 @@ impl WarmUp {
 
     async fn kept(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> Option<Vec<i16>> {
         match self.vault.rendering(&key(voice, sentence, rate)).await {
-            Ok(sound) => sound,
+            Ok(sound) => sound.filter(|sound| is_long_enough(sound, rate, sentence)),
             Err(error) => {
                 tracing::warn!(%error, "a kept sentence could not be read; it is rendered again");
                 None
@@ -361,6 +365,10 @@ impl WarmUp {
         }
         let text = Private::new(sentence.to_owned());
         match voice.render(gate, &text, rate).await {
+            Ok(sound) if !is_long_enough(&sound, rate, sentence) => {
+                tracing::warn!(voice = %voice.key, "a fixed sentence was rendered as a sound too short for its words");
+                Err(NotHad::Failed)
+            }
             Ok(sound) => {
                 self.keep(voice, sentence, rate, &sound).await;
                 Ok(sound)
@@ -416,6 +424,12 @@ enum NotHad {
 fn key(voice: &FixedVoice, sentence: &str, rate: SampleRate) -> RenderingKey {
     let text = Private::new(sentence.to_owned());
     RenderingKey::of(&Rendition { text, voice: voice.key.clone(), rate, pace: 1.0 })
+}
+
+/// Whether it can be the sound of these words.
+fn is_long_enough(sound: &[i16], rate: SampleRate, sentence: &str) -> bool {
+    let letters = sentence.chars().filter(|c| c.is_alphanumeric()).count();
+    sound.len() as u64 * 1000 >= letters as u64 * LETTER_MIN_MS * u64::from(rate.hz())
 }
 
 /// Wide sound for a narrow line.

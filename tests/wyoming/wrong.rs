@@ -293,7 +293,9 @@ async fn silence_is_not_sent_and_has_no_words() {
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&vec![Frame::silence(SampleRate::Hz16000); 50]);
     call.hearing.decode(RequestId(1));
-    assert_eq!(call.words(1).await, "");
+    let EarsEvent::Heard(heard) = call.answer().await else { panic!("not heard") };
+    let (words, engine) = (heard.words.expose().as_str(), heard.engine);
+    assert_eq!((heard.request, words, engine), (RequestId(1), "", "silence-onbox"), "the server has no part in it");
 }
 
 /// Ears that judge every turn to be over, and that nobody asks for words.

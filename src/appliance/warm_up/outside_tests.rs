@@ -1,7 +1,7 @@
 //! The fixed sentences in a voice outside the box, as it may speak them by then.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -34,6 +34,8 @@ const DAY_S: i64 = 24 * 3600;
 struct Far {
     listener: TcpListener,
     asked: AtomicUsize,
+    /// It begins and ends, with no sound between.
+    is_mute: AtomicBool,
 }
 
 impl Far {
@@ -54,7 +56,8 @@ impl Far {
                 assert!(len > 0, "it goes away without a word");
                 reader.push(&piece[..len]);
             }
-            for (name, payload) in said {
+            let is_mute = self.is_mute.load(Ordering::Relaxed);
+            for (name, payload) in said.into_iter().filter(|(name, _)| !is_mute || *name != "audio-chunk") {
                 let data = layout.as_object().unwrap().clone();
                 let event = Event { name: name.to_owned(), data, payload: payload.to_vec() };
                 stream.write_all(&written(&event)).await.unwrap();
@@ -114,7 +117,7 @@ impl Place {
             stop: Stop::new(Duration::from_secs(1)),
             health: Health::new(),
         };
-        let far = Far { listener, asked: AtomicUsize::new(0) };
+        let far = Far { listener, asked: AtomicUsize::new(0), is_mute: AtomicBool::new(false) };
         Self { dir, second, far, door, warm_up }
     }
 
@@ -208,5 +211,20 @@ async fn near_the_ceiling_no_sentence_is_asked_of_the_voice_outside_and_it_is_wh
     place.door.set_budget(Budget { day_bytes: Some(1_000_000), ..Budget::default() });
     assert_eq!(place.served(place.hold()).await, Held::Best);
     assert_eq!((place.asked(), place.held()), (1, Some("wyoming-voice")));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_sound_too_short_for_its_words_is_neither_kept_nor_played_and_one_that_was_kept_is_made_again() {
+    let place = Place::new(&["knowledge"]).await;
+    let of_an_earlier_start = [1; 100];
+    place.warm_up.keep(&place.warm_up.voices[0], SENTENCE, RATE, &of_an_earlier_start).await;
+    assert!(!place.warm_up.hold_kept(SENTENCE, RATE).await);
+    place.far.is_mute.store(true, Ordering::Relaxed);
+    assert_eq!(place.served(place.hold()).await, Held::Second, "it is asked again later");
+    assert_eq!((place.asked(), place.held()), (1, None));
+    place.far.is_mute.store(false, Ordering::Relaxed);
+    assert_eq!(place.served(place.hold()).await, Held::Best);
+    assert_eq!((place.asked(), place.held()), (2, Some("wyoming-voice")));
     place.end().await;
 }

@@ -96,6 +96,13 @@ impl Breaker {
         due
     }
 
+    /// The try that was begun never came to the engine: another is due at once.
+    pub fn take_back_probe(&mut self, now: Moment) {
+        if let State::HalfOpen { tries, .. } = self.state {
+            self.state = State::Open { until: now, tries };
+        }
+    }
+
     /// The engine did what it was asked. While it is left alone, a late success
     /// of an earlier call says nothing.
     pub fn succeeded(&mut self, now: Moment) {
@@ -235,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_is_taken_back_is_due_again_at_once_and_has_brought_nothing_back() {
+        let mut breaker = opened();
+        assert!(breaker.begin_probe(at(4500)));
+        breaker.take_back_probe(at(4600));
+        assert_eq!((breaker.standing(at(4600)), breaker.last_success()), (Standing::ProbeDue, None));
+        assert!(breaker.begin_probe(at(4600)));
+        breaker.failed(COUNTS, at(4700), 1.0);
+        assert_eq!(breaker.standing(at(4700)), Standing::LeftUntil(at(14_700)), "one try has failed and not two");
+        breaker.take_back_probe(at(4800));
+        assert_eq!(breaker.standing(at(4800)), Standing::LeftUntil(at(14_700)), "there is none to take back");
+    }
+
+    #[test]
     fn what_a_provider_asks_for_is_honoured_within_an_hour() {
         let busy = |seconds| Weight::Counts { not_before: Some(Duration::from_secs(seconds)) };
         let mut breaker = Breaker::new(BreakerRules::default());
@@ -280,7 +300,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_engine_that_is_left_is_never_healthy_without_a_probe_that_succeeded(
-            steps in prop::collection::vec((0_u8..5, 0_u64..20_000, 0.0_f32..1.0), 0..80),
+            steps in prop::collection::vec((0_u8..6, 0_u64..20_000, 0.0_f32..1.0), 0..80),
         ) {
             let mut breaker = Breaker::new(BreakerRules::default());
             let mut now = Moment::START;
@@ -291,6 +311,7 @@ mod tests {
                     0 => breaker.failed(COUNTS, now, jitter),
                     1 => breaker.succeeded(now),
                     3 => breaker.failed(Weight::UntilRepaired, now, jitter),
+                    4 => breaker.take_back_probe(now),
                     2 => prop_assert_eq!(breaker.begin_probe(now), before == Standing::ProbeDue),
                     _ => breaker.failed(Weight::Counts { not_before: Some(Duration::from_secs(7)) }, now, jitter),
                 }

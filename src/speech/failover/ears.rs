@@ -417,9 +417,11 @@ impl EarsDesk {
     fn probed(&mut self, engine: usize, event: &EarsEvent, now: Moment) -> bool {
         let Some(probe) = self.probe.as_ref().filter(|probe| probe.engine == engine) else { return false };
         let Some((asked, _)) = probe.asked else { return true };
-        let health = &self.chain.link(engine).health;
+        let Link { engine: ears, health, .. } = self.chain.link(engine);
         match event {
-            EarsEvent::Heard(heard) if heard.request == asked => health.succeeded(now),
+            EarsEvent::Heard(heard) if heard.request == asked && heard.engine == ears.name() => health.succeeded(now),
+            // Found out on the box: its server has heard nothing.
+            EarsEvent::Heard(heard) if heard.request == asked => health.take_back_probe(now),
             EarsEvent::Failed { request, error } if *request == asked => {
                 health.failed(error.into(), now);
                 self.ears[engine] = None;
@@ -435,7 +437,10 @@ impl EarsDesk {
         match next {
             Next::Nothing => {}
             Next::Pass | Next::PassLast => {
-                self.chain.link(relay.engine()).health.succeeded(now);
+                let Link { engine: ears, health, .. } = self.chain.link(relay.engine());
+                if !matches!(&event, Some(EarsEvent::Heard(heard)) if heard.engine != ears.name()) {
+                    health.succeeded(now);
+                }
                 event.into_iter().for_each(|event| self.tell(event));
             }
             Next::Leave(fault) => self.leave(fault, now),

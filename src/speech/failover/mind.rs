@@ -271,11 +271,15 @@ impl MindDesk {
     /// What the probe's engine says counts for its health alone. True if it was that.
     fn probed(&mut self, engine: usize, event: &MindEvent, now: Moment) -> bool {
         let Some(probe) = self.probe.as_mut().filter(|probe| probe.engine == engine) else { return false };
-        let Link { health, limits, .. } = self.chain.link(engine);
+        let Link { engine: mind, health, limits, .. } = self.chain.link(engine);
         match event {
             MindEvent::Alive { request } if *request == probe.request => {
                 probe.due = probe.due.max(now + limits.gap).min(probe.until);
                 return true;
+            }
+            // Settled on the box: its provider was not tried.
+            MindEvent::Found { request, .. } if *request == probe.request && !is_work_of(event, mind.name()) => {
+                health.take_back_probe(now);
             }
             MindEvent::Found { request, .. }
             | MindEvent::Sentence { request, .. }
@@ -310,8 +314,9 @@ impl MindDesk {
                 if let Some(question) = asked.question.as_ref().filter(|_| broke_off.is_none()) {
                     self.unshared.get_or_insert_with(|| (engine, question.clone()));
                 }
-                if next == Next::PassLast {
-                    self.chain.link(engine).health.succeeded(now);
+                let Link { engine: mind, health, .. } = self.chain.link(engine);
+                if next == Next::PassLast && event.as_ref().is_none_or(|event| is_work_of(event, mind.name())) {
+                    health.succeeded(now);
                 }
                 match (event, broke_off) {
                     (Some(event), Some(error)) => self.end_with(event, error),
@@ -387,6 +392,12 @@ fn said(event: &MindEvent) -> Option<(RequestId, Said)> {
     }
 }
 
+/// Whether the engine of that name did it. A mind that settles a question on the box
+/// says so with another name, and nothing is known of a provider that never saw it.
+fn is_work_of(event: &MindEvent, name: &str) -> bool {
+    !matches!(event, MindEvent::Found { engine, .. } if *engine != name)
+}
+
 fn why_failed(event: Option<MindEvent>, relay: &Relay, now: Moment) -> MindError {
     match event {
         Some(MindEvent::Failed { error, .. }) => error,
@@ -406,7 +417,7 @@ impl Desk for MindDesk {
         {
             asked.relay.alive(engine, now);
         }
-        let name = self.chain.link(engine).health.name();
+        let name = self.chain.link(engine).engine.name();
         let Some((request, said)) = said(&event) else { return };
         let Some(asked) = self.asked.as_mut().filter(|asked| asked.request == request) else { return };
         // An answer that is over before anything was said is what is to be done,

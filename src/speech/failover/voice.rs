@@ -123,10 +123,10 @@ impl Voices {
         let outcome = loop {
             tokio::select! {
                 event = slices.recv() => match event {
-                    Some(VoiceEvent::Sound { .. } | VoiceEvent::Done { .. }) => break Ok(()),
-                    Some(VoiceEvent::Marks { .. } | VoiceEvent::Left { .. }) => {}
+                    Some(VoiceEvent::Sound { samples, .. }) if !samples.is_empty() => break Ok(()),
+                    Some(VoiceEvent::Sound { .. } | VoiceEvent::Marks { .. } | VoiceEvent::Left { .. }) => {}
                     Some(VoiceEvent::Failed { error, .. }) => break Err(Fault::from(&error)),
-                    None => break Err(Fault::late(WhyLeft::Broken)),
+                    Some(VoiceEvent::Done { .. }) | None => break Err(Fault::late(WhyLeft::Broken)),
                 },
                 () = works.wait_until(Some(due)) => break Err(Fault::late(WhyLeft::FirstSoundDeadline)),
             }
@@ -153,6 +153,8 @@ impl Voice for CallVoice {
         let cancel = CancellationToken::new();
         let now = (self.works.now)();
         let Choice { engine, probe } = self.voices.choose(0, now);
+        // Nobody need be tried with what has no sound.
+        let probe = probe.filter(|_| has_words(request.text.expose()));
         if let Some(tried) = probe.filter(|tried| self.voices.chain.link(*tried).health.begin_probe(now)) {
             let (voices, works, request) = (Arc::clone(&self.voices), self.works.clone(), request.clone());
             let work = async move { voices.probe(&works, tried, request).await };
@@ -236,7 +238,10 @@ impl Sentence {
             let event = match ended {
                 Part::Unwanted => return,
                 Part::Done => {
-                    health.succeeded(now);
+                    // What has no words shows nothing of a voice.
+                    if self.has_sounded() {
+                        health.succeeded(now);
+                    }
                     VoiceEvent::Done { utterance: self.utterance() }
                 }
                 Part::GiveUp(fault, error) => {
@@ -263,7 +268,7 @@ impl Sentence {
     /// The present voice says what is left of the text.
     async fn part(&mut self) -> Part {
         let (sound, mut slices) = mpsc::channel(SLICES);
-        let text = self.request.text.expose()[self.text_from..].to_owned();
+        let text = self.text_left().to_owned();
         let request = SpeakRequest { text: Private::new(text), ..self.request.clone() };
         let speaking = self.voices.voice(self.relay.engine()).speak(request, sound);
         let part = loop {
@@ -312,18 +317,30 @@ impl Sentence {
                 self.marks(ends).await?;
                 Ok((Next::Nothing, None))
             }
+            // The caller would wait in silence for words that do not come.
+            Some(VoiceEvent::Done { .. }) if !self.has_sounded() && has_words(self.text_left()) => {
+                Ok(self.failed(engine, VoiceError::Engine("it ended without a sound")))
+            }
             Some(VoiceEvent::Done { .. }) => Ok((self.relay.said(engine, Said::Whole, (self.works.now)()), None)),
-            Some(VoiceEvent::Failed { error, .. }) => {
-                let said = Said::Failed((&error).into());
-                Ok((self.relay.said(engine, said, (self.works.now)()), Some(error)))
-            }
+            Some(VoiceEvent::Failed { error, .. }) => Ok(self.failed(engine, error)),
             Some(VoiceEvent::Left { .. }) => Ok((Next::Nothing, None)),
-            None => {
-                let error = VoiceError::Engine("it stopped in the middle of a sentence");
-                let said = Said::Failed((&error).into());
-                Ok((self.relay.said(engine, said, (self.works.now)()), Some(error)))
-            }
+            None => Ok(self.failed(engine, VoiceError::Engine("it stopped in the middle of a sentence"))),
         }
+    }
+
+    fn failed(&mut self, engine: usize, error: VoiceError) -> (Next, Option<VoiceError>) {
+        let said = Said::Failed((&error).into());
+        (self.relay.said(engine, said, (self.works.now)()), Some(error))
+    }
+
+    /// Whether the present voice has made any of it.
+    const fn has_sounded(&self) -> bool {
+        self.handed_on > self.sound_from
+    }
+
+    /// What the present voice is to say.
+    fn text_left(&self) -> &str {
+        &self.request.text.expose()[self.text_from..]
     }
 
     /// Ends of words, handed on in the whole sentence's text and time.
@@ -354,8 +371,7 @@ impl Sentence {
             self.voices.close(from);
         }
         let sounded = time_of(self.handed_on - self.sound_from, self.request.rate);
-        let text = &self.request.text.expose()[self.text_from..];
-        self.text_from += rest_begins(text, &self.ends, sounded, self.request.pace);
+        self.text_from += rest_begins(self.text_left(), &self.ends, sounded, self.request.pace);
         self.sound_from = self.handed_on;
         self.ends.clear();
         let Choice { engine, .. } = self.voices.choose(first, now);
@@ -364,7 +380,7 @@ impl Sentence {
             // A call that is gone ends the sentence by itself.
             drop(self.sound.send(VoiceEvent::Left { utterance: self.utterance(), failover }).await);
         }
-        if !self.request.text.expose()[self.text_from..].contains(char::is_alphanumeric) {
+        if !has_words(self.text_left()) {
             return Rest::None;
         }
         self.relay.taken_over(engine, self.voices.chain.link(engine).limits, now);
@@ -376,6 +392,10 @@ impl Sentence {
 enum Rest {
     Some,
     None,
+}
+
+fn has_words(text: &str) -> bool {
+    text.contains(char::is_alphanumeric)
 }
 
 fn time_of(samples: usize, rate: SampleRate) -> Duration {

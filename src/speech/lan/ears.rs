@@ -14,7 +14,7 @@ use crate::egress::{Door, SendError, StreamReceiver, StreamSender};
 use crate::media::{Frame, SampleRate};
 use crate::residency::{Cleared, DataClass, Payload};
 use crate::speech::onbox::MomentSource;
-use crate::speech::onbox::turn_sound::{TurnSound, has_voice, length};
+use crate::speech::onbox::turn_sound::{SILENCE, TurnSound, has_voice, length};
 use crate::speech::onbox::whisper::words::{cleaned, compression, is_phantom, repeats};
 use crate::speech::{AwaitedWords, CallSetting, Confidence, EarsError, EarsEvent, Heard, Hearing, Transcriber};
 use crate::terms::{Moment, Private, RequestId};
@@ -168,7 +168,7 @@ impl Hearing for WyomingHearing {
         if !has_voice(&sound) {
             self.decoding = None;
             let now = (self.parts.now)();
-            answer(&self.answers, EarsEvent::Heard(heard(&wish, "", now)));
+            answer(&self.answers, EarsEvent::Heard(Heard { engine: SILENCE, ..heard(&wish, "", now) }));
             return;
         }
         if let Some(following) = self.following.take() {

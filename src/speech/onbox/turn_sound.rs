@@ -64,6 +64,9 @@ const BLOCK: usize = HZ / 50;
 /// Blocks of voice that make words: a `no` has some eight.
 const VOICE_BLOCKS: usize = 3;
 
+/// The name in records of what finds that nobody speaks, where no ears were asked.
+pub(in crate::speech) const SILENCE: &str = "silence-onbox";
+
 /// Whether anybody speaks in sound at 16 kHz: ears hear words in silence.
 #[expect(clippy::cast_precision_loss, reason = "a block has 320 samples")]
 pub(in crate::speech) fn has_voice(sound: &[i16]) -> bool {
