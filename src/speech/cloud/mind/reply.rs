@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::ZonedDateTime;
 
 use super::delta::{Delta, Stop, ToolAsked};
-use super::sentences::{Ends, Piece, Sentences, Verdicts};
+use super::sentences::{Ends, Piece, Sentences, Verdicts, left_unsaid};
 use crate::knowledge::facts::{Allowed, FactKind, Judgement, KnownFacts};
 use crate::knowledge::{Finding, Spoken, as_spoken};
 use crate::speech::MindError;
@@ -36,7 +36,8 @@ pub struct Reply {
     finding: Option<Finding>,
     /// The part of the current sentence that was said ahead.
     ahead: String,
-    said: usize,
+    /// All that was said of this answer.
+    said: String,
     /// What the model wrote and used in this round, for the next one.
     round: Round,
     has_used_tools: bool,
@@ -65,7 +66,7 @@ impl Reply {
             allowed,
             finding,
             ahead: String::new(),
-            said: 0,
+            said: String::new(),
             round: Round::default(),
             has_used_tools: false,
             over: false,
@@ -134,15 +135,18 @@ impl Reply {
                 }
             }
         }
-        self.say(&piece.text, None, steps);
-        if self.said > SAID_MAX && self.ahead.is_empty() {
+        self.say(as_spoken(&piece.text), steps);
+        if self.said.len() > SAID_MAX && self.ahead.is_empty() {
             self.finish(None, steps);
         }
     }
 
-    fn say(&mut self, text: &str, entry: Option<String>, steps: &mut Vec<Step>) {
-        self.said += text.len();
-        steps.push(Step::Say(Spoken { text: Private::new(as_spoken(text)), entry }));
+    fn say(&mut self, text: String, steps: &mut Vec<Step>) {
+        if !self.said.is_empty() {
+            self.said.push(' ');
+        }
+        self.said.push_str(&text);
+        steps.push(Step::Say(Spoken { text: Private::new(text), entry: None }));
     }
 
     fn finish(&mut self, then: Option<Finding>, steps: &mut Vec<Step>) {
@@ -150,11 +154,14 @@ impl Reply {
         steps.push(Step::Over(then));
     }
 
-    /// The box's own words instead of the model's.
+    /// The box's own words instead of the model's. Where the model has said some of
+    /// them, which it is asked to use, the rest.
     fn replace(&mut self, steps: &mut Vec<Step>) {
         match self.finding.take() {
-            Some(Finding::Answer(spoken)) => {
-                steps.push(Step::Say(spoken));
+            Some(Finding::Answer(own)) => {
+                if let Some(left) = left_unsaid(own.text.expose(), &self.said) {
+                    steps.push(Step::Say(Spoken { text: Private::new(left), entry: own.entry }));
+                }
                 self.finish(None, steps);
             }
             Some(maybe @ Finding::Maybe(_)) => self.finish(Some(maybe), steps),
@@ -175,7 +182,7 @@ impl Reply {
                     self.has_used_tools = true;
                     steps.push(Step::UseTools(self.round.tools.clone()));
                     self.sentences = Sentences::new(Verdicts::Held);
-                } else if self.said == 0 {
+                } else if self.said.is_empty() {
                     self.fail(MindError::Broken("the answer says nothing"), steps);
                 } else {
                     self.finish(None, steps);
@@ -183,7 +190,7 @@ impl Reply {
             }
             // The sentence that was begun has no end: what was said before it stands.
             Stop::Length | Stop::Refusal if !self.ahead.is_empty() => self.replace(steps),
-            Stop::Length | Stop::Refusal if self.said > 0 => self.finish(None, steps),
+            Stop::Length | Stop::Refusal if !self.said.is_empty() => self.finish(None, steps),
             Stop::Length => self.fail(MindError::Broken("the answer has no whole sentence"), steps),
             Stop::Refusal => self.fail(MindError::Declined, steps),
         }
@@ -251,6 +258,21 @@ mod tests {
         let found = steps("How much is a malaria test?", deltas);
         assert_eq!(found[found.len() - 3..], expected, "{found:?}");
         assert!(found.len() <= 4 && !found.concat().contains("nine"));
+    }
+
+    #[test]
+    fn a_sentence_of_the_boxs_own_is_not_said_again_where_its_words_replace_the_models() {
+        let (first, wrong) = (text("Yes, we test for malaria here. "), text("A malaria test is ₦5,000. "));
+        let rest = "The test is three thousand, five hundred naira and the result is ready in thirty minutes. ";
+        let say_rest = format!("say {}", rest.trim_end());
+        let said = ["say Yes, we test for malaria here.", say_rest.as_str()];
+        let asked = "How much is a malaria test?";
+        let found = steps(asked, vec![first.clone(), wrong.clone()]);
+        assert_eq!(found, [said[0], "HeldBack(Price)", said[1], "Over(None)"]);
+        let after_a_tool = vec![first.clone(), tool("opening_hours"), Delta::Over(Stop::Tools), wrong.clone()];
+        assert_eq!(steps(asked, after_a_tool), [said[0], "use 1", "HeldBack(Price)", said[1], "Over(None)"]);
+        let nothing_left = vec![first, text(rest), wrong];
+        assert_eq!(steps(asked, nothing_left), [said[0], said[1], "HeldBack(Price)", "Over(None)"]);
     }
 
     #[test]
