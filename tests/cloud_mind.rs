@@ -33,7 +33,7 @@ use milu::speech::{CallSetting, Hints, MindError, MindEvent, Responder, Thinking
 use milu::terms::{CallId, Private, RequestId};
 use provider::{Answer, Heard, Provider, claude, end, event, start_in, text, thinking, tool};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// How long a test waits for what must come: the machine may be busy.
@@ -147,11 +147,13 @@ struct Setup {
     deadlines: Deadlines,
     transcript: Verdict,
     region: Option<&'static str>,
+    /// If it is there: the provider has read the knowledge when it is told so.
+    has_read: Option<Arc<Notify>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { answers: Vec::new(), deadlines: PATIENT, transcript: Verdict::Raw, region: None }
+        Self { answers: Vec::new(), deadlines: PATIENT, transcript: Verdict::Raw, region: None, has_read: None }
     }
 }
 
@@ -177,7 +179,7 @@ struct Call {
 
 impl Setup {
     async fn claude(self) -> Call {
-        let (provider, heard) = Provider::new(self.answers);
+        let (provider, heard) = Provider::new(self.answers, self.has_read);
         let serving = provider.clone();
         let authority = Authority::new();
         let far = Far::tls(authority.identity(&["model.example"]), move |stream| serving.clone().serve(stream)).await;
@@ -195,7 +197,7 @@ impl Setup {
     }
 
     async fn lan(self) -> Call {
-        let (provider, heard) = Provider::new(self.answers);
+        let (provider, heard) = Provider::new(self.answers, self.has_read);
         let serving = provider.clone();
         let far = Far::plain(move |stream| serving.clone().serve(stream)).await;
         let host = Host::parse(&far.address.to_string()).unwrap();
@@ -402,6 +404,30 @@ async fn the_reading_of_the_knowledge_is_paid_for_in_its_own_row_before_anybody_
     assert_eq!(row.classes(), [DataClass::Knowledge]);
     assert!(row.bytes_sent > 0, "the row in which it was sent");
     assert_eq!((row.reported.tokens_in, row.reported.tokens_out), (31, 24));
+}
+
+#[tokio::test]
+async fn a_provider_may_read_the_knowledge_for_longer_than_it_may_think_of_a_question() {
+    let has_read = Arc::new(Notify::new());
+    let deadlines = Deadlines { first_token: SOON, ..PATIENT };
+    let mut call = Setup { deadlines, has_read: Some(has_read.clone()), ..answers(vec![]) }.claude().await;
+    call.warmed().await;
+    // A question that comes later is late before the provider has read.
+    let late = failed(MindError::TooLate(Waited::FirstToken, SOON));
+    assert_eq!(call.ask_and_hear("Do you test for malaria?").await, late);
+    has_read.notify_one();
+    assert_eq!(call.paid().await.classes(), [DataClass::Knowledge]);
+}
+
+#[tokio::test]
+async fn what_a_call_that_ends_did_not_have_read_is_read_for_the_next_one() {
+    let mut call = Setup { has_read: Some(Arc::default()), ..answers(vec![]) }.claude().await;
+    call.warmed().await;
+    call.thinking = None;
+    call.closed().await;
+    let mind = call.mind.clone();
+    call.call_again(&*mind);
+    call.warmed().await;
 }
 
 #[tokio::test]

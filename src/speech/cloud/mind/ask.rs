@@ -1,10 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::config::Dialect;
+use super::config::{Deadlines, Dialect};
 use super::tools::Tool;
 use crate::egress::HttpRequest;
 use crate::residency::{Host, Party, Payload, Redact};
+
+/// How long the provider may read the knowledge: nobody waits for it.
+pub(super) const WARMING_MAX: Duration = Duration::from_secs(20);
 
 /// What is said of a part that has nothing left when identifiers are gone: no
 /// provider takes an empty one.
@@ -38,6 +42,17 @@ pub enum Purpose {
     Answer,
     /// An answer without any more tools.
     LastAnswer,
+}
+
+impl Purpose {
+    /// How long the beginning of its answer is waited for: some servers send it once
+    /// they have read all that they were asked.
+    pub const fn patience(self, deadlines: Deadlines) -> Duration {
+        match self {
+            Self::Warm => WARMING_MAX,
+            Self::Answer | Self::LastAnswer => deadlines.first_token,
+        }
+    }
 }
 
 /// What the policy says of the business's own facts.
