@@ -528,7 +528,7 @@ async fn a_tools_answer_goes_back_with_the_thought_that_came_first() {
     let asks = [
         vec![start_in("us")],
         thinking(0),
-        text(1, &["Let me look."]),
+        text(1, &["Let me ", "look.\n\n"]),
         tool(2, "opening_hours", &input),
         end("tool_use"),
     ]
@@ -542,10 +542,26 @@ async fn a_tools_answer_goes_back_with_the_thought_that_came_first() {
     let [.., asked, told] = &messages[..] else { panic!("{messages:?}") };
     assert_eq!(asked["role"], "assistant");
     assert_eq!(asked["content"][0], json!({ "type": "thinking", "thinking": "A holiday?", "signature": "c2lnbmVk" }));
-    assert_eq!(asked["content"][1]["text"], "Let me look.");
+    assert_eq!(asked["content"][1]["text"], "Let me look.\n\n", "as it was written");
     assert_eq!(asked["content"][2]["input"], input);
     assert_eq!(told["content"][0]["tool_use_id"], "toolu_2");
     assert!(told["content"][0]["content"].as_str().unwrap().starts_with("No, we are closed"), "{told}");
+}
+
+#[tokio::test]
+async fn a_thought_is_left_out_where_its_turn_cannot_go_back_as_it_was_written() {
+    let input = json!({ "day": "on 25 December", "year": 2026 });
+    let asks = [vec![start_in("us")], thinking(0), tool(1, "opening_hours", &input), end("tool_use")].concat();
+    let answers_it = claude(&["We are closed on Christmas Day."], "end_turn");
+    let mut call = answers(vec![Answer::Stream(asks), Answer::Stream(answers_it)]).claude().await;
+    let heard = call.ask_and_hear("Do you work when it is the birthday of Jesus?").await;
+    assert_eq!(heard, ["say We are closed on Christmas Day.", "over None"]);
+    let requests = call.provider.requests();
+    let messages = requests[1].body["messages"].as_array().unwrap();
+    let [.., asked, _] = &messages[..] else { panic!("{messages:?}") };
+    let parts = asked["content"].as_array().unwrap();
+    let kinds: Vec<&str> = parts.iter().filter_map(|part| part["type"].as_str()).collect();
+    assert_eq!(kinds, ["tool_use"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use jiff::ZonedDateTime;
 
 use super::delta::{Delta, Stop, ToolAsked};
 use super::sentences::{Ends, Piece, Sentences, Verdicts, left_unsaid};
+use super::tools::is_read_whole;
 use crate::knowledge::facts::{Allowed, FactKind, Judgement, KnownFacts};
 use crate::knowledge::{Finding, Spoken, as_spoken};
 use crate::speech::MindError;
@@ -50,6 +51,18 @@ pub struct Round {
     pub thoughts: Vec<Private<String>>,
     pub text: String,
     pub tools: Vec<ToolAsked>,
+    /// A tool was left out, or something came after what stands behind it here.
+    differs: bool,
+}
+
+impl Round {
+    /// Whether a turn of these thoughts, words and tools, one after the other, is the
+    /// turn that the model wrote.
+    pub fn is_as_written(&self) -> bool {
+        // Blank words are refused by providers, and left out.
+        let has_blank_words = !self.text.is_empty() && self.text.trim().is_empty();
+        !self.differs && !has_blank_words && self.tools.iter().all(is_read_whole)
+    }
 }
 
 impl Reply {
@@ -99,8 +112,12 @@ impl Reply {
             _ if self.over => {}
             // What it cost is told to the books where it is read.
             Delta::Thinking | Delta::ToolGrows | Delta::Used(_) => {}
-            Delta::Thought(thought) => self.round.thoughts.push(thought),
+            Delta::Thought(thought) => {
+                self.round.differs |= !self.round.text.is_empty() || !self.round.tools.is_empty();
+                self.round.thoughts.push(thought);
+            }
             Delta::Text(text) => {
+                self.round.differs |= !self.round.tools.is_empty();
                 self.round.text.push_str(text.expose());
                 for piece in self.sentences.push(text.expose()) {
                     self.piece(&piece, &mut steps);
@@ -109,6 +126,8 @@ impl Reply {
             Delta::Tool(tool) => {
                 if self.round.tools.len() < TOOLS_MAX {
                     self.round.tools.push(tool);
+                } else {
+                    self.round.differs = true;
                 }
             }
             Delta::Over(stop) => self.end(stop, &mut steps),
@@ -313,6 +332,30 @@ mod tests {
     fn tools_are_used_after_what_was_said_before_them() {
         let deltas = vec![Delta::Thinking, text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
         assert_eq!(steps("Are you open at Easter?", deltas), ["say Let me look.", "use 1"]);
+    }
+
+    #[test]
+    fn a_round_is_as_written_where_nothing_of_it_is_left_out_or_stands_elsewhere() {
+        let thought = || Delta::Thought(Private::new("{}".to_owned()));
+        let uses = |input: &str| {
+            let input = Private::new(input.to_owned());
+            Delta::Tool(ToolAsked { id: "t1".to_owned(), name: "opening_hours".to_owned(), input })
+        };
+        let is_as_written = |deltas: Vec<Delta>| {
+            let mut reply = reply("Are you open at Easter?");
+            for delta in deltas {
+                reply.take(delta);
+            }
+            reply.take_round().is_as_written()
+        };
+        assert!(is_as_written(vec![thought(), thought(), uses("{}")]));
+        assert!(is_as_written(vec![thought(), text("Let me"), text(" look.\n"), uses("{}"), uses("{}")]));
+        assert!(!is_as_written(vec![text("Let me look."), thought(), uses("{}")]));
+        assert!(!is_as_written(vec![thought(), uses("{}"), thought()]));
+        assert!(!is_as_written(vec![thought(), uses("{}"), text("Let me look.")]));
+        assert!(!is_as_written(vec![thought(), text(" \n"), uses("{}")]), "no words go back");
+        assert!(!is_as_written(vec![thought(), uses("{\"day\":3}")]), "a text goes back");
+        assert!(!is_as_written(vec![uses("{}"); TOOLS_MAX + 1]), "one is left out");
     }
 
     #[test]
