@@ -33,7 +33,7 @@ use milu::speech::{CallSetting, Hints, MindError, MindEvent, Responder, Thinking
 use milu::terms::{CallId, Private, RequestId};
 use provider::{Answer, Heard, Provider, claude, end, event, start_in, text, thinking, tool};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// How long a test waits for what must come: the machine may be busy.
@@ -147,11 +147,13 @@ struct Setup {
     deadlines: Deadlines,
     transcript: Verdict,
     region: Option<&'static str>,
+    /// If it is there: the provider has read the knowledge when it is told so.
+    has_read: Option<Arc<Notify>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { answers: Vec::new(), deadlines: PATIENT, transcript: Verdict::Raw, region: None }
+        Self { answers: Vec::new(), deadlines: PATIENT, transcript: Verdict::Raw, region: None, has_read: None }
     }
 }
 
@@ -177,7 +179,7 @@ struct Call {
 
 impl Setup {
     async fn claude(self) -> Call {
-        let (provider, heard) = Provider::new(self.answers);
+        let (provider, heard) = Provider::new(self.answers, self.has_read);
         let serving = provider.clone();
         let authority = Authority::new();
         let far = Far::tls(authority.identity(&["model.example"]), move |stream| serving.clone().serve(stream)).await;
@@ -195,7 +197,7 @@ impl Setup {
     }
 
     async fn lan(self) -> Call {
-        let (provider, heard) = Provider::new(self.answers);
+        let (provider, heard) = Provider::new(self.answers, self.has_read);
         let serving = provider.clone();
         let far = Far::plain(move |stream| serving.clone().serve(stream)).await;
         let host = Host::parse(&far.address.to_string()).unwrap();
@@ -405,6 +407,30 @@ async fn the_reading_of_the_knowledge_is_paid_for_in_its_own_row_before_anybody_
 }
 
 #[tokio::test]
+async fn a_provider_may_read_the_knowledge_for_longer_than_it_may_think_of_a_question() {
+    let has_read = Arc::new(Notify::new());
+    let deadlines = Deadlines { first_token: SOON, ..PATIENT };
+    let mut call = Setup { deadlines, has_read: Some(has_read.clone()), ..answers(vec![]) }.claude().await;
+    call.warmed().await;
+    // A question that comes later is late before the provider has read.
+    let late = failed(MindError::TooLate(Waited::FirstToken, SOON));
+    assert_eq!(call.ask_and_hear("Do you test for malaria?").await, late);
+    has_read.notify_one();
+    assert_eq!(call.paid().await.classes(), [DataClass::Knowledge]);
+}
+
+#[tokio::test]
+async fn what_a_call_that_ends_did_not_have_read_is_read_for_the_next_one() {
+    let mut call = Setup { has_read: Some(Arc::default()), ..answers(vec![]) }.claude().await;
+    call.warmed().await;
+    call.thinking = None;
+    call.closed().await;
+    let mind = call.mind.clone();
+    call.call_again(&*mind);
+    call.warmed().await;
+}
+
+#[tokio::test]
 async fn what_was_really_said_goes_with_the_next_question() {
     let first = claude(&["Yes, we test for malaria here. It takes thirty minutes."], "end_turn");
     let second = claude(&["It is ₦3,500."], "end_turn");
@@ -502,7 +528,7 @@ async fn a_tools_answer_goes_back_with_the_thought_that_came_first() {
     let asks = [
         vec![start_in("us")],
         thinking(0),
-        text(1, &["Let me look."]),
+        text(1, &["Let me ", "look.\n\n"]),
         tool(2, "opening_hours", &input),
         end("tool_use"),
     ]
@@ -516,10 +542,26 @@ async fn a_tools_answer_goes_back_with_the_thought_that_came_first() {
     let [.., asked, told] = &messages[..] else { panic!("{messages:?}") };
     assert_eq!(asked["role"], "assistant");
     assert_eq!(asked["content"][0], json!({ "type": "thinking", "thinking": "A holiday?", "signature": "c2lnbmVk" }));
-    assert_eq!(asked["content"][1]["text"], "Let me look.");
+    assert_eq!(asked["content"][1]["text"], "Let me look.\n\n", "as it was written");
     assert_eq!(asked["content"][2]["input"], input);
     assert_eq!(told["content"][0]["tool_use_id"], "toolu_2");
     assert!(told["content"][0]["content"].as_str().unwrap().starts_with("No, we are closed"), "{told}");
+}
+
+#[tokio::test]
+async fn a_thought_is_left_out_where_its_turn_cannot_go_back_as_it_was_written() {
+    let input = json!({ "day": "on 25 December", "year": 2026 });
+    let asks = [vec![start_in("us")], thinking(0), tool(1, "opening_hours", &input), end("tool_use")].concat();
+    let answers_it = claude(&["We are closed on Christmas Day."], "end_turn");
+    let mut call = answers(vec![Answer::Stream(asks), Answer::Stream(answers_it)]).claude().await;
+    let heard = call.ask_and_hear("Do you work when it is the birthday of Jesus?").await;
+    assert_eq!(heard, ["say We are closed on Christmas Day.", "over None"]);
+    let requests = call.provider.requests();
+    let messages = requests[1].body["messages"].as_array().unwrap();
+    let [.., asked, _] = &messages[..] else { panic!("{messages:?}") };
+    let parts = asked["content"].as_array().unwrap();
+    let kinds: Vec<&str> = parts.iter().filter_map(|part| part["type"].as_str()).collect();
+    assert_eq!(kinds, ["tool_use"]);
 }
 
 #[tokio::test]

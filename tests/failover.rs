@@ -383,6 +383,28 @@ async fn the_boxs_own_mind_says_what_it_knows_where_anothers_answer_breaks_off()
 }
 
 #[tokio::test]
+async fn the_boxs_own_mind_does_not_say_again_what_another_said_in_its_words() {
+    let (first, rest) = ("Yes, we test for malaria here.", "The test is three thousand naira.");
+    for (said, left) in [(&[first][..], Some(rest)), (&[first, rest][..], None)] {
+        let minds = Minds::new();
+        let (mut mind, mut heard) = minds.open(&gate());
+        ask(&mut mind, 1, "How much is a malaria test?");
+        for text in said {
+            minds.cloud.says(sentence(1, text)).await;
+        }
+        minds.time.pass(1000).await;
+        minds.own.says(found(1, &format!("{first} {rest}"), "own-mind")).await;
+        let told: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        let by_itself = told.iter().find_map(|event| match event {
+            MindEvent::Sentence { spoken, engine: "own-mind", .. } => Some(spoken.text.expose().as_str()),
+            _ => None,
+        });
+        assert_eq!(by_itself, left, "{told:?}");
+        assert!(matches!(told.last(), Some(MindEvent::Over { then: None, .. })), "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_where_the_box_knows_none_ends_there() {
     let minds = Minds::new();
     let (mut mind, mut heard) = minds.open(&gate());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::far::{asked, say, until_closed};
 
@@ -35,6 +35,8 @@ pub struct Request {
 #[derive(Clone)]
 pub struct Provider {
     answers: Arc<Mutex<VecDeque<Answer>>>,
+    /// If it is there: it has read the knowledge when it is told so.
+    has_read: Option<Arc<Notify>>,
     requests: Arc<Mutex<Vec<Request>>>,
     warmings: mpsc::Sender<Value>,
     closed: mpsc::Sender<()>,
@@ -49,11 +51,12 @@ pub struct Heard {
 }
 
 impl Provider {
-    pub fn new(answers: Vec<Answer>) -> (Self, Heard) {
+    pub fn new(answers: Vec<Answer>, has_read: Option<Arc<Notify>>) -> (Self, Heard) {
         let (warmings, warmed) = mpsc::channel(64);
         let (closed, closings) = mpsc::channel(64);
         let answers = Arc::new(Mutex::new(answers.into()));
-        (Self { answers, requests: Arc::default(), warmings, closed }, Heard { warmings: warmed, closed: closings })
+        let provider = Self { answers, has_read, requests: Arc::default(), warmings, closed };
+        (provider, Heard { warmings: warmed, closed: closings })
     }
 
     pub fn requests(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
@@ -66,6 +69,15 @@ impl Provider {
             let body: Value = serde_json::from_slice(&request.body).unwrap();
             if body["max_tokens"] == 1 {
                 self.warmings.send(body).await.unwrap_or_default();
+                if let Some(has_read) = &self.has_read {
+                    tokio::select! {
+                        () = has_read.notified() => {}
+                        () = until_closed(&mut stream) => {
+                            self.closed.send(()).await.unwrap_or_default();
+                            return;
+                        }
+                    }
+                }
                 say(&mut stream, whole(&claude(&["."], "max_tokens"))).await;
                 continue;
             }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::call::{EngineStage, WhyLeft};
-use crate::knowledge::{Finding, Topic};
+use crate::knowledge::{Finding, Spoken, Topic};
 use crate::ops::{HealthFact, HealthState};
+use crate::speech::cloud::mind::left_unsaid;
 use crate::speech::{CallSetting, MindError, MindEvent, Responder, Thinking, Waited};
 use crate::terms::{Moment, Private, RequestId};
 
@@ -21,6 +22,9 @@ const ANSWERS: usize = 16;
 /// What a mind that is opened late is told of the conversation: the last things
 /// said, which is more than a telephone call remembers of itself.
 const REMEMBERED: usize = 64;
+
+/// Bytes of one answer that are remembered while it comes: twice what a mind says.
+const SAID_MAX: usize = 2400;
 
 /// Minds in an order; the box's own is the last.
 pub struct MindChain {
@@ -124,9 +128,21 @@ struct Asked {
     request: RequestId,
     /// None for a key of the menu, which the box answers itself.
     question: Option<Question>,
+    /// What was said of the answer so far.
+    said: String,
     /// Why another mind broke off in the middle of its answer, which the box's own
     /// is to end.
     broke_off: Option<MindError>,
+}
+
+impl Asked {
+    /// A sentence was handed on.
+    fn was_said(&mut self, sentence: &str) {
+        if self.said.len() + sentence.len() < SAID_MAX {
+            self.said.push_str(sentence);
+            self.said.push(' ');
+        }
+    }
 }
 
 /// A question that is with a mind whose answer is not used.
@@ -192,7 +208,8 @@ impl MindDesk {
             self.mind(tried).ask(question.request, &question.words, &question.at);
             self.probe = Some(Probe { engine: tried, request: question.request, due, until });
         }
-        self.asked = Some(Asked { relay, request: question.request, question: Some(question), broke_off: None });
+        let request = question.request;
+        self.asked = Some(Asked { relay, request, question: Some(question), said: String::new(), broke_off: None });
     }
 
     /// Who would be asked gets ready.
@@ -208,7 +225,7 @@ impl MindDesk {
         let limits = self.chain.link(last).limits;
         let relay = Relay::new(EngineStage::Mind, HalfDone::EndsThere, (last, last), limits, now);
         self.mind(last).ask_topic(request, topic, local);
-        self.asked = Some(Asked { relay, request, question: None, broke_off: None });
+        self.asked = Some(Asked { relay, request, question: None, said: String::new(), broke_off: None });
     }
 
     fn drop_question(&mut self) {
@@ -341,12 +358,16 @@ impl MindDesk {
         }
     }
 
-    /// The box's own mind says what it knows where another's answer broke off: all
-    /// of its own answer, and nothing that is no answer.
+    /// The box's own mind says what it knows where another's answer broke off: what
+    /// the other has not said of its own answer, and nothing that is no answer.
     fn end_with(&self, event: MindEvent, error: MindError) {
         match event {
-            MindEvent::Found { request, finding: Finding::Answer(spoken), engine, took } => {
-                self.tell(MindEvent::Sentence { request, spoken, engine, took });
+            MindEvent::Found { request, finding: Finding::Answer(own), engine, took } => {
+                let said = self.asked.as_ref().map_or("", |asked| asked.said.as_str());
+                if let Some(left) = left_unsaid(own.text.expose(), said) {
+                    let spoken = Spoken { text: Private::new(left), entry: own.entry };
+                    self.tell(MindEvent::Sentence { request, spoken, engine, took });
+                }
                 self.tell(MindEvent::Over { request, then: None });
             }
             MindEvent::Found { request, .. } => self.tell(MindEvent::Failed { request, error }),
@@ -434,6 +455,9 @@ impl Desk for MindDesk {
             other => (other, said),
         };
         let next = asked.relay.said(engine, said, now);
+        if let (Next::Pass, MindEvent::Sentence { spoken, .. }) = (next, &event) {
+            asked.was_said(spoken.text.expose());
+        }
         self.follow(next, Some(event), now);
     }
 

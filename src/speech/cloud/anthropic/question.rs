@@ -22,7 +22,7 @@ pub fn written(config: &AnthropicConfig, ask: &Ask) -> HttpRequest {
         ],
         body: Private::new(body),
         safeguards: told(ask.region.clone()),
-        within: Within { connect: config.deadlines.connect, answer: config.deadlines.first_token },
+        within: Within { connect: config.deadlines.connect, answer: ask.purpose.patience(config.deadlines) },
     }
 }
 
@@ -109,6 +109,8 @@ fn part(part: &Part) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::residency::{DestinationId, Host};
     use crate::speech::cloud::mind::Turn;
@@ -188,6 +190,13 @@ mod tests {
             assert_eq!(answer[part], warm[part], "{part}");
         }
         assert_eq!(warm["max_tokens"], 1);
+    }
+
+    #[test]
+    fn warming_up_has_longer_than_a_question_to_its_first_token() {
+        let answer = |purpose| written(&config(), &ask(purpose)).within.answer;
+        assert_eq!(answer(Purpose::Answer), config().deadlines.first_token);
+        assert!(answer(Purpose::Warm) >= Duration::from_secs(20), "{:?}", answer(Purpose::Warm));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::config::Dialect;
+use super::config::{Deadlines, Dialect};
 use super::tools::Tool;
 use crate::egress::HttpRequest;
 use crate::residency::{Host, Party, Payload, Redact};
+
+/// How long the provider may read the knowledge: nobody waits for it.
+pub(super) const WARMING_MAX: Duration = Duration::from_secs(20);
 
 /// What is said of a part that has nothing left when identifiers are gone: no
 /// provider takes an empty one.
@@ -40,6 +44,17 @@ pub enum Purpose {
     LastAnswer,
 }
 
+impl Purpose {
+    /// How long the beginning of its answer is waited for: some servers send it once
+    /// they have read all that they were asked.
+    pub const fn patience(self, deadlines: Deadlines) -> Duration {
+        match self {
+            Self::Warm => WARMING_MAX,
+            Self::Answer | Self::LastAnswer => deadlines.first_token,
+        }
+    }
+}
+
 /// What the policy says of the business's own facts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Facts {
@@ -66,7 +81,8 @@ pub enum Part {
     Words(String),
     /// What the box tells the model: the time, its own finding.
     Told(String),
-    /// A thought of the model, as the provider's JSON.
+    /// A thought of the model, as the provider's JSON. It belongs to its turn as the
+    /// model wrote it, and goes with no other.
     Thought(String),
     Use {
         id: String,
@@ -150,10 +166,14 @@ impl Ask {
 
 impl Payload for Ask {
     fn redacted(mut self, redact: &dyn Redact) -> Option<Self> {
+        let written = self.turns.clone();
         self.redact_words(redact);
-        for turn in &mut self.turns {
+        for (turn, written) in self.turns.iter_mut().zip(written) {
             let parts = std::mem::take(&mut turn.parts);
             turn.parts = parts.into_iter().filter_map(|part| part.redacted(redact, self.facts)).collect();
+            if *turn != written {
+                turn.parts.retain(|part| !matches!(part, Part::Thought(_)));
+            }
         }
         if self.facts == Facts::AreRedactedToo {
             self.knowledge = redact.redact(&self.knowledge).into();
@@ -223,7 +243,6 @@ mod tests {
                     Part::Words(part("5061")),
                     Part::Told(part("It is 10:00.")),
                     Part::Thought(part("{\"thinking\":\"5061\"}")),
-                    Part::Thought(part("{\"thinking\":\"A card?\",\"signature\":\"a5061\"}")),
                     Part::Use { id: part("t1"), name: part("look_up"), input: vec![(part("q1"), part("card 5061"))] },
                     Part::Result { id: part("t1"), text: part("It costs 15000."), refused: false },
                 ],
@@ -241,15 +260,36 @@ mod tests {
         assert!(parts[1] == Part::Words(owned(NOTHING_LEFT)), "an empty part is refused by providers");
         assert!(parts[2] == Part::Told(owned("It is 10:00.")));
         assert!(
-            parts[3] == Part::Thought(owned("{\"thinking\":\"A card?\",\"signature\":\"a5061\"}")),
-            "one without an identifier"
-        );
-        assert!(
-            parts[4]
+            parts[3]
                 == Part::Use { id: owned("t1"), name: owned("look_up"), input: vec![(owned("q1"), owned("card "))] }
         );
-        assert!(parts[5] == Part::Result { id: owned("t1"), text: owned("It costs 15000."), refused: false });
-        assert_eq!((parts.len(), &*redacted.knowledge), (6, "WhatsApp 0803"));
+        assert!(parts[4] == Part::Result { id: owned("t1"), text: owned("It costs 15000."), refused: false });
+        assert_eq!((parts.len(), &*redacted.knowledge), (5, "WhatsApp 0803"));
+    }
+
+    #[test]
+    fn a_turn_goes_with_its_thoughts_as_it_was_written_or_without_them() {
+        let thought = |text: &str| Part::Thought(format!("{{\"thinking\":\"{text}\",\"signature\":\"a5061\"}}"));
+        let words = |text: &str| Part::Words(text.to_owned());
+        let uses = |value: &str| {
+            let input = vec![("q".to_owned(), value.to_owned())];
+            Part::Use { id: "t1".to_owned(), name: "look_up".to_owned(), input }
+        };
+        let redacted = |parts: &[Part]| {
+            let asked = Turn { side: Side::Caller, parts: vec![words("my card is 5061")] };
+            let turns = vec![asked, Turn { side: Side::Model, parts: parts.to_vec() }];
+            Ask { turns, ..Ask::for_tests() }.redacted(&NoDigits).unwrap().turns[1].parts.clone()
+        };
+        let clean = [thought("A card?"), words("Let me look.\n"), uses("cards")];
+        assert!(redacted(&clean) == clean, "what the caller said before it is another turn");
+        for changed in [
+            vec![thought("A card?"), words("Is it 5061?"), uses("cards")],
+            vec![thought("A card?"), words("Let me look."), uses("card 5061")],
+            vec![thought("A card?"), thought("5061?"), words("Let me look."), uses("cards")],
+        ] {
+            let left = redacted(&changed);
+            assert!(matches!(left[..], [Part::Words(_), Part::Use { .. }]), "{} parts", left.len());
+        }
     }
 
     #[test]

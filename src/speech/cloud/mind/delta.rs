@@ -6,8 +6,8 @@ use crate::terms::Private;
 pub enum Delta {
     /// It is thinking before it speaks.
     Thinking,
-    /// A thought, whole and signed, as the provider's own JSON: it goes back
-    /// unchanged with what a tool said.
+    /// A thought, whole and signed, as the provider's own JSON: it goes back with its
+    /// turn, both unchanged, before what a tool said, or it does not go back.
     Thought(Private<String>),
     Text(Private<String>),
     /// It writes what it asks of a tool.

@@ -21,6 +21,6 @@ pub use ask::{Ask, Facts, Part, Purpose, Side, Turn};
 pub use config::{Deadlines, Dialect};
 pub use delta::{Decode, Delta, Stop, TokensUsed, ToolAsked};
 pub use responder::{CloudMind, MindParts, Witness};
-pub use sentences::whole_sentences;
+pub use sentences::{left_unsaid, whole_sentences};
 pub use sse::{BadStream, EventStream, ServerSent};
 pub use tools::{BoxTools, Knows, Tool, ToolOutcome, Tools};

@@ -293,9 +293,12 @@ impl Question {
     /// is the last that is used.
     async fn use_tools(&self, reply: &mut Reply) -> Result<Ended, MindError> {
         let round = reply.take_round();
-        let mut asked: Vec<Part> = round.thoughts.into_iter().map(|t| Part::Thought(t.into_exposed())).collect();
+        // A provider refuses a thought whose turn is another than the model wrote. It
+        // takes a turn without thoughts where the model decides whether it thinks.
+        let thoughts = if round.is_as_written() { round.thoughts } else { Vec::new() };
+        let mut asked: Vec<Part> = thoughts.into_iter().map(|t| Part::Thought(t.into_exposed())).collect();
         if !round.text.trim().is_empty() {
-            asked.push(Part::Words(round.text.trim().to_owned()));
+            asked.push(Part::Words(round.text));
         }
         let mut results = Vec::new();
         for tool in round.tools {

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use jiff::ZonedDateTime;
 
 use super::delta::{Delta, Stop, ToolAsked};
-use super::sentences::{Ends, Piece, Sentences, Verdicts};
+use super::sentences::{Ends, Piece, Sentences, Verdicts, left_unsaid};
+use super::tools::is_read_whole;
 use crate::knowledge::facts::{Allowed, FactKind, Judgement, KnownFacts};
 use crate::knowledge::{Finding, Spoken, as_spoken};
 use crate::speech::MindError;
@@ -36,7 +37,8 @@ pub struct Reply {
     finding: Option<Finding>,
     /// The part of the current sentence that was said ahead.
     ahead: String,
-    said: usize,
+    /// All that was said of this answer.
+    said: String,
     /// What the model wrote and used in this round, for the next one.
     round: Round,
     has_used_tools: bool,
@@ -49,6 +51,18 @@ pub struct Round {
     pub thoughts: Vec<Private<String>>,
     pub text: String,
     pub tools: Vec<ToolAsked>,
+    /// A tool was left out, or something came after what stands behind it here.
+    differs: bool,
+}
+
+impl Round {
+    /// Whether a turn of these thoughts, words and tools, one after the other, is the
+    /// turn that the model wrote.
+    pub fn is_as_written(&self) -> bool {
+        // Blank words are refused by providers, and left out.
+        let has_blank_words = !self.text.is_empty() && self.text.trim().is_empty();
+        !self.differs && !has_blank_words && self.tools.iter().all(is_read_whole)
+    }
 }
 
 impl Reply {
@@ -65,7 +79,7 @@ impl Reply {
             allowed,
             finding,
             ahead: String::new(),
-            said: 0,
+            said: String::new(),
             round: Round::default(),
             has_used_tools: false,
             over: false,
@@ -98,8 +112,12 @@ impl Reply {
             _ if self.over => {}
             // What it cost is told to the books where it is read.
             Delta::Thinking | Delta::ToolGrows | Delta::Used(_) => {}
-            Delta::Thought(thought) => self.round.thoughts.push(thought),
+            Delta::Thought(thought) => {
+                self.round.differs |= !self.round.text.is_empty() || !self.round.tools.is_empty();
+                self.round.thoughts.push(thought);
+            }
             Delta::Text(text) => {
+                self.round.differs |= !self.round.tools.is_empty();
                 self.round.text.push_str(text.expose());
                 for piece in self.sentences.push(text.expose()) {
                     self.piece(&piece, &mut steps);
@@ -108,6 +126,8 @@ impl Reply {
             Delta::Tool(tool) => {
                 if self.round.tools.len() < TOOLS_MAX {
                     self.round.tools.push(tool);
+                } else {
+                    self.round.differs = true;
                 }
             }
             Delta::Over(stop) => self.end(stop, &mut steps),
@@ -134,15 +154,18 @@ impl Reply {
                 }
             }
         }
-        self.say(&piece.text, None, steps);
-        if self.said > SAID_MAX && self.ahead.is_empty() {
+        self.say(as_spoken(&piece.text), steps);
+        if self.said.len() > SAID_MAX && self.ahead.is_empty() {
             self.finish(None, steps);
         }
     }
 
-    fn say(&mut self, text: &str, entry: Option<String>, steps: &mut Vec<Step>) {
-        self.said += text.len();
-        steps.push(Step::Say(Spoken { text: Private::new(as_spoken(text)), entry }));
+    fn say(&mut self, text: String, steps: &mut Vec<Step>) {
+        if !self.said.is_empty() {
+            self.said.push(' ');
+        }
+        self.said.push_str(&text);
+        steps.push(Step::Say(Spoken { text: Private::new(text), entry: None }));
     }
 
     fn finish(&mut self, then: Option<Finding>, steps: &mut Vec<Step>) {
@@ -150,11 +173,14 @@ impl Reply {
         steps.push(Step::Over(then));
     }
 
-    /// The box's own words instead of the model's.
+    /// The box's own words instead of the model's. Where the model has said some of
+    /// them, which it is asked to use, the rest.
     fn replace(&mut self, steps: &mut Vec<Step>) {
         match self.finding.take() {
-            Some(Finding::Answer(spoken)) => {
-                steps.push(Step::Say(spoken));
+            Some(Finding::Answer(own)) => {
+                if let Some(left) = left_unsaid(own.text.expose(), &self.said) {
+                    steps.push(Step::Say(Spoken { text: Private::new(left), entry: own.entry }));
+                }
                 self.finish(None, steps);
             }
             Some(maybe @ Finding::Maybe(_)) => self.finish(Some(maybe), steps),
@@ -175,7 +201,7 @@ impl Reply {
                     self.has_used_tools = true;
                     steps.push(Step::UseTools(self.round.tools.clone()));
                     self.sentences = Sentences::new(Verdicts::Held);
-                } else if self.said == 0 {
+                } else if self.said.is_empty() {
                     self.fail(MindError::Broken("the answer says nothing"), steps);
                 } else {
                     self.finish(None, steps);
@@ -183,7 +209,7 @@ impl Reply {
             }
             // The sentence that was begun has no end: what was said before it stands.
             Stop::Length | Stop::Refusal if !self.ahead.is_empty() => self.replace(steps),
-            Stop::Length | Stop::Refusal if self.said > 0 => self.finish(None, steps),
+            Stop::Length | Stop::Refusal if !self.said.is_empty() => self.finish(None, steps),
             Stop::Length => self.fail(MindError::Broken("the answer has no whole sentence"), steps),
             Stop::Refusal => self.fail(MindError::Declined, steps),
         }
@@ -254,6 +280,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_of_the_boxs_own_is_not_said_again_where_its_words_replace_the_models() {
+        let (first, wrong) = (text("Yes, we test for malaria here. "), text("A malaria test is ₦5,000. "));
+        let rest = "The test is three thousand, five hundred naira and the result is ready in thirty minutes. ";
+        let say_rest = format!("say {}", rest.trim_end());
+        let said = ["say Yes, we test for malaria here.", say_rest.as_str()];
+        let asked = "How much is a malaria test?";
+        let found = steps(asked, vec![first.clone(), wrong.clone()]);
+        assert_eq!(found, [said[0], "HeldBack(Price)", said[1], "Over(None)"]);
+        let after_a_tool = vec![first.clone(), tool("opening_hours"), Delta::Over(Stop::Tools), wrong.clone()];
+        assert_eq!(steps(asked, after_a_tool), [said[0], "use 1", "HeldBack(Price)", said[1], "Over(None)"]);
+        let nothing_left = vec![first, text(rest), wrong];
+        assert_eq!(steps(asked, nothing_left), [said[0], said[1], "HeldBack(Price)", "Over(None)"]);
+    }
+
+    #[test]
     fn without_words_of_its_own_the_box_offers_a_message() {
         let deltas = vec![text("We have twelve ambulances for that. "), Delta::Over(Stop::End)];
         assert_eq!(steps("Who won the football match?", deltas), ["HeldBack(Number)", "Over(Some(Unknown))"]);
@@ -291,6 +332,30 @@ mod tests {
     fn tools_are_used_after_what_was_said_before_them() {
         let deltas = vec![Delta::Thinking, text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
         assert_eq!(steps("Are you open at Easter?", deltas), ["say Let me look.", "use 1"]);
+    }
+
+    #[test]
+    fn a_round_is_as_written_where_nothing_of_it_is_left_out_or_stands_elsewhere() {
+        let thought = || Delta::Thought(Private::new("{}".to_owned()));
+        let uses = |input: &str| {
+            let input = Private::new(input.to_owned());
+            Delta::Tool(ToolAsked { id: "t1".to_owned(), name: "opening_hours".to_owned(), input })
+        };
+        let is_as_written = |deltas: Vec<Delta>| {
+            let mut reply = reply("Are you open at Easter?");
+            for delta in deltas {
+                reply.take(delta);
+            }
+            reply.take_round().is_as_written()
+        };
+        assert!(is_as_written(vec![thought(), thought(), uses("{}")]));
+        assert!(is_as_written(vec![thought(), text("Let me"), text(" look.\n"), uses("{}"), uses("{}")]));
+        assert!(!is_as_written(vec![text("Let me look."), thought(), uses("{}")]));
+        assert!(!is_as_written(vec![thought(), uses("{}"), thought()]));
+        assert!(!is_as_written(vec![thought(), uses("{}"), text("Let me look.")]));
+        assert!(!is_as_written(vec![thought(), text(" \n"), uses("{}")]), "no words go back");
+        assert!(!is_as_written(vec![thought(), uses("{\"day\":3}")]), "a text goes back");
+        assert!(!is_as_written(vec![uses("{}"); TOOLS_MAX + 1]), "one is left out");
     }
 
     #[test]

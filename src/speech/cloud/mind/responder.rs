@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::ask::{Ask, Facts, Purpose};
+use super::ask::{Ask, Facts, Purpose, WARMING_MAX};
 use super::config::Dialect;
 use super::delta::TokensUsed;
 use super::history::History;
@@ -35,9 +35,6 @@ const OWN_ANSWERS: usize = 16;
 /// The provider keeps the knowledge for an hour after its last use; it is read
 /// to it again somewhat before.
 const WARM_FOR: Duration = Duration::from_secs(50 * 60);
-
-/// How long reading the knowledge may take; nobody waits for it.
-const WARMING_MAX: Duration = Duration::from_secs(20);
 
 /// An answer of one token.
 const WARM_ANSWER_MAX: usize = 64 * 1024;
@@ -329,9 +326,15 @@ impl CallMind {
         }
         let (shared, setting, ended) = (Arc::clone(&self.shared), self.setting.clone(), self.ended.clone());
         let work = async move {
+            let reading = shared.is_cold();
             tokio::select! {
-                () = ended.cancelled() => {}
-                warmed = tokio::time::timeout(WARMING_MAX, warm(&shared, &setting)) => match warmed {
+                () = ended.cancelled() => {
+                    // A part of it was read at most: the next call begins anew.
+                    if reading {
+                        shared.stay_cold();
+                    }
+                }
+                warmed = tokio::time::timeout(WARMING_MAX, warm(&shared, &setting, reading)) => match warmed {
                     Ok(Ok(())) => {}
                     Ok(Err(NotWarmed)) | Err(_) => shared.stay_cold(),
                 }
@@ -350,10 +353,11 @@ impl Drop for CallMind {
 /// Why does not matter: the first question will say it.
 struct NotWarmed;
 
-async fn warm(shared: &Shared, setting: &CallSetting) -> Result<(), NotWarmed> {
+/// Has the knowledge read if it is to be; otherwise a connection is made.
+async fn warm(shared: &Shared, setting: &CallSetting, reading: bool) -> Result<(), NotWarmed> {
     let destination = shared.dialect.destination();
     let within = crate::egress::Within { connect: shared.dialect.deadlines().connect, answer: WARMING_MAX };
-    if !shared.is_cold() {
+    if !reading {
         let host = setting.gate.host(destination, shared.dialect.host());
         let warming = crate::egress::Warming { host, within };
         let cleared = setting.gate.clear(&[DataClass::Knowledge], destination, warming).map_err(|_| NotWarmed)?;

@@ -153,6 +153,18 @@ pub fn whole_sentences(text: &str) -> Vec<String> {
     pieces.into_iter().map(|piece| piece.text).collect()
 }
 
+/// What is left of an answer of the box's own for a caller who has heard `heard`,
+/// which may hold some of its sentences; none if nothing is left.
+pub fn left_unsaid(own: &str, heard: &str) -> Option<String> {
+    let heard = whole_sentences(heard);
+    let sentences = whole_sentences(own);
+    if !sentences.iter().any(|sentence| heard.contains(sentence)) {
+        return Some(own.to_owned());
+    }
+    let left: Vec<String> = sentences.into_iter().filter(|sentence| !heard.contains(sentence)).collect();
+    (!left.is_empty()).then(|| left.join(" "))
+}
+
 fn begins_with_verdict(text: &str) -> bool {
     let first = text.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
     ["yes", "yeah", "yep", "sure", "no", "nope"].iter().any(|v| v.eq_ignore_ascii_case(first))
@@ -271,6 +283,15 @@ mod tests {
         let twice = ["Yes, we test for malaria here. Yes, we test for malaria here."];
         let own = whole_sentences(OWN);
         assert_eq!(quoted(&twice), [vec![own[0].clone()], vec![own[0].clone()]], "it is said ahead once");
+    }
+
+    #[test]
+    fn of_an_answer_what_was_heard_is_not_left() {
+        let own = whole_sentences(OWN);
+        assert_eq!(left_unsaid(OWN, "Yes, we test you now.").as_deref(), Some(OWN));
+        assert_eq!(left_unsaid(OWN, "Certainly. Yes, we test for malaria here. And").as_ref(), Some(&own[1]));
+        assert_eq!(left_unsaid(OWN, &own[1]).as_ref(), Some(&own[0]), "whichever it was");
+        assert_eq!(left_unsaid(OWN, &format!("{OWN} Come!")), None);
     }
 
     #[test]

@@ -112,6 +112,13 @@ pub(super) fn input_of(asked: &ToolAsked) -> Vec<(String, String)> {
     fields.filter_map(|(name, value)| Some((name.chars().take(40).collect(), text(value)?))).take(8).collect()
 }
 
+/// Whether the names and values of an input are all that the model wrote.
+pub(super) fn is_read_whole(asked: &ToolAsked) -> bool {
+    let read = input_of(asked).into_iter().map(|(name, value)| (name, Value::String(value)));
+    let read = Value::Object(read.collect());
+    serde_json::from_str::<Value>(asked.input.expose()).is_ok_and(|written| written == read)
+}
+
 /// What came of a tool.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolOutcome {
@@ -296,5 +303,11 @@ mod tests {
         }
         let long = format!("{{\"day\":\"{}\"}}", "x".repeat(5000));
         assert_eq!(input_of(&asked(&long))[0].1.len(), VALUE_MAX);
+        for whole in ["{}", "{ \"day\": \"today\" }"] {
+            assert!(is_read_whole(&asked(whole)), "{whole}");
+        }
+        for other in ["", "[]", "{\"day\":", "{\"n\":3}", "{\"day\":\"today\",\"x\":[1]}", long.as_str()] {
+            assert!(!is_read_whole(&asked(other)), "{other}");
+        }
     }
 }

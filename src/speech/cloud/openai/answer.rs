@@ -12,7 +12,8 @@ const TOOLS_MAX: usize = 16;
 const INPUT_MAX: usize = 64 * 1024;
 
 /// How some models mark their thoughts within the text.
-const THOUGHT: [&str; 2] = ["<think>", "</think>"];
+const OPENS: &str = "<think>";
+const CLOSES: &str = "</think>";
 
 /// What an answer with an error's status says.
 pub fn of_refusal<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, _body: &[u8]) -> MindError {
@@ -87,8 +88,10 @@ impl ChunkEvents {
         if thinks("reasoning_content") || thinks("reasoning") {
             found.push(Delta::Thinking);
         }
-        if let Some(text) = delta["content"].as_str() {
-            self.thoughts.push(text, found);
+        if let Some(text) = delta["content"].as_str()
+            && self.thoughts.push(text, found).is_err()
+        {
+            return self.fail(MindError::Broken("the answer closes a thought that it did not open"), found);
         }
         for (n, call) in delta["tool_calls"].as_array().into_iter().flatten().enumerate() {
             if !self.tool(n, call) {
@@ -160,33 +163,48 @@ impl ChunkEvents {
     }
 }
 
-/// Takes thoughts out of a text in which they are marked, however it is split.
+/// Takes thoughts out of a text in which they are marked, however it is split. The
+/// mark that opens the first one may be missing: some templates write it into the
+/// question.
 #[derive(Debug, Default)]
 struct ThoughtFilter {
     /// The end of the text so far, if it may be the beginning of a mark.
     pending: String,
     within: bool,
+    /// Words were given as the answer's.
+    has_words: bool,
 }
 
+/// A thought ends here that was given as the answer's words.
+#[derive(Debug)]
+struct Unopened;
+
 impl ThoughtFilter {
-    fn push(&mut self, text: &str, found: &mut Vec<Delta>) {
+    fn push(&mut self, text: &str, found: &mut Vec<Delta>) -> Result<(), Unopened> {
         self.pending.push_str(text);
         loop {
-            let mark = THOUGHT[usize::from(self.within)];
-            if let Some(at) = self.pending.find(mark) {
+            let marks: &[&str] = if self.within { &[CLOSES] } else { &[OPENS, CLOSES] };
+            let first = marks.iter().filter_map(|mark| self.pending.find(*mark).map(|at| (at, *mark))).min();
+            if let Some((at, mark)) = first {
+                if mark == CLOSES && !self.within && self.has_words {
+                    return Err(Unopened);
+                }
                 let rest = self.pending.split_off(at + mark.len());
                 self.pending.truncate(at);
+                // What was not given yet is the thought, whoever opened it.
+                self.within |= mark == CLOSES;
                 self.give(found);
-                self.within = !self.within;
+                self.within = mark == OPENS;
                 self.pending = rest;
                 continue;
             }
             // What may still become a mark waits for what comes.
-            let kept = (1..mark.len()).rev().find(|n| self.pending.ends_with(&mark[..*n])).unwrap_or(0);
+            let begun = |mark: &&str| (1..mark.len()).rev().find(|n| self.pending.ends_with(&mark[..*n]));
+            let kept = marks.iter().filter_map(begun).max().unwrap_or(0);
             let rest = self.pending.split_off(self.pending.len() - kept);
             self.give(found);
             self.pending = rest;
-            return;
+            return Ok(());
         }
     }
 
@@ -195,7 +213,10 @@ impl ThoughtFilter {
         match (text.is_empty(), self.within) {
             (true, _) => {}
             (false, true) => found.push(Delta::Thinking),
-            (false, false) => found.push(Delta::Text(Private::new(text))),
+            (false, false) => {
+                self.has_words |= !text.trim().is_empty();
+                found.push(Delta::Text(Private::new(text)));
+            }
         }
     }
 
@@ -255,6 +276,25 @@ mod tests {
         assert_eq!(text_of(&found), "We open at eight. <three");
         let used = TokensUsed { input: 100, output: 7, cache_read: 800, ..TokensUsed::default() };
         assert_eq!(found[found.len() - 2..], [Delta::Used(used), Delta::Over(Stop::End)]);
+    }
+
+    #[test]
+    fn an_answer_that_closes_a_thought_which_was_taken_for_it_is_broken() {
+        let answer = [said("They ask for"), said(" the price.\\n</th"), said("ink>It is ₦50.")].concat();
+        let found = read(&[answer.as_bytes()]);
+        let broken = MindError::Broken("the answer closes a thought that it did not open");
+        assert_eq!(found.last(), Some(&Delta::Failed(broken)));
+        assert_eq!(text_of(&found), "They ask for the price.\n", "nothing is said after it");
+    }
+
+    #[test]
+    fn a_thought_that_the_question_opened_is_left_out_as_long_as_nothing_was_said_of_it() {
+        for begun in ["\\n\\n</think>", "A price?</think>", "<think>A price?</think></think>"] {
+            let answer = [said(begun), said("It is ₦50."), chunk("{}", "\"stop\"")].concat();
+            let found = read(&[answer.as_bytes()]);
+            assert_eq!(text_of(&found), "It is ₦50.", "{begun}");
+            assert_eq!(found.last(), Some(&Delta::Over(Stop::End)), "{begun}");
+        }
     }
 
     #[test]

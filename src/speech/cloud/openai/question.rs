@@ -21,7 +21,7 @@ pub fn written(config: &OpenAiConfig, ask: &Ask) -> HttpRequest {
         body: Private::new(body(config, ask).to_string().into_bytes()),
         // This interface has no word for any of them.
         safeguards: Safeguards::default(),
-        within: Within { connect: config.deadlines.connect, answer: config.deadlines.first_token },
+        within: Within { connect: config.deadlines.connect, answer: ask.purpose.patience(config.deadlines) },
     }
 }
 
@@ -83,6 +83,8 @@ fn used(part: &Part) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::residency::{DestinationId, Host};
 
@@ -129,6 +131,13 @@ mod tests {
         assert_eq!(body["messages"][3]["tool_call_id"], "c1");
         assert_eq!(body["tools"][0]["function"]["name"], "opening_hours");
         assert!(request.headers.iter().all(|(name, _)| *name != "authorization"), "no key, no header");
+    }
+
+    #[test]
+    fn a_server_that_reads_slowly_may_take_longer_over_the_knowledge_than_over_a_question() {
+        let answer = |purpose| written(&config(), &ask(purpose)).within.answer;
+        assert_eq!(answer(Purpose::Answer), config().deadlines.first_token);
+        assert!(answer(Purpose::Warm) >= Duration::from_secs(20), "{:?}", answer(Purpose::Warm));
     }
 
     #[test]
