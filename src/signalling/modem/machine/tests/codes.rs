@@ -151,6 +151,9 @@ fn a_menu_that_was_open_when_the_port_went_is_ended_before_the_next_code() {
     world.run_s(30);
     // That there was nothing to end is no trouble.
     assert_eq!(code_rows(&world), ["AT+CUSD=2", CODE], "{:#?}", world.modem.heard);
+    world.says(BALANCE);
+    world.run_s(10);
+    assert!(results(&world, 2)[0].is_ok());
     assert_eq!(world.line.state(), ModemState::Ready);
 }
 
