@@ -560,6 +560,9 @@ fn report_outside(
             health.state(outside.keeper.fact());
             let policy = outside.keeper.in_force();
             chains.iter().flat_map(|chains| chains.facts(&policy)).for_each(|fact| health.state(fact));
+            if let Err(error) = outside.count_today().await {
+                tracing::warn!(%error, "what was spent earlier today could not be counted");
+            }
             health.state(outside.budget_fact());
             outside.door.close_idle();
             if let Some(second) = &second_hearing {

@@ -68,13 +68,16 @@ impl Sum {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spent {
     day: Date,
+    /// Whether what the register has of the day is in it; a day that a clock is set
+    /// to may have been begun long before.
+    is_whole: bool,
     by: BTreeMap<DestinationId, Sum>,
     calls: BTreeMap<CallId, u64>,
 }
 
 impl Spent {
     pub const fn nothing(day: Date) -> Self {
-        Self { day, by: BTreeMap::new(), calls: BTreeMap::new() }
+        Self { day, is_whole: true, by: BTreeMap::new(), calls: BTreeMap::new() }
     }
 
     /// As it stood when the box went down: the sums of the register's rows of
@@ -85,6 +88,25 @@ impl Spent {
             spent.by.entry(destination).or_default().add(sum);
         }
         spent
+    }
+
+    /// Whether all that was spent on `day` is known.
+    pub fn is_whole(&self, day: Date) -> bool {
+        self.is_whole && self.day == day
+    }
+
+    /// Counts what the register has of the day that was begun without it; what went
+    /// out in the seconds in between may count twice, and nothing is left out. If the
+    /// clock was set again meanwhile, the register is to be asked for another day.
+    pub fn count(&mut self, day: Date, of_register: Self) {
+        if of_register.day != day || self.is_whole(day) {
+            return;
+        }
+        self.begin(day);
+        for (destination, sum) in of_register.by {
+            self.by.entry(destination).or_default().add(sum);
+        }
+        self.is_whole = true;
     }
 
     /// Adds what went to a destination, on `day`.
@@ -183,6 +205,7 @@ impl Spent {
         if day > self.day {
             self.by.clear();
         }
+        self.is_whole &= day == self.day;
         // A clock that is set back forgives nothing, and its next midnight counts again.
         self.day = day;
     }
@@ -312,6 +335,33 @@ mod tests {
         assert_eq!(spent.standing(&budget, DAY, None), Standing::Near);
         let of: Vec<_> = spent.of(DAY).map(|(id, sum)| (id.as_str(), sum.bytes)).collect();
         assert_eq!(of, [("anthropic", 5), ("deepgram", 80)]);
+    }
+
+    #[test]
+    fn a_day_that_the_clock_is_set_to_has_what_the_register_has_of_it_and_has_it_once() {
+        let ears = id("deepgram");
+        let tomorrow = DAY.tomorrow().expect("a day");
+        let of_register = |day, bytes| Spent::restore(day, [(id("deepgram"), sum(bytes))]);
+        // It started with a clock that stood on the day before.
+        let mut spent = of_register(DAY.yesterday().expect("a day"), 7);
+        assert!(!spent.is_whole(DAY));
+        spent.add(DAY, &ears, None, sum(1));
+        assert!(!spent.is_whole(DAY), "begun without what was sent in the morning");
+        for _ in 0..2 {
+            spent.count(DAY, of_register(DAY, 80));
+            assert!(spent.is_whole(DAY));
+            assert_eq!(spent.total(DAY).bytes, 81);
+        }
+        // A jump forward and back.
+        spent.add(tomorrow, &ears, None, sum(3));
+        spent.count(DAY, of_register(tomorrow, 3));
+        assert!(!spent.is_whole(tomorrow), "sums of another day than the clock's are not taken");
+        assert!(!spent.is_whole(DAY));
+        spent.count(DAY, of_register(DAY, 81));
+        assert_eq!(spent.total(DAY).bytes, 84, "what was sent in between was sent all the same");
+        // The midnight comes, and there is nothing of the day yet.
+        spent.count(tomorrow, of_register(tomorrow, 3));
+        assert_eq!((spent.is_whole(tomorrow), spent.total(tomorrow).bytes), (true, 3));
     }
 
     #[test]

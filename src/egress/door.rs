@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, RETRY_AFTER};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
@@ -290,6 +291,17 @@ impl Door {
     /// What was spent today.
     pub fn spent(&self) -> Spent {
         self.frame.books.spent()
+    }
+
+    /// The day on which the calendar stands, if what was spent on it before is not
+    /// counted yet: the clock was set, or it is past midnight.
+    pub fn uncounted_day(&self) -> Option<Date> {
+        self.frame.books.uncounted_day()
+    }
+
+    /// Counts what the register has of that day.
+    pub fn count(&self, of_register: Spent) {
+        self.frame.books.count(of_register);
     }
 
     /// One sentence on the budget, for a person who looks after the box.

@@ -349,9 +349,13 @@ impl Vault {
         transfers::read(&self.rooms.index, query).await
     }
 
-    /// What went to each destination at or after `since`.
-    pub async fn transfer_totals(&self, since: Timestamp) -> Result<Vec<TransferTotal>, RegisterError> {
-        transfers::totals(&self.rooms.index, since).await
+    /// What went to each destination at or after `since` and before `until`.
+    pub async fn transfer_totals(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<TransferTotal>, RegisterError> {
+        transfers::totals(&self.rooms.index, since, until).await
     }
 
     /// The key of a call's sound files, for an independent reader.
