@@ -93,6 +93,12 @@ impl Books {
         spending.spent.sentence(&spending.budget, &self.prices, day)
     }
 
+    pub(super) fn calls_near(&self) -> usize {
+        let day = self.day();
+        let spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        spending.spent.calls_near(&spending.budget, day)
+    }
+
     pub(super) fn spent(&self) -> Spent {
         self.spending.lock().unwrap_or_else(PoisonError::into_inner).spent.clone()
     }

@@ -304,7 +304,12 @@ impl Door {
         self.frame.books.count(of_register);
     }
 
-    /// One sentence on the budget, for a person who looks after the box.
+    /// How many of today's calls came near their own ceiling, or to it.
+    pub fn calls_near(&self) -> usize {
+        self.frame.books.calls_near()
+    }
+
+    /// A sentence or two on the budget, for a person who looks after the box.
     pub fn budget_sentence(&self) -> String {
         self.frame.books.sentence()
     }

@@ -134,12 +134,17 @@ impl Outside {
 
     /// What `milu doctor` says of the budget: what was spent, and what is saved on.
     pub fn budget_fact(&self) -> HealthFact {
-        let state = match self.door.standing(None) {
-            Standing::Ample => HealthState::Well,
-            Standing::Near | Standing::Spent => HealthState::Impaired,
-        };
-        HealthFact { name: "budget".to_owned(), state, sentence: self.door.budget_sentence() }
+        budget_fact(&self.door)
     }
+}
+
+fn budget_fact(door: &Door) -> HealthFact {
+    let state = match (door.standing(None), door.calls_near()) {
+        (Standing::Ample, 0) => HealthState::Well,
+        // Of its calls some, or all from now on, are worse served than they should be.
+        (Standing::Ample | Standing::Near | Standing::Spent, _) => HealthState::Impaired,
+    };
+    HealthFact { name: "budget".to_owned(), state, sentence: door.budget_sentence() }
 }
 
 /// The policies by which the sections of the configuration are understood: what
@@ -297,6 +302,7 @@ mod tests {
     use crate::egress::Usage;
     use crate::residency::{Carried, Contract, DataClass, Destination, Ground, Reported, Safeguards, Transfer, Verdict};
     use crate::store::Keyring;
+    use crate::terms::CallId;
 
     fn to(name: &str, on_site: bool) -> Destination {
         Destination {
@@ -328,6 +334,25 @@ mod tests {
         assert_eq!(spent.standing(&of_money, day, None), Standing::Near);
         let of_bytes = Budget { day_bytes: Some(90), ..Budget::default() };
         assert_eq!(spent.standing(&of_bytes, day, None), Standing::Spent);
+    }
+
+    #[test]
+    fn a_call_at_its_own_ceiling_is_told_to_who_looks_after_the_box() {
+        let fact = |call_bytes| {
+            let budget = Budget { call_bytes: Some(call_bytes), ..Budget::default() };
+            let day = SystemClock::new().wall().to_zoned_datetime(TimeZone::UTC).date();
+            let mut spent = Spent::nothing(day);
+            let (ears, call) = (DestinationId::parse("deepgram").unwrap(), CallId::from_parts(1, [7; 10]));
+            spent.add(day, &ears, Some(call), Sum { bytes: 1_000_000, money: Money::NONE });
+            let policy = Policy::new(vec![to("deepgram", false)], Vec::new());
+            let config = DoorConfig { budget, spent: Some(spent), ..DoorConfig::default() };
+            budget_fact(&Door::new(Arc::new(policy), config))
+        };
+        let far = fact(20_000_000);
+        assert_eq!(far.state, HealthState::Well, "{}", far.sentence);
+        let near = fact(1_000_000);
+        assert_eq!(near.state, HealthState::Impaired, "{}", near.sentence);
+        assert!(near.sentence.contains("1 call came near its own ceiling of 1.0 MB"), "{}", near.sentence);
     }
 
     fn transfer(at: Timestamp, bytes: u64) -> Transfer {
