@@ -160,7 +160,7 @@ impl Door {
         let host_header = passing.reach.host_header(&passing.host);
         let head = Head { method, host_header: &host_header, target: &target, headers: &headers };
         let request = http::written(&head, body).ok_or_else(|| passing.malformed())?;
-        let (answer, link) = passing.exchange(request, Then::MoreHttp, &self.frame).await?;
+        let (answer, link) = passing.exchange(request, Then::MoreHttp, self).await?;
         if answer.status().is_redirection() {
             return Err(SendError::Redirect { host: passing.host });
         }
@@ -185,7 +185,7 @@ impl Door {
             request.headers_mut().insert(name, value.clone());
         }
         let asked = request.headers().clone();
-        let (answer, link) = passing.exchange(request, Then::WebSocket, &self.frame).await?;
+        let (answer, link) = passing.exchange(request, Then::WebSocket, self).await?;
         let host = passing.host.clone();
         let status = answer.status();
         if status.is_redirection() {
@@ -419,16 +419,19 @@ impl Passing {
         Link::over(wire, account, &self.host).await
     }
 
-    /// Sends over a connection that is open already, or else over a new one.
+    /// Sends over a connection that is open already, or else over a new one. Each time
+    /// the policy is asked again: seconds may have passed, and another may hold.
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
         then: Then,
-        frame: &Frame,
+        door: &Door,
     ) -> Result<(hyper::Response<hyper::body::Incoming>, Link), SendError> {
         let destination = &self.reach.destination;
         let within = self.within.answer;
+        let frame = &door.frame;
         while let Some(mut link) = self.under.pool.take(&destination.id, &self.host) {
+            door.would_connect(destination, &self.host)?;
             link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
             // What only asks may be asked twice (RFC 9110 section 9.2.2).
             let again = (request.method() == hyper::Method::GET).then(|| request.clone());
@@ -442,6 +445,7 @@ impl Passing {
             }
         }
         let mut link = self.connect(frame).await?;
+        door.would_connect(destination, &self.host)?;
         link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
         match link.exchange(request, then, within, &frame.books.now).await {
             Ok(answer) => Ok((answer, link)),
