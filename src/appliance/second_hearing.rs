@@ -61,10 +61,13 @@ pub struct SecondHearings {
     pub clock: SystemClock,
     pub stop: Stop,
     pub rest: Rest,
+    pub begun: Begun,
 }
 
 /// Why a call was not heard again this time.
 enum NotYet {
+    /// Somebody is on the line, whose own sound goes first.
+    Caller,
     /// The ears failed, or may not be sent it now.
     Ears,
     /// What is left of the day's budget is for callers.
@@ -99,6 +102,30 @@ impl Rest {
 
     /// A poisoned lock still holds a whole rest.
     fn held(&self) -> MutexGuard<'_, (Moment, u32)> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was heard of a call before a caller came: it is not sent and paid for twice.
+/// Of one call, because the queue gives the same one next.
+#[derive(Default)]
+pub struct Begun {
+    /// Held for moments.
+    held: Mutex<Option<(CallId, Vec<SecondHearing>)>>,
+}
+
+impl Begun {
+    fn keep(&self, call: CallId, heard: Vec<SecondHearing>) {
+        *self.held() = Some((call, heard));
+    }
+
+    fn take(&self, call: CallId) -> Vec<SecondHearing> {
+        let begun = self.held().take();
+        begun.filter(|(of, _)| *of == call).map(|(_, heard)| heard).unwrap_or_default()
+    }
+
+    /// A poisoned lock still holds whole turns.
+    fn held(&self) -> MutexGuard<'_, Option<(CallId, Vec<SecondHearing>)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,6 +179,8 @@ impl SecondHearings {
         };
         let written = match done {
             Ok(()) => Ok(true),
+            // It stays the next, and no try is counted.
+            Err(NotYet::Caller) => return false,
             Err(NotYet::Ears | NotYet::Disk) if tries < TRIES_MAX => {
                 let due = later(now, wait_after(tries));
                 self.vault.postpone_hearing(call, due).await.map(|()| false)
@@ -200,8 +229,11 @@ impl SecondHearings {
         }
         let gate = under_wishes(self.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
+        let mut heard = self.begun.take(call);
+        let is_heard = |turn: usize| heard.iter().any(|hearing| hearing.turn == turn);
         let callers = record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller);
         let parts: Vec<(usize, Vec<i16>)> = callers
+            .filter(|(turn, _)| !is_heard(*turn))
             .map(|(turn, said)| {
                 let [from, to] = [said.started_ms, said.ended_ms].map(|at| at.saturating_sub(from_ms));
                 (turn, part(&sound, rate, from, to))
@@ -209,10 +241,18 @@ impl SecondHearings {
             .filter(|(_, part)| !part.is_empty())
             .collect();
         let ears = self.ears_with_room(call, &parts)?;
-        let mut heard = Vec::new();
         for (turn, part) in parts {
-            let (words, engine) = self.words(&ears, &setting, &part).await.ok_or(NotYet::Ears)?;
-            heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at: self.clock.wall() });
+            match self.words(&ears, &setting, &part).await {
+                Ok((words, engine)) => {
+                    let heard_at = self.clock.wall();
+                    heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at });
+                }
+                Err(NotYet::Caller) => {
+                    self.begun.keep(call, heard);
+                    return Err(NotYet::Caller);
+                }
+                Err(other) => return Err(other),
+            }
         }
         without_identifiers(&record.turns, &mut heard);
         Ok(heard)
@@ -233,21 +273,28 @@ impl SecondHearings {
         if with_room.is_empty() { Err(NotYet::Budget) } else { Ok(with_room) }
     }
 
+    /// On a small uplink a caller's own ears would stall beside a hearing for which
+    /// nobody waits.
+    fn yield_to_callers(&self) -> Result<(), NotYet> {
+        if self.stop.callers() == 0 { Ok(()) } else { Err(NotYet::Caller) }
+    }
+
     /// The words of a turn, from the first ears that give them.
     async fn words(
         &self,
         all: &[&OutsideEars],
         setting: &CallSetting,
         sound: &[i16],
-    ) -> Option<(Private<String>, &'static str)> {
+    ) -> Result<(Private<String>, &'static str), NotYet> {
         for OutsideEars { ears, .. } in all {
+            self.yield_to_callers()?;
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
-            if let Some(heard) = self.ask(hearing, told, sound).await {
-                return Some(heard);
+            if let Some(heard) = self.ask(hearing, told, sound).await? {
+                return Ok(heard);
             }
         }
-        None
+        Err(NotYet::Ears)
     }
 
     async fn ask(
@@ -255,12 +302,13 @@ impl SecondHearings {
         mut hearing: Box<dyn Hearing>,
         mut told: mpsc::Receiver<EarsEvent>,
         sound: &[i16],
-    ) -> Option<(Private<String>, &'static str)> {
+    ) -> Result<Option<(Private<String>, &'static str)>, NotYet> {
         let began = self.clock.now();
         hearing.line_answered(SampleRate::Hz16000);
         hearing.turn_began(began);
         let mut at: Moment = began;
         for samples in sound.chunks(SampleRate::Hz16000.frame_len()) {
+            self.yield_to_callers()?;
             hearing.frame(&Frame::from_samples(SampleRate::Hz16000, samples), at);
             at = at + Duration::from_millis(u64::from(FRAME_MS));
             tokio::time::sleep(FRAME_EVERY).await;
@@ -276,7 +324,7 @@ impl SecondHearings {
                 }
             }
         };
-        tokio::time::timeout(WORDS_WITHIN, words).await.ok().flatten()
+        Ok(tokio::time::timeout(WORDS_WITHIN, words).await.ok().flatten())
     }
 
     /// What `milu doctor` says of it.

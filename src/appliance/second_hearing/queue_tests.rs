@@ -6,6 +6,7 @@ use super::tests::{record, turn};
 use super::*;
 use crate::appliance::outside::room;
 use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
+use crate::ops::Admitted;
 use crate::residency::{DestinationId, Host};
 use crate::speech::{Confidence, Heard, Transcriber};
 use crate::store::{CallHeader, Keyring};
@@ -15,13 +16,36 @@ use crate::terms::Language;
 const TURN_MS: u64 = 100;
 
 /// Ears that hear the same in everything, and count how often they were sent it.
-#[derive(Default)]
 struct Counting {
     sent: Arc<AtomicU32>,
+    line: Arc<Line>,
+}
+
+/// The line on which a caller comes with a frame that the ears are sent.
+struct Line {
+    stop: Stop,
+    /// How many the ears were sent.
+    frames: AtomicU32,
+    /// With which of them a caller comes, from 1; none with 0.
+    caller_with: AtomicU32,
+    caller: Mutex<Option<Admitted>>,
+}
+
+impl Line {
+    fn frame(&self) {
+        if self.frames.fetch_add(1, Ordering::Relaxed) + 1 == self.caller_with.load(Ordering::Relaxed) {
+            *self.caller.lock().unwrap() = Some(self.stop.admit().unwrap());
+        }
+    }
+
+    fn frames(&self) -> u32 {
+        self.frames.load(Ordering::Relaxed)
+    }
 }
 
 struct Open {
     sent: Arc<AtomicU32>,
+    line: Arc<Line>,
     tell: mpsc::Sender<EarsEvent>,
 }
 
@@ -31,13 +55,16 @@ impl Transcriber for Counting {
     }
 
     fn open(&self, _setting: &CallSetting, tell: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        Box::new(Open { sent: self.sent.clone(), tell })
+        Box::new(Open { sent: self.sent.clone(), line: self.line.clone(), tell })
     }
 }
 
 impl Hearing for Open {
     fn line_answered(&mut self, _rate: SampleRate) {}
-    fn frame(&mut self, _frame: &Frame, _at: Moment) {}
+    fn frame(&mut self, _frame: &Frame, _at: Moment) {
+        self.line.frame();
+    }
+
     fn turn_began(&mut self, _at: Moment) {}
     fn judge(&mut self, _request: RequestId) {}
     fn abandon(&mut self) {}
@@ -63,6 +90,7 @@ struct Place {
     queue: SecondHearings,
     record: CallRecord,
     sent: Arc<AtomicU32>,
+    line: Arc<Line>,
     door: Door,
 }
 
@@ -82,16 +110,24 @@ impl Place {
 
     /// The same with a door that has a budget.
     async fn behind(verdict: &str, door: DoorConfig) -> Self {
+        Self::of(verdict, door, 1).await
+    }
+
+    /// The same with a call in which the caller said more.
+    async fn of(verdict: &str, door: DoorConfig, turns: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = SystemClock::new();
         let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
         let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
-        let record = recorded(&vault).await;
+        let record = recorded(&vault, turns).await;
         let policy = dir.path().join("residency.toml");
         std::fs::write(&policy, table(verdict)).unwrap();
         let keeper = PolicyKeeper::open(policy, vault.clone(), clock.wall_fn()).await.unwrap();
-        let ears = Counting::default();
-        let sent = ears.sent.clone();
+        let stop = Stop::new(Duration::from_secs(1));
+        let (frames, caller_with) = (AtomicU32::new(0), AtomicU32::new(0));
+        let line = Arc::new(Line { stop: stop.clone(), frames, caller_with, caller: Mutex::new(None) });
+        let sent = Arc::new(AtomicU32::new(0));
+        let ears = Counting { sent: sent.clone(), line: line.clone() };
         let destination = DestinationId::parse("ears").unwrap();
         let host = Host::parse("ears.example").unwrap().into();
         let door = Door::new(keeper.in_force(), door);
@@ -103,10 +139,11 @@ impl Place {
             hints: Hints { language: Language::English, words: Vec::new() },
             vault,
             clock,
-            stop: Stop::new(Duration::from_secs(1)),
+            stop,
             rest: Rest::default(),
+            begun: Begun::default(),
         };
-        Self { dir, queue, record, sent, door }
+        Self { dir, queue, record, sent, line, door }
     }
 
     async fn queue(&self) {
@@ -127,16 +164,19 @@ impl Place {
     }
 }
 
-async fn recorded(vault: &Vault) -> CallRecord {
+async fn recorded(vault: &Vault, turns: u64) -> CallRecord {
     let mut record = record(&[]);
-    let mut said = turn(Speaker::Caller, "When do you open?");
-    said.ended_ms = TURN_MS;
-    said.engines.transcriber = Some("whisper-onbox".to_owned());
-    record.turns = vec![said];
+    let said = |n: u64| {
+        let mut said = turn(Speaker::Caller, "When do you open?");
+        (said.started_ms, said.ended_ms) = (n * TURN_MS, (n + 1) * TURN_MS);
+        said.engines.transcriber = Some("whisper-onbox".to_owned());
+        said
+    };
+    record.turns = (0..turns).map(said).collect();
     let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
     let mut memory = vault.begin_call(&header).await.unwrap();
     memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
-    for _ in 0..TURN_MS / 20 {
+    for _ in 0..turns * TURN_MS / 20 {
         memory.sound(Leg::Caller, &[1_000; 320]);
     }
     memory.finish(record).await.unwrap()
@@ -150,6 +190,26 @@ async fn a_call_whose_words_are_kept_leaves_the_queue() {
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
     assert_eq!(heard[0].words.expose(), "When do you open on Sunday?");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_comes_goes_first_and_what_was_heard_until_then_is_not_sent_again() {
+    let place = Place::of("raw", DoorConfig::default(), 2).await;
+    place.queue().await;
+    // With the second frame of the second turn.
+    place.line.caller_with.store(7, Ordering::Relaxed);
+    assert!(!place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7, 1, 1));
+    assert!(!place.queue.one().await);
+    assert_eq!(place.line.frames(), 7, "the caller is there still");
+    let due = place.queue.vault.next_to_hear_again(place.queue.clock.wall()).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 0), "it is the next, and no try was counted");
+    *place.line.caller.lock().unwrap() = None;
+    assert!(place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7 + 5, 2, 0));
+    let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
+    assert_eq!(heard.iter().map(|hearing| hearing.turn).collect::<Vec<_>>(), [0, 1]);
     place.end().await;
 }
 
