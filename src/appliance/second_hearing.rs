@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::outside::{OutsideEars, PolicyKeeper};
@@ -131,20 +131,12 @@ impl Begun {
 }
 
 impl SecondHearings {
-    /// Queues a call that the box's own ears heard for want of better ones. One
-    /// whose sound was not to leave as it ended is not sent later either, whatever
-    /// the policy is then: nobody told its caller so.
-    pub async fn consider(&self, record: &CallRecord, gate: &CallGate) {
+    /// When a call is to be heard again that the box's own ears heard for want of
+    /// better ones. One whose sound was not to leave as it ended is not sent later
+    /// either, whatever the policy is then: nobody told its caller so.
+    pub fn due_at(&self, record: &CallRecord, gate: &CallGate) -> Option<Timestamp> {
         let might_go = self.ears.iter().any(|ears| ears.may_hear(gate));
-        if !might_go || !is_worth_it(record, self.own_ears) {
-            return;
-        }
-        let due = later(self.clock.wall(), DUE_AFTER);
-        match self.vault.hear_again(record.id, due).await {
-            Ok(true) => {}
-            Ok(false) => tracing::debug!(call = %record.id, "a call is not queued to be heard again"),
-            Err(error) => tracing::warn!(call = %record.id, %error, "a call could not be queued to be heard again"),
-        }
+        (might_go && is_worth_it(record, self.own_ears)).then(|| later(self.clock.wall(), DUE_AFTER))
     }
 
     /// Works through the queue until the box stops.
@@ -384,9 +376,9 @@ fn wait_after(failures: u32) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-    now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX)
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// A stretch of the recording at the ears' 16 kHz.
@@ -418,8 +410,6 @@ mod queue_tests;
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::call::{Engines, Latency, MediaFacts, Outcome, Recording, Wished};
     use crate::residency::CallerWish;

@@ -1,7 +1,5 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use jiff::Timestamp;
-
 use super::tests::{record, turn};
 use super::*;
 use crate::appliance::outside::room;
@@ -9,7 +7,7 @@ use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
 use crate::ops::Admitted;
 use crate::residency::{DestinationId, Host};
 use crate::speech::{Confidence, Heard, Transcriber};
-use crate::store::{CallHeader, Keyring};
+use crate::store::{CallHeader, CallMemory, Keyring};
 use crate::terms::Language;
 
 /// One turn of sound: five frames, which are sent in as many blinks.
@@ -84,7 +82,7 @@ impl Hearing for Open {
     }
 }
 
-/// A vault with one recorded call, and a queue over it.
+/// A vault with one recorded call, which waits in the queue over it.
 struct Place {
     dir: tempfile::TempDir,
     queue: SecondHearings,
@@ -146,10 +144,6 @@ impl Place {
         Self { dir, queue, record, sent, line, door }
     }
 
-    async fn queue(&self) {
-        assert!(self.queue.vault.hear_again(self.record.id, Timestamp::UNIX_EPOCH).await.unwrap());
-    }
-
     async fn waiting(&self) -> u64 {
         self.queue.vault.waiting_to_be_heard_again().await.unwrap()
     }
@@ -173,19 +167,24 @@ async fn recorded(vault: &Vault, turns: u64) -> CallRecord {
         said
     };
     record.turns = (0..turns).map(said).collect();
-    let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
-    let mut memory = vault.begin_call(&header).await.unwrap();
-    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    let memory = to_be_heard_again(vault, &record).await;
     for _ in 0..turns * TURN_MS / 20 {
         memory.sound(Leg::Caller, &[1_000; 320]);
     }
     memory.finish(record).await.unwrap()
 }
 
+async fn to_be_heard_again(vault: &Vault, record: &CallRecord) -> CallMemory {
+    let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
+    let mut memory = vault.begin_call(&header).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    memory.hear_again(Timestamp::UNIX_EPOCH);
+    memory
+}
+
 #[tokio::test]
 async fn a_call_whose_words_are_kept_leaves_the_queue() {
     let place = Place::new("raw").await;
-    place.queue().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
@@ -196,7 +195,6 @@ async fn a_call_whose_words_are_kept_leaves_the_queue() {
 #[tokio::test]
 async fn a_caller_who_comes_goes_first_and_what_was_heard_until_then_is_not_sent_again() {
     let place = Place::of("raw", DoorConfig::default(), 2).await;
-    place.queue().await;
     // With the second frame of the second turn.
     place.line.caller_with.store(7, Ordering::Relaxed);
     assert!(!place.queue.one().await);
@@ -228,7 +226,6 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
     for (budget, spent) in [(of_bytes, today(900_000, 0)), (of_money, today(0, 900))] {
         let config = DoorConfig { budget, spent: Some(spent), ..DoorConfig::default() };
         let place = Place::behind("raw", config).await;
-        place.queue().await;
         assert!(place.queue.one().await, "the next in the queue may be for other ears");
         assert!(!place.queue.one().await, "it is not due at once");
         assert_eq!((place.sent(), place.waiting().await), (0, 1), "{budget:?}");
@@ -248,7 +245,6 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
 async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
     let budget = Budget { day_bytes: Some(1), ..Budget::default() };
     let place = Place::behind("raw", DoorConfig { budget, ..DoorConfig::default() }).await;
-    place.queue().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (0, 0));
     place.end().await;
@@ -257,20 +253,31 @@ async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
 #[tokio::test]
 async fn a_call_whose_sound_was_to_stay_is_not_queued_for_a_wider_policy() {
     let place = Place::new("local").await;
-    place.queue.consider(&place.record, &place.queue.keeper.gate()).await;
-    assert_eq!(place.waiting().await, 0);
+    assert_eq!(place.queue.due_at(&place.record, &place.queue.keeper.gate()), None);
     place.end().await;
     let place = Place::new("raw").await;
-    let gate = place.queue.keeper.gate();
-    place.queue.consider(&place.record, &gate).await;
-    assert_eq!(place.waiting().await, 1, "it might have gone, and better ears were not there");
+    let due_at = place.queue.due_at(&place.record, &place.queue.keeper.gate());
+    assert!(due_at.is_some(), "it might have gone, and better ears were not there");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_comes_into_the_queue_with_its_record_or_neither_is_kept() {
+    let place = Place::new("raw").await;
+    assert_eq!(place.waiting().await, 1);
+    let vault = &place.queue.vault;
+    let record = CallRecord { id: CallId::from_parts(2, [0; 10]), ..place.record.clone() };
+    let memory = to_be_heard_again(vault, &record).await;
+    let refused = "CREATE TRIGGER refused BEFORE INSERT ON catch_up BEGIN SELECT RAISE(ABORT, 'no'); END";
+    vault.do_to_index(refused).await;
+    assert!(memory.finish(record.clone()).await.is_err());
+    assert!(matches!(vault.show(record.id).await, Err(ReadError::Unknown(_))), "a start gives it its end");
     place.end().await;
 }
 
 #[tokio::test]
 async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
     let place = Place::new("raw").await;
-    place.queue().await;
     let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
     place.queue.vault.do_to_index(full).await;
     assert!(!place.queue.one().await);
@@ -286,7 +293,6 @@ async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
 #[tokio::test]
 async fn while_the_disk_takes_nothing_at_all_the_queue_rests() {
     let place = Place::new("raw").await;
-    place.queue().await;
     for full in [
         "CREATE TRIGGER full_words BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
         "CREATE TRIGGER full_queue BEFORE UPDATE ON catch_up BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
@@ -303,7 +309,6 @@ async fn while_the_disk_takes_nothing_at_all_the_queue_rests() {
 #[tokio::test]
 async fn a_call_whose_key_does_not_open_leaves_the_queue_and_holds_nobody_up() {
     let place = Place::new("raw").await;
-    place.queue().await;
     place.queue.vault.do_to_index("UPDATE calls SET wrapped_key = x'00'").await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (0, 0));
