@@ -514,15 +514,25 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     let dir = tempfile::tempdir().unwrap();
     let vault = open(dir.path()).await;
     for n in 1..=2 {
-        vault.begin_call(&header(n)).await.unwrap().finish(record(n)).await.unwrap();
+        let mut memory = vault.begin_call(&header(n)).await.unwrap();
+        memory.start_recording(SampleRate::Hz8000, 0).await.unwrap();
+        memory.hear_again(at(i64::from(n) * 100));
+        memory.finish(record(n)).await.unwrap();
+        assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), u64::from(n));
     }
-    assert!(vault.hear_again(call(1), at(100)).await.unwrap());
-    assert!(vault.hear_again(call(2), at(200)).await.unwrap());
-    assert!(!vault.hear_again(call(2), at(50)).await.unwrap(), "it waits already");
+    // There is no sound of the third, and the fourth is cut off.
+    let mut unrecorded = vault.begin_call(&header(3)).await.unwrap();
+    unrecorded.hear_again(at(50));
+    unrecorded.finish(record(3)).await.unwrap();
+    let mut cut_off = vault.begin_call(&header(4)).await.unwrap();
+    cut_off.start_recording(SampleRate::Hz8000, 0).await.unwrap();
+    cut_off.hear_again(at(50));
     vault.close().await;
-    drop(vault);
+    drop((cut_off, vault));
 
     let vault = open(dir.path()).await;
+    assert_eq!(vault.recovered(), [call(4)]);
+    assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 2);
     assert_eq!(vault.next_to_hear_again(at(99)).await.unwrap(), None);
     assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(1), tries: 0 }));
     vault.postpone_hearing(call(1), at(400)).await.unwrap();

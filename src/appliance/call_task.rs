@@ -25,6 +25,7 @@ use super::listening::Overheard;
 use super::put_through::{HandOver, PersonEvent, Reception};
 use super::renderings::Renderings;
 use super::scribe::Scribe;
+use super::second_hearing::SecondHearings;
 use super::texts::{NotPromised, TextQueue};
 use super::voice_lane::{LaneEvent, SENTENCES, Sentence, VoiceLane};
 use super::watch::Watch;
@@ -53,6 +54,8 @@ pub struct CallTask {
     pub texts: Option<Arc<TextQueue>>,
     /// None when no person can be rung.
     pub reception: Option<Arc<Reception>>,
+    /// None where no ears outside the box could hear better.
+    pub second_hearing: Option<Arc<SecondHearings>>,
     pub caller: Option<PhoneNumber>,
     /// None when nothing of the call can be kept: the disk is full or broken.
     pub memory: Option<CallMemory>,
@@ -466,10 +469,12 @@ impl Running {
         if let Some(kept) = self.kept.take() {
             kept.end().await;
         }
-        match self.scribe.take() {
-            Some(scribe) => scribe.finish(record).await,
-            None => record,
+        let Some(scribe) = self.scribe.take() else { return record };
+        let (second, gate) = (&self.task.second_hearing, &self.task.setting.gate);
+        if let Some(due_at) = second.as_ref().and_then(|second| second.due_at(&record, gate)) {
+            scribe.hear_again(due_at).await;
         }
+        scribe.finish(record).await
     }
 }
 

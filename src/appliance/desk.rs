@@ -164,7 +164,6 @@ impl Desk {
 
     /// Runs the call; a fault of ours in it ends that call alone.
     async fn see_through(&self, id: CallId, task: CallTask) {
-        let (watch, gate) = (self.watch.clone(), task.setting.gate.clone());
         let (done, mut record) = mpsc::channel(1);
         let call = self.supervisor.spawn_passing("call-task", async move {
             if let Some(record) = task.run().await {
@@ -177,12 +176,7 @@ impl Desk {
             texts.call_ended(id);
         }
         match record.recv().await {
-            Some(record) => {
-                watch.ended(&record);
-                if let Some(second) = &self.second_hearing {
-                    second.consider(&record, &gate).await;
-                }
-            }
+            Some(record) => self.watch.ended(&record),
             None => {
                 tracing::error!(call = %id, fault = matches!(ended, Ended::Panicked), "a call broke off");
             }
@@ -271,6 +265,7 @@ impl Desk {
             renderings: self.renderings.clone(),
             texts: self.texts.clone(),
             reception: self.reception.clone(),
+            second_hearing: self.second_hearing.clone(),
             caller,
             memory,
             offered_at,

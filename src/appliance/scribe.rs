@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,6 +29,7 @@ enum Order {
         from_ms: u64,
         begun: oneshot::Sender<SoundTap>,
     },
+    HearAgain(Timestamp),
     Finish {
         record: Box<CallRecord>,
         kept: oneshot::Sender<CallRecord>,
@@ -87,6 +89,11 @@ impl Scribe {
         tap
     }
 
+    /// Has the call queued with its record, to be heard again at `due_at`.
+    pub async fn hear_again(&self, due_at: Timestamp) {
+        self.order(Order::HearAgain(due_at)).await;
+    }
+
     /// Has the record written, as the last of all; gives it as it was kept.
     pub async fn finish(self, record: CallRecord) -> CallRecord {
         let (kept, done) = oneshot::channel();
@@ -127,6 +134,7 @@ async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
                 Ok(tap) => drop(begun.send(tap)),
                 Err(error) => tracing::error!(%call, %error, "the recording could not begin"),
             },
+            Order::HearAgain(due_at) => memory.hear_again(due_at),
             Order::Finish { record, kept } => {
                 let record = match memory.finish((*record).clone()).await {
                     Ok(kept) => kept,

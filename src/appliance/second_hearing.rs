@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::outside::{OutsideEars, PolicyKeeper};
@@ -61,10 +61,13 @@ pub struct SecondHearings {
     pub clock: SystemClock,
     pub stop: Stop,
     pub rest: Rest,
+    pub begun: Begun,
 }
 
 /// Why a call was not heard again this time.
 enum NotYet {
+    /// Somebody is on the line, whose own sound goes first.
+    Caller,
     /// The ears failed, or may not be sent it now.
     Ears,
     /// What is left of the day's budget is for callers.
@@ -103,21 +106,37 @@ impl Rest {
     }
 }
 
+/// What was heard of a call before a caller came: it is not sent and paid for twice.
+/// Of one call, because the queue gives the same one next.
+#[derive(Default)]
+pub struct Begun {
+    /// Held for moments.
+    held: Mutex<Option<(CallId, Vec<SecondHearing>)>>,
+}
+
+impl Begun {
+    fn keep(&self, call: CallId, heard: Vec<SecondHearing>) {
+        *self.held() = Some((call, heard));
+    }
+
+    fn take(&self, call: CallId) -> Vec<SecondHearing> {
+        let begun = self.held().take();
+        begun.filter(|(of, _)| *of == call).map(|(_, heard)| heard).unwrap_or_default()
+    }
+
+    /// A poisoned lock still holds whole turns.
+    fn held(&self) -> MutexGuard<'_, Option<(CallId, Vec<SecondHearing>)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl SecondHearings {
-    /// Queues a call that the box's own ears heard for want of better ones. One
-    /// whose sound was not to leave as it ended is not sent later either, whatever
-    /// the policy is then: nobody told its caller so.
-    pub async fn consider(&self, record: &CallRecord, gate: &CallGate) {
+    /// When a call is to be heard again that the box's own ears heard for want of
+    /// better ones. One whose sound was not to leave as it ended is not sent later
+    /// either, whatever the policy is then: nobody told its caller so.
+    pub fn due_at(&self, record: &CallRecord, gate: &CallGate) -> Option<Timestamp> {
         let might_go = self.ears.iter().any(|ears| ears.may_hear(gate));
-        if !might_go || !is_worth_it(record, self.own_ears) {
-            return;
-        }
-        let due = later(self.clock.wall(), DUE_AFTER);
-        match self.vault.hear_again(record.id, due).await {
-            Ok(true) => {}
-            Ok(false) => tracing::debug!(call = %record.id, "a call is not queued to be heard again"),
-            Err(error) => tracing::warn!(call = %record.id, %error, "a call could not be queued to be heard again"),
-        }
+        (might_go && is_worth_it(record, self.own_ears)).then(|| later(self.clock.wall(), DUE_AFTER))
     }
 
     /// Works through the queue until the box stops.
@@ -152,6 +171,8 @@ impl SecondHearings {
         };
         let written = match done {
             Ok(()) => Ok(true),
+            // It stays the next, and no try is counted.
+            Err(NotYet::Caller) => return false,
             Err(NotYet::Ears | NotYet::Disk) if tries < TRIES_MAX => {
                 let due = later(now, wait_after(tries));
                 self.vault.postpone_hearing(call, due).await.map(|()| false)
@@ -200,8 +221,11 @@ impl SecondHearings {
         }
         let gate = under_wishes(self.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
+        let mut heard = self.begun.take(call);
+        let is_heard = |turn: usize| heard.iter().any(|hearing| hearing.turn == turn);
         let callers = record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller);
         let parts: Vec<(usize, Vec<i16>)> = callers
+            .filter(|(turn, _)| !is_heard(*turn))
             .map(|(turn, said)| {
                 let [from, to] = [said.started_ms, said.ended_ms].map(|at| at.saturating_sub(from_ms));
                 (turn, part(&sound, rate, from, to))
@@ -209,10 +233,18 @@ impl SecondHearings {
             .filter(|(_, part)| !part.is_empty())
             .collect();
         let ears = self.ears_with_room(call, &parts)?;
-        let mut heard = Vec::new();
         for (turn, part) in parts {
-            let (words, engine) = self.words(&ears, &setting, &part).await.ok_or(NotYet::Ears)?;
-            heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at: self.clock.wall() });
+            match self.words(&ears, &setting, &part).await {
+                Ok((words, engine)) => {
+                    let heard_at = self.clock.wall();
+                    heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at });
+                }
+                Err(NotYet::Caller) => {
+                    self.begun.keep(call, heard);
+                    return Err(NotYet::Caller);
+                }
+                Err(other) => return Err(other),
+            }
         }
         without_identifiers(&record.turns, &mut heard);
         Ok(heard)
@@ -233,21 +265,28 @@ impl SecondHearings {
         if with_room.is_empty() { Err(NotYet::Budget) } else { Ok(with_room) }
     }
 
+    /// On a small uplink a caller's own ears would stall beside a hearing for which
+    /// nobody waits.
+    fn yield_to_callers(&self) -> Result<(), NotYet> {
+        if self.stop.callers() == 0 { Ok(()) } else { Err(NotYet::Caller) }
+    }
+
     /// The words of a turn, from the first ears that give them.
     async fn words(
         &self,
         all: &[&OutsideEars],
         setting: &CallSetting,
         sound: &[i16],
-    ) -> Option<(Private<String>, &'static str)> {
+    ) -> Result<(Private<String>, &'static str), NotYet> {
         for OutsideEars { ears, .. } in all {
+            self.yield_to_callers()?;
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
-            if let Some(heard) = self.ask(hearing, told, sound).await {
-                return Some(heard);
+            if let Some(heard) = self.ask(hearing, told, sound).await? {
+                return Ok(heard);
             }
         }
-        None
+        Err(NotYet::Ears)
     }
 
     async fn ask(
@@ -255,12 +294,13 @@ impl SecondHearings {
         mut hearing: Box<dyn Hearing>,
         mut told: mpsc::Receiver<EarsEvent>,
         sound: &[i16],
-    ) -> Option<(Private<String>, &'static str)> {
+    ) -> Result<Option<(Private<String>, &'static str)>, NotYet> {
         let began = self.clock.now();
         hearing.line_answered(SampleRate::Hz16000);
         hearing.turn_began(began);
         let mut at: Moment = began;
         for samples in sound.chunks(SampleRate::Hz16000.frame_len()) {
+            self.yield_to_callers()?;
             hearing.frame(&Frame::from_samples(SampleRate::Hz16000, samples), at);
             at = at + Duration::from_millis(u64::from(FRAME_MS));
             tokio::time::sleep(FRAME_EVERY).await;
@@ -276,7 +316,7 @@ impl SecondHearings {
                 }
             }
         };
-        tokio::time::timeout(WORDS_WITHIN, words).await.ok().flatten()
+        Ok(tokio::time::timeout(WORDS_WITHIN, words).await.ok().flatten())
     }
 
     /// What `milu doctor` says of it.
@@ -336,9 +376,9 @@ fn wait_after(failures: u32) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-fn later(now: jiff::Timestamp, wait: Duration) -> jiff::Timestamp {
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-    now.checked_add(wait).unwrap_or(jiff::Timestamp::MAX)
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// A stretch of the recording at the ears' 16 kHz.
@@ -370,8 +410,6 @@ mod queue_tests;
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::call::{Engines, Latency, MediaFacts, Outcome, Recording, Wished};
     use crate::residency::CallerWish;

@@ -37,7 +37,7 @@ use super::listening::Listening;
 use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::put_through::Reception;
 use super::renderings::Renderings;
-use super::second_hearing::{Rest, SecondHearings};
+use super::second_hearing::{Begun, Rest, SecondHearings};
 use super::text_post::TextPost;
 use super::texts::{PromisedTexts, TextQueue};
 use super::warm_up::{self, WarmUp};
@@ -417,6 +417,7 @@ fn second_hearing(
         clock,
         stop: stop.clone(),
         rest: Rest::default(),
+        begun: Begun::default(),
     }))
 }
 
@@ -560,6 +561,9 @@ fn report_outside(
             health.state(outside.keeper.fact());
             let policy = outside.keeper.in_force();
             chains.iter().flat_map(|chains| chains.facts(&policy)).for_each(|fact| health.state(fact));
+            if let Err(error) = outside.count_today().await {
+                tracing::warn!(%error, "what was spent earlier today could not be counted");
+            }
             health.state(outside.budget_fact());
             outside.door.close_idle();
             if let Some(second) = &second_hearing {

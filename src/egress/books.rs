@@ -93,8 +93,27 @@ impl Books {
         spending.spent.sentence(&spending.budget, &self.prices, day)
     }
 
+    pub(super) fn calls_near(&self) -> usize {
+        let day = self.day();
+        let spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        spending.spent.calls_near(&spending.budget, day)
+    }
+
     pub(super) fn spent(&self) -> Spent {
         self.spending.lock().unwrap_or_else(PoisonError::into_inner).spent.clone()
+    }
+
+    /// The day on which the calendar stands, if more may have been spent on it than is
+    /// counted.
+    pub(super) fn uncounted_day(&self) -> Option<Date> {
+        let day = self.day();
+        let spending = self.spending.lock().unwrap_or_else(PoisonError::into_inner);
+        (!spending.spent.is_whole(day)).then_some(day)
+    }
+
+    pub(super) fn count(&self, of_register: Spent) {
+        let day = self.day();
+        self.spending.lock().unwrap_or_else(PoisonError::into_inner).spent.count(day, of_register);
     }
 
     pub(super) fn set_budget(&self, budget: Budget) {

@@ -68,13 +68,23 @@ impl Sum {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spent {
     day: Date,
+    /// Whether what the register has of the day is in it; a day that a clock is set
+    /// to may have been begun long before.
+    is_whole: bool,
     by: BTreeMap<DestinationId, Sum>,
-    calls: BTreeMap<CallId, u64>,
+    calls: BTreeMap<CallId, OfCall>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct OfCall {
+    bytes: u64,
+    /// Its last; a call may go on over midnight.
+    day: Date,
 }
 
 impl Spent {
     pub const fn nothing(day: Date) -> Self {
-        Self { day, by: BTreeMap::new(), calls: BTreeMap::new() }
+        Self { day, is_whole: true, by: BTreeMap::new(), calls: BTreeMap::new() }
     }
 
     /// As it stood when the box went down: the sums of the register's rows of
@@ -87,6 +97,25 @@ impl Spent {
         spent
     }
 
+    /// Whether all that was spent on `day` is known.
+    pub fn is_whole(&self, day: Date) -> bool {
+        self.is_whole && self.day == day
+    }
+
+    /// Counts what the register has of the day that was begun without it; what went
+    /// out in the seconds in between may count twice, and nothing is left out. If the
+    /// clock was set again meanwhile, the register is to be asked for another day.
+    pub fn count(&mut self, day: Date, of_register: Self) {
+        if of_register.day != day || self.is_whole(day) {
+            return;
+        }
+        self.begin(day);
+        for (destination, sum) in of_register.by {
+            self.by.entry(destination).or_default().add(sum);
+        }
+        self.is_whole = true;
+    }
+
     /// Adds what went to a destination, on `day`.
     pub fn add(&mut self, day: Date, destination: &DestinationId, call: Option<CallId>, sum: Sum) {
         self.begin(day);
@@ -95,8 +124,8 @@ impl Spent {
             None => drop(self.by.insert(destination.clone(), sum)),
         }
         if let Some(call) = call.filter(|_| sum.bytes > 0) {
-            let of_call = self.calls.entry(call).or_default();
-            *of_call = of_call.saturating_add(sum.bytes);
+            let of_call = self.calls.entry(call).or_insert(OfCall { bytes: 0, day });
+            *of_call = OfCall { bytes: of_call.bytes.saturating_add(sum.bytes), day };
             if self.calls.len() > CALLS_MAX {
                 self.calls.pop_first();
             }
@@ -123,7 +152,7 @@ impl Spent {
     }
 
     fn standing_with(&self, total: Sum, more_of_call: u64, budget: &Budget, call: Option<CallId>) -> Standing {
-        let of_call = call.and_then(|call| self.calls.get(&call)).copied().unwrap_or(0);
+        let of_call = call.and_then(|call| self.calls.get(&call)).map_or(0, |call| call.bytes);
         [
             standing(total.bytes, budget.day_bytes),
             standing(of_call.saturating_add(more_of_call), budget.call_bytes),
@@ -147,7 +176,14 @@ impl Spent {
         self.by.iter().filter(move |_| day <= self.day).map(|(destination, sum)| (destination, *sum))
     }
 
-    /// One sentence for a person who looks after the box.
+    /// How many of the day's calls came near their own ceiling, or to it. A start
+    /// forgets those before it.
+    pub fn calls_near(&self, budget: &Budget, day: Date) -> usize {
+        let is_near = |call: &OfCall| standing(call.bytes, budget.call_bytes) > Standing::Ample;
+        self.calls.values().filter(|call| day <= call.day && is_near(call)).count()
+    }
+
+    /// A sentence or two for a person who looks after the box.
     pub fn sentence(&self, budget: &Budget, prices: &Prices, day: Date) -> String {
         let total = self.total(day);
         let mut said = format!("Today the uplink has carried {}", megabytes(total.bytes));
@@ -176,6 +212,17 @@ impl Spent {
                  business's own network."
             }
         });
+        if let (calls @ 1.., Some(most)) = (self.calls_near(budget, day), budget.call_bytes) {
+            let came = if calls == 1 { "call came near its own ceiling" } else { "calls came near their own ceiling" };
+            said_with(
+                &mut said,
+                format_args!(
+                    " {calls} {came} of {}: from then on what sound still left was Opus, and answers and voice came \
+                     from the box's own engines or from those in the business's own network.",
+                    megabytes(most)
+                ),
+            );
+        }
         said
     }
 
@@ -183,6 +230,7 @@ impl Spent {
         if day > self.day {
             self.by.clear();
         }
+        self.is_whole &= day == self.day;
         // A clock that is set back forgives nothing, and its next midnight counts again.
         self.day = day;
     }
@@ -315,6 +363,33 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_the_clock_is_set_to_has_what_the_register_has_of_it_and_has_it_once() {
+        let ears = id("deepgram");
+        let tomorrow = DAY.tomorrow().expect("a day");
+        let of_register = |day, bytes| Spent::restore(day, [(id("deepgram"), sum(bytes))]);
+        // It started with a clock that stood on the day before.
+        let mut spent = of_register(DAY.yesterday().expect("a day"), 7);
+        assert!(!spent.is_whole(DAY));
+        spent.add(DAY, &ears, None, sum(1));
+        assert!(!spent.is_whole(DAY), "begun without what was sent in the morning");
+        for _ in 0..2 {
+            spent.count(DAY, of_register(DAY, 80));
+            assert!(spent.is_whole(DAY));
+            assert_eq!(spent.total(DAY).bytes, 81);
+        }
+        // A jump forward and back.
+        spent.add(tomorrow, &ears, None, sum(3));
+        spent.count(DAY, of_register(tomorrow, 3));
+        assert!(!spent.is_whole(tomorrow), "sums of another day than the clock's are not taken");
+        assert!(!spent.is_whole(DAY));
+        spent.count(DAY, of_register(DAY, 81));
+        assert_eq!(spent.total(DAY).bytes, 84, "what was sent in between was sent all the same");
+        // The midnight comes, and there is nothing of the day yet.
+        spent.count(tomorrow, of_register(tomorrow, 3));
+        assert_eq!((spent.is_whole(tomorrow), spent.total(tomorrow).bytes), (true, 3));
+    }
+
+    #[test]
     fn the_sentence_says_what_was_spent_on_whom_and_what_follows() {
         let prices = Prices::none();
         let mut spent = Spent::nothing(DAY);
@@ -335,6 +410,30 @@ mod tests {
             ": the budget is spent, so until midnight calls are taken by the box's own engines or by those in the \
              business's own network."
         ));
+    }
+
+    #[test]
+    fn the_sentence_counts_the_calls_of_today_that_came_near_their_own_ceiling() {
+        let budget = Budget { call_bytes: Some(20_000_000), ..Budget::default() };
+        let said = |spent: &Spent, day| spent.sentence(&budget, &Prices::none(), day);
+        let mut spent = Spent::nothing(DAY);
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(15_900_000));
+        assert!(said(&spent, DAY).ends_with("0.00 USD)."), "{}", said(&spent, DAY));
+        spent.add(DAY, &id("anthropic"), Some(call(1)), sum(100_000));
+        let near = said(&spent, DAY);
+        assert!(
+            near.ends_with(
+                ". 1 call came near its own ceiling of 20.0 MB: from then on what sound still left was Opus, and \
+                 answers and voice came from the box's own engines or from those in the business's own network."
+            ),
+            "{near}"
+        );
+        let tomorrow = DAY.tomorrow().expect("a day");
+        spent.add(DAY, &id("deepgram"), Some(call(2)), sum(30_000_000));
+        assert!(said(&spent, DAY).contains(". 2 calls came near their own ceiling of 20.0 MB: "));
+        // One of them goes on over midnight.
+        spent.add(tomorrow, &id("deepgram"), Some(call(2)), sum(1));
+        assert_eq!((spent.calls_near(&budget, tomorrow), spent.calls_near(&Budget::default(), DAY)), (1, 0));
     }
 
     proptest! {

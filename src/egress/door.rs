@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, RETRY_AFTER};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
@@ -159,7 +160,7 @@ impl Door {
         let host_header = passing.reach.host_header(&passing.host);
         let head = Head { method, host_header: &host_header, target: &target, headers: &headers };
         let request = http::written(&head, body).ok_or_else(|| passing.malformed())?;
-        let (answer, link) = passing.exchange(request, Then::MoreHttp, &self.frame).await?;
+        let (answer, link) = passing.exchange(request, Then::MoreHttp, self).await?;
         if answer.status().is_redirection() {
             return Err(SendError::Redirect { host: passing.host });
         }
@@ -184,7 +185,7 @@ impl Door {
             request.headers_mut().insert(name, value.clone());
         }
         let asked = request.headers().clone();
-        let (answer, link) = passing.exchange(request, Then::WebSocket, &self.frame).await?;
+        let (answer, link) = passing.exchange(request, Then::WebSocket, self).await?;
         let host = passing.host.clone();
         let status = answer.status();
         if status.is_redirection() {
@@ -292,7 +293,23 @@ impl Door {
         self.frame.books.spent()
     }
 
-    /// One sentence on the budget, for a person who looks after the box.
+    /// The day on which the calendar stands, if what was spent on it before is not
+    /// counted yet: the clock was set, or it is past midnight.
+    pub fn uncounted_day(&self) -> Option<Date> {
+        self.frame.books.uncounted_day()
+    }
+
+    /// Counts what the register has of that day.
+    pub fn count(&self, of_register: Spent) {
+        self.frame.books.count(of_register);
+    }
+
+    /// How many of today's calls came near their own ceiling, or to it.
+    pub fn calls_near(&self) -> usize {
+        self.frame.books.calls_near()
+    }
+
+    /// A sentence or two on the budget, for a person who looks after the box.
     pub fn budget_sentence(&self) -> String {
         self.frame.books.sentence()
     }
@@ -402,16 +419,19 @@ impl Passing {
         Link::over(wire, account, &self.host).await
     }
 
-    /// Sends over a connection that is open already, or else over a new one.
+    /// Sends over a connection that is open already, or else over a new one. Each time
+    /// the policy is asked again: seconds may have passed, and another may hold.
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
         then: Then,
-        frame: &Frame,
+        door: &Door,
     ) -> Result<(hyper::Response<hyper::body::Incoming>, Link), SendError> {
         let destination = &self.reach.destination;
         let within = self.within.answer;
+        let frame = &door.frame;
         while let Some(mut link) = self.under.pool.take(&destination.id, &self.host) {
+            door.would_connect(destination, &self.host)?;
             link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
             // What only asks may be asked twice (RFC 9110 section 9.2.2).
             let again = (request.method() == hyper::Method::GET).then(|| request.clone());
@@ -425,6 +445,7 @@ impl Passing {
             }
         }
         let mut link = self.connect(frame).await?;
+        door.would_connect(destination, &self.host)?;
         link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
         match link.exchange(request, then, within, &frame.books.now).await {
             Ok(answer) => Ok((answer, link)),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::disk;
 use super::journal::Entry;
 use super::keyring::CallKey;
@@ -22,6 +24,7 @@ pub struct CallMemory {
     call: CallId,
     key: CallKey,
     recording: Option<OpenRecording>,
+    hear_again_at: Option<Timestamp>,
 }
 
 struct OpenRecording {
@@ -38,7 +41,7 @@ impl std::fmt::Debug for CallMemory {
 
 impl CallMemory {
     pub(super) const fn new(rooms: Arc<Rooms>, call: CallId, key: CallKey) -> Self {
-        Self { rooms, call, key, recording: None }
+        Self { rooms, call, key, recording: None, hear_again_at: None }
     }
 
     pub const fn call(&self) -> CallId {
@@ -81,6 +84,12 @@ impl CallMemory {
         }
     }
 
+    /// With its record the call is queued to be heard again at `due_at`, if there is
+    /// sound of it. One that a crash cuts off is not.
+    pub fn hear_again(&mut self, due_at: Timestamp) {
+        self.hear_again_at = Some(due_at);
+    }
+
     /// Ends the recording and writes the record. Returns the record as it was
     /// kept: what is said of the recording comes from the recorder.
     pub async fn finish(mut self, mut record: CallRecord) -> Result<CallRecord, KeepError> {
@@ -90,7 +99,8 @@ impl CallMemory {
             let legs = self.rooms.recorder.end(tap).await?;
             record.recording = Some(summary(&legs, rate, from_ms, withheld));
         }
-        records::finish(&self.rooms.index, &self.key.words, &record).await?;
+        let hear_again_at = self.hear_again_at.filter(|_| record.recording.is_some());
+        records::finish(&self.rooms.index, &self.key.words, &record, hear_again_at).await?;
         Ok(record)
     }
 }

@@ -35,8 +35,13 @@ pub struct SecondHearing {
     pub heard_at: Timestamp,
 }
 
-/// Puts a call into the queue, due at `due_at`. False when the queue is full.
-pub(super) async fn enqueue(index: &Index, call: CallId, due_at: Timestamp) -> Result<bool, IndexError> {
+/// Puts a call into the queue, due at `due_at`: in the transaction of its record, for
+/// nobody looks for it afterwards. False when the queue is full.
+pub(super) async fn enqueue(
+    connection: &mut SqliteConnection,
+    call: CallId,
+    due_at: Timestamp,
+) -> Result<bool, IndexError> {
     let done = sqlx::query(
         "INSERT INTO catch_up (call, due_at_ns, tries) SELECT ?, ?, 0
          WHERE (SELECT count(*) FROM catch_up) < ? ON CONFLICT (call) DO NOTHING",
@@ -44,7 +49,7 @@ pub(super) async fn enqueue(index: &Index, call: CallId, due_at: Timestamp) -> R
     .bind(call.as_str())
     .bind(ns(due_at))
     .bind(WAITING_MAX)
-    .execute(&index.write)
+    .execute(connection)
     .await
     .map_err(IndexError::sql("queueing a call to be heard again"))?;
     Ok(done.rows_affected() == 1)

@@ -67,7 +67,9 @@ async fn finish_one(
         None => None,
     };
     let record = cut_record(keyed.header, &journal, recording);
-    records::finish(index, &key.words, &record).await?;
+    // It is not heard again: the journal has neither when its caller spoke nor what the
+    // box had asked, by which a number is known and taken out.
+    records::finish(index, &key.words, &record, None).await?;
     tracing::warn!(%call, "a call was cut off by a crash or a power cut; its record is finished");
     Ok(Finished::Now)
 }

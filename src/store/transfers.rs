@@ -144,14 +144,19 @@ pub(super) async fn read(index: &Index, query: TransferQuery) -> Result<Vec<Tran
         .collect()
 }
 
-/// What went to each destination at or after `since`.
-pub(super) async fn totals(index: &Index, since: Timestamp) -> Result<Vec<TransferTotal>, RegisterError> {
+/// What went to each destination at or after `since` and before `until`.
+pub(super) async fn totals(
+    index: &Index,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<TransferTotal>, RegisterError> {
     let rows = sqlx::query(
         "SELECT max(number) AS number, destination, sum(bytes_sent) AS bytes_sent,
          sum(bytes_received) AS bytes_received, sum(cost_nanos) AS cost_nanos
-         FROM transfers WHERE at_ns >= ? GROUP BY destination ORDER BY destination",
+         FROM transfers WHERE at_ns >= ? AND at_ns < ? GROUP BY destination ORDER BY destination",
     )
     .bind(ns(since))
+    .bind(ns(until))
     .fetch_all(&index.read)
     .await
     .map_err(IndexError::sql("adding up the register of transfers"))?;
@@ -282,13 +287,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn totals_count_each_destination_since_the_time_asked_for() {
+    async fn totals_count_each_destination_in_the_time_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let index = index(dir.path()).await;
         let rows =
             [transfer_to("deepgram", 50, None), transfer_to("deepgram", 150, None), transfer_to("hub", 160, None)];
+        let later = transfer_to("hub", 200, None);
         write(&index, &rows).await.unwrap();
-        let totals = totals(&index, Timestamp::from_second(100).unwrap()).await.unwrap();
+        write(&index, &[later]).await.unwrap();
+        let [since, until] = [100, 200].map(|second| Timestamp::from_second(second).unwrap());
+        let totals = totals(&index, since, until).await.unwrap();
         let seen: Vec<(&str, u64, u64)> =
             totals.iter().map(|t| (t.destination.as_str(), t.bytes_sent, t.cost_nanos)).collect();
         assert_eq!(seen, [("deepgram", 32_000, 7_700_000), ("hub", 32_000, 7_700_000)]);

@@ -251,12 +251,6 @@ impl Vault {
         renderings::keep(&self.rooms.index, key, samples).await
     }
 
-    /// Puts a call into the queue of those to be heard again. False when the
-    /// queue is full.
-    pub async fn hear_again(&self, call: CallId, due_at: Timestamp) -> Result<bool, IndexError> {
-        catch_up::enqueue(&self.rooms.index, call, due_at).await
-    }
-
     /// The call that is to be heard again next.
     pub async fn next_to_hear_again(&self, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
         catch_up::next_due(&self.rooms.index, now).await
@@ -349,9 +343,13 @@ impl Vault {
         transfers::read(&self.rooms.index, query).await
     }
 
-    /// What went to each destination at or after `since`.
-    pub async fn transfer_totals(&self, since: Timestamp) -> Result<Vec<TransferTotal>, RegisterError> {
-        transfers::totals(&self.rooms.index, since).await
+    /// What went to each destination at or after `since` and before `until`.
+    pub async fn transfer_totals(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<TransferTotal>, RegisterError> {
+        transfers::totals(&self.rooms.index, since, until).await
     }
 
     /// The key of a call's sound files, for an independent reader.

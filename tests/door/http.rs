@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use milu::egress::{HeldBack, HttpRequest, SendError, Within};
+use milu::egress::{Door, DoorConfig, HeldBack, HttpRequest, Resolver, Roots, SendError, Within};
 use milu::residency::{Destination, Safeguards};
 use milu::terms::Private;
+use tokio::sync::{Notify, mpsc};
 
 use crate::far::{Asked, Authority, Far, Socket, answer_always, asked, say, until_closed};
 use crate::near::{Near, Setting, abroad, get, host, on_site, policy, post, refused};
@@ -355,6 +356,38 @@ async fn a_destination_a_host_or_a_safeguard_that_does_not_fit_stops_the_request
     near.door.set_policy(policy(vec![abroad("mind")]));
     let error = ask("ears", get(ears())).await;
     assert_eq!(error, SendError::HeldBack(HeldBack::UnknownDestination { destination }));
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_connection_does_not_leave_for_a_host_that_was_taken_out_meanwhile() {
+    let authority = Authority::new();
+    let far = Far::tls(authority.identity(&["ears.example"]), |stream| answer_always(stream, OK)).await;
+    // The connection waits for an address until the policy is another.
+    let (is_asked, is_changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (asked_for, changed, address) = (is_asked.clone(), is_changed.clone(), far.address);
+    let resolver = Resolver::new(move |_| {
+        let (asked_for, changed) = (asked_for.clone(), changed.clone());
+        Box::pin(async move {
+            asked_for.notify_one();
+            changed.notified().await;
+            Ok(vec![address])
+        })
+    });
+    let roots = Roots::public().and_der(authority.der.clone()).expect("a root");
+    let with_ears = policy(vec![abroad("ears")]);
+    let door = Door::new(with_ears.clone(), DoorConfig { roots, resolver, ..DoorConfig::default() });
+    let near = Near { door, gate: crate::near::gate(with_ears), rows: mpsc::channel(1).1 };
+
+    let elsewhere = Destination { hosts: vec![host("elsewhere.example")], ..abroad("ears") };
+    let change = async {
+        is_asked.notified().await;
+        near.door.set_policy(policy(vec![elsewhere]));
+        is_changed.notify_one();
+    };
+    let request = near.door.request(None, near.words("ears", post(ears(), "not any more")));
+    let (answer, ()) = tokio::join!(request, change);
+    let held = HeldBack::ForeignHost { destination: crate::near::id("ears"), host: ears() };
+    assert_eq!(refused(answer), SendError::HeldBack(held));
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ mod safeguards;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -74,6 +77,9 @@ pub struct Outside {
     pub keeper: Arc<PolicyKeeper>,
     pub door: Door,
     credentials: Credentials,
+    vault: Vault,
+    /// Whose midnight ends the budget's day.
+    zone: TimeZone,
     /// What writes the register; it ends after the door's last row.
     register: TaskTracker,
 }
@@ -86,13 +92,14 @@ impl Outside {
         credentials: Credentials,
         vault: &Vault,
         clock: SystemClock,
-        zone: jiff::tz::TimeZone,
+        zone: TimeZone,
     ) -> Result<Self, OutsideError> {
         let keeper = PolicyKeeper::open(policy.to_owned(), vault.clone(), clock.as_fn(), clock.wall_fn()).await?;
         let (rows, written) = mpsc::channel(ROWS);
         // Not with the tasks that the stop waits for first: they may still send.
         let register = TaskTracker::new();
         register.spawn_on(register::write(written, vault.clone()), &Handle::current());
+        let today = clock.wall().to_zoned_datetime(zone.clone()).date();
         let door = Door::new(
             keeper.in_force(),
             DoorConfig {
@@ -100,14 +107,14 @@ impl Outside {
                 register: Some(rows),
                 budget: budget(&config.outside.budget),
                 prices: prices(config.outside.budget.prices.as_deref())?,
-                spent: Some(spent_today(vault, clock, &zone, &keeper.places().newest).await?),
-                zone,
+                spent: Some(spent_on(today, vault, &zone, &keeper.places().newest).await?),
+                zone: zone.clone(),
                 now: clock.as_fn(),
                 wall: clock.wall_fn(),
                 ..DoorConfig::default()
             },
         );
-        Ok(Self { keeper: Arc::new(keeper), door, credentials, register })
+        Ok(Self { keeper: Arc::new(keeper), door, credentials, vault: vault.clone(), zone, register })
     }
 
     /// Ends what leaves the box, and waits until the last row of the register is on
@@ -118,14 +125,26 @@ impl Outside {
         self.register.wait().await;
     }
 
+    /// Counts what went out earlier today, where the clock was set or midnight has
+    /// passed. To be called every few seconds: until then the day has what was sent
+    /// since alone.
+    pub async fn count_today(&self) -> Result<(), RegisterError> {
+        count_today(&self.door, &self.vault, &self.zone, &self.keeper.places().newest).await
+    }
+
     /// What `milu doctor` says of the budget: what was spent, and what is saved on.
     pub fn budget_fact(&self) -> HealthFact {
-        let state = match self.door.standing(None) {
-            Standing::Ample => HealthState::Well,
-            Standing::Near | Standing::Spent => HealthState::Impaired,
-        };
-        HealthFact { name: "budget".to_owned(), state, sentence: self.door.budget_sentence() }
+        budget_fact(&self.door)
     }
+}
+
+fn budget_fact(door: &Door) -> HealthFact {
+    let state = match (door.standing(None), door.calls_near()) {
+        (Standing::Ample, 0) => HealthState::Well,
+        // Of its calls some, or all from now on, are worse served than they should be.
+        (Standing::Ample | Standing::Near | Standing::Spent, _) => HealthState::Impaired,
+    };
+    HealthFact { name: "budget".to_owned(), state, sentence: door.budget_sentence() }
 }
 
 /// The policies by which the sections of the configuration are understood: what
@@ -235,20 +254,29 @@ fn nanos(money: f64) -> u64 {
     (money.clamp(0.0, 1.8e10) * 1e9) as u64
 }
 
-/// What went out since midnight and what it cost, from the register: the day's
-/// budget goes on where it stood when the box went down.
-async fn spent_today(
-    vault: &Vault,
-    clock: SystemClock,
-    zone: &jiff::tz::TimeZone,
-    policy: &Policy,
-) -> Result<Spent, OutsideError> {
-    let now = clock.wall().to_zoned_datetime(zone.clone());
-    let midnight = now.start_of_day().map_or_else(|_| clock.wall(), |start| start.timestamp());
-    Ok(spent_of(now.date(), vault.transfer_totals(midnight).await?, policy))
+async fn count_today(door: &Door, vault: &Vault, zone: &TimeZone, policy: &Policy) -> Result<(), RegisterError> {
+    if let Some(day) = door.uncounted_day() {
+        door.count(spent_on(day, vault, zone, policy).await?);
+    }
+    Ok(())
 }
 
-fn spent_of(day: jiff::civil::Date, totals: Vec<TransferTotal>, policy: &Policy) -> Spent {
+/// What went out on a day and what it cost, from the register: its budget goes on
+/// where it stood when the box went down, or its clock was set. Rows of later days
+/// were written by a clock that was ahead, and are not this day's for weeks.
+async fn spent_on(day: Date, vault: &Vault, zone: &TimeZone, policy: &Policy) -> Result<Spent, RegisterError> {
+    // The calendar ends somewhere, and there nothing is left out.
+    let since = beginning(day, zone).unwrap_or(Timestamp::UNIX_EPOCH);
+    let until = day.tomorrow().ok().and_then(|next| beginning(next, zone)).unwrap_or(Timestamp::MAX);
+    Ok(spent_of(day, vault.transfer_totals(since, until).await?, policy))
+}
+
+fn beginning(day: Date, zone: &TimeZone) -> Option<Timestamp> {
+    let midnight = day.to_zoned_datetime(zone.clone()).and_then(|at| at.start_of_day());
+    midnight.ok().map(|start| start.timestamp())
+}
+
+fn spent_of(day: Date, totals: Vec<TransferTotal>, policy: &Policy) -> Spent {
     let sums = totals.into_iter().map(|total| {
         // What stays in the business's own network crosses no uplink.
         let on_site = policy.destination(&total.destination).is_some_and(|to| to.on_site);
@@ -266,11 +294,15 @@ impl std::fmt::Debug for Outside {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use jiff::civil::date;
 
     use super::*;
-    use crate::residency::Destination;
-    use crate::residency::{Contract, Safeguards};
+    use crate::egress::Usage;
+    use crate::residency::{Carried, Contract, DataClass, Destination, Ground, Reported, Safeguards, Transfer, Verdict};
+    use crate::store::Keyring;
+    use crate::terms::CallId;
 
     fn to(name: &str, on_site: bool) -> Destination {
         Destination {
@@ -302,5 +334,85 @@ mod tests {
         assert_eq!(spent.standing(&of_money, day, None), Standing::Near);
         let of_bytes = Budget { day_bytes: Some(90), ..Budget::default() };
         assert_eq!(spent.standing(&of_bytes, day, None), Standing::Spent);
+    }
+
+    #[test]
+    fn a_call_at_its_own_ceiling_is_told_to_who_looks_after_the_box() {
+        let fact = |call_bytes| {
+            let budget = Budget { call_bytes: Some(call_bytes), ..Budget::default() };
+            let day = SystemClock::new().wall().to_zoned_datetime(TimeZone::UTC).date();
+            let mut spent = Spent::nothing(day);
+            let (ears, call) = (DestinationId::parse("deepgram").unwrap(), CallId::from_parts(1, [7; 10]));
+            spent.add(day, &ears, Some(call), Sum { bytes: 1_000_000, money: Money::NONE });
+            let policy = Policy::new(vec![to("deepgram", false)], Vec::new());
+            let config = DoorConfig { budget, spent: Some(spent), ..DoorConfig::default() };
+            budget_fact(&Door::new(Arc::new(policy), config))
+        };
+        let far = fact(20_000_000);
+        assert_eq!(far.state, HealthState::Well, "{}", far.sentence);
+        let near = fact(1_000_000);
+        assert_eq!(near.state, HealthState::Impaired, "{}", near.sentence);
+        assert!(near.sentence.contains("1 call came near its own ceiling of 1.0 MB"), "{}", near.sentence);
+    }
+
+    fn transfer(at: Timestamp, bytes: u64) -> Transfer {
+        Transfer {
+            at,
+            call: None,
+            destination: DestinationId::parse("deepgram").unwrap(),
+            operator: "Somebody Ltd".to_owned(),
+            country: "IE".to_owned(),
+            carried: vec![Carried { class: DataClass::CallAudio, verdict: Verdict::Raw, ground: Ground::Contract }],
+            verdict: Verdict::Raw,
+            ground: Ground::Contract,
+            rows: vec!["row-1".to_owned()],
+            safeguards: Safeguards::default(),
+            bytes_sent: bytes,
+            bytes_received: 0,
+            reported: Reported::default(),
+            cost_nanos: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_forgets_nothing_of_the_day_that_it_is_set_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = SystemClock::new();
+        let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
+        let [stale, today, tomorrow, ahead]: [Timestamp; 4] =
+            ["2026-11-05T08:00:00Z", "2026-11-26T20:00:00Z", "2026-11-27T20:00:00Z", "2027-11-26T20:00:00Z"]
+                .map(|at| at.parse().unwrap());
+        // The rows of a clock that was a year ahead are no day's of this year.
+        vault.register(&[transfer(stale, 10), transfer(today, 90), transfer(ahead, 900)]).await.unwrap();
+
+        let zone = TimeZone::UTC;
+        let policy = Policy::new(vec![to("deepgram", false)], Vec::new());
+        let second = Arc::new(AtomicI64::new(stale.as_second()));
+        let read = second.clone();
+        let set_clock = |now: Timestamp| second.store(now.as_second(), Ordering::Relaxed);
+        let config = DoorConfig {
+            budget: Budget { day_bytes: Some(100), ..Budget::default() },
+            spent: Some(spent_on(date(2026, 11, 5), &vault, &zone, &policy).await.unwrap()),
+            wall: Arc::new(move || Timestamp::from_second(read.load(Ordering::Relaxed)).unwrap()),
+            ..DoorConfig::default()
+        };
+        let door = Door::new(Arc::new(policy.clone()), config);
+        let count = async || count_today(&door, &vault, &zone, &policy).await.unwrap();
+        count().await;
+        assert_eq!(door.standing(None), Standing::Ample, "ten bytes, and not what came later");
+        set_clock(today);
+        count().await;
+        assert_eq!(door.standing(None), Standing::Near);
+        // Forward and back, with something used in between.
+        set_clock(tomorrow);
+        door.used(None, &DestinationId::parse("deepgram").unwrap(), Usage::Characters(1));
+        assert_eq!(door.standing(None), Standing::Ample);
+        set_clock(today);
+        for _ in 0..2 {
+            count().await;
+            assert_eq!(door.spent().total(date(2026, 11, 26)).bytes, 90);
+        }
+        vault.close().await;
     }
 }

@@ -1,27 +1,49 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use jiff::Timestamp;
-
 use super::tests::{record, turn};
 use super::*;
 use crate::appliance::outside::room;
 use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
+use crate::ops::Admitted;
 use crate::residency::{DestinationId, Host};
 use crate::speech::{Confidence, Heard, Transcriber};
-use crate::store::{CallHeader, Keyring};
+use crate::store::{CallHeader, CallMemory, Keyring};
 use crate::terms::Language;
 
 /// One turn of sound: five frames, which are sent in as many blinks.
 const TURN_MS: u64 = 100;
 
 /// Ears that hear the same in everything, and count how often they were sent it.
-#[derive(Default)]
 struct Counting {
     sent: Arc<AtomicU32>,
+    line: Arc<Line>,
+}
+
+/// The line on which a caller comes with a frame that the ears are sent.
+struct Line {
+    stop: Stop,
+    /// How many the ears were sent.
+    frames: AtomicU32,
+    /// With which of them a caller comes, from 1; none with 0.
+    caller_with: AtomicU32,
+    caller: Mutex<Option<Admitted>>,
+}
+
+impl Line {
+    fn frame(&self) {
+        if self.frames.fetch_add(1, Ordering::Relaxed) + 1 == self.caller_with.load(Ordering::Relaxed) {
+            *self.caller.lock().unwrap() = Some(self.stop.admit().unwrap());
+        }
+    }
+
+    fn frames(&self) -> u32 {
+        self.frames.load(Ordering::Relaxed)
+    }
 }
 
 struct Open {
     sent: Arc<AtomicU32>,
+    line: Arc<Line>,
     tell: mpsc::Sender<EarsEvent>,
 }
 
@@ -31,13 +53,16 @@ impl Transcriber for Counting {
     }
 
     fn open(&self, _setting: &CallSetting, tell: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        Box::new(Open { sent: self.sent.clone(), tell })
+        Box::new(Open { sent: self.sent.clone(), line: self.line.clone(), tell })
     }
 }
 
 impl Hearing for Open {
     fn line_answered(&mut self, _rate: SampleRate) {}
-    fn frame(&mut self, _frame: &Frame, _at: Moment) {}
+    fn frame(&mut self, _frame: &Frame, _at: Moment) {
+        self.line.frame();
+    }
+
     fn turn_began(&mut self, _at: Moment) {}
     fn judge(&mut self, _request: RequestId) {}
     fn abandon(&mut self) {}
@@ -57,12 +82,13 @@ impl Hearing for Open {
     }
 }
 
-/// A vault with one recorded call, and a queue over it.
+/// A vault with one recorded call, which waits in the queue over it.
 struct Place {
     dir: tempfile::TempDir,
     queue: SecondHearings,
     record: CallRecord,
     sent: Arc<AtomicU32>,
+    line: Arc<Line>,
     door: Door,
 }
 
@@ -82,16 +108,24 @@ impl Place {
 
     /// The same with a door that has a budget.
     async fn behind(verdict: &str, door: DoorConfig) -> Self {
+        Self::of(verdict, door, 1).await
+    }
+
+    /// The same with a call in which the caller said more.
+    async fn of(verdict: &str, door: DoorConfig, turns: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = SystemClock::new();
         let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
         let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
-        let record = recorded(&vault).await;
+        let record = recorded(&vault, turns).await;
         let policy = dir.path().join("residency.toml");
         std::fs::write(&policy, table(verdict)).unwrap();
         let keeper = PolicyKeeper::open(policy, vault.clone(), clock.as_fn(), clock.wall_fn()).await.unwrap();
-        let ears = Counting::default();
-        let sent = ears.sent.clone();
+        let stop = Stop::new(Duration::from_secs(1));
+        let (frames, caller_with) = (AtomicU32::new(0), AtomicU32::new(0));
+        let line = Arc::new(Line { stop: stop.clone(), frames, caller_with, caller: Mutex::new(None) });
+        let sent = Arc::new(AtomicU32::new(0));
+        let ears = Counting { sent: sent.clone(), line: line.clone() };
         let destination = DestinationId::parse("ears").unwrap();
         let host = Host::parse("ears.example").unwrap().into();
         let door = Door::new(keeper.in_force(), door);
@@ -103,14 +137,11 @@ impl Place {
             hints: Hints { language: Language::English, words: Vec::new() },
             vault,
             clock,
-            stop: Stop::new(Duration::from_secs(1)),
+            stop,
             rest: Rest::default(),
+            begun: Begun::default(),
         };
-        Self { dir, queue, record, sent, door }
-    }
-
-    async fn queue(&self) {
-        assert!(self.queue.vault.hear_again(self.record.id, Timestamp::UNIX_EPOCH).await.unwrap());
+        Self { dir, queue, record, sent, line, door }
     }
 
     async fn waiting(&self) -> u64 {
@@ -127,29 +158,56 @@ impl Place {
     }
 }
 
-async fn recorded(vault: &Vault) -> CallRecord {
+async fn recorded(vault: &Vault, turns: u64) -> CallRecord {
     let mut record = record(&[]);
-    let mut said = turn(Speaker::Caller, "When do you open?");
-    said.ended_ms = TURN_MS;
-    said.engines.transcriber = Some("whisper-onbox".to_owned());
-    record.turns = vec![said];
-    let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
-    let mut memory = vault.begin_call(&header).await.unwrap();
-    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
-    for _ in 0..TURN_MS / 20 {
+    let said = |n: u64| {
+        let mut said = turn(Speaker::Caller, "When do you open?");
+        (said.started_ms, said.ended_ms) = (n * TURN_MS, (n + 1) * TURN_MS);
+        said.engines.transcriber = Some("whisper-onbox".to_owned());
+        said
+    };
+    record.turns = (0..turns).map(said).collect();
+    let memory = to_be_heard_again(vault, &record).await;
+    for _ in 0..turns * TURN_MS / 20 {
         memory.sound(Leg::Caller, &[1_000; 320]);
     }
     memory.finish(record).await.unwrap()
 }
 
+async fn to_be_heard_again(vault: &Vault, record: &CallRecord) -> CallMemory {
+    let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
+    let mut memory = vault.begin_call(&header).await.unwrap();
+    memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
+    memory.hear_again(Timestamp::UNIX_EPOCH);
+    memory
+}
+
 #[tokio::test]
 async fn a_call_whose_words_are_kept_leaves_the_queue() {
     let place = Place::new("raw").await;
-    place.queue().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
     assert_eq!(heard[0].words.expose(), "When do you open on Sunday?");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_comes_goes_first_and_what_was_heard_until_then_is_not_sent_again() {
+    let place = Place::of("raw", DoorConfig::default(), 2).await;
+    // With the second frame of the second turn.
+    place.line.caller_with.store(7, Ordering::Relaxed);
+    assert!(!place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7, 1, 1));
+    assert!(!place.queue.one().await);
+    assert_eq!(place.line.frames(), 7, "the caller is there still");
+    let due = place.queue.vault.next_to_hear_again(place.queue.clock.wall()).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 0), "it is the next, and no try was counted");
+    *place.line.caller.lock().unwrap() = None;
+    assert!(place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7 + 5, 2, 0));
+    let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
+    assert_eq!(heard.iter().map(|hearing| hearing.turn).collect::<Vec<_>>(), [0, 1]);
     place.end().await;
 }
 
@@ -168,7 +226,6 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
     for (budget, spent) in [(of_bytes, today(900_000, 0)), (of_money, today(0, 900))] {
         let config = DoorConfig { budget, spent: Some(spent), ..DoorConfig::default() };
         let place = Place::behind("raw", config).await;
-        place.queue().await;
         assert!(place.queue.one().await, "the next in the queue may be for other ears");
         assert!(!place.queue.one().await, "it is not due at once");
         assert_eq!((place.sent(), place.waiting().await), (0, 1), "{budget:?}");
@@ -188,7 +245,6 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
 async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
     let budget = Budget { day_bytes: Some(1), ..Budget::default() };
     let place = Place::behind("raw", DoorConfig { budget, ..DoorConfig::default() }).await;
-    place.queue().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (0, 0));
     place.end().await;
@@ -197,20 +253,31 @@ async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
 #[tokio::test]
 async fn a_call_whose_sound_was_to_stay_is_not_queued_for_a_wider_policy() {
     let place = Place::new("local").await;
-    place.queue.consider(&place.record, &place.queue.keeper.gate()).await;
-    assert_eq!(place.waiting().await, 0);
+    assert_eq!(place.queue.due_at(&place.record, &place.queue.keeper.gate()), None);
     place.end().await;
     let place = Place::new("raw").await;
-    let gate = place.queue.keeper.gate();
-    place.queue.consider(&place.record, &gate).await;
-    assert_eq!(place.waiting().await, 1, "it might have gone, and better ears were not there");
+    let due_at = place.queue.due_at(&place.record, &place.queue.keeper.gate());
+    assert!(due_at.is_some(), "it might have gone, and better ears were not there");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_comes_into_the_queue_with_its_record_or_neither_is_kept() {
+    let place = Place::new("raw").await;
+    assert_eq!(place.waiting().await, 1);
+    let vault = &place.queue.vault;
+    let record = CallRecord { id: CallId::from_parts(2, [0; 10]), ..place.record.clone() };
+    let memory = to_be_heard_again(vault, &record).await;
+    let refused = "CREATE TRIGGER refused BEFORE INSERT ON catch_up BEGIN SELECT RAISE(ABORT, 'no'); END";
+    vault.do_to_index(refused).await;
+    assert!(memory.finish(record.clone()).await.is_err());
+    assert!(matches!(vault.show(record.id).await, Err(ReadError::Unknown(_))), "a start gives it its end");
     place.end().await;
 }
 
 #[tokio::test]
 async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
     let place = Place::new("raw").await;
-    place.queue().await;
     let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
     place.queue.vault.do_to_index(full).await;
     assert!(!place.queue.one().await);
@@ -226,7 +293,6 @@ async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
 #[tokio::test]
 async fn while_the_disk_takes_nothing_at_all_the_queue_rests() {
     let place = Place::new("raw").await;
-    place.queue().await;
     for full in [
         "CREATE TRIGGER full_words BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
         "CREATE TRIGGER full_queue BEFORE UPDATE ON catch_up BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
@@ -243,7 +309,6 @@ async fn while_the_disk_takes_nothing_at_all_the_queue_rests() {
 #[tokio::test]
 async fn a_call_whose_key_does_not_open_leaves_the_queue_and_holds_nobody_up() {
     let place = Place::new("raw").await;
-    place.queue().await;
     place.queue.vault.do_to_index("UPDATE calls SET wrapped_key = x'00'").await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (0, 0));
