@@ -300,7 +300,9 @@ mod tests {
 
     use super::*;
     use crate::egress::Usage;
-    use crate::residency::{Carried, Contract, DataClass, Destination, Ground, Reported, Safeguards, Transfer, Verdict};
+    use crate::residency::{
+        Carried, Contract, DataClass, Destination, Ground, Reported, Safeguards, Transfer, Verdict,
+    };
     use crate::store::Keyring;
     use crate::terms::CallId;
 
