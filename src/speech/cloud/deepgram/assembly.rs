@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::conversation::PAUSE_REPORTED_AFTER;
+use crate::conversation::{PAUSE_REPORTED_AFTER, ends_a_sentence};
 use crate::speech::{AwaitedWords, EarsError, EarsEvent, Heard};
 use crate::terms::{Moment, RequestId};
 
@@ -353,7 +353,8 @@ impl Assembly {
         }
         self.listened(now);
         // A piece that we cut off ourselves says nothing of silence.
-        let told = self.judging.piece(span.end, has_words, speech_final && !from_finalize);
+        let ends_there = speech_final && !from_finalize && self.sentence_ended();
+        let told = self.judging.piece(span.end, has_words, ends_there);
         self.tell_judgement(told);
         if from_finalize && self.answers_finalize(span.end) {
             self.tell_words(now);
@@ -371,11 +372,23 @@ impl Assembly {
         self.wanted.is_some_and(|w| answered.is_some_and(|sent| sent >= w.sent))
     }
 
-    /// A second without a word, however noisy: the words that there are stand.
+    /// Whether the turn's words so far end a sentence.
+    fn sentence_ended(&self) -> bool {
+        ends_a_sentence(self.wording.passage(self.turn.from, self.timeline.end()).words.expose())
+    }
+
+    /// A second without a word, however noisy: the words that there are stand. Of a
+    /// turn without any it says nothing: it follows the words of the turn before.
     fn utterance_end(&mut self, now: Moment) {
         self.listened(now);
-        let told = self.judging.utterance_end();
-        self.tell_judgement(told);
+        let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
+        if let Some(at) = last_word.and_then(|end| self.timeline.moment(end)) {
+            if !self.judging.is_asked() {
+                self.tell(EarsEvent::WordsEnded { at });
+            }
+            let told = self.judging.utterance_end();
+            self.tell_judgement(told);
+        }
         self.tell_if_covered(Duration::ZERO, now);
     }
 

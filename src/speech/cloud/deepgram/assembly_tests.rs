@@ -12,6 +12,7 @@ struct Stream {
     heard: Vec<(u32, String)>,
     failed: Vec<(u32, EarsError)>,
     judged: Vec<(u32, f32)>,
+    ended: Vec<Moment>,
     finalizes: usize,
     closes: usize,
 }
@@ -49,6 +50,7 @@ impl Stream {
             heard: Vec::new(),
             failed: Vec::new(),
             judged: Vec::new(),
+            ended: Vec::new(),
             finalizes: 0,
             closes: 0,
         }
@@ -67,6 +69,7 @@ impl Stream {
             match step {
                 Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
                 Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
+                Step::Tell(EarsEvent::WordsEnded { at }) => self.ended.push(at),
                 Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
                 Step::Tell(EarsEvent::Left(_)) => panic!("an engine alone is left for no other"),
                 Step::Finalize => self.finalizes += 1,
@@ -314,7 +317,7 @@ fn silence_after_the_words_says_that_the_turn_is_over() {
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400).pause(1);
     assert_eq!(call.judged, []);
-    call.results(Piece::SpeechFinal, (0, 1700), &[("hello", 420, 1380)]);
+    call.results(Piece::SpeechFinal, (0, 1700), &[("Hello.", 420, 1380)]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
     // It follows what was declared over, and says nothing new.
     call.message(Message::UtteranceEnd);
@@ -330,6 +333,29 @@ fn an_utterance_end_stands_in_where_noise_hides_the_silence() {
     call.sound_until(1900).message(Message::UtteranceEnd);
     assert_eq!(call.words(), [(1, "hello")]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
+}
+
+#[test]
+fn a_short_silence_within_a_sentence_ends_no_turn_and_a_long_one_does() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::SpeechFinal, (0, 1600), &[("When", 420, 700), ("Saturday", 700, 1380)]);
+    assert_eq!((call.words().len(), call.judged.len()), (1, 0));
+    call.sound_until(2500).message(Message::UtteranceEnd);
+    assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
+    assert_eq!(call.ended, []);
+}
+
+#[test]
+fn where_noise_hides_every_pause_it_is_told_unasked_that_the_words_have_ended() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    // It follows words of the turn before.
+    call.message(Message::UtteranceEnd);
+    assert_eq!(call.ended, []);
+    call.results(Piece::SpeechFinal, (0, 1600), &[("When?", 420, 1380)]);
+    call.sound_until(2600).message(Message::UtteranceEnd);
+    assert_eq!((call.ended.as_slice(), call.judged.len()), (&[at(1380)][..], 0));
 }
 
 #[test]
@@ -356,7 +382,7 @@ fn beside_another_judge_the_silences_of_v1_count_for_nothing() {
     // Until that judge is gone.
     call.assembly.other_judge_failed();
     call.sound_until(2600).pause(2);
-    call.results(Piece::SpeechFinal, (1700, 2600), &[("there", 1800, 2390)]);
+    call.results(Piece::SpeechFinal, (1700, 2600), &[("there.", 1800, 2390)]);
     assert!(matches!(call.judged[..], [_, (2, p)] if p > 0.5), "{:?}", call.judged);
 }
 

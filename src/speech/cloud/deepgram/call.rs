@@ -323,7 +323,7 @@ impl CallEars {
             EarsEvent::TurnOver { request, probability } => self.assembly.judged(*request, *probability),
             EarsEvent::Failed { .. } => self.assembly.other_judge_failed(),
             // It is asked for no words, and is no chain of engines.
-            EarsEvent::Heard(_) | EarsEvent::Left(_) => {}
+            EarsEvent::Heard(_) | EarsEvent::WordsEnded { .. } | EarsEvent::Left(_) => {}
         }
     }
 
