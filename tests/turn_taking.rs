@@ -281,6 +281,12 @@ fn in_a_noise_without_a_pause_the_turn_ends_when_no_word_has_come_for_a_second()
 }
 
 #[test]
+fn who_dictates_in_a_noise_may_think_for_a_second() {
+    let scene = words_in_a_noise().expecting(Expectation::Message).until(6000);
+    assert_eq!(scene.turn_ended(), None);
+}
+
+#[test]
 fn the_noise_that_words_were_said_in_does_not_silence_the_box_and_counts_again_after_it() {
     let scene = words_in_a_noise().box_speaks(4200, 1000, Manners::GivesWay).until(5400);
     assert_eq!((scene.paused(), scene.count(|d| matches!(d, Directive::TurnBegan { .. }))), (None, 1));

@@ -177,7 +177,7 @@ async fn a_server_is_asked_for_the_voice_the_speaker_and_the_model_that_it_is_to
     let wish = server.event("synthesize").await;
     assert_eq!(wish.data["voice"], json!({"name": "en_GB-alba-medium", "speaker": "3"}));
     let mut call = Call::open(&near.ears_of(PATIENCE, Some("small.en")), &near.setting);
-    call.hears(&voiced(20));
+    call.hears(&voiced(50));
     call.hearing.decode(RequestId(1));
     let mut server = far.connection().await;
     assert_eq!(server.event("transcribe").await.data["name"], "small.en");

@@ -1,5 +1,5 @@
-use crate::conversation::{Directive, Expectation, Floor, NoTurn, pace};
 use crate::conversation::timer::Timer;
+use crate::conversation::{Directive, Expectation, Floor, NoTurn, pace};
 use crate::terms::Moment;
 
 use super::{Sound, TurnTaker};
@@ -42,10 +42,11 @@ impl TurnTaker {
     }
 
     /// The last word ended at `at`, and no pause has been reported since it was said:
-    /// what sounds on is a noise. The turn pauses as it would in silence.
+    /// what sounds on is a noise. The turn pauses as it would in silence. Who spells or
+    /// dictates thinks for longer, and going on could not be told from the noise.
     pub(super) fn words_ended(&mut self, at: Moment) {
         let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
-        if self.sound == Sound::Voice && since <= at {
+        if self.sound == Sound::Voice && since <= at && self.expectation().is_one_sentence() {
             self.voice_ended(Sound::Wordless, at);
         }
     }
