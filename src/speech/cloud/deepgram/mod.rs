@@ -146,7 +146,7 @@ impl Hearing for DeepgramHearing {
         self.gather(frame, at);
     }
 
-    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, at: Moment) {
+    fn frame_of_narrow(&mut self, narrow: &Frame, _wide: &Frame, at: Moment) {
         self.gather(narrow, at);
     }
 
