@@ -11,7 +11,7 @@ use milu::residency::{CallerWishes, DataClass, MISTAKES_MAX, Policy, Verdict};
 use milu::signalling::sip::{AudioOffer, Encoding, Guarded, LocalAudio, inspect, refuse};
 use milu::speech::EarsEvent;
 use milu::speech::cloud::anthropic::AnswerEvents;
-use milu::speech::cloud::deepgram::{Api, Assembly, Bounds, Message, OtherJudge, Step};
+use milu::speech::cloud::deepgram::{Api, Assembly, Bounds, Message, Step};
 use milu::speech::cloud::mind::{Decode, Delta};
 use milu::speech::cloud::openai::ChunkEvents;
 use milu::terms::{Moment, RequestId};
@@ -185,7 +185,7 @@ pub fn deepgram_messages(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let api = if first % 2 == 0 { Api::V1 } else { Api::Flux };
     let bounds = Bounds::default();
-    let mut assembly = Assembly::of(api, bounds, OtherJudge::Absent);
+    let mut assembly = Assembly::of(api, bounds);
     let (mut now, mut asked, mut answered) = (Moment::START, 0_u32, 0_u32);
     for (n, text) in datagrams(rest).enumerate() {
         assembly.sound(now, Duration::from_millis(100), now);
@@ -195,7 +195,7 @@ pub fn deepgram_messages(bytes: &[u8]) {
         }
         if n % 3 == 1 {
             assembly.decode(RequestId(asked), now);
-            assembly.judge(RequestId(asked), now);
+            assembly.judge(RequestId(asked));
             asked += 1;
         }
         assembly.message(Message::parse(&String::from_utf8_lossy(text)), now);
@@ -223,7 +223,7 @@ fn answers(assembly: &mut Assembly, asked: u32) -> u32 {
                 assert!((0.0..=1.0).contains(&probability), "a probability");
             }
             // An engine alone is left for no other.
-            Step::Tell(EarsEvent::Left(_)) | Step::Finalize | Step::Close => {}
+            Step::Tell(EarsEvent::Left(_) | EarsEvent::WordsEnded { .. }) | Step::Finalize | Step::Close => {}
         }
     }
     answers

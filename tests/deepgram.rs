@@ -212,26 +212,10 @@ fn policy_at(safeguards: Safeguards, hosts: Vec<Host>, may_go: &[DataClass]) -> 
 
 impl TheBox {
     fn new(host: &Host, api: Api, may_go: &[DataClass], set: impl FnOnce(&mut DeepgramConfig)) -> Self {
-        Self::judged_by(None, host, api, may_go, set)
+        Self::under(policy(host, may_go), host, api, set)
     }
 
-    fn judged_by(
-        judge: Option<Arc<dyn Transcriber>>,
-        host: &Host,
-        api: Api,
-        may_go: &[DataClass],
-        set: impl FnOnce(&mut DeepgramConfig),
-    ) -> Self {
-        Self::under(policy(host, may_go), judge, host, api, set)
-    }
-
-    fn under(
-        policy: Arc<Policy>,
-        judge: Option<Arc<dyn Transcriber>>,
-        host: &Host,
-        api: Api,
-        set: impl FnOnce(&mut DeepgramConfig),
-    ) -> Self {
+    fn under(policy: Arc<Policy>, host: &Host, api: Api, set: impl FnOnce(&mut DeepgramConfig)) -> Self {
         let mut config = DeepgramConfig::new(id(), host.clone(), api, Private::new("k3y".into()));
         config.bounds = patient();
         set(&mut config);
@@ -239,7 +223,7 @@ impl TheBox {
         let door = Door::new(policy.clone(), DoorConfig::default());
         let clock = SystemClock::new().as_fn();
         Self {
-            ears: DeepgramEars::new(config, door.clone(), judge, tasks.clone(), Handle::current(), clock),
+            ears: DeepgramEars::new(config, door.clone(), tasks.clone(), Handle::current(), clock),
             door,
             gate: Arc::new(CallGate::new(policy, Arc::new(Everything))),
             tasks,
@@ -327,45 +311,6 @@ fn finalized(words: &[&str], end_ms: u64) -> String {
         words.join(" "),
         list.join(",")
     )
-}
-
-/// Other ears that judge every turn to be over, and count their frames.
-struct Judge;
-
-struct Judging {
-    answers: mpsc::Sender<EarsEvent>,
-    frames: u32,
-}
-
-impl Transcriber for Judge {
-    fn name(&self) -> &'static str {
-        "judge"
-    }
-
-    fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        Box::new(Judging { answers, frames: 0 })
-    }
-}
-
-impl Hearing for Judging {
-    fn line_answered(&mut self, _rate: SampleRate) {}
-
-    fn frame(&mut self, _frame: &Frame, _at: Moment) {
-        self.frames += 1;
-    }
-
-    fn turn_began(&mut self, _at: Moment) {}
-
-    fn decode(&mut self, _request: RequestId) {
-        panic!("it is asked for no words");
-    }
-
-    fn judge(&mut self, request: RequestId) {
-        let probability = if self.frames == 40 { 0.875 } else { 0.0 };
-        self.answers.try_send(EarsEvent::TurnOver { request, probability }).unwrap();
-    }
-
-    fn abandon(&mut self) {}
 }
 
 const BOTH: [DataClass; 2] = [DataClass::CallAudio, DataClass::Knowledge];
@@ -472,26 +417,6 @@ async fn flux_tells_words_and_judgement_at_its_eager_end_of_turn() {
         other => panic!("{other:?}"),
     }
     assert_eq!(call.words(2).await, "Good morning");
-}
-
-#[tokio::test]
-async fn beside_the_provider_another_judges_turns_and_is_asked_for_no_words() {
-    let tasks = TaskTracker::new();
-    let mut provider = Provider::start(&tasks, None).await;
-    let the_box = TheBox::judged_by(Some(Arc::new(Judge)), &provider.host, Api::V1, &BOTH, |_| {});
-    let mut call = the_box.call();
-    call.hearing.line_answered(SampleRate::Hz8000);
-    call.speak(40);
-    call.hearing.decode(RequestId(3));
-    call.hearing.judge(RequestId(3));
-    match call.answer().await {
-        EarsEvent::TurnOver { request, probability } => assert_eq!((request.0, probability), (3, 0.875)),
-        other => panic!("{other:?}"),
-    }
-    provider.opened().await;
-    provider.sound_until("Finalize").await;
-    provider.say(finalized(&["Hello."], 800)).await;
-    assert_eq!(call.words(3).await, "Hello.");
 }
 
 #[tokio::test]
@@ -659,7 +584,7 @@ async fn a_safeguard_that_is_added_during_a_call_ends_its_stream_and_the_next_ca
     let mut provider = Provider::start(&tasks, None).await;
     let host = provider.host.clone();
     let lax = policy_asking(Safeguards::default(), &host, &BOTH);
-    let the_box = TheBox::under(lax, None, &host, Api::V1, |_| {});
+    let the_box = TheBox::under(lax, &host, Api::V1, |_| {});
     let mut call = the_box.call();
     assert_eq!(provider.opened().await.get("mip_opt_out"), None);
     call.hearing.line_answered(SampleRate::Hz8000);
@@ -682,7 +607,7 @@ async fn a_host_that_is_taken_out_during_a_call_gets_no_more_of_its_sound() {
     let mut provider = Provider::start(&tasks, None).await;
     let (host, other) = (provider.host.clone(), Host::parse("127.0.0.1:9").unwrap());
     let both = policy_at(Safeguards::default(), vec![host.clone(), other.clone()], &BOTH);
-    let the_box = TheBox::under(both, None, &host, Api::V1, |_| {});
+    let the_box = TheBox::under(both, &host, Api::V1, |_| {});
     let mut call = the_box.call();
     provider.opened().await;
     call.hearing.line_answered(SampleRate::Hz8000);
@@ -704,7 +629,7 @@ async fn a_host_that_is_moved_in_the_policy_is_asked_at_the_next_call() {
     let (mut before, mut after) = (Provider::start(&tasks, None).await, Provider::start(&tasks, None).await);
     let first = AskedHost::First(before.host.clone());
     let there = policy(&before.host, &BOTH);
-    let mut the_box = TheBox::under(there, None, &before.host, Api::V1, |config| config.host = first);
+    let mut the_box = TheBox::under(there, &before.host, Api::V1, |config| config.host = first);
     let _call = the_box.call();
     before.opened().await;
     let moved = policy(&after.host, &BOTH);

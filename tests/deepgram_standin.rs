@@ -86,7 +86,7 @@ impl Far {
         let mut config = DeepgramConfig::new(id, host, api, Private::new(EARS_KEY.to_owned()));
         config.uplink = uplink;
         config.bounds = Bounds { words: PATIENCE, settled: PATIENCE, first_partial: PATIENCE, ..Bounds::default() };
-        let ears = DeepgramEars::new(config, door, None, TaskTracker::new(), Handle::current(), now);
+        let ears = DeepgramEars::new(config, door, TaskTracker::new(), Handle::current(), now);
         let gate = Arc::new(CallGate::new(policy, Arc::new(Everything)));
         let hints = Hints { words: vec!["Surulere".into()], ..Hints::default() };
         (ears, CallSetting { call: None, hints, gate })

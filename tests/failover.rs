@@ -918,6 +918,31 @@ async fn a_sentence_that_is_heard_to_its_end_costs_no_judgement_by_its_melody() 
 }
 
 #[tokio::test]
+async fn ears_that_know_silences_are_asked_as_well_and_their_word_stands() {
+    let ears = ThreeEars::whose_first(JudgesBy::Punctuation);
+    let (mut hearing, mut heard) = ears.open();
+    ears.hear(&mut hearing, 0..10).await;
+    hearing.turn_began(ears.time.now());
+    hearing.decode(RequestId(1));
+    hearing.judge(RequestId(1));
+    ears.cloud.says(words(1, "When do you open on", "cloud-ears")).await;
+    let asked = vec!["judge 1".to_owned()];
+    assert_eq!((judgements(&ears.cloud), judgements(&ears.own)), (asked.clone(), asked));
+    ears.own.says(verdict(1, 0.1)).await;
+    ears.cloud.says(verdict(1, 0.8)).await;
+    ears.own.says(verdict(1, 0.2)).await;
+    assert_eq!(verdicts(&mut heard), [(1, 0.1), (1, 0.8)], "nobody has said a word for a second");
+    hearing.judge_by_melody(RequestId(2));
+    assert_eq!(judgements(&ears.cloud), Vec::<String>::new());
+    // Unasked they say that the words have ended; those whose words do not count may not.
+    let at = ears.time.now();
+    ears.own.says(EarsEvent::WordsEnded { at }).await;
+    assert!(heard.try_recv().is_err());
+    ears.cloud.says(EarsEvent::WordsEnded { at }).await;
+    assert!(matches!(heard.try_recv(), Ok(EarsEvent::WordsEnded { at: told }) if told == at));
+}
+
+#[tokio::test]
 async fn ears_get_the_sound_of_a_narrow_line_as_it_came_too() {
     let ears = ThreeEars::new();
     let (mut hearing, _heard) = ears.open();

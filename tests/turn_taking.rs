@@ -264,6 +264,43 @@ fn numbers_names_addresses_and_messages_are_given_more_time_between_their_parts(
     assert_eq!(scene.turn_ended(), Some(2300));
 }
 
+/// A caller whose words end at 2500 ms in a noise that sounds on and has no pause.
+fn words_in_a_noise() -> Scene {
+    let mut scene = Scene::new();
+    scene.know(1000 + ONSET_MS, Fact::SpeechStarted { at: at(1000) });
+    scene.know(3600, Fact::WordsEnded { at: at(2500) });
+    scene
+}
+
+#[test]
+fn in_a_noise_without_a_pause_the_turn_ends_when_no_word_has_come_for_a_second() {
+    let scene = words_in_a_noise().until(6000);
+    assert_eq!(scene.turn_ended(), Some(3600));
+    let ended = scene.first(|d| matches!(d, Directive::EndOfTurn { speech_ended, .. } if *speech_ended == at(2500)));
+    assert_eq!(ended, Some(3600));
+}
+
+#[test]
+fn who_dictates_in_a_noise_may_think_for_a_second() {
+    let scene = words_in_a_noise().expecting(Expectation::Message).until(6000);
+    assert_eq!(scene.turn_ended(), None);
+}
+
+#[test]
+fn the_noise_that_words_were_said_in_does_not_silence_the_box_and_counts_again_after_it() {
+    let scene = words_in_a_noise().box_speaks(4200, 1000, Manners::GivesWay).until(5400);
+    assert_eq!((scene.paused(), scene.count(|d| matches!(d, Directive::TurnBegan { .. }))), (None, 1));
+    let scene = scene.until(6000);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 2, "the caller may speak in it");
+}
+
+#[test]
+fn a_caller_who_has_gone_on_since_the_last_word_that_was_heard_is_not_cut_off() {
+    let mut scene = Scene::new().judged(0.1).caller(1000, 2000).caller(2800, 5000);
+    scene.know(3100, Fact::WordsEnded { at: at(1980) });
+    assert_eq!(scene.until(4500).turn_ended(), None);
+}
+
 #[test]
 fn a_yes_that_was_asked_for_is_taken_sooner_than_anything_else() {
     let yes = Scene::new().expecting(Expectation::YesNo).hearing(Gist::Yes).unjudged().caller(1000, 1400).until(4000);

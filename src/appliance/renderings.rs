@@ -1,27 +1,51 @@
 //! The sound of sentences that do not change: rendered once, kept encrypted in
-//! the store, held in memory while the box runs. Only the business's own words
-//! come here, never a caller's.
+//! the store, held in memory while the box runs as far as there is room. Only the
+//! business's own words come here, never a caller's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::call::Speech;
 use crate::media::SampleRate;
+use crate::store::{RenderingKey, Vault};
 
 /// A sentence of 6 s is 290 KB, at the narrow and the wide rate together. All
 /// those of the largest knowledge file (500 answers) would be 144 MB; this holds
 /// the greeting, the box's own sentences and some eighty answers. What does not
-/// fit is spoken afresh.
+/// fit is read from the store when it is needed.
 const MEMORY_MAX_BYTES: usize = 32 << 20;
+
+/// So much is left to the store alone: with what memory holds more than all those
+/// answers, and less than the store keeps, which has other voices' sounds too.
+const LEFT_MAX_BYTES: usize = 128 << 20;
+
+/// A sentence is read in some milliseconds. A disk that takes longer than this is
+/// not waited for: the voice speaks afresh.
+const READ_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub struct Renderings {
     held: RwLock<Held>,
+    /// Where the rest is kept; none where memory is all there is.
+    vault: Option<Vault>,
 }
 
 #[derive(Default)]
 struct Held {
     sounds: HashMap<Key, Rendered>,
+    bytes: usize,
+    left: HashMap<Key, Left>,
+    left_bytes: usize,
+}
+
+/// A sound that the store alone has.
+#[derive(Clone)]
+struct Left {
+    key: RenderingKey,
+    voice: &'static str,
     bytes: usize,
 }
 
@@ -39,13 +63,48 @@ struct Key {
     rate: SampleRate,
 }
 
+impl Key {
+    /// Only the voice's own pace is kept.
+    fn of(speech: &Speech, rate: SampleRate) -> Option<Self> {
+        let is_usual = (speech.pace - 1.0).abs() <= f32::EPSILON;
+        is_usual.then(|| Self { text: speech.text.expose().clone(), rate })
+    }
+}
+
 impl Renderings {
-    /// The sound of `speech` if it is held. Only the voice's own pace is kept.
-    pub fn find(&self, speech: &Speech, rate: SampleRate) -> Option<Rendered> {
-        if (speech.pace - 1.0).abs() > f32::EPSILON {
-            return None;
+    /// With a store that has what memory has no room for.
+    pub fn beside(vault: Vault) -> Self {
+        Self { vault: Some(vault), ..Self::default() }
+    }
+
+    /// The sound of `speech` if it was rendered, here or in the store.
+    pub async fn rendered(&self, speech: &Speech, rate: SampleRate) -> Option<Rendered> {
+        if let Some(rendered) = self.find(speech, rate) {
+            return Some(rendered);
         }
-        let key = Key { text: speech.text.expose().clone(), rate };
+        let vault = self.vault.as_ref()?;
+        let left = self.left(&Key::of(speech, rate)?)?;
+        match timeout(READ_WITHIN, vault.rendering(&left.key)).await {
+            // None if the store has made room since.
+            Ok(Ok(sound)) => sound.map(|sound| Rendered { sound: sound.into(), voice: left.voice }),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a kept sentence could not be read; it is spoken afresh");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a kept sentence was not read in time; it is spoken afresh");
+                None
+            }
+        }
+    }
+
+    fn left(&self, key: &Key) -> Option<Left> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).left.get(key).cloned()
+    }
+
+    /// The sound of `speech` if it is held in memory.
+    pub fn find(&self, speech: &Speech, rate: SampleRate) -> Option<Rendered> {
+        let key = Key::of(speech, rate)?;
         self.held.read().unwrap_or_else(PoisonError::into_inner).sounds.get(&key).cloned()
     }
 
@@ -60,7 +119,28 @@ impl Renderings {
             return false;
         }
         held.bytes = held.bytes + bytes - freed;
+        if let Some(old) = held.left.remove(&key) {
+            held.left_bytes -= old.bytes;
+        }
         held.sounds.insert(key, Rendered { sound: sound.into(), voice });
+        true
+    }
+
+    /// Leaves a sound of so many samples to the store, which keeps it under `kept`, in
+    /// place of an older one of the same words. False when there is no room there either.
+    pub fn leave(&self, text: &str, rate: SampleRate, voice: &'static str, kept: RenderingKey, len: usize) -> bool {
+        let bytes = len * 2;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let key = Key { text: text.to_owned(), rate };
+        let freed = held.left.get(&key).map_or(0, |old| old.bytes);
+        if held.left_bytes + bytes - freed > LEFT_MAX_BYTES {
+            return false;
+        }
+        held.left_bytes = held.left_bytes + bytes - freed;
+        if let Some(old) = held.sounds.remove(&key) {
+            held.bytes -= old.sound.len() * 2;
+        }
+        held.left.insert(key, Left { key: kept, voice, bytes });
         true
     }
 }
@@ -68,13 +148,18 @@ impl Renderings {
 impl std::fmt::Debug for Renderings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        f.debug_struct("Renderings").field("sounds", &held.sounds.len()).field("bytes", &held.bytes).finish()
+        f.debug_struct("Renderings")
+            .field("sounds", &held.sounds.len())
+            .field("bytes", &held.bytes)
+            .field("left", &held.left.len())
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Rendition;
     use crate::terms::Private;
 
     fn speech(text: &str, pace: f32) -> Speech {
@@ -103,5 +188,25 @@ mod tests {
             .filter(|i| renderings.hold(&i.to_string(), SampleRate::Hz8000, "piper-onbox", second.clone()))
             .count();
         assert_eq!(kept, MEMORY_MAX_BYTES / 16_000);
+    }
+
+    #[test]
+    fn what_is_left_to_the_store_is_bounded_and_counted_once() {
+        let renderings = Renderings::default();
+        let kept = |text: &str| {
+            let (text, voice) = (Private::new(text.to_owned()), "piper-onbox".to_owned());
+            RenderingKey::of(&Rendition { text, voice, rate: SampleRate::Hz8000, pace: 1.0 })
+        };
+        let leave = |text: &str, samples| {
+            renderings.leave(text, SampleRate::Hz8000, "piper-onbox", kept(text), samples)
+        };
+        assert!(renderings.hold("One.", SampleRate::Hz8000, "piper-onbox", vec![1]));
+        assert!(leave("One.", LEFT_MAX_BYTES / 4));
+        let one = speech("One.", 1.0);
+        assert!(renderings.find(&one, SampleRate::Hz8000).is_none(), "the newer one counts, wherever it is");
+        // In place of itself it takes no more room.
+        assert!(leave("One.", LEFT_MAX_BYTES / 4) && leave("Two.", LEFT_MAX_BYTES / 4) && !leave("Three.", 1));
+        assert!(renderings.hold("One.", SampleRate::Hz8000, "piper-onbox", vec![1]));
+        assert!(leave("Three.", 1), "what is held is not left to the store");
     }
 }

@@ -312,7 +312,10 @@ impl SecondHearings {
                 match told.recv().await? {
                     EarsEvent::Heard(heard) if heard.request == request => return Some((heard.words, heard.engine)),
                     EarsEvent::Failed { .. } => return None,
-                    EarsEvent::Heard(_) | EarsEvent::TurnOver { .. } | EarsEvent::Left(_) => {}
+                    EarsEvent::Heard(_)
+                    | EarsEvent::TurnOver { .. }
+                    | EarsEvent::WordsEnded { .. }
+                    | EarsEvent::Left(_) => {}
                 }
             }
         };

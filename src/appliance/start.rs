@@ -156,7 +156,7 @@ impl Appliance {
         let Loaded { mind, engines, tasks } = loading.finish(config, clock).await?;
         let business = business(config, &mind)?;
         let health = Health::new();
-        let renderings = Arc::new(Renderings::default());
+        let renderings = Arc::new(Renderings::beside(vault.clone()));
         let mind = Arc::new(mind);
         let (texts, promised) = text_queue(config).unzip();
         let own = OwnEngines {

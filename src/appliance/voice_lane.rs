@@ -79,7 +79,7 @@ impl VoiceLane {
         // With nothing left to be played the caller waits for the first sound.
         let is_waited_for = self.queue.capacity() == self.queue.max_capacity();
         let mut lead = if is_waited_for { LeadIn::left_out(self.rate) } else { LeadIn::kept(self.rate) };
-        if let Some(rendered) = self.renderings.find(&sentence.speech, self.rate) {
+        if let Some(rendered) = self.renderings.rendered(&sentence.speech, self.rate).await {
             self.tell(LaneEvent::Made { utterance: sentence.utterance, engine: rendered.voice }).await?;
             let sound = lead.of(&rendered.sound);
             self.tell_length(sentence.utterance, sound.len()).await?;

@@ -293,8 +293,7 @@ impl WarmUp {
             };
             match had {
                 Ok(sound) => {
-                    let fits = self.renderings.hold(sentence, rate, voice.name(), sound);
-                    return if fits { held } else { Held::Full };
+                    return if self.hold_or_leave(voice, sentence, rate, sound) { held } else { Held::Full };
                 }
                 Err(NotHad::MayNot) => {}
                 Err(NotHad::NoRoom) => held = held.max(Held::Sparing),
@@ -305,6 +304,14 @@ impl WarmUp {
         }
         // No voice could say it: it is spoken afresh.
         held
+    }
+
+    /// Where memory is full the sound is left to the store, which keeps what was
+    /// rendered. False when that is full too.
+    fn hold_or_leave(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: Vec<i16>) -> bool {
+        let samples = sound.len();
+        self.renderings.hold(sentence, rate, voice.name(), sound)
+            || self.renderings.leave(sentence, rate, voice.name(), key(voice, sentence, rate), samples)
     }
 
     /// Whether the sentence was kept in some voice, and is held now.
@@ -408,7 +415,7 @@ enum Held {
     Sparing,
     /// In another voice, if in any; a better one failed and may be had soon.
     Second,
-    /// Not: the memory for sounds is full.
+    /// Not: all that is set aside for sounds is full.
     Full,
 }
 

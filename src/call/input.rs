@@ -45,6 +45,10 @@ pub enum Input {
     SpeechPaused {
         at: Moment,
     },
+    /// The last word that the ears heard, told once none has followed for a second.
+    WordsEnded {
+        at: Moment,
+    },
     /// The caller's sound beside the box's own voice, while both sound.
     Overlap(Overlap),
     Heard {

@@ -13,6 +13,9 @@ pub enum Fact {
     /// The caller's voice stopped; `at` is its last voiced sample, reported
     /// [`super::PAUSE_REPORTED_AFTER`] later.
     SpeechPaused { at: Moment },
+    /// The ears, which know words from noise, have heard none for a second since the
+    /// last one, which ended at `at`.
+    WordsEnded { at: Moment },
     /// How the caller's sound looks beside the box's own voice. Sent while both
     /// sound, as often as the media layer measures it.
     Overlap(Overlap),

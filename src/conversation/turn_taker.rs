@@ -1,3 +1,5 @@
+mod unending;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -22,6 +24,9 @@ enum Sound {
     Voice,
     /// A sound that does not count until it has paused.
     Ignored,
+    /// What sounded on when the caller's words were over. It does not count until it has
+    /// paused or the box has spoken.
+    Wordless,
 }
 
 /// Facts of the turn under way that the endpointer does not need.
@@ -53,7 +58,7 @@ struct Ended {
 /// stands exactly one [`Directive::EndOfTurn`] or [`Directive::TurnDropped`];
 /// each [`Directive::PauseSpeech`] is followed by exactly one
 /// [`Directive::ResumeSpeech`] or [`Directive::StopSpeech`]. No turn ends while
-/// the caller speaks.
+/// the caller speaks; in a noise, words that have ended tell that nobody does.
 ///
 /// The floor is the box's at first: no silence is counted before the box has
 /// finished an utterance, or the call has said what it expects.
@@ -135,6 +140,7 @@ impl TurnTaker {
         match fact {
             Fact::SpeechStarted { at } => self.speech_started(at.min(self.now)),
             Fact::SpeechPaused { at } => self.speech_paused(at.min(self.now)),
+            Fact::WordsEnded { at } => self.words_ended(at.min(self.now)),
             Fact::Overlap(overlap) => self.measured(overlap),
             Fact::BoxSpeaking { utterance, at, manners } => {
                 self.box_speaking(Utterance::new(utterance, at.min(self.now), manners));
@@ -308,7 +314,7 @@ impl TurnTaker {
     fn speech_paused(&mut self, at: Moment) {
         match self.sound {
             Sound::None => return,
-            Sound::Ignored => {
+            Sound::Ignored | Sound::Wordless => {
                 self.sound = Sound::None;
                 self.time_the_silence();
                 return;
@@ -325,7 +331,12 @@ impl TurnTaker {
             }
             Sound::Voice => {}
         }
-        self.sound = Sound::None;
+        self.voice_ended(Sound::None, at);
+    }
+
+    /// The caller's voice ended at `at`, and this is what there is to hear since.
+    fn voice_ended(&mut self, since: Sound, at: Moment) {
+        self.sound = since;
         for timer in [Timer::OverlapLasts, Timer::Probe, Timer::TooLong] {
             self.timers.stop(timer);
         }
@@ -421,15 +432,6 @@ impl TurnTaker {
         }
     }
 
-    fn noise(&mut self) {
-        // If the box had paused for it, the box speaks on over it.
-        self.resume_speech(NoTurn::Noise);
-        self.drop_turn(NoTurn::Noise);
-        self.sound = Sound::Ignored;
-        self.directives.push_back(Directive::Noise);
-        self.time_the_silence();
-    }
-
     // The end of a turn.
 
     /// Sets the timer for the end of the turn by what is known now.
@@ -508,34 +510,6 @@ impl TurnTaker {
         }
     }
 
-    // A caller who does not stop.
-
-    fn time_the_talk(&mut self) {
-        let Floor::Speaking { began, since, .. } = self.endpointer.floor() else { return };
-        self.timers.set(Timer::Probe, since + pace::UNBROKEN_VOICE_MAX);
-        if self.turn.break_ins == 0 {
-            let message = self.expectation() == Expectation::Message;
-            self.timers.set(Timer::TooLong, began + if message { pace::MESSAGE_MAX } else { pace::TURN_MAX });
-        } else if self.turn.break_ins < pace::BREAK_INS_MAX {
-            self.timers.set(Timer::TooLong, self.now + pace::BREAK_IN_EVERY);
-        }
-    }
-
-    fn probe_due(&mut self) {
-        let request = self.take_request();
-        self.probe = Some(request);
-        self.directives.push_back(Directive::Decode { request });
-    }
-
-    fn too_long_due(&mut self) {
-        let Floor::Speaking { began, .. } = self.endpointer.floor() else { return };
-        self.turn.break_ins += 1;
-        self.directives.push_back(Directive::TooLong { speech_began: began, nth: self.turn.break_ins });
-        if self.turn.break_ins < pace::BREAK_INS_MAX {
-            self.timers.set(Timer::TooLong, self.now + pace::BREAK_IN_EVERY);
-        }
-    }
-
     // The box's voice.
 
     fn box_speaking(&mut self, utterance: Utterance) {
@@ -569,6 +543,7 @@ impl TurnTaker {
         self.lift_pause();
         let unconfirmed = match self.sound {
             Sound::Unconfirmed { began, .. } => Some((began, self.may_be_the_caller(began))),
+            Sound::Wordless => Some((self.now, false)),
             Sound::None | Sound::Voice | Sound::Ignored => None,
         };
         self.voice = Voice::Silent;
@@ -653,7 +628,7 @@ impl TurnTaker {
     fn time_the_silence(&mut self) {
         let both_silent = self.voice == Voice::Silent
             && self.endpointer.floor() == Floor::Quiet
-            && matches!(self.sound, Sound::None | Sound::Ignored);
+            && matches!(self.sound, Sound::None | Sound::Ignored | Sound::Wordless);
         let keying = self.timers.is_running(Timer::KeysOver);
         match self.silence.patience(self.expectation()) {
             Some(patience) if both_silent && self.callers_floor && !self.held && !keying => {

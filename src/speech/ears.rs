@@ -36,8 +36,8 @@ pub trait Transcriber: Send + Sync {
 pub enum JudgesBy {
     /// By how it sounds, or not at all.
     Melody,
-    /// They say nothing of it themselves, but their words are punctuated by a model
-    /// that has read many sentences: one that has ended ends most turns.
+    /// They know silences alone, but their words are punctuated by a model that has
+    /// read many sentences: one that has ended ends most turns.
     Punctuation,
     /// They say so themselves, by the words and the sound, as Flux does: their word
     /// stands before that of ears which know the melody alone.
@@ -89,6 +89,11 @@ pub enum EarsEvent {
     TurnOver {
         request: RequestId,
         probability: f32,
+    },
+    /// No word has come for a second since the last, which ended at `at`, and nobody
+    /// has asked: the box's own voice activity takes a noise for a voice.
+    WordsEnded {
+        at: Moment,
     },
     /// There are no words.
     Failed {

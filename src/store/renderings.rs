@@ -9,9 +9,9 @@ use super::v1;
 use crate::media::SampleRate;
 use crate::terms::Private;
 
-/// Bytes of samples kept: about an hour of speech at 8 kHz, far more than the
-/// fixed sentences of any business.
-const BYTES_MAX: i64 = 64 << 20;
+/// Bytes of samples kept: all the answers of the largest knowledge file, at both rates,
+/// are 144 MB; the rest is for the sounds of other voices.
+const BYTES_MAX: i64 = 192 << 20;
 
 /// One rendering larger than this is no fixed sentence: two minutes at 8 kHz.
 const RENDERING_MAX: usize = 2 << 20;

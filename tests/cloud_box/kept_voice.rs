@@ -8,12 +8,15 @@ use milu::call::phrases;
 use milu::media::g711;
 use serde_json::Value;
 
-use crate::near::{Cloud, ON_THE_BOX, OUTSIDE, warmed_up};
+use crate::near::{Cloud, ON_THE_BOX, OUTSIDE, answers, warmed_up};
 use crate::providers::Provider;
 use crate::providers::owner::CAREFUL;
 use crate::the_box::callers::Call;
 use crate::the_box::{TheBox, sounds, text};
 
+/// What stands in the bakery's file, and what its answer says.
+const ASKS: &str = "How much is a birthday cake?";
+const ANSWER: &str = "A birthday cake for ten people";
 const GOODBYE: &str = "No, thank you. Goodbye.";
 
 /// Samples in a row that no other sound has: 16 ms of a loud part.
@@ -24,7 +27,7 @@ const STRETCH: usize = sounds::HZ / 2;
 
 #[test]
 fn without_the_internet_and_after_a_restart_fixed_sentences_keep_the_voice_in_which_they_were_rendered() {
-    let cloud = Cloud::start(&[GOODBYE]);
+    let cloud = Cloud::start(&[ASKS, GOODBYE]);
     let setup = cloud.setup(CAREFUL);
     let the_box = TheBox::start(&setup);
     warmed_up(&the_box);
@@ -40,6 +43,7 @@ fn without_the_internet_and_after_a_restart_fixed_sentences_keep_the_voice_in_wh
     let the_box = TheBox::start_in(place, &setup);
     let after = rung(&the_box, "8055550162");
     spoken_by_the_kept_voice(&after);
+    answered_by_the_kept_voice(&after);
     let again = asked_what_is_wanted(&the_box, &after);
     // That the vendors were really gone: nobody outside heard this caller.
     let turns = after["turns"].as_array().expect("turns").iter();
@@ -60,9 +64,9 @@ fn without_the_internet_and_after_a_restart_fixed_sentences_keep_the_voice_in_wh
     assert!(searched > 10 * 16_000, "only {searched} octets lie on the disk");
 }
 
-/// A call that is greeted and takes leave.
+/// A call that is greeted, asks what the business knows and takes leave.
 fn rung(the_box: &TheBox, number: &str) -> Value {
-    Call::start(the_box, &format!("0{number}"), &["--say", GOODBYE]).report();
+    Call::start(the_box, &format!("0{number}"), &["--say", ASKS, "--say", GOODBYE]).report();
     the_box.record_of(number)
 }
 
@@ -79,6 +83,15 @@ fn spoken_by_the_kept_voice(record: &Value) {
     for turn in opening {
         assert_eq!(turn["engines"]["synthesizer"], OUTSIDE[2], "{record:#}");
     }
+}
+
+/// The box's own mind found the answer, and it was spoken in a voice that is gone.
+fn answered_by_the_kept_voice(record: &Value) {
+    let answers = answers(record);
+    let answer = answers.iter().find(|answer| text(&answer["text"]).contains(ANSWER));
+    let answer = answer.unwrap_or_else(|| panic!("no answer in {record:#}"));
+    assert_eq!(answer["engines"]["responder"], ON_THE_BOX[1], "{record:#}");
+    assert_eq!(answer["engines"]["synthesizer"], OUTSIDE[2], "{record:#}");
 }
 
 /// The box's side of the recording while it asks what is wanted: the notice before

@@ -300,8 +300,8 @@ async fn heard(
                 tracing::warn!(%error, "the stand-in's ears did not hear");
                 return Words::default();
             }
-            // An engine alone is left for no other.
-            Some(EarsEvent::Left(_)) => {}
+            // An engine alone is left for no other, and here somebody has asked.
+            Some(EarsEvent::Left(_) | EarsEvent::WordsEnded { .. }) => {}
             None => return Words::default(),
         }
     }

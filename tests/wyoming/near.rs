@@ -9,7 +9,7 @@ use milu::media::{Conversion, Frame, Resampler, SampleRate};
 use milu::residency::{
     CallGate, DataClass, Destination, DestinationId, Ground, Host, Policy, Redact, Row, Safeguards, Verdict,
 };
-use milu::speech::lan::{Sending, WyomingEars, WyomingEarsConfig, WyomingVoice, WyomingVoiceConfig};
+use milu::speech::lan::{WyomingEars, WyomingEarsConfig, WyomingVoice, WyomingVoiceConfig};
 use milu::speech::{
     CallSetting, EarsEvent, Hearing, Hints, SpeakRequest, Speaking, Synthesizer, Transcriber, VoiceDeadlines,
     VoiceError, VoiceEvent,
@@ -70,22 +70,31 @@ impl Near {
     }
 
     pub fn voice(&self, within: Duration) -> WyomingVoice {
-        let config = WyomingVoiceConfig {
+        self.voice_of(within, |_| {})
+    }
+
+    pub fn voice_of(&self, within: Duration, set: impl FnOnce(&mut WyomingVoiceConfig)) -> WyomingVoice {
+        let mut config = WyomingVoiceConfig {
             deadlines: VoiceDeadlines { connect: PATIENCE, first_sound: within, next_sound: within },
             ..WyomingVoiceConfig::new(self.id.clone(), self.host.clone())
         };
+        set(&mut config);
         WyomingVoice::new(config, self.door.clone(), TaskTracker::new(), tokio::runtime::Handle::current())
     }
 
-    pub fn ears(&self, sending: Sending, within: Duration, judge: Option<Arc<dyn Transcriber>>) -> WyomingEars {
+    pub fn ears(&self, within: Duration) -> WyomingEars {
+        self.ears_of(within, None)
+    }
+
+    pub fn ears_of(&self, within: Duration, model: Option<&str>) -> WyomingEars {
         let config = WyomingEarsConfig {
-            sending,
+            model: model.map(str::to_owned),
             connect: PATIENCE,
             words: within,
             ..WyomingEarsConfig::new(self.id.clone(), self.host.clone())
         };
         let runtime = tokio::runtime::Handle::current();
-        WyomingEars::new(config, self.door.clone(), judge, TaskTracker::new(), runtime, Arc::new(|| Moment::START))
+        WyomingEars::new(config, self.door.clone(), TaskTracker::new(), runtime, Arc::new(|| Moment::START))
     }
 
     /// All that comes of an utterance.

@@ -1,17 +1,12 @@
 //! Whatever a server does, each request ends with an answer that says what to do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use milu::media::{Frame, SampleRate};
 use milu::residency::DataClass;
-use milu::speech::lan::Sending;
-use milu::speech::{
-    Awaited, AwaitedWords, CallSetting, EarsError, EarsEvent, Hearing, Transcriber, VoiceError, VoiceEvent,
-};
-use milu::terms::{Moment, RequestId};
+use milu::speech::{Awaited, AwaitedWords, EarsError, EarsEvent, VoiceError, VoiceEvent};
+use milu::terms::RequestId;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use crate::far::Far;
 use crate::near::{Call, Near, PATIENCE};
@@ -136,7 +131,7 @@ async fn what_may_not_go_does_not_go() {
     let near = Near::to(far.port, &[DataClass::Knowledge]);
     let (_, end) = near.spoken(&near.voice(PATIENCE), "We are open.", SampleRate::Hz8000).await;
     assert_eq!(end, Err(VoiceError::Kept));
-    let ears = near.ears(Sending::WhenAsked, PATIENCE, None);
+    let ears = near.ears(PATIENCE);
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&voiced(50));
     call.hearing.decode(RequestId(1));
@@ -147,7 +142,7 @@ async fn what_may_not_go_does_not_go() {
 async fn a_turn_is_sent_whole_when_its_words_are_wanted() {
     let far = Far::start().await;
     let near = Near::to(far.port, HEARD);
-    let ears = near.ears(Sending::WhenAsked, PATIENCE, None);
+    let ears = near.ears(PATIENCE);
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&voiced(60));
     call.hearing.decode(RequestId(1));
@@ -170,80 +165,29 @@ async fn a_turn_is_sent_whole_when_its_words_are_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_listens_gets_the_turn_while_it_is_heard() {
+async fn a_server_is_asked_for_the_voice_the_speaker_and_the_model_that_it_is_to_use() {
     let far = Far::start().await;
-    let near = Near::to(far.port, &[DataClass::CallAudio]);
-    let ears = near.ears(Sending::AsHeard, PATIENCE, None);
-    let mut call = Call::open(&ears, &near.setting);
-    call.hears(&voiced(20));
+    let near = Near::to(far.port, &[DataClass::Reply, DataClass::CallAudio]);
+    let voice = near.voice_of(PATIENCE, |config| {
+        config.voice = Some("en_GB-alba-medium".to_owned());
+        config.speaker = Some("3".to_owned());
+    });
+    let (_speaking, _events) = near.speak(&voice, "We are open.", SampleRate::Hz8000);
     let mut server = far.connection().await;
-    let wish = server.event("transcribe").await;
-    assert!(wish.data.get("transcript_names").is_none(), "the business's own words may not go there");
-    server.event("audio-start").await;
-    // Sound comes although nobody has asked for words yet.
-    let mut octets = server.event("audio-chunk").await.payload.len();
-    call.goes_on(&voiced(20));
+    let wish = server.event("synthesize").await;
+    assert_eq!(wish.data["voice"], json!({"name": "en_GB-alba-medium", "speaker": "3"}));
+    let mut call = Call::open(&near.ears_of(PATIENCE, Some("small.en")), &near.setting);
+    call.hears(&voiced(50));
     call.hearing.decode(RequestId(1));
-    loop {
-        let event = server.next().await.expect("the client is there");
-        if event.name == "audio-stop" {
-            break;
-        }
-        octets += event.payload.len();
-    }
-    assert_eq!(octets / 2, (40 + 15) * 320);
-    server.say("transcript", json!({"text": "Yes."}), &[]).await;
-    assert_eq!(call.words(1).await, "yes.");
-    // What the turn has more goes with all of it, over another connection.
-    call.goes_on(&voiced(10));
-    call.hearing.decode(RequestId(2));
     let mut server = far.connection().await;
-    server.event("transcribe").await;
-    assert_eq!(server.turn().await, (50 + 15) * 320);
-    server.say("transcript", json!({"text": "Yes, please."}), &[]).await;
-    assert_eq!(call.words(2).await, "yes, please.");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_breaks_off_while_it_listens_loses_no_turn() {
-    let far = Far::start().await;
-    let near = Near::to(far.port, HEARD);
-    let ears = near.ears(Sending::AsHeard, PATIENCE, None);
-    let mut call = Call::open(&ears, &near.setting);
-    call.hears(&voiced(20));
-    let mut server = far.connection().await;
-    server.event("transcribe").await;
-    drop(server);
-    // Whether the break is noticed before the words are wanted or after: there is an
-    // answer, and the next wish has all of the turn.
-    call.goes_on(&voiced(20));
-    call.hearing.decode(RequestId(1));
-    let answering = async {
-        match call.answer().await {
-            EarsEvent::Failed { error: EarsError::Lost(_), request: RequestId(1) } => {
-                call.hearing.decode(RequestId(2));
-                call.words(2).await
-            }
-            EarsEvent::Heard(heard) => heard.words.expose().to_lowercase(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let serving = async {
-        let mut server = far.connection().await;
-        server.event("transcribe").await;
-        assert_eq!(server.turn().await, (40 + 15) * 320);
-        server.say("transcript", json!({"text": "Yes."}), &[]).await;
-        server
-    };
-    let (words, _server) = tokio::join!(answering, serving);
-    assert_eq!(words, "yes.");
+    assert_eq!(server.event("transcribe").await.data["name"], "small.en");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_of_ears_that_misbehaves_is_given_up_with_a_reason() {
     let far = Far::start().await;
     let near = Near::to(far.port, HEARD);
-    let ears = near.ears(Sending::WhenAsked, SOON, None);
+    let ears = near.ears(SOON);
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&voiced(50));
     /// What a server says, and what is to be made of it.
@@ -273,7 +217,7 @@ async fn a_server_of_ears_that_misbehaves_is_given_up_with_a_reason() {
 async fn an_abandoned_turn_closes_its_connection_and_has_no_words() {
     let far = Far::start().await;
     let near = Near::to(far.port, HEARD);
-    let ears = near.ears(Sending::WhenAsked, PATIENCE, None);
+    let ears = near.ears(PATIENCE);
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&voiced(50));
     call.hearing.decode(RequestId(1));
@@ -289,7 +233,7 @@ async fn an_abandoned_turn_closes_its_connection_and_has_no_words() {
 async fn silence_is_not_sent_and_has_no_words() {
     let far = Far::start().await;
     let near = Near::to(far.port, HEARD);
-    let ears = near.ears(Sending::WhenAsked, PATIENCE, None);
+    let ears = near.ears(PATIENCE);
     let mut call = Call::open(&ears, &near.setting);
     call.hears(&vec![Frame::silence(SampleRate::Hz16000); 50]);
     call.hearing.decode(RequestId(1));
@@ -298,43 +242,12 @@ async fn silence_is_not_sent_and_has_no_words() {
     assert_eq!((heard.request, words, engine), (RequestId(1), "", "silence-onbox"), "the server has no part in it");
 }
 
-/// Ears that judge every turn to be over, and that nobody asks for words.
-struct Judge;
-
-struct Judging(mpsc::Sender<EarsEvent>);
-
-impl Transcriber for Judge {
-    fn name(&self) -> &'static str {
-        "judge"
-    }
-
-    fn open(&self, _setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        Box::new(Judging(answers))
-    }
-}
-
-impl Hearing for Judging {
-    fn line_answered(&mut self, _rate: SampleRate) {}
-    fn frame(&mut self, _frame: &Frame, _at: Moment) {}
-    fn turn_began(&mut self, _at: Moment) {}
-    fn decode(&mut self, _request: RequestId) {
-        panic!("the judge is asked for words");
-    }
-    fn judge(&mut self, request: RequestId) {
-        self.0.try_send(EarsEvent::TurnOver { request, probability: 1.0 }).expect("there is room");
-    }
-    fn abandon(&mut self) {}
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn turns_are_judged_by_other_ears_and_by_none_without_them() {
+async fn turns_are_not_judged_and_their_words_come_all_the_same() {
     let far = Far::start().await;
     let near = Near::to(far.port, HEARD);
-    let mut judged = Call::open(&near.ears(Sending::WhenAsked, PATIENCE, Some(Arc::new(Judge))), &near.setting);
-    judged.hearing.judge(RequestId(1));
-    assert!(matches!(judged.answer().await, EarsEvent::TurnOver { request: RequestId(1), .. }));
-    let mut alone = Call::open(&near.ears(Sending::WhenAsked, PATIENCE, None), &near.setting);
-    alone.hearing.judge(RequestId(2));
-    alone.hearing.decode(RequestId(3));
-    assert_eq!(alone.words(3).await, "", "the judgement is not answered, the words are");
+    let mut call = Call::open(&near.ears(PATIENCE), &near.setting);
+    call.hearing.judge(RequestId(2));
+    call.hearing.decode(RequestId(3));
+    assert_eq!(call.words(3).await, "", "the judgement is not answered, the words are");
 }

@@ -10,8 +10,8 @@ pub struct OutsideConfig {
     pub anthropic: Option<AnthropicSection>,
     pub openai: Option<OpenAiSection>,
     pub elevenlabs: Option<ElevenLabsSection>,
-    pub wyoming_ears: Option<WyomingSection>,
-    pub wyoming_voice: Option<WyomingSection>,
+    pub wyoming_ears: Option<WyomingEarsSection>,
+    pub wyoming_voice: Option<WyomingVoiceSection>,
     pub budget: BudgetSection,
 }
 
@@ -80,6 +80,20 @@ pub struct AnthropicSection {
     #[serde(default = "anthropic")]
     pub credential: String,
     pub model: Option<String>,
+    #[serde(default)]
+    pub thinking: ModelThoughts,
+}
+
+/// What a model is told of thinking before it speaks: which word it takes differs from
+/// model to model, and one that it does not take is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelThoughts {
+    /// Nothing.
+    #[default]
+    Own,
+    Disabled,
+    BetweenTools,
 }
 
 /// Any server that speaks OpenAI's chat completions: llama.cpp, Ollama, vLLM.
@@ -105,12 +119,26 @@ pub struct ElevenLabsSection {
     pub model: Option<String>,
 }
 
-/// A Wyoming server on the business's own network.
+/// A Wyoming server of ears on the business's own network.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WyomingSection {
+pub struct WyomingEarsSection {
     pub destination: String,
     pub host: Option<String>,
+    /// One that the server names; its own choice if it is left out.
+    pub model: Option<String>,
+}
+
+/// A Wyoming server of voices there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WyomingVoiceSection {
+    pub destination: String,
+    pub host: Option<String>,
+    /// One that the server names; its own choice if it is left out.
+    pub voice: Option<String>,
+    /// Of a voice that is named and has several.
+    pub speaker: Option<String>,
 }
 
 /// What may be spent on a metered line. Nothing said is nothing bounded.

@@ -9,8 +9,8 @@ mod handset;
 
 pub use audio::{AudioLineSection, MonitorSpeakerSection};
 pub use cloud::{
-    AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig,
-    UplinkSound, WyomingSection,
+    AnthropicSection, BudgetSection, DeepgramApi, DeepgramSection, ElevenLabsSection, ModelThoughts, OpenAiSection,
+    OutsideConfig, UplinkSound, WyomingEarsSection, WyomingVoiceSection,
 };
 pub use ears::EarsModel;
 pub use gsm::{GsmLineSection, GsmLineSettings};
@@ -139,8 +139,8 @@ struct Text {
     anthropic: Option<AnthropicSection>,
     openai: Option<OpenAiSection>,
     elevenlabs: Option<ElevenLabsSection>,
-    wyoming_ears: Option<WyomingSection>,
-    wyoming_voice: Option<WyomingSection>,
+    wyoming_ears: Option<WyomingEarsSection>,
+    wyoming_voice: Option<WyomingVoiceSection>,
     #[serde(default)]
     budget: BudgetSection,
     #[serde(default)]

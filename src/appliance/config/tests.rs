@@ -192,3 +192,19 @@ fn the_example_names_every_section_and_every_key_of_box_line_and_speech() {
         }
     }
 }
+
+#[test]
+fn servers_of_the_network_are_told_which_voice_and_model_and_claude_what_to_do_about_thinking() {
+    let outside = "[privacy]\npolicy = \"residency.toml\"\n[anthropic]\nthinking = \"between_tools\"\n\
+                   [wyoming_ears]\ndestination = \"office-ears\"\nmodel = \"small.en\"\n\
+                   [wyoming_voice]\ndestination = \"office-voice\"\nvoice = \"en_GB-alba-medium\"\nspeaker = \"3\"\n";
+    let outside = format!("{SMALLEST}{outside}");
+    let config = parse(&outside).unwrap().outside;
+    let (ears, voice) = (config.wyoming_ears.unwrap(), config.wyoming_voice.unwrap());
+    assert_eq!(config.anthropic.unwrap().thinking, ModelThoughts::BetweenTools);
+    assert_eq!(ears.model.as_deref(), Some("small.en"));
+    assert_eq!((voice.voice.as_deref(), voice.speaker.as_deref()), (Some("en_GB-alba-medium"), Some("3")));
+    let unsaid = parse(&outside.replace("thinking = \"between_tools\"\n", "")).unwrap().outside;
+    assert_eq!(unsaid.anthropic.unwrap().thinking, ModelThoughts::Own);
+    assert!(parse(&outside.replace("between_tools", "deeply")).is_err());
+}

@@ -8,8 +8,8 @@ use tokio_util::task::TaskTracker;
 use super::safeguards::{self, Carrier};
 use super::{Outside, OutsideError, Places};
 use crate::appliance::config::{
-    AnthropicSection, DeepgramApi, DeepgramSection, ElevenLabsSection, OpenAiSection, OutsideConfig, UplinkSound,
-    WyomingSection,
+    AnthropicSection, DeepgramApi, DeepgramSection, ElevenLabsSection, ModelThoughts, OpenAiSection, OutsideConfig,
+    UplinkSound,
 };
 use crate::appliance::credentials::Credentials;
 use crate::appliance::fixed_voice::{FixedVoice, Renders, WayOut, WordsRoom};
@@ -17,7 +17,7 @@ use crate::call::{EngineStage, Texts};
 use crate::egress::{Door, Room, Standing, Usage};
 use crate::ops::{HealthFact, SystemClock};
 use crate::residency::{AskedHost, CallGate, DataClass, DestinationId, Policy};
-use crate::speech::cloud::anthropic::AnthropicConfig;
+use crate::speech::cloud::anthropic::{AnthropicConfig, Thoughts};
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
 use crate::speech::cloud::mind::{BoxTools, CloudMind, Dialect, Knows, MindParts};
@@ -164,11 +164,11 @@ fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) 
         };
         all.push(elevenlabs(section, places, credentials).map(carrier));
     }
-    for (name, section) in [("wyoming_ears", &config.wyoming_ears), ("wyoming_voice", &config.wyoming_voice)] {
-        if let Some(section) = section {
-            let found = places.asked(name, &section.destination, section.host.as_deref());
-            all.push(found.map(|place| Carrier::mute(name, place)));
-        }
+    let ears = config.wyoming_ears.as_ref().map(|ears| ("wyoming_ears", &ears.destination, &ears.host));
+    let voice = config.wyoming_voice.as_ref().map(|voice| ("wyoming_voice", &voice.destination, &voice.host));
+    for (name, destination, host) in ears.into_iter().chain(voice) {
+        let found = places.asked(name, destination, host.as_deref());
+        all.push(found.map(|place| Carrier::mute(name, place)));
     }
     all
 }
@@ -206,6 +206,11 @@ fn anthropic(
     if let Some(model) = &section.model {
         config.model.clone_from(model);
     }
+    config.thoughts = match section.thinking {
+        ModelThoughts::Own => Thoughts::Unsaid,
+        ModelThoughts::Disabled => Thoughts::Disabled,
+        ModelThoughts::BetweenTools => Thoughts::BetweenTools,
+    };
     Ok(config)
 }
 
@@ -306,20 +311,19 @@ impl Builder<'_> {
                 let (destination, host) = (config.destination.clone(), config.host.clone());
                 let needs = Needs { destination, host, classes: FOR_EARS };
                 let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
-                // The chain has the box's own ears judge: no second ones are opened for it.
-                let ears = DeepgramEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
+                let ears = DeepgramEars::new(config, self.door(), tasks, own.runtime.clone(), now);
                 let ears: Arc<dyn Transcriber> = Arc::new(ears);
                 links.push(self.link(EngineStage::Ears, (ears, name), needs, near));
             }
         }
         if let Some(section) = &config.wyoming_ears {
-            let (id, host) = self.on_site("wyoming_ears", section)?;
+            let (id, host) = self.places.asked("wyoming_ears", &section.destination, section.host.as_deref())?;
             let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_EARS };
             let (destination, asked) = (id.clone(), host.clone());
             let (tasks, now) = (own.tasks.clone(), own.clock.as_fn());
-            let config = WyomingEarsConfig::new(id, host);
+            let config = WyomingEarsConfig { model: section.model.clone(), ..WyomingEarsConfig::new(id, host) };
             let limits = Limits::of_one_piece(config.words);
-            let ears = WyomingEars::new(config, self.door(), None, tasks, own.runtime.clone(), now);
+            let ears = WyomingEars::new(config, self.door(), tasks, own.runtime.clone(), now);
             let ears: Arc<dyn Transcriber> = Arc::new(ears);
             all.push(self.outside_ears(destination, asked, Arc::clone(&ears)));
             let name = ears.name();
@@ -339,7 +343,7 @@ impl Builder<'_> {
         let config = DeepgramConfig { bounds: Bounds::unhurried(), ..config.clone() };
         let own = self.own;
         let (tasks, runtime) = (own.tasks.clone(), own.runtime.clone());
-        Arc::new(DeepgramEars::new(config, self.door(), None, tasks, runtime, own.clock.as_fn()))
+        Arc::new(DeepgramEars::new(config, self.door(), tasks, runtime, own.clock.as_fn()))
     }
 
     fn minds(&self, config: &OutsideConfig) -> Result<MindChain, OutsideError> {
@@ -399,11 +403,15 @@ impl Builder<'_> {
             links.push(self.link(EngineStage::Voice, (voice, name), needs, WhenNear::StandBack));
         }
         if let Some(section) = &config.wyoming_voice {
-            let (id, host) = self.on_site("wyoming_voice", section)?;
+            let (id, host) = self.places.asked("wyoming_voice", &section.destination, section.host.as_deref())?;
             let needs = Needs { destination: id.clone(), host: host.clone(), classes: FOR_VOICES };
-            let key = format!("wyoming {} 1", host.at(None));
+            // Another voice of the same server is another voice.
+            let place = host.at(None).to_string();
+            let (voice, speaker) = (section.voice.clone(), section.speaker.clone());
+            let named = [Some(place.as_str()), voice.as_deref(), speaker.as_deref()];
+            let key = format!("wyoming {} 1", named.into_iter().flatten().collect::<Vec<_>>().join(" "));
             let way_out = Some(self.way_out(id.clone(), host.clone()));
-            let config = WyomingVoiceConfig::new(id, host);
+            let config = WyomingVoiceConfig { voice, speaker, ..WyomingVoiceConfig::new(id, host) };
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
             let voice = Arc::new(WyomingVoice::new(config, self.door(), own.tasks.clone(), own.runtime.clone()));
             fixed.push(FixedVoice { key, renders: Renders::Wyoming(voice.clone()), way_out });
@@ -418,14 +426,6 @@ impl Builder<'_> {
     fn way_out(&self, destination: DestinationId, host: AskedHost) -> WayOut {
         let room = words_room(self.door(), destination.clone());
         WayOut { destination, host, room }
-    }
-
-    fn on_site(
-        &self,
-        name: &'static str,
-        section: &WyomingSection,
-    ) -> Result<(DestinationId, AskedHost), OutsideError> {
-        self.places.asked(name, &section.destination, section.host.as_deref())
     }
 }
 

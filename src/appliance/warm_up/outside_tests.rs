@@ -112,7 +112,7 @@ impl Place {
             voices: vec![voice(&door, host)],
             rates: vec![RATE],
             keeper: Some(keeper),
-            renderings: Arc::default(),
+            renderings: Arc::new(Renderings::beside(vault.clone())),
             vault,
             stop: Stop::new(Duration::from_secs(1)),
             health: Health::new(),
@@ -197,6 +197,27 @@ async fn a_sentence_gets_the_voice_outside_when_the_policy_is_widened_and_until_
     };
     place.served(async { tokio::join!(warm_up, owner) }).await;
     assert_eq!((place.asked(), place.held()), (1, Some("wyoming-voice")));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn when_memory_is_full_sentences_are_rendered_all_the_same_and_played_from_the_store() {
+    let place = Place::new(&["knowledge"]).await;
+    let renderings = &place.warm_up.renderings;
+    // 32 MB.
+    assert!(renderings.hold("A story.", RATE, "piper-onbox", vec![0; 16 << 20]));
+    assert_eq!(place.served(place.hold()).await, Held::Best);
+    assert_eq!((place.asked(), place.held()), (1, None), "memory has no room for it");
+    let speech = Speech { text: Private::new(SENTENCE.to_owned()), pace: 1.0 };
+    // A disk that is slow is asked again, as the next caller would.
+    let rendered = loop {
+        if let Some(rendered) = renderings.rendered(&speech, RATE).await {
+            break rendered;
+        }
+    };
+    assert_eq!((rendered.voice, rendered.sound.is_empty()), ("wyoming-voice", false));
+    let slower = Speech { pace: 0.8, ..speech };
+    assert_eq!(renderings.rendered(&slower, RATE).await, None);
     place.end().await;
 }
 

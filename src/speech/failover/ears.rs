@@ -353,7 +353,7 @@ impl EarsDesk {
 
     fn judge(&mut self, request: RequestId, by: JudgesBy, now: Moment) {
         let then = self.judging.ask(request, by, now);
-        if by == JudgesBy::Words {
+        if by != JudgesBy::Melody {
             self.open_ears(self.current).judge(request);
         }
         self.go_on_judging(then);
@@ -368,9 +368,10 @@ impl EarsDesk {
     }
 
     /// A pause was judged. A later word takes the place of an earlier one, but
-    /// never that of who knows the melody the place of who knows the words.
+    /// never that of who knows the melody the place of who knows the words. Ears whose
+    /// words are punctuated say so of a sentence that has ended, and of a long silence.
     fn judged(&mut self, engine: usize, request: RequestId, event: EarsEvent) {
-        if engine == self.current && self.judges_by(engine) == JudgesBy::Words {
+        if engine == self.current && self.judges_by(engine) != JudgesBy::Melody {
             self.judging.told_by_words(request);
             self.tell(event);
         } else if engine == self.roster.last() && self.judging.takes_melody(request) {
@@ -523,7 +524,8 @@ impl Desk for EarsDesk {
             EarsEvent::TurnOver { request, .. } => return self.judged(engine, *request, event),
             EarsEvent::Heard(heard) => (heard.request, Said::Whole),
             EarsEvent::Failed { request, error } => (*request, Said::Failed(error.into())),
-            EarsEvent::Left(_) => return,
+            EarsEvent::WordsEnded { .. } if engine == self.current => return self.tell(event),
+            EarsEvent::WordsEnded { .. } | EarsEvent::Left(_) => return,
         };
         let Some((_, relay)) = self.asked.as_mut().filter(|(asked, _)| *asked == request) else { return };
         let next = relay.said(engine, said, now);

@@ -22,22 +22,10 @@ pub struct WyomingEarsConfig {
     pub host: AskedHost,
     /// A model that the server names; none is the server's own choice.
     pub model: Option<String>,
-    pub sending: Sending,
     /// To a connection.
     pub connect: Duration,
     /// From the end of the sound to its words.
     pub words: Duration,
-}
-
-/// When the sound of a turn goes to the server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Sending {
-    /// When its words are wanted. The network of a business carries half a minute
-    /// in some milliseconds, and most servers listen only when they have all.
-    #[default]
-    WhenAsked,
-    /// As it is heard, for a server that listens while it comes.
-    AsHeard,
 }
 
 impl WyomingVoiceConfig {
@@ -58,7 +46,6 @@ impl WyomingEarsConfig {
             destination,
             host: host.into(),
             model: None,
-            sending: Sending::default(),
             connect: Duration::from_millis(500),
             words: Duration::from_millis(4_000),
         }

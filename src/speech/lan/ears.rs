@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::config::{Sending, WyomingEarsConfig};
+use super::config::WyomingEarsConfig;
 use super::event::{EventReader, Said};
 use super::payload::{Heard as HeardSound, Opening, SOUND_STARTS, SOUND_STOPS, Transcribe};
 use crate::egress::{Door, SendError, StreamReceiver, StreamSender};
@@ -25,13 +25,6 @@ const NAME: &str = "wyoming-ears";
 /// A caller's voice is the most that goes to the server.
 const HEARD: &[DataClass] = &[DataClass::CallAudio];
 
-/// Pieces of a turn on their way while it is heard: ten seconds of frames. A server
-/// that takes none for so long is given all the sound when its words are wanted.
-const FRAMES: usize = 500;
-
-/// Samples that go together as they are heard: a tenth of a second at 16 kHz.
-const TOGETHER: usize = 1_600;
-
 /// Octets of the words of one turn. Half a minute of speech has some six hundred.
 const WORDS_MAX: usize = 16 << 10;
 
@@ -45,11 +38,11 @@ const NOTHING: Confidence =
 
 /// Ears in the business's own network. Cheap to share; they serve all calls.
 ///
-/// The protocol knows no judgement of turns: other ears, on the box, may be given
-/// for it.
+/// The sound of a turn goes when its words are wanted: such a network carries half a
+/// minute in some milliseconds, and most servers listen only when they have all. The
+/// protocol knows no judgement of turns.
 pub struct WyomingEars {
     parts: Arc<Parts>,
-    judge: Option<Arc<dyn Transcriber>>,
 }
 
 struct Parts {
@@ -61,17 +54,9 @@ struct Parts {
 }
 
 impl WyomingEars {
-    /// `judge` is other ears whose judgement of turns is used, never their words.
     /// Connections are driven by tasks of `tasks` on `runtime`.
-    pub fn new(
-        config: WyomingEarsConfig,
-        door: Door,
-        judge: Option<Arc<dyn Transcriber>>,
-        tasks: TaskTracker,
-        runtime: Handle,
-        now: MomentSource,
-    ) -> Self {
-        Self { parts: Arc::new(Parts { config, door, tasks, runtime, now }), judge }
+    pub fn new(config: WyomingEarsConfig, door: Door, tasks: TaskTracker, runtime: Handle, now: MomentSource) -> Self {
+        Self { parts: Arc::new(Parts { config, door, tasks, runtime, now }) }
     }
 }
 
@@ -90,10 +75,8 @@ impl Transcriber for WyomingEars {
         Box::new(WyomingHearing {
             parts: Arc::clone(&self.parts),
             setting: setting.clone(),
-            judge: self.judge.as_ref().map(|judge| judge.open(setting, answers.clone())),
             sound: TurnSound::default(),
             answers,
-            following: None,
             decoding: None,
         })
     }
@@ -103,26 +86,10 @@ impl Transcriber for WyomingEars {
 struct WyomingHearing {
     parts: Arc<Parts>,
     setting: CallSetting,
-    judge: Option<Box<dyn Hearing>>,
     sound: TurnSound,
     answers: mpsc::Sender<EarsEvent>,
-    /// The connection that the turn is sent over while it is heard.
-    following: Option<Following>,
     /// Ends the decode that was asked for last.
     decoding: Option<DropGuard>,
-}
-
-/// A turn that is sent while it is heard.
-struct Following {
-    sound: mpsc::Sender<Heading>,
-    stop: DropGuard,
-}
-
-/// What is on its way to a server that follows a turn.
-enum Heading {
-    Sound(Vec<i16>),
-    /// The turn's words are wanted now.
-    Words(Wish),
 }
 
 /// Whose words are wanted, and since when.
@@ -133,35 +100,17 @@ struct Wish {
 }
 
 impl Hearing for WyomingHearing {
-    fn line_answered(&mut self, rate: SampleRate) {
-        if let Some(judge) = &mut self.judge {
-            judge.line_answered(rate);
-        }
-    }
+    fn line_answered(&mut self, _rate: SampleRate) {}
 
     fn frame(&mut self, frame: &Frame, at: Moment) {
         self.sound.push(frame, at);
-        if let Some(judge) = &mut self.judge {
-            judge.frame(frame, at);
-        }
-        let is_lost = |following: &Following| following.sound.try_send(Heading::Sound(at_16_khz(frame))).is_err();
-        if self.following.as_ref().is_some_and(is_lost) {
-            // Nothing is lost: the sound of the turn is kept here as well.
-            self.following = None;
-        }
     }
 
     fn turn_began(&mut self, at: Moment) {
         self.sound.began(at);
-        if let Some(judge) = &mut self.judge {
-            judge.turn_began(at);
-        }
-        self.following = match self.parts.config.sending {
-            Sending::WhenAsked => None,
-            Sending::AsHeard => Some(self.follow()),
-        };
     }
 
+    /// Sends all of the turn's sound. What was asked before is not wanted.
     fn decode(&mut self, request: RequestId) {
         let sound = self.sound.all();
         let wish = Wish { request, asked: (self.parts.now)(), sound: length(&sound) };
@@ -171,40 +120,8 @@ impl Hearing for WyomingHearing {
             answer(&self.answers, EarsEvent::Heard(Heard { engine: SILENCE, ..heard(&wish, "", now) }));
             return;
         }
-        if let Some(following) = self.following.take() {
-            let Following { sound, stop } = following;
-            if sound.try_send(Heading::Words(wish)).is_ok() {
-                self.decoding = Some(stop);
-            } else {
-                // The connection is gone; with the next pause all of it goes anew.
-                self.decode_all(request, (self.parts.now)());
-            }
-            return;
-        }
-        self.decode_all(request, wish.asked);
-    }
-
-    fn judge(&mut self, request: RequestId) {
-        if let Some(judge) = &mut self.judge {
-            judge.judge(request);
-        }
-    }
-
-    fn abandon(&mut self) {
-        self.decoding = None;
-        self.following = None;
-        if let Some(judge) = &mut self.judge {
-            judge.abandon();
-        }
-    }
-}
-
-impl WyomingHearing {
-    /// Sends all of the turn's sound now. What was asked before is not wanted.
-    fn decode_all(&mut self, request: RequestId, asked: Moment) {
-        let sound = self.sound.all();
-        let wish = Wish { request, asked, sound: length(&sound) };
-        let (server, answers) = (self.server(), self.answers.clone());
+        let server = Server { parts: Arc::clone(&self.parts), setting: self.setting.clone() };
+        let answers = self.answers.clone();
         let work = async move {
             let words = server.words_of(sound).await;
             server.tell(&answers, &wish, words);
@@ -212,23 +129,14 @@ impl WyomingHearing {
         self.decoding = Some(self.spawn(work));
     }
 
-    /// Opens a connection and sends what is heard from here on, and what the turn
-    /// has so far.
-    fn follow(&self) -> Following {
-        let (hand, sound) = mpsc::channel(FRAMES);
-        let (server, answers, began) = (self.server(), self.answers.clone(), self.sound.all());
-        let work = async move {
-            if let Some((wish, words)) = server.follow(began, sound).await {
-                server.tell(&answers, &wish, words);
-            }
-        };
-        Following { sound: hand, stop: self.spawn(work) }
-    }
+    fn judge(&mut self, _request: RequestId) {}
 
-    fn server(&self) -> Server {
-        Server { parts: Arc::clone(&self.parts), setting: self.setting.clone() }
+    fn abandon(&mut self) {
+        self.decoding = None;
     }
+}
 
+impl WyomingHearing {
     /// Until the guard is dropped.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> DropGuard {
         let cancel = CancellationToken::new();
@@ -242,15 +150,6 @@ impl WyomingHearing {
         self.parts.tasks.spawn_on(work, &self.parts.runtime);
         cancel.drop_guard()
     }
-}
-
-/// A turn that was sent while it was heard, up to the wish for its words.
-struct Sent {
-    wish: Wish,
-    /// Sound that is still to be sent.
-    rest: Vec<i16>,
-    sender: StreamSender,
-    receiver: StreamReceiver,
 }
 
 /// A call that does not take its answers is over or stuck.
@@ -311,56 +210,6 @@ impl Server {
         self.words(sender, receiver).await
     }
 
-    /// Sends a turn while it is heard, until its words are wanted. None when they
-    /// never are.
-    async fn follow(
-        &self,
-        began: Vec<i16>,
-        mut sound: mpsc::Receiver<Heading>,
-    ) -> Option<(Wish, Result<String, EarsError>)> {
-        match self.send_as_heard(began, &mut sound).await {
-            Ok(None) => None,
-            Ok(Some(Sent { wish, rest, mut sender, receiver })) => {
-                let words = match self.send(&mut sender, rest).await {
-                    Ok(()) => self.words(sender, receiver).await,
-                    Err(error) => Err(error),
-                };
-                Some((wish, words))
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a turn cannot be sent while it is heard");
-                // From here on the call notices; who has asked already is told.
-                sound.close();
-                while let Some(heading) = sound.recv().await {
-                    if let Heading::Words(wish) = heading {
-                        return Some((wish, Err(error)));
-                    }
-                }
-                None
-            }
-        }
-    }
-
-    /// A turn's sound, until its words are wanted; none if they never are.
-    async fn send_as_heard(
-        &self,
-        began: Vec<i16>,
-        sound: &mut mpsc::Receiver<Heading>,
-    ) -> Result<Option<Sent>, EarsError> {
-        let (mut sender, receiver) = self.connect().await?;
-        let mut together = began;
-        while let Some(heading) = sound.recv().await {
-            match heading {
-                Heading::Sound(samples) => together.extend(samples),
-                Heading::Words(wish) => return Ok(Some(Sent { wish, rest: together, sender, receiver })),
-            }
-            if together.len() >= TOGETHER {
-                self.send(&mut sender, std::mem::take(&mut together)).await?;
-            }
-        }
-        Ok(None)
-    }
-
     /// A connection on which the server expects sound.
     async fn connect(&self) -> Result<(StreamSender, StreamReceiver), EarsError> {
         let Parts { config, door, .. } = &*self.parts;
@@ -401,14 +250,6 @@ impl Server {
             tracing::debug!(%refused, "a turn stays on the box");
             EarsError::Kept
         })
-    }
-}
-
-/// Frames are at 16 kHz; a narrow one would play at double speed.
-fn at_16_khz(frame: &Frame) -> Vec<i16> {
-    match frame.rate() {
-        SampleRate::Hz16000 => frame.samples().to_vec(),
-        SampleRate::Hz8000 => frame.samples().iter().flat_map(|s| [*s; 2]).collect(),
     }
 }
 

@@ -8,6 +8,6 @@ pub mod event;
 mod payload;
 mod voice;
 
-pub use config::{Sending, WyomingEarsConfig, WyomingVoiceConfig};
+pub use config::{WyomingEarsConfig, WyomingVoiceConfig};
 pub use ears::WyomingEars;
 pub use voice::WyomingVoice;

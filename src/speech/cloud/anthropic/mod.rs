@@ -25,14 +25,6 @@ pub const MODEL: &str = "claude-haiku-5-5";
 /// How long the provider keeps the business's knowledge; asked for in each request.
 pub const KEPT: Duration = Duration::from_secs(3600);
 
-/// How hard the model thinks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Effort {
-    Low,
-    Medium,
-    High,
-}
-
 /// Whether it is told to think, which differs from model to model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Thoughts {
@@ -51,7 +43,6 @@ pub struct AnthropicConfig {
     pub host: AskedHost,
     pub model: String,
     pub key: Private<String>,
-    pub effort: Effort,
     pub thoughts: Thoughts,
     /// Thoughts included. What is said on a telephone has fewer than 150.
     pub max_tokens: u32,
@@ -70,7 +61,6 @@ impl AnthropicConfig {
             host: host.into(),
             model: MODEL.to_owned(),
             key,
-            effort: Effort::Low,
             thoughts: Thoughts::Unsaid,
             max_tokens: 700,
             deadlines: Deadlines::default(),

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{AnthropicConfig, Effort, Thoughts, VERSION};
+use super::{AnthropicConfig, Thoughts, VERSION};
 use crate::egress::{HttpRequest, Method, Within};
 use crate::residency::Safeguards;
 use crate::speech::cloud::mind::{Ask, Part, Purpose, Side, Tool};
@@ -57,7 +57,8 @@ fn body(config: &AnthropicConfig, ask: &Ask) -> Value {
         "stream": true,
         "system": system,
         "messages": messages,
-        "output_config": { "effort": effort(config.effort) },
+        // Nobody on a telephone waits for more.
+        "output_config": { "effort": "low" },
     });
     if !ask.tools.is_empty() {
         let tool =
@@ -80,14 +81,6 @@ const fn role(side: Side) -> &'static str {
     match side {
         Side::Caller => "user",
         Side::Model => "assistant",
-    }
-}
-
-const fn effort(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
     }
 }
 
@@ -180,6 +173,15 @@ mod tests {
         assert_eq!(body["messages"][1]["content"][0]["signature"], "s");
         assert_eq!(body["messages"][1]["content"][1]["input"]["day"], "today");
         assert_eq!(body["messages"][2]["content"][0]["tool_use_id"], "t1");
+    }
+
+    #[test]
+    fn a_model_that_takes_a_word_about_thinking_is_told_it() {
+        for (thoughts, word) in [(Thoughts::Disabled, "disabled"), (Thoughts::BetweenTools, "between_tools")] {
+            let request = written(&AnthropicConfig { thoughts, ..config() }, &ask(Purpose::Answer));
+            let body: Value = serde_json::from_slice(request.body.expose()).unwrap();
+            assert_eq!(body["thinking"], json!({ "type": word }));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::conversation::PAUSE_REPORTED_AFTER;
+use crate::conversation::{PAUSE_REPORTED_AFTER, ends_a_sentence};
 use crate::speech::{AwaitedWords, EarsError, EarsEvent, Heard};
 use crate::terms::{Moment, RequestId};
 
@@ -113,9 +113,8 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// `engine` is the name in records; `is_judged` says whether somebody else
-    /// judges turns too.
-    pub(super) fn new(api: Api, engine: &'static str, bounds: Bounds, others: OtherJudge) -> Self {
+    /// `engine` is the name in records.
+    pub(super) fn new(api: Api, engine: &'static str, bounds: Bounds) -> Self {
         Self {
             api,
             engine,
@@ -126,7 +125,7 @@ impl Assembly {
             last_voice_end: Duration::ZERO,
             told_until: Duration::ZERO,
             wanted: None,
-            judging: Judging::new(api, bounds.judgement, others),
+            judging: Judging::default(),
             finalizes: VecDeque::new(),
             watch: None,
             flux_turn: None,
@@ -146,8 +145,7 @@ impl Assembly {
 
     /// When [`timeout`](Self::timeout) is wanted.
     pub fn deadline(&self) -> Option<Moment> {
-        let wanted = self.wanted.map(|w| w.asked + if w.is_late { self.bounds.words } else { self.bounds.settled });
-        [wanted, self.judging.deadline()].into_iter().flatten().min()
+        self.wanted.map(|w| w.asked + if w.is_late { self.bounds.words } else { self.bounds.settled })
     }
 
     /// Messages of Flux that must have existed and did not come.
@@ -216,12 +214,12 @@ impl Assembly {
     }
 
     /// The likelihood that the turn is over is wanted.
-    pub fn judge(&mut self, request: RequestId, now: Moment) {
+    pub fn judge(&mut self, request: RequestId) {
         if self.failed.is_some() {
             return;
         }
         let voice_end = self.timeline.end().saturating_sub(PAUSE_REPORTED_AFTER).max(self.turn.from);
-        let told = self.judging.ask(request, voice_end, now);
+        let told = self.judging.ask(request, voice_end);
         self.tell_judgement(told);
     }
 
@@ -232,12 +230,6 @@ impl Assembly {
         self.watch = None;
     }
 
-    /// The other judge has answered.
-    pub fn judged(&mut self, request: RequestId, probability: f32) {
-        let told = self.judging.other(request, probability);
-        self.tell_judgement(told);
-    }
-
     /// Another stream takes the place of this one and begins at nought. What was
     /// asked of this one comes no more.
     pub fn restart(&mut self) {
@@ -246,13 +238,7 @@ impl Assembly {
             self.tell(EarsEvent::Failed { request: wanted.request, error });
         }
         let (steps, missed, late) = (std::mem::take(&mut self.steps), self.missed, self.late);
-        *self =
-            Self { steps, missed, late, ..Self::new(self.api, self.engine, self.bounds, self.judging.other_judge()) };
-    }
-
-    /// The other judge cannot be had any more.
-    pub fn other_judge_failed(&mut self) {
-        self.judging.other_failed();
+        *self = Self { steps, missed, late, ..Self::new(self.api, self.engine, self.bounds) };
     }
 
     /// The provider is lost, or refuses.
@@ -274,8 +260,6 @@ impl Assembly {
     }
 
     pub fn timeout(&mut self, now: Moment) {
-        let told = self.judging.timeout(now);
-        self.tell_judgement(told);
         let Some(wanted) = &mut self.wanted else { return };
         if !wanted.is_late && wanted.asked + self.bounds.settled <= now {
             wanted.is_late = true;
@@ -353,7 +337,8 @@ impl Assembly {
         }
         self.listened(now);
         // A piece that we cut off ourselves says nothing of silence.
-        let told = self.judging.piece(span.end, has_words, speech_final && !from_finalize);
+        let ends_there = speech_final && !from_finalize && self.sentence_ended();
+        let told = self.judging.piece(span.end, has_words, ends_there);
         self.tell_judgement(told);
         if from_finalize && self.answers_finalize(span.end) {
             self.tell_words(now);
@@ -371,11 +356,23 @@ impl Assembly {
         self.wanted.is_some_and(|w| answered.is_some_and(|sent| sent >= w.sent))
     }
 
-    /// A second without a word, however noisy: the words that there are stand.
+    /// Whether the turn's words so far end a sentence.
+    fn sentence_ended(&self) -> bool {
+        ends_a_sentence(self.wording.passage(self.turn.from, self.timeline.end()).words.expose())
+    }
+
+    /// A second without a word, however noisy: the words that there are stand. Of a
+    /// turn without any it says nothing: it follows the words of the turn before.
     fn utterance_end(&mut self, now: Moment) {
         self.listened(now);
-        let told = self.judging.utterance_end();
-        self.tell_judgement(told);
+        let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
+        if let Some(at) = last_word.and_then(|end| self.timeline.moment(end)) {
+            if !self.judging.is_asked() {
+                self.tell(EarsEvent::WordsEnded { at });
+            }
+            let told = self.judging.utterance_end();
+            self.tell_judgement(told);
+        }
         self.tell_if_covered(Duration::ZERO, now);
     }
 
@@ -484,13 +481,6 @@ impl Assembly {
     fn tell(&mut self, event: EarsEvent) {
         self.steps.push_back(Step::Tell(event));
     }
-}
-
-/// Whether somebody else judges turns too.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OtherJudge {
-    Present,
-    Absent,
 }
 
 const fn told_failure(failure: Failure) -> EarsError {

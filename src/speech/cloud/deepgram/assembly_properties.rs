@@ -11,7 +11,6 @@ enum Act {
     TurnBegan(u64),
     Pause,
     Abandon,
-    Judged(f32),
     Wait(u64),
     Message(Message),
     Malformed,
@@ -63,7 +62,6 @@ fn some_act() -> impl Strategy<Value = Act> {
         2 => (0_u64..600).prop_map(Act::TurnBegan),
         3 => Just(Act::Pause),
         1 => Just(Act::Abandon),
-        1 => (0.0_f32..=1.0).prop_map(Act::Judged),
         2 => (0_u64..800).prop_map(Act::Wait),
         8 => some_message().prop_map(Act::Message),
         1 => prop::bool::weighted(0.05).prop_map(|bad| if bad { Act::Malformed } else { Act::Wait(1) }),
@@ -75,10 +73,10 @@ proptest! {
     /// replaced or abandoned has one answer by its bound, and no other has any.
     #[test]
     fn every_request_is_answered_once_within_its_bound(
-        is_flux in any::<bool>(), is_judged in any::<bool>(), acts in prop::collection::vec(some_act(), 1..80),
+        is_flux in any::<bool>(), acts in prop::collection::vec(some_act(), 1..80),
     ) {
         let api = if is_flux { Api::Flux } else { Api::V1 };
-        let mut call = Stream::of(api, if is_judged { OtherJudge::Present } else { OtherJudge::Absent });
+        let mut call = Stream::of(api);
         let mut open: Option<(u32, u64)> = None;
         let mut next = 0;
         for act in acts {
@@ -96,7 +94,6 @@ proptest! {
                     call.assembly.abandon();
                     open = None;
                 }
-                Act::Judged(probability) => call.assembly.judged(RequestId(next.saturating_sub(1)), probability),
                 Act::Wait(time) => { call.wait_until(call.now + time); }
                 Act::Message(message) => { call.message(message); }
                 Act::Malformed => {

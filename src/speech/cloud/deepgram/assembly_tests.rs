@@ -12,6 +12,7 @@ struct Stream {
     heard: Vec<(u32, String)>,
     failed: Vec<(u32, EarsError)>,
     judged: Vec<(u32, f32)>,
+    ended: Vec<Moment>,
     finalizes: usize,
     closes: usize,
 }
@@ -42,24 +43,25 @@ enum Piece {
 }
 
 impl Stream {
-    fn of(api: Api, other: OtherJudge) -> Self {
+    fn of(api: Api) -> Self {
         Self {
-            assembly: Assembly::of(api, Bounds::default(), other),
+            assembly: Assembly::of(api, Bounds::default()),
             now: 0,
             heard: Vec::new(),
             failed: Vec::new(),
             judged: Vec::new(),
+            ended: Vec::new(),
             finalizes: 0,
             closes: 0,
         }
     }
 
     fn v1() -> Self {
-        Self::of(Api::V1, OtherJudge::Absent)
+        Self::of(Api::V1)
     }
 
     fn flux() -> Self {
-        Self::of(Api::Flux, OtherJudge::Absent)
+        Self::of(Api::Flux)
     }
 
     fn drain(&mut self) {
@@ -67,6 +69,7 @@ impl Stream {
             match step {
                 Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
                 Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
+                Step::Tell(EarsEvent::WordsEnded { at }) => self.ended.push(at),
                 Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
                 Step::Tell(EarsEvent::Left(_)) => panic!("an engine alone is left for no other"),
                 Step::Finalize => self.finalizes += 1,
@@ -107,7 +110,7 @@ impl Stream {
     /// The caller has paused: the call asks for words and judgement.
     fn pause(&mut self, request: u32) -> &mut Self {
         self.assembly.decode(RequestId(request), at(self.now));
-        self.assembly.judge(RequestId(request), at(self.now));
+        self.assembly.judge(RequestId(request));
         self.drain();
         self
     }
@@ -314,7 +317,7 @@ fn silence_after_the_words_says_that_the_turn_is_over() {
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400).pause(1);
     assert_eq!(call.judged, []);
-    call.results(Piece::SpeechFinal, (0, 1700), &[("hello", 420, 1380)]);
+    call.results(Piece::SpeechFinal, (0, 1700), &[("Hello.", 420, 1380)]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
     // It follows what was declared over, and says nothing new.
     call.message(Message::UtteranceEnd);
@@ -333,6 +336,29 @@ fn an_utterance_end_stands_in_where_noise_hides_the_silence() {
 }
 
 #[test]
+fn a_short_silence_within_a_sentence_ends_no_turn_and_a_long_one_does() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::SpeechFinal, (0, 1600), &[("When", 420, 700), ("Saturday", 700, 1380)]);
+    assert_eq!((call.words().len(), call.judged.len()), (1, 0));
+    call.sound_until(2500).message(Message::UtteranceEnd);
+    assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
+    assert_eq!(call.ended, []);
+}
+
+#[test]
+fn where_noise_hides_every_pause_it_is_told_unasked_that_the_words_have_ended() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    // It follows words of the turn before.
+    call.message(Message::UtteranceEnd);
+    assert_eq!(call.ended, []);
+    call.results(Piece::SpeechFinal, (0, 1600), &[("When?", 420, 1380)]);
+    call.sound_until(2600).message(Message::UtteranceEnd);
+    assert_eq!((call.ended.as_slice(), call.judged.len()), (&[at(1380)][..], 0));
+}
+
+#[test]
 fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400).pause(1);
@@ -344,34 +370,6 @@ fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
         from_finalize: true,
     }));
     assert_eq!((call.words(), call.judged.len()), (vec![(1, "hello")], 0));
-}
-
-#[test]
-fn beside_another_judge_the_silences_of_v1_count_for_nothing() {
-    let mut call = Stream::of(Api::V1, OtherJudge::Present);
-    call.sound_until(1600).turn_began(400).pause(1);
-    call.assembly.judged(RequestId(1), 0.1);
-    call.results(Piece::SpeechFinal, (0, 1700), &[("hello", 420, 1380)]);
-    assert_eq!(call.judged, [(1, 0.1)]);
-    // Until that judge is gone.
-    call.assembly.other_judge_failed();
-    call.sound_until(2600).pause(2);
-    call.results(Piece::SpeechFinal, (1700, 2600), &[("there", 1800, 2390)]);
-    assert!(matches!(call.judged[..], [_, (2, p)] if p > 0.5), "{:?}", call.judged);
-}
-
-#[test]
-fn an_answer_of_the_other_judge_may_be_quicker_than_the_question() {
-    for api in [Api::V1, Api::Flux] {
-        let mut call = Stream::of(api, OtherJudge::Present);
-        call.sound_until(1600).turn_began(400);
-        call.assembly.judged(RequestId(1), 0.8);
-        call.pause(1).wait_until(2000);
-        assert_eq!(call.judged, [(1, 0.8)], "{api:?}");
-        call.assembly.judged(RequestId(1), 0.3);
-        call.pause(2).wait_until(2400);
-        assert!(call.judged.iter().all(|(request, _)| *request == 1), "an answer to an earlier pause");
-    }
 }
 
 // ---- Flux ----------------------------------------------------------------------
@@ -406,23 +404,6 @@ fn what_flux_takes_back_lowers_the_judgement() {
     call.turn(0, TurnEvent::EagerEndOfTurn, 1520, 0.6, &[("my", 400, 1380)]);
     call.turn(0, TurnEvent::TurnResumed, 1600, 0.3, &[("my", 400, 1380)]);
     assert!(matches!(call.judged[..], [(1, 0.6), (1, p)] if p < 0.2), "{:?}", call.judged);
-}
-
-#[test]
-fn the_other_judge_is_heard_when_flux_says_nothing_in_time() {
-    let mut call = Stream::of(Api::Flux, OtherJudge::Present);
-    call.sound_until(1600).turn_began(400).pause(1);
-    call.assembly.judged(RequestId(1), 0.8);
-    call.wait_until(1840);
-    assert_eq!(call.judged, []);
-    call.wait_until(1850);
-    assert_eq!(call.judged, [(1, 0.8)]);
-    // And is corrected.
-    call.turn(0, TurnEvent::Update, 1600, 0.1, &[]);
-    assert_eq!(call.judged, [(1, 0.8), (1, 0.1)]);
-    call.pause(2).assembly.judged(RequestId(1), 0.9);
-    call.drain();
-    assert!(!call.judged.contains(&(1, 0.9)), "an answer to an earlier pause");
 }
 
 #[test]
@@ -505,7 +486,7 @@ fn final_words_that_come_after_later_ones_end_the_stream_because_a_part_of_the_t
 #[test]
 fn a_provider_that_gives_no_sign_of_listening_is_given_up() {
     for api in [Api::V1, Api::Flux] {
-        let mut call = Stream::of(api, OtherJudge::Absent);
+        let mut call = Stream::of(api);
         // Its time counts from when the stream was told of the turn.
         call.sound_until(1000).turn_began(900).sound_until(4020);
         assert_eq!(call.closes, 0);

@@ -78,8 +78,6 @@ enum Wake {
     Command(Command),
     CallOver,
     Link(LinkEvent),
-    Judge(EarsEvent),
-    JudgeGone,
     Deadline,
 }
 
@@ -89,21 +87,14 @@ impl CallEars {
         Self { parts, assembly, packing: None, link: None, is_open: false, last_sent }
     }
 
-    /// Listens until the call drops its end. `judge` tells what another judge
-    /// of turns says.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>, judge: Option<mpsc::Receiver<EarsEvent>>) {
-        let mut judge = judge;
+    /// Listens until the call drops its end.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         self.open(self.parts.likely.get());
         loop {
-            match self.wait(&mut commands, &mut judge).await {
+            match self.wait(&mut commands).await {
                 Wake::CallOver => break,
                 Wake::Command(command) => self.command(command),
                 Wake::Link(event) => self.link_event(event),
-                Wake::Judge(event) => self.judge_event(&event),
-                Wake::JudgeGone => {
-                    judge = None;
-                    self.assembly.other_judge_failed();
-                }
                 Wake::Deadline => self.deadline(),
             }
             self.follow();
@@ -118,11 +109,7 @@ impl CallEars {
         // Dropping the link says goodbye; the stream's own task sees to it.
     }
 
-    async fn wait(
-        &mut self,
-        commands: &mut mpsc::Receiver<Command>,
-        judge: &mut Option<mpsc::Receiver<EarsEvent>>,
-    ) -> Wake {
+    async fn wait(&mut self, commands: &mut mpsc::Receiver<Command>) -> Wake {
         let now = (self.parts.now)();
         let due = self.next_deadline().map(|at| at.since(now));
         let sleep = async {
@@ -137,16 +124,9 @@ impl CallEars {
                 None => std::future::pending().await,
             }
         };
-        let from_judge = async {
-            match judge {
-                Some(judge) => judge.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             event = from_link => event.map_or(Wake::Link(LinkEvent::Lost(LinkError::Closed(None))), Wake::Link),
             command = commands.recv() => command.map_or(Wake::CallOver, Wake::Command),
-            event = from_judge => event.map_or(Wake::JudgeGone, Wake::Judge),
             () = sleep => Wake::Deadline,
         }
     }
@@ -177,7 +157,7 @@ impl CallEars {
                 self.flush();
                 self.assembly.decode(request, now);
             }
-            Command::Judge(request) => self.assembly.judge(request, now),
+            Command::Judge(request) => self.assembly.judge(request),
             Command::Abandon => self.assembly.abandon(),
         }
     }
@@ -292,7 +272,7 @@ impl CallEars {
         }
     }
 
-    // ---- the provider, and the other judge -----------------------------------
+    // ---- the provider --------------------------------------------------------
 
     fn link_event(&mut self, event: LinkEvent) {
         match event {
@@ -315,15 +295,6 @@ impl CallEars {
                 self.assembly.fail(ears_error(&error, &self.parts.config.bounds));
                 self.link = None;
             }
-        }
-    }
-
-    fn judge_event(&mut self, event: &EarsEvent) {
-        match event {
-            EarsEvent::TurnOver { request, probability } => self.assembly.judged(*request, *probability),
-            EarsEvent::Failed { .. } => self.assembly.other_judge_failed(),
-            // It is asked for no words, and is no chain of engines.
-            EarsEvent::Heard(_) | EarsEvent::Left(_) => {}
         }
     }
 

@@ -65,9 +65,6 @@ pub struct Bounds {
     pub settled: Duration,
     /// From a pause on: words must have come.
     pub words: Duration,
-    /// From a pause on: the provider's own judgement is waited for, if there is
-    /// another.
-    pub judgement: Duration,
 }
 
 impl Default for Bounds {
@@ -82,8 +79,6 @@ impl Default for Bounds {
             // on would be heard.
             settled: ms(400),
             words: ms(1500),
-            // One update of Flux.
-            judgement: ms(250),
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-pub use self::assembly::{Assembly, OtherJudge, Step};
+pub use self::assembly::{Assembly, Step};
 use self::call::{CallEars, Command, LikelyLine, Parts};
 pub use self::config::{Api, Bounds, DeepgramConfig, Uplink};
 pub use self::message::{
@@ -53,14 +53,10 @@ const fn frames_together(api: Api) -> usize {
 /// in one tick.
 const WISHES: usize = 28;
 
-/// Answers of the other judge: one for each pause.
-const JUDGEMENTS: usize = 16;
-
 /// The ears. Cheap to share; they serve all calls.
 pub struct DeepgramEars {
     config: Arc<DeepgramConfig>,
     door: Door,
-    judge: Option<Arc<dyn Transcriber>>,
     tasks: TaskTracker,
     runtime: Handle,
     now: MomentSource,
@@ -69,27 +65,10 @@ pub struct DeepgramEars {
 }
 
 impl DeepgramEars {
-    /// `judge` is other ears whose judgement of turns is used (never their
-    /// words): the provider's v1 has none of its own, and Flux may be late.
     /// Streams are carried by tasks of `tasks` on `runtime`.
-    pub fn new(
-        config: DeepgramConfig,
-        door: Door,
-        judge: Option<Arc<dyn Transcriber>>,
-        tasks: TaskTracker,
-        runtime: Handle,
-        now: MomentSource,
-    ) -> Self {
-        Self {
-            config: Arc::new(config),
-            door,
-            judge,
-            tasks,
-            runtime,
-            now,
-            likely: Arc::default(),
-            disordered: Arc::default(),
-        }
+    pub fn new(config: DeepgramConfig, door: Door, tasks: TaskTracker, runtime: Handle, now: MomentSource) -> Self {
+        let (likely, disordered) = (Arc::default(), Arc::default());
+        Self { config: Arc::new(config), door, tasks, runtime, now, likely, disordered }
     }
 }
 
@@ -105,8 +84,8 @@ impl Api {
 
 impl Assembly {
     /// For one stream of the engine that `api` names.
-    pub fn of(api: Api, bounds: Bounds, other: OtherJudge) -> Self {
-        Self::new(api, api.engine(), bounds, other)
+    pub fn of(api: Api, bounds: Bounds) -> Self {
+        Self::new(api, api.engine(), bounds)
     }
 }
 
@@ -129,11 +108,6 @@ impl Transcriber for DeepgramEars {
     fn open(&self, setting: &CallSetting, answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
         let together = frames_together(self.config.api);
         let (commands, to_do) = mpsc::channel(FRAMES / together + WISHES);
-        let (judge, judgements) = self.judge.as_ref().map_or((None, None), |judge| {
-            let (tell, told) = mpsc::channel(JUDGEMENTS);
-            (Some(judge.open(setting, tell)), Some(told))
-        });
-        let other = if judge.is_some() { OtherJudge::Present } else { OtherJudge::Absent };
         let parts = Parts {
             config: Arc::clone(&self.config),
             door: self.door.clone(),
@@ -145,10 +119,10 @@ impl Transcriber for DeepgramEars {
             answers: answers.clone(),
             disordered: Arc::clone(&self.disordered),
         };
-        let ears = CallEars::new(parts, Assembly::of(self.config.api, self.config.bounds, other));
-        self.tasks.spawn_on(ears.run(to_do, judgements), &self.runtime);
+        let ears = CallEars::new(parts, Assembly::of(self.config.api, self.config.bounds));
+        self.tasks.spawn_on(ears.run(to_do), &self.runtime);
         let gathered = Vec::with_capacity(together);
-        Box::new(DeepgramHearing { commands, answers, judge, together, gathered, lost_frames: 0 })
+        Box::new(DeepgramHearing { commands, answers, together, gathered, lost_frames: 0 })
     }
 }
 
@@ -156,7 +130,6 @@ impl Transcriber for DeepgramEars {
 struct DeepgramHearing {
     commands: mpsc::Sender<Command>,
     answers: mpsc::Sender<EarsEvent>,
-    judge: Option<Box<dyn Hearing>>,
     together: usize,
     /// Fewer frames than that, which anything else takes with it.
     gathered: Vec<(Frame, Moment)>,
@@ -166,30 +139,18 @@ struct DeepgramHearing {
 
 impl Hearing for DeepgramHearing {
     fn line_answered(&mut self, rate: SampleRate) {
-        if let Some(judge) = &mut self.judge {
-            judge.line_answered(rate);
-        }
         self.wish(Command::LineAnswered(rate));
     }
 
     fn frame(&mut self, frame: &Frame, at: Moment) {
-        if let Some(judge) = &mut self.judge {
-            judge.frame(frame, at);
-        }
         self.gather(frame, at);
     }
 
-    fn frame_of_narrow(&mut self, narrow: &Frame, wide: &Frame, at: Moment) {
-        if let Some(judge) = &mut self.judge {
-            judge.frame_of_narrow(narrow, wide, at);
-        }
+    fn frame_of_narrow(&mut self, narrow: &Frame, _wide: &Frame, at: Moment) {
         self.gather(narrow, at);
     }
 
     fn turn_began(&mut self, at: Moment) {
-        if let Some(judge) = &mut self.judge {
-            judge.turn_began(at);
-        }
         self.wish(Command::TurnBegan(at));
     }
 
@@ -204,15 +165,9 @@ impl Hearing for DeepgramHearing {
 
     fn judge(&mut self, request: RequestId) {
         self.wish(Command::Judge(request));
-        if let Some(judge) = &mut self.judge {
-            judge.judge(request);
-        }
     }
 
     fn abandon(&mut self) {
-        if let Some(judge) = &mut self.judge {
-            judge.abandon();
-        }
         self.wish(Command::Abandon);
     }
 }

@@ -61,7 +61,7 @@ impl Timeline {
 
     /// When the sound at `offset` of the stream was heard, gaps after the last
     /// run left out of account.
-    fn moment(&self, offset: Duration) -> Option<Moment> {
+    pub(super) fn moment(&self, offset: Duration) -> Option<Moment> {
         let run = self.runs.iter().rev().find(|run| run.offset <= offset)?;
         Some(run.at + offset.saturating_sub(run.offset))
     }

@@ -15,13 +15,6 @@ use super::mind::Deadlines;
 use crate::residency::{AskedHost, DestinationId};
 use crate::terms::Private;
 
-/// Whether the server's model is told of tools. A small one is better without.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Offers {
-    Tools,
-    Nothing,
-}
-
 /// How a server of the business's own is asked.
 #[derive(Clone, Debug)]
 pub struct OpenAiConfig {
@@ -31,7 +24,6 @@ pub struct OpenAiConfig {
     pub path: String,
     pub model: String,
     pub key: Option<Private<String>>,
-    pub offers: Offers,
     /// None leaves it to the server.
     pub temperature: Option<f32>,
     pub max_tokens: u32,
@@ -46,7 +38,6 @@ impl OpenAiConfig {
             path: "/v1/chat/completions".to_owned(),
             model,
             key: None,
-            offers: Offers::Tools,
             temperature: Some(0.2),
             max_tokens: 300,
             // It reads a question slower than a data centre does; what it has read of

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{Offers, OpenAiConfig};
+use super::OpenAiConfig;
 use crate::egress::{HttpRequest, Method, Within};
 use crate::residency::Safeguards;
 use crate::speech::cloud::mind::{Ask, Part, Purpose, Side, Tool, Turn};
@@ -41,7 +41,7 @@ fn body(config: &OpenAiConfig, ask: &Ask) -> Value {
     if let Some(temperature) = config.temperature {
         body["temperature"] = json!(f64::from(temperature));
     }
-    if config.offers == Offers::Tools && !ask.tools.is_empty() {
+    if !ask.tools.is_empty() {
         let tool = |tool: &Tool| {
             let function = json!({ "name": tool.name(), "description": tool.purpose(), "parameters": tool.schema() });
             json!({ "type": "function", "function": function })
@@ -141,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_takes_no_tools_is_told_of_none() {
-        let config = OpenAiConfig { offers: Offers::Nothing, key: Some("k".to_owned().into()), ..config() };
+    fn a_key_is_shown_and_what_only_reads_the_knowledge_says_next_to_nothing() {
+        let config = OpenAiConfig { key: Some("k".to_owned().into()), ..config() };
         let request = written(&config, &ask(Purpose::Warm));
         let body: Value = serde_json::from_slice(request.body.expose()).unwrap();
-        assert_eq!((body.get("tools"), body["max_tokens"].as_u64()), (None, Some(1)));
+        assert_eq!(body["max_tokens"].as_u64(), Some(1));
         assert!(request.headers.iter().any(|(n, v)| *n == "authorization" && v.expose() == "Bearer k"));
     }
 }

@@ -1,0 +1,53 @@
+use crate::conversation::timer::Timer;
+use crate::conversation::{Directive, Expectation, Floor, NoTurn, pace};
+use crate::terms::Moment;
+
+use super::{Sound, TurnTaker};
+
+/// A voice that does not stop: a caller who talks on, or a noise.
+impl TurnTaker {
+    pub(super) fn time_the_talk(&mut self) {
+        let Floor::Speaking { began, since, .. } = self.endpointer.floor() else { return };
+        self.timers.set(Timer::Probe, since + pace::UNBROKEN_VOICE_MAX);
+        if self.turn.break_ins == 0 {
+            let message = self.expectation() == Expectation::Message;
+            self.timers.set(Timer::TooLong, began + if message { pace::MESSAGE_MAX } else { pace::TURN_MAX });
+        } else if self.turn.break_ins < pace::BREAK_INS_MAX {
+            self.timers.set(Timer::TooLong, self.now + pace::BREAK_IN_EVERY);
+        }
+    }
+
+    pub(super) fn probe_due(&mut self) {
+        let request = self.take_request();
+        self.probe = Some(request);
+        self.directives.push_back(Directive::Decode { request });
+    }
+
+    pub(super) fn too_long_due(&mut self) {
+        let Floor::Speaking { began, .. } = self.endpointer.floor() else { return };
+        self.turn.break_ins += 1;
+        self.directives.push_back(Directive::TooLong { speech_began: began, nth: self.turn.break_ins });
+        if self.turn.break_ins < pace::BREAK_INS_MAX {
+            self.timers.set(Timer::TooLong, self.now + pace::BREAK_IN_EVERY);
+        }
+    }
+
+    pub(super) fn noise(&mut self) {
+        // If the box had paused for it, the box speaks on over it.
+        self.resume_speech(NoTurn::Noise);
+        self.drop_turn(NoTurn::Noise);
+        self.sound = Sound::Ignored;
+        self.directives.push_back(Directive::Noise);
+        self.time_the_silence();
+    }
+
+    /// The last word ended at `at`, and no pause has been reported since it was said:
+    /// what sounds on is a noise. The turn pauses as it would in silence. Who spells or
+    /// dictates thinks for longer, and going on could not be told from the noise.
+    pub(super) fn words_ended(&mut self, at: Moment) {
+        let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
+        if self.sound == Sound::Voice && since <= at && self.expectation().is_one_sentence() {
+            self.voice_ended(Sound::Wordless, at);
+        }
+    }
+}
