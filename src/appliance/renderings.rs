@@ -197,9 +197,8 @@ mod tests {
             let (text, voice) = (Private::new(text.to_owned()), "piper-onbox".to_owned());
             RenderingKey::of(&Rendition { text, voice, rate: SampleRate::Hz8000, pace: 1.0 })
         };
-        let leave = |text: &str, samples| {
-            renderings.leave(text, SampleRate::Hz8000, "piper-onbox", kept(text), samples)
-        };
+        let leave =
+            |text: &str, samples| renderings.leave(text, SampleRate::Hz8000, "piper-onbox", kept(text), samples);
         assert!(renderings.hold("One.", SampleRate::Hz8000, "piper-onbox", vec![1]));
         assert!(leave("One.", LEFT_MAX_BYTES / 4));
         let one = speech("One.", 1.0);

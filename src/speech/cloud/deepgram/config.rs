@@ -88,13 +88,7 @@ impl Bounds {
     /// and a slow uplink or a busy provider is no reason to do without them.
     pub fn unhurried() -> Self {
         let s = Duration::from_secs;
-        Self {
-            opening: Within { connect: s(5), answer: s(5) },
-            first_partial: s(12),
-            settled: s(5),
-            words: s(12),
-            ..Self::default()
-        }
+        Self { opening: Within { connect: s(5), answer: s(5) }, first_partial: s(12), settled: s(5), words: s(12) }
     }
 }
 
