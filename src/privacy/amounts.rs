@@ -185,9 +185,14 @@ fn is_of_named_number(reader: &Reader<'_>, run: &Run, item: &Item, memory: &Memo
     }
     let is_sign = |item: &Item| item.first.checked_sub(1).is_some_and(|at| reader.means(at) == Some(Means::Mark('#')));
     // No identifier is written with commas for the thousands.
-    let is_number = is_sign(item) && item.form == Form::Figures && memory.is_number_named();
+    if !is_sign(item) || item.form != Form::Figures {
+        return false;
+    }
+    let digits = run.digits_of(std::slice::from_ref(item));
     let is_prices = run.items.iter().all(|item| is_sign(item) && is_price(run.digits_of(std::slice::from_ref(item))));
-    is_number && (!is_prices || memory.is_surely_secret())
+    // No price begins with 0, and of what may be a PIN only what looks like a price is one.
+    let is_no_price = digits.len() > 1 && digits.starts_with('0') || memory.secret().is_some() && !is_price(digits);
+    is_no_price || memory.is_number_named() && (!is_prices || memory.is_surely_secret())
 }
 
 /// "a.m.", "p m".
