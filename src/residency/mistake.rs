@@ -117,9 +117,13 @@ pub enum PolicyWrong {
 
 impl PolicyWrong {
     /// Whether it is no slip of writing but a table that breaks a standing
-    /// promise: it can be read, and its breach be proved.
-    pub const fn breaks_a_promise(&self) -> bool {
-        matches!(self, Self::SecretRaw(_) | Self::NoContract { .. } | Self::ContractToCome { .. })
+    /// promise, or names a ground that the law does not know: it can be read, and
+    /// what it allows be proved.
+    pub const fn is_breach(&self) -> bool {
+        matches!(
+            self,
+            Self::SecretRaw(_) | Self::NoContract { .. } | Self::ContractToCome { .. } | Self::SensitiveGround(_)
+        )
     }
 }
 
@@ -189,10 +193,10 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Every mistake but the breaches of promises, if `tolerated`.
+    /// Every mistake but the breaches, if these are tolerated.
     pub(super) fn into_mistakes(mut self, file: &str, breaches: Breaches) -> Option<PolicyMistakes> {
         if breaches == Breaches::Tolerated {
-            self.list.retain(|m| !m.wrong.breaks_a_promise());
+            self.list.retain(|m| !m.wrong.is_breach());
         }
         self.list.sort_by_key(|m| m.place);
         self.list.truncate(MISTAKES_MAX);
@@ -200,11 +204,12 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a table that breaks a standing promise is refused.
+/// Whether a table that breaks a standing promise or the law's grounds is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Breaches {
     Refused,
-    /// For whoever wants the breach proved.
+    /// For whoever wants the breach proved, and for a text that was in force before
+    /// it was one.
     Tolerated,
 }
 

@@ -319,6 +319,27 @@ async fn a_kept_policy_that_cannot_be_read_any_more_lets_nothing_hold_without_no
     place.end().await;
 }
 
+#[tokio::test]
+async fn a_kept_policy_with_a_row_that_is_refused_by_now_holds_until_its_file_is_mended() {
+    // What versions before took: sensitive data on the ground of a contract.
+    let sensitive = sends_redacted()
+        + "[[row]]\ndata = \"sensitive\"\nto = \"cloud\"\nground = \"contract\"\nverdict = \"redacted\"\n";
+    let place = Place::new(&sensitive).await;
+    assert!(matches!(place.try_start().await, Err(KeepPolicy::Mistakes(_))), "a new one is refused");
+    let kept = KeptPolicies { texts: vec![sensitive.clone()], ..KeptPolicies::default() };
+    place.vault.keep_policies(&kept).await.unwrap();
+    let keeper = place.start().await;
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    place.write(&sends_redacted());
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted, "what is mended waits for nothing");
+    assert!(is_said(&keeper, "is in force"), "{}", keeper.fact().sentence);
+    place.write(&sensitive);
+    assert!(matches!(look(&keeper).await, Err(KeepPolicy::NotAdopted(_))), "nor does it come back");
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    place.end().await;
+}
+
 /// What the door says to a host of the cloud: that it is not found is all that it
 /// can say of one that may be sent to.
 async fn greeted(keeper: &PolicyKeeper, door: &Door) -> Result<(), SendError> {
