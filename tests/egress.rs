@@ -8,6 +8,8 @@ mod far;
 mod hostile;
 #[path = "door/http.rs"]
 mod http;
+#[path = "door/names.rs"]
+mod names;
 #[path = "door/near.rs"]
 mod near;
 #[path = "door/recorded.rs"]

@@ -57,8 +57,9 @@ impl Reach {
     ) -> Result<Wire, SendError> {
         let reached = tokio::time::timeout(within, self.open(host, within, names, tally, now)).await;
         let reached = reached.unwrap_or_else(|_| Err(SendError::ConnectTimedOut { host: host.clone(), within }));
-        if reached.is_err() {
-            names.doubt(host);
+        match &reached {
+            Ok(_) => names.believe(host),
+            Err(_) => names.doubt(host),
         }
         reached
     }
@@ -72,14 +73,16 @@ impl Reach {
         tally: &Arc<Tally>,
         now: &MomentSource,
     ) -> Result<Wire, SendError> {
-        let mut addresses = names.addresses(host).await?;
+        let began = now();
+        let mut addresses = names.addresses(host, within).await?;
         if self.destination.on_site {
             addresses.retain(|address| is_on_site(address.ip()));
             if addresses.is_empty() {
                 return Err(HeldBack::NotOnSite { host: host.clone() }.into());
             }
         }
-        let stream = tcp(host, &addresses, within).await?;
+        let left = within.saturating_sub(now().since(began));
+        let stream = tcp(host, &addresses, left).await?;
         let stream = Counted::new(stream, tally.clone(), now.clone());
         if self.is_plain(host) {
             return Ok(Wire::Plain(stream));

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -14,6 +15,10 @@ use crate::residency::Host;
 /// Addresses of one host that are tried; a connection has a deadline that more
 /// would not fit in.
 const ADDRESSES_MAX: usize = 6;
+
+/// The part of a connection's time that a resolver has while addresses in doubt are known:
+/// a silent one takes five seconds for each try, and these must be tried too.
+const RESOLVER_PART: u32 = 3;
 
 type Resolve = dyn Fn(Host) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync;
 
@@ -46,14 +51,16 @@ impl Resolver {
     }
 }
 
+#[derive(Clone)]
 struct Known {
     addresses: Vec<SocketAddr>,
-    /// None of them answered.
+    /// The last connection to them did not come about, or an answer was late.
     is_doubted: bool,
 }
 
-/// What was resolved under one policy: each name once. Only where none of its addresses
-/// answers is it asked for again, because operators move their services without a word.
+/// What was resolved under one policy: each name once. Only where a connection does not
+/// come about or an answer is late is it asked for again, because operators move their
+/// services without a word.
 pub(super) struct Names {
     resolver: Resolver,
     /// As many as the policy names hosts.
@@ -65,16 +72,22 @@ impl Names {
         Self { resolver, known: Mutex::default() }
     }
 
-    pub(super) async fn addresses(&self, host: &Host) -> Result<Vec<SocketAddr>, SendError> {
-        if let Some(addresses) = self.pinned(host) {
-            return Ok(addresses);
-        }
-        // An address needs no resolver.
-        let asked = match host.name.parse::<IpAddr>() {
-            Ok(ip) => (self.resolver.0)(host.clone()).await.or_else(|_| Ok(vec![SocketAddr::new(ip, host.port)])),
-            Err(_) => (self.resolver.0)(host.clone()).await,
+    /// For a connection that has so much time.
+    pub(super) async fn addresses(&self, host: &Host, within: Duration) -> Result<Vec<SocketAddr>, SendError> {
+        let known = self.lock().get(host).cloned();
+        let has_doubted = match known {
+            Some(Known { addresses, is_doubted: false }) => return Ok(addresses),
+            Some(_) => true,
+            None => false,
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let asking = self.ask(host);
+        let asked = if has_doubted {
+            let asked = tokio::time::timeout(within / RESOLVER_PART, asking).await;
+            asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            asking.await
+        };
+        let mut known = self.lock();
         match asked {
             Ok(mut addresses) if !addresses.is_empty() => {
                 addresses.truncate(ADDRESSES_MAX);
@@ -96,16 +109,34 @@ impl Names {
         }
     }
 
-    /// None of its addresses answered: the name is asked for before the next connection.
+    /// No connection came about, or an answer was late: the name is asked for before the
+    /// next connection.
     pub(super) fn doubt(&self, host: &Host) {
-        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(host) {
-            known.is_doubted = true;
+        self.set_doubt(host, true);
+    }
+
+    /// A connection came about: its addresses are in doubt no more.
+    pub(super) fn believe(&self, host: &Host) {
+        self.set_doubt(host, false);
+    }
+
+    fn set_doubt(&self, host: &Host, is_doubted: bool) {
+        if let Some(known) = self.lock().get_mut(host) {
+            known.is_doubted = is_doubted;
         }
     }
 
-    fn pinned(&self, host: &Host) -> Option<Vec<SocketAddr>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(host).filter(|known| !known.is_doubted).map(|known| known.addresses.clone())
+    async fn ask(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
+        let asked = (self.resolver.0)(host.clone()).await;
+        // An address needs no resolver.
+        match host.name.parse::<IpAddr>() {
+            Ok(ip) => asked.or_else(|_| Ok(vec![SocketAddr::new(ip, host.port)])),
+            Err(_) => asked,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Host, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,6 +146,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    const WITHIN: Duration = Duration::from_secs(30);
 
     fn host(text: &str) -> Host {
         Host::parse(text).expect("a host")
@@ -140,15 +173,15 @@ mod tests {
     async fn a_name_is_asked_for_once_under_a_policy_and_again_only_where_its_addresses_do_not_answer() {
         let (names, times) = moving(usize::MAX);
         let host = host("api.example.com");
-        let first = names.addresses(&host).await.expect("an address");
+        let first = names.addresses(&host, WITHIN).await.expect("an address");
         for _ in 0..100 {
-            assert_eq!(names.addresses(&host).await.expect("an address"), first);
+            assert_eq!(names.addresses(&host, WITHIN).await.expect("an address"), first);
         }
         assert_eq!(times.load(Ordering::Relaxed), 1);
         names.doubt(&host);
-        let second = names.addresses(&host).await.expect("an address");
+        let second = names.addresses(&host, WITHIN).await.expect("an address");
         assert_ne!(second, first);
-        assert_eq!(names.addresses(&host).await.expect("an address"), second);
+        assert_eq!(names.addresses(&host, WITHIN).await.expect("an address"), second);
         assert_eq!(times.load(Ordering::Relaxed), 2);
     }
 
@@ -166,7 +199,7 @@ mod tests {
             }
         }));
         let host = host("api.example.com");
-        let (one, other) = tokio::join!(waiting.addresses(&host), waiting.addresses(&host));
+        let (one, other) = tokio::join!(waiting.addresses(&host, WITHIN), waiting.addresses(&host, WITHIN));
         assert_eq!(one.expect("an address"), other.expect("an address"));
     }
 
@@ -174,19 +207,22 @@ mod tests {
     async fn an_address_in_doubt_serves_while_no_resolver_answers() {
         let (names, times) = moving(1);
         let host = host("api.example.com");
-        let first = names.addresses(&host).await.expect("an address");
+        let first = names.addresses(&host, WITHIN).await.expect("an address");
         names.doubt(&host);
-        assert_eq!(names.addresses(&host).await.expect("the old one"), first);
+        assert_eq!(names.addresses(&host, WITHIN).await.expect("the old one"), first);
         assert_eq!(times.load(Ordering::Relaxed), 2, "it was asked for all the same");
+        names.believe(&host);
+        assert_eq!(names.addresses(&host, WITHIN).await.expect("the old one"), first);
+        assert_eq!(times.load(Ordering::Relaxed), 2, "what a connection was made to is in doubt no more");
     }
 
     #[tokio::test]
     async fn a_resolver_that_knows_other_hosts_alone_knows_not_this_one() {
         let known = HashMap::from([(host("a.example.com"), vec![SocketAddr::from(([127, 0, 0, 1], 4430))])]);
         let names = Names::new(Resolver::fixed(known));
-        assert!(names.addresses(&host("a.example.com")).await.is_ok());
-        assert!(names.addresses(&host("a.example.com:8443")).await.is_err(), "another port is another host");
+        assert!(names.addresses(&host("a.example.com"), WITHIN).await.is_ok());
+        assert!(names.addresses(&host("a.example.com:8443"), WITHIN).await.is_err(), "another port is another host");
         let unknown = host("b.example.com");
-        assert_eq!(names.addresses(&unknown).await, Err(SendError::Resolve { host: unknown.clone() }));
+        assert_eq!(names.addresses(&unknown, WITHIN).await, Err(SendError::Resolve { host: unknown.clone() }));
     }
 }
