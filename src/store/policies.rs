@@ -6,12 +6,14 @@ use sqlx::{Connection, SqliteConnection};
 use super::index::{Index, IndexError};
 use super::records::ns;
 
-/// What is in force: the texts that hold together, the oldest first, and until
-/// when the newest waits.
+/// What is in force: the texts that hold together, the oldest first, until when the
+/// newest waits, and what the calendar's clock said lately while it does.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeptPolicies {
     pub texts: Vec<String>,
     pub waiting_until: Option<Timestamp>,
+    /// Kept only beside `waiting_until`.
+    pub looked_at: Option<Timestamp>,
 }
 
 pub(super) async fn read(index: &Index) -> Result<KeptPolicies, IndexError> {
@@ -20,10 +22,13 @@ pub(super) async fn read(index: &Index) -> Result<KeptPolicies, IndexError> {
         .fetch_all(&index.read)
         .await
         .map_err(doing())?;
-    let until: Option<i64> =
-        sqlx::query_scalar("SELECT until_ns FROM policy_waits").fetch_optional(&index.read).await.map_err(doing())?;
-    let waiting_until = until.and_then(|ns| Timestamp::from_nanosecond(i128::from(ns)).ok());
-    Ok(KeptPolicies { texts, waiting_until })
+    let waits: Option<(i64, Option<i64>)> = sqlx::query_as("SELECT until_ns, looked_ns FROM policy_waits")
+        .fetch_optional(&index.read)
+        .await
+        .map_err(doing())?;
+    let waiting_until = waits.and_then(|(until, _)| Timestamp::from_nanosecond(i128::from(until)).ok());
+    let looked_at = waits.and_then(|(_, looked)| Timestamp::from_nanosecond(i128::from(looked?)).ok());
+    Ok(KeptPolicies { texts, waiting_until, looked_at })
 }
 
 /// Takes the place of what was kept, all of it or nothing.
@@ -53,8 +58,9 @@ async fn write_all(connection: &mut SqliteConnection, kept: &KeptPolicies) -> Re
             .map_err(doing())?;
     }
     if let Some(until) = kept.waiting_until {
-        sqlx::query("INSERT INTO policy_waits (only, until_ns) VALUES (1, ?)")
+        sqlx::query("INSERT INTO policy_waits (only, until_ns, looked_ns) VALUES (1, ?, ?)")
             .bind(ns(until))
+            .bind(kept.looked_at.map(ns))
             .execute(&mut *all)
             .await
             .map_err(doing())?;
@@ -77,10 +83,11 @@ mod tests {
         let kept = KeptPolicies {
             texts: vec!["first".to_owned(), "second".to_owned()],
             waiting_until: Timestamp::from_second(1_800_000_000).ok(),
+            looked_at: Timestamp::from_second(1_799_000_000).ok(),
         };
         write(&index, &kept).await.unwrap();
         assert_eq!(read(&index).await.unwrap(), kept);
-        let alone = KeptPolicies { texts: vec!["third".to_owned()], waiting_until: None };
+        let alone = KeptPolicies { texts: vec!["third".to_owned()], ..KeptPolicies::default() };
         write(&index, &alone).await.unwrap();
         assert_eq!(read(&index).await.unwrap(), alone);
         index.close().await;
@@ -91,12 +98,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let keyring = Keyring::create(&dir.path().join("key"), Timestamp::UNIX_EPOCH).unwrap();
         let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
-        let kept = KeptPolicies { texts: vec!["first".to_owned()], waiting_until: None };
+        let kept = KeptPolicies { texts: vec!["first".to_owned()], ..KeptPolicies::default() };
         write(&index, &kept).await.unwrap();
         // What SQLite does by itself when the disk is full: it rolls all of it back.
         let full = "CREATE TRIGGER full BEFORE INSERT ON policy_texts BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
         sqlx::query(full).execute(&index.write).await.unwrap();
-        let later = KeptPolicies { texts: vec!["second".to_owned()], waiting_until: None };
+        let later = KeptPolicies { texts: vec!["second".to_owned()], ..KeptPolicies::default() };
         write(&index, &later).await.unwrap_err();
         assert_eq!(read(&index).await.unwrap(), kept);
         sqlx::query("DROP TRIGGER full").execute(&index.write).await.unwrap();

@@ -28,6 +28,17 @@ const SIGNATURE_ENDING: &str = "sig";
 /// calendar's was set.
 const WAS_SET: Duration = Duration::from_secs(300);
 
+/// What the clock says is kept so often while a wider policy waits: a small write, and by
+/// no more it is unknown when the box stopped.
+const LOOK_KEPT_EVERY: Duration = Duration::from_secs(300);
+
+/// A clock that starts no longer than this after the look that was kept may have stood
+/// still since: what passed between two of these, and a slow start.
+const STOOD_STILL: Duration = Duration::from_secs(900);
+
+/// So long after a start a clock that stood still is set by the network's time, if ever.
+const SPARED_FOR: Duration = Duration::from_secs(3600);
+
 /// Why a policy could not be taken over. What was in force stays so.
 #[derive(Debug, Error)]
 pub enum KeepPolicy {
@@ -64,9 +75,10 @@ struct State {
     read_on: Date,
     /// When the two clocks were last set beside each other.
     together: (Moment, Timestamp),
-    /// The end of a notice period that began before this start, until the calendar's
-    /// clock is first set ahead.
-    began_before: Option<Timestamp>,
+    /// The end of a notice period that began before this start, and the moment of this
+    /// start, until the calendar's clock is first set ahead; none if that clock went on
+    /// while the box was off.
+    began_before: Option<(Timestamp, Moment)>,
     /// What the disk has of it.
     kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
@@ -93,10 +105,12 @@ impl PolicyKeeper {
             None => InForce::first(read(&path, now)?),
         };
         in_force.tick(now);
+        let stood_still = kept.looked_at.is_some_and(|looked| stood_still(looked, now));
+        let began_before = in_force.waiting().filter(|_| stood_still).map(|waiting| (waiting.until, moment));
         let mut state = State {
             read_on: today(now),
             together: (moment, now),
-            began_before: in_force.waiting().map(|waiting| waiting.until),
+            began_before,
             in_force,
             kept,
             seen: None,
@@ -108,7 +122,7 @@ impl PolicyKeeper {
             state.refused = Some(error.to_string());
         }
         let keeper = Self { path, vault, monotonic, wall, state: Mutex::new(state), changed: watch::Sender::new(()) };
-        match keeper.keep().await {
+        match keeper.keep(now).await {
             // Of a box that was never told of a policy, nothing is forgotten.
             Err(error) if keeper.lock().kept.texts.is_empty() => return Err(error),
             Err(error) => tracing::error!(%error, "the residency policy is in force and not kept; it is tried again"),
@@ -163,7 +177,7 @@ impl PolicyKeeper {
         if changed || matches!(taken, Ok(true)) {
             self.spread(door);
         }
-        let kept = self.keep().await;
+        let kept = self.keep(now).await;
         match taken {
             Err(error) if !told => Err(error),
             _ => kept,
@@ -184,10 +198,10 @@ impl PolicyKeeper {
 
     /// Writes down what is in force, if the disk does not have it yet: one that was
     /// full gets it at a later look.
-    async fn keep(&self) -> Result<(), KeepPolicy> {
+    async fn keep(&self, now: Timestamp) -> Result<(), KeepPolicy> {
         let to_keep = {
             let state = self.lock();
-            Some(state.to_keep()).filter(|to_keep| *to_keep != state.kept)
+            Some(state.to_keep(now)).filter(|to_keep| *to_keep != state.kept)
         };
         if let Some(to_keep) = to_keep {
             self.vault.keep_policies(&to_keep).await?;
@@ -247,8 +261,9 @@ impl State {
 
     /// Moves the end of a notice period by as much as the calendar's clock was set
     /// ahead, for people are told in days that go by. One that began before this start
-    /// stays where it is the first time: a box without a clock of its own starts on the
-    /// day on which it stopped, and the days that it was off went by too.
+    /// stays where it is the first time, if the clock had stood still: a box without a
+    /// clock of its own starts on the day on which it stopped, and the days that it was
+    /// off went by too.
     fn follow_clock(&mut self, moment: Moment, now: Timestamp) {
         let (earlier, wall_earlier) = self.together;
         let went_by = SignedDuration::try_from(moment.since(earlier)).unwrap_or(SignedDuration::MAX);
@@ -260,9 +275,9 @@ impl State {
         if ahead.is_negative() {
             return;
         }
-        let began_before = self.began_before.take();
+        let began_before = self.began_before.take().filter(|(_, started)| moment.since(*started) <= SPARED_FOR);
         let Some(until) = self.in_force.waiting().map(|waiting| waiting.until) else { return };
-        if began_before == Some(until) {
+        if began_before.is_some_and(|(end, _)| end == until) {
             return;
         }
         self.in_force.put_off(ahead);
@@ -279,18 +294,25 @@ impl State {
         if self.read_on == today(now) {
             return false;
         }
-        let Some(anew) = restored(&self.to_keep(), now) else { return false };
+        let Some(anew) = restored(&self.to_keep(now), now) else { return false };
         self.read_on = today(now);
         let before = std::mem::replace(&mut self.in_force, anew);
         before.effective().destinations() != self.in_force.effective().destinations()
     }
 
-    fn to_keep(&self) -> KeptPolicies {
-        KeptPolicies {
-            texts: self.in_force.texts().map(str::to_owned).collect(),
-            waiting_until: self.in_force.waiting().map(|waiting| waiting.until),
-        }
+    fn to_keep(&self, now: Timestamp) -> KeptPolicies {
+        let waiting_until = self.in_force.waiting().map(|waiting| waiting.until);
+        let is_new = |looked: &Timestamp| now.duration_since(*looked).unsigned_abs() < LOOK_KEPT_EVERY;
+        let looked_at = waiting_until.map(|_| self.kept.looked_at.filter(is_new).unwrap_or(now));
+        KeptPolicies { texts: self.in_force.texts().map(str::to_owned).collect(), waiting_until, looked_at }
     }
+}
+
+/// Whether a clock that says `now` at the start may have stood still since it said
+/// `looked`, or gone back.
+fn stood_still(looked: Timestamp, now: Timestamp) -> bool {
+    let later = now.duration_since(looked);
+    later.is_negative() || later.unsigned_abs() <= STOOD_STILL
 }
 
 /// What was in force; none if nothing was. What was taken over then needs no

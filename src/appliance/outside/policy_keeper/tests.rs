@@ -10,7 +10,8 @@ use crate::egress::{DoorConfig, Resolver, SendError, Warming, Within};
 use crate::residency::{CallerWishes, DataClass, DestinationId, Host, Verdict};
 use crate::store::Keyring;
 
-const DAY_S: i64 = 24 * 3600;
+const HOUR_S: i64 = 3600;
+const DAY_S: i64 = 24 * HOUR_S;
 
 /// A policy that sends nothing, with the usual notice.
 const ON_THE_BOX: &str = "notice_period_days = 14\n";
@@ -83,8 +84,12 @@ impl Place {
     }
 
     fn wait_days(&self, days: i64) {
-        self.second.fetch_add(days * DAY_S, Ordering::Relaxed);
-        self.lived_s.fetch_add(days * DAY_S, Ordering::Relaxed);
+        self.wait_s(days * DAY_S);
+    }
+
+    fn wait_s(&self, seconds: i64) {
+        self.second.fetch_add(seconds, Ordering::Relaxed);
+        self.lived_s.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// A box that starts, on what the one before it left.
@@ -287,6 +292,57 @@ async fn the_days_that_a_box_was_off_count_when_its_clock_is_set_after_the_start
 }
 
 #[tokio::test]
+async fn a_clock_that_was_right_at_the_start_shortens_no_notice_that_began_before_it() {
+    let place = Place::new(ON_THE_BOX).await;
+    drop(place.start().await);
+    place.write(&sends_redacted());
+    drop(place.start().await);
+    // Off for an hour, through which its clock went on.
+    place.wait_s(HOUR_S);
+    let keeper = place.start().await;
+    place.set_clock(day(21));
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    let until = place.vault.policies().await.unwrap().waiting_until;
+    assert!(until > Some(day(34)), "{until:?}");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_long_after_the_start_shortens_no_notice_that_began_before_it() {
+    let place = Place::new(ON_THE_BOX).await;
+    drop(place.start().await);
+    place.write(&sends_redacted());
+    drop(place.start().await);
+    // It stands where it stood, and is right for all that.
+    let keeper = place.start().await;
+    place.wait_s(2 * HOUR_S);
+    look(&keeper).await.unwrap();
+    place.set_clock(day(21));
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn the_days_that_a_box_was_off_count_after_days_that_it_ran_through() {
+    let place = Place::new(ON_THE_BOX).await;
+    let keeper = place.start().await;
+    place.write(&sends_redacted());
+    for _ in 0..3 {
+        look(&keeper).await.unwrap();
+        place.wait_days(1);
+    }
+    look(&keeper).await.unwrap();
+    drop(keeper);
+    let keeper = place.start().await;
+    place.set_clock(day(14));
+    look(&keeper).await.unwrap();
+    assert_eq!(words_go(&keeper), Verdict::Redacted);
+    place.end().await;
+}
+
+#[tokio::test]
 async fn a_file_that_was_refused_is_looked_at_again_when_the_clock_is_set() {
     let place = Place::new(ON_THE_BOX).await;
     place.set_clock("2026-01-04T08:00:00Z".parse().unwrap());
@@ -303,7 +359,7 @@ async fn a_file_that_was_refused_is_looked_at_again_when_the_clock_is_set() {
 #[tokio::test]
 async fn a_kept_policy_that_cannot_be_read_any_more_lets_nothing_hold_without_notice() {
     let place = Place::new(&sends_redacted()).await;
-    let kept = KeptPolicies { texts: vec![MISTAKEN.to_owned()], waiting_until: None };
+    let kept = KeptPolicies { texts: vec![MISTAKEN.to_owned()], ..KeptPolicies::default() };
     place.vault.keep_policies(&kept).await.unwrap();
     let keeper = place.start().await;
     assert_eq!(words_go(&keeper), Verdict::Local);
@@ -364,7 +420,7 @@ async fn the_end_of_the_notice_reaches_door_and_disk_when_the_file_is_gone() {
     let greeted = greeted(&keeper, &door).await;
     assert!(matches!(greeted, Err(SendError::Resolve { .. })), "{greeted:?}");
     let kept = place.vault.policies().await.unwrap();
-    assert_eq!(kept, KeptPolicies { texts: vec![sends_redacted()], waiting_until: None });
+    assert_eq!(kept, KeptPolicies { texts: vec![sends_redacted()], ..KeptPolicies::default() });
     place.end().await;
 }
 
@@ -381,7 +437,7 @@ async fn a_signature_that_was_laid_there_while_the_box_was_off_counts() {
     let keeper = place.start().await;
     assert_eq!(words_go(&keeper), Verdict::Redacted, "{}", keeper.fact().sentence);
     let kept = place.vault.policies().await.unwrap();
-    assert_eq!(kept, KeptPolicies { texts: vec![wide], waiting_until: None });
+    assert_eq!(kept, KeptPolicies { texts: vec![wide], ..KeptPolicies::default() });
     place.end().await;
 }
 
