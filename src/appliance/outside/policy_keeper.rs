@@ -28,8 +28,8 @@ const SIGNATURE_ENDING: &str = "sig";
 /// calendar's was set.
 const WAS_SET: Duration = Duration::from_secs(300);
 
-/// What the clock says is kept so often while a wider policy waits: a small write, and by
-/// no more it is unknown when the box stopped.
+/// What the clock says is kept so often while a wider policy waits: the writes are small,
+/// and when the box stopped is known to this.
 const LOOK_KEPT_EVERY: Duration = Duration::from_secs(300);
 
 /// A clock that starts no longer than this after the look that was kept may have stood
