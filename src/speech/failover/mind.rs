@@ -149,6 +149,7 @@ impl Asked {
 struct Probe {
     engine: usize,
     request: RequestId,
+    begun: Moment,
     due: Moment,
     /// However long it shows that it is at work.
     until: Moment,
@@ -206,7 +207,7 @@ impl MindDesk {
             let limits = self.chain.link(tried).limits;
             let (due, until) = (now + limits.first, now + limits.at_work);
             self.mind(tried).ask(question.request, &question.words, &question.at);
-            self.probe = Some(Probe { engine: tried, request: question.request, due, until });
+            self.probe = Some(Probe { engine: tried, request: question.request, begun: now, due, until });
         }
         let request = question.request;
         self.asked = Some(Asked { relay, request, question: Some(question), said: String::new(), broke_off: None });
@@ -296,7 +297,7 @@ impl MindDesk {
             }
             // Settled on the box: its provider was not tried.
             MindEvent::Found { request, .. } if *request == probe.request && !is_work_of(event, mind.name()) => {
-                health.take_back_probe(now);
+                health.take_back_probe(probe.begun, now);
             }
             MindEvent::Found { request, .. }
             | MindEvent::Sentence { request, .. }
