@@ -295,8 +295,10 @@ impl MindDesk {
                 probe.due = probe.due.max(now + limits.gap).min(probe.until);
                 return true;
             }
-            // Settled on the box: its provider was not tried.
-            MindEvent::Found { request, .. } if *request == probe.request && !is_work_of(event, mind.name()) => {
+            // Settled on the box, or lost there: its provider was not tried.
+            MindEvent::Found { request, .. } | MindEvent::Failed { request, .. }
+                if *request == probe.request && !is_work_of(event, mind.name()) =>
+            {
                 health.take_back_probe(probe.begun, now);
             }
             MindEvent::Found { request, .. }
@@ -415,9 +417,14 @@ fn said(event: &MindEvent) -> Option<(RequestId, Said)> {
 }
 
 /// Whether the engine of that name did it. A mind that settles a question on the box
-/// says so with another name, and nothing is known of a provider that never saw it.
+/// says so with another name, and nothing is known of a provider that never saw it; nor
+/// is it where the box was too slow to settle it.
 fn is_work_of(event: &MindEvent, name: &str) -> bool {
-    !matches!(event, MindEvent::Found { engine, .. } if *engine != name)
+    match event {
+        MindEvent::Found { engine, .. } => *engine == name,
+        MindEvent::Failed { error, .. } => *error != MindError::BoxBusy,
+        _ => true,
+    }
 }
 
 fn why_failed(event: Option<MindEvent>, relay: &Relay, now: Moment) -> MindError {
