@@ -48,6 +48,9 @@ const SOON: Duration = Duration::from_millis(250);
 
 // ---- the near side ---------------------------------------------------------
 
+/// What the box's own mind never answers, as if it were too busy.
+const TOO_MUCH: &str = "It is all too much";
+
 /// The box's own mind, by words alone.
 struct ByWords(Arc<KnowledgeIndex>);
 
@@ -69,6 +72,9 @@ impl Responder for ByWords {
 
 impl Thinking for ByWordsThinking {
     fn ask(&mut self, request: RequestId, words: &Private<String>, now: &jiff::ZonedDateTime) {
+        if words.expose() == TOO_MUCH {
+            return;
+        }
         let found = self.index.find(words.expose(), &[], &self.memory, now);
         self.memory = found.memory;
         let took = Duration::from_millis(1);
@@ -518,6 +524,14 @@ async fn a_message_stays_on_the_box_with_its_name_and_number() {
     let requests = call.provider.requests();
     assert_eq!(requests.len(), 1);
     assert!(!requests[0].text.to_lowercase().contains("canary"), "{}", requests[0].text);
+}
+
+#[tokio::test]
+async fn a_box_that_is_too_slow_for_a_turn_of_a_message_does_not_ask_a_model_and_blames_none() {
+    let mut call = Setup::default().claude().await;
+    assert_eq!(call.ask_and_hear("I want to leave a message").await, ["found LeaveMessage"]);
+    assert_eq!(call.ask_and_hear(TOO_MUCH).await, failed(MindError::BoxBusy));
+    assert_eq!(call.asked(), 0);
 }
 
 // ---- tools -------------------------------------------------------------------

@@ -589,6 +589,45 @@ async fn a_question_that_a_mind_settled_on_the_box_says_nothing_of_its_provider(
 }
 
 #[tokio::test]
+async fn a_question_for_which_the_box_itself_was_too_slow_says_nothing_of_a_provider() {
+    let minds = Minds::new();
+    let gate = gate();
+    let fails = |request, error| MindEvent::Failed { request: RequestId(request), error };
+    let of_the_cloud = || told_of(minds.chain.health(), "mind cloud-mind");
+    for request in [1, 2, 3] {
+        let (mut mind, mut heard) = minds.open(&gate);
+        ask(&mut mind, request, "My name is Ngozi.");
+        minds.cloud.says(fails(request, MindError::BoxBusy)).await;
+        minds.lan.says(found(request, "Thank you.", "lan-mind")).await;
+        let told = heard.try_recv().unwrap();
+        assert!(matches!(told, MindEvent::Found { engine: "lan-mind", .. }), "no failover is told: {told:?}");
+    }
+    assert!(of_the_cloud().1.contains("0 pieces of work done, 0 failed"), "{:?}", of_the_cloud());
+    for request in [4, 5] {
+        let (mut mind, _heard) = minds.open(&gate);
+        ask(&mut mind, request, "When do you open?");
+        minds.cloud.says(fails(request, MindError::Unreachable)).await;
+    }
+    assert_eq!(of_the_cloud().0, HealthState::Impaired);
+    // Nor is it a try that has failed, or one that is still waited for.
+    minds.time.pass(3000).await;
+    let (mut mind, _heard) = minds.open(&gate);
+    for request in [6, 7] {
+        minds.cloud.told();
+        ask(&mut mind, request, "When do you open?");
+        let asked = format!("ask {request} When do you open?");
+        assert_eq!(minds.cloud.told().last().unwrap(), &asked, "it is tried");
+        minds.lan.says(found(request, "At nine.", "lan-mind")).await;
+        if request == 6 {
+            minds.cloud.says(fails(6, MindError::BoxBusy)).await;
+            assert_eq!(of_the_cloud().0, HealthState::Impaired);
+        }
+    }
+    minds.cloud.says(found(7, "At eight.", "cloud-mind")).await;
+    assert_eq!(of_the_cloud().0, HealthState::Well);
+}
+
+#[tokio::test]
 async fn nothing_is_answered_after_the_call_has_abandoned_its_question() {
     let minds = Minds::new();
     let (mut mind, mut heard) = minds.open(&gate());

@@ -106,8 +106,8 @@ impl Rest {
     }
 }
 
-/// What was heard of a call before a caller came: it is not sent and paid for twice.
-/// Of one call, because the queue gives the same one next.
+/// What was heard of a call before something came between: it is not sent and paid for
+/// twice. Of one call, the last that was begun: most often the queue gives it next.
 #[derive(Default)]
 pub struct Begun {
     /// Held for moments.
@@ -115,13 +115,20 @@ pub struct Begun {
 }
 
 impl Begun {
+    /// A call of which nothing was heard does not take the place of another.
     fn keep(&self, call: CallId, heard: Vec<SecondHearing>) {
-        *self.held() = Some((call, heard));
+        if !heard.is_empty() {
+            *self.held() = Some((call, heard));
+        }
     }
 
     fn take(&self, call: CallId) -> Vec<SecondHearing> {
-        let begun = self.held().take();
-        begun.filter(|(of, _)| *of == call).map(|(_, heard)| heard).unwrap_or_default()
+        let begun = self.held().take_if(|(of, _)| *of == call);
+        begun.map(|(_, heard)| heard).unwrap_or_default()
+    }
+
+    fn call(&self) -> Option<CallId> {
+        self.held().as_ref().map(|(call, _)| *call)
     }
 
     /// A poisoned lock still holds whole turns.
@@ -146,7 +153,19 @@ impl SecondHearings {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.stop.asked() => return,
             }
+            self.forget_gone().await;
             while self.stop.callers() == 0 && !self.stop.is_asked() && self.one().await {}
+        }
+    }
+
+    /// The queue need not give a call again of which something was heard: it may have
+    /// been erased, and then its words are kept nowhere.
+    async fn forget_gone(&self) {
+        let Some(call) = self.begun.call() else { return };
+        if let Err(error) = self.vault.show(call).await
+            && is_gone(&error)
+        {
+            drop(self.begun.take(call));
         }
     }
 
@@ -165,15 +184,24 @@ impl SecondHearings {
             }
         };
         let Waiting { call, tries } = waiting;
-        let done = match self.hear(call).await {
-            Ok(heard) => self.keep(call, &heard).await,
+        let mut heard = self.begun.take(call);
+        let done = match self.hear(call, &mut heard).await {
+            Ok(()) => self.keep(call, &heard).await,
             Err(not_yet) => Err(not_yet),
         };
+        let stays = match done {
+            Ok(()) | Err(NotYet::Gone) => false,
+            Err(NotYet::Caller | NotYet::Budget) => true,
+            Err(NotYet::Ears | NotYet::Disk) => tries < TRIES_MAX,
+        };
+        if stays {
+            self.begun.keep(call, heard);
+        }
         let written = match done {
             Ok(()) => Ok(true),
             // It stays the next, and no try is counted.
             Err(NotYet::Caller) => return false,
-            Err(NotYet::Ears | NotYet::Disk) if tries < TRIES_MAX => {
+            Err(NotYet::Ears | NotYet::Disk) if stays => {
                 let due = later(now, wait_after(tries));
                 self.vault.postpone_hearing(call, due).await.map(|()| false)
             }
@@ -203,25 +231,21 @@ impl SecondHearings {
         })
     }
 
-    async fn hear(&self, call: CallId) -> Result<Vec<SecondHearing>, NotYet> {
+    /// Hears what is not yet among what was heard of the call.
+    async fn hear(&self, call: CallId, heard: &mut Vec<SecondHearing>) -> Result<(), NotYet> {
         let unread = |error: ReadError| {
             tracing::warn!(%call, %error, "a call cannot be heard again");
-            match error {
-                ReadError::Unknown(_) | ReadError::Key(_) | ReadError::NotRecorded(_) | ReadError::Tampered { .. } => {
-                    NotYet::Gone
-                }
-                ReadError::Row(_) | ReadError::Sound(_) | ReadError::ReaderEnded(_) => NotYet::Disk,
-            }
+            if is_gone(&error) { NotYet::Gone } else { NotYet::Disk }
         };
         let record = self.vault.show(call).await.map_err(unread)?;
         let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
         let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(unread)?;
         if !record.may_be_heard_again() {
-            return Ok(Vec::new());
+            heard.clear();
+            return Ok(());
         }
         let gate = under_wishes(self.keeper.gate(), &record);
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
-        let mut heard = self.begun.take(call);
         let is_heard = |turn: usize| heard.iter().any(|hearing| hearing.turn == turn);
         let callers = record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller);
         let parts: Vec<(usize, Vec<i16>)> = callers
@@ -232,22 +256,15 @@ impl SecondHearings {
             })
             .filter(|(_, part)| !part.is_empty())
             .collect();
-        let ears = self.ears_with_room(call, &parts)?;
+        // Words that only could not be kept need no room.
+        let ears = if parts.is_empty() { Vec::new() } else { self.ears_with_room(call, &parts)? };
         for (turn, part) in parts {
-            match self.words(&ears, &setting, &part).await {
-                Ok((words, engine)) => {
-                    let heard_at = self.clock.wall();
-                    heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at });
-                }
-                Err(NotYet::Caller) => {
-                    self.begun.keep(call, heard);
-                    return Err(NotYet::Caller);
-                }
-                Err(other) => return Err(other),
-            }
+            let (words, engine) = self.words(&ears, &setting, &part).await?;
+            let heard_at = self.clock.wall();
+            heard.push(SecondHearing { turn, words, engine: engine.to_owned(), heard_at });
         }
-        without_identifiers(&record.turns, &mut heard);
-        Ok(heard)
+        without_identifiers(&record.turns, heard);
+        Ok(())
     }
 
     /// The ears to which the budget lets all of it go, before any of it goes: half a
@@ -330,6 +347,14 @@ impl SecondHearings {
             Err(error) => (HealthState::Impaired, format!("the queue cannot be read: {error}.")),
         };
         HealthFact { name: "second hearings".to_owned(), state, sentence }
+    }
+}
+
+/// Whether a call cannot be read any more, however often it is tried.
+const fn is_gone(error: &ReadError) -> bool {
+    match error {
+        ReadError::Unknown(_) | ReadError::Key(_) | ReadError::NotRecorded(_) | ReadError::Tampered { .. } => true,
+        ReadError::Row(_) | ReadError::Sound(_) | ReadError::ReaderEnded(_) => false,
     }
 }
 

@@ -553,6 +553,7 @@ fn report_outside(
     }
     let Some(outside) = outside else { return };
     let health = health.clone();
+    let mut uncounted = LastFailure::default();
     drop(supervisor.spawn("outside", async move {
         while !stop.is_ended() {
             if let Err(error) = outside.keeper.look_again(&outside.door).await {
@@ -561,7 +562,7 @@ fn report_outside(
             health.state(outside.keeper.fact());
             let policy = outside.keeper.in_force();
             chains.iter().flat_map(|chains| chains.facts(&policy)).for_each(|fact| health.state(fact));
-            if let Err(error) = outside.count_today().await {
+            if let Some(error) = uncounted.new_in(&outside.count_today().await) {
                 tracing::warn!(%error, "what was spent earlier today could not be counted");
             }
             health.state(outside.budget_fact());
@@ -575,6 +576,22 @@ fn report_outside(
             }
         }
     }));
+}
+
+/// What a thing that is done every few seconds failed of last: the log has it once,
+/// until it is another.
+#[derive(Default)]
+struct LastFailure(Option<String>);
+
+impl LastFailure {
+    /// The failure, if the log has yet to be told of it.
+    fn new_in<'e, E: std::fmt::Display>(&mut self, outcome: &'e Result<(), E>) -> Option<&'e E> {
+        let failure = outcome.as_ref().err();
+        let said = failure.map(ToString::to_string);
+        let is_new = said != self.0;
+        self.0 = said;
+        failure.filter(|_| is_new)
+    }
 }
 
 fn disk_fact(vault: &Vault, data_dir: &str) -> HealthFact {
@@ -613,6 +630,17 @@ mod tests {
         let vault = Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault");
         drop(supervisor.spawn_vital("desk", vital));
         Appliance { stop, supervisor, vault, tasks: TaskTracker::new(), outside: None, reception: None }
+    }
+
+    #[test]
+    fn a_failure_that_lasts_is_told_once_until_it_is_another_or_comes_back() {
+        let mut last = LastFailure::default();
+        let failed = |why: &'static str| Err::<(), _>(why);
+        assert_eq!(last.new_in(&failed("full")), Some(&"full"));
+        assert_eq!(last.new_in(&failed("full")), None);
+        assert_eq!(last.new_in(&failed("damaged")), Some(&"damaged"));
+        assert_eq!(last.new_in(&Ok::<(), &str>(())), None);
+        assert_eq!(last.new_in(&failed("damaged")), Some(&"damaged"));
     }
 
     #[tokio::test]

@@ -31,6 +31,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// long it is tried again.
 const LET_IT_BE: Duration = Duration::from_secs(60);
 
+/// A voice that answers with what is no sound of these words is paid for it, and may go
+/// on so for days: the wait doubles with each round, up to this.
+const UNUSABLE_WAIT_MAX: Duration = Duration::from_secs(3600);
+
 /// While the day's budget has no room, how long a sentence waits before it is asked
 /// again: a budget is made larger by midnight or by an owner, and neither hurries.
 const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -154,6 +158,7 @@ impl WarmUp {
         let mut progress = Progress { ready: 0, total: wanted.len() };
         self.tell(&progress);
         let mut left = wanted.clone();
+        let mut unusable = 0_u32;
         loop {
             // A gate never gets wider: each round has one of the policy that holds by then.
             let gate = self.gate();
@@ -162,13 +167,16 @@ impl WarmUp {
             if round.again.is_empty() && may.iter().all(|may| *may) {
                 return;
             }
-            let Some(next) = self.next_round(round, &may, &wanted, changes.as_mut()).await else { return };
+            unusable = if round.worst == Held::Unusable { unusable.saturating_add(1) } else { 0 };
+            let wait = wait_after(round.worst, unusable);
+            let Some(next) = self.next_round(round.again, wait, &may, &wanted, changes.as_mut()).await else { return };
             left = next;
         }
     }
 
-    /// Renders what is left, as far as the disk and the voices let it. None when the box
-    /// is to stop.
+    /// Renders what is left, as far as the disk and the voices let it. What came out
+    /// unusable is the last of the next round: it may be that sentence alone. None when
+    /// the box is to stop.
     async fn round(
         &self,
         left: Vec<(String, SampleRate)>,
@@ -176,14 +184,16 @@ impl WarmUp {
         progress: &mut Progress,
     ) -> Option<Round> {
         let mut round = Round { again: Vec::new(), worst: Held::Best };
+        let mut unusable = Vec::new();
         for (sentence, rate) in left {
             if !self.wait_for_quiet().await {
                 return None;
             }
-            let held = self.hold_best(&sentence, rate, gate, round.worst == Held::Second).await;
+            let held = self.hold_best(&sentence, rate, gate, round.worst >= Held::Second).await;
             match held {
                 Held::Best => {}
                 Held::Sparing | Held::Second => round.again.push((sentence, rate)),
+                Held::Unusable => unusable.push((sentence, rate)),
                 // There is no room for the rest either.
                 Held::Full => break,
             }
@@ -192,6 +202,7 @@ impl WarmUp {
             progress.ready = (progress.ready + 1).min(progress.total);
             self.tell(progress);
         }
+        round.again.append(&mut unusable);
         Some(round)
     }
 
@@ -199,26 +210,22 @@ impl WarmUp {
     /// when a voice may speak now that might not before. None when the box is to stop.
     async fn next_round(
         &self,
-        round: Round,
+        again: Vec<(String, SampleRate)>,
+        wait: Option<Duration>,
         may: &[bool],
         wanted: &[(String, SampleRate)],
         mut changes: Option<&mut watch::Receiver<()>>,
     ) -> Option<Vec<(String, SampleRate)>> {
-        let time = match round.worst {
-            Held::Best | Held::Full => None,
-            Held::Sparing => Some(BUDGET_WAIT),
-            Held::Second => Some(LET_IT_BE),
-        };
         loop {
-            if !self.pause_or_change(time, changes.as_deref_mut()).await {
+            if !self.pause_or_change(wait, changes.as_deref_mut()).await {
                 return None;
             }
             let is_wider = self.may_speak(&self.gate()).iter().zip(may).any(|(now, before)| *now && !before);
             if is_wider {
                 return Some(wanted.to_vec());
             }
-            if !round.again.is_empty() {
-                return Some(round.again);
+            if !again.is_empty() {
+                return Some(again);
             }
         }
     }
@@ -298,8 +305,9 @@ impl WarmUp {
                 Err(NotHad::MayNot) => {}
                 Err(NotHad::NoRoom) => held = held.max(Held::Sparing),
                 // The box's own says tomorrow what it says today.
-                Err(NotHad::Failed) if voice.is_on_box() => {}
-                Err(NotHad::Failed) => held = Held::Second,
+                Err(NotHad::Failed | NotHad::Unusable) if voice.is_on_box() => {}
+                Err(NotHad::Failed) => held = held.max(Held::Second),
+                Err(NotHad::Unusable) => held = Held::Unusable,
             }
         }
         // No voice could say it: it is spoken afresh.
@@ -374,7 +382,7 @@ impl WarmUp {
         match voice.render(gate, &text, rate).await {
             Ok(sound) if !is_long_enough(&sound, rate, sentence) => {
                 tracing::warn!(voice = %voice.key, "a fixed sentence was rendered as a sound too short for its words");
-                Err(NotHad::Failed)
+                Err(NotHad::Unusable)
             }
             Ok(sound) => {
                 self.keep(voice, sentence, rate, &sound).await;
@@ -415,6 +423,8 @@ enum Held {
     Sparing,
     /// In another voice, if in any; a better one failed and may be had soon.
     Second,
+    /// In another voice, if in any; a better one gave what cannot be its sound.
+    Unusable,
     /// Not: all that is set aside for sounds is full.
     Full,
 }
@@ -426,6 +436,22 @@ enum NotHad {
     /// What is left of the day's budget is for callers.
     NoRoom,
     Failed,
+    /// It answered, and was paid, with what cannot be the sound of these words.
+    Unusable,
+}
+
+/// After which time another round is worth it; none where only a change is.
+/// `unusable` counts the rounds up to this one in which a voice gave what is of no use.
+fn wait_after(worst: Held, unusable: u32) -> Option<Duration> {
+    match worst {
+        Held::Best | Held::Full => None,
+        Held::Sparing => Some(BUDGET_WAIT),
+        Held::Second => Some(LET_IT_BE),
+        Held::Unusable => {
+            let doubled = LET_IT_BE.saturating_mul(1_u32.checked_shl(unusable).unwrap_or(u32::MAX));
+            Some(doubled.min(UNUSABLE_WAIT_MAX))
+        }
+    }
 }
 
 fn key(voice: &FixedVoice, sentence: &str, rate: SampleRate) -> RenderingKey {
@@ -482,6 +508,13 @@ mod tests {
         for sentence in [whole, "A cake is eighteen thousand naira.", "Yes.", "Certainly."] {
             assert_eq!(alone(&outside, sentence), 1, "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_voice_whose_sound_is_of_no_use_is_asked_ever_more_seldom_to_once_an_hour() {
+        let minutes = |unusable| wait_after(Held::Unusable, unusable).map(|wait| wait.as_secs() / 60);
+        assert_eq!([1, 2, 5, 6, u32::MAX].map(minutes), [2, 4, 32, 60, 60].map(Some));
+        assert_eq!(wait_after(Held::Second, 0), Some(LET_IT_BE), "one that cannot be had costs nothing");
     }
 
     #[test]

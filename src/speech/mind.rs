@@ -78,6 +78,10 @@ pub enum MindEvent {
 pub enum MindError {
     #[error("answering a question: every place in the engine's pool is taken")]
     Overloaded,
+    /// The box's own part of an answer did not come in its time; whoever else is asked
+    /// for it has not failed.
+    #[error("answering a question: the box itself is too busy for its part of the answer")]
+    BoxBusy,
     /// The policy, the caller's wish or our own budget keeps it here; the engine is well.
     #[error("answering a question: the policy or the budget keeps it on the box")]
     Policy,
@@ -139,7 +143,7 @@ pub enum TryAgain {
 impl MindError {
     pub const fn try_again(&self) -> TryAgain {
         match self {
-            Self::Policy | Self::Declined => TryAgain::NextQuestion,
+            Self::Policy | Self::BoxBusy | Self::Declined => TryAgain::NextQuestion,
             Self::Busy { after } => TryAgain::Later(*after),
             Self::Overloaded | Self::TooLate(..) | Self::Unreachable | Self::Broken(_) => TryAgain::Later(None),
             Self::Rejected { .. } => TryAgain::OnceRepaired,

@@ -132,19 +132,28 @@ impl Outside {
         count_today(&self.door, &self.vault, &self.zone, &self.keeper.places().newest).await
     }
 
-    /// What `milu doctor` says of the budget: what was spent, and what is saved on.
+    /// What `milu doctor` says of the budget: what was spent, what is saved on, and
+    /// whether all of the day is counted. To be asked after [`Self::count_today`].
     pub fn budget_fact(&self) -> HealthFact {
         budget_fact(&self.door)
     }
 }
 
 fn budget_fact(door: &Door) -> HealthFact {
+    let is_counted = door.uncounted_day().is_none();
+    let mut sentence = door.budget_sentence();
+    if !is_counted {
+        sentence.push_str(
+            " What was spent earlier today is not counted: the register of transfers could not be read; the log says \
+             why.",
+        );
+    }
     let state = match (door.standing(None), door.calls_near()) {
-        (Standing::Ample, 0) => HealthState::Well,
+        (Standing::Ample, 0) if is_counted => HealthState::Well,
         // Of its calls some, or all from now on, are worse served than they should be.
         (Standing::Ample | Standing::Near | Standing::Spent, _) => HealthState::Impaired,
     };
-    HealthFact { name: "budget".to_owned(), state, sentence: door.budget_sentence() }
+    HealthFact { name: "budget".to_owned(), state, sentence }
 }
 
 /// The policies by which the sections of the configuration are understood: what
@@ -415,6 +424,33 @@ mod tests {
             count().await;
             assert_eq!(door.spent().total(date(2026, 11, 26)).bytes, 90);
         }
+        vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_day_of_which_the_register_cannot_be_read_is_said_to_be_counted_in_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = SystemClock::new();
+        let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
+        let now: Timestamp = "2026-11-26T20:00:00Z".parse().unwrap();
+        let policy = Policy::new(vec![to("deepgram", false)], Vec::new());
+        let config = DoorConfig {
+            spent: Some(Spent::nothing(date(2026, 11, 25))),
+            wall: Arc::new(move || now),
+            ..DoorConfig::default()
+        };
+        let door = Door::new(Arc::new(policy.clone()), config);
+        let count = async || count_today(&door, &vault, &TimeZone::UTC, &policy).await;
+        vault.do_to_index("ALTER TABLE transfers RENAME TO unreadable").await;
+        count().await.unwrap_err();
+        let fact = budget_fact(&door);
+        assert_eq!(fact.state, HealthState::Impaired, "{}", fact.sentence);
+        assert!(fact.sentence.contains("spent earlier today is not counted"), "{}", fact.sentence);
+        vault.do_to_index("ALTER TABLE unreadable RENAME TO transfers").await;
+        count().await.unwrap();
+        let fact = budget_fact(&door);
+        assert_eq!(fact.state, HealthState::Well, "{}", fact.sentence);
         vault.close().await;
     }
 }

@@ -241,6 +241,42 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
     }
 }
 
+/// The first of two turns was heard, and with the second a caller came, who has gone.
+async fn half_heard(door: DoorConfig) -> Place {
+    let place = Place::of("raw", door, 2).await;
+    place.line.caller_with.store(7, Ordering::Relaxed);
+    assert!(!place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent()), (7, 1));
+    *place.line.caller.lock().unwrap() = None;
+    place
+}
+
+#[tokio::test]
+async fn what_was_heard_of_a_call_is_not_sent_again_where_the_budget_ran_out_before_the_rest() {
+    let place = half_heard(DoorConfig { spent: Some(today(900_000, 0)), ..DoorConfig::default() }).await;
+    place.door.set_budget(Budget { day_bytes: Some(1_000_000), ..Budget::default() });
+    assert!(place.queue.one().await);
+    assert_eq!((place.line.frames(), place.waiting().await), (7, 1), "it waits for room");
+    place.door.set_budget(Budget::default());
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7 + 5, 2, 0));
+    let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
+    assert_eq!(heard.iter().map(|hearing| hearing.turn).collect::<Vec<_>>(), [0, 1]);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn what_was_heard_of_a_call_that_is_erased_before_the_rest_is_forgotten() {
+    let place = half_heard(DoorConfig::default()).await;
+    place.queue.forget_gone().await;
+    assert_eq!(place.queue.begun.call(), Some(place.record.id), "the rest is still to be heard");
+    place.queue.vault.do_to_index("UPDATE calls SET wrapped_key = x'00'").await;
+    place.queue.forget_gone().await;
+    assert_eq!(place.queue.begun.call(), None);
+    place.end().await;
+}
+
 #[tokio::test]
 async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
     let budget = Budget { day_bytes: Some(1), ..Budget::default() };
@@ -287,6 +323,11 @@ async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
     let in_a_while = later(place.queue.clock.wall(), wait_after(0));
     let due = place.queue.vault.next_to_hear_again(in_a_while).await.unwrap().unwrap();
     assert_eq!((due.call, due.tries), (place.record.id, 1));
+    // There is room again on the disk, and its words are there.
+    place.queue.vault.do_to_index("DROP TRIGGER full").await;
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (1, 0));
     place.end().await;
 }
 

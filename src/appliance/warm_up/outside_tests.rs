@@ -136,6 +136,13 @@ impl Place {
         self.far.asked.load(Ordering::Relaxed)
     }
 
+    /// One round of these.
+    async fn round(&self, left: Vec<(String, SampleRate)>) -> Round {
+        let gate = self.warm_up.gate();
+        let mut progress = Progress { ready: 0, total: left.len() };
+        self.served(self.warm_up.round(left, &gate, &mut progress)).await.unwrap()
+    }
+
     async fn hold(&self) -> Held {
         self.warm_up.hold_best(SENTENCE, RATE, &self.warm_up.gate(), false).await
     }
@@ -242,10 +249,30 @@ async fn a_sound_too_short_for_its_words_is_neither_kept_nor_played_and_one_that
     place.warm_up.keep(&place.warm_up.voices[0], SENTENCE, RATE, &of_an_earlier_start).await;
     assert!(!place.warm_up.hold_kept(SENTENCE, RATE).await);
     place.far.is_mute.store(true, Ordering::Relaxed);
-    assert_eq!(place.served(place.hold()).await, Held::Second, "it is asked again later");
+    assert_eq!(place.served(place.hold()).await, Held::Unusable, "it is asked again later");
     assert_eq!((place.asked(), place.held()), (1, None));
     place.far.is_mute.store(false, Ordering::Relaxed);
     assert_eq!(place.served(place.hold()).await, Held::Best);
     assert_eq!((place.asked(), place.held()), (2, Some("wyoming-voice")));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_voice_whose_sound_is_of_no_use_is_asked_for_one_sentence_a_round_and_for_another_in_the_next() {
+    let place = Place::new(&["knowledge"]).await;
+    place.far.is_mute.store(true, Ordering::Relaxed);
+    let other = "Good evening.";
+    let mut left = vec![(SENTENCE.to_owned(), RATE), (other.to_owned(), RATE)];
+    for next in [other, SENTENCE] {
+        let round = place.round(left).await;
+        assert_eq!((round.worst, round.again.len()), (Held::Unusable, 2));
+        assert_eq!(round.again[0].0, next);
+        left = round.again;
+    }
+    assert_eq!(place.asked(), 2);
+    place.far.is_mute.store(false, Ordering::Relaxed);
+    let round = place.round(left).await;
+    assert!(round.again.is_empty());
+    assert_eq!((round.worst, place.asked(), place.held()), (Held::Best, 4, Some("wyoming-voice")));
     place.end().await;
 }

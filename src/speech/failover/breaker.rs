@@ -96,9 +96,13 @@ impl Breaker {
         due
     }
 
-    /// The try that was begun never came to the engine: another is due at once.
-    pub fn take_back_probe(&mut self, now: Moment) {
-        if let State::HalfOpen { tries, .. } = self.state {
+    /// The try that was begun at `begun` never came to the engine: another is due at
+    /// once. One that was begun while the engine was well, or has had its time, is none
+    /// that is waited for, and the one under way is another call's.
+    pub fn take_back_probe(&mut self, begun: Moment, now: Moment) {
+        if let State::HalfOpen { since, tries } = self.state
+            && since == begun
+        {
             self.state = State::Open { until: now, tries };
         }
     }
@@ -245,13 +249,26 @@ mod tests {
     fn a_probe_that_is_taken_back_is_due_again_at_once_and_has_brought_nothing_back() {
         let mut breaker = opened();
         assert!(breaker.begin_probe(at(4500)));
-        breaker.take_back_probe(at(4600));
+        breaker.take_back_probe(at(4500), at(4600));
         assert_eq!((breaker.standing(at(4600)), breaker.last_success()), (Standing::ProbeDue, None));
         assert!(breaker.begin_probe(at(4600)));
         breaker.failed(COUNTS, at(4700), 1.0);
         assert_eq!(breaker.standing(at(4700)), Standing::LeftUntil(at(14_700)), "one try has failed and not two");
-        breaker.take_back_probe(at(4800));
+        breaker.take_back_probe(at(4600), at(4800));
         assert_eq!(breaker.standing(at(4800)), Standing::LeftUntil(at(14_700)), "there is none to take back");
+    }
+
+    #[test]
+    fn nobody_takes_back_the_try_of_another_call() {
+        let mut breaker = opened();
+        assert!(breaker.begin_probe(at(4500)));
+        breaker.take_back_probe(at(500), at(4600));
+        assert_eq!(breaker.standing(at(4600)), Standing::Probing, "it was begun while the engine was well");
+        assert!(breaker.begin_probe(at(40_000)));
+        breaker.take_back_probe(at(4500), at(40_100));
+        assert_eq!(breaker.standing(at(40_100)), Standing::Probing, "it has had its time, and another's is under way");
+        breaker.take_back_probe(at(40_000), at(40_200));
+        assert_eq!(breaker.standing(at(40_200)), Standing::ProbeDue);
     }
 
     #[test]
@@ -304,6 +321,7 @@ mod tests {
         ) {
             let mut breaker = Breaker::new(BreakerRules::default());
             let mut now = Moment::START;
+            let mut begun = now;
             for (what, later, jitter) in steps {
                 now = now + Duration::from_millis(later);
                 let before = breaker.standing(now);
@@ -311,8 +329,14 @@ mod tests {
                     0 => breaker.failed(COUNTS, now, jitter),
                     1 => breaker.succeeded(now),
                     3 => breaker.failed(Weight::UntilRepaired, now, jitter),
-                    4 => breaker.take_back_probe(now),
-                    2 => prop_assert_eq!(breaker.begin_probe(now), before == Standing::ProbeDue),
+                    4 => breaker.take_back_probe(begun, now),
+                    2 => {
+                        let is_begun = breaker.begin_probe(now);
+                        prop_assert_eq!(is_begun, before == Standing::ProbeDue);
+                        if is_begun {
+                            begun = now;
+                        }
+                    }
                     _ => breaker.failed(Weight::Counts { not_before: Some(Duration::from_secs(7)) }, now, jitter),
                 }
                 let after = breaker.standing(now);

@@ -163,6 +163,7 @@ struct Turn {
 /// Ears that hear a turn beside those that are well, and whose words are not used.
 struct Probe {
     engine: usize,
+    begun: Moment,
     asked: Option<(RequestId, Moment)>,
 }
 
@@ -311,7 +312,7 @@ impl EarsDesk {
             // A connection that is known to be bad is not tried: a new one is.
             self.ears[tried] = None;
             self.catch_up(tried);
-            self.probe = Some(Probe { engine: tried, asked: None });
+            self.probe = Some(Probe { engine: tried, begun: now, asked: None });
         }
     }
 
@@ -340,10 +341,10 @@ impl EarsDesk {
         // A decode on the box takes some half a second, and so does what is left then.
         self.beside = (engine != last).then(|| Beside { request, ask_at: Some(now + limits.first / 2), heard: None });
         self.open_ears(engine).decode(request);
-        if let Some(tried) = self.probe.as_ref().map(|probe| probe.engine) {
+        if let Some(Probe { engine: tried, begun, .. }) = self.probe {
             let due = now + self.chain.link(tried).limits.first;
             self.open_ears(tried).decode(request);
-            self.probe = Some(Probe { engine: tried, asked: Some((request, due)) });
+            self.probe = Some(Probe { engine: tried, begun, asked: Some((request, due)) });
         }
     }
 
@@ -417,12 +418,12 @@ impl EarsDesk {
     /// What a probe's ears say counts for their health alone. True if it was that.
     fn probed(&mut self, engine: usize, event: &EarsEvent, now: Moment) -> bool {
         let Some(probe) = self.probe.as_ref().filter(|probe| probe.engine == engine) else { return false };
-        let Some((asked, _)) = probe.asked else { return true };
+        let Probe { begun, asked: Some((asked, _)), .. } = *probe else { return true };
         let Link { engine: ears, health, .. } = self.chain.link(engine);
         match event {
             EarsEvent::Heard(heard) if heard.request == asked && heard.engine == ears.name() => health.succeeded(now),
             // Found out on the box: its server has heard nothing.
-            EarsEvent::Heard(heard) if heard.request == asked => health.take_back_probe(now),
+            EarsEvent::Heard(heard) if heard.request == asked => health.take_back_probe(begun, now),
             EarsEvent::Failed { request, error } if *request == asked => {
                 health.failed(error.into(), now);
                 self.ears[engine] = None;

@@ -24,7 +24,8 @@ pub enum Weight {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault {
     /// None if the engine is passed over without a word: the policy, the
-    /// caller's wish or the budget keeps the data on the box.
+    /// caller's wish or the budget keeps the data on the box, or the box was too slow
+    /// with its own part.
     pub why: Option<WhyLeft>,
     pub weight: Weight,
 }
@@ -69,7 +70,7 @@ impl From<&EarsError> for Fault {
 impl From<&MindError> for Fault {
     fn from(error: &MindError) -> Self {
         let why = match error {
-            MindError::Policy => return Self::KEPT,
+            MindError::Policy | MindError::BoxBusy => return Self::KEPT,
             MindError::Overloaded | MindError::Busy { .. } => WhyLeft::Busy,
             MindError::TooLate(Waited::Connection, _) => WhyLeft::ConnectDeadline,
             MindError::TooLate(Waited::FirstToken, _) => WhyLeft::FirstTokenDeadline,

@@ -75,11 +75,11 @@ impl EngineHealth {
         begun
     }
 
-    /// A try that was begun and never came to the engine is none.
-    pub(super) fn take_back_probe(&self, now: Moment) {
+    /// A try that was begun at `begun` and never came to the engine is none.
+    pub(super) fn take_back_probe(&self, begun: Moment, now: Moment) {
         let mut state = self.lock();
         state.counters.probes = state.counters.probes.saturating_sub(1);
-        state.breaker.take_back_probe(now);
+        state.breaker.take_back_probe(begun, now);
     }
 
     pub(super) fn succeeded(&self, now: Moment) {

@@ -149,6 +149,7 @@ impl Asked {
 struct Probe {
     engine: usize,
     request: RequestId,
+    begun: Moment,
     due: Moment,
     /// However long it shows that it is at work.
     until: Moment,
@@ -206,7 +207,7 @@ impl MindDesk {
             let limits = self.chain.link(tried).limits;
             let (due, until) = (now + limits.first, now + limits.at_work);
             self.mind(tried).ask(question.request, &question.words, &question.at);
-            self.probe = Some(Probe { engine: tried, request: question.request, due, until });
+            self.probe = Some(Probe { engine: tried, request: question.request, begun: now, due, until });
         }
         let request = question.request;
         self.asked = Some(Asked { relay, request, question: Some(question), said: String::new(), broke_off: None });
@@ -294,9 +295,11 @@ impl MindDesk {
                 probe.due = probe.due.max(now + limits.gap).min(probe.until);
                 return true;
             }
-            // Settled on the box: its provider was not tried.
-            MindEvent::Found { request, .. } if *request == probe.request && !is_work_of(event, mind.name()) => {
-                health.take_back_probe(now);
+            // Settled on the box, or lost there: its provider was not tried.
+            MindEvent::Found { request, .. } | MindEvent::Failed { request, .. }
+                if *request == probe.request && !is_work_of(event, mind.name()) =>
+            {
+                health.take_back_probe(probe.begun, now);
             }
             MindEvent::Found { request, .. }
             | MindEvent::Sentence { request, .. }
@@ -414,9 +417,14 @@ fn said(event: &MindEvent) -> Option<(RequestId, Said)> {
 }
 
 /// Whether the engine of that name did it. A mind that settles a question on the box
-/// says so with another name, and nothing is known of a provider that never saw it.
+/// says so with another name, and nothing is known of a provider that never saw it; nor
+/// is it where the box was too slow to settle it.
 fn is_work_of(event: &MindEvent, name: &str) -> bool {
-    !matches!(event, MindEvent::Found { engine, .. } if *engine != name)
+    match event {
+        MindEvent::Found { engine, .. } => *engine == name,
+        MindEvent::Failed { error, .. } => *error != MindError::BoxBusy,
+        _ => true,
+    }
 }
 
 fn why_failed(event: Option<MindEvent>, relay: &Relay, now: Moment) -> MindError {

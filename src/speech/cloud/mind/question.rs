@@ -101,7 +101,7 @@ impl Question {
         let event = match tokio::time::timeout(OWN_MAX, self.own_answer()).await {
             Ok(Some(event)) => event,
             Ok(None) | Err(_) if self.words.is_none() || lock(&self.history).is_of_message() => {
-                let error = MindError::Overloaded;
+                let error = MindError::BoxBusy;
                 return Own::Settled(Box::new(MindEvent::Failed { request: self.request, error }));
             }
             Ok(None) | Err(_) => return Own::Question(None),
