@@ -86,6 +86,8 @@ pub(super) struct Ending {
     pub(super) next: Moment,
     /// Whether somebody waits to hear of the end.
     pub(super) offered: bool,
+    /// Whether it was on: then it rings no more, and a call that does is another one.
+    pub(super) answered: bool,
 }
 
 /// Whether the modem's list of calls can be had.
@@ -263,7 +265,10 @@ impl ModemLine {
             News::Rings => return self.rings(now),
             News::Caller(caller) => return self.caller_said(caller, now),
             News::Waiting => self.second_call(now),
-            News::CallOver(cause) => self.calls.hint = Some(cause),
+            News::CallOver(cause) => {
+                self.hasten_hang_up(now);
+                self.calls.hint = Some(cause);
+            }
             // A modem without a list is believed.
             News::CallBegan if self.calls.is_missing_list() => self.call_is_active(now),
             News::Call(call) if self.calls.is_missing_list() => return self.listed(&[call], now),
@@ -280,6 +285,7 @@ impl ModemLine {
 
     fn rings(&mut self, now: Moment) {
         self.hasten_code(now);
+        self.hasten_hang_up(now);
         match &mut self.calls.phase {
             Phase::None if self.set_up.is_done() => self.begin_ringing(None, Caller::Unknown, now),
             // Before the set-up is done nothing is known of the SIM or the sound.
@@ -489,7 +495,14 @@ impl ModemLine {
             // Of a call that rings nothing says that it is ours.
             Phase::Active { .. } if rings => {}
             Phase::Active { id } => *id = Some(call.id),
-            Phase::Ending(ending) => ending.id = Some(call.id),
+            Phase::Ending(ending) if ending.answered && rings => {
+                self.call_over(hint, now);
+                self.begin_ringing(Some(call.id), call.from.clone(), now);
+            }
+            Phase::Ending(ending) => {
+                ending.id = Some(call.id);
+                ending.answered |= is_active;
+            }
         }
     }
 
