@@ -266,9 +266,24 @@ fn a_list_that_is_refused_for_a_moment_stays_the_truth() {
     world.modem.instead.clear();
     world.run_s(10);
     assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "the list has the call");
+    // Coverage goes in the call: nothing but the modem's word tells its end, for a minute.
     world.modem.calls.clear();
-    world.run_s(5);
-    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    world.modem.says_instead("AT+CLCC", "\r\n+CME ERROR: 30\r\n");
+    world.says("NO CARRIER");
+    world.run_s(15);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active));
+    world.run_s(45);
+    assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NormalClearing], ModemState::Ready));
+}
+
+#[test]
+fn a_list_that_is_refused_for_the_sims_sake_is_none() {
+    let mut world = World::ready("generic");
+    world.talks();
+    world.modem.says_instead("AT+CLCC", "\r\n+CME ERROR: 11\r\n");
+    world.far_side_hangs_up();
+    world.run_s(10);
+    assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NormalClearing], ModemState::Ready));
 }
 
 #[test]
