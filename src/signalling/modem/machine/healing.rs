@@ -260,6 +260,10 @@ impl ModemLine {
     /// A person says that the modem may be tried again, or an hour has gone by.
     pub(super) fn release(&mut self, now: Moment) {
         self.healing.ladder.release();
+        if self.healing.is_put_off() {
+            self.healing.restart = PlannedRestart::Due;
+            self.heal_if_quiet(now);
+        }
         self.leave_quarantine(now);
     }
 
