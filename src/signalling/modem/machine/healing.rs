@@ -67,7 +67,7 @@ enum PlannedRestart {
     No,
     /// As soon as nobody calls.
     Due,
-    /// The hour has had as many resets as it may. Calls are taken meanwhile: one with bad
+    /// The hour has no reset left for it. Calls are taken meanwhile: one with bad
     /// sound is more than none.
     PutOff(Moment),
 }
@@ -192,7 +192,7 @@ impl ModemLine {
         if !is_due || self.calls.is_any() || !self.engine.is_free(now) {
             return;
         }
-        if self.healing.ladder.count(now) {
+        if self.healing.ladder.plan(now) {
             self.reset(Rung::Maker, Reason::SoundLost, now);
         } else {
             self.put_off_restart(now);
@@ -201,8 +201,8 @@ impl ModemLine {
 
     /// The line takes calls all the same, and tells what is wrong.
     fn put_off_restart(&mut self, now: Moment) {
-        let free_at = self.healing.ladder.free_at();
-        self.healing.restart = free_at.map_or(PlannedRestart::No, PlannedRestart::PutOff);
+        let at = self.healing.ladder.plannable_at();
+        self.healing.restart = at.map_or(PlannedRestart::No, PlannedRestart::PutOff);
         self.support.line("the restart for the sound is put off: the hour has had its resets".to_owned(), now);
         self.rest(Reason::SoundLost, now);
     }
