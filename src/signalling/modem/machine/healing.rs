@@ -217,7 +217,6 @@ impl ModemLine {
         self.healing.wanted = None;
         match self.healing.ladder.climb(rung, now) {
             Some(rung) => self.reset(rung, reason, now),
-            None if reason == Reason::SoundLost && self.sound_decays() => self.put_off_restart(now),
             None => self.quarantine(now),
         }
     }

@@ -51,6 +51,21 @@ fn sound_that_decays_call_after_call_brings_the_makers_restart_alone_and_never_a
 }
 
 #[test]
+fn calls_in_which_nothing_but_silence_comes_bring_the_makers_restart_and_nothing_harder() {
+    let mut world = World::ready("simcom_sim7600");
+    for _ in 0..4 {
+        world.talks();
+        world.quiet(14, -90.0);
+        world.far_side_hangs_up();
+        world.run_s(120);
+    }
+    // The first of them may be a caller's own silence.
+    assert_eq!((world.resets(), world.modem.count("AT+CRESET")), (vec![ResetStep::SoftReset; 3], 3));
+    assert_eq!(world.line.health().counters.calls_without_sound, 4);
+    assert!(!was_quarantined(&world));
+}
+
+#[test]
 fn the_first_fault_after_restarts_that_were_planned_is_mended_and_costs_no_calls() {
     let mut world = World::ready("simcom_sim7600");
     for _ in 0..7 {
