@@ -5,6 +5,7 @@ use crate::terms::Moment;
 
 use super::super::ladder::{Ladder, Rung, Wellness};
 use super::super::output::{ModemOutput, ResetStep};
+use super::super::settings::Attachment;
 use super::super::state::{ModemState, Reason};
 use super::{ModemLine, Port};
 
@@ -369,7 +370,7 @@ impl ModemLine {
     /// what comes back may say nothing either: it is set up again once it tells its start, or
     /// when the time of one is over. On USB the ports go with it.
     pub(super) fn powering_down(&mut self, now: Moment) {
-        let is_on_usb = !self.profile.usb.is_empty();
+        let is_on_usb = self.settings.attachment == Attachment::Usb;
         if is_on_usb || self.healing.is_waiting() || self.state == ModemState::Quarantined {
             return;
         }
