@@ -176,8 +176,13 @@ async fn answers_that_are_spoilt_in_a_call_cost_no_other_line_a_word_and_their_o
         modem.forget_written();
         modem.fault(fault.clone());
     }
+    // Each has asked for its list, whose answer is the one that is spoilt.
+    for (modem, _) in &spoilt {
+        modem.until_written("AT+CLCC").await;
+    }
     assert!(heard_of_a_question(&well, &well_talk).await > 0.95, "while the others' answers are spoilt");
     for (((modem, line), talk), fault) in spoilt.iter_mut().zip(&mut talks).zip(&faults) {
+        assert!(heard_of_a_question(&well, &well_talk).await > 0.95, "before the end of {fault:?}");
         // One look at the list is spoilt; with the next one that is over.
         let is_over = |m: &Modem| (m.count_written("AT+CLCC") >= 2 || m.calls().is_empty()).then_some(());
         modem.until(&format!("the end of {fault:?}"), is_over).await;

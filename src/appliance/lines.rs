@@ -15,7 +15,7 @@ use crate::line::{MediaClock, Offer};
 use crate::ops::{Stop, Supervisor, SystemClock};
 use crate::signalling::modem::airtime::{Kobo, Operators};
 use crate::signalling::modem::ussd::UssdWay;
-use crate::signalling::modem::{AirtimeSettings, LineSettings, ProvenSound, SoundPath};
+use crate::signalling::modem::{AirtimeSettings, Attachment, LineSettings, ProvenSound, SoundPath};
 use crate::signalling::sip::Encoding;
 use crate::store::{IndexError, KnownModem, SoundWay, Vault};
 use crate::terms::{LineId, Private};
@@ -198,6 +198,8 @@ impl LineOpener<'_> {
             readings: readings.into_iter().map(|(at, kobo)| (at, Kobo(kobo))).collect(),
         });
         Ok(LineSettings {
+            // The driver says it of the modem that it finds.
+            attachment: Attachment::default(),
             country_code: self.country_code(line.country_code.as_deref()),
             pin,
             expected_sim: line.expected_sim.clone(),

@@ -36,15 +36,25 @@ impl Ladder {
         Self { cap: usize::from(cap.max(1)), has_maker, made: VecDeque::new(), next: Rung::Reopen, well_since: None }
     }
 
-    /// Counts a reset. False, and nothing is counted, if the hour has had as many as it may.
+    /// How many resets an hour may have before a restart that is planned: the last one is
+    /// left to a fault, so that the first of them costs no calls.
+    fn planned_cap(&self) -> usize {
+        (self.cap - 1).max(1)
+    }
+
+    /// Counts a restart that is planned. False, and nothing is counted, if the hour has none
+    /// left for it.
     ///
-    /// For a restart that was planned this is all: no fault was met, so that the next one
-    /// brings no harder step.
-    pub(super) fn count(&mut self, now: Moment) -> bool {
+    /// That is all: no fault was met, so that the next one brings no harder step.
+    pub(super) fn plan(&mut self, now: Moment) -> bool {
+        self.count(self.planned_cap(), now)
+    }
+
+    fn count(&mut self, cap: usize, now: Moment) -> bool {
         while self.made.front().is_some_and(|at| now.since(*at) >= HOUR) {
             self.made.pop_front();
         }
-        let may = self.made.len() < self.cap;
+        let may = self.made.len() < cap;
         if may {
             self.made.push_back(now);
         }
@@ -53,7 +63,7 @@ impl Ladder {
 
     /// The next step, at least `from`; none if the hour has had as many as it may.
     pub(super) fn climb(&mut self, from: Rung, now: Moment) -> Option<Rung> {
-        if !self.count(now) {
+        if !self.count(self.cap, now) {
             return None;
         }
         let rung = self.next.max(from);
@@ -70,6 +80,12 @@ impl Ladder {
     /// When a reset may be made again, once the hour has had as many as it may.
     pub(super) fn free_at(&self) -> Option<Moment> {
         self.made.front().map(|at| *at + HOUR)
+    }
+
+    /// When a restart may be planned again, once the hour has none left for it.
+    pub(super) fn plannable_at(&self) -> Option<Moment> {
+        let first_that_stays = self.made.len().checked_sub(self.planned_cap())?;
+        self.made.get(first_that_stays).map(|at| *at + HOUR)
     }
 
     /// The line is well, or is not.
@@ -128,11 +144,15 @@ mod tests {
     #[test]
     fn a_restart_that_was_planned_counts_for_the_hour_and_brings_no_harder_step() {
         let mut ladder = Ladder::new(3, true);
-        assert!(ladder.count(minute(0)) && ladder.count(minute(1)));
-        assert_eq!(ladder.climb(Rung::Reopen, minute(2)), Some(Rung::Reopen));
-        assert!(!ladder.count(minute(3)));
+        assert!(ladder.plan(minute(0)) && ladder.plan(minute(1)));
+        assert_eq!((ladder.plan(minute(2)), ladder.plannable_at()), (false, Some(minute(60))));
+        assert_eq!(ladder.climb(Rung::Reopen, minute(2)), Some(Rung::Reopen), "the last one is a fault's");
+        assert_eq!((ladder.plan(minute(3)), ladder.plannable_at()), (false, Some(minute(61))));
         assert_eq!((ladder.climb(Rung::Reopen, minute(4)), ladder.free_at()), (None, Some(minute(60))));
-        assert!(ladder.count(minute(60)));
+        assert!(!ladder.plan(minute(60)));
+        assert!(ladder.plan(minute(61)));
+        // Where the hour may have one, it may be planned.
+        assert!(Ladder::new(1, true).plan(minute(0)));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use output::{
 pub use profile::{
     InterfaceRule, Profile, ProfileMistake, ProfileMistakes, ProfilePlace, ProfileWrong, Proof, SoundProfile, UsbMatch,
 };
-pub use settings::{AirtimeSettings, ExpectedSim, LineSettings, ProvenSound};
+pub use settings::{AirtimeSettings, Attachment, ExpectedSim, LineSettings, ProvenSound};
 pub use sound_watch::SoundFault;
 pub use state::{Degradation, ModemState, Reason, SimTrouble, StateChange};
 pub use support::{SUPPORT_ROWS_MAX, SupportRow, SupportWay};

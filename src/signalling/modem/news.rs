@@ -46,6 +46,8 @@ pub(super) enum News {
     /// It is about to be off, and says no more before its next start.
     PoweringDown,
     UnderVoltage,
+    /// And it is about to be off for it.
+    UnderVoltageDown,
     UplinkStops,
     UplinkGoesOn,
     /// Known, and of no use here.
@@ -195,7 +197,7 @@ fn bare(text: &str) -> News {
             News::CallOver(EndCause::NormalClearing)
         }
         _ if text.starts_with("MISSED_CALL") => News::CallsChanged,
-        // `UNDER-VOLTAGE POWER DOWN` too: why it goes is more than that it does.
+        _ if text.starts_with("UNDER-VOLTAGE") && text.contains("DOWN") => News::UnderVoltageDown,
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
         _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
         _ if BARE.iter().any(|known| text.starts_with(known)) => News::Idle,

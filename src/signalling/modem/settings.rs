@@ -9,6 +9,8 @@ use crate::terms::Private;
 /// What the owner has said of one modem's line.
 #[derive(Clone, Debug)]
 pub struct LineSettings {
+    /// How the modem hangs on the box: the driver says it, when it has found the modem.
+    pub attachment: Attachment,
     /// Completes national numbers, digits without '+': `234`.
     pub country_code: String,
     /// The SIM's PIN, from the credential store. It is tried once in each SIM, and whether
@@ -45,6 +47,7 @@ pub struct LineSettings {
 impl Default for LineSettings {
     fn default() -> Self {
         Self {
+            attachment: Attachment::default(),
             country_code: "234".to_owned(),
             pin: None,
             expected_sim: ExpectedSim::default(),
@@ -60,6 +63,16 @@ impl Default for LineSettings {
             airtime: None,
         }
     }
+}
+
+/// How a modem hangs on the box. A family that is known by USB may be on a serial port too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Attachment {
+    /// Its ports go with it.
+    #[default]
+    Usb,
+    /// Its port stays, whatever becomes of it.
+    SerialPort,
 }
 
 /// The way of sound that worked with one modem, as [`super::ModemOutput::SoundProven`]

@@ -63,6 +63,8 @@ pub(super) struct SoundWatch {
     heard: bool,
     /// How long nothing that is sound came before any did.
     deaf: Duration,
+    /// How long nothing but zeros came since nothing was wrong.
+    zeros: Duration,
     /// Zeros came for long and went by themselves: this modem plays them for silence, or
     /// the caller has a key for it.
     zeros_are_usual: bool,
@@ -108,6 +110,9 @@ impl SoundWatch {
     /// What came, apart from how much of it. A caller who was heard may be nearly silent
     /// for a while; a line of which nothing was heard yet may be a broken wire.
     fn listen(&mut self, facts: &SoundFacts) {
+        if facts.down_bytes > 0 && facts.down_dbfs <= ZERO_DBFS {
+            self.zeros += facts.over;
+        }
         let is_nothing = if self.heard { facts.down_dbfs <= ZERO_DBFS } else { facts.down_dbfs < SILENCE_DBFS };
         if facts.down_bytes == 0 {
             self.nothing = Duration::ZERO;
@@ -121,7 +126,9 @@ impl SoundWatch {
 
     fn count(&mut self, fault: Option<SoundFault>, over: Duration) -> Option<SoundFault> {
         let Some(fault) = fault else {
-            self.zeros_are_usual |= self.told.contains(&SoundFault::SilentDownlink);
+            // A caller who was merely faint says nothing of zeros.
+            let zeros_went = self.zeros >= BAD_FOR && self.told.contains(&SoundFault::SilentDownlink);
+            self.zeros_are_usual |= zeros_went;
             self.look_again();
             return None;
         };
@@ -146,7 +153,7 @@ impl SoundWatch {
 
     /// The cure was applied: the fault is told again if it stays.
     pub(super) fn look_again(&mut self) {
-        (self.bad, self.nothing) = (None, Duration::ZERO);
+        (self.bad, self.nothing, self.zeros) = (None, Duration::ZERO, Duration::ZERO);
         self.told.clear();
     }
 
@@ -260,6 +267,16 @@ mod tests {
         assert_eq!(told_at(|n| if n % 8 == 0 { -40.0 } else { -100.0 }), [2]);
         let told = told_at(|n| if n % 30 == 0 { -40.0 } else { -100.0 });
         assert_eq!(told[..3], [2, 40, 70]);
+    }
+
+    #[test]
+    fn zeros_after_a_caller_who_was_merely_faint_are_a_fault_at_once() {
+        let told = told_at(|n| match n {
+            100..120 => -90.0,
+            130.. => -100.0,
+            _ => -40.0,
+        });
+        assert_eq!(told, [109, 131]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_serial::SerialStream;
 
 use crate::signalling::modem::airtime::{Kobo, READINGS_MAX};
-use crate::signalling::modem::{LineSettings, ModemInput, ModemLine, ProvenSound, ResetStep};
+use crate::signalling::modem::{Attachment, LineSettings, ModemInput, ModemLine, ProvenSound, ResetStep};
 use crate::terms::Private;
 
 use super::super::finding::{Bond, Found, ModemPlace, Search, Wanted};
@@ -93,8 +93,12 @@ impl Serving {
     fn settings_now(&self) -> LineSettings {
         let mut settings = self.parts.config.settings.clone();
         settings.clock = later(settings.clock, self.now().since(self.clock_at));
-        if let ModemPlace::Usb(wanted) = &self.parts.config.place {
-            settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
+        match &self.parts.config.place {
+            ModemPlace::Usb(wanted) => {
+                settings.attachment = Attachment::Usb;
+                settings.known_iccid = wanted.iccid.clone().or(settings.known_iccid);
+            }
+            ModemPlace::Ports { .. } => settings.attachment = Attachment::SerialPort,
         }
         // What was read of one SIM is not handed in as another's.
         if settings.known_iccid != self.readings_of
@@ -464,6 +468,18 @@ pub(super) mod tests {
         }
         let kept = line.settings_now().proven_sounds;
         assert_eq!((kept.len(), &kept[0]), (PROVEN_SOUNDS_MAX, &proven(3, Serial)));
+    }
+
+    #[tokio::test]
+    async fn a_modem_of_whatever_family_is_told_how_it_hangs_on_the_box() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = dir.path().join("ttyS1");
+        for (place, attachment) in [
+            (ModemPlace::Usb(Wanted::default()), Attachment::Usb),
+            (ModemPlace::Ports { at, sound: None }, Attachment::SerialPort),
+        ] {
+            assert_eq!(serving(dir.path(), place).settings_now().attachment, attachment);
+        }
     }
 
     #[tokio::test]

@@ -60,7 +60,7 @@ impl ModemLine {
             // hint like any other, for a row of another call ends the command as well.
             End::Final(result) if result.is_of_calls() && self.calls.is_missing_list() => self.call_over(None, now),
             End::Final(result) if result.is_of_calls() => {
-                self.calls.hint = Some(EndCause::NormalClearing);
+                self.calls.hint(EndCause::NormalClearing, now);
                 self.perhaps_answered(now);
             }
             End::Final(_) if tried < ANSWERS_MAX => {

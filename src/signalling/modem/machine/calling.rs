@@ -38,6 +38,10 @@ const REFUSE_GAP: Duration = Duration::from_secs(2);
 /// Keys that wait to be sent: a person presses ten in a row at most.
 const DIGITS_MAX: usize = 32;
 
+/// What the modem said of the end is believed after so long without one list: a refusal that
+/// passes does so sooner, and while coverage is gone it may last for as long as the line is on.
+const HINT_MAX: Duration = Duration::from_secs(20);
+
 /// Refusals of the list after which the modem is taken to have none, until it rings again.
 /// A refusal that may pass is none of them.
 const LIST_REFUSALS_MAX: u8 = 2;
@@ -86,6 +90,8 @@ pub(super) struct Ending {
     pub(super) next: Moment,
     /// Whether somebody waits to hear of the end.
     pub(super) offered: bool,
+    /// Whether it was on: then it rings no more, and a call that does is another one.
+    pub(super) answered: bool,
 }
 
 /// Whether the modem's list of calls can be had.
@@ -103,7 +109,9 @@ pub(super) struct Calls {
     list_at: Option<Moment>,
     listing: Listing,
     /// What the modem said of the end; the list has to bear it out.
-    pub(super) hint: Option<EndCause>,
+    hint: Option<EndCause>,
+    /// Since when there was no list to bear it out.
+    hinted_at: Option<Moment>,
     /// How often the list was without the call, one after the other.
     absent: u8,
     refuse_at: Option<Moment>,
@@ -139,6 +147,7 @@ impl Default for Calls {
             list_at: None,
             listing: Listing::Unknown { refusals: 0 },
             hint: None,
+            hinted_at: None,
             absent: 0,
             refuse_at: None,
             refused_at: None,
@@ -172,6 +181,16 @@ impl Calls {
     pub(super) fn look_within(&mut self, wait: Duration, now: Moment) {
         let at = now + wait;
         self.list_at = Some(self.list_at.map_or(at, |known| known.min(at)));
+    }
+
+    pub(super) fn hint(&mut self, cause: EndCause, now: Moment) {
+        self.hint = Some(cause);
+        self.hinted_at.get_or_insert(now);
+    }
+
+    const fn take_hint(&mut self) -> Option<EndCause> {
+        self.hinted_at = None;
+        self.hint.take()
     }
 
     pub(super) fn press(&mut self, digit: char) {
@@ -263,14 +282,17 @@ impl ModemLine {
             News::Rings => return self.rings(now),
             News::Caller(caller) => return self.caller_said(caller, now),
             News::Waiting => self.second_call(now),
-            News::CallOver(cause) => self.calls.hint = Some(cause),
+            News::CallOver(cause) => {
+                self.hasten_hang_up(now);
+                self.calls.hint(cause, now);
+            }
             // A modem without a list is believed.
             News::CallBegan if self.calls.is_missing_list() => self.call_is_active(now),
             News::Call(call) if self.calls.is_missing_list() => return self.listed(&[call], now),
             _ => {}
         }
         if self.calls.is_missing_list() {
-            if let Some(cause) = self.calls.hint.take() {
+            if let Some(cause) = self.calls.take_hint() {
                 self.call_over(Some(cause), now);
             }
         } else {
@@ -280,6 +302,7 @@ impl ModemLine {
 
     fn rings(&mut self, now: Moment) {
         self.hasten_code(now);
+        self.hasten_hang_up(now);
         match &mut self.calls.phase {
             Phase::None if self.set_up.is_done() => self.begin_ringing(None, Caller::Unknown, now),
             // Before the set-up is done nothing is known of the SIM or the sound.
@@ -359,16 +382,19 @@ impl ModemLine {
                 self.listed(&calls, now);
             }
             End::Final(result) => {
-                if matches!(cme::meaning(result), Meaning::Unsupported | Meaning::Refused) {
+                if matches!(cme::meaning(result), Meaning::Sim | Meaning::Unsupported | Meaning::Refused) {
                     self.list_refused();
                 }
                 if self.calls.is_missing_list() {
                     self.list_is_missing(now);
+                } else if self.calls.hinted_at.is_some_and(|at| now.since(at) >= HINT_MAX) {
+                    let cause = self.calls.take_hint();
+                    self.call_over(cause, now);
                 }
             }
             End::TimedOut | End::Gone => {
                 // What the modem said of the end is all that there is.
-                if let Some(cause) = self.calls.hint.take() {
+                if let Some(cause) = self.calls.take_hint() {
                     self.call_over(Some(cause), now);
                 }
             }
@@ -391,7 +417,7 @@ impl ModemLine {
     /// What waited for the list is decided by what the modem said.
     fn list_is_missing(&mut self, now: Moment) {
         let is_answered = matches!(&self.calls.phase, Phase::Answering(answering) if answering.ata == Ata::Done);
-        if let Some(cause) = self.calls.hint.take() {
+        if let Some(cause) = self.calls.take_hint() {
             self.call_over(Some(cause), now);
         } else if is_answered {
             self.call_is_active(now);
@@ -459,7 +485,7 @@ impl ModemLine {
 
     fn call_is_there(&mut self, call: &ListedCall, now: Moment) {
         self.calls.absent = 0;
-        let hint = self.calls.hint.take();
+        let hint = self.calls.take_hint();
         let is_active = matches!(call.state, CallState::Active | CallState::Held);
         let rings = matches!(call.state, CallState::Incoming | CallState::Waiting);
         match &mut self.calls.phase {
@@ -489,12 +515,19 @@ impl ModemLine {
             // Of a call that rings nothing says that it is ours.
             Phase::Active { .. } if rings => {}
             Phase::Active { id } => *id = Some(call.id),
-            Phase::Ending(ending) => ending.id = Some(call.id),
+            Phase::Ending(ending) if ending.answered && rings => {
+                self.call_over(hint, now);
+                self.begin_ringing(Some(call.id), call.from.clone(), now);
+            }
+            Phase::Ending(ending) => {
+                ending.id = Some(call.id);
+                ending.answered |= is_active;
+            }
         }
     }
 
     fn call_is_absent(&mut self, now: Moment) {
-        let cause = self.calls.hint.take();
+        let cause = self.calls.take_hint();
         match &self.calls.phase {
             Phase::None => {}
             Phase::Ringing(ringing) if now.since(ringing.last_ring) < LIST_LATENESS && cause.is_none() => {}

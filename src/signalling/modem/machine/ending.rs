@@ -44,15 +44,15 @@ impl ModemLine {
 
     /// Hangs up, and does not believe it before the list bears it out.
     pub(super) fn begin_ending(&mut self, cause: EndCause, now: Moment) {
-        let offered = match &self.calls.phase {
+        let (offered, answered) = match &self.calls.phase {
             Phase::None | Phase::Ending(_) => return,
-            Phase::Ringing(ringing) => ringing.offered,
-            Phase::Answering(_) => true,
+            Phase::Ringing(ringing) => (ringing.offered, false),
+            Phase::Answering(answering) => (true, answering.active),
             // A call that was found and not offered has no sound.
-            Phase::Active { .. } => self.sound.is_open(),
+            Phase::Active { .. } => (self.sound.is_open(), true),
         };
         let id = self.call_id();
-        self.calls.phase = Phase::Ending(Ending { cause, since: now, id, step: 0, next: now, offered });
+        self.calls.phase = Phase::Ending(Ending { cause, since: now, id, step: 0, next: now, offered, answered });
         self.close_sound(now);
         self.enter(ModemState::Ending, Reason::CallEnding, now);
     }
@@ -70,6 +70,14 @@ impl ModemLine {
         let row = row.replace("<id>", &ending.id.unwrap_or(1).to_string());
         let wait = if row.starts_with(BY_NETWORK) { LONG } else { HANG_UP_WAIT };
         Some(Command::new(Job::HangUp, &row).of_calls().within(wait))
+    }
+
+    /// The network has answered, whether or not the modem says so: the call is over, or
+    /// another one rings, and the list has to be seen.
+    pub(super) fn hasten_hang_up(&mut self, now: Moment) {
+        if self.engine.running().is_some_and(|command| command.tag == Job::HangUp) {
+            self.engine.hasten(HANG_UP_WAIT, now);
+        }
     }
 
     pub(super) fn hang_up_answered(&mut self, end: End, now: Moment) {

@@ -5,6 +5,7 @@ use crate::terms::Moment;
 
 use super::super::ladder::{Ladder, Rung, Wellness};
 use super::super::output::{ModemOutput, ResetStep};
+use super::super::settings::Attachment;
 use super::super::state::{ModemState, Reason};
 use super::{ModemLine, Port};
 
@@ -67,7 +68,7 @@ enum PlannedRestart {
     No,
     /// As soon as nobody calls.
     Due,
-    /// The hour has had as many resets as it may. Calls are taken meanwhile: one with bad
+    /// The hour has no reset left for it. Calls are taken meanwhile: one with bad
     /// sound is more than none.
     PutOff(Moment),
 }
@@ -192,7 +193,7 @@ impl ModemLine {
         if !is_due || self.calls.is_any() || !self.engine.is_free(now) {
             return;
         }
-        if self.healing.ladder.count(now) {
+        if self.healing.ladder.plan(now) {
             self.reset(Rung::Maker, Reason::SoundLost, now);
         } else {
             self.put_off_restart(now);
@@ -201,8 +202,8 @@ impl ModemLine {
 
     /// The line takes calls all the same, and tells what is wrong.
     fn put_off_restart(&mut self, now: Moment) {
-        let free_at = self.healing.ladder.free_at();
-        self.healing.restart = free_at.map_or(PlannedRestart::No, PlannedRestart::PutOff);
+        let at = self.healing.ladder.plannable_at();
+        self.healing.restart = at.map_or(PlannedRestart::No, PlannedRestart::PutOff);
         self.support.line("the restart for the sound is put off: the hour has had its resets".to_owned(), now);
         self.rest(Reason::SoundLost, now);
     }
@@ -217,7 +218,6 @@ impl ModemLine {
         self.healing.wanted = None;
         match self.healing.ladder.climb(rung, now) {
             Some(rung) => self.reset(rung, reason, now),
-            None if reason == Reason::SoundLost && self.sound_decays() => self.put_off_restart(now),
             None => self.quarantine(now),
         }
     }
@@ -260,6 +260,10 @@ impl ModemLine {
     /// A person says that the modem may be tried again, or an hour has gone by.
     pub(super) fn release(&mut self, now: Moment) {
         self.healing.ladder.release();
+        if self.healing.is_put_off() {
+            self.healing.restart = PlannedRestart::Due;
+            self.heal_if_quiet(now);
+        }
         self.leave_quarantine(now);
     }
 
@@ -366,7 +370,7 @@ impl ModemLine {
     /// what comes back may say nothing either: it is set up again once it tells its start, or
     /// when the time of one is over. On USB the ports go with it.
     pub(super) fn powering_down(&mut self, now: Moment) {
-        let is_on_usb = !self.profile.usb.is_empty();
+        let is_on_usb = self.settings.attachment == Attachment::Usb;
         if is_on_usb || self.healing.is_waiting() || self.state == ModemState::Quarantined {
             return;
         }

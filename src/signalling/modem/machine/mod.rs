@@ -311,6 +311,10 @@ impl ModemLine {
             News::SimGone => self.sim_gone(now),
             News::Booted(place) => self.booted(place, now),
             News::UnderVoltage => self.under_voltage(now),
+            News::UnderVoltageDown => {
+                self.under_voltage(now);
+                self.powering_down(now);
+            }
             News::UplinkStops => self.uplink(Flow::Stops, now),
             News::UplinkGoesOn => self.uplink(Flow::GoesOn, now),
             News::PoweringDown => self.powering_down(now),

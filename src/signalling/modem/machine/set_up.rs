@@ -22,6 +22,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Asks whether the SIM can be used.
 const SIM_ROW: &str = "AT+CPIN?";
 
+/// Beginning of the row that enters the PIN.
+const PIN_ROW: &str = "AT+CPIN=";
+
 /// A SIM that is read after a start says in this time that it is there.
 const SIM_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -85,7 +88,7 @@ pub(super) struct SetUp {
     pin_card: Option<Private<String>>,
     /// A person has given leave to try it since a SIM was ready last.
     is_released: bool,
-    /// The SIM was seen to be away since the PIN was right: it may be another one.
+    /// The SIM was seen to be away since the PIN was sent or was right: it may be another one.
     was_away: bool,
     /// The SIM has had a wrong PIN since the last right one, as its attempts tell.
     had_wrong: bool,
@@ -253,9 +256,9 @@ impl ModemLine {
         if !matches!(self.set_up.pin, PinTry::Untried | PinTry::Accepted) {
             return None;
         }
-        (self.set_up.pin, self.set_up.pin_entered) = (PinTry::Open, Some(now));
+        (self.set_up.pin, self.set_up.pin_entered, self.set_up.was_away) = (PinTry::Open, Some(now), false);
         (self.set_up.pin_card, self.set_up.is_released) = (self.locked_iccid().cloned(), false);
-        Some(Command::new(Job::SetUp, &format!("AT+CPIN=\"{}\"", pin.expose())).without_answer())
+        Some(Command::new(Job::SetUp, &format!("{PIN_ROW}\"{}\"", pin.expose())).without_answer())
     }
 
     fn next_part(&mut self, now: Moment) {
@@ -300,6 +303,7 @@ impl ModemLine {
                 self.row_answered(row, At::Sound(next), need, end, now);
             }
             // The SIM was taken out while another row waited for its answer.
+            At::Sim if row.starts_with(PIN_ROW) => self.pin_answered_late(end),
             At::Sim if row != SIM_ROW => {}
             At::Sim => self.sim_answered(rows, end, now),
             At::PinAttempts => self.attempts_answered(rows, now),
@@ -358,6 +362,7 @@ impl ModemLine {
                 _ => SimTrouble::Busy,
             },
         };
+        self.set_up.was_away |= trouble == SimTrouble::Absent && self.set_up.pin == PinTry::Open;
         self.sim_waits(trouble, now);
     }
 
@@ -373,7 +378,12 @@ impl ModemLine {
 
     fn sim_is_ready(&mut self, now: Moment) {
         if self.set_up.pin == PinTry::Open {
-            self.pin_accepted();
+            if self.set_up.was_away {
+                // Another SIM than the one that has had the PIN may be ready: its number tells.
+                self.facts.iccid = None;
+            } else {
+                self.pin_accepted();
+            }
         }
         self.set_up.is_released = false;
         if matches!(self.state, ModemState::SimWait(_)) {
@@ -475,8 +485,31 @@ impl ModemLine {
         }
     }
 
+    /// The SIM was taken out before the PIN was answered: the answer is that SIM's all the same.
+    fn pin_answered_late(&mut self, end: End) {
+        match end {
+            End::Final(FinalResult::Ok) => {
+                self.pin_accepted();
+                self.set_up.was_away = true;
+            }
+            End::Final(_) => self.set_up.pin = PinTry::Refused,
+            End::TimedOut | End::Gone => {}
+        }
+    }
+
+    /// A PIN whose answer never came was right if the very SIM that has had it is ready.
+    fn open_pin_is_known(&mut self) {
+        let card = self.set_up.pin_card.as_ref().map(Private::expose);
+        let here = self.locked_iccid().map(Private::expose);
+        let is_same = card.zip(here).is_some_and(|(card, here)| same_card(card, here));
+        if self.set_up.pin == PinTry::Open && is_same {
+            self.pin_accepted();
+        }
+    }
+
     /// Its ICCID and its IMSI were asked for.
     fn sim_is_known(&mut self, now: Moment) {
+        self.open_pin_is_known();
         let expected = &self.settings.expected_sim;
         let iccid = self.facts.iccid.as_ref().map(Private::expose);
         let other_card =
@@ -506,7 +539,8 @@ impl ModemLine {
             Likeness::Same => {
                 // What it told once it need not tell again.
                 self.set_up.card = Some(Card { iccid: here.iccid.or(last.iccid), imsi: here.imsi.or(last.imsi) });
-                self.set_up.was_away = false;
+                // A PIN that is open still is another SIM's.
+                self.set_up.was_away &= self.set_up.pin == PinTry::Open;
                 self.facts.iccid = self.set_up.card.as_ref().and_then(|card| card.iccid.clone());
                 return;
             }
@@ -556,6 +590,7 @@ impl ModemLine {
     /// belongs to the modem's start; one that is back soon is found by asking.
     pub(super) fn sim_gone(&mut self, now: Moment) {
         if matches!(self.set_up.at, At::Stopped | At::First(_) | At::Sim) {
+            self.set_up.was_away |= self.set_up.at == At::Sim && self.set_up.pin == PinTry::Open;
             return;
         }
         self.modem_left(now);

@@ -253,6 +253,7 @@ impl ModemLine {
     }
 
     fn sound_was_missing(&mut self, now: Moment) {
+        let decays = self.sound_decays();
         self.counters.calls_without_sound += 1;
         self.sound.lost_calls = self.sound.lost_calls.saturating_add(1);
         if self.sound.lost_calls < LOST_CALLS_MAX {
@@ -265,14 +266,16 @@ impl ModemLine {
             let path = self.sound.profile(&self.profile).path;
             self.support.line(format!("the next call's sound goes by {}", path.name()), now);
         }
-        // What has decayed is cured by the maker's own restart alone.
-        let by_maker = self.sound_decays() && self.profile.reset.maker.is_some();
-        let rung = if by_maker { Rung::Maker } else { Rung::Soft };
-        self.heal(rung, Reason::SoundLost, now);
+        if decays {
+            // What has decayed is cured by the maker's own restart alone.
+            self.plan_restart(now);
+        } else {
+            self.heal(Rung::Soft, Reason::SoundLost, now);
+        }
     }
 
     /// Whether the sound of this modem gets worse from call to call, and is cured by a restart.
-    pub(super) fn sound_decays(&self) -> bool {
+    fn sound_decays(&self) -> bool {
         self.sound.profile(&self.profile).decay != Decay::Never
     }
 

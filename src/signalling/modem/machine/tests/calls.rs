@@ -155,6 +155,27 @@ fn a_network_that_takes_its_time_to_end_a_call_costs_the_modem_nothing() {
 }
 
 #[test]
+fn who_calls_next_is_offered_although_the_row_that_hung_up_was_never_answered() {
+    // He calls while its answer is still waited for, and after the call was told to be over.
+    for (over, wait) in [("^CEND:1,5,104,16", 3), ("^CEND:1,5,104,16", 9), ("NO CARRIER", 9)] {
+        let mut world = World::ready("huawei");
+        world.talks();
+        world.modem.says_instead("AT+CHUP", "");
+        world.give(ModemInput::HangUp(EndCause::NormalClearing));
+        world.run_s(1);
+        world.modem.calls.clear();
+        world.says(over);
+        world.run_s(wait);
+        world.rings();
+        world.run_s(10);
+        let offers = world.wanted().iter().filter(|output| **output == offered()).count();
+        assert_eq!((offers, world.ends()), (2, vec![EndCause::NormalClearing]), "{over} {wait}");
+        assert_eq!((world.line.state(), world.resets()), (ModemState::Ringing, vec![]), "{over} {wait}");
+        assert_eq!(world.modem.count("AT+CHUP"), 1, "nobody hung up on him");
+    }
+}
+
+#[test]
 fn a_second_call_is_sent_away_while_one_is_on() {
     let mut world = World::ready("quectel_ec2x");
     world.talks();
@@ -245,9 +266,24 @@ fn a_list_that_is_refused_for_a_moment_stays_the_truth() {
     world.modem.instead.clear();
     world.run_s(10);
     assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "the list has the call");
+    // Coverage goes in the call: nothing but the modem's word tells its end, for a minute.
     world.modem.calls.clear();
-    world.run_s(5);
-    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    world.modem.says_instead("AT+CLCC", "\r\n+CME ERROR: 30\r\n");
+    world.says("NO CARRIER");
+    world.run_s(15);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active));
+    world.run_s(45);
+    assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NormalClearing], ModemState::Ready));
+}
+
+#[test]
+fn a_list_that_is_refused_for_the_sims_sake_is_none() {
+    let mut world = World::ready("generic");
+    world.talks();
+    world.modem.says_instead("AT+CLCC", "\r\n+CME ERROR: 11\r\n");
+    world.far_side_hangs_up();
+    world.run_s(10);
+    assert_eq!((world.ends(), world.line.state()), (vec![EndCause::NormalClearing], ModemState::Ready));
 }
 
 #[test]

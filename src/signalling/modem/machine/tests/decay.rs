@@ -26,19 +26,63 @@ fn was_quarantined(world: &World) -> bool {
 
 #[test]
 fn sound_that_decays_call_after_call_brings_the_makers_restart_alone_and_never_a_line_that_refuses_calls() {
+    for by_person in [false, true] {
+        let mut world = World::ready("simcom_sim7600");
+        for _ in 0..8 {
+            decayed_call(&mut world);
+            world.run_s(230);
+        }
+        // The hour has had five of its six, and the last is a fault's; what is due is put off.
+        assert_eq!((world.resets(), world.modem.count("AT+CRESET")), (vec![ResetStep::SoftReset; 5], 5));
+        assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoSound));
+        assert!(!was_quarantined(&world));
+        assert_eq!(world.ends().len(), 8);
+        // It is made when the oldest of them is an hour old, or a person says that it may be.
+        if by_person {
+            world.give(ModemInput::Release);
+            world.run_s(120);
+        } else {
+            world.run_s(40 * 60);
+        }
+        assert_eq!((world.resets().len(), world.modem.count("AT+CRESET")), (6, 6));
+        assert_eq!(world.line.state(), ModemState::Ready);
+        assert!(!was_quarantined(&world));
+    }
+}
+
+#[test]
+fn calls_in_which_nothing_but_silence_comes_bring_the_makers_restart_and_nothing_harder() {
     let mut world = World::ready("simcom_sim7600");
-    for _ in 0..8 {
+    for _ in 0..4 {
+        world.talks();
+        world.quiet(14, -90.0);
+        world.far_side_hangs_up();
+        world.run_s(120);
+    }
+    // The first of them may be a caller's own silence.
+    assert_eq!((world.resets(), world.modem.count("AT+CRESET")), (vec![ResetStep::SoftReset; 3], 3));
+    assert_eq!(world.line.health().counters.calls_without_sound, 4);
+    assert!(!was_quarantined(&world));
+}
+
+#[test]
+fn the_first_fault_after_restarts_that_were_planned_is_mended_and_costs_no_calls() {
+    let mut world = World::ready("simcom_sim7600");
+    for _ in 0..7 {
         decayed_call(&mut world);
         world.run_s(230);
     }
-    // The hour has had its six; what is due is put off.
-    assert_eq!((world.resets(), world.modem.count("AT+CRESET")), (vec![ResetStep::SoftReset; 6], 6));
-    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoSound));
-    assert!(!was_quarantined(&world));
-    assert_eq!(world.ends().len(), 8);
-    // It is made when the oldest of them is an hour old.
-    world.run_s(40 * 60);
-    assert_eq!((world.resets().len(), world.modem.count("AT+CRESET")), (7, 7));
+    assert_eq!(world.resets(), [ResetStep::SoftReset; 5]);
+    world.modem.dead = true;
+    for _ in 0..300 {
+        if world.resets().len() > 5 {
+            break;
+        }
+        world.run_s(1);
+    }
+    world.modem.dead = false;
+    world.run_s(60);
+    assert_eq!(world.resets()[5..], [ResetStep::Reopen]);
     assert_eq!(world.line.state(), ModemState::Ready);
     assert!(!was_quarantined(&world));
 }

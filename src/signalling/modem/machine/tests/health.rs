@@ -132,9 +132,14 @@ fn a_modem_that_says_that_it_has_started_is_set_up_again() {
 
 #[test]
 fn a_modem_on_a_serial_port_that_goes_down_has_no_call_any_more_and_is_set_up_again_whatever_it_says_then() {
-    for (name, row) in [("simcom_sim800", "NORMAL POWER DOWN"), ("generic", "POWERED DOWN")] {
+    for (name, row) in [
+        ("simcom_sim800", "NORMAL POWER DOWN"),
+        ("generic", "POWERED DOWN"),
+        ("simcom_sim7600", "POWERED DOWN"),
+        ("simcom_sim7600", "UNDER-VOLTAGE POWER DOWN"),
+    ] {
         for start in [Some("RDY"), Some("Call Ready"), None] {
-            let mut world = World::ready(name);
+            let mut world = World::ready_on(Attachment::SerialPort, name);
             world.talks();
             world.says(row);
             world.modem.calls.clear();
@@ -149,11 +154,22 @@ fn a_modem_on_a_serial_port_that_goes_down_has_no_call_any_more_and_is_set_up_ag
             } else {
                 world.run_s(80);
             }
-            assert_eq!((world.line.state(), world.modem.count("ATE0")), (ModemState::Ready, 1), "{name}: {start:?}");
-            // It went down when it was told to, and not for want of power.
+            let is_weak = row.starts_with("UNDER-VOLTAGE");
+            let state = if is_weak { ModemState::Degraded(Degradation::WeakPower) } else { ModemState::Ready };
+            assert_eq!((world.line.state(), world.modem.count("ATE0")), (state, 1), "{name}: {row}, {start:?}");
+            // Unless it says so, it did not go for want of power.
             assert_eq!((world.resets(), world.line.health().counters.drops_under_load), (vec![], 0), "{name}");
         }
     }
+}
+
+#[test]
+fn a_modem_on_usb_that_goes_down_is_away_once_its_port_is() {
+    let mut world = World::ready("simcom_sim7600");
+    world.says("POWERED DOWN");
+    assert_eq!(world.line.state(), ModemState::Ready);
+    world.give(ModemInput::PortGone);
+    assert_eq!(world.line.state(), ModemState::Absent);
 }
 
 #[test]
@@ -507,12 +523,13 @@ fn a_modem_that_the_box_itself_resets_is_not_restless() {
 #[test]
 fn power_that_was_weak_is_well_again_after_a_day_without_a_drop() {
     for said in ["UNDER-VOLTAGE POWER DOWN", "UNDER-VOLTAGE WARNNING"] {
-        let mut world = World::ready("simcom_sim800");
+        let mut world = World::ready_on(Attachment::SerialPort, "simcom_sim800");
         // Any other way down is no matter of its supply.
         world.says("NORMAL POWER DOWN");
         world.run_s(60);
         assert_eq!(world.line.state(), ModemState::Ready);
         world.says(said);
+        world.run_s(60);
         assert_eq!(world.line.state(), ModemState::Degraded(Degradation::WeakPower), "{said}");
     }
     let mut world = World::ready("generic");

@@ -367,6 +367,78 @@ fn a_pin_that_was_to_be_entered_is_not_entered_into_the_sim_that_takes_the_place
     assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::Foreign));
 }
 
+/// The SIM with this number is put in, and says that it is ready or asks for its PIN.
+fn puts_in(world: &mut World, iccid: &str, sim: &'static str) {
+    world.modem.instead.clear();
+    world.modem.says_instead("AT+QCCID", &format!("\r\n+QCCID: {iccid}\r\n\r\nOK\r\n"));
+    world.modem.sim = sim;
+    if sim == "READY" {
+        world.says("+CPIN: READY");
+    }
+    world.run_s(60);
+}
+
+/// A modem that has just been given the PIN, and does not answer it by itself.
+fn with_pin_given() -> World {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+CPIN=", "");
+    world.give(ModemInput::PortOpened);
+    for _ in 0..60_000 {
+        if world.modem.count("AT+CPIN=") > 0 {
+            return world;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    panic!("the PIN is not given");
+}
+
+#[test]
+fn a_sim_that_is_taken_out_before_it_has_answered_its_pin_gets_no_second_try_by_itself() {
+    let (first, other) = ("89234010000012345678", "89234010000099999999");
+    let is_accepted = |output: &ModemOutput| matches!(output, ModemOutput::PinAccepted { .. });
+    // The refusal comes late, or the answer never comes: before the SIM is gone, or after it.
+    for (answer, is_gone_first) in [(Some("+CME ERROR: 16"), true), (None, true), (None, false)] {
+        let mut world = with_pin_given();
+        if !is_gone_first {
+            world.run(Duration::from_millis(5_500));
+        }
+        world.modem.sim = "+CME ERROR: 10";
+        world.says("+CPIN: NOT INSERTED");
+        if let Some(row) = answer {
+            world.says(row);
+        }
+        world.run_s(20);
+        puts_in(&mut world, other, "READY");
+        assert_eq!(world.line.state(), ModemState::Ready, "{answer:?}");
+        world.modem.sim = "+CME ERROR: 10";
+        world.says("+CPIN: NOT INSERTED");
+        world.run_s(20);
+        puts_in(&mut world, first, "SIM PIN");
+        assert!(!world.wanted().iter().any(is_accepted), "{answer:?}");
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin), "{answer:?}");
+        assert_eq!(world.modem.count("AT+CPIN="), 1);
+    }
+}
+
+#[test]
+fn a_pin_that_was_right_is_known_to_be_although_the_sim_was_taken_out_before_its_answer() {
+    for answer in [Some("OK"), None] {
+        let mut world = with_pin_given();
+        world.says("+CPIN: NOT INSERTED");
+        if let Some(row) = answer {
+            world.says(row);
+        }
+        puts_in(&mut world, "89234010000012345678", "READY");
+        let accepted = world.wanted().into_iter().filter(|output| matches!(output, ModemOutput::PinAccepted { .. }));
+        assert_eq!((accepted.count(), world.line.state()), (1, ModemState::Ready), "{answer:?}");
+        puts_in(&mut world, "89234010000012345678", "SIM PIN");
+        world.says("RDY");
+        world.run_s(60);
+        assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (2, ModemState::Ready), "{answer:?}");
+    }
+}
+
 #[test]
 fn a_sim_that_asks_again_for_a_pin_that_was_right_gets_it_again_after_a_while() {
     let mut world = started(with_pin("4711"), "SIM PIN");

@@ -278,7 +278,11 @@ impl World {
 
     /// A line that is ready, and what led there is forgotten.
     pub(super) fn ready(profile_name: &str) -> Self {
-        let mut world = Self::new(profile_name, LineSettings::default());
+        Self::ready_on(Attachment::Usb, profile_name)
+    }
+
+    pub(super) fn ready_on(attachment: Attachment, profile_name: &str) -> Self {
+        let mut world = Self::new(profile_name, LineSettings { attachment, ..LineSettings::default() });
         world.give(ModemInput::PortOpened);
         world.run(Duration::from_secs(30));
         assert_eq!(world.line.state(), ModemState::Ready, "{:#?}", world.line.support_rows());
