@@ -49,6 +49,8 @@ fn said(case: &Path) -> Vec<Error> {
         let row = place.rsplit(':').nth(1).and_then(|row| row.parse().ok()).expect("a place has a row");
         found.push((code.to_owned(), row));
     }
+    // One mistake may be told several times.
+    found.dedup();
     found
 }
 

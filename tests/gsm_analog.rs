@@ -111,6 +111,7 @@ fn a_card_that_takes_nothing_of_what_is_said_is_noticed_in_the_call_and_counts_a
                 modem.ring(CALLER);
                 let mut talk = Talk::answered(&mut world, &mut line).await;
                 // The caller is heard all the time, and hears nothing.
+                card.say(&speech("question-whole.wav"));
                 let heard_before = talk.heard().len();
                 let trouble = line.event("the trouble", |event| match event {
                     GsmEvent::SoundTrouble(fault) => Some(fault),
