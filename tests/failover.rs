@@ -560,6 +560,7 @@ async fn a_question_that_a_mind_settled_on_the_box_says_nothing_of_its_provider(
     ask(&mut mind, 1, "When do you open?");
     minds.cloud.says(fails(1)).await;
     assert!(matches!(heard.try_recv().unwrap(), MindEvent::Left(_)));
+    minds.lan.says(found(1, "At nine.", "lan-mind")).await;
     let (mut mind, mut heard) = minds.open(&gate);
     ask(&mut mind, 2, "Thank you.");
     minds.cloud.says(found(2, "You are welcome.", "own-mind")).await;
@@ -569,6 +570,7 @@ async fn a_question_that_a_mind_settled_on_the_box_says_nothing_of_its_provider(
     ask(&mut mind, 3, "When do you open?");
     minds.cloud.says(fails(3)).await;
     assert!(matches!(heard.try_recv().unwrap(), MindEvent::Left(_)));
+    minds.lan.says(found(3, "At nine.", "lan-mind")).await;
     assert_eq!(of_the_cloud().0, HealthState::Impaired, "two failures, and nothing good between them");
     // Nor is it a try that went well; the next question is one.
     minds.time.pass(3000).await;
