@@ -325,7 +325,7 @@ impl WarmUp {
     }
 
     async fn kept(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> Option<Vec<i16>> {
-        match self.vault.rendering(&key(voice, sentence, rate)).await {
+        match self.vault.rendering_for_use(&key(voice, sentence, rate)).await {
             Ok(sound) => sound.filter(|sound| is_long_enough(sound, rate, sentence)),
             Err(error) => {
                 tracing::warn!(%error, "a kept sentence could not be read; it is rendered again");

@@ -1,5 +1,5 @@
 //! Fixed sentences, rendered once and kept: the greeting need not be synthesised
-//! for every caller. Bounded; what was not used for longest goes first.
+//! for every caller. Bounded; what no start has used for longest goes first.
 
 use ring::digest::{Context, SHA256};
 use sqlx::SqlitePool;
@@ -47,8 +47,19 @@ impl RenderingKey {
     }
 }
 
+/// For a caller, who waits for no writer and writes nothing.
 pub(super) async fn get(index: &Index, key: &RenderingKey) -> Result<Option<Vec<i16>>, IndexError> {
-    let doing = IndexError::sql("reading a kept rendering");
+    let kept: Option<Vec<u8>> = sqlx::query_scalar("SELECT samples FROM renderings WHERE key = ?")
+        .bind(key.0.as_slice())
+        .fetch_optional(&index.read)
+        .await
+        .map_err(IndexError::sql("reading a kept rendering"))?;
+    Ok(kept.as_deref().map(samples_of))
+}
+
+/// For a start, which uses it from now on: it makes room after what was used before.
+pub(super) async fn get_for_use(index: &Index, key: &RenderingKey) -> Result<Option<Vec<i16>>, IndexError> {
+    let doing = IndexError::sql("reading a kept rendering for use");
     let kept: Option<Vec<u8>> = sqlx::query_scalar(
         "UPDATE renderings SET used = (SELECT max(used) + 1 FROM renderings) WHERE key = ? RETURNING samples",
     )
@@ -56,7 +67,11 @@ pub(super) async fn get(index: &Index, key: &RenderingKey) -> Result<Option<Vec<
     .fetch_optional(&index.write)
     .await
     .map_err(doing)?;
-    Ok(kept.map(|bytes| bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()))
+    Ok(kept.as_deref().map(samples_of))
+}
+
+fn samples_of(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 pub(super) async fn keep(index: &Index, key: &RenderingKey, samples: &[i16]) -> Result<(), IndexError> {
@@ -92,6 +107,8 @@ async fn evict(pool: &SqlitePool, room: i64) -> Result<(), IndexError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::store::Keyring;
 
@@ -110,16 +127,32 @@ mod tests {
         assert_eq!(rendition("good day", "ada"), rendition("good day", "ada"));
     }
 
+    async fn index_in(dir: &Path) -> Index {
+        let keyring = Keyring::create(&dir.join("key"), jiff::Timestamp::UNIX_EPOCH).unwrap();
+        Index::open(&dir.join("index.db"), keyring.index_key()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_read_for_a_caller_waits_for_no_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index_in(dir.path()).await;
+        let key = rendition("one", "ada");
+        keep(&index, &key, &[7; 100]).await.unwrap();
+        let writer = index.write.acquire().await.unwrap();
+        assert_eq!(get(&index, &key).await.unwrap(), Some(vec![7; 100]));
+        drop(writer);
+        index.close().await;
+    }
+
     #[tokio::test]
     async fn what_was_not_used_for_longest_goes_first() {
         let dir = tempfile::tempdir().unwrap();
-        let keyring = Keyring::create(&dir.path().join("key"), jiff::Timestamp::UNIX_EPOCH).unwrap();
-        let index = Index::open(&dir.path().join("index.db"), keyring.index_key()).await.unwrap();
+        let index = index_in(dir.path()).await;
         let [one, two, three] = ["one", "two", "three"].map(|text| rendition(text, "ada"));
         for key in [&one, &two, &three] {
             keep(&index, key, &[7; 100]).await.unwrap();
         }
-        assert_eq!(get(&index, &one).await.unwrap(), Some(vec![7; 100]));
+        assert_eq!(get_for_use(&index, &one).await.unwrap(), Some(vec![7; 100]));
         evict(&index.write, 400).await.unwrap();
         assert_eq!(get(&index, &two).await.unwrap(), None);
         assert!(get(&index, &one).await.unwrap().is_some() && get(&index, &three).await.unwrap().is_some());
