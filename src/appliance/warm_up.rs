@@ -88,13 +88,13 @@ pub fn rates(config: &Config) -> Vec<SampleRate> {
     std::iter::once(SampleRate::Hz8000).chain(wide).collect()
 }
 
-/// What is to be held, the likeliest first: how calls begin, and then the rest.
+/// What is to be held, the likeliest first: how calls begin, and then the rest. Of that
+/// a sentence comes at all rates before the next: its wide sound is kept when its narrow
+/// one is made, and is to be counted before there is no room for it.
 pub fn wanted(opening: &[String], rest: &[String], rates: &[SampleRate]) -> Vec<(String, SampleRate)> {
-    let all = |sentences: &[String]| {
-        let at = |rate: SampleRate| sentences.iter().map(move |sentence| (sentence.clone(), rate)).collect::<Vec<_>>();
-        rates.iter().flat_map(|rate| at(*rate)).collect::<Vec<_>>()
-    };
-    all(opening).into_iter().chain(all(rest)).collect()
+    let first = rates.iter().flat_map(|rate| opening.iter().map(move |sentence| (sentence.clone(), *rate)));
+    let then = rest.iter().flat_map(|sentence| rates.iter().map(move |rate| (sentence.clone(), *rate)));
+    first.chain(then).collect()
 }
 
 /// The sentences with which a call begins. They must be ready for the first one, and
@@ -461,11 +461,12 @@ mod tests {
 
     #[test]
     fn every_sentence_is_wanted_at_every_rate_of_the_lines_and_how_calls_begin_first() {
-        let [opening, rest] = [["Good day."], ["We are closed."]].map(|s| s.map(str::to_owned));
+        let [opening, rest] = [["Hello.", "Help?"], ["Closed.", "Open."]].map(|s| s.map(str::to_owned));
         let wanted = wanted(&opening, &rest, &[NARROW, WIDE]);
         let order: Vec<(&str, SampleRate)> = wanted.iter().map(|(sentence, rate)| (sentence.as_str(), *rate)).collect();
-        let closed = "We are closed.";
-        assert_eq!(order, [("Good day.", NARROW), ("Good day.", WIDE), (closed, NARROW), (closed, WIDE)]);
+        let begins = [("Hello.", NARROW), ("Help?", NARROW), ("Hello.", WIDE), ("Help?", WIDE)];
+        let then = [("Closed.", NARROW), ("Closed.", WIDE), ("Open.", NARROW), ("Open.", WIDE)];
+        assert_eq!(order, [begins, then].concat());
     }
 
     #[test]

@@ -9,12 +9,12 @@ use super::v1;
 use crate::media::SampleRate;
 use crate::terms::Private;
 
-/// Bytes of samples kept: all the answers of the largest knowledge file, at both rates,
-/// are 144 MB; the rest is for the sounds of other voices.
-const BYTES_MAX: i64 = 192 << 20;
+/// Bytes of samples kept: what a box plays in one voice, at both rates, is 160 MB; the
+/// rest is for the sounds of other voices.
+pub const ALL_RENDERINGS_MAX: usize = 192 << 20;
 
 /// One rendering larger than this is no fixed sentence: two minutes at 8 kHz.
-const RENDERING_MAX: usize = 2 << 20;
+pub const RENDERING_MAX: usize = 2 << 20;
 
 /// What decides how a sentence sounds.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub(super) async fn keep(index: &Index, key: &RenderingKey, samples: &[i16]) -> 
     if bytes.len() > RENDERING_MAX {
         return Ok(());
     }
-    evict(&index.write, BYTES_MAX - v1::integer(bytes.len() as u64)).await?;
+    evict(&index.write, v1::integer((ALL_RENDERINGS_MAX - bytes.len()) as u64)).await?;
     sqlx::query(
         "INSERT INTO renderings (key, samples, used) VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM renderings))
          ON CONFLICT (key) DO UPDATE SET samples = excluded.samples, used = excluded.used",

@@ -222,6 +222,23 @@ async fn when_memory_is_full_sentences_are_rendered_all_the_same_and_played_from
 }
 
 #[tokio::test]
+async fn where_there_is_room_for_one_sentence_at_both_rates_only_the_next_is_rendered_in_vain() {
+    let mut place = Place::new(&["knowledge"]).await;
+    place.warm_up.rates = vec![RATE, SampleRate::Hz16000];
+    let warm_up = &place.warm_up;
+    // 32 MB, and 128 MB but for 12 KB: a sentence is 6.4 KB wide and half of it narrow.
+    assert!(warm_up.renderings.hold("A story.", RATE, "piper-onbox", vec![0; 16 << 20]));
+    let kept = key(&warm_up.voices[0], "A longer story.", RATE);
+    assert!(warm_up.renderings.leave("A longer story.", RATE, "piper-onbox", kept, (64 << 20) - 6000));
+    let left = wanted(&[], &["One.", "Two.", "Three."].map(str::to_owned), &warm_up.rates);
+    let mut progress = Progress { ready: 0, total: left.len() };
+    let round = place.served(warm_up.round(left, &warm_up.gate(), &mut progress)).await.unwrap();
+    assert!(round.again.is_empty());
+    assert_eq!((progress.ready, place.asked()), (2, 2));
+    place.end().await;
+}
+
+#[tokio::test]
 async fn near_the_ceiling_no_sentence_is_asked_of_the_voice_outside_and_it_is_when_there_is_room_again() {
     let place = Place::new(&["knowledge"]).await;
     for day_bytes in [1, 10_000, 30_000] {
