@@ -137,7 +137,7 @@ impl WarmUp {
             }
             for voice in self.voices.iter().filter(|voice| voice.is_on_box()) {
                 if let Ok(sound) = self.render(voice, &gate, sentence, rate).await
-                    && self.renderings.hold(sentence, rate, voice.name(), sound)
+                    && self.renderings.hold(sentence, rate, voice.name(), sound.samples)
                 {
                     break;
                 }
@@ -183,6 +183,7 @@ impl WarmUp {
             let held = self.hold_best(&sentence, rate, gate, round.worst == Held::Second).await;
             match held {
                 Held::Best => {}
+                Held::TooLong => continue,
                 Held::Sparing | Held::Second => round.again.push((sentence, rate)),
                 // There is no room for the rest either.
                 Held::Full => break,
@@ -205,7 +206,7 @@ impl WarmUp {
         mut changes: Option<&mut watch::Receiver<()>>,
     ) -> Option<Vec<(String, SampleRate)>> {
         let time = match round.worst {
-            Held::Best | Held::Full => None,
+            Held::Best | Held::TooLong | Held::Full => None,
             Held::Sparing => Some(BUDGET_WAIT),
             Held::Second => Some(LET_IT_BE),
         };
@@ -287,13 +288,16 @@ impl WarmUp {
         let mut held = Held::Best;
         for voice in &self.voices {
             let had = match self.kept(voice, sentence, rate).await {
-                Some(sound) => Ok(sound),
+                Some(samples) => Ok(Sound { samples, kept: Kept::Yes }),
                 None if let_be && !voice.is_on_box() => Err(NotHad::Failed),
                 None => self.render(voice, gate, sentence, rate).await,
             };
             match had {
                 Ok(sound) => {
-                    return if self.hold_or_leave(voice, sentence, rate, sound) { held } else { Held::Full };
+                    return match self.hold_or_leave(voice, sentence, rate, sound) {
+                        Held::Best => held,
+                        other => other,
+                    };
                 }
                 Err(NotHad::MayNot) => {}
                 Err(NotHad::NoRoom) => held = held.max(Held::Sparing),
@@ -306,12 +310,21 @@ impl WarmUp {
         held
     }
 
-    /// Where memory is full the sound is left to the store, which keeps what was
-    /// rendered. False when that is full too.
-    fn hold_or_leave(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: Vec<i16>) -> bool {
-        let samples = sound.len();
-        self.renderings.hold(sentence, rate, voice.name(), sound)
-            || self.renderings.leave(sentence, rate, voice.name(), key(voice, sentence, rate), samples)
+    /// Where memory is full the sound is left to the store, if that keeps it.
+    fn hold_or_leave(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: Sound) -> Held {
+        let len = sound.samples.len();
+        if self.renderings.hold(sentence, rate, voice.name(), sound.samples) {
+            return Held::Best;
+        }
+        match sound.kept {
+            Kept::TooLong => Held::TooLong,
+            Kept::Not => Held::Full,
+            Kept::Yes => {
+                let key = key(voice, sentence, rate);
+                let is_left = self.renderings.leave(sentence, rate, voice.name(), key, len);
+                if is_left { Held::Best } else { Held::Full }
+            }
+        }
     }
 
     /// Whether the sentence was kept in some voice, and is held now.
@@ -341,7 +354,7 @@ impl WarmUp {
         gate: &Arc<CallGate>,
         sentence: &str,
         rate: SampleRate,
-    ) -> Result<Vec<i16>, NotHad> {
+    ) -> Result<Sound, NotHad> {
         // Rendered once, because a voice outside is paid for each time and the box's
         // own takes the cores: what is wide is made narrow here.
         let wide = SampleRate::Hz16000;
@@ -350,11 +363,11 @@ impl WarmUp {
         }
         let sound = match self.kept(voice, sentence, wide).await {
             Some(kept) => kept,
-            None => self.render_and_keep(voice, gate, sentence, wide).await?,
+            None => self.render_and_keep(voice, gate, sentence, wide).await?.samples,
         };
-        let narrow = narrowed(&sound);
-        self.keep(voice, sentence, rate, &narrow).await;
-        Ok(narrow)
+        let samples = narrowed(&sound);
+        let kept = self.keep(voice, sentence, rate, &samples).await;
+        Ok(Sound { samples, kept })
     }
 
     async fn render_and_keep(
@@ -363,7 +376,7 @@ impl WarmUp {
         gate: &Arc<CallGate>,
         sentence: &str,
         rate: SampleRate,
-    ) -> Result<Vec<i16>, NotHad> {
+    ) -> Result<Sound, NotHad> {
         if !voice.may_speak(gate) {
             return Err(NotHad::MayNot);
         }
@@ -376,9 +389,9 @@ impl WarmUp {
                 tracing::warn!(voice = %voice.key, "a fixed sentence was rendered as a sound too short for its words");
                 Err(NotHad::Failed)
             }
-            Ok(sound) => {
-                self.keep(voice, sentence, rate, &sound).await;
-                Ok(sound)
+            Ok(samples) => {
+                let kept = self.keep(voice, sentence, rate, &samples).await;
+                Ok(Sound { samples, kept })
             }
             Err(error) => {
                 tracing::warn!(%error, voice = %voice.key, "a fixed sentence could not be rendered");
@@ -387,11 +400,32 @@ impl WarmUp {
         }
     }
 
-    async fn keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: &[i16]) {
-        if let Err(error) = self.vault.keep_rendering(&key(voice, sentence, rate), sound).await {
-            tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
+    async fn keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: &[i16]) -> Kept {
+        match self.vault.keep_rendering(&key(voice, sentence, rate), sound).await {
+            Ok(true) => Kept::Yes,
+            Ok(false) => Kept::TooLong,
+            Err(error) => {
+                tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
+                Kept::Not
+            }
         }
     }
+}
+
+/// A sentence that was had.
+struct Sound {
+    samples: Vec<i16>,
+    kept: Kept,
+}
+
+/// Whether the store has a sound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    Yes,
+    /// It is longer than any fixed sentence is taken to be.
+    TooLong,
+    /// The disk did not take it.
+    Not,
 }
 
 /// How many of the sentences can be played.
@@ -411,6 +445,8 @@ struct Round {
 enum Held {
     /// In the best voice, or as well as it can be.
     Best,
+    /// Not: memory is full, and the store keeps nothing that long. It is spoken afresh.
+    TooLong,
     /// In another voice, if in any; the budget has no room for a better one now.
     Sparing,
     /// In another voice, if in any; a better one failed and may be had soon.

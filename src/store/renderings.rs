@@ -74,10 +74,11 @@ fn samples_of(bytes: &[u8]) -> Vec<i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
-pub(super) async fn keep(index: &Index, key: &RenderingKey, samples: &[i16]) -> Result<(), IndexError> {
+/// False when it is too long for a fixed sentence, and is not kept.
+pub(super) async fn keep(index: &Index, key: &RenderingKey, samples: &[i16]) -> Result<bool, IndexError> {
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     if bytes.len() > RENDERING_MAX {
-        return Ok(());
+        return Ok(false);
     }
     evict(&index.write, v1::integer((ALL_RENDERINGS_MAX - bytes.len()) as u64)).await?;
     sqlx::query(
@@ -89,7 +90,7 @@ pub(super) async fn keep(index: &Index, key: &RenderingKey, samples: &[i16]) -> 
     .execute(&index.write)
     .await
     .map_err(IndexError::sql("keeping a rendering"))?;
-    Ok(())
+    Ok(true)
 }
 
 /// Drops the longest unused until at most `room` bytes are kept.
@@ -141,6 +142,20 @@ mod tests {
         let writer = index.write.acquire().await.unwrap();
         assert_eq!(get(&index, &key).await.unwrap(), Some(vec![7; 100]));
         drop(writer);
+        index.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_for_a_fixed_sentence_is_not_kept_and_that_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = index_in(dir.path()).await;
+        let key = rendition("one", "ada");
+        let mut samples = vec![7; RENDERING_MAX / 2 + 1];
+        assert!(!keep(&index, &key, &samples).await.unwrap());
+        assert_eq!(get(&index, &key).await.unwrap(), None);
+        samples.pop();
+        assert!(keep(&index, &key, &samples).await.unwrap());
+        assert_eq!(get(&index, &key).await.unwrap(), Some(samples));
         index.close().await;
     }
 

@@ -251,8 +251,9 @@ impl Vault {
         renderings::get_for_use(&self.rooms.index, key).await
     }
 
-    /// Keeps a fixed sentence; what was not used for longest makes room.
-    pub async fn keep_rendering(&self, key: &RenderingKey, samples: &[i16]) -> Result<(), IndexError> {
+    /// Keeps a fixed sentence; what was not used for longest makes room. False when it is
+    /// too long for one, and is not kept.
+    pub async fn keep_rendering(&self, key: &RenderingKey, samples: &[i16]) -> Result<bool, IndexError> {
         renderings::keep(&self.rooms.index, key, samples).await
     }
 
