@@ -202,7 +202,7 @@ async fn no_word_or_number_of_a_caller_can_be_read_in_any_file_of_the_vault() {
         rate: SampleRate::Hz16000,
         pace: 1.0,
     });
-    vault.keep_rendering(&key, &spoken).await.unwrap();
+    assert!(vault.keep_rendering(&key, &spoken).await.unwrap());
     assert_eq!(vault.rendering(&key).await.unwrap(), Some(spoken));
     memory.finish(record(1)).await.unwrap();
 

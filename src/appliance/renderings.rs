@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::call::Speech;
 use crate::media::SampleRate;
-use crate::store::{RenderingKey, Vault};
+use crate::store::{ALL_RENDERINGS_MAX, RENDERING_MAX, RenderingKey, Vault};
 
 /// A sentence of 6 s is 290 KB, at the narrow and the wide rate together. All
 /// those of the largest knowledge file (500 answers) would be 144 MB; this holds
@@ -19,8 +19,13 @@ use crate::store::{RenderingKey, Vault};
 const MEMORY_MAX_BYTES: usize = 32 << 20;
 
 /// So much is left to the store alone: with what memory holds more than all those
-/// answers, and less than the store keeps, which has other voices' sounds too.
+/// answers, and some of the sentences in which a model tells them. What comes after is
+/// spoken afresh.
 const LEFT_MAX_BYTES: usize = 128 << 20;
+
+// When the store is full it drops what was used first, which is the greeting. It is not
+// full of what is counted here, nor with a sentence for which there was no room any more.
+const _: () = assert!(MEMORY_MAX_BYTES + LEFT_MAX_BYTES + 2 * RENDERING_MAX <= ALL_RENDERINGS_MAX);
 
 /// A sentence is read in some milliseconds. A disk that takes longer than this is
 /// not waited for: the voice speaks afresh.

@@ -92,13 +92,13 @@ pub fn rates(config: &Config) -> Vec<SampleRate> {
     std::iter::once(SampleRate::Hz8000).chain(wide).collect()
 }
 
-/// What is to be held, the likeliest first: how calls begin, and then the rest.
+/// What is to be held, the likeliest first: how calls begin, and then the rest. Of that
+/// a sentence comes at all rates before the next: its wide sound is kept when its narrow
+/// one is made, and is to be counted before there is no room for it.
 pub fn wanted(opening: &[String], rest: &[String], rates: &[SampleRate]) -> Vec<(String, SampleRate)> {
-    let all = |sentences: &[String]| {
-        let at = |rate: SampleRate| sentences.iter().map(move |sentence| (sentence.clone(), rate)).collect::<Vec<_>>();
-        rates.iter().flat_map(|rate| at(*rate)).collect::<Vec<_>>()
-    };
-    all(opening).into_iter().chain(all(rest)).collect()
+    let first = rates.iter().flat_map(|rate| opening.iter().map(move |sentence| (sentence.clone(), *rate)));
+    let then = rest.iter().flat_map(|sentence| rates.iter().map(move |rate| (sentence.clone(), *rate)));
+    first.chain(then).collect()
 }
 
 /// The sentences with which a call begins. They must be ready for the first one, and
@@ -141,7 +141,7 @@ impl WarmUp {
             }
             for voice in self.voices.iter().filter(|voice| voice.is_on_box()) {
                 if let Ok(sound) = self.render(voice, &gate, sentence, rate).await
-                    && self.renderings.hold(sentence, rate, voice.name(), sound)
+                    && self.renderings.hold(sentence, rate, voice.name(), sound.samples)
                 {
                     break;
                 }
@@ -192,6 +192,7 @@ impl WarmUp {
             let held = self.hold_best(&sentence, rate, gate, round.worst >= Held::Second).await;
             match held {
                 Held::Best => {}
+                Held::TooLong => continue,
                 Held::Sparing | Held::Second => round.again.push((sentence, rate)),
                 Held::Unusable => unusable.push((sentence, rate)),
                 // There is no room for the rest either.
@@ -294,13 +295,16 @@ impl WarmUp {
         let mut held = Held::Best;
         for voice in &self.voices {
             let had = match self.kept(voice, sentence, rate).await {
-                Some(sound) => Ok(sound),
+                Some(samples) => Ok(Sound { samples, kept: Kept::Yes }),
                 None if let_be && !voice.is_on_box() => Err(NotHad::Failed),
                 None => self.render(voice, gate, sentence, rate).await,
             };
             match had {
                 Ok(sound) => {
-                    return if self.hold_or_leave(voice, sentence, rate, sound) { held } else { Held::Full };
+                    return match self.hold_or_leave(voice, sentence, rate, sound) {
+                        Held::Best => held,
+                        other => other,
+                    };
                 }
                 Err(NotHad::MayNot) => {}
                 Err(NotHad::NoRoom) => held = held.max(Held::Sparing),
@@ -314,12 +318,21 @@ impl WarmUp {
         held
     }
 
-    /// Where memory is full the sound is left to the store, which keeps what was
-    /// rendered. False when that is full too.
-    fn hold_or_leave(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: Vec<i16>) -> bool {
-        let samples = sound.len();
-        self.renderings.hold(sentence, rate, voice.name(), sound)
-            || self.renderings.leave(sentence, rate, voice.name(), key(voice, sentence, rate), samples)
+    /// Where memory is full the sound is left to the store, if that keeps it.
+    fn hold_or_leave(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: Sound) -> Held {
+        let len = sound.samples.len();
+        if self.renderings.hold(sentence, rate, voice.name(), sound.samples) {
+            return Held::Best;
+        }
+        match sound.kept {
+            Kept::TooLong => Held::TooLong,
+            Kept::Not => Held::Full,
+            Kept::Yes => {
+                let key = key(voice, sentence, rate);
+                let is_left = self.renderings.leave(sentence, rate, voice.name(), key, len);
+                if is_left { Held::Best } else { Held::Full }
+            }
+        }
     }
 
     /// Whether the sentence was kept in some voice, and is held now.
@@ -333,7 +346,7 @@ impl WarmUp {
     }
 
     async fn kept(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate) -> Option<Vec<i16>> {
-        match self.vault.rendering(&key(voice, sentence, rate)).await {
+        match self.vault.rendering_for_use(&key(voice, sentence, rate)).await {
             Ok(sound) => sound.filter(|sound| is_long_enough(sound, rate, sentence)),
             Err(error) => {
                 tracing::warn!(%error, "a kept sentence could not be read; it is rendered again");
@@ -349,7 +362,7 @@ impl WarmUp {
         gate: &Arc<CallGate>,
         sentence: &str,
         rate: SampleRate,
-    ) -> Result<Vec<i16>, NotHad> {
+    ) -> Result<Sound, NotHad> {
         // Rendered once, because a voice outside is paid for each time and the box's
         // own takes the cores: what is wide is made narrow here.
         let wide = SampleRate::Hz16000;
@@ -358,11 +371,11 @@ impl WarmUp {
         }
         let sound = match self.kept(voice, sentence, wide).await {
             Some(kept) => kept,
-            None => self.render_and_keep(voice, gate, sentence, wide).await?,
+            None => self.render_and_keep(voice, gate, sentence, wide).await?.samples,
         };
-        let narrow = narrowed(&sound);
-        self.keep(voice, sentence, rate, &narrow).await;
-        Ok(narrow)
+        let samples = narrowed(&sound);
+        let kept = self.keep(voice, sentence, rate, &samples).await;
+        Ok(Sound { samples, kept })
     }
 
     async fn render_and_keep(
@@ -371,7 +384,7 @@ impl WarmUp {
         gate: &Arc<CallGate>,
         sentence: &str,
         rate: SampleRate,
-    ) -> Result<Vec<i16>, NotHad> {
+    ) -> Result<Sound, NotHad> {
         if !voice.may_speak(gate) {
             return Err(NotHad::MayNot);
         }
@@ -384,9 +397,9 @@ impl WarmUp {
                 tracing::warn!(voice = %voice.key, "a fixed sentence was rendered as a sound too short for its words");
                 Err(NotHad::Unusable)
             }
-            Ok(sound) => {
-                self.keep(voice, sentence, rate, &sound).await;
-                Ok(sound)
+            Ok(samples) => {
+                let kept = self.keep(voice, sentence, rate, &samples).await;
+                Ok(Sound { samples, kept })
             }
             Err(error) => {
                 tracing::warn!(%error, voice = %voice.key, "a fixed sentence could not be rendered");
@@ -395,11 +408,32 @@ impl WarmUp {
         }
     }
 
-    async fn keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: &[i16]) {
-        if let Err(error) = self.vault.keep_rendering(&key(voice, sentence, rate), sound).await {
-            tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
+    async fn keep(&self, voice: &FixedVoice, sentence: &str, rate: SampleRate, sound: &[i16]) -> Kept {
+        match self.vault.keep_rendering(&key(voice, sentence, rate), sound).await {
+            Ok(true) => Kept::Yes,
+            Ok(false) => Kept::TooLong,
+            Err(error) => {
+                tracing::warn!(%error, "a rendered sentence could not be kept; it is rendered again at the next start");
+                Kept::Not
+            }
         }
     }
+}
+
+/// A sentence that was had.
+struct Sound {
+    samples: Vec<i16>,
+    kept: Kept,
+}
+
+/// Whether the store has a sound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kept {
+    Yes,
+    /// It is longer than any fixed sentence is taken to be.
+    TooLong,
+    /// The disk did not take it.
+    Not,
 }
 
 /// How many of the sentences can be played.
@@ -419,6 +453,8 @@ struct Round {
 enum Held {
     /// In the best voice, or as well as it can be.
     Best,
+    /// Not: memory is full, and the store keeps nothing that long. It is spoken afresh.
+    TooLong,
     /// In another voice, if in any; the budget has no room for a better one now.
     Sparing,
     /// In another voice, if in any; a better one failed and may be had soon.
@@ -444,7 +480,7 @@ enum NotHad {
 /// `unusable` counts the rounds up to this one in which a voice gave what is of no use.
 fn wait_after(worst: Held, unusable: u32) -> Option<Duration> {
     match worst {
-        Held::Best | Held::Full => None,
+        Held::Best | Held::TooLong | Held::Full => None,
         Held::Sparing => Some(BUDGET_WAIT),
         Held::Second => Some(LET_IT_BE),
         Held::Unusable => {
@@ -487,11 +523,12 @@ mod tests {
 
     #[test]
     fn every_sentence_is_wanted_at_every_rate_of_the_lines_and_how_calls_begin_first() {
-        let [opening, rest] = [["Good day."], ["We are closed."]].map(|s| s.map(str::to_owned));
+        let [opening, rest] = [["Hello.", "Help?"], ["Closed.", "Open."]].map(|s| s.map(str::to_owned));
         let wanted = wanted(&opening, &rest, &[NARROW, WIDE]);
         let order: Vec<(&str, SampleRate)> = wanted.iter().map(|(sentence, rate)| (sentence.as_str(), *rate)).collect();
-        let closed = "We are closed.";
-        assert_eq!(order, [("Good day.", NARROW), ("Good day.", WIDE), (closed, NARROW), (closed, WIDE)]);
+        let begins = [("Hello.", NARROW), ("Help?", NARROW), ("Hello.", WIDE), ("Help?", WIDE)];
+        let then = [("Closed.", NARROW), ("Closed.", WIDE), ("Open.", NARROW), ("Open.", WIDE)];
+        assert_eq!(order, [begins, then].concat());
     }
 
     #[test]

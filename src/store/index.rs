@@ -23,7 +23,8 @@ const NOT_A_DATABASE: &str = "26";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A page of the index, in bytes: what flash writes at once.
 const PAGE_BYTES: &str = "4096";
-/// Readers beside the writer: the console and the recovery rarely ask at once.
+/// Readers beside the writer: the console, the recovery and the voices of calls rarely
+/// ask at once.
 const READERS: u32 = 2;
 
 #[derive(Debug, Error)]

@@ -46,7 +46,7 @@ pub use policies::KeptPolicies;
 pub use recorder::{Clock, FaultCounts, RecorderEnded, SoundTap};
 pub use records::{CallHeader, CallSummary, ReadRowError, RowError};
 pub use recovery::RecoveryError;
-pub use renderings::{RenderingKey, Rendition};
+pub use renderings::{ALL_RENDERINGS_MAX, RENDERING_MAX, RenderingKey, Rendition};
 pub use reports::{PartReport, Reports, SentPart};
 pub use sound::Leg;
 pub use texts::{EndedText, KeptText, OutgoingText, TextEnd, TextTry, Texts, WaitingText};

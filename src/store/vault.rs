@@ -241,13 +241,19 @@ impl Vault {
         sqlx::query(statement).execute(&self.rooms.index.write).await.unwrap();
     }
 
-    /// A fixed sentence that was rendered before.
+    /// A fixed sentence that was rendered before, for a caller who waits.
     pub async fn rendering(&self, key: &RenderingKey) -> Result<Option<Vec<i16>>, IndexError> {
         renderings::get(&self.rooms.index, key).await
     }
 
-    /// Keeps a fixed sentence; what was not used for longest makes room.
-    pub async fn keep_rendering(&self, key: &RenderingKey, samples: &[i16]) -> Result<(), IndexError> {
+    /// The same for a start: what it uses is the last to make room.
+    pub async fn rendering_for_use(&self, key: &RenderingKey) -> Result<Option<Vec<i16>>, IndexError> {
+        renderings::get_for_use(&self.rooms.index, key).await
+    }
+
+    /// Keeps a fixed sentence; what was not used for longest makes room. False when it is
+    /// too long for one, and is not kept.
+    pub async fn keep_rendering(&self, key: &RenderingKey, samples: &[i16]) -> Result<bool, IndexError> {
         renderings::keep(&self.rooms.index, key, samples).await
     }
 

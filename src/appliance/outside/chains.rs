@@ -408,8 +408,7 @@ impl Builder<'_> {
             // Another voice of the same server is another voice.
             let place = host.at(None).to_string();
             let (voice, speaker) = (section.voice.clone(), section.speaker.clone());
-            let named = [Some(place.as_str()), voice.as_deref(), speaker.as_deref()];
-            let key = format!("wyoming {} 1", named.into_iter().flatten().collect::<Vec<_>>().join(" "));
+            let key = wyoming_key(&place, voice.as_deref(), speaker.as_deref());
             let way_out = Some(self.way_out(id.clone(), host.clone()));
             let config = WyomingVoiceConfig { voice, speaker, ..WyomingVoiceConfig::new(id, host) };
             let limits = Limits::of_pieces(config.deadlines.first_sound, config.deadlines.next_sound);
@@ -427,6 +426,13 @@ impl Builder<'_> {
         let room = words_room(self.door(), destination.clone());
         WayOut { destination, host, room }
     }
+}
+
+/// What tells a voice's renderings from another's. Each name has its place and its
+/// quotation marks, so that none is taken for another or for two.
+fn wyoming_key(place: &str, voice: Option<&str>, speaker: Option<&str>) -> String {
+    let [voice, speaker] = [voice, speaker].map(|name| name.map(|name| format!("{name:?}")).unwrap_or_default());
+    format!("wyoming {place} {voice} {speaker} 1")
 }
 
 /// The uplink's budget, as it is to what is heard again.
@@ -476,6 +482,8 @@ fn chance() -> Chance {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::egress::DoorConfig;
     use crate::residency::{Contract, Destination, Host, Safeguards};
@@ -513,6 +521,14 @@ mod tests {
             assert_eq!(sent(Standing::Near), vec![Uplink::Opus], "{uplink:?}");
             assert!(sent(Standing::Spent).is_empty(), "{uplink:?}");
         }
+    }
+
+    #[test]
+    fn each_voice_and_each_speaker_of_a_server_has_renderings_of_its_own() {
+        let names = [None, Some("joe"), Some("amy"), Some("joe amy")];
+        let keys = names.map(|voice| names.map(|speaker| wyoming_key("10.0.0.2:10200", voice, speaker))).concat();
+        let different: HashSet<&String> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len(), "{keys:?}");
     }
 
     fn destination(name: &str, on_site: bool) -> Destination {
