@@ -247,7 +247,12 @@ async fn turns_are_not_judged_and_their_words_come_all_the_same() {
     let far = Far::start().await;
     let near = Near::to(far.port, HEARD);
     let mut call = Call::open(&near.ears(PATIENCE), &near.setting);
+    call.hears(&voiced(50));
     call.hearing.judge(RequestId(2));
     call.hearing.decode(RequestId(3));
-    assert_eq!(call.words(3).await, "", "the judgement is not answered, the words are");
+    let mut server = far.connection().await;
+    server.event("transcribe").await;
+    server.turn().await;
+    server.say("transcript", json!({"text": "Yes."}), &[]).await;
+    assert_eq!(call.words(3).await, "yes.", "the judgement is not answered, the words are");
 }
