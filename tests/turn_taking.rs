@@ -101,6 +101,16 @@ impl Scene {
         self
     }
 
+    /// Utterances one after the other, from and to, as the line tells of them.
+    fn box_says(mut self, utterances: &[(u64, u64)]) -> Self {
+        for (id, (from, to)) in (0..).zip(utterances) {
+            let (utterance, played) = (UtteranceId(id), Duration::from_millis(to - from));
+            self.know(*from, Fact::BoxSpeaking { utterance, at: at(*from), manners: Manners::GivesWay });
+            self.know(*to, Fact::BoxFinished { utterance, at: at(*to), played });
+        }
+        self
+    }
+
     /// Lets the world go on, a frame at a time, until `end`.
     fn until(mut self, end: u64) -> Self {
         while self.clock < end {
@@ -287,11 +297,41 @@ fn who_dictates_in_a_noise_may_think_for_a_second() {
 }
 
 #[test]
-fn the_noise_that_words_were_said_in_does_not_silence_the_box_and_counts_again_after_it() {
-    let scene = words_in_a_noise().box_speaks(4200, 1000, Manners::GivesWay).until(5400);
-    assert_eq!((scene.paused(), scene.count(|d| matches!(d, Directive::TurnBegan { .. }))), (None, 1));
+fn the_noise_that_words_were_said_in_silences_no_sentence_of_what_the_box_has_to_say() {
+    // Two sentences of an answer, and later a filler with an answer after it.
+    let scene = words_in_a_noise().box_says(&[(4400, 5400), (5420, 6500), (7500, 8300), (9300, 10_300)]);
+    let scene = scene.until(11_000);
+    assert_eq!((scene.paused(), scene.stopped()), (None, None));
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
+}
+
+#[test]
+fn the_noise_that_words_were_said_in_counts_again_once_the_box_owes_nothing() {
+    let mut scene = words_in_a_noise().box_says(&[(4400, 5400)]);
+    scene.know(5401, Fact::BoxOwesNothing);
+    let scene = scene.until(5600);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1, "its echo may come back");
     let scene = scene.until(6000);
     assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 2, "the caller may speak in it");
+}
+
+#[test]
+fn a_turn_in_a_noise_to_which_there_is_nothing_to_say_does_not_go_on_with_the_noise() {
+    let mut scene = words_in_a_noise();
+    scene.know(4500, Fact::BoxOwesNothing);
+    let scene = scene.until(6000);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnGoesOn { .. })), 0);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 2);
+}
+
+#[test]
+fn silence_is_counted_after_an_echo_that_ends_with_the_boxs_voice() {
+    let scene = Scene::new()
+        .box_speaks(100, 4000, Manners::GivesWay)
+        .sounding_like(3000, 4100, LIKE_ECHO)
+        .caller(3000, 4050)
+        .until(12_000);
+    assert_eq!(scene.first(|d| matches!(d, Directive::Silence { .. })), Some(4050 + PAUSE_MS + 6000));
 }
 
 #[test]

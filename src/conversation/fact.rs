@@ -35,6 +35,8 @@ pub enum Fact {
     Digit { at: Moment },
     /// The floor is the caller's, and this is the kind of thing to wait for.
     Expecting(Expectation),
+    /// All that the box owed is said: no sentence of an answer is still to come.
+    BoxOwesNothing,
     /// The far side put the call on hold: silence means nothing until it is back.
     Held,
     /// The far side is back from hold.

@@ -25,7 +25,7 @@ enum Sound {
     /// A sound that does not count until it has paused.
     Ignored,
     /// What sounded on when the caller's words were over. It does not count until it has
-    /// paused or the box has spoken.
+    /// paused or the box owes nothing.
     Wordless,
 }
 
@@ -154,6 +154,7 @@ impl TurnTaker {
             Fact::Heard { request, gist, trust } => self.heard(request, gist, trust),
             Fact::Digit { at } => self.digit(at.min(self.now)),
             Fact::Expecting(expectation) => self.expecting(expectation),
+            Fact::BoxOwesNothing => self.box_owes_nothing(),
             Fact::Held => self.hold(),
             Fact::Resumed => {
                 self.held = false;
@@ -325,7 +326,7 @@ impl TurnTaker {
                 self.sound = Sound::None;
                 // The timer is late, not the caller.
                 if !late || !self.may_be_the_caller(began) {
-                    return;
+                    return self.time_the_silence();
                 }
                 self.voice_began(began);
             }
@@ -543,19 +544,13 @@ impl TurnTaker {
         self.lift_pause();
         let unconfirmed = match self.sound {
             Sound::Unconfirmed { began, .. } => Some((began, self.may_be_the_caller(began))),
-            Sound::Wordless => Some((self.now, false)),
-            Sound::None | Sound::Voice | Sound::Ignored => None,
+            Sound::None | Sound::Voice | Sound::Ignored | Sound::Wordless => None,
         };
         self.voice = Voice::Silent;
         self.callers_floor = true;
         match unconfirmed {
             Some((began, true)) => self.voice_began(began),
-            // What still sounds when the echo has died away is the caller.
-            Some((began, false)) => {
-                let counts_from = self.now + pace::ECHO_TAIL;
-                self.sound = Sound::Unconfirmed { began, counts_from };
-                self.timers.set(Timer::Confirm, counts_from);
-            }
+            Some((began, false)) => self.confirm_after_echo(began),
             None => {}
         }
         self.time_the_end();

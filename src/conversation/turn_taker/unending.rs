@@ -2,7 +2,7 @@ use crate::conversation::timer::Timer;
 use crate::conversation::{Directive, Expectation, Floor, NoTurn, pace};
 use crate::terms::Moment;
 
-use super::{Sound, TurnTaker};
+use super::{Sound, TurnTaker, Voice};
 
 /// A voice that does not stop: a caller who talks on, or a noise.
 impl TurnTaker {
@@ -49,5 +49,23 @@ impl TurnTaker {
         if self.sound == Sound::Voice && since <= at && self.expectation().is_one_sentence() {
             self.voice_ended(Sound::Wordless, at);
         }
+    }
+
+    /// The next word is the caller's and may be said in what sounds on. Not before: a
+    /// noise would cut off the next sentence of the answer.
+    pub(super) fn box_owes_nothing(&mut self) {
+        let nobody_speaks = self.voice == Voice::Silent && self.endpointer.floor() == Floor::Quiet;
+        if nobody_speaks && self.sound == Sound::Wordless {
+            // The turn was answered, if by nothing: what is said now does not go on with it.
+            self.ended = None;
+            self.confirm_after_echo(self.now);
+        }
+    }
+
+    /// What still sounds when the echo has died away is the caller.
+    pub(super) fn confirm_after_echo(&mut self, began: Moment) {
+        let counts_from = self.now + pace::ECHO_TAIL;
+        self.sound = Sound::Unconfirmed { began, counts_from };
+        self.timers.set(Timer::Confirm, counts_from);
     }
 }
