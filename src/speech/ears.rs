@@ -90,8 +90,8 @@ pub enum EarsEvent {
         request: RequestId,
         probability: f32,
     },
-    /// No word has come for a second since the last, which ended at `at`, and nobody
-    /// has asked: the box's own voice activity takes a noise for a voice.
+    /// No word has come for a second since the last, which ended at `at`; told unasked:
+    /// the box's own voice activity may take a noise for a voice.
     WordsEnded {
         at: Moment,
     },

@@ -285,7 +285,7 @@ impl Assembly {
         match message {
             Ok(Message::Results(results)) => self.results(results, now),
             Ok(Message::SpeechStarted) => self.judging.speech_started(),
-            Ok(Message::UtteranceEnd) => self.utterance_end(now),
+            Ok(Message::UtteranceEnd { last_word_end }) => self.utterance_end(last_word_end, now),
             Ok(Message::Turn(turn)) => {
                 if self.counts(turn.sequence) {
                     self.flux(turn, now);
@@ -361,15 +361,17 @@ impl Assembly {
         ends_a_sentence(self.wording.passage(self.turn.from, self.timeline.end()).words.expose())
     }
 
-    /// A second without a word, however noisy: the words that there are stand. Of a
-    /// turn without any it says nothing: it follows the words of the turn before.
-    fn utterance_end(&mut self, now: Moment) {
+    /// A second without a word, however noisy: the words that there are stand, unless
+    /// one has been heard since the word that is meant. Of a turn without any it says
+    /// nothing: it follows the words of the turn before.
+    fn utterance_end(&mut self, last_word_end: Option<Duration>, now: Moment) {
+        if last_word_end.is_none_or(|end| self.wording.first_after(end).is_some()) {
+            return;
+        }
         self.listened(now);
         let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
         if let Some(at) = last_word.and_then(|end| self.timeline.moment(end)) {
-            if !self.judging.is_asked() {
-                self.tell(EarsEvent::WordsEnded { at });
-            }
+            self.tell(EarsEvent::WordsEnded { at });
             let told = self.judging.utterance_end();
             self.tell_judgement(told);
         }

@@ -121,6 +121,11 @@ impl Stream {
         self
     }
 
+    /// No word for a second after the one that ended at `last_word_end`.
+    fn utterance_end(&mut self, last_word_end: u64) -> &mut Self {
+        self.message(Message::UtteranceEnd { last_word_end: Some(ms(last_word_end)) })
+    }
+
     fn results(&mut self, piece: Piece, (start, end): (u64, u64), words: &[(&str, u64, u64)]) -> &mut Self {
         self.message(Message::Results(Results {
             span: span(start, end),
@@ -320,7 +325,7 @@ fn silence_after_the_words_says_that_the_turn_is_over() {
     call.results(Piece::SpeechFinal, (0, 1700), &[("Hello.", 420, 1380)]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
     // It follows what was declared over, and says nothing new.
-    call.message(Message::UtteranceEnd);
+    call.utterance_end(1380);
     assert_eq!(call.judged.len(), 1);
 }
 
@@ -330,7 +335,7 @@ fn an_utterance_end_stands_in_where_noise_hides_the_silence() {
     call.sound_until(1600).turn_began(400).pause(1);
     call.results(Piece::Interim, (0, 1600), &[("hello", 420, 1380)]);
     assert_eq!((call.words().len(), call.judged.len()), (0, 0));
-    call.sound_until(1900).message(Message::UtteranceEnd);
+    call.sound_until(1900).utterance_end(1380);
     assert_eq!(call.words(), [(1, "hello")]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
 }
@@ -341,9 +346,10 @@ fn a_short_silence_within_a_sentence_ends_no_turn_and_a_long_one_does() {
     call.sound_until(1600).turn_began(400).pause(1);
     call.results(Piece::SpeechFinal, (0, 1600), &[("When", 420, 700), ("Saturday", 700, 1380)]);
     assert_eq!((call.words().len(), call.judged.len()), (1, 0));
-    call.sound_until(2500).message(Message::UtteranceEnd);
+    call.sound_until(2500).utterance_end(1380);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
-    assert_eq!(call.ended, []);
+    // Who speaks has an open pause too, if the turn went on.
+    assert_eq!(call.ended, [at(1380)]);
 }
 
 #[test]
@@ -351,11 +357,32 @@ fn where_noise_hides_every_pause_it_is_told_unasked_that_the_words_have_ended() 
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400);
     // It follows words of the turn before.
-    call.message(Message::UtteranceEnd);
+    call.utterance_end(200);
     assert_eq!(call.ended, []);
     call.results(Piece::SpeechFinal, (0, 1600), &[("When?", 420, 1380)]);
-    call.sound_until(2600).message(Message::UtteranceEnd);
+    call.sound_until(2600).utterance_end(1380);
     assert_eq!((call.ended.as_slice(), call.judged.len()), (&[at(1380)][..], 0));
+}
+
+#[test]
+fn an_utterance_end_after_an_earlier_word_than_the_last_says_nothing() {
+    let mut call = Stream::v1();
+    call.sound_until(3000).turn_began(400);
+    call.results(Piece::Interim, (0, 2900), &[("When", 420, 700), ("exactly?", 2300, 2800)]);
+    call.utterance_end(700).message(Message::UtteranceEnd { last_word_end: None });
+    assert_eq!(call.ended, []);
+    call.sound_until(3900).utterance_end(2800);
+    assert_eq!(call.ended, [at(2800)]);
+}
+
+#[test]
+fn it_is_told_that_the_words_have_ended_of_a_turn_that_went_on_after_a_pause_too() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::Finalized, (0, 1600), &[("When", 420, 1380)]);
+    call.sound_until(3000).results(Piece::Interim, (1600, 2900), &[("Saturday?", 1700, 2400)]);
+    call.sound_until(3600).utterance_end(2400);
+    assert_eq!(call.ended, [at(2400)]);
 }
 
 #[test]

@@ -136,6 +136,12 @@ impl Wording {
         }
     }
 
+    /// Where the first word begins whose middle is after `place`.
+    pub(super) fn first_after(&self, place: Duration) -> Option<Duration> {
+        let after = |word: &&Placed| word.span.middle() > place;
+        self.settled.iter().chain(&self.open).filter(after).map(|word| word.span.start).min()
+    }
+
     /// Forgets the words that stand before `until`.
     pub(super) fn forget(&mut self, until: Duration) {
         self.settled.retain(|word| word.span.middle() >= until);
