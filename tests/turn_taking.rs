@@ -285,9 +285,70 @@ fn words_in_a_noise() -> Scene {
 #[test]
 fn in_a_noise_without_a_pause_the_turn_ends_when_no_word_has_come_for_a_second() {
     let scene = words_in_a_noise().until(6000);
-    assert_eq!(scene.turn_ended(), Some(3600));
+    // With its words, which say whether it is unfinished.
+    assert_eq!(scene.turn_ended(), Some(3600 + 450));
     let ended = scene.first(|d| matches!(d, Directive::EndOfTurn { speech_ended, .. } if *speech_ended == at(2500)));
-    assert_eq!(ended, Some(3600));
+    assert_eq!(ended, scene.turn_ended());
+    let mut scene = words_in_a_noise();
+    scene.words = None;
+    assert_eq!(scene.until(6000).turn_ended(), Some(3600 + 700));
+}
+
+#[test]
+fn words_that_dangle_in_a_noise_are_waited_for_as_in_silence() {
+    for (gist, ends) in [(Gist::Words, 3600 + 100), (Gist::Dangling, 2500 + 1500)] {
+        let mut scene = words_in_a_noise();
+        scene.words = Some((100, gist, Trust::Sure));
+        assert_eq!(scene.until(6000).turn_ended(), Some(ends), "{gist:?}");
+    }
+}
+
+#[test]
+fn a_caller_who_thinks_for_a_second_in_a_noise_goes_on_with_the_turn() {
+    // Before the turn is taken for over, and after.
+    for (told, goes_on) in [(3900, 0), (4500, 1)] {
+        let mut scene = words_in_a_noise();
+        scene.know(told, Fact::WordsBegan { at: at(3700) });
+        scene.know(6200, Fact::WordsEnded { at: at(5000) });
+        let scene = scene.until(8000);
+        assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
+        assert_eq!(scene.count(|d| matches!(d, Directive::TurnGoesOn { .. })), goes_on);
+        let last = scene.said.iter().rev().find_map(|(_, d)| match d {
+            Directive::EndOfTurn { speech_began, speech_ended, .. } => Some((*speech_began, *speech_ended)),
+            _ => None,
+        });
+        assert_eq!(last, Some((at(1000), at(5000))));
+    }
+}
+
+#[test]
+fn a_caller_who_speaks_over_the_box_in_a_noise_interrupts_it_with_words() {
+    let mut scene = words_in_a_noise().box_speaks(4400, 8000, Manners::GivesWay);
+    scene.know(6500, Fact::WordsBegan { at: at(6000) });
+    let scene = scene.until(8000);
+    assert_eq!((scene.paused(), scene.stopped()), (Some(6500), Some(6700)));
+}
+
+#[test]
+fn words_at_the_end_of_a_noise_are_a_turn_although_they_are_told_after_it() {
+    let mut scene = words_in_a_noise().box_says(&[(4400, 5400)]);
+    scene.know(6600, Fact::SpeechPaused { at: at(6400) });
+    scene.know(6900, Fact::WordsBegan { at: at(6000) });
+    let scene = scene.until(9000);
+    let of_the_words = |d: &Directive| match d {
+        Directive::EndOfTurn { speech_began, speech_ended, .. } => (*speech_began, *speech_ended) == (at(6000), at(6400)),
+        _ => false,
+    };
+    assert_eq!(scene.count(of_the_words), 1);
+}
+
+#[test]
+fn words_of_an_ordinary_turn_that_are_told_after_its_pause_are_no_other_turn() {
+    let mut scene = Scene::new().caller(1000, 2000);
+    scene.know(2600, Fact::WordsBegan { at: at(1000) });
+    let scene = scene.until(5000);
+    let begins = |d: &Directive| matches!(d, Directive::TurnBegan { .. } | Directive::TurnGoesOn { .. });
+    assert_eq!(scene.count(begins), 1);
 }
 
 #[test]
@@ -685,6 +746,17 @@ fn an_unbroken_sound_without_words_is_noise_and_no_turn() {
     assert_eq!(scene.count(|d| matches!(d, Directive::Noise)), 1);
     assert_eq!(scene.count(|d| matches!(d, Directive::TooLong { .. })), 0);
     assert_eq!(scene.turn_ended(), None);
+}
+
+#[test]
+fn who_says_something_at_last_in_what_was_taken_for_noise_is_heard() {
+    let mut scene = Scene::new().hearing(Gist::Nothing).caller(1000, 40_000);
+    scene.know(15_000, Fact::WordsBegan { at: at(14_500) });
+    scene.know(17_500, Fact::WordsEnded { at: at(16_000) });
+    let scene = scene.until(20_000);
+    assert_eq!(scene.count(|d| matches!(d, Directive::Noise)), 1);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { at: began } if *began == at(14_500))), 1);
+    assert!(scene.turn_ended().is_some_and(|t| (17_500..18_500).contains(&t)), "{:?}", scene.turn_ended());
 }
 
 #[test]

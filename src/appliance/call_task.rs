@@ -508,6 +508,7 @@ fn ears_wake(event: EarsEvent) -> Wake {
             Input::Heard { request, words, confidence, engine, took }
         }
         EarsEvent::Left(failover) => Input::EngineLeft(failover),
+        EarsEvent::WordsBegan { at } => Input::WordsBegan { at },
         EarsEvent::WordsEnded { at } => Input::WordsEnded { at },
         EarsEvent::TurnOver { request, probability } => Input::TurnOver { request, probability },
         EarsEvent::Failed { request, error } => {

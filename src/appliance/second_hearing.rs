@@ -314,6 +314,7 @@ impl SecondHearings {
                     EarsEvent::Failed { .. } => return None,
                     EarsEvent::Heard(_)
                     | EarsEvent::TurnOver { .. }
+                    | EarsEvent::WordsBegan { .. }
                     | EarsEvent::WordsEnded { .. }
                     | EarsEvent::Left(_) => {}
                 }

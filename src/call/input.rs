@@ -45,6 +45,10 @@ pub enum Input {
     SpeechPaused {
         at: Moment,
     },
+    /// The first word that the ears heard since no word had come for a second.
+    WordsBegan {
+        at: Moment,
+    },
     /// The last word that the ears heard, told once none has followed for a second.
     WordsEnded {
         at: Moment,

@@ -90,6 +90,11 @@ pub enum EarsEvent {
         request: RequestId,
         probability: f32,
     },
+    /// A word came, which began at `at`, after those before it had ended, or the first of
+    /// all; told unasked by ears that hear while the caller speaks.
+    WordsBegan {
+        at: Moment,
+    },
     /// No word has come for a second since the last, which ended at `at`; told unasked:
     /// the box's own voice activity may take a noise for a voice.
     WordsEnded {

@@ -16,6 +16,7 @@ impl Call {
             fact,
             Fact::SpeechStarted { .. }
                 | Fact::SpeechPaused { .. }
+                | Fact::WordsBegan { .. }
                 | Fact::WordsEnded { .. }
                 | Fact::Overlap(_)
                 | Fact::TurnOver { .. }

@@ -47,7 +47,25 @@ impl TurnTaker {
     pub(super) fn words_ended(&mut self, at: Moment) {
         let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
         if self.sound == Sound::Voice && since <= at && self.expectation().is_one_sentence() {
-            self.voice_ended(Sound::Wordless, at);
+            self.voice_ended(Sound::Wordless { told_at: self.now }, at);
+        }
+    }
+
+    /// A word began at `at`: in what sounded without any, the caller speaks. The turn goes
+    /// on, or the box is interrupted, as by a voice.
+    pub(super) fn words_began(&mut self, at: Moment) {
+        match (self.sound, self.unheeded_until) {
+            (Sound::Ignored | Sound::Wordless { .. }, _) => {
+                self.sound = Sound::None;
+                self.speech_started(at);
+            }
+            // The noise ended with the words, before the ears told of them.
+            (Sound::None, Some(until)) if at < until => {
+                self.unheeded_until = None;
+                self.speech_started(at);
+                self.speech_paused(until);
+            }
+            _ => {}
         }
     }
 
@@ -55,7 +73,7 @@ impl TurnTaker {
     /// noise would cut off the next sentence of the answer.
     pub(super) fn box_owes_nothing(&mut self) {
         let nobody_speaks = self.voice == Voice::Silent && self.endpointer.floor() == Floor::Quiet;
-        if nobody_speaks && self.sound == Sound::Wordless {
+        if nobody_speaks && matches!(self.sound, Sound::Wordless { .. }) {
             // The turn was answered, if by nothing: what is said now does not go on with it.
             self.ended = None;
             self.confirm_after_echo(self.now);

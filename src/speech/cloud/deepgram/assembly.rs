@@ -95,6 +95,8 @@ pub struct Assembly {
     last_voice_end: Duration,
     /// The end of the last word that was told.
     told_until: Duration,
+    /// The end of the words that have ended; none while words are being said.
+    ended: Option<Duration>,
     wanted: Option<Wanted>,
     judging: Judging,
     /// What had been sent when each request for final words went out.
@@ -124,6 +126,7 @@ impl Assembly {
             turn: Turn { from: Duration::ZERO, until: None },
             last_voice_end: Duration::ZERO,
             told_until: Duration::ZERO,
+            ended: Some(Duration::ZERO),
             wanted: None,
             judging: Judging::default(),
             finalizes: VecDeque::new(),
@@ -336,6 +339,7 @@ impl Assembly {
             self.wording.hear(words, span);
         }
         self.listened(now);
+        self.words_began();
         // A piece that we cut off ourselves says nothing of silence.
         let ends_there = speech_final && !from_finalize && self.sentence_ended();
         let told = self.judging.piece(span.end, has_words, ends_there);
@@ -361,6 +365,15 @@ impl Assembly {
         ends_a_sentence(self.wording.passage(self.turn.from, self.timeline.end()).words.expose())
     }
 
+    /// Perhaps a word has come after those that had ended.
+    fn words_began(&mut self) {
+        let first = self.ended.and_then(|ended| self.wording.first_after(ended));
+        if let Some(at) = first.and_then(|start| self.timeline.moment(start)) {
+            self.ended = None;
+            self.tell(EarsEvent::WordsBegan { at });
+        }
+    }
+
     /// A second without a word, however noisy: the words that there are stand, unless
     /// one has been heard since the word that is meant. Of a turn without any it says
     /// nothing: it follows the words of the turn before.
@@ -368,6 +381,7 @@ impl Assembly {
         if last_word_end.is_none_or(|end| self.wording.first_after(end).is_some()) {
             return;
         }
+        self.ended = last_word_end;
         self.listened(now);
         let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
         if let Some(at) = last_word.and_then(|end| self.timeline.moment(end)) {

@@ -12,6 +12,7 @@ struct Stream {
     heard: Vec<(u32, String)>,
     failed: Vec<(u32, EarsError)>,
     judged: Vec<(u32, f32)>,
+    began: Vec<Moment>,
     ended: Vec<Moment>,
     finalizes: usize,
     closes: usize,
@@ -50,6 +51,7 @@ impl Stream {
             heard: Vec::new(),
             failed: Vec::new(),
             judged: Vec::new(),
+            began: Vec::new(),
             ended: Vec::new(),
             finalizes: 0,
             closes: 0,
@@ -69,6 +71,7 @@ impl Stream {
             match step {
                 Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
                 Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
+                Step::Tell(EarsEvent::WordsBegan { at }) => self.began.push(at),
                 Step::Tell(EarsEvent::WordsEnded { at }) => self.ended.push(at),
                 Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
                 Step::Tell(EarsEvent::Left(_)) => panic!("an engine alone is left for no other"),
@@ -383,6 +386,22 @@ fn it_is_told_that_the_words_have_ended_of_a_turn_that_went_on_after_a_pause_too
     call.sound_until(3000).results(Piece::Interim, (1600, 2900), &[("Saturday?", 1700, 2400)]);
     call.sound_until(3600).utterance_end(2400);
     assert_eq!(call.ended, [at(2400)]);
+}
+
+#[test]
+fn it_is_told_once_that_words_have_come_and_again_after_they_had_ended() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    call.results(Piece::Interim, (0, 1500), &[]);
+    assert_eq!(call.began, []);
+    call.results(Piece::Interim, (0, 1500), &[("when", 420, 700)]);
+    call.results(Piece::Final, (0, 1500), &[("When", 420, 720), ("exactly", 750, 1380)]);
+    assert_eq!(call.began, [at(420)]);
+    call.sound_until(2600).utterance_end(1380);
+    call.results(Piece::Interim, (1500, 2600), &[]);
+    assert_eq!(call.began, [at(420)]);
+    call.sound_until(3200).results(Piece::Interim, (1500, 3200), &[("on", 2500, 2700), ("Sunday?", 2700, 3100)]);
+    assert_eq!(call.began, [at(420), at(2500)]);
 }
 
 #[test]
