@@ -335,11 +335,11 @@ fn words_at_the_end_of_a_noise_are_a_turn_although_they_are_told_after_it() {
     scene.know(6600, Fact::SpeechPaused { at: at(6400) });
     scene.know(6900, Fact::WordsBegan { at: at(6000) });
     let scene = scene.until(9000);
-    let of_the_words = |d: &Directive| match d {
-        Directive::EndOfTurn { speech_began, speech_ended, .. } => (*speech_began, *speech_ended) == (at(6000), at(6400)),
-        _ => false,
-    };
-    assert_eq!(scene.count(of_the_words), 1);
+    let ends = scene.said.iter().filter_map(|(_, d)| match d {
+        Directive::EndOfTurn { speech_began, speech_ended, .. } => Some((*speech_began, *speech_ended)),
+        _ => None,
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [(at(1000), at(2500)), (at(6000), at(6400))]);
 }
 
 #[test]
@@ -352,9 +352,19 @@ fn words_of_an_ordinary_turn_that_are_told_after_its_pause_are_no_other_turn() {
 }
 
 #[test]
-fn who_dictates_in_a_noise_may_think_for_a_second() {
-    let scene = words_in_a_noise().expecting(Expectation::Message).until(6000);
-    assert_eq!(scene.turn_ended(), None);
+fn who_dictates_in_a_noise_may_think_for_a_second_and_comes_to_an_end() {
+    use Expectation::{Digits, Email, Message, Name};
+    for expectation in [Digits, Email, Message, Name] {
+        let scene = words_in_a_noise().expecting(expectation).until(6000);
+        assert_eq!(scene.turn_ended(), Some(3600 + 700), "{expectation:?}");
+        // A word within the second is told of a while after it.
+        let mut scene = words_in_a_noise().expecting(expectation);
+        scene.know(4290, Fact::WordsBegan { at: at(3590) });
+        scene.know(6200, Fact::WordsEnded { at: at(5000) });
+        let scene = scene.until(8000);
+        assert_eq!(scene.count(|d| matches!(d, Directive::EndOfTurn { .. })), 1, "{expectation:?}");
+        assert!(scene.turn_ended() > Some(6200), "{expectation:?}");
+    }
 }
 
 #[test]

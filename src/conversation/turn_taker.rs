@@ -449,14 +449,15 @@ impl TurnTaker {
             self.timers.stop(Timer::EndOfTurn);
             return;
         }
-        // That words have ended in a noise is told when most patience has run out.
+        let unknown = pause.gist().is_none();
         let (reported, waits) = match self.sound {
-            Sound::Wordless { told_at } => (told_at, true),
-            _ => (pause.ended + pace::PAUSE_REPORTED_AFTER, self.turn.over_the_box),
+            // It is told when most patience has run out, and so is that the caller goes on,
+            // who in a number or a message mostly does.
+            Sound::Wordless { told_at } => (told_at, unknown || !self.expectation().is_one_sentence()),
+            _ => (pause.ended + pace::PAUSE_REPORTED_AFTER, unknown && self.turn.over_the_box),
         };
         let words_by = reported + pace::OVERLAP_WORDS_WITHIN;
-        let wait_for_words = waits && pause.gist().is_none();
-        self.timers.set(Timer::EndOfTurn, if wait_for_words { ends_at.max(words_by) } else { ends_at });
+        self.timers.set(Timer::EndOfTurn, if waits { ends_at.max(words_by) } else { ends_at });
     }
 
     fn end_of_turn_due(&mut self) {

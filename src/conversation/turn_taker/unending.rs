@@ -42,11 +42,10 @@ impl TurnTaker {
     }
 
     /// The last word ended at `at`, and no pause has been reported since it was said:
-    /// what sounds on is a noise. The turn pauses as it would in silence. Who spells or
-    /// dictates thinks for longer, and going on could not be told from the noise.
+    /// what sounds on is a noise. The turn pauses as it would in silence.
     pub(super) fn words_ended(&mut self, at: Moment) {
         let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
-        if self.sound == Sound::Voice && since <= at && self.expectation().is_one_sentence() {
+        if self.sound == Sound::Voice && since <= at {
             self.voice_ended(Sound::Wordless { told_at: self.now }, at);
         }
     }
