@@ -274,11 +274,16 @@ fn numbers_names_addresses_and_messages_are_given_more_time_between_their_parts(
     assert_eq!(scene.turn_ended(), Some(2300));
 }
 
+/// No word for a second after the last: as little as the ears must have listened to.
+fn words_ended(ms: u64) -> Fact {
+    Fact::WordsEnded { at: at(ms), silent_until: at(ms + 1000) }
+}
+
 /// A caller whose words end at 2500 ms in a noise that sounds on and has no pause.
 fn words_in_a_noise() -> Scene {
     let mut scene = Scene::new();
     scene.know(1000 + ONSET_MS, Fact::SpeechStarted { at: at(1000) });
-    scene.know(3600, Fact::WordsEnded { at: at(2500) });
+    scene.know(3600, words_ended(2500));
     scene
 }
 
@@ -309,7 +314,7 @@ fn a_caller_who_thinks_for_a_second_in_a_noise_goes_on_with_the_turn() {
     for (told, goes_on) in [(3900, 0), (4500, 1)] {
         let mut scene = words_in_a_noise();
         scene.know(told, Fact::WordsBegan { at: at(3700) });
-        scene.know(6200, Fact::WordsEnded { at: at(5000) });
+        scene.know(6200, words_ended(5000));
         let scene = scene.until(8000);
         assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
         assert_eq!(scene.count(|d| matches!(d, Directive::TurnGoesOn { .. })), goes_on);
@@ -360,7 +365,7 @@ fn who_dictates_in_a_noise_may_think_for_a_second_and_comes_to_an_end() {
         // A word within the second is told of a while after it.
         let mut scene = words_in_a_noise().expecting(expectation);
         scene.know(4290, Fact::WordsBegan { at: at(3590) });
-        scene.know(6200, Fact::WordsEnded { at: at(5000) });
+        scene.know(6200, words_ended(5000));
         let scene = scene.until(8000);
         assert_eq!(scene.count(|d| matches!(d, Directive::EndOfTurn { .. })), 1, "{expectation:?}");
         assert!(scene.turn_ended() > Some(6200), "{expectation:?}");
@@ -406,9 +411,27 @@ fn silence_is_counted_after_an_echo_that_ends_with_the_boxs_voice() {
 }
 
 #[test]
+fn a_noise_that_begins_after_the_last_word_does_not_keep_the_turn_open() {
+    // Before the turn is taken for over, and after.
+    for probability in [0.1, 0.9] {
+        let mut scene = Scene::new().judged(probability).caller(1000, 2000);
+        scene.know(2700 + ONSET_MS, Fact::SpeechStarted { at: at(2700) });
+        scene.know(3200, words_ended(2000));
+        scene.know(3900, Fact::WordsEnded { at: at(2000), silent_until: at(3700) });
+        let scene = scene.until(3899);
+        let ended_once = scene.turn_ended();
+        let scene = scene.until(8000);
+        let ends = scene.said.iter().filter(|(_, d)| matches!(d, Directive::EndOfTurn { .. }));
+        let last = ends.map(|(when, _)| *when).max();
+        assert!(last > ended_once && last <= Some(3900 + 700), "{probability}: {last:?}");
+        assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
+    }
+}
+
+#[test]
 fn a_caller_who_has_gone_on_since_the_last_word_that_was_heard_is_not_cut_off() {
     let mut scene = Scene::new().judged(0.1).caller(1000, 2000).caller(2800, 5000);
-    scene.know(3100, Fact::WordsEnded { at: at(1980) });
+    scene.know(3100, Fact::WordsEnded { at: at(1980), silent_until: at(3100) });
     assert_eq!(scene.until(4500).turn_ended(), None);
 }
 
@@ -762,7 +785,7 @@ fn an_unbroken_sound_without_words_is_noise_and_no_turn() {
 fn who_says_something_at_last_in_what_was_taken_for_noise_is_heard() {
     let mut scene = Scene::new().hearing(Gist::Nothing).caller(1000, 40_000);
     scene.know(15_000, Fact::WordsBegan { at: at(14_500) });
-    scene.know(17_500, Fact::WordsEnded { at: at(16_000) });
+    scene.know(17_500, words_ended(16_000));
     let scene = scene.until(20_000);
     assert_eq!(scene.count(|d| matches!(d, Directive::Noise)), 1);
     assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { at: began } if *began == at(14_500))), 1);

@@ -509,7 +509,7 @@ fn ears_wake(event: EarsEvent) -> Wake {
         }
         EarsEvent::Left(failover) => Input::EngineLeft(failover),
         EarsEvent::WordsBegan { at } => Input::WordsBegan { at },
-        EarsEvent::WordsEnded { at } => Input::WordsEnded { at },
+        EarsEvent::WordsEnded { at, silent_until } => Input::WordsEnded { at, silent_until },
         EarsEvent::TurnOver { request, probability } => Input::TurnOver { request, probability },
         EarsEvent::Failed { request, error } => {
             tracing::warn!(%error, "the ears failed");

@@ -49,9 +49,11 @@ pub enum Input {
     WordsBegan {
         at: Moment,
     },
-    /// The last word that the ears heard, told once none has followed for a second.
+    /// The last word that the ears heard, told once none has followed for a second, and
+    /// again as they listen on.
     WordsEnded {
         at: Moment,
+        silent_until: Moment,
     },
     /// The caller's sound beside the box's own voice, while both sound.
     Overlap(Overlap),

@@ -144,7 +144,7 @@ impl TurnTaker {
             Fact::SpeechStarted { at } => self.speech_started(at.min(self.now)),
             Fact::SpeechPaused { at } => self.speech_paused(at.min(self.now)),
             Fact::WordsBegan { at } => self.words_began(at.min(self.now)),
-            Fact::WordsEnded { at } => self.words_ended(at.min(self.now)),
+            Fact::WordsEnded { at, silent_until } => self.words_ended(at.min(self.now), silent_until.min(self.now)),
             Fact::Overlap(overlap) => self.measured(overlap),
             Fact::BoxSpeaking { utterance, at, manners } => {
                 self.box_speaking(Utterance::new(utterance, at.min(self.now), manners));

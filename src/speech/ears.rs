@@ -96,9 +96,11 @@ pub enum EarsEvent {
         at: Moment,
     },
     /// No word has come for a second since the last, which ended at `at`; told unasked:
-    /// the box's own voice activity may take a noise for a voice.
+    /// the box's own voice activity may take a noise for a voice. Told again as the
+    /// ears listen on: no word has come up to `silent_until`.
     WordsEnded {
         at: Moment,
+        silent_until: Moment,
     },
     /// There are no words.
     Failed {

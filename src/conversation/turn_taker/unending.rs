@@ -41,11 +41,13 @@ impl TurnTaker {
         self.time_the_silence();
     }
 
-    /// The last word ended at `at`, and no pause has been reported since it was said:
-    /// what sounds on is a noise. The turn pauses as it would in silence.
-    pub(super) fn words_ended(&mut self, at: Moment) {
+    /// The last word ended at `at`, and no other has come up to `silent_until`. If no pause
+    /// has been reported since it was said, or the sound began after it and has no word in
+    /// it, what sounds is a noise. The turn pauses as it would in silence.
+    pub(super) fn words_ended(&mut self, at: Moment, silent_until: Moment) {
         let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
-        if self.sound == Sound::Voice && since <= at {
+        let is_noise = since <= at || silent_until >= since + pace::WORDLESS_AFTER;
+        if self.sound == Sound::Voice && is_noise {
             self.voice_ended(Sound::Wordless { told_at: self.now }, at);
         }
     }

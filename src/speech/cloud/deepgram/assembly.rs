@@ -340,6 +340,9 @@ impl Assembly {
         }
         self.listened(now);
         self.words_began();
+        if self.ended.is_some() {
+            self.tell_words_ended();
+        }
         // A piece that we cut off ourselves says nothing of silence.
         let ends_there = speech_final && !from_finalize && self.sentence_ended();
         let told = self.judging.piece(span.end, has_words, ends_there);
@@ -374,6 +377,18 @@ impl Assembly {
         }
     }
 
+    /// Tells that the turn's words have ended, and how far it was listened to since. Of a
+    /// turn without any there is nothing to tell.
+    fn tell_words_ended(&mut self) -> bool {
+        let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
+        let moment = |place| self.timeline.moment(place);
+        let Some((at, silent_until)) = last_word.and_then(moment).zip(moment(self.wording.covered_until())) else {
+            return false;
+        };
+        self.tell(EarsEvent::WordsEnded { at, silent_until });
+        true
+    }
+
     /// A second without a word, however noisy: the words that there are stand, unless
     /// one has been heard since the word that is meant. Of a turn without any it says
     /// nothing: it follows the words of the turn before.
@@ -383,9 +398,7 @@ impl Assembly {
         }
         self.ended = last_word_end;
         self.listened(now);
-        let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
-        if let Some(at) = last_word.and_then(|end| self.timeline.moment(end)) {
-            self.tell(EarsEvent::WordsEnded { at });
+        if self.tell_words_ended() {
             let told = self.judging.utterance_end();
             self.tell_judgement(told);
         }

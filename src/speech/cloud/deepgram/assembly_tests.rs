@@ -14,6 +14,7 @@ struct Stream {
     judged: Vec<(u32, f32)>,
     began: Vec<Moment>,
     ended: Vec<Moment>,
+    silent_until: Option<Moment>,
     finalizes: usize,
     closes: usize,
 }
@@ -53,6 +54,7 @@ impl Stream {
             judged: Vec::new(),
             began: Vec::new(),
             ended: Vec::new(),
+            silent_until: None,
             finalizes: 0,
             closes: 0,
         }
@@ -72,7 +74,10 @@ impl Stream {
                 Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
                 Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
                 Step::Tell(EarsEvent::WordsBegan { at }) => self.began.push(at),
-                Step::Tell(EarsEvent::WordsEnded { at }) => self.ended.push(at),
+                Step::Tell(EarsEvent::WordsEnded { at, silent_until }) => {
+                    self.ended.push(at);
+                    self.silent_until = Some(silent_until);
+                }
                 Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
                 Step::Tell(EarsEvent::Left(_)) => panic!("an engine alone is left for no other"),
                 Step::Finalize => self.finalizes += 1,
@@ -386,6 +391,22 @@ fn it_is_told_that_the_words_have_ended_of_a_turn_that_went_on_after_a_pause_too
     call.sound_until(3000).results(Piece::Interim, (1600, 2900), &[("Saturday?", 1700, 2400)]);
     call.sound_until(3600).utterance_end(2400);
     assert_eq!(call.ended, [at(2400)]);
+}
+
+#[test]
+fn that_the_words_have_ended_is_told_again_as_far_as_it_was_listened_on() {
+    let mut call = Stream::v1();
+    call.sound_until(2600).turn_began(400);
+    call.results(Piece::Interim, (0, 2300), &[("When", 420, 1380)]);
+    assert_eq!(call.ended, []);
+    call.utterance_end(1380);
+    assert_eq!((call.ended.len(), call.silent_until), (1, Some(at(2300))));
+    call.sound_until(3700).results(Piece::Final, (0, 3400), &[("When?", 420, 1380)]);
+    assert_eq!((call.ended.as_slice(), call.silent_until), (&[at(1380), at(1380)][..], Some(at(3400))));
+    // Until a word comes, or a turn that has none yet.
+    call.sound_until(4700).results(Piece::Interim, (3400, 4600), &[("Sunday", 4000, 4500)]);
+    call.sound_until(6000).turn_began(5500).utterance_end(4500).results(Piece::Interim, (4600, 5900), &[]);
+    assert_eq!(call.ended.len(), 2);
 }
 
 #[test]
