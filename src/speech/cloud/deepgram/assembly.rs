@@ -35,6 +35,9 @@ const INTO_SILENCE: Duration = Duration::from_millis(100);
 /// are final.
 const SURE: f32 = 0.9;
 
+/// Without a word for so long words have ended, as the provider is asked to reckon too.
+const WORDLESS: Duration = Duration::from_secs(1);
+
 /// Requests for final words that may be unanswered: the provider leaves out
 /// those for which it has nothing.
 const FINALIZES_MAX: usize = 8;
@@ -340,6 +343,11 @@ impl Assembly {
         }
         self.listened(now);
         self.words_began();
+        if stands && self.ended.is_none() {
+            // The provider does not always say so.
+            let last = self.wording.last_end().unwrap_or_default();
+            self.ended = Some(last).filter(|last| *last + WORDLESS <= self.wording.covered_until());
+        }
         if self.ended.is_some() {
             self.tell_words_ended();
         }

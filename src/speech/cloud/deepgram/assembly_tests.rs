@@ -426,6 +426,19 @@ fn it_is_told_once_that_words_have_come_and_again_after_they_had_ended() {
 }
 
 #[test]
+fn words_have_ended_too_where_final_ones_leave_a_second_without_any() {
+    let mut call = Stream::v1();
+    call.sound_until(3000).turn_began(400);
+    call.results(Piece::Final, (0, 1500), &[("Hello", 420, 1380)]);
+    call.results(Piece::Interim, (1500, 2600), &[]);
+    assert_eq!(call.ended, [], "an interim result may come to have some");
+    call.results(Piece::Final, (1500, 2600), &[]);
+    assert_eq!(call.ended, [at(1380)]);
+    call.results(Piece::Interim, (2600, 3000), &[("there", 2650, 2900)]);
+    assert_eq!(call.began, [at(420), at(2650)]);
+}
+
+#[test]
 fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400).pause(1);
