@@ -223,7 +223,9 @@ fn answers(assembly: &mut Assembly, asked: u32) -> u32 {
                 assert!((0.0..=1.0).contains(&probability), "a probability");
             }
             // An engine alone is left for no other.
-            Step::Tell(EarsEvent::Left(_) | EarsEvent::WordsEnded { .. }) | Step::Finalize | Step::Close => {}
+            Step::Tell(EarsEvent::Left(_) | EarsEvent::WordsBegan { .. } | EarsEvent::WordsEnded { .. })
+            | Step::Finalize
+            | Step::Close => {}
         }
     }
     answers

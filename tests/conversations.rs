@@ -24,7 +24,7 @@ mod voice;
 #[path = "simulated_world/world.rs"]
 mod world;
 
-use caller::Act::{self, HangUp, Hold, Key, Listen, ListenFor, Noise, Resume, Say, StopBox, Wait};
+use caller::Act::{self, Din, HangUp, Hold, Key, Listen, ListenFor, Noise, Resume, Say, StopBox, Wait};
 use caller::CARD;
 use ears::EarsFaults;
 use milu::call::{Consent, Ears, GapReason, Input, JournalKind, Outcome, Output, Speaker, Turn, Wish, phrases};
@@ -422,6 +422,22 @@ fn an_answer_in_sentences_is_said_as_it_forms_and_is_one_turn() {
     assert!(waited <= 200 + 400 + 700 + 160 + 20, "{waited} ms");
     let said = world.sentences();
     assert_eq!(said[2..5], HOURS_IN_SENTENCES.map(str::to_owned));
+}
+
+#[test]
+fn a_question_in_a_noise_has_its_whole_answer_in_sentences() {
+    let slow = StreamFaults { gap_ms: (900, 901), ..StreamFaults::NONE };
+    let world = call(with_stream(slow), &[Listen, Din(40_000), OPEN, Wait(15_000), HangUp]);
+    let whole = HOURS_IN_SENTENCES.join(" ");
+    let answer = of_box(&world).into_iter().find(|t| t.text.expose() == &whole).expect("the whole answer");
+    assert!(!answer.interrupted);
+}
+
+#[test]
+fn who_asks_again_over_the_answer_in_a_noise_is_answered() {
+    let again = Say("And on Sunday?", 1100);
+    let world = call(Weather::FAIR, &[Listen, Din(60_000), OPEN, ListenFor(2500), again, Wait(12_000), HangUp]);
+    assert!(of_box(&world).iter().any(|t| t.interrupted) && says(&world, SUNDAY));
 }
 
 #[test]

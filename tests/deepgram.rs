@@ -269,8 +269,15 @@ impl OneCall {
         }
     }
 
+    /// The next answer; what is told unasked is none.
     async fn answer(&mut self) -> EarsEvent {
-        tokio::time::timeout(PATIENCE, self.answers.recv()).await.expect("no answer").expect("the ears live")
+        loop {
+            let told = tokio::time::timeout(PATIENCE, self.answers.recv()).await.expect("no answer");
+            let event = told.expect("the ears live");
+            if !matches!(event, EarsEvent::WordsBegan { .. } | EarsEvent::WordsEnded { .. }) {
+                return event;
+            }
+        }
     }
 
     async fn words(&mut self, request: u32) -> String {

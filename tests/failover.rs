@@ -977,10 +977,13 @@ async fn ears_that_know_silences_are_asked_as_well_and_their_word_stands() {
     assert_eq!(judgements(&ears.cloud), Vec::<String>::new());
     // Unasked they say that the words have ended; those whose words do not count may not.
     let at = ears.time.now();
-    ears.own.says(EarsEvent::WordsEnded { at }).await;
+    ears.own.says(EarsEvent::WordsEnded { at, silent_until: at }).await;
+    ears.own.says(EarsEvent::WordsBegan { at }).await;
     assert!(heard.try_recv().is_err());
-    ears.cloud.says(EarsEvent::WordsEnded { at }).await;
-    assert!(matches!(heard.try_recv(), Ok(EarsEvent::WordsEnded { at: told }) if told == at));
+    ears.cloud.says(EarsEvent::WordsEnded { at, silent_until: at }).await;
+    assert!(matches!(heard.try_recv(), Ok(EarsEvent::WordsEnded { at: told, .. }) if told == at));
+    ears.cloud.says(EarsEvent::WordsBegan { at }).await;
+    assert!(matches!(heard.try_recv(), Ok(EarsEvent::WordsBegan { at: told }) if told == at));
 }
 
 #[tokio::test]

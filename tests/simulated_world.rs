@@ -32,7 +32,8 @@ fn conversation(seed: u64) -> World {
     // With dice of its own: the rest of a conversation stays what it is without it.
     let disk_fails_after_ms = world::disk_of(&mut Dice::new(!seed));
     let weather = Weather { disk_fails_after_ms, ..Weather::any(&mut dice) };
-    let acts = caller::anyone(&mut dice);
+    let mut acts = caller::anyone(&mut dice);
+    caller::some_noise(&mut Dice::new(!seed.rotate_left(32)), &mut acts);
     World::play(seed, weather, acts)
 }
 

@@ -101,6 +101,16 @@ impl Scene {
         self
     }
 
+    /// Utterances one after the other, from and to, as the line tells of them.
+    fn box_says(mut self, utterances: &[(u64, u64)]) -> Self {
+        for (id, (from, to)) in (0..).zip(utterances) {
+            let (utterance, played) = (UtteranceId(id), Duration::from_millis(to - from));
+            self.know(*from, Fact::BoxSpeaking { utterance, at: at(*from), manners: Manners::GivesWay });
+            self.know(*to, Fact::BoxFinished { utterance, at: at(*to), played });
+        }
+        self
+    }
+
     /// Lets the world go on, a frame at a time, until `end`.
     fn until(mut self, end: u64) -> Self {
         while self.clock < end {
@@ -264,40 +274,164 @@ fn numbers_names_addresses_and_messages_are_given_more_time_between_their_parts(
     assert_eq!(scene.turn_ended(), Some(2300));
 }
 
+/// No word for a second after the last: as little as the ears must have listened to.
+fn words_ended(ms: u64) -> Fact {
+    Fact::WordsEnded { at: at(ms), silent_until: at(ms + 1000) }
+}
+
 /// A caller whose words end at 2500 ms in a noise that sounds on and has no pause.
 fn words_in_a_noise() -> Scene {
     let mut scene = Scene::new();
     scene.know(1000 + ONSET_MS, Fact::SpeechStarted { at: at(1000) });
-    scene.know(3600, Fact::WordsEnded { at: at(2500) });
+    scene.know(3600, words_ended(2500));
     scene
 }
 
 #[test]
 fn in_a_noise_without_a_pause_the_turn_ends_when_no_word_has_come_for_a_second() {
     let scene = words_in_a_noise().until(6000);
-    assert_eq!(scene.turn_ended(), Some(3600));
+    // With its words, which say whether it is unfinished.
+    assert_eq!(scene.turn_ended(), Some(3600 + 450));
     let ended = scene.first(|d| matches!(d, Directive::EndOfTurn { speech_ended, .. } if *speech_ended == at(2500)));
-    assert_eq!(ended, Some(3600));
+    assert_eq!(ended, scene.turn_ended());
+    let mut scene = words_in_a_noise();
+    scene.words = None;
+    assert_eq!(scene.until(6000).turn_ended(), Some(3600 + 700));
 }
 
 #[test]
-fn who_dictates_in_a_noise_may_think_for_a_second() {
-    let scene = words_in_a_noise().expecting(Expectation::Message).until(6000);
-    assert_eq!(scene.turn_ended(), None);
+fn words_that_dangle_in_a_noise_are_waited_for_as_in_silence() {
+    for (gist, ends) in [(Gist::Words, 3600 + 100), (Gist::Dangling, 2500 + 1500)] {
+        let mut scene = words_in_a_noise();
+        scene.words = Some((100, gist, Trust::Sure));
+        assert_eq!(scene.until(6000).turn_ended(), Some(ends), "{gist:?}");
+    }
 }
 
 #[test]
-fn the_noise_that_words_were_said_in_does_not_silence_the_box_and_counts_again_after_it() {
-    let scene = words_in_a_noise().box_speaks(4200, 1000, Manners::GivesWay).until(5400);
-    assert_eq!((scene.paused(), scene.count(|d| matches!(d, Directive::TurnBegan { .. }))), (None, 1));
+fn a_caller_who_thinks_for_a_second_in_a_noise_goes_on_with_the_turn() {
+    // Before the turn is taken for over, and after.
+    for (told, goes_on) in [(3900, 0), (4500, 1)] {
+        let mut scene = words_in_a_noise();
+        scene.know(told, Fact::WordsBegan { at: at(3700) });
+        scene.know(6200, words_ended(5000));
+        let scene = scene.until(8000);
+        assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
+        assert_eq!(scene.count(|d| matches!(d, Directive::TurnGoesOn { .. })), goes_on);
+        let last = scene.said.iter().rev().find_map(|(_, d)| match d {
+            Directive::EndOfTurn { speech_began, speech_ended, .. } => Some((*speech_began, *speech_ended)),
+            _ => None,
+        });
+        assert_eq!(last, Some((at(1000), at(5000))));
+    }
+}
+
+#[test]
+fn a_caller_who_speaks_over_the_box_in_a_noise_interrupts_it_with_words() {
+    let mut scene = words_in_a_noise().box_speaks(4400, 8000, Manners::GivesWay);
+    scene.know(6500, Fact::WordsBegan { at: at(6000) });
+    let scene = scene.until(8000);
+    assert_eq!((scene.paused(), scene.stopped()), (Some(6500), Some(6700)));
+}
+
+#[test]
+fn words_at_the_end_of_a_noise_are_a_turn_although_they_are_told_after_it() {
+    let mut scene = words_in_a_noise().box_says(&[(4400, 5400)]);
+    scene.know(6600, Fact::SpeechPaused { at: at(6400) });
+    scene.know(6900, Fact::WordsBegan { at: at(6000) });
+    let scene = scene.until(9000);
+    let ends = scene.said.iter().filter_map(|(_, d)| match d {
+        Directive::EndOfTurn { speech_began, speech_ended, .. } => Some((*speech_began, *speech_ended)),
+        _ => None,
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [(at(1000), at(2500)), (at(6000), at(6400))]);
+}
+
+#[test]
+fn words_of_an_ordinary_turn_that_are_told_after_its_pause_are_no_other_turn() {
+    let mut scene = Scene::new().caller(1000, 2000);
+    scene.know(2600, Fact::WordsBegan { at: at(1000) });
+    let scene = scene.until(5000);
+    let begins = |d: &Directive| matches!(d, Directive::TurnBegan { .. } | Directive::TurnGoesOn { .. });
+    assert_eq!(scene.count(begins), 1);
+}
+
+#[test]
+fn who_dictates_in_a_noise_may_think_for_a_second_and_comes_to_an_end() {
+    use Expectation::{Digits, Email, Message, Name};
+    for expectation in [Digits, Email, Message, Name] {
+        let scene = words_in_a_noise().expecting(expectation).until(6000);
+        assert_eq!(scene.turn_ended(), Some(3600 + 700), "{expectation:?}");
+        // A word within the second is told of a while after it.
+        let mut scene = words_in_a_noise().expecting(expectation);
+        scene.know(4290, Fact::WordsBegan { at: at(3590) });
+        scene.know(6200, words_ended(5000));
+        let scene = scene.until(8000);
+        assert_eq!(scene.count(|d| matches!(d, Directive::EndOfTurn { .. })), 1, "{expectation:?}");
+        assert!(scene.turn_ended() > Some(6200), "{expectation:?}");
+    }
+}
+
+#[test]
+fn the_noise_that_words_were_said_in_silences_no_sentence_of_what_the_box_has_to_say() {
+    // Two sentences of an answer, and later a filler with an answer after it.
+    let scene = words_in_a_noise().box_says(&[(4400, 5400), (5420, 6500), (7500, 8300), (9300, 10_300)]);
+    let scene = scene.until(11_000);
+    assert_eq!((scene.paused(), scene.stopped()), (None, None));
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
+}
+
+#[test]
+fn the_noise_that_words_were_said_in_counts_again_once_the_box_owes_nothing() {
+    let mut scene = words_in_a_noise().box_says(&[(4400, 5400)]);
+    scene.know(5401, Fact::BoxOwesNothing);
+    let scene = scene.until(5600);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1, "its echo may come back");
     let scene = scene.until(6000);
     assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 2, "the caller may speak in it");
 }
 
 #[test]
+fn a_turn_in_a_noise_to_which_there_is_nothing_to_say_does_not_go_on_with_the_noise() {
+    let mut scene = words_in_a_noise();
+    scene.know(4500, Fact::BoxOwesNothing);
+    let scene = scene.until(6000);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnGoesOn { .. })), 0);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 2);
+}
+
+#[test]
+fn silence_is_counted_after_an_echo_that_ends_with_the_boxs_voice() {
+    let scene = Scene::new()
+        .box_speaks(100, 4000, Manners::GivesWay)
+        .sounding_like(3000, 4100, LIKE_ECHO)
+        .caller(3000, 4050)
+        .until(12_000);
+    assert_eq!(scene.first(|d| matches!(d, Directive::Silence { .. })), Some(4050 + PAUSE_MS + 6000));
+}
+
+#[test]
+fn a_noise_that_begins_after_the_last_word_does_not_keep_the_turn_open() {
+    // Before the turn is taken for over, and after.
+    for probability in [0.1, 0.9] {
+        let mut scene = Scene::new().judged(probability).caller(1000, 2000);
+        scene.know(2700 + ONSET_MS, Fact::SpeechStarted { at: at(2700) });
+        scene.know(3200, words_ended(2000));
+        scene.know(3900, Fact::WordsEnded { at: at(2000), silent_until: at(3700) });
+        let scene = scene.until(3899);
+        let ended_once = scene.turn_ended();
+        let scene = scene.until(8000);
+        let ends = scene.said.iter().filter(|(_, d)| matches!(d, Directive::EndOfTurn { .. }));
+        let last = ends.map(|(when, _)| *when).max();
+        assert!(last > ended_once && last <= Some(3900 + 700), "{probability}: {last:?}");
+        assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { .. })), 1);
+    }
+}
+
+#[test]
 fn a_caller_who_has_gone_on_since_the_last_word_that_was_heard_is_not_cut_off() {
     let mut scene = Scene::new().judged(0.1).caller(1000, 2000).caller(2800, 5000);
-    scene.know(3100, Fact::WordsEnded { at: at(1980) });
+    scene.know(3100, Fact::WordsEnded { at: at(1980), silent_until: at(3100) });
     assert_eq!(scene.until(4500).turn_ended(), None);
 }
 
@@ -645,6 +779,17 @@ fn an_unbroken_sound_without_words_is_noise_and_no_turn() {
     assert_eq!(scene.count(|d| matches!(d, Directive::Noise)), 1);
     assert_eq!(scene.count(|d| matches!(d, Directive::TooLong { .. })), 0);
     assert_eq!(scene.turn_ended(), None);
+}
+
+#[test]
+fn who_says_something_at_last_in_what_was_taken_for_noise_is_heard() {
+    let mut scene = Scene::new().hearing(Gist::Nothing).caller(1000, 40_000);
+    scene.know(15_000, Fact::WordsBegan { at: at(14_500) });
+    scene.know(17_500, words_ended(16_000));
+    let scene = scene.until(20_000);
+    assert_eq!(scene.count(|d| matches!(d, Directive::Noise)), 1);
+    assert_eq!(scene.count(|d| matches!(d, Directive::TurnBegan { at: began } if *began == at(14_500))), 1);
+    assert!(scene.turn_ended().is_some_and(|t| (17_500..18_500).contains(&t)), "{:?}", scene.turn_ended());
 }
 
 #[test]

@@ -48,6 +48,13 @@ enum Step {
     Paused {
         ago_ms: u64,
     },
+    WordsBegan {
+        ago_ms: u64,
+    },
+    WordsEnded {
+        ago_ms: u64,
+        silent_for_ms: u64,
+    },
     Judged(To, f32),
     Heard(To, Gist, Trust),
     Other(Fact),
@@ -75,6 +82,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u64..3000).prop_map(Step::Oversleep),
         8 => (0_u64..200).prop_map(|ago_ms| Step::Started { ago_ms }),
         8 => (0_u64..400).prop_map(|ago_ms| Step::Paused { ago_ms }),
+        3 => (0_u64..3000).prop_map(|ago_ms| Step::WordsBegan { ago_ms }),
+        6 => (0_u64..3000, 0_u64..3000)
+            .prop_map(|(ago_ms, silent_for_ms)| Step::WordsEnded { ago_ms, silent_for_ms }),
         4 => (to(), probability).prop_map(|(to, p)| Step::Judged(to, p)),
         4 => (to(), gist(), trust).prop_map(|(to, gist, trust)| Step::Heard(to, gist, trust)),
         2 => overlap.prop_map(Step::Other),
@@ -88,6 +98,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         1 => (0_u64..100_000).prop_map(|at| Step::Other(Fact::Digit { at: Moment::from_micros(at * 1000) })),
         2 => expectation().prop_map(|e| Step::Other(Fact::Expecting(e))),
+        2 => Just(Step::Other(Fact::BoxOwesNothing)),
         1 => Just(Step::Other(Fact::Held)),
         1 => Just(Step::Other(Fact::Resumed)),
     ]
@@ -106,6 +117,8 @@ struct Witness {
     break_ins: u8,
     /// Whether the caller's sound is on, by the facts alone.
     sound_on: bool,
+    /// Whether there is any sound: in a noise the caller's ends with the words.
+    noise_on: bool,
 }
 
 impl Witness {
@@ -191,8 +204,14 @@ impl Witness {
 
     fn fact(&mut self, taker: &mut TurnTaker, fact: Fact) {
         match fact {
-            Fact::SpeechStarted { .. } => self.sound_on = true,
-            Fact::SpeechPaused { .. } | Fact::Held => self.sound_on = false,
+            // A sound that is on does not begin.
+            Fact::SpeechStarted { .. } => {
+                self.sound_on |= !self.noise_on;
+                self.noise_on = true;
+            }
+            Fact::SpeechPaused { .. } | Fact::Held => (self.sound_on, self.noise_on) = (false, false),
+            Fact::WordsEnded { .. } => self.sound_on = false,
+            Fact::WordsBegan { .. } => self.sound_on = self.noise_on,
             Fact::Digit { .. } => self.something_said = true,
             Fact::Heard { gist, .. } => self.something_said |= gist != Gist::Nothing,
             _ => {}
@@ -215,6 +234,11 @@ impl Witness {
             Step::Oversleep(for_ms) => self.now = self.now + ms(for_ms),
             Step::Started { ago_ms } => self.fact(taker, Fact::SpeechStarted { at: self.now - ms(ago_ms) }),
             Step::Paused { ago_ms } => self.fact(taker, Fact::SpeechPaused { at: self.now - ms(ago_ms) }),
+            Step::WordsBegan { ago_ms } => self.fact(taker, Fact::WordsBegan { at: self.now - ms(ago_ms) }),
+            Step::WordsEnded { ago_ms, silent_for_ms } => {
+                let at = self.now - ms(ago_ms);
+                self.fact(taker, Fact::WordsEnded { at, silent_until: at + ms(silent_for_ms) });
+            }
             Step::Judged(to, probability) => {
                 self.fact(taker, Fact::TurnOver { request: self.request(to), probability });
             }

@@ -508,7 +508,8 @@ fn ears_wake(event: EarsEvent) -> Wake {
             Input::Heard { request, words, confidence, engine, took }
         }
         EarsEvent::Left(failover) => Input::EngineLeft(failover),
-        EarsEvent::WordsEnded { at } => Input::WordsEnded { at },
+        EarsEvent::WordsBegan { at } => Input::WordsBegan { at },
+        EarsEvent::WordsEnded { at, silent_until } => Input::WordsEnded { at, silent_until },
         EarsEvent::TurnOver { request, probability } => Input::TurnOver { request, probability },
         EarsEvent::Failed { request, error } => {
             tracing::warn!(%error, "the ears failed");

@@ -32,7 +32,8 @@ use super::watch::Watch;
 pub const OFFERS: usize = 16;
 
 /// Answers of one call's engines that wait to be read: the call has at most one
-/// decode, one judgement and one question in flight.
+/// decode, one judgement and one question in flight, and what the ears tell unasked comes
+/// about once a second.
 const ENGINE_ANSWERS: usize = 16;
 
 /// How long a caller is left to ring for a disk that stalls: less than the pause

@@ -321,6 +321,8 @@ impl SecondHearings {
             hearing.frame(&Frame::from_samples(SampleRate::Hz16000, samples), at);
             at = at + Duration::from_millis(u64::from(FRAME_MS));
             tokio::time::sleep(FRAME_EVERY).await;
+            // What is told unasked must not take the place of the words.
+            while told.try_recv().is_ok() {}
         }
         let request = RequestId::default();
         hearing.decode(request);
@@ -331,6 +333,7 @@ impl SecondHearings {
                     EarsEvent::Failed { .. } => return None,
                     EarsEvent::Heard(_)
                     | EarsEvent::TurnOver { .. }
+                    | EarsEvent::WordsBegan { .. }
                     | EarsEvent::WordsEnded { .. }
                     | EarsEvent::Left(_) => {}
                 }

@@ -45,9 +45,15 @@ pub enum Input {
     SpeechPaused {
         at: Moment,
     },
-    /// The last word that the ears heard, told once none has followed for a second.
+    /// The first word that the ears heard since no word had come for a second.
+    WordsBegan {
+        at: Moment,
+    },
+    /// The last word that the ears heard, told once none has followed for a second, and
+    /// again as they listen on.
     WordsEnded {
         at: Moment,
+        silent_until: Moment,
     },
     /// The caller's sound beside the box's own voice, while both sound.
     Overlap(Overlap),

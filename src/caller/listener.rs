@@ -123,7 +123,10 @@ impl Listener {
                 tracing::warn!(%error, "a turn of the far side could not be written down");
                 (request, String::new())
             }
-            EarsEvent::TurnOver { .. } | EarsEvent::WordsEnded { .. } | EarsEvent::Left(_) => return None,
+            EarsEvent::TurnOver { .. }
+            | EarsEvent::WordsBegan { .. }
+            | EarsEvent::WordsEnded { .. }
+            | EarsEvent::Left(_) => return None,
         };
         let Part { turn, part, .. } = self.open.remove(&request)?;
         let turn = &mut self.turns[turn];

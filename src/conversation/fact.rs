@@ -13,9 +13,12 @@ pub enum Fact {
     /// The caller's voice stopped; `at` is its last voiced sample, reported
     /// [`super::PAUSE_REPORTED_AFTER`] later.
     SpeechPaused { at: Moment },
+    /// The ears, which know words from noise, have heard one that began at `at`, and none
+    /// for a second before it. They say so later than a voice is reported.
+    WordsBegan { at: Moment },
     /// The ears, which know words from noise, have heard none for a second since the
-    /// last one, which ended at `at`.
-    WordsEnded { at: Moment },
+    /// last one, which ended at `at`. Told again as they listen on, up to `silent_until`.
+    WordsEnded { at: Moment, silent_until: Moment },
     /// How the caller's sound looks beside the box's own voice. Sent while both
     /// sound, as often as the media layer measures it.
     Overlap(Overlap),
@@ -35,6 +38,8 @@ pub enum Fact {
     Digit { at: Moment },
     /// The floor is the caller's, and this is the kind of thing to wait for.
     Expecting(Expectation),
+    /// All that the box owed is said: no sentence of an answer is still to come.
+    BoxOwesNothing,
     /// The far side put the call on hold: silence means nothing until it is back.
     Held,
     /// The far side is back from hold.

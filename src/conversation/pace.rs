@@ -47,6 +47,10 @@ pub(crate) const GOES_ON_WITHIN: Duration = Duration::from_secs(2);
 /// its words, because it may be a television or an engine.
 pub(crate) const UNBROKEN_VOICE_MAX: Duration = Duration::from_secs(10);
 
+/// A sound after the last word in which the ears hear none for so long is a noise: it is
+/// what they ask for before they say that words have ended.
+pub(crate) const WORDLESS_AFTER: Duration = Duration::from_secs(1);
+
 /// After so many turns without a word, one after the other, the line is noisy.
 pub(crate) const WORDLESS_TURNS_MAX: u8 = 3;
 

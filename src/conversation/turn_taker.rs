@@ -22,11 +22,11 @@ enum Sound {
     Unconfirmed { began: Moment, counts_from: Moment },
     /// The caller speaks, and the turn is the endpointer's.
     Voice,
-    /// A sound that does not count until it has paused.
+    /// A sound that does not count until it has paused or words come in it.
     Ignored,
-    /// What sounded on when the caller's words were over. It does not count until it has
-    /// paused or the box has spoken.
-    Wordless,
+    /// What sounded on when the caller's words were over, which became known at `told_at`.
+    /// It does not count until it has paused, words come in it, or the box owes nothing.
+    Wordless { told_at: Moment },
 }
 
 /// Facts of the turn under way that the endpointer does not need.
@@ -68,6 +68,8 @@ pub struct TurnTaker {
     endpointer: Endpointer,
     voice: Voice,
     sound: Sound,
+    /// Where a sound ended that did not count. Words in it may still be told of.
+    unheeded_until: Option<Moment>,
     turn: TurnSoFar,
     /// The latest measurement over the box's voice, and when it came.
     overlap: Option<(Moment, Overlap)>,
@@ -103,6 +105,7 @@ impl TurnTaker {
             endpointer: Endpointer::default(),
             voice: Voice::Silent,
             sound: Sound::None,
+            unheeded_until: None,
             turn: TurnSoFar::default(),
             overlap: None,
             ended: None,
@@ -140,7 +143,8 @@ impl TurnTaker {
         match fact {
             Fact::SpeechStarted { at } => self.speech_started(at.min(self.now)),
             Fact::SpeechPaused { at } => self.speech_paused(at.min(self.now)),
-            Fact::WordsEnded { at } => self.words_ended(at.min(self.now)),
+            Fact::WordsBegan { at } => self.words_began(at.min(self.now)),
+            Fact::WordsEnded { at, silent_until } => self.words_ended(at.min(self.now), silent_until.min(self.now)),
             Fact::Overlap(overlap) => self.measured(overlap),
             Fact::BoxSpeaking { utterance, at, manners } => {
                 self.box_speaking(Utterance::new(utterance, at.min(self.now), manners));
@@ -154,6 +158,7 @@ impl TurnTaker {
             Fact::Heard { request, gist, trust } => self.heard(request, gist, trust),
             Fact::Digit { at } => self.digit(at.min(self.now)),
             Fact::Expecting(expectation) => self.expecting(expectation),
+            Fact::BoxOwesNothing => self.box_owes_nothing(),
             Fact::Held => self.hold(),
             Fact::Resumed => {
                 self.held = false;
@@ -294,7 +299,7 @@ impl TurnTaker {
     }
 
     fn turn_goes_on(&mut self, ended: Ended, at: Moment) {
-        self.endpointer.goes_on(ended.pause, at);
+        self.endpointer.goes_on(ended.pause, at.max(ended.pause.ended));
         self.turn = TurnSoFar { reopened: true, ..TurnSoFar::default() };
         self.uncounted = None;
         // The box owes nothing any more: if this turn is dropped, silence counts.
@@ -314,10 +319,10 @@ impl TurnTaker {
     fn speech_paused(&mut self, at: Moment) {
         match self.sound {
             Sound::None => return,
-            Sound::Ignored | Sound::Wordless => {
+            Sound::Ignored | Sound::Wordless { .. } => {
                 self.sound = Sound::None;
-                self.time_the_silence();
-                return;
+                self.unheeded_until = Some(at);
+                return self.time_the_silence();
             }
             Sound::Unconfirmed { began, counts_from } => {
                 let late = at >= counts_from && self.timers.is_running(Timer::Confirm);
@@ -325,7 +330,7 @@ impl TurnTaker {
                 self.sound = Sound::None;
                 // The timer is late, not the caller.
                 if !late || !self.may_be_the_caller(began) {
-                    return;
+                    return self.time_the_silence();
                 }
                 self.voice_began(began);
             }
@@ -444,9 +449,15 @@ impl TurnTaker {
             self.timers.stop(Timer::EndOfTurn);
             return;
         }
-        let words_by = pause.ended + pace::PAUSE_REPORTED_AFTER + pace::OVERLAP_WORDS_WITHIN;
-        let wait_for_words = self.turn.over_the_box && pause.gist().is_none();
-        self.timers.set(Timer::EndOfTurn, if wait_for_words { ends_at.max(words_by) } else { ends_at });
+        let unknown = pause.gist().is_none();
+        let (reported, waits) = match self.sound {
+            // It is told when most patience has run out, and so is that the caller goes on,
+            // who in a number or a message mostly does.
+            Sound::Wordless { told_at } => (told_at, unknown || !self.expectation().is_one_sentence()),
+            _ => (pause.ended + pace::PAUSE_REPORTED_AFTER, unknown && self.turn.over_the_box),
+        };
+        let words_by = reported + pace::OVERLAP_WORDS_WITHIN;
+        self.timers.set(Timer::EndOfTurn, if waits { ends_at.max(words_by) } else { ends_at });
     }
 
     fn end_of_turn_due(&mut self) {
@@ -543,19 +554,13 @@ impl TurnTaker {
         self.lift_pause();
         let unconfirmed = match self.sound {
             Sound::Unconfirmed { began, .. } => Some((began, self.may_be_the_caller(began))),
-            Sound::Wordless => Some((self.now, false)),
-            Sound::None | Sound::Voice | Sound::Ignored => None,
+            Sound::None | Sound::Voice | Sound::Ignored | Sound::Wordless { .. } => None,
         };
         self.voice = Voice::Silent;
         self.callers_floor = true;
         match unconfirmed {
             Some((began, true)) => self.voice_began(began),
-            // What still sounds when the echo has died away is the caller.
-            Some((began, false)) => {
-                let counts_from = self.now + pace::ECHO_TAIL;
-                self.sound = Sound::Unconfirmed { began, counts_from };
-                self.timers.set(Timer::Confirm, counts_from);
-            }
+            Some((began, false)) => self.confirm_after_echo(began),
             None => {}
         }
         self.time_the_end();
@@ -628,7 +633,7 @@ impl TurnTaker {
     fn time_the_silence(&mut self) {
         let both_silent = self.voice == Voice::Silent
             && self.endpointer.floor() == Floor::Quiet
-            && matches!(self.sound, Sound::None | Sound::Ignored | Sound::Wordless);
+            && matches!(self.sound, Sound::None | Sound::Ignored | Sound::Wordless { .. });
         let keying = self.timers.is_running(Timer::KeysOver);
         match self.silence.patience(self.expectation()) {
             Some(patience) if both_silent && self.callers_floor && !self.held && !keying => {
@@ -664,6 +669,7 @@ impl TurnTaker {
         self.stop_speech();
         self.drop_turn(NoTurn::Hold);
         self.sound = Sound::None;
+        self.unheeded_until = None;
         self.ended = None;
         for timer in [Timer::Confirm, Timer::Silence] {
             self.timers.stop(timer);

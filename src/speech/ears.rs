@@ -90,10 +90,17 @@ pub enum EarsEvent {
         request: RequestId,
         probability: f32,
     },
-    /// No word has come for a second since the last, which ended at `at`, and nobody
-    /// has asked: the box's own voice activity takes a noise for a voice.
+    /// A word came, which began at `at`, after those before it had ended, or the first of
+    /// all; told unasked by ears that hear while the caller speaks.
+    WordsBegan {
+        at: Moment,
+    },
+    /// No word has come for a second since the last, which ended at `at`; told unasked:
+    /// the box's own voice activity may take a noise for a voice. Told again as the
+    /// ears listen on: no word has come up to `silent_until`.
     WordsEnded {
         at: Moment,
+        silent_until: Moment,
     },
     /// There are no words.
     Failed {

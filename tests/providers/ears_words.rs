@@ -301,7 +301,7 @@ async fn heard(
                 return Words::default();
             }
             // An engine alone is left for no other, and here somebody has asked.
-            Some(EarsEvent::Left(_) | EarsEvent::WordsEnded { .. }) => {}
+            Some(EarsEvent::Left(_) | EarsEvent::WordsBegan { .. } | EarsEvent::WordsEnded { .. }) => {}
             None => return Words::default(),
         }
     }

@@ -14,6 +14,9 @@ pub enum Act {
     Say(&'static str, u64),
     /// A sound without words: a cough, a door, a television.
     Noise(u64),
+    /// A noise without a pause begins and lasts so many milliseconds, and what is said
+    /// meanwhile is said in it.
+    Din(u64),
     Key(char),
     Hold,
     Resume,
@@ -96,6 +99,25 @@ fn anything(dice: &mut Dice, acts: &mut Vec<Act>) {
         95..96 => acts.push(Act::Say("and then I told her that", dice.between(20_000, 100_000))),
         _ => acts.push(Act::Wait(dice.between(0, 15_000))),
     }
+}
+
+/// In some calls questions are asked in a noise, and what comes after them is said in it too.
+pub fn some_noise(dice: &mut Dice, acts: &mut Vec<Act>) {
+    if !dice.per_mille(150) {
+        return;
+    }
+    let at = dice.between(0, acts.len() as u64 + 1) as usize;
+    let mut asked = vec![Act::Din(dice.between(2000, 60_000)), question(dice)];
+    if dice.per_mille(500) {
+        // The caller thinks.
+        asked.extend([Act::Wait(dice.between(300, 3000)), question(dice)]);
+    }
+    if dice.per_mille(700) {
+        asked.insert(0, Act::Listen);
+    }
+    let rest = acts.split_off(at);
+    acts.extend(asked);
+    acts.extend(rest);
 }
 
 const KEYS: [char; 13] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A'];

@@ -49,6 +49,7 @@ pub fn check(world: &World) {
     what_was_asked_of_the_mind_is_answered_or_refused(world);
     nothing_sounds_that_was_silenced(world);
     who_interrupts_is_listened_to(world);
+    no_noise_silences_what_is_said_to_a_question_in_it(world);
     no_sentence_of_a_dead_request_is_said(world);
     what_is_heard_of_an_answer_is_its_beginning(world);
     an_answer_that_stops_does_not_leave_a_hole(world);
@@ -447,12 +448,15 @@ fn every_question_is_followed_by_the_boxs_voice(world: &World) {
         // Over a sentence that is said to its end only words make a turn, and these may
         // not have been heard: then any voice will do.
         let over_the_box = world.log.iter().any(|(at, happened)| {
-            said.from <= *at && *at < said.to && matches!(happened, Happened::Sounded(u) if insisting.contains(u))
+            said.noise_from.unwrap_or(said.from) <= *at
+                && *at < said.to
+                && matches!(happened, Happened::Sounded(u) if insisting.contains(u))
         });
         let answered = world.log.iter().filter(|(at, _)| soon(at)).any(|(_, happened)| match happened {
             Happened::Sounded(utterance) => over_the_box || !no_answers.contains(utterance),
             Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. })
             | Happened::Told(Input::Digit { .. } | Input::Held { .. } | Input::SpeechStarted { .. }) => true,
+            Happened::Told(Input::WordsBegan { at: word }) => *word > said.to,
             _ => false,
         });
         let over = over_at.is_none_or(|at| at <= said.to);
@@ -488,7 +492,7 @@ fn what_was_asked_of_the_mind_is_answered_or_refused(world: &World) {
                 Input::Found { request, finding: Finding::Backchannel, .. }
                 | Input::AnswerOver { request, then: Some(Finding::Backchannel) },
             ) if waits_for == Some(*request) => waits = None,
-            Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. }) => {
+            Happened::Told(Input::SpeechStarted { .. } | Input::WordsBegan { .. } | Input::Digit { .. }) => {
                 waits = waits.map(|(request, _)| (request, *at));
             }
             _ => {}
@@ -550,6 +554,33 @@ fn who_interrupts_is_listened_to(world: &World) {
         });
         let ms = over.count() as u64 * 20;
         assert!(ms <= TALKED_OVER_MS, "the box talked over {said:?} for {ms} ms");
+    }
+}
+
+/// Who asks in a noise hears what the box says to it, unless they say or key something
+/// more. Ears that fail leave a turn of the noise open, and so do those that hear words
+/// where there are none.
+fn no_noise_silences_what_is_said_to_a_question_in_it(world: &World) {
+    let (ears, voice) = (&world.weather.ears, &world.weather.voice);
+    if ears.fails + ears.never + ears.late + ears.wrong + voice.sticks > 0 {
+        return;
+    }
+    for said in world.said.iter().filter(|s| s.noise_from.is_some() && s.words.is_some()) {
+        let further = world.said.iter().map(|s| s.from).filter(|from| *from > said.from).min();
+        let is_told =
+            |happened: &Happened| matches!(happened, Happened::Told(Input::WordsEnded { at, .. }) if *at == said.to);
+        let is_over = |at: Moment, happened: &Happened| {
+            further.is_some_and(|further| further <= at)
+                || matches!(
+                    happened,
+                    Happened::Told(Input::SpeechPaused { .. } | Input::Digit { .. } | Input::Held { .. })
+                        | Happened::Wanted(Output::PutThrough { .. })
+                )
+        };
+        let after = world.log.iter().skip_while(|(_, happened)| !is_told(happened));
+        let mut meanwhile = after.take_while(|(at, happened)| !is_over(*at, happened));
+        let paused = meanwhile.find(|(_, happened)| matches!(happened, Happened::Wanted(Output::PauseMouth)));
+        assert!(paused.is_none(), "the noise silenced the box at {paused:?} after {said:?}");
     }
 }
 
@@ -628,7 +659,9 @@ fn an_answer_that_stops_does_not_leave_a_hole(world: &World) {
             }
             Happened::Sounded(_)
             | Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::SilenceMouth)
-            | Happened::Told(Input::SpeechStarted { .. } | Input::Digit { .. } | Input::Held { .. }) => {
+            | Happened::Told(
+                Input::SpeechStarted { .. } | Input::WordsBegan { .. } | Input::Digit { .. } | Input::Held { .. },
+            ) => {
                 silent_since = None;
             }
             _ => {}

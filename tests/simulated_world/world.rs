@@ -21,6 +21,10 @@ use super::voice::{Made, Mouth, STEP_MS, VoiceFaults};
 const ONSET: Duration = Duration::from_millis(60);
 const PAUSE: Duration = Duration::from_millis(200);
 const APART_MS: u64 = 280;
+/// Without a word for so long the ears say that words have ended, and once more after as
+/// long again.
+const WORDLESS: Duration = Duration::from_secs(1);
+const WORDLESS_TOLD: u32 = 3;
 /// The ears keep so much sound from before a turn's beginning.
 const PRE_ROLL: Duration = Duration::from_millis(500);
 /// No conversation may be longer than this, ringing and ending included.
@@ -100,6 +104,28 @@ pub struct Said {
     pub from: Moment,
     pub to: Moment,
     pub words: Option<&'static str>,
+    /// When the noise began that it was said in.
+    pub noise_from: Option<Moment>,
+}
+
+/// A noise without a pause, and what the ears tell of the words in it.
+#[derive(Clone, Debug)]
+struct Din {
+    from: Moment,
+    until: Moment,
+    /// The report of its end.
+    pause: (Moment, u64),
+    /// What the ears hear they tell so much later.
+    lag: Duration,
+    words_end: Option<Moment>,
+    /// That the words have ended, up to each moment.
+    ended: Vec<(Moment, (Moment, u64))>,
+}
+
+impl Din {
+    fn sounds(&self, at: Moment) -> bool {
+        self.from <= at && at < self.until
+    }
 }
 
 pub struct World {
@@ -114,6 +140,7 @@ pub struct World {
     order: u64,
     acts: std::vec::IntoIter<Act>,
     listening: Option<Listening>,
+    din: Option<Din>,
     mouth: Mouth,
     turn_began: Moment,
     /// Answers of the ears and the mind that are not yet given.
@@ -186,6 +213,7 @@ impl World {
             order: 0,
             acts: acts.into_iter(),
             listening: None,
+            din: None,
             mouth: Mouth::default(),
             turn_began: Moment::START,
             decoding: Vec::new(),
@@ -313,10 +341,14 @@ impl World {
                     self.make_next();
                 }
                 Output::Finished(record) => self.record = Some(*record),
-                Output::WithholdSound => self.withheld = true,
+                Output::WithholdSound => {
+                    self.withheld = true;
+                    self.end_din();
+                }
                 Output::RestoreSound => self.withheld = false,
                 Output::PutThrough { .. } => {
                     self.handed_over = true;
+                    self.end_din();
                     for (after, input) in self.weather.telephones.ring(&mut self.dice, self.now) {
                         let coming = self.later(after, Coming::Tell(input));
                         self.of_telephone.push(coming);
@@ -422,7 +454,9 @@ impl World {
         for input in told {
             self.tell(input);
         }
-        if sounding.is_some() && self.said.iter().any(|s| s.from <= self.now && self.now < s.to) {
+        let is_heard = self.said.iter().any(|s| s.from <= self.now && self.now < s.to)
+            || self.din.as_ref().is_some_and(|din| din.sounds(self.now));
+        if sounding.is_some() && is_heard {
             self.tell(Input::Overlap(Overlap { level_dbfs: -22.0, echo_likelihood: 0.05 }));
         }
         self.listen();
@@ -457,8 +491,10 @@ impl World {
             Act::ListenFor(ms) => return self.begin_listening(Some(ms)),
             Act::Say(words, ms) => return self.speak(Some(words), ms),
             Act::Noise(ms) => return self.speak(None, ms),
+            Act::Din(ms) => self.begin_din(ms),
             Act::Key(digit) => self.tell(Input::Digit { at, digit }),
             Act::Hold => {
+                self.end_din();
                 self.mouth.hold();
                 self.tell(Input::Held { at });
             }
@@ -493,11 +529,69 @@ impl World {
             // Nobody hears it.
             return self.act_after(ms + APART_MS);
         }
-        self.said.push(Said { from: self.now, to: self.now + lasts, words });
         let (from, to) = (self.now, self.now + lasts);
-        self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
-        self.later(lasts.max(ONSET) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
+        let coming = &self.coming;
+        let din = self.din.take_if(|din| coming.contains_key(&din.pause));
+        self.said.push(Said { from, to, words, noise_from: din.as_ref().map(|din| din.from) });
+        if let Some(din) = din {
+            self.speak_in_din(din, words.is_some(), to);
+        } else {
+            self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
+            self.later(lasts.max(ONSET) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
+        }
         // Sounds with less between them are one sound to a detector.
         self.act_after(ms + APART_MS);
+    }
+
+    fn begin_din(&mut self, ms: u64) {
+        let goes_on = self.din.as_ref().is_some_and(|din| self.coming.contains_key(&din.pause));
+        if goes_on || self.withheld || self.handed_over {
+            return;
+        }
+        let (from, until) = (self.now, self.now + Duration::from_millis(ms));
+        self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
+        let pause = self.later(until.since(from) + PAUSE, Coming::Tell(Input::SpeechPaused { at: until }));
+        let lag = Duration::from_millis(self.dice.between(200, 800));
+        self.din = Some(Din { from, until, pause, lag, words_end: None, ended: Vec::new() });
+    }
+
+    /// The detector hears one sound, and the ears hear words in it.
+    fn speak_in_din(&mut self, mut din: Din, has_words: bool, to: Moment) {
+        let from = self.now;
+        if din.until < to {
+            self.coming.remove(&din.pause);
+            din.until = to;
+            din.pause = self.later(to.since(from) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
+        }
+        if has_words {
+            if din.words_end.is_none_or(|end| end + WORDLESS <= from) {
+                self.later(din.lag, Coming::Tell(Input::WordsBegan { at: from }));
+            }
+            for (silent_until, key) in std::mem::take(&mut din.ended) {
+                if silent_until > from {
+                    self.coming.remove(&key);
+                }
+            }
+            for nth in 1..=WORDLESS_TOLD {
+                let silent_until = to + WORDLESS * nth;
+                let told = Coming::Tell(Input::WordsEnded { at: to, silent_until });
+                let key = self.later(silent_until.since(from) + din.lag, told);
+                din.ended.push((silent_until, key));
+            }
+            din.words_end = Some(to);
+        }
+        self.din = Some(din);
+    }
+
+    /// The line brings no more of it.
+    fn end_din(&mut self) {
+        let Some(din) = self.din.take() else { return };
+        if self.coming.remove(&din.pause).is_some() {
+            let at = self.now;
+            self.later(ONSET, Coming::Tell(Input::SpeechPaused { at }));
+        }
+        for (_, key) in din.ended {
+            self.coming.remove(&key);
+        }
     }
 }

@@ -16,6 +16,7 @@ impl Call {
             fact,
             Fact::SpeechStarted { .. }
                 | Fact::SpeechPaused { .. }
+                | Fact::WordsBegan { .. }
                 | Fact::WordsEnded { .. }
                 | Fact::Overlap(_)
                 | Fact::TurnOver { .. }
@@ -184,12 +185,14 @@ impl Call {
         }
     }
 
-    /// When there is nothing to say ("mm-hm"), the next word is the caller's.
+    /// When nothing is left to say, or nothing was to be said ("mm-hm"), the next word is
+    /// the caller's.
     pub(super) fn give_floor(&mut self, now: Moment) {
         let owes_nothing = self.pending.is_none() && self.own_request.is_none() && self.answering.is_none();
         let idle = self.says.is_empty() && owes_nothing;
         if idle && matches!(self.stage, Stage::Conversing(_)) {
             self.tell(Fact::Expecting(self.expecting), now);
+            self.tell(Fact::BoxOwesNothing, now);
         }
     }
 

@@ -426,7 +426,8 @@ impl Call {
             Input::Overlap(overlap) => self.tell(Fact::Overlap(overlap), now),
             Input::SpeechStarted { at } => self.tell(Fact::SpeechStarted { at }, now),
             Input::SpeechPaused { at } => self.tell(Fact::SpeechPaused { at }, now),
-            Input::WordsEnded { at } => self.tell(Fact::WordsEnded { at }, now),
+            Input::WordsBegan { at } => self.tell(Fact::WordsBegan { at }, now),
+            Input::WordsEnded { at, silent_until } => self.tell(Fact::WordsEnded { at, silent_until }, now),
             Input::TurnOver { request, probability } => self.tell(Fact::TurnOver { request, probability }, now),
             Input::Heard { request, words, confidence, engine, .. } => {
                 self.heard(request, words, confidence, engine, now);

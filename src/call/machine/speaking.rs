@@ -114,6 +114,7 @@ impl Call {
             What::Farewell => self.farewell_played(now),
             What::Filler | What::BreakingIn | What::Answer => {}
         }
+        self.give_floor(now);
     }
 
     pub(super) fn voice_failed(&mut self, utterance: UtteranceId, now: Moment) {

@@ -2,7 +2,7 @@ use crate::conversation::timer::Timer;
 use crate::conversation::{Directive, Expectation, Floor, NoTurn, pace};
 use crate::terms::Moment;
 
-use super::{Sound, TurnTaker};
+use super::{Sound, TurnTaker, Voice};
 
 /// A voice that does not stop: a caller who talks on, or a noise.
 impl TurnTaker {
@@ -41,13 +41,50 @@ impl TurnTaker {
         self.time_the_silence();
     }
 
-    /// The last word ended at `at`, and no pause has been reported since it was said:
-    /// what sounds on is a noise. The turn pauses as it would in silence. Who spells or
-    /// dictates thinks for longer, and going on could not be told from the noise.
-    pub(super) fn words_ended(&mut self, at: Moment) {
+    /// The last word ended at `at`, and no other has come up to `silent_until`. If no pause
+    /// has been reported since it was said, or the sound began after it and has no word in
+    /// it, what sounds is a noise. The turn pauses as it would in silence.
+    pub(super) fn words_ended(&mut self, at: Moment, silent_until: Moment) {
         let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
-        if self.sound == Sound::Voice && since <= at && self.expectation().is_one_sentence() {
-            self.voice_ended(Sound::Wordless, at);
+        let is_noise = since <= at || silent_until >= since + pace::WORDLESS_AFTER;
+        if self.sound == Sound::Voice && is_noise {
+            self.voice_ended(Sound::Wordless { told_at: self.now }, at);
         }
+    }
+
+    /// A word began at `at`: in what sounded without any, the caller speaks. The turn goes
+    /// on, or the box is interrupted, as by a voice.
+    pub(super) fn words_began(&mut self, at: Moment) {
+        match (self.sound, self.unheeded_until) {
+            (Sound::Ignored | Sound::Wordless { .. }, _) => {
+                self.sound = Sound::None;
+                self.speech_started(at);
+            }
+            // The noise ended with the words, before the ears told of them.
+            (Sound::None, Some(until)) if at < until => {
+                self.unheeded_until = None;
+                self.speech_started(at);
+                self.speech_paused(until);
+            }
+            _ => {}
+        }
+    }
+
+    /// The next word is the caller's and may be said in what sounds on. Not before: a
+    /// noise would cut off the next sentence of the answer.
+    pub(super) fn box_owes_nothing(&mut self) {
+        let nobody_speaks = self.voice == Voice::Silent && self.endpointer.floor() == Floor::Quiet;
+        if nobody_speaks && matches!(self.sound, Sound::Wordless { .. }) {
+            // The turn was answered, if by nothing: what is said now does not go on with it.
+            self.ended = None;
+            self.confirm_after_echo(self.now);
+        }
+    }
+
+    /// What still sounds when the echo has died away is the caller.
+    pub(super) fn confirm_after_echo(&mut self, began: Moment) {
+        let counts_from = self.now + pace::ECHO_TAIL;
+        self.sound = Sound::Unconfirmed { began, counts_from };
+        self.timers.set(Timer::Confirm, counts_from);
     }
 }

@@ -525,8 +525,10 @@ impl Desk for EarsDesk {
             EarsEvent::TurnOver { request, .. } => return self.judged(engine, *request, event),
             EarsEvent::Heard(heard) => (heard.request, Said::Whole),
             EarsEvent::Failed { request, error } => (*request, Said::Failed(error.into())),
-            EarsEvent::WordsEnded { .. } if engine == self.current => return self.tell(event),
-            EarsEvent::WordsEnded { .. } | EarsEvent::Left(_) => return,
+            EarsEvent::WordsBegan { .. } | EarsEvent::WordsEnded { .. } if engine == self.current => {
+                return self.tell(event);
+            }
+            EarsEvent::WordsBegan { .. } | EarsEvent::WordsEnded { .. } | EarsEvent::Left(_) => return,
         };
         let Some((_, relay)) = self.asked.as_mut().filter(|(asked, _)| *asked == request) else { return };
         let next = relay.said(engine, said, now);

@@ -35,6 +35,9 @@ const INTO_SILENCE: Duration = Duration::from_millis(100);
 /// are final.
 const SURE: f32 = 0.9;
 
+/// Without a word for so long words have ended, as the provider is asked to reckon too.
+const WORDLESS: Duration = Duration::from_secs(1);
+
 /// Requests for final words that may be unanswered: the provider leaves out
 /// those for which it has nothing.
 const FINALIZES_MAX: usize = 8;
@@ -95,6 +98,8 @@ pub struct Assembly {
     last_voice_end: Duration,
     /// The end of the last word that was told.
     told_until: Duration,
+    /// The end of the words that have ended; none while words are being said.
+    ended: Option<Duration>,
     wanted: Option<Wanted>,
     judging: Judging,
     /// What had been sent when each request for final words went out.
@@ -124,6 +129,7 @@ impl Assembly {
             turn: Turn { from: Duration::ZERO, until: None },
             last_voice_end: Duration::ZERO,
             told_until: Duration::ZERO,
+            ended: Some(Duration::ZERO),
             wanted: None,
             judging: Judging::default(),
             finalizes: VecDeque::new(),
@@ -285,7 +291,7 @@ impl Assembly {
         match message {
             Ok(Message::Results(results)) => self.results(results, now),
             Ok(Message::SpeechStarted) => self.judging.speech_started(),
-            Ok(Message::UtteranceEnd) => self.utterance_end(now),
+            Ok(Message::UtteranceEnd { last_word_end }) => self.utterance_end(last_word_end, now),
             Ok(Message::Turn(turn)) => {
                 if self.counts(turn.sequence) {
                     self.flux(turn, now);
@@ -336,6 +342,15 @@ impl Assembly {
             self.wording.hear(words, span);
         }
         self.listened(now);
+        self.words_began();
+        if stands && self.ended.is_none() {
+            // The provider does not always say so.
+            let last = self.wording.last_end().unwrap_or_default();
+            self.ended = Some(last).filter(|last| *last + WORDLESS <= self.wording.covered_until());
+        }
+        if self.ended.is_some() {
+            self.tell_words_ended();
+        }
         // A piece that we cut off ourselves says nothing of silence.
         let ends_there = speech_final && !from_finalize && self.sentence_ended();
         let told = self.judging.piece(span.end, has_words, ends_there);
@@ -361,15 +376,37 @@ impl Assembly {
         ends_a_sentence(self.wording.passage(self.turn.from, self.timeline.end()).words.expose())
     }
 
-    /// A second without a word, however noisy: the words that there are stand. Of a
-    /// turn without any it says nothing: it follows the words of the turn before.
-    fn utterance_end(&mut self, now: Moment) {
-        self.listened(now);
+    /// Perhaps a word has come after those that had ended.
+    fn words_began(&mut self) {
+        let first = self.ended.and_then(|ended| self.wording.first_after(ended));
+        if let Some(at) = first.and_then(|start| self.timeline.moment(start)) {
+            self.ended = None;
+            self.tell(EarsEvent::WordsBegan { at });
+        }
+    }
+
+    /// Tells that the turn's words have ended, and how far it was listened to since. Of a
+    /// turn without any there is nothing to tell.
+    fn tell_words_ended(&mut self) -> bool {
         let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
-        if let Some(at) = last_word.and_then(|end| self.timeline.moment(end)) {
-            if !self.judging.is_asked() {
-                self.tell(EarsEvent::WordsEnded { at });
-            }
+        let moment = |place| self.timeline.moment(place);
+        let Some((at, silent_until)) = last_word.and_then(moment).zip(moment(self.wording.covered_until())) else {
+            return false;
+        };
+        self.tell(EarsEvent::WordsEnded { at, silent_until });
+        true
+    }
+
+    /// A second without a word, however noisy: the words that there are stand, unless
+    /// one has been heard since the word that is meant. Of a turn without any it says
+    /// nothing: it follows the words of the turn before.
+    fn utterance_end(&mut self, last_word_end: Option<Duration>, now: Moment) {
+        if last_word_end.is_none_or(|end| self.wording.first_after(end).is_some()) {
+            return;
+        }
+        self.ended = last_word_end;
+        self.listened(now);
+        if self.tell_words_ended() {
             let told = self.judging.utterance_end();
             self.tell_judgement(told);
         }

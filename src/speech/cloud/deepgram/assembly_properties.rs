@@ -47,7 +47,8 @@ fn some_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         4 => results,
         4 => turn,
-        1 => Just(Message::UtteranceEnd),
+        1 => prop::option::of(0_u64..30_000)
+            .prop_map(|end| Message::UtteranceEnd { last_word_end: end.map(ms) }),
         1 => Just(Message::SpeechStarted),
         1 => Just(Message::Other),
         1 => (0_u64..40).prop_map(|n| Message::Counted(Sequence(n))),

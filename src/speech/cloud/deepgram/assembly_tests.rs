@@ -12,7 +12,9 @@ struct Stream {
     heard: Vec<(u32, String)>,
     failed: Vec<(u32, EarsError)>,
     judged: Vec<(u32, f32)>,
+    began: Vec<Moment>,
     ended: Vec<Moment>,
+    silent_until: Option<Moment>,
     finalizes: usize,
     closes: usize,
 }
@@ -50,7 +52,9 @@ impl Stream {
             heard: Vec::new(),
             failed: Vec::new(),
             judged: Vec::new(),
+            began: Vec::new(),
             ended: Vec::new(),
+            silent_until: None,
             finalizes: 0,
             closes: 0,
         }
@@ -69,7 +73,11 @@ impl Stream {
             match step {
                 Step::Tell(EarsEvent::Heard(heard)) => self.heard.push((heard.request.0, heard.words.into_exposed())),
                 Step::Tell(EarsEvent::TurnOver { request, probability }) => self.judged.push((request.0, probability)),
-                Step::Tell(EarsEvent::WordsEnded { at }) => self.ended.push(at),
+                Step::Tell(EarsEvent::WordsBegan { at }) => self.began.push(at),
+                Step::Tell(EarsEvent::WordsEnded { at, silent_until }) => {
+                    self.ended.push(at);
+                    self.silent_until = Some(silent_until);
+                }
                 Step::Tell(EarsEvent::Failed { request, error }) => self.failed.push((request.0, error)),
                 Step::Tell(EarsEvent::Left(_)) => panic!("an engine alone is left for no other"),
                 Step::Finalize => self.finalizes += 1,
@@ -119,6 +127,11 @@ impl Stream {
         self.assembly.message(Ok(message), at(self.now));
         self.drain();
         self
+    }
+
+    /// No word for a second after the one that ended at `last_word_end`.
+    fn utterance_end(&mut self, last_word_end: u64) -> &mut Self {
+        self.message(Message::UtteranceEnd { last_word_end: Some(ms(last_word_end)) })
     }
 
     fn results(&mut self, piece: Piece, (start, end): (u64, u64), words: &[(&str, u64, u64)]) -> &mut Self {
@@ -320,7 +333,7 @@ fn silence_after_the_words_says_that_the_turn_is_over() {
     call.results(Piece::SpeechFinal, (0, 1700), &[("Hello.", 420, 1380)]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
     // It follows what was declared over, and says nothing new.
-    call.message(Message::UtteranceEnd);
+    call.utterance_end(1380);
     assert_eq!(call.judged.len(), 1);
 }
 
@@ -330,7 +343,7 @@ fn an_utterance_end_stands_in_where_noise_hides_the_silence() {
     call.sound_until(1600).turn_began(400).pause(1);
     call.results(Piece::Interim, (0, 1600), &[("hello", 420, 1380)]);
     assert_eq!((call.words().len(), call.judged.len()), (0, 0));
-    call.sound_until(1900).message(Message::UtteranceEnd);
+    call.sound_until(1900).utterance_end(1380);
     assert_eq!(call.words(), [(1, "hello")]);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
 }
@@ -341,9 +354,10 @@ fn a_short_silence_within_a_sentence_ends_no_turn_and_a_long_one_does() {
     call.sound_until(1600).turn_began(400).pause(1);
     call.results(Piece::SpeechFinal, (0, 1600), &[("When", 420, 700), ("Saturday", 700, 1380)]);
     assert_eq!((call.words().len(), call.judged.len()), (1, 0));
-    call.sound_until(2500).message(Message::UtteranceEnd);
+    call.sound_until(2500).utterance_end(1380);
     assert!(matches!(call.judged[..], [(1, p)] if p > 0.5), "{:?}", call.judged);
-    assert_eq!(call.ended, []);
+    // Who speaks has an open pause too, if the turn went on.
+    assert_eq!(call.ended, [at(1380)]);
 }
 
 #[test]
@@ -351,11 +365,77 @@ fn where_noise_hides_every_pause_it_is_told_unasked_that_the_words_have_ended() 
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400);
     // It follows words of the turn before.
-    call.message(Message::UtteranceEnd);
+    call.utterance_end(200);
     assert_eq!(call.ended, []);
     call.results(Piece::SpeechFinal, (0, 1600), &[("When?", 420, 1380)]);
-    call.sound_until(2600).message(Message::UtteranceEnd);
+    call.sound_until(2600).utterance_end(1380);
     assert_eq!((call.ended.as_slice(), call.judged.len()), (&[at(1380)][..], 0));
+}
+
+#[test]
+fn an_utterance_end_after_an_earlier_word_than_the_last_says_nothing() {
+    let mut call = Stream::v1();
+    call.sound_until(3000).turn_began(400);
+    call.results(Piece::Interim, (0, 2900), &[("When", 420, 700), ("exactly?", 2300, 2800)]);
+    call.utterance_end(700).message(Message::UtteranceEnd { last_word_end: None });
+    assert_eq!(call.ended, []);
+    call.sound_until(3900).utterance_end(2800);
+    assert_eq!(call.ended, [at(2800)]);
+}
+
+#[test]
+fn it_is_told_that_the_words_have_ended_of_a_turn_that_went_on_after_a_pause_too() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400).pause(1);
+    call.results(Piece::Finalized, (0, 1600), &[("When", 420, 1380)]);
+    call.sound_until(3000).results(Piece::Interim, (1600, 2900), &[("Saturday?", 1700, 2400)]);
+    call.sound_until(3600).utterance_end(2400);
+    assert_eq!(call.ended, [at(2400)]);
+}
+
+#[test]
+fn that_the_words_have_ended_is_told_again_as_far_as_it_was_listened_on() {
+    let mut call = Stream::v1();
+    call.sound_until(2600).turn_began(400);
+    call.results(Piece::Interim, (0, 2300), &[("When", 420, 1380)]);
+    assert_eq!(call.ended, []);
+    call.utterance_end(1380);
+    assert_eq!((call.ended.len(), call.silent_until), (1, Some(at(2300))));
+    call.sound_until(3700).results(Piece::Final, (0, 3400), &[("When?", 420, 1380)]);
+    assert_eq!((call.ended.as_slice(), call.silent_until), (&[at(1380), at(1380)][..], Some(at(3400))));
+    // Until a word comes, or a turn that has none yet.
+    call.sound_until(4700).results(Piece::Interim, (3400, 4600), &[("Sunday", 4000, 4500)]);
+    call.sound_until(6000).turn_began(5500).utterance_end(4500).results(Piece::Interim, (4600, 5900), &[]);
+    assert_eq!(call.ended.len(), 2);
+}
+
+#[test]
+fn it_is_told_once_that_words_have_come_and_again_after_they_had_ended() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    call.results(Piece::Interim, (0, 1500), &[]);
+    assert_eq!(call.began, []);
+    call.results(Piece::Interim, (0, 1500), &[("when", 420, 700)]);
+    call.results(Piece::Final, (0, 1500), &[("When", 420, 720), ("exactly", 750, 1380)]);
+    assert_eq!(call.began, [at(420)]);
+    call.sound_until(2600).utterance_end(1380);
+    call.results(Piece::Interim, (1500, 2600), &[]);
+    assert_eq!(call.began, [at(420)]);
+    call.sound_until(3200).results(Piece::Interim, (1500, 3200), &[("on", 2500, 2700), ("Sunday?", 2700, 3100)]);
+    assert_eq!(call.began, [at(420), at(2500)]);
+}
+
+#[test]
+fn words_have_ended_too_where_final_ones_leave_a_second_without_any() {
+    let mut call = Stream::v1();
+    call.sound_until(3000).turn_began(400);
+    call.results(Piece::Final, (0, 1500), &[("Hello", 420, 1380)]);
+    call.results(Piece::Interim, (1500, 2600), &[]);
+    assert_eq!(call.ended, [], "an interim result may come to have some");
+    call.results(Piece::Final, (1500, 2600), &[]);
+    assert_eq!(call.ended, [at(1380)]);
+    call.results(Piece::Interim, (2600, 3000), &[("there", 2650, 2900)]);
+    assert_eq!(call.began, [at(420), at(2650)]);
 }
 
 #[test]

@@ -59,11 +59,6 @@ impl Judging {
         self.is_over = false;
     }
 
-    /// Whether a pause is being judged.
-    pub(super) const fn is_asked(&self) -> bool {
-        self.pause.is_some()
-    }
-
     /// v1: words came, and perhaps they end a sentence before a silence that is long
     /// enough. So short a silence within a sentence may be a breath.
     pub(super) fn piece(&mut self, until: Duration, has_words: bool, ends_there: bool) -> Told {

@@ -68,8 +68,9 @@ pub enum Message {
     Results(Results),
     /// Of v1: somebody began to speak.
     SpeechStarted,
-    /// Of v1: no word for a second (as asked) after the last.
-    UtteranceEnd,
+    /// Of v1: no word for a second (as asked) after the last, which ended there; none if
+    /// it does not say of which word it speaks.
+    UtteranceEnd { last_word_end: Option<Duration> },
     /// Of Flux: how its turn stands, with all of its words.
     Turn(TurnInfo),
     /// Of Flux: something of no matter here that counts in the sequence.
@@ -179,6 +180,12 @@ struct WireWord {
 }
 
 #[derive(Deserialize)]
+struct WireUtteranceEnd {
+    /// -1 where nothing was said since the end before.
+    last_word_end: Option<f64>,
+}
+
+#[derive(Deserialize)]
 struct WireTurn {
     event: String,
     turn_index: u64,
@@ -211,7 +218,7 @@ impl Message {
         Ok(match kind.as_str() {
             "Results" => results(fields(text)?)?,
             "SpeechStarted" => Self::SpeechStarted,
-            "UtteranceEnd" => Self::UtteranceEnd,
+            "UtteranceEnd" => utterance_end(&fields(text)?)?,
             "TurnInfo" => Self::Turn(turn(fields(text)?, sequence)?),
             "Error" => Self::Failure(failure(&fields(text)?)),
             _ => sequence.map_or(Self::Other, Self::Counted),
@@ -241,6 +248,11 @@ fn results(wire: WireResults) -> Result<Message, BadMessage> {
         speech_final: wire.speech_final.unwrap_or(false),
         from_finalize: wire.from_finalize.unwrap_or(false),
     }))
+}
+
+fn utterance_end(wire: &WireUtteranceEnd) -> Result<Message, BadMessage> {
+    let last_word_end = wire.last_word_end.filter(|end| *end >= 0.0).map(time).transpose()?;
+    Ok(Message::UtteranceEnd { last_word_end })
 }
 
 fn turn(wire: WireTurn, sequence: Option<Sequence>) -> Result<TurnInfo, BadMessage> {

@@ -51,7 +51,10 @@ fn a_turn_of_flux_is_read_with_its_event() {
 fn the_other_messages_are_told_apart() {
     let read = |text: &str| Message::parse(text).unwrap();
     assert_eq!(read(r#"{"type":"SpeechStarted","channel":[0],"timestamp":9.54}"#), Message::SpeechStarted);
-    assert_eq!(read(r#"{"type":"UtteranceEnd","channel":[0,1],"last_word_end":-1}"#), Message::UtteranceEnd);
+    let utterance_end = |end| Message::UtteranceEnd { last_word_end: end };
+    assert_eq!(read(r#"{"type":"UtteranceEnd","channel":[0,1],"last_word_end":-1}"#), utterance_end(None));
+    let of_a_word = read(r#"{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2.5}"#);
+    assert_eq!(of_a_word, utterance_end(Some(Duration::from_millis(2500))));
     let metadata = r#"{"type":"Metadata","transaction_key":"deprecated","request_id":"r","sha256":"x",
         "created":"2026-01-01T00:00:00Z","duration":1.0,"channels":1}"#;
     assert_eq!(read(metadata), Message::Other);

@@ -136,6 +136,17 @@ impl Wording {
         }
     }
 
+    /// Where the first word begins whose middle is after `place`.
+    pub(super) fn first_after(&self, place: Duration) -> Option<Duration> {
+        let after = |word: &&Placed| word.span.middle() > place;
+        self.settled.iter().chain(&self.open).filter(after).map(|word| word.span.start).min()
+    }
+
+    /// The end of the last word.
+    pub(super) fn last_end(&self) -> Option<Duration> {
+        self.settled.iter().chain(&self.open).map(|word| word.span.end).max()
+    }
+
     /// Forgets the words that stand before `until`.
     pub(super) fn forget(&mut self, until: Duration) {
         self.settled.retain(|word| word.span.middle() >= until);
