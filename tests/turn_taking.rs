@@ -300,12 +300,35 @@ fn in_a_noise_without_a_pause_the_turn_ends_when_no_word_has_come_for_a_second()
 }
 
 #[test]
-fn words_that_dangle_in_a_noise_are_waited_for_as_in_silence() {
-    for (gist, ends) in [(Gist::Words, 3600 + 100), (Gist::Dangling, 2500 + 1500)] {
+fn words_that_dangle_in_a_noise_are_waited_for() {
+    for (gist, ends) in [(Gist::Words, 3600 + 100), (Gist::Dangling, 3600 + 700)] {
         let mut scene = words_in_a_noise();
         scene.words = Some((100, gist, Trust::Sure));
         assert_eq!(scene.until(6000).turn_ended(), Some(ends), "{gist:?}");
     }
+}
+
+#[test]
+fn who_thinks_aloud_for_a_second_has_the_patience_of_a_silence_after_it() {
+    for (expectation, gist) in [(Expectation::Digits, Gist::Words), (Expectation::Anything, Gist::Dangling)] {
+        let mut silence = Scene::new().expecting(expectation);
+        silence.know(1000 + ONSET_MS, Fact::SpeechStarted { at: at(1000) });
+        silence.know(3900, Fact::SpeechPaused { at: at(3700) });
+        silence.words = Some((100, gist, Trust::Sure));
+        let mut aloud = words_in_a_noise().expecting(expectation);
+        aloud.know(3900, Fact::SpeechPaused { at: at(3700) });
+        aloud.words = Some((100, gist, Trust::Sure));
+        let ended = aloud.until(8000).turn_ended();
+        assert!(ended.is_some() && ended >= silence.until(8000).turn_ended(), "{expectation:?} {gist:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_noise_that_ends_long_after_the_words_keeps_nobody_waiting() {
+    let mut scene = words_in_a_noise();
+    scene.words = Some((100, Gist::Words, Trust::Sure));
+    scene.know(6200, Fact::SpeechPaused { at: at(6000) });
+    assert_eq!(scene.until(8000).turn_ended(), Some(3600 + 100));
 }
 
 #[test]

@@ -13,8 +13,8 @@ pub enum Fact {
     /// The caller's voice stopped; `at` is its last voiced sample, reported
     /// [`super::PAUSE_REPORTED_AFTER`] later.
     SpeechPaused { at: Moment },
-    /// The ears, which know words from noise, have heard one that began at `at`, and none
-    /// for a second before it. They say so later than a voice is reported.
+    /// The ears, which know words from noise, have heard one that began at `at`: the first of
+    /// all, or one with none for a second before it. They say so later than a voice is reported.
     WordsBegan { at: Moment },
     /// The ears, which know words from noise, have heard none for a second since the
     /// last one, which ended at `at`. Told again as they listen on, up to `silent_until`.

@@ -24,9 +24,8 @@ enum Sound {
     Voice,
     /// A sound that does not count until it has paused or words come in it.
     Ignored,
-    /// What sounded on when the caller's words were over, which became known at `told_at`.
-    /// It does not count until it has paused, words come in it, or the box owes nothing.
-    Wordless { told_at: Moment },
+    /// What sounded on when the caller's words were over. It does not count until it has paused, words come in it, or the box owes nothing.
+    Wordless,
 }
 
 /// Facts of the turn under way that the endpointer does not need.
@@ -37,6 +36,17 @@ struct TurnSoFar {
     /// It began over an utterance that does not give way: only words make it a turn.
     over_the_box: bool,
     break_ins: u8,
+    /// Its words ended in what sounded on.
+    wordless: Option<Wordless>,
+}
+
+/// Words that had ended before a pause was heard.
+#[derive(Clone, Copy, Debug)]
+struct Wordless {
+    told_at: Moment,
+    /// A pause that came so soon after it ends a voice and no noise: one that hesitates
+    /// aloud, which the ears take for no word.
+    voice_until: Option<Moment>,
 }
 
 /// A turn that was taken for over and not yet answered.
@@ -319,9 +329,10 @@ impl TurnTaker {
     fn speech_paused(&mut self, at: Moment) {
         match self.sound {
             Sound::None => return,
-            Sound::Ignored | Sound::Wordless { .. } => {
+            Sound::Ignored | Sound::Wordless => {
                 self.sound = Sound::None;
                 self.unheeded_until = Some(at);
+                self.wordless_ended(at);
                 return self.time_the_silence();
             }
             Sound::Unconfirmed { began, counts_from } => {
@@ -342,6 +353,7 @@ impl TurnTaker {
     /// The caller's voice ended at `at`, and this is what there is to hear since.
     fn voice_ended(&mut self, since: Sound, at: Moment) {
         self.sound = since;
+        self.turn.wordless = self.turn.wordless.filter(|_| since == Sound::Wordless);
         for timer in [Timer::OverlapLasts, Timer::Probe, Timer::TooLong] {
             self.timers.stop(timer);
         }
@@ -449,14 +461,20 @@ impl TurnTaker {
             self.timers.stop(Timer::EndOfTurn);
             return;
         }
-        let unknown = pause.gist().is_none();
-        let (reported, waits) = match self.sound {
+        let gist = pause.gist();
+        let (reported, waits, late) = match self.turn.wordless {
             // It is told when most patience has run out, and so is that the caller goes on,
-            // who in a number or a message mostly does.
-            Sound::Wordless { told_at } => (told_at, unknown || !self.expectation().is_one_sentence()),
-            _ => (pause.ended + pace::PAUSE_REPORTED_AFTER, unknown && self.turn.over_the_box),
+            // who in a number, a message or a sentence without its end mostly does.
+            Some(Wordless { told_at, voice_until }) => {
+                let is_whole = self.expectation().is_one_sentence() && gist.is_some_and(|g| g != Gist::Dangling);
+                (told_at, !is_whole, voice_until.map_or(Duration::ZERO, |until| until.since(pause.ended)))
+            }
+            None => {
+                let waits = gist.is_none() && self.turn.over_the_box;
+                (pause.ended + pace::PAUSE_REPORTED_AFTER, waits, Duration::ZERO)
+            }
         };
-        let words_by = reported + pace::OVERLAP_WORDS_WITHIN;
+        let (ends_at, words_by) = (ends_at + late, reported + pace::OVERLAP_WORDS_WITHIN);
         self.timers.set(Timer::EndOfTurn, if waits { ends_at.max(words_by) } else { ends_at });
     }
 
@@ -554,7 +572,7 @@ impl TurnTaker {
         self.lift_pause();
         let unconfirmed = match self.sound {
             Sound::Unconfirmed { began, .. } => Some((began, self.may_be_the_caller(began))),
-            Sound::None | Sound::Voice | Sound::Ignored | Sound::Wordless { .. } => None,
+            Sound::None | Sound::Voice | Sound::Ignored | Sound::Wordless => None,
         };
         self.voice = Voice::Silent;
         self.callers_floor = true;
@@ -633,7 +651,7 @@ impl TurnTaker {
     fn time_the_silence(&mut self) {
         let both_silent = self.voice == Voice::Silent
             && self.endpointer.floor() == Floor::Quiet
-            && matches!(self.sound, Sound::None | Sound::Ignored | Sound::Wordless { .. });
+            && matches!(self.sound, Sound::None | Sound::Ignored | Sound::Wordless);
         let keying = self.timers.is_running(Timer::KeysOver);
         match self.silence.patience(self.expectation()) {
             Some(patience) if both_silent && self.callers_floor && !self.held && !keying => {

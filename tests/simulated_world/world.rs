@@ -21,8 +21,8 @@ use super::voice::{Made, Mouth, STEP_MS, VoiceFaults};
 const ONSET: Duration = Duration::from_millis(60);
 const PAUSE: Duration = Duration::from_millis(200);
 const APART_MS: u64 = 280;
-/// Without a word for so long the ears say that words have ended, and once more after as
-/// long again.
+/// Without a word for so long the ears say that words have ended, and again after each such
+/// time, so often in all.
 const WORDLESS: Duration = Duration::from_secs(1);
 const WORDLESS_TOLD: u32 = 3;
 /// The ears keep so much sound from before a turn's beginning.

@@ -157,13 +157,11 @@ impl Call {
             Trust::Unheard => Private::new(String::new()),
             Trust::Doubtful | Trust::Good => Private::new(heard.words.expose().trim().to_owned()),
         };
-        // Words that came up in a noise may have begun before an answer that has sounded.
-        let not_before = self.turns.last().map_or(0, |turn| turn.started_ms);
         let turn = Turn {
             who: Speaker::Caller,
             text,
-            started_ms: self.ms(pending.began).max(not_before),
-            ended_ms: self.ms(pending.times.speech_ended).max(not_before),
+            started_ms: self.ms(pending.began),
+            ended_ms: self.ms(pending.times.speech_ended),
             interrupted: false,
             engines: Engines { transcriber: heard.engine.map(str::to_owned), ..Engines::default() },
             latency: Default::default(),

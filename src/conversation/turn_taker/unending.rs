@@ -2,7 +2,7 @@ use crate::conversation::timer::Timer;
 use crate::conversation::{Directive, Expectation, Floor, NoTurn, pace};
 use crate::terms::Moment;
 
-use super::{Sound, TurnTaker, Voice};
+use super::{Sound, TurnTaker, Voice, Wordless};
 
 /// A voice that does not stop: a caller who talks on, or a noise.
 impl TurnTaker {
@@ -48,7 +48,18 @@ impl TurnTaker {
         let Floor::Speaking { since, .. } = self.endpointer.floor() else { return };
         let is_noise = since <= at || silent_until >= since + pace::WORDLESS_AFTER;
         if self.sound == Sound::Voice && is_noise {
-            self.voice_ended(Sound::Wordless { told_at: self.now }, at);
+            self.turn.wordless = Some(Wordless { told_at: self.now, voice_until: None });
+            self.voice_ended(Sound::Wordless, at);
+        }
+    }
+
+    /// What sounded without words stopped at `at`. If that is soon after the words had ended,
+    /// it was the caller, who thinks aloud: patience is counted from there.
+    pub(super) fn wordless_ended(&mut self, at: Moment) {
+        let soon = |wordless: &&mut Wordless| at.since(wordless.told_at) < pace::WORDLESS_AFTER;
+        if let Some(wordless) = self.turn.wordless.as_mut().filter(soon) {
+            wordless.voice_until = Some(at);
+            self.time_the_end();
         }
     }
 
@@ -56,7 +67,7 @@ impl TurnTaker {
     /// on, or the box is interrupted, as by a voice.
     pub(super) fn words_began(&mut self, at: Moment) {
         match (self.sound, self.unheeded_until) {
-            (Sound::Ignored | Sound::Wordless { .. }, _) => {
+            (Sound::Ignored | Sound::Wordless, _) => {
                 self.sound = Sound::None;
                 self.speech_started(at);
             }
@@ -74,7 +85,7 @@ impl TurnTaker {
     /// noise would cut off the next sentence of the answer.
     pub(super) fn box_owes_nothing(&mut self) {
         let nobody_speaks = self.voice == Voice::Silent && self.endpointer.floor() == Floor::Quiet;
-        if nobody_speaks && matches!(self.sound, Sound::Wordless { .. }) {
+        if nobody_speaks && matches!(self.sound, Sound::Wordless) {
             // The turn was answered, if by nothing: what is said now does not go on with it.
             self.ended = None;
             self.confirm_after_echo(self.now);

@@ -346,10 +346,11 @@ impl Assembly {
         if stands && self.ended.is_none() {
             // The provider does not always say so.
             let last = self.wording.last_end().unwrap_or_default();
-            self.ended = Some(last).filter(|last| *last + WORDLESS <= self.wording.covered_until());
+            self.ended = Some(last).filter(|last| *last + WORDLESS <= self.wording.settled_until());
         }
         if self.ended.is_some() {
-            self.tell_words_ended();
+            // Final words leave out what lies behind them, and an interim result had.
+            self.tell_words_ended(if stands { self.wording.settled_until() } else { self.wording.covered_until() });
         }
         // A piece that we cut off ourselves says nothing of silence.
         let ends_there = speech_final && !from_finalize && self.sentence_ended();
@@ -387,10 +388,10 @@ impl Assembly {
 
     /// Tells that the turn's words have ended, and how far it was listened to since. Of a
     /// turn without any there is nothing to tell.
-    fn tell_words_ended(&mut self) -> bool {
+    fn tell_words_ended(&mut self, listened: Duration) -> bool {
         let last_word = self.wording.passage(self.turn.from, self.timeline.end()).until;
         let moment = |place| self.timeline.moment(place);
-        let Some((at, silent_until)) = last_word.and_then(moment).zip(moment(self.wording.covered_until())) else {
+        let Some((at, silent_until)) = last_word.and_then(moment).zip(moment(listened)) else {
             return false;
         };
         self.tell(EarsEvent::WordsEnded { at, silent_until });
@@ -406,7 +407,7 @@ impl Assembly {
         }
         self.ended = last_word_end;
         self.listened(now);
-        if self.tell_words_ended() {
+        if self.tell_words_ended(self.wording.covered_until()) {
             let told = self.judging.utterance_end();
             self.tell_judgement(told);
         }

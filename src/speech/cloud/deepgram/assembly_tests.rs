@@ -439,6 +439,15 @@ fn words_have_ended_too_where_final_ones_leave_a_second_without_any() {
 }
 
 #[test]
+fn final_words_that_end_before_the_interim_ones_did_say_nothing_of_a_silence() {
+    let mut call = Stream::v1();
+    call.sound_until(6000).turn_began(400);
+    call.results(Piece::Interim, (0, 5000), &[("they", 420, 3850), ("are", 4250, 4900)]);
+    call.results(Piece::Final, (0, 4200), &[("they", 420, 3850)]);
+    assert_eq!(call.ended, []);
+}
+
+#[test]
 fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
     let mut call = Stream::v1();
     call.sound_until(1600).turn_began(400).pause(1);
