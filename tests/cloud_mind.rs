@@ -565,17 +565,24 @@ async fn a_tools_answer_goes_back_with_the_thought_that_came_first() {
 #[tokio::test]
 async fn a_thought_is_left_out_where_its_turn_cannot_go_back_as_it_was_written() {
     let input = json!({ "day": "on 25 December", "year": 2026 });
-    let asks = [vec![start_in("us")], thinking(0), tool(1, "opening_hours", &input), end("tool_use")].concat();
+    let asks = [
+        vec![start_in("us")],
+        thinking(0),
+        text(1, &["Let me look.\n\n"]),
+        tool(2, "opening_hours", &input),
+        end("tool_use"),
+    ]
+    .concat();
     let answers_it = claude(&["We are closed on Christmas Day."], "end_turn");
     let mut call = answers(vec![Answer::Stream(asks), Answer::Stream(answers_it)]).claude().await;
     let heard = call.ask_and_hear("Do you work when it is the birthday of Jesus?").await;
-    assert_eq!(heard, ["say We are closed on Christmas Day.", "over None"]);
+    assert_eq!(heard, ["say Let me look.", "say We are closed on Christmas Day.", "over None"]);
     let requests = call.provider.requests();
     let messages = requests[1].body["messages"].as_array().unwrap();
     let [.., asked, _] = &messages[..] else { panic!("{messages:?}") };
     let parts = asked["content"].as_array().unwrap();
     let kinds: Vec<&str> = parts.iter().filter_map(|part| part["type"].as_str()).collect();
-    assert_eq!(kinds, ["tool_use"]);
+    assert_eq!(kinds, ["text", "tool_use"]);
 }
 
 #[tokio::test]

@@ -555,6 +555,16 @@ impl World {
         self.din = Some(Din { from, until, pause, lag, words_end: None, ended: Vec::new() });
     }
 
+    /// Whether the line held the call then: nobody is heard.
+    pub(super) fn was_held(&self, then: Moment) -> bool {
+        let told = self.log.iter().take_while(|(at, _)| *at <= then).filter_map(|(_, happened)| match happened {
+            Happened::Told(Input::Held { .. }) => Some(true),
+            Happened::Told(Input::Resumed { .. }) => Some(false),
+            _ => None,
+        });
+        told.last().unwrap_or(false)
+    }
+
     /// The detector hears one sound, and the ears hear words in it.
     fn speak_in_din(&mut self, mut din: Din, has_words: bool, to: Moment) {
         let from = self.now;
