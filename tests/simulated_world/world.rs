@@ -126,6 +126,15 @@ impl Din {
     fn sounds(&self, at: Moment) -> bool {
         self.from <= at && at < self.until
     }
+
+    /// A word begins: the ears no longer find that none has come since the last.
+    fn listen_again(&mut self, from: Moment, coming: &mut BTreeMap<(Moment, u64), Coming>) {
+        for (silent_until, key) in std::mem::take(&mut self.ended) {
+            if silent_until > from {
+                coming.remove(&key);
+            }
+        }
+    }
 }
 
 pub struct World {
@@ -536,6 +545,9 @@ impl World {
         if let Some(din) = din {
             self.speak_in_din(din, words.is_some(), to);
         } else {
+            if let Some(over) = self.din.as_mut().filter(|_| words.is_some()) {
+                over.listen_again(from, &mut self.coming);
+            }
             self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
             self.later(lasts.max(ONSET) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
         }
@@ -545,7 +557,7 @@ impl World {
 
     fn begin_din(&mut self, ms: u64) {
         let goes_on = self.din.as_ref().is_some_and(|din| self.coming.contains_key(&din.pause));
-        if goes_on || self.withheld || self.handed_over {
+        if goes_on || self.withheld || self.handed_over || self.was_held(self.now) {
             return;
         }
         let (from, until) = (self.now, self.now + Duration::from_millis(ms));
@@ -577,11 +589,7 @@ impl World {
             if din.words_end.is_none_or(|end| end + WORDLESS <= from) {
                 self.later(din.lag, Coming::Tell(Input::WordsBegan { at: from }));
             }
-            for (silent_until, key) in std::mem::take(&mut din.ended) {
-                if silent_until > from {
-                    self.coming.remove(&key);
-                }
-            }
+            din.listen_again(from, &mut self.coming);
             for nth in 1..=WORDLESS_TOLD {
                 let silent_until = to + WORDLESS * nth;
                 let told = Coming::Tell(Input::WordsEnded { at: to, silent_until });
