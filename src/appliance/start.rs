@@ -553,11 +553,11 @@ fn report_outside(
     }
     let Some(outside) = outside else { return };
     let health = health.clone();
-    let mut uncounted = LastFailure::default();
+    let (mut unlooked, mut uncounted) = (LastFailure::default(), LastFailure::default());
     drop(supervisor.spawn("outside", async move {
         while !stop.is_ended() {
-            if let Err(error) = outside.keeper.look_again(&outside.door).await {
-                tracing::warn!(%error, "the residency policy's file is not taken over");
+            if let Some(error) = unlooked.new_in(&outside.keeper.look_again(&outside.door).await) {
+                tracing::warn!(%error, "the residency policy's file is not taken over, or what is in force not kept");
             }
             health.state(outside.keeper.fact());
             let policy = outside.keeper.in_force();

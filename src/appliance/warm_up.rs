@@ -158,7 +158,7 @@ impl WarmUp {
         let mut progress = Progress { ready: 0, total: wanted.len() };
         self.tell(&progress);
         let mut left = wanted.clone();
-        let mut unusable = 0_u32;
+        let mut in_vain = 0_u32;
         loop {
             // A gate never gets wider: each round has one of the policy that holds by then.
             let gate = self.gate();
@@ -167,8 +167,9 @@ impl WarmUp {
             if round.again.is_empty() && may.iter().all(|may| *may) {
                 return;
             }
-            unusable = if round.worst == Held::Unusable { unusable.saturating_add(1) } else { 0 };
-            let wait = wait_after(round.worst, unusable);
+            let is_in_vain = matches!(round.worst, Held::Unusable | Held::NotKept);
+            in_vain = if is_in_vain { in_vain.saturating_add(1) } else { 0 };
+            let wait = wait_after(round.worst, in_vain);
             let Some(next) = self.next_round(round.again, wait, &may, &wanted, changes.as_mut()).await else { return };
             left = next;
         }
@@ -185,7 +186,8 @@ impl WarmUp {
     ) -> Option<Round> {
         let mut round = Round { again: Vec::new(), worst: Held::Best };
         let mut unusable = Vec::new();
-        for (sentence, rate) in left {
+        let mut left = left.into_iter();
+        while let Some((sentence, rate)) = left.next() {
             if !self.wait_for_quiet().await {
                 return None;
             }
@@ -195,6 +197,13 @@ impl WarmUp {
                 Held::TooLong => continue,
                 Held::Sparing | Held::Second => round.again.push((sentence, rate)),
                 Held::Unusable => unusable.push((sentence, rate)),
+                // What comes next would be rendered in vain too.
+                Held::NotKept => {
+                    round.again.push((sentence, rate));
+                    round.again.extend(left);
+                    round.worst = held;
+                    break;
+                }
                 // There is no room for the rest either.
                 Held::Full => break,
             }
@@ -326,7 +335,7 @@ impl WarmUp {
         }
         match sound.kept {
             Kept::TooLong => Held::TooLong,
-            Kept::Not => Held::Full,
+            Kept::Not => Held::NotKept,
             Kept::Yes => {
                 let key = key(voice, sentence, rate);
                 let is_left = self.renderings.leave(sentence, rate, voice.name(), key, len);
@@ -461,6 +470,8 @@ enum Held {
     Second,
     /// In another voice, if in any; a better one gave what cannot be its sound.
     Unusable,
+    /// Not: memory is full, and the disk does not take it now.
+    NotKept,
     /// Not: all that is set aside for sounds is full.
     Full,
 }
@@ -477,14 +488,15 @@ enum NotHad {
 }
 
 /// After which time another round is worth it; none where only a change is.
-/// `unusable` counts the rounds up to this one in which a voice gave what is of no use.
-fn wait_after(worst: Held, unusable: u32) -> Option<Duration> {
+/// `in_vain` counts the rounds up to this one that ended with what is of no use, or with a
+/// disk that takes nothing.
+fn wait_after(worst: Held, in_vain: u32) -> Option<Duration> {
     match worst {
         Held::Best | Held::TooLong | Held::Full => None,
         Held::Sparing => Some(BUDGET_WAIT),
         Held::Second => Some(LET_IT_BE),
-        Held::Unusable => {
-            let doubled = LET_IT_BE.saturating_mul(1_u32.checked_shl(unusable).unwrap_or(u32::MAX));
+        Held::Unusable | Held::NotKept => {
+            let doubled = LET_IT_BE.saturating_mul(1_u32.checked_shl(in_vain).unwrap_or(u32::MAX));
             Some(doubled.min(UNUSABLE_WAIT_MAX))
         }
     }

@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 
 use super::SendError;
 use crate::residency::Host;
@@ -51,11 +52,16 @@ impl Resolver {
     }
 }
 
-#[derive(Clone)]
+/// What a resolver was asked; whoever waits for it has the same answer.
+type Asking = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, io::ErrorKind>>>;
+
 struct Known {
     addresses: Vec<SocketAddr>,
     /// The last connection to them did not come about, or an answer was late.
     is_doubted: bool,
+    /// The question after such a doubt, for as long as it has no answer: one that a
+    /// connection did not wait for serves the next.
+    asking: Option<Asking>,
 }
 
 /// What was resolved under one policy: each name once. Only where a connection does not
@@ -74,24 +80,20 @@ impl Names {
 
     /// For a connection that has so much time.
     pub(super) async fn addresses(&self, host: &Host, within: Duration) -> Result<Vec<SocketAddr>, SendError> {
-        let known = self.lock().get(host).cloned();
-        let has_doubted = match known {
-            Some(Known { addresses, is_doubted: false }) => return Ok(addresses),
-            Some(_) => true,
-            None => false,
+        let asking = match self.lock().get_mut(host) {
+            Some(known) if !known.is_doubted => return Ok(known.addresses.clone()),
+            Some(doubted) => Some(doubted.asking.get_or_insert_with(|| self.ask(host)).clone()),
+            None => None,
         };
-        let asking = self.ask(host);
-        let asked = if has_doubted {
-            let asked = tokio::time::timeout(within / RESOLVER_PART, asking).await;
-            asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        } else {
-            asking.await
+        let asked = match asking {
+            Some(asking) => tokio::time::timeout(within / RESOLVER_PART, asking).await.ok(),
+            None => Some(self.ask(host).await),
         };
         let mut known = self.lock();
         match asked {
-            Ok(mut addresses) if !addresses.is_empty() => {
+            Some(Ok(mut addresses)) if !addresses.is_empty() => {
                 addresses.truncate(ADDRESSES_MAX);
-                let fresh = Known { addresses, is_doubted: false };
+                let fresh = Known { addresses, is_doubted: false, asking: None };
                 // Of two connections that asked at once the first has pinned it.
                 let pinned = match known.remove(host) {
                     Some(pinned) if !pinned.is_doubted => pinned,
@@ -102,8 +104,13 @@ impl Names {
                 Ok(addresses)
             }
             // While no resolver answers, an address that is in doubt is better than none.
-            Ok(_) | Err(_) => match known.get(host) {
-                Some(doubted) => Ok(doubted.addresses.clone()),
+            Some(_) | None => match known.get_mut(host) {
+                Some(doubted) => {
+                    if asked.is_some() {
+                        doubted.asking = None;
+                    }
+                    Ok(doubted.addresses.clone())
+                }
                 None => Err(SendError::Resolve { host: host.clone() }),
             },
         }
@@ -126,13 +133,17 @@ impl Names {
         }
     }
 
-    async fn ask(&self, host: &Host) -> io::Result<Vec<SocketAddr>> {
-        let asked = (self.resolver.0)(host.clone()).await;
-        // An address needs no resolver.
-        match host.name.parse::<IpAddr>() {
-            Ok(ip) => asked.or_else(|_| Ok(vec![SocketAddr::new(ip, host.port)])),
-            Err(_) => asked,
-        }
+    fn ask(&self, host: &Host) -> Asking {
+        let (asked, host) = ((self.resolver.0)(host.clone()), host.clone());
+        let asked = async move {
+            let asked = asked.await.map_err(|error| error.kind());
+            // An address needs no resolver.
+            match host.name.parse::<IpAddr>() {
+                Ok(ip) => asked.or_else(|_| Ok(vec![SocketAddr::new(ip, host.port)])),
+                Err(_) => asked,
+            }
+        };
+        asked.boxed().shared()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Host, Known>> {
@@ -144,6 +155,8 @@ impl Names {
 mod tests {
     use std::net::Ipv4Addr;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
 
     use super::*;
 
@@ -214,6 +227,29 @@ mod tests {
         names.believe(&host);
         assert_eq!(names.addresses(&host, WITHIN).await.expect("the old one"), first);
         assert_eq!(times.load(Ordering::Relaxed), 2, "what a connection was made to is in doubt no more");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_a_connection_did_not_wait_for_is_the_next_ones() {
+        let (answer, times) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        let (slow, counted) = (answer.clone(), times.clone());
+        let names = Names::new(Resolver::new(move |host| {
+            let (nth, slow) = (counted.fetch_add(1, Ordering::Relaxed), slow.clone());
+            Box::pin(async move {
+                if nth > 0 {
+                    slow.notified().await;
+                }
+                Ok(vec![SocketAddr::new(Ipv4Addr::new(192, 0, 2, u8::try_from(nth).unwrap_or(255)).into(), host.port)])
+            })
+        }));
+        let host = host("api.example.com");
+        let first = names.addresses(&host, WITHIN).await.expect("an address");
+        names.doubt(&host);
+        let soon = Duration::from_millis(30);
+        assert_eq!(names.addresses(&host, soon).await.expect("the old one"), first, "the resolver is slow");
+        answer.notify_one();
+        assert_ne!(names.addresses(&host, WITHIN).await.expect("the new one"), first);
+        assert_eq!(times.load(Ordering::Relaxed), 2, "one question for both");
     }
 
     #[tokio::test]

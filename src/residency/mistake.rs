@@ -117,13 +117,9 @@ pub enum PolicyWrong {
 
 impl PolicyWrong {
     /// Whether it is no slip of writing but a table that breaks a standing
-    /// promise, or names a ground that the law does not know: it can be read, and
-    /// what it allows be proved.
+    /// promise: it can be read, and what it allows be proved.
     pub const fn is_breach(&self) -> bool {
-        matches!(
-            self,
-            Self::SecretRaw(_) | Self::NoContract { .. } | Self::ContractToCome { .. } | Self::SensitiveGround(_)
-        )
+        matches!(self, Self::SecretRaw(_) | Self::NoContract { .. } | Self::ContractToCome { .. })
     }
 }
 
@@ -195,8 +191,11 @@ impl<'a> Collector<'a> {
 
     /// Every mistake but the breaches, if these are tolerated.
     pub(super) fn into_mistakes(mut self, file: &str, breaches: Breaches) -> Option<PolicyMistakes> {
-        if breaches == Breaches::Tolerated {
+        if breaches != Breaches::Refused {
             self.list.retain(|m| !m.wrong.is_breach());
+        }
+        if breaches == Breaches::OfBefore {
+            self.list.retain(|m| !matches!(m.wrong, PolicyWrong::SensitiveGround(_)));
         }
         self.list.sort_by_key(|m| m.place);
         self.list.truncate(MISTAKES_MAX);
@@ -204,13 +203,15 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a table that breaks a standing promise or the law's grounds is refused.
+/// Whether a table that breaks a standing promise is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Breaches {
     Refused,
-    /// For whoever wants the breach proved, and for a text that was in force before
-    /// it was one.
+    /// For whoever wants the breach proved.
     Tolerated,
+    /// For a text that was in force before it was one; so is a ground of sensitive data
+    /// that the law does not know.
+    OfBefore,
 }
 
 /// What was found, cut short.

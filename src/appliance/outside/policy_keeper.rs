@@ -321,7 +321,7 @@ fn stood_still(looked: Timestamp, now: Timestamp) -> bool {
 /// read any more, because a later version takes less, may have allowed nothing:
 /// all of the file is then wider and is announced.
 fn restored(kept: &KeptPolicies, now: Timestamp) -> Option<InForce> {
-    let read = |text: &String| Policy::parse_unproved("the policy in force", text, today(now));
+    let read = |text: &String| Policy::parse_kept("the policy in force", text, today(now));
     match kept.texts.iter().map(read).collect::<Result<Vec<_>, _>>() {
         Ok(texts) => InForce::restore(texts, kept.waiting_until),
         Err(mistakes) => {

@@ -302,7 +302,10 @@ impl ModemLine {
 
     fn rings(&mut self, now: Moment) {
         self.hasten_code(now);
-        self.hasten_hang_up(now);
+        // A call that was never taken rings on while it is refused.
+        if matches!(&self.calls.phase, Phase::Ending(ending) if ending.answered) {
+            self.hasten_hang_up(now);
+        }
         match &mut self.calls.phase {
             Phase::None if self.set_up.is_done() => self.begin_ringing(None, Caller::Unknown, now),
             // Before the set-up is done nothing is known of the SIM or the sound.

@@ -362,7 +362,9 @@ impl ModemLine {
                 _ => SimTrouble::Busy,
             },
         };
-        self.set_up.was_away |= trouble == SimTrouble::Absent && self.set_up.pin == PinTry::Open;
+        // A bare refusal may be a modem that reads the SIM after its PIN.
+        let is_gone = trouble == SimTrouble::Absent && end != End::Final(FinalResult::Error);
+        self.set_up.was_away |= is_gone && self.set_up.pin == PinTry::Open;
         self.sim_waits(trouble, now);
     }
 

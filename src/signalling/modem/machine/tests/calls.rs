@@ -155,6 +155,23 @@ fn a_network_that_takes_its_time_to_end_a_call_costs_the_modem_nothing() {
 }
 
 #[test]
+fn a_call_that_is_refused_and_rings_on_has_the_networks_time_as_well() {
+    let mut world = World::ready("quectel_ec2x");
+    world.rings();
+    world.modem.says_instead("AT+CHUP", "");
+    world.give(ModemInput::HangUp(EndCause::UserBusy));
+    for _ in 0..4 {
+        world.run_s(3);
+        world.says("RING");
+    }
+    world.modem.calls.clear();
+    world.says("OK");
+    world.run_s(3);
+    assert_eq!((world.resets(), world.line.health().counters.timeouts), (vec![], 0));
+    assert_eq!((world.modem.count("AT+CHUP"), world.line.state()), (1, ModemState::Ready));
+}
+
+#[test]
 fn who_calls_next_is_offered_although_the_row_that_hung_up_was_never_answered() {
     // He calls while its answer is still waited for, and after the call was told to be over.
     for (over, wait) in [("^CEND:1,5,104,16", 3), ("^CEND:1,5,104,16", 9), ("NO CARRIER", 9)] {
