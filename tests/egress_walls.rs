@@ -62,10 +62,12 @@ fn what_is_wrong_does_not_compile_and_fails_for_its_own_reason_alone() {
     }
     // trybuild is told by the environment to write down what it sees. One job at a time:
     // the library's dependencies are checked anew for it, and other tests run meanwhile.
+    // Nobody debugs what comes of it, and it would be three times as large.
     let asked = Command::new(std::env::current_exe().expect("our own path"))
         .args(["--exact", "the_compiler_is_asked", "--ignored", "--nocapture"])
         .env("TRYBUILD", "overwrite")
         .env("CARGO_BUILD_JOBS", "1")
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env(COPIES, copies.path())
         .output()
         .expect("this program runs");
