@@ -1,3 +1,7 @@
+mod arriving;
+
+pub(super) use arriving::octets_said;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -8,14 +12,9 @@ use crate::terms::{Moment, PhoneNumber, Private};
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
 use super::super::input::StorageSlot;
-use super::super::output::{
-    Delivery, IncomingText, ModemOutput, PartFate, TakenPart, TextFailure, TextReport, TextSender,
-};
+use super::super::output::{ModemOutput, PartFate, TakenPart, TextFailure};
 use super::super::row::{FinalResult, Row, fields, number_at};
-use super::super::sms::{
-    self, AfterSendError, Assembly, Body, CannotCompose, CentreTime, Message, NumberKind, Outgoing, Pdu, ReadyPart,
-    Report, ReportWish, Unread, Wholeness,
-};
+use super::super::sms::{self, AfterSendError, Assembly, CannotCompose, Outgoing, ReadyPart, ReportWish};
 use super::super::state::ModemState;
 use super::ModemLine;
 use super::job::Job;
@@ -42,15 +41,6 @@ const HALF_AGE_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// The storage is looked through so often: modems forget to tell of texts.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-
-/// Places that a modem told of and that were not read yet.
-const READS_MAX: usize = 64;
-
-/// What stands before octets that are no characters.
-const AS_FIGURES: &str = "(data, as hexadecimal figures) ";
-
-/// Places to be emptied; a full SIM has 50, a full modem 255.
-const DELETES_MAX: usize = 256;
 
 /// The texts of one line, both ways.
 #[derive(Debug)]
@@ -175,65 +165,6 @@ impl Texts {
         (self.sweep_at, self.away_since) = (now, None);
     }
 
-    /// The modem has stored a text. A place that is not told is found by a sweep.
-    pub(super) fn stored(&mut self, index: Option<u16>) {
-        self.is_full = false;
-        match index {
-            Some(index) if self.reads.len() < READS_MAX && !self.reads.contains(&index) => {
-                self.reads.push_back(index);
-            }
-            Some(_) => {}
-            None => self.sweep_at = Moment::START,
-        }
-    }
-
-    /// A text is kept: its places in the modem may be emptied.
-    pub(super) fn kept(&mut self, slots: &[StorageSlot]) {
-        self.assembly.kept(slots);
-        for slot in slots {
-            self.delete(slot.index);
-        }
-    }
-
-    /// A text could not be kept: the next sweep tells it again.
-    pub(super) fn not_kept(&mut self, slots: &[StorageSlot]) {
-        self.assembly.not_kept(slots);
-    }
-
-    /// Whether this place has shown the same before. What a modem does not store comes
-    /// only once.
-    fn is_shown_again(&mut self, coded: &str, index: Option<u16>) -> bool {
-        let Some(index) = index else { return true };
-        if self.doubtful.iter().any(|(at, shown)| *at == index && shown == coded) {
-            return true;
-        }
-        self.doubtful.retain(|(at, _)| *at != index);
-        if self.doubtful.len() >= DELETES_MAX {
-            self.doubtful.pop_front();
-        }
-        self.doubtful.push_back((index, coded.to_owned()));
-        false
-    }
-
-    fn delete(&mut self, index: u16) {
-        if self.deletes.len() < DELETES_MAX && !self.deletes.contains(&index) {
-            self.deletes.push_back(index);
-        }
-    }
-
-    /// The modem was told to empty a place of its texts.
-    pub(super) const fn delete_answered(&mut self, end: End) {
-        self.is_full = self.is_full && !end.is_ok();
-    }
-
-    /// The modem has listed all its texts, so many.
-    fn looked_through(&mut self, listed: usize) {
-        // Somebody may have emptied places by hand.
-        self.is_full = self.is_full && listed >= self.listed;
-        self.listed = listed;
-        self.drafts.clear();
-    }
-
     pub(super) fn modem_left(&mut self, now: Moment) {
         // Another SIM may come.
         (self.is_full, self.listed) = (false, 0);
@@ -257,31 +188,12 @@ impl Texts {
     }
 }
 
-/// Eight-bit characters are written in no alphabet that is said; most senders mean
-/// ISO 8859-1. What has others is shown in figures.
-fn octets_shown(octets: &[u8]) -> String {
-    let is_shown = |octet: &u8| matches!(octet, b'\n' | b'\r' | b'\t' | b' '..=b'~' | 0xA0..=0xFF);
-    if octets.iter().all(is_shown) {
-        return octets.iter().copied().map(char::from).collect();
-    }
-    let figures: String = octets.iter().map(|octet| format!("{octet:02X}")).collect();
-    format!("{AS_FIGURES}{figures}")
-}
-
 /// The number that the network gave the part.
 fn reference(rows: &[Said]) -> Option<u8> {
     rows.iter().find_map(|said| match &said.row {
         Row::Named { name, fields: text } if name == "+CMGS" => number_at::<u8>(&fields(text), 0),
         _ => None,
     })
-}
-
-/// How many octets the modem says a text has, without those of its centre.
-pub(super) fn octets_said(head: &Row) -> Option<usize> {
-    match head {
-        Row::Named { fields: text, .. } => fields(text).last().and_then(|octets| octets.number()),
-        Row::Final(_) | Row::Bare(_) => None,
-    }
 }
 
 impl ModemLine {
@@ -477,132 +389,6 @@ impl ModemLine {
             self.texts.queue.pop_front();
             self.tell_text(id, Ok(()));
         }
-    }
-
-    pub(super) fn text_read(&mut self, index: u16, rows: &[Said], now: Moment) {
-        for said in rows {
-            if let Some(coded) = &said.coded {
-                self.text_came(coded, octets_said(&said.row), Some(index), now);
-            }
-        }
-    }
-
-    pub(super) fn texts_listed(&mut self, rows: &[Said], end: End, now: Moment) {
-        if end.is_ok() {
-            self.texts.looked_through(rows.iter().filter(|said| said.row.name() == Some("+CMGL")).count());
-        }
-        for said in rows {
-            let Row::Named { name, fields: text } = &said.row else { continue };
-            let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
-            if let (Some(index), Some(coded)) = (index, &said.coded) {
-                self.text_came(coded, octets_said(&said.row), Some(index), now);
-            }
-        }
-    }
-
-    /// A coded text, from its place in the modem or directly.
-    pub(super) fn text_came(&mut self, coded: &str, octets: Option<usize>, index: Option<u16>, now: Moment) {
-        let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
-        match pdu.map(|pdu| pdu.message) {
-            Ok(Message::Deliver(deliver)) => {
-                // A text without a place has one that no modem has.
-                let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
-                let taken = self.texts.assembly.take(deliver, slot, now);
-                for text in taken.texts {
-                    self.tell_arrived(text);
-                }
-                if let Some(spare) = taken.spare.filter(|spare| spare.index != u16::MAX) {
-                    self.texts.delete(spare.index);
-                }
-            }
-            Ok(Message::Report(report)) => {
-                self.report_came(&report);
-                if let Some(index) = index {
-                    self.texts.delete(index);
-                }
-            }
-            // What was written on a telephone and never sent is its owner's.
-            Ok(Message::Submit(_)) => self.texts.drafts.extend(index),
-            Err(why) => self.unread_came(coded, &why.to_string(), index, now),
-        }
-    }
-
-    /// Somebody may have written it: it is kept as it came, and its place emptied like
-    /// that of any text.
-    fn unread_came(&mut self, coded: &str, why: &str, index: Option<u16>, now: Moment) {
-        if !self.texts.is_shown_again(coded, index) {
-            return;
-        }
-        let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
-        match self.texts.assembly.take_unread(coded, slot, now) {
-            Unread::New => {}
-            Unread::Known => return,
-            Unread::Spare(spare) => return self.texts.delete(spare.index),
-        }
-        self.counters.unreadable_texts += 1;
-        self.support.line(format!("a text cannot be read: {why}"), now);
-        let text = IncomingText {
-            from: TextSender::Unknown,
-            text: Private::new(format!("(a text that cannot be read: {why}) {coded}")),
-            sent_at: None,
-            missing_parts: 0,
-            for_program: false,
-        };
-        let slots = index.map(|index| StorageSlot { index }).into_iter().collect();
-        self.out.push_back(ModemOutput::TextArrived { text, slots });
-    }
-
-    fn tell_arrived(&mut self, text: sms::IncomingText<StorageSlot>) {
-        let slots = text.slots.into_iter().filter(|slot| slot.index != u16::MAX).collect();
-        let missing_parts = match text.wholeness {
-            Wholeness::Whole => 0,
-            Wholeness::PartsMissing { missing, .. } => missing,
-            Wholeness::CutShort => 1,
-        };
-        let words = match text.body {
-            Body::Text(words) => words,
-            Body::Octets(octets) => Private::new(octets_shown(octets.expose())),
-        };
-        let from = match (text.from.kind, text.from.phone(&self.settings.country_code)) {
-            (NumberKind::Name, _) => TextSender::Name(text.from.text),
-            (_, Some(number)) => TextSender::Number(number),
-            (_, None) => TextSender::Unknown,
-        };
-        let sent_at = text.sent.and_then(CentreTime::instant);
-        let text = IncomingText { from, text: words, sent_at, missing_parts, for_program: text.ports.is_some() };
-        self.out.push_back(ModemOutput::TextArrived { text, slots });
-    }
-
-    /// Which text it is of the owner knows, who remembers parts for days.
-    pub(super) fn report_came(&mut self, report: &Report) {
-        let to = report.to.phone(&self.settings.country_code);
-        let delivery = match report.delivery {
-            sms::Delivery::Delivered => Delivery::Delivered,
-            sms::Delivery::Trying(_) => Delivery::Pending,
-            sms::Delivery::GaveUp(_) | sms::Delivery::Failed(_) => Delivery::Failed,
-        };
-        self.out.push_back(ModemOutput::TextReported(TextReport { reference: report.reference, to, delivery }));
-    }
-
-    /// No text comes any more until there is room. What is incomplete makes it.
-    pub(super) fn storage_full(&mut self, now: Moment) {
-        self.support.line("the modem's storage of texts is full".to_owned(), now);
-        (self.texts.sweep_at, self.texts.is_full) = (now, true);
-        if let Some(text) = self.texts.assembly.release_oldest(now) {
-            self.tell_arrived(text);
-        }
-    }
-
-    /// What its owner is told of a memory in which no text has room.
-    pub(super) fn text_memory_trouble(&self) -> Option<&'static str> {
-        let drafts = self.texts.drafts.len();
-        let is_all_drafts = drafts > 0 && self.facts.text_places.is_some_and(|places| drafts >= places);
-        let trouble = if self.profile.texts_stay_in_modem() {
-            "the modem's memory of texts is full, and none comes; delete drafts and sent texts in it by AT+CMGD"
-        } else {
-            "the SIM's memory of texts is full, and none comes; delete drafts and sent texts on it in a telephone"
-        };
-        (self.texts.is_full || is_all_drafts).then_some(trouble)
     }
 
     pub(super) fn text_timers(&mut self, now: Moment) {
