@@ -1,5 +1,7 @@
 //! From a configuration to a running box, and from a running box to a clean end.
 
+mod reporting;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +18,7 @@ use crate::knowledge::KnowledgeBase;
 use crate::line::MediaClock;
 use crate::line::audio::OpenMonitor;
 use crate::media::SampleRate;
-use crate::ops::{
-    Health, HealthFact, HealthState, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd,
-};
+use crate::ops::{Health, NotifyError, SignalError, Stop, StopEnding, Supervisor, SystemClock, Systemd};
 use crate::speech::onbox::{BuildMind, KnowledgeMind};
 use crate::speech::{Hints, Responder, Synthesizer, Transcriber};
 use crate::store::{Keyring, KeyringError, OpenError, Vault};
@@ -42,6 +42,7 @@ use super::text_post::TextPost;
 use super::texts::{PromisedTexts, TextQueue};
 use super::warm_up::{self, WarmUp};
 use super::watch::Watch;
+use reporting::{report_health, report_outside};
 
 /// After the grace period, tasks have this long to write their last rows.
 const WIND_UP: Duration = Duration::from_secs(5);
@@ -514,110 +515,6 @@ fn tell_service_manager(
     Ok(())
 }
 
-/// Less free disk than this (an hour of both legs, several times over) is said.
-const FREE_BYTES_MIN: u64 = 1 << 30;
-
-/// A policy that was changed is in force this long after, at the latest.
-const OUTSIDE_EVERY: Duration = Duration::from_secs(5);
-
-/// Health changes slowly; a technician looks once in a while.
-const HEALTH_EVERY: Duration = Duration::from_secs(10);
-
-fn report_health(supervisor: &Supervisor, health: &Health, vault: &Vault, config: &Config, stop: Stop) {
-    let (health, vault) = (health.clone(), vault.clone());
-    let data_dir = config.data_dir.display().to_string();
-    let own = supervisor.clone();
-    drop(supervisor.spawn("health", async move {
-        while !stop.is_ended() {
-            health.state(disk_fact(&vault, &data_dir));
-            health.state(tasks_fact(&own));
-            tokio::select! {
-                () = tokio::time::sleep(HEALTH_EVERY) => {}
-                () = stop.ended() => return,
-            }
-        }
-    }));
-}
-
-/// Looks at the policy's file and at the engines outside, and says how they are.
-fn report_outside(
-    supervisor: &Supervisor,
-    health: &Health,
-    outside: Option<Outside>,
-    chains: Option<Arc<Chains>>,
-    second_hearing: Option<Arc<SecondHearings>>,
-    stop: Stop,
-) {
-    if let Some(second_hearing) = second_hearing.clone() {
-        drop(supervisor.spawn("second-hearings", second_hearing.run()));
-    }
-    let Some(outside) = outside else { return };
-    let health = health.clone();
-    let (mut unlooked, mut uncounted) = (LastFailure::default(), LastFailure::default());
-    drop(supervisor.spawn("outside", async move {
-        while !stop.is_ended() {
-            if let Some(error) = unlooked.new_in(&outside.keeper.look_again(&outside.door).await) {
-                tracing::warn!(%error, "the residency policy's file is not taken over, or what is in force not kept");
-            }
-            health.state(outside.keeper.fact());
-            let policy = outside.keeper.in_force();
-            chains.iter().flat_map(|chains| chains.facts(&policy)).for_each(|fact| health.state(fact));
-            if let Some(error) = uncounted.new_in(&outside.count_today().await) {
-                tracing::warn!(%error, "what was spent earlier today could not be counted");
-            }
-            health.state(outside.budget_fact());
-            outside.door.close_idle();
-            if let Some(second) = &second_hearing {
-                health.state(second.fact().await);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(OUTSIDE_EVERY) => {}
-                () = stop.ended() => return,
-            }
-        }
-    }));
-}
-
-/// What a thing that is done every few seconds failed of last: the log has it once,
-/// until it is another.
-#[derive(Default)]
-struct LastFailure(Option<String>);
-
-impl LastFailure {
-    /// The failure, if the log has yet to be told of it.
-    fn new_in<'e, E: std::fmt::Display>(&mut self, outcome: &'e Result<(), E>) -> Option<&'e E> {
-        let failure = outcome.as_ref().err();
-        let said = failure.map(ToString::to_string);
-        let is_new = said != self.0;
-        self.0 = said;
-        failure.filter(|_| is_new)
-    }
-}
-
-fn disk_fact(vault: &Vault, data_dir: &str) -> HealthFact {
-    let (state, sentence) = match vault.free_bytes() {
-        Ok(free) if free < FREE_BYTES_MIN => (
-            HealthState::Impaired,
-            format!("{} MB are free for {data_dir}; make room, or calls will not be recorded.", free >> 20),
-        ),
-        Ok(free) => (HealthState::Well, format!("{} GB are free for {data_dir}.", free >> 30)),
-        Err(error) => (HealthState::Failed, format!("{data_dir} cannot be looked at ({error}); check the disk.")),
-    };
-    HealthFact { name: "disk".to_owned(), state, sentence }
-}
-
-fn tasks_fact(supervisor: &Supervisor) -> HealthFact {
-    let panics = supervisor.panics();
-    let (state, sentence) = match panics {
-        0 => (HealthState::Well, "no part has failed since the start.".to_owned()),
-        n => (
-            HealthState::Impaired,
-            format!("{n} parts have failed since the start; the log says which. Please report it."),
-        ),
-    };
-    HealthFact { name: "program".to_owned(), state, sentence }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -630,17 +527,6 @@ mod tests {
         let vault = Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault");
         drop(supervisor.spawn_vital("desk", vital));
         Appliance { stop, supervisor, vault, tasks: TaskTracker::new(), outside: None, reception: None }
-    }
-
-    #[test]
-    fn a_failure_that_lasts_is_told_once_until_it_is_another_or_comes_back() {
-        let mut last = LastFailure::default();
-        let failed = |why: &'static str| Err::<(), _>(why);
-        assert_eq!(last.new_in(&failed("full")), Some(&"full"));
-        assert_eq!(last.new_in(&failed("full")), None);
-        assert_eq!(last.new_in(&failed("damaged")), Some(&"damaged"));
-        assert_eq!(last.new_in(&Ok::<(), &str>(())), None);
-        assert_eq!(last.new_in(&failed("damaged")), Some(&"damaged"));
     }
 
     #[tokio::test]
