@@ -1,8 +1,14 @@
 //! Callers whose call meets a disk that takes nothing more, from the beginning or from
 //! some time on: nobody is promised what is not written.
 
-use super::handset::Telephones;
-use super::*;
+use milu::call::{Consent, Outcome, Output, Wish, phrases};
+use milu::residency::CallerWish;
+
+use crate::caller::Act::{self, HangUp, Listen, Say, Wait};
+use crate::clinic::{BODY, BYE, MOON, NAME, YES, call, first, outcome, says, times};
+use crate::handset::Telephones;
+use crate::wishes::CONSENTS;
+use crate::world::Weather;
 
 /// The disk fails after the call was begun, and before anything is promised.
 const FAILS: Weather = Weather { disk_fails_after_ms: Some(1), ..Weather::FAIR };

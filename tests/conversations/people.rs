@@ -1,7 +1,13 @@
 //! Callers who ask for somebody, and the clinic's telephone that rings for them.
 
-use super::handset::Telephones;
-use super::*;
+use milu::call::{Ears, GapReason, Input, Outcome, Output, Speaker, phrases};
+use milu::terms::{EndCause, Moment};
+
+use crate::caller::Act::{self, HangUp, Hold, Key, Listen, ListenFor, Resume, Say, StopBox, Wait};
+use crate::clinic::{BODY, BYE, MOON, NAME, NO, OPEN, YES, call, outcome, says};
+use crate::handset::Telephones;
+use crate::mind::HOURS;
+use crate::world::{Happened, Weather, World};
 
 const BELLO: Act = Say("Can I speak to Doctor Bello?", 1900);
 
