@@ -197,14 +197,8 @@ fn packets_without_sound_are_neither_played_nor_lost() {
     let mut buffer = JitterBuffer::new();
     for n in 0..10u32 {
         if n == 5 {
-            let event = RtpPacket {
-                marker: false,
-                payload_type: 101,
-                sequence: 65_505,
-                timestamp: 0,
-                ssrc: 1,
-                payload: &[],
-            };
+            let event =
+                RtpPacket { marker: false, payload_type: 101, sequence: 65_505, timestamp: 0, ssrc: 1, payload: &[] };
             buffer.insert(&event, Moment::from_micros(100_000));
         } else {
             send_as(&mut buffer, n, u64::from(n) * 20, 1, if n > 5 { 0_u32.wrapping_sub(160) } else { 0 });
