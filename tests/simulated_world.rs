@@ -21,6 +21,7 @@ mod voice;
 #[path = "simulated_world/world.rs"]
 mod world;
 
+use caller::Act;
 use random::Dice;
 use world::{Weather, World};
 
@@ -34,7 +35,14 @@ fn conversation(seed: u64) -> World {
     let weather = Weather { disk_fails_after_ms, ..Weather::any(&mut dice) };
     let mut acts = caller::anyone(&mut dice);
     caller::some_noise(&mut Dice::new(!seed.rotate_left(32)), &mut acts);
-    World::play(seed, weather, acts)
+    let tells_of_words_after =
+        if is_quiet(&acts) { world::words_told_after(&mut Dice::new(!seed.rotate_left(16))) } else { None };
+    World::play(seed, Weather { tells_of_words_after, ..weather }, acts)
+}
+
+/// Whether nothing sounds without a pause while the caller speaks.
+fn is_quiet(acts: &[Act]) -> bool {
+    !acts.iter().any(|act| matches!(act, Act::Din(_)))
 }
 
 /// Prints one conversation, for whoever looks for the reason of a broken law.
@@ -54,6 +62,30 @@ fn one_conversation_can_be_looked_at() {
     }
     println!("{:?}", world.said);
     laws::check(&world);
+}
+
+/// The laws see what they could break: words are told of in calls without a noise, and
+/// that they have ended while the caller makes a sound again.
+#[test]
+fn in_some_quiet_calls_the_ears_tell_of_words_and_in_others_they_do_not() {
+    let (mut told, mut untold, mut in_a_sound) = (0, 0, 0);
+    for seed in 0..CONVERSATIONS / 10 {
+        let world = conversation(seed);
+        let is_quiet = world.said.iter().all(|said| said.noise_from.is_none());
+        let ended = world.log.iter().filter_map(|(at, happened)| match happened {
+            world::Happened::Told(milu::call::Input::WordsEnded { .. }) => Some(*at),
+            _ => None,
+        });
+        let ended: Vec<_> = ended.collect();
+        let has_words = world.said.iter().any(|said| said.words.is_some());
+        match (is_quiet && has_words, ended.is_empty()) {
+            (true, false) => told += 1,
+            (true, true) => untold += 1,
+            (false, _) => continue,
+        }
+        in_a_sound += ended.iter().filter(|at| world.said.iter().any(|s| s.from < **at && **at < s.to)).count();
+    }
+    assert!(told > 0 && untold > 0 && in_a_sound > 0, "{told} told, {untold} not, {in_a_sound} in a sound");
 }
 
 #[test]

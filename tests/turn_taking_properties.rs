@@ -13,6 +13,9 @@ use proptest::prelude::*;
 /// turn that is dropped, another that begins, and what each asks for.
 const DIRECTIVES_PER_STEP_MAX: usize = 12;
 
+/// A sound in which the ears have heard no word for so long is a noise.
+const WORDLESS_AFTER: Duration = Duration::from_secs(1);
+
 fn gist() -> impl Strategy<Value = Gist> {
     prop_oneof![
         Just(Gist::Nothing),
@@ -210,14 +213,33 @@ impl Witness {
                 self.noise_on = true;
             }
             Fact::SpeechPaused { .. } | Fact::Held => (self.sound_on, self.noise_on) = (false, false),
-            Fact::WordsEnded { .. } => self.sound_on = false,
+            Fact::WordsEnded { at, silent_until } => {
+                let goes_on = self.goes_on(taker.floor(), at, silent_until);
+                self.sound_on &= goes_on != Some(false);
+                self.told(taker, fact);
+                let speaks = matches!(taker.floor(), Floor::Speaking { .. });
+                assert_eq!(speaks, goes_on == Some(true), "{fact:?} told at {:?}", self.now);
+                return;
+            }
             Fact::WordsBegan { .. } => self.sound_on = self.noise_on,
             Fact::Digit { .. } => self.something_said = true,
             Fact::Heard { gist, .. } => self.something_said |= gist != Gist::Nothing,
             _ => {}
         }
+        self.told(taker, fact);
+    }
+
+    fn told(&mut self, taker: &mut TurnTaker, fact: Fact) {
         taker.handle(fact, self.now);
         self.drain(taker);
+    }
+
+    /// Whether the voice that has the floor, if one has, goes on when words have ended so.
+    /// It does not if they were said in it, as no pause was reported since, or if it
+    /// sounds for a second without any. Words from before it, told of late, say nothing of it.
+    fn goes_on(&self, floor: Floor, at: Moment, silent_until: Moment) -> Option<bool> {
+        let Floor::Speaking { since, .. } = floor else { return None };
+        Some(at < since && silent_until.min(self.now) < since + WORDLESS_AFTER)
     }
 
     fn request(&self, to: To) -> RequestId {

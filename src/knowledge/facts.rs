@@ -285,7 +285,7 @@ impl Sentence<'_> {
             let fine = match fact.kind() {
                 FactKind::Time | FactKind::Day => {
                     settled[i] = backing == Backing::Backed;
-                    backing != Backing::Denied || self.is_the_time_now(fact)
+                    backing != Backing::Denied || self.is_the_time_now(fact) || self.is_shut_on(fact)
                 }
                 FactKind::Date => {
                     backing == Backing::Backed || self.is_of_the_calendar(fact) || self.echoes(item, fact, backing)
@@ -302,8 +302,7 @@ impl Sentence<'_> {
     /// What is left to the opening hours to bear out.
     fn judge_hours(&self, settled: &[bool]) -> Judgement {
         let allowed = self.allowed;
-        let calendar =
-            Calendar { hours: &allowed.known.hours, now: allowed.now, dated: last_days(&allowed.question).is_some() };
+        let calendar = self.calendar();
         let unsettled_time = self.reading.items.iter().zip(settled).any(|(item, settled)| {
             matches!(&item.said, Said::Fact(fact @ Fact::Time { .. }) if !settled && !self.is_the_time_now(fact))
         });
@@ -333,6 +332,27 @@ impl Sentence<'_> {
             }
         }
         Judgement::Known
+    }
+
+    fn calendar(&self) -> Calendar<'_> {
+        let allowed = self.allowed;
+        Calendar { hours: &allowed.known.hours, now: allowed.now, dated: last_days(&allowed.question).is_some() }
+    }
+
+    /// A holiday that was looked up, and the sentence says, of nothing but the door, that it
+    /// is shut then. It is: the days of an entry that only the question's words lead to say
+    /// nothing against it.
+    fn is_shut_on(&self, fact: &Fact) -> bool {
+        let Fact::Day(holiday @ Days::Holiday(_)) = fact else { return false };
+        let is_told = self.allowed.told.iter().any(|source| source.facts.contains(fact));
+        if !is_told || self.clauses.iter().any(Clause::has_subject) {
+            return false;
+        }
+        let calendar = self.calendar();
+        claims(self.reading, self.allowed.asked, &|_| false).iter().any(|claim| {
+            let of_it = claim.days.as_ref().is_some_and(|group| group.days.contains(holiday));
+            of_it && claim.what == claims::What::Closed && calendar.bears_out(claim, None)
+        })
     }
 
     /// Whether the file, a tool's result or the finding names this fact of this subject.

@@ -86,6 +86,20 @@ impl DataClass {
         }
     }
 
+    /// Whether its name in sentences is of many, with which verbs and pronouns agree.
+    pub const fn is_plural(self) -> bool {
+        match self {
+            Self::Transcript | Self::Telemetry => true,
+            Self::CallAudio
+            | Self::Reply
+            | Self::Knowledge
+            | Self::Contact
+            | Self::Payment
+            | Self::Credential
+            | Self::Sensitive => false,
+        }
+    }
+
     /// What is looked for in words that may go as they are, and goes on its own rows.
     pub const IN_WORDS: [Self; 3] = [Self::Contact, Self::Payment, Self::Credential];
 

@@ -25,8 +25,8 @@ impl Policy {
                 let told = match verdict {
                     Verdict::Local => self.stays(class, place, wishes),
                     Verdict::Raw | Verdict::Redacted => {
-                        let [held_back, besides] =
-                            [self.held_back(class, &decision), self.besides(class, &decision, to, wishes)];
+                        let held_back = self.held_back(class, &decision);
+                        let besides = self.besides(class, &decision, to, wishes);
                         format!("{}{held_back}{besides}", goes(class, place, &decision))
                     }
                 };
@@ -37,7 +37,8 @@ impl Policy {
     }
 
     fn unknown_place(&self, class: DataClass, to: &DestinationId) -> String {
-        let what = format!("{} ({}) stays on the box", capital(class.plain()), class.name());
+        let stays = agreeing(class, "stays", "stay");
+        let what = format!("{} ({}) {stays} on the box", capital(class.plain()), class.name());
         // Two policies that hold together may mean two places by one name.
         if self.rows.iter().any(|row| row.destination == *to) {
             return format!(
@@ -64,20 +65,23 @@ impl Policy {
     }
 
     /// What becomes of identifiers in what goes.
-    fn besides(&self, class: DataClass, decision: &Decision, to: &DestinationId, wishes: CallerWishes) -> &'static str {
+    fn besides(&self, class: DataClass, decision: &Decision, to: &DestinationId, wishes: CallerWishes) -> String {
+        let it = agreeing(class, "it", "them");
         let contact = || self.decide(DataClass::Contact, to, wishes).verdict;
         match (class, decision.verdict) {
-            (DataClass::CallAudio, _) => " A voice cannot be looked through: what it says goes with it.",
+            (DataClass::CallAudio, _) => " A voice cannot be looked through: what it says goes with it.".to_owned(),
             (DataClass::Transcript | DataClass::Reply, Verdict::Redacted) => {
-                " Names and street addresses are not looked for, and stay in it."
+                format!(" Names and street addresses are not looked for, and stay in {it}.")
             }
             (DataClass::Transcript | DataClass::Reply, _) if contact() == Verdict::Raw => {
-                " Card, account and identity numbers, PINs and codes are taken out of it first."
+                format!(" Card, account and identity numbers, PINs and codes are taken out of {it} first.")
             }
             (DataClass::Transcript | DataClass::Reply, _) => {
-                " Card, account and identity numbers, PINs and codes are taken out of it first, and telephone numbers and e-mail addresses too, because no row lets a `contact` datum go there as it is."
+                format!(
+                    " Card, account and identity numbers, PINs and codes are taken out of {it} first, and telephone numbers and e-mail addresses too, because no row lets a `contact` datum go there as it is."
+                )
             }
-            _ => "",
+            _ => String::new(),
         }
     }
 
@@ -107,28 +111,31 @@ impl Policy {
 
     fn stays(&self, class: DataClass, place: &Destination, wishes: CallerWishes) -> String {
         let what = format!(
-            "{} ({}) stays on the box and does not go to {}",
+            "{} ({}) {} on the box and {} not go to {}",
             capital(class.plain()),
             class.name(),
+            agreeing(class, "stays", "stay"),
+            agreeing(class, "does", "do"),
             name_of(place)
         );
         format!("{what}: {}.", self.why_it_stays(class, place, wishes))
     }
 
     fn why_it_stays(&self, class: DataClass, place: &Destination, wishes: CallerWishes) -> String {
+        let it = agreeing(class, "it", "them");
         let of_it = |row: &&Row| row.class == class && row.destination == place.id;
         let rows: Vec<&Row> = self.rows.iter().filter(of_it).collect();
         let sending: Vec<&Row> = rows.iter().copied().filter(|row| row.verdict != Verdict::Local).collect();
         let Some(first) = sending.first() else {
             return match rows.first() {
-                Some(row) => format!("row `{}` of the table keeps it here", row.id),
-                None => "no row of the table lets it, and without a row everything stays".to_owned(),
+                Some(row) => format!("row `{}` of the table keeps {it} here", row.id),
+                None => format!("no row of the table lets {it}, and without a row everything stays"),
             };
         };
         let would = format!(
-            "row `{}` would let it go {}, on the ground of {}",
+            "row `{}` would let {it} go {}, on the ground of {}",
             first.id,
-            manner(first.verdict),
+            manner(class, first.verdict),
             first.ground.plain()
         );
         if wishes.restricts {
@@ -149,21 +156,27 @@ fn goes(class: DataClass, place: &Destination, decision: &Decision) -> String {
     let rows: Vec<String> = decision.rows.iter().map(|row| format!("`{row}`")).collect();
     let (noun, verb) = if rows.len() == 1 { ("Row", "allows") } else { ("Rows", "allow") };
     format!(
-        "{} ({}) may go to {} {}. {noun} {} {verb} it on the ground of {}, {}. {}",
+        "{} ({}) may go to {} {}. {noun} {} {verb} {} on the ground of {}, {}. {}",
         capital(class.plain()),
         class.name(),
         name_of(place),
-        manner(decision.verdict),
+        manner(class, decision.verdict),
         rows.join(" and "),
+        agreeing(class, "it", "them"),
         decision.ground.plain(),
         paper(place),
         carried(&decision.safeguards),
     )
 }
 
-const fn manner(verdict: Verdict) -> &'static str {
+/// Of the two, what agrees with the class that the sentence speaks of.
+const fn agreeing(class: DataClass, one: &'static str, many: &'static str) -> &'static str {
+    if class.is_plural() { many } else { one }
+}
+
+const fn manner(class: DataClass, verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Raw => "as it is",
+        Verdict::Raw => agreeing(class, "as it is", "as they are"),
         Verdict::Redacted => {
             "with card, account, identity and telephone numbers, PINs, codes and e-mail addresses taken out"
         }
@@ -240,6 +253,40 @@ mod tests {
         };
         let policy = Policy::new(vec![place], rows.iter().map(row).collect());
         policy.explain(class, &id, CallerWishes::default()).sentence
+    }
+
+    #[test]
+    fn what_is_told_of_many_agrees_with_them() {
+        let class_alone = |class, verdict| told(class, &[(class, verdict)]);
+        let nowhere = DestinationId::parse("nowhere").unwrap();
+        for class in DataClass::ALL {
+            let [stay, keep, unknown, goes] = [
+                told(class, &[]),
+                class_alone(class, Verdict::Local),
+                Policy::nothing_leaves().explain(class, &nowhere, CallerWishes::default()).sentence,
+                class_alone(class, Verdict::Redacted),
+            ];
+            let name = class.name();
+            let parts = if matches!(class, DataClass::Transcript | DataClass::Telemetry) {
+                [") stay on the box and do not go to", "lets them,", "keeps them here", "allows them on"]
+            } else {
+                [") stays on the box and does not go to", "lets it,", "keeps it here", "allows it on"]
+            };
+            let [stays, lets, keeps, allows] = parts;
+            assert!(stay.contains(stays) && stay.contains(lets), "{name}: {stay}");
+            assert!(keep.contains(stays) && keep.contains(keeps), "{name}: {keep}");
+            let alone = stays.split(" and ").next().unwrap_or_default();
+            assert!(unknown.contains(alone), "{name}: {unknown}");
+            if goes.contains("may go to") {
+                assert!(goes.contains(allows), "{name}: {goes}");
+            }
+        }
+        let raw = class_alone(DataClass::Transcript, Verdict::Raw);
+        assert!(raw.contains(" as they are. ") && raw.contains("taken out of them first"), "{raw}");
+        let redacted = class_alone(DataClass::Transcript, Verdict::Redacted);
+        assert!(redacted.contains("and stay in them."), "{redacted}");
+        let reply = class_alone(DataClass::Reply, Verdict::Raw);
+        assert!(reply.contains(" as it is. ") && reply.contains("taken out of it first"), "{reply}");
     }
 
     const NAMES: &str = "names and street addresses are not looked for";

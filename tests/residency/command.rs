@@ -99,12 +99,14 @@ fn a_decision_is_explained_in_a_sentence_that_names_all_its_reasons() {
     };
     let stays = said(&explain(&[]));
     assert!(
-        stays.contains("stays on the box") && stays.contains("`row-1`") && stays.contains("has not given it"),
+        stays.contains("stay on the box")
+            && stays.contains("`row-1` would let them go as they are")
+            && stays.contains("has not given it"),
         "{stays}"
     );
     let goes = said(&explain(&["--caller", "consents"]));
     for part in [
-        "as it is",
+        "as they are",
         "Cloud, Inc.",
         "the United States",
         "`row-1`",

@@ -458,7 +458,8 @@ fn every_question_is_followed_by_the_boxs_voice(world: &World) {
             Happened::Sounded(utterance) => over_the_box || !no_answers.contains(utterance),
             Happened::Wanted(Output::HangUp(_) | Output::Finished(_) | Output::PutThrough { .. })
             | Happened::Told(Input::Digit { .. } | Input::Held { .. } | Input::SpeechStarted { .. }) => true,
-            Happened::Told(Input::WordsBegan { at: word }) => *word > said.to,
+            // Where there is no noise who speaks again is heard to begin.
+            Happened::Told(Input::WordsBegan { at: word }) => said.noise_from.is_some() && *word > said.to,
             _ => false,
         });
         // In a noise nothing tells of words that go on within a second.

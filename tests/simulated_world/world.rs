@@ -38,6 +38,8 @@ pub struct Weather {
     /// The line never answers, or never confirms the end.
     pub line_is_deaf: u32,
     pub listening: Ears,
+    /// The ears tell that words began and ended where there is no noise too, so much later.
+    pub tells_of_words_after: Option<Duration>,
     pub recorded: Recorded,
     pub number_shown: bool,
     pub consent: Consent,
@@ -52,6 +54,15 @@ pub fn disk_of(dice: &mut Dice) -> Option<u64> {
     dice.per_mille(250).then(|| dice.between(0, 90_000).saturating_sub(10_000))
 }
 
+/// In a share of the calls the ears tell of words, and how much later they do.
+pub fn words_told_after(dice: &mut Dice) -> Option<Duration> {
+    dice.per_mille(400).then(|| words_lag(dice))
+}
+
+fn words_lag(dice: &mut Dice) -> Duration {
+    Duration::from_millis(dice.between(200, 800))
+}
+
 impl Weather {
     pub const FAIR: Self = Self {
         ears: EarsFaults::NONE,
@@ -59,6 +70,7 @@ impl Weather {
         voice: VoiceFaults::NONE,
         line_is_deaf: 0,
         listening: Ears::Listening,
+        tells_of_words_after: None,
         recorded: Recorded::Yes,
         number_shown: true,
         consent: Consent::NotNeeded,
@@ -73,6 +85,7 @@ impl Weather {
             voice: VoiceFaults::some(dice),
             line_is_deaf: 20,
             listening: if dice.per_mille(120) { Ears::KeypadOnly } else { Ears::Listening },
+            tells_of_words_after: None,
             recorded: if dice.per_mille(150) { Recorded::No } else { Recorded::Yes },
             number_shown: dice.per_mille(700),
             consent: if dice.per_mille(250) { Consent::Asked } else { Consent::NotNeeded },
@@ -108,23 +121,35 @@ pub struct Said {
     pub noise_from: Option<Moment>,
 }
 
-/// A noise without a pause, and what the ears tell of the words in it.
+/// A noise without a pause.
 #[derive(Clone, Debug)]
 struct Din {
     from: Moment,
     until: Moment,
     /// The report of its end.
     pause: (Moment, u64),
-    /// What the ears hear they tell so much later.
-    lag: Duration,
-    words_end: Option<Moment>,
-    /// That the words have ended, up to each moment.
-    ended: Vec<(Moment, (Moment, u64))>,
+    words: Words,
 }
 
 impl Din {
     fn sounds(&self, at: Moment) -> bool {
         self.from <= at && at < self.until
+    }
+}
+
+/// What ears that know words from noise tell of those in one sound, or in a quiet call.
+#[derive(Clone, Debug)]
+struct Words {
+    /// What the ears hear they tell so much later.
+    lag: Duration,
+    end: Option<Moment>,
+    /// That they have ended, up to each moment.
+    ended: Vec<(Moment, (Moment, u64))>,
+}
+
+impl Words {
+    const fn told_after(lag: Duration) -> Self {
+        Self { lag, end: None, ended: Vec::new() }
     }
 
     /// A word begins: the ears no longer find that none has come since the last.
@@ -133,6 +158,13 @@ impl Din {
             if silent_until > from {
                 coming.remove(&key);
             }
+        }
+    }
+
+    /// Nothing is listened to any more.
+    fn stop_listening(&mut self, coming: &mut BTreeMap<(Moment, u64), Coming>) {
+        for (_, key) in std::mem::take(&mut self.ended) {
+            coming.remove(&key);
         }
     }
 }
@@ -150,6 +182,8 @@ pub struct World {
     acts: std::vec::IntoIter<Act>,
     listening: Option<Listening>,
     din: Option<Din>,
+    /// Of the words outside of a noise, if the ears tell of them.
+    words: Option<Words>,
     mouth: Mouth,
     turn_began: Moment,
     /// Answers of the ears and the mind that are not yet given.
@@ -217,6 +251,7 @@ impl World {
             record: None,
             call: Call::new(facts(&weather)),
             dice: Dice::new(seed),
+            words: weather.tells_of_words_after.map(Words::told_after),
             weather,
             coming: BTreeMap::new(),
             order: 0,
@@ -352,12 +387,12 @@ impl World {
                 Output::Finished(record) => self.record = Some(*record),
                 Output::WithholdSound => {
                     self.withheld = true;
-                    self.end_din();
+                    self.lose_sound();
                 }
                 Output::RestoreSound => self.withheld = false,
                 Output::PutThrough { .. } => {
                     self.handed_over = true;
-                    self.end_din();
+                    self.lose_sound();
                     for (after, input) in self.weather.telephones.ring(&mut self.dice, self.now) {
                         let coming = self.later(after, Coming::Tell(input));
                         self.of_telephone.push(coming);
@@ -503,7 +538,7 @@ impl World {
             Act::Din(ms) => self.begin_din(ms),
             Act::Key(digit) => self.tell(Input::Digit { at, digit }),
             Act::Hold => {
-                self.end_din();
+                self.lose_sound();
                 self.mouth.hold();
                 self.tell(Input::Held { at });
             }
@@ -545,8 +580,8 @@ impl World {
         if let Some(din) = din {
             self.speak_in_din(din, words.is_some(), to);
         } else {
-            if let Some(over) = self.din.as_mut().filter(|_| words.is_some()) {
-                over.listen_again(from, &mut self.coming);
+            if words.is_some() {
+                self.speak_in_quiet(to);
             }
             self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
             self.later(lasts.max(ONSET) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
@@ -563,8 +598,8 @@ impl World {
         let (from, until) = (self.now, self.now + Duration::from_millis(ms));
         self.later(ONSET, Coming::Tell(Input::SpeechStarted { at: from }));
         let pause = self.later(until.since(from) + PAUSE, Coming::Tell(Input::SpeechPaused { at: until }));
-        let lag = Duration::from_millis(self.dice.between(200, 800));
-        self.din = Some(Din { from, until, pause, lag, words_end: None, ended: Vec::new() });
+        let words = Words::told_after(words_lag(&mut self.dice));
+        self.din = Some(Din { from, until, pause, words });
     }
 
     /// Whether the line held the call then: nobody is heard.
@@ -586,30 +621,51 @@ impl World {
             din.pause = self.later(to.since(from) + PAUSE, Coming::Tell(Input::SpeechPaused { at: to }));
         }
         if has_words {
-            if din.words_end.is_none_or(|end| end + WORDLESS <= from) {
-                self.later(din.lag, Coming::Tell(Input::WordsBegan { at: from }));
-            }
-            din.listen_again(from, &mut self.coming);
-            for nth in 1..=WORDLESS_TOLD {
-                let silent_until = to + WORDLESS * nth;
-                let told = Coming::Tell(Input::WordsEnded { at: to, silent_until });
-                let key = self.later(silent_until.since(from) + din.lag, told);
-                din.ended.push((silent_until, key));
-            }
-            din.words_end = Some(to);
+            self.tell_of_words(&mut din.words, to);
         }
         self.din = Some(din);
     }
 
-    /// The line brings no more of it.
-    fn end_din(&mut self) {
-        let Some(din) = self.din.take() else { return };
+    /// Some ears tell of words whether there is a noise or not.
+    fn speak_in_quiet(&mut self, to: Moment) {
+        if let Some(over) = &mut self.din {
+            over.words.listen_again(self.now, &mut self.coming);
+        }
+        if self.was_held(self.now) {
+            return;
+        }
+        if let Some(mut words) = self.words.take() {
+            self.tell_of_words(&mut words, to);
+            self.words = Some(words);
+        }
+    }
+
+    /// Words are said from now on. The ears tell of them when they know, and listen on.
+    fn tell_of_words(&mut self, words: &mut Words, to: Moment) {
+        let from = self.now;
+        if words.end.is_none_or(|end| end + WORDLESS <= from) {
+            self.later(words.lag, Coming::Tell(Input::WordsBegan { at: from }));
+        }
+        words.listen_again(from, &mut self.coming);
+        for nth in 1..=WORDLESS_TOLD {
+            let silent_until = to + WORDLESS * nth;
+            let told = Coming::Tell(Input::WordsEnded { at: to, silent_until });
+            let key = self.later(silent_until.since(from) + words.lag, told);
+            words.ended.push((silent_until, key));
+        }
+        words.end = Some(to);
+    }
+
+    /// The line brings no more of the caller's sound.
+    fn lose_sound(&mut self) {
+        if let Some(words) = &mut self.words {
+            words.stop_listening(&mut self.coming);
+        }
+        let Some(mut din) = self.din.take() else { return };
         if self.coming.remove(&din.pause).is_some() {
             let at = self.now;
             self.later(ONSET, Coming::Tell(Input::SpeechPaused { at }));
         }
-        for (_, key) in din.ended {
-            self.coming.remove(&key);
-        }
+        din.words.stop_listening(&mut self.coming);
     }
 }

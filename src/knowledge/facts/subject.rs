@@ -142,6 +142,11 @@ impl Clause {
     pub fn holds(&self, token: usize) -> bool {
         (self.from..self.to).contains(&token)
     }
+
+    /// Whether it says itself what it is about.
+    pub fn has_subject(&self) -> bool {
+        !self.subject.is_empty()
+    }
 }
 
 pub(super) fn clauses(reading: &Reading, scale: &Scale) -> Vec<Clause> {

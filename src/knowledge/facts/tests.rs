@@ -366,6 +366,31 @@ fn a_tools_answer_may_be_named_once_it_is_there() {
     assert_eq!(allowed.judge(sentence), Judgement::Known);
 }
 
+/// The children's entry tells days, and "work" is a word of it.
+#[test]
+fn a_holiday_that_was_looked_up_may_be_said_to_be_shut_whatever_it_was_asked_for() {
+    let judged = |told: &str, sentence: &str| {
+        let question = "Do you work when it is the birthday of Jesus?";
+        let mut allowed = Allowed::new(known_clinic(), &monday(), question, None);
+        allowed.tool_said(told);
+        allowed.judge(sentence)
+    };
+    let christmas = "No, we are closed on Friday the twenty-fifth of December for Christmas Day; we open again on \
+                     Monday the twenty-eighth of December at eight in the morning.";
+    let independence = "Yes, on Independence Day we are open from nine in the morning to one in the afternoon.";
+    for sentence in ["We are closed on Christmas Day.", "On Christmas we are closed.", "We don't open on Christmas."] {
+        assert_eq!(judged(christmas, sentence), Judgement::Known, "{sentence}");
+    }
+    for (told, sentence) in [
+        (christmas, "We are open on Christmas Day."),
+        (christmas, "We are closed on Christmas Eve."),
+        (christmas, "The children's doctor works on Christmas Day."),
+        (independence, "We are closed on Independence Day."),
+    ] {
+        assert_eq!(judged(told, sentence), Judgement::Unknown(FactKind::Day), "{sentence}");
+    }
+}
+
 #[test]
 fn without_stated_hours_no_hours_are_claimed() {
     let base = KnowledgeBase::parse("shop.toml", "business = \"Ade's\"\n").unwrap();
