@@ -12,7 +12,7 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
-use crate::calls::joined;
+use crate::calls::{joined, left_out};
 use crate::client::AskError;
 use crate::out::say;
 use crate::{Failure, client};
@@ -323,6 +323,9 @@ fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Resul
     }
     for row in rows {
         say!("{}", register_row(row));
+    }
+    if let Some(told) = left_out(&answer, "rows", rows.len()) {
+        say!("{told}");
     }
     Ok(())
 }
