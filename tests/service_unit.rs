@@ -153,6 +153,9 @@ fn a_box_that_is_installed_by_hand_has_a_configuration_and_what_it_names() {
     assert!(unit().contains("--config /etc/milu/milu.toml"), "the page puts it where the service looks");
     let config = milu::appliance::Config::read(&place.path().join("etc/milu/milu.toml")).expect("a configuration");
     assert!(config.knowledge.is_file(), "{} is there", config.knowledge.display());
+    let unit = unit();
+    let page = unit.lines().find_map(|row| row.strip_prefix("Documentation=file:/")).expect("the unit names a page");
+    assert!(place.path().join(page).is_file(), "{page} is there");
 }
 
 #[test]
