@@ -30,7 +30,7 @@ struct ListArgs {
 
 #[derive(Subcommand)]
 enum What {
-    /// The calls, newest first
+    /// The calls, newest first, at most 500
     #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --json")]
     List(ListArgs),
     /// One call: who said what, how fast the answers came, what was kept

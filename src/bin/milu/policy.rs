@@ -64,7 +64,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// The register of transfers: what really left the box, to whom, on which ground
+    /// The register of transfers: what really left the box, to whom, on which ground; the newest 5 000 rows at most
     #[command(
         after_help = "Examples:\n  milu policy register\n  milu policy register --since 2026-11-01T00:00:00Z --json"
     )]
