@@ -77,6 +77,7 @@ fn a_call_is_exported_for_its_owner_alone_and_since_leaves_earlier_calls_out() {
 fn since_leaves_earlier_calls_out(the_box: &TheBox, first: &Value, second: &Value) {
     let since = |time: &str| {
         let list = the_box.json(&["calls", "list", "--since", time, "--json"]);
+        assert_eq!(list["left_out"], false, "{list:#}");
         list["calls"].as_array().expect("a list").iter().map(|call| call["id"].clone()).collect::<Vec<_>>()
     };
     let (first_at, second_at) = (text(&first["started_at"]), text(&second["started_at"]));

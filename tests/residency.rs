@@ -7,6 +7,8 @@
 mod command;
 #[path = "residency/in_force.rs"]
 mod in_force;
+#[path = "residency/page.rs"]
+mod page;
 #[path = "residency/presets.rs"]
 mod presets;
 #[path = "residency/properties.rs"]

@@ -44,6 +44,20 @@ fn the_row_of_devices_is_taken_too() {
 }
 
 #[test]
+fn a_port_of_the_kind_that_an_example_names_may_be_opened_by_the_service() {
+    let read = |page| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("it is there");
+    let (devices, page) = (read("systemd/milu-devices.conf"), read("docs/gsm.md"));
+    let kind = |rest: &str| rest.split(|c: char| !c.is_ascii_alphabetic()).next().map(str::to_owned);
+    let ports = page.split("\"/dev/").skip(1).filter_map(kind).filter(|kind| kind.starts_with("tty"));
+    let ports: Vec<String> = ports.collect();
+    assert!(!ports.is_empty(), "a line names a port");
+    for kind in ports {
+        let row = format!("DeviceAllow=char-{kind} rw");
+        assert!(devices.lines().any(|found| found == row), "{row}");
+    }
+}
+
+#[test]
 fn systemd_would_complain_of_a_setting_that_it_does_not_know() {
     let output = analyze(&["verify", "--man=no"], &unit().replace("WatchdogSec", "WatchdogSeconds"));
     assert!(told(&output).contains("WatchdogSeconds"), "{}", told(&output));
@@ -139,6 +153,9 @@ fn a_box_that_is_installed_by_hand_has_a_configuration_and_what_it_names() {
     assert!(unit().contains("--config /etc/milu/milu.toml"), "the page puts it where the service looks");
     let config = milu::appliance::Config::read(&place.path().join("etc/milu/milu.toml")).expect("a configuration");
     assert!(config.knowledge.is_file(), "{} is there", config.knowledge.display());
+    let unit = unit();
+    let page = unit.lines().find_map(|row| row.strip_prefix("Documentation=file:/")).expect("the unit names a page");
+    assert!(place.path().join(page).is_file(), "{page} is there");
 }
 
 #[test]

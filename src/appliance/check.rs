@@ -160,12 +160,10 @@ fn check_data_dir(dir: &Path) -> CheckFinding {
 fn check_outside(config: &Config, credentials: &Credentials) -> CheckFinding {
     match outside::check_outside(config, credentials, SystemClock::new()) {
         Ok(None) => CheckFinding::fine("outside", "no policy is named, so nothing leaves the box".to_owned()),
-        Ok(Some(policy)) => {
+        Ok(Some(outside::CheckedOutside { policy, kept })) => {
             let names: Vec<&str> = policy.destinations().iter().map(|d| d.id.as_str()).collect();
-            CheckFinding::fine(
-                "outside",
-                format!("the policy has {} rows for {}", policy.rows().len(), names.join(", ")),
-            )
+            let fine = format!("the policy has {} rows for {}", policy.rows().len(), names.join(", "));
+            CheckFinding::fine("outside", std::iter::once(fine).chain(kept).collect::<Vec<_>>().join("; "))
         }
         Err(amiss) => {
             let all: Vec<String> = amiss.iter().map(ToString::to_string).collect();

@@ -22,7 +22,7 @@ use crate::line::audio::{KeyEvent, KeyPresser};
 use crate::line::{LineHealth, LineState};
 use crate::ops::{Health, HealthState, Stop, Supervisor, SystemClock};
 use crate::speech::onbox::KnowledgeMind;
-use crate::store::{CallSummary, TransferQuery, Vault};
+use crate::store::{CallSummary, RegisterError, TransferQuery, Vault};
 use crate::terms::{CallId, LineId};
 
 use super::control_knowledge;
@@ -137,6 +137,8 @@ struct Since {
 #[derive(Serialize)]
 struct ListJson {
     calls: Vec<SummaryJson>,
+    /// Whether there are older ones of the time asked for, which are kept and not shown.
+    left_out: bool,
 }
 
 #[derive(Serialize)]
@@ -170,8 +172,16 @@ async fn list(
     State(control): State<Control>,
     Query(Since { since }): Query<Since>,
 ) -> Result<axum::Json<ListJson>, Refusal> {
-    let records = control.vault.list(since, LIST_MAX).await?;
-    Ok(axum::Json(ListJson { calls: records.iter().map(SummaryJson::from).collect() }))
+    let (calls, left_out) = newest(control.vault.list(since, LIST_MAX + 1).await?, LIST_MAX);
+    Ok(axum::Json(ListJson { calls: calls.iter().map(SummaryJson::from).collect(), left_out }))
+}
+
+/// At most so many, of one more that was asked for; and whether there is that one.
+fn newest<T>(mut newest_first: Vec<T>, most: u32) -> (Vec<T>, bool) {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let left_out = newest_first.len() > most;
+    newest_first.truncate(most);
+    (newest_first, left_out)
 }
 
 async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> Result<axum::Json<CallJson>, Refusal> {
@@ -187,14 +197,22 @@ async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> R
 #[derive(Serialize)]
 struct TransfersJson {
     transfers: Vec<TransferJson>,
+    /// As of calls.
+    left_out: bool,
 }
 
 async fn transfers(
     State(control): State<Control>,
     Query(Since { since }): Query<Since>,
 ) -> Result<axum::Json<TransfersJson>, Refusal> {
-    let rows = control.vault.transfers(TransferQuery { since, call: None, limit: REGISTER_MAX }).await?;
-    Ok(axum::Json(TransfersJson { transfers: rows.iter().map(TransferJson::from).collect() }))
+    Ok(axum::Json(register(&control.vault, since, REGISTER_MAX).await?))
+}
+
+/// The register's newest rows, at most so many.
+async fn register(vault: &Vault, since: Option<Timestamp>, most: u32) -> Result<TransfersJson, RegisterError> {
+    let query = TransferQuery { since, call: None, limit: most.saturating_add(1) };
+    let (rows, left_out) = newest(vault.transfers(query).await?, most);
+    Ok(TransfersJson { transfers: rows.iter().map(TransferJson::from).collect(), left_out })
 }
 
 async fn watch(State(control): State<Control>) -> Response {
@@ -295,4 +313,50 @@ async fn look_over(State(control): State<Control>) -> axum::Json<DoctorJson> {
     let facts =
         facts.into_iter().map(|f| FactJson { name: f.name, state: f.state.name(), sentence: f.sentence }).collect();
     axum::Json(DoctorJson { state: worst.name(), facts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::residency::{Carried, DataClass, DestinationId, Ground, Reported, Safeguards, Transfer, Verdict};
+    use crate::store::Keyring;
+
+    fn transfer(at_s: i64) -> Transfer {
+        Transfer {
+            at: Timestamp::from_second(at_s).unwrap(),
+            call: None,
+            destination: DestinationId::parse("deepgram").unwrap(),
+            operator: "Somebody Ltd".to_owned(),
+            country: "IE".to_owned(),
+            carried: vec![Carried { class: DataClass::CallAudio, verdict: Verdict::Raw, ground: Ground::Contract }],
+            verdict: Verdict::Raw,
+            ground: Ground::Contract,
+            rows: vec!["row-1".to_owned()],
+            safeguards: Safeguards::default(),
+            bytes_sent: 1,
+            bytes_received: 0,
+            reported: Reported::default(),
+            cost_nanos: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_has_not_all_rows_of_the_register_has_the_newest_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = SystemClock::new();
+        let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
+        vault.register(&[transfer(100), transfer(200), transfer(300)]).await.unwrap();
+        let since = Timestamp::from_second(200).unwrap();
+        for (since, most, expected) in
+            [(None, 3, (3, false)), (None, 2, (2, true)), (Some(since), 2, (2, false)), (Some(since), 1, (1, true))]
+        {
+            let answer = register(&vault, since, most).await.unwrap();
+            assert_eq!((answer.transfers.len(), answer.left_out), expected, "{since:?}, at most {most}");
+            let answer = serde_json::to_value(&answer).unwrap();
+            assert_eq!(answer["left_out"], expected.1);
+            assert_eq!(answer["transfers"][0]["at"], transfer(300).at.to_string(), "the newest is never left out");
+        }
+        vault.close().await;
+    }
 }

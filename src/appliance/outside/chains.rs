@@ -128,15 +128,23 @@ impl Outside {
 
 /// What is amiss with what the sections name: destinations, hosts and credentials
 /// that are not there, and requests that cannot tell what the policy asks of them.
-/// A missing key is said before a call, not in one, and all of them at once.
+/// A missing key is said before a call, not in one, and all of them at once. Where
+/// nothing is, a sentence for each engine to which the policy never lets its data go.
 pub(super) fn check(
     config: &OutsideConfig,
     places: &Places,
     policy: &Policy,
     credentials: &Credentials,
-) -> Vec<OutsideError> {
-    let tried = carriers(config, places, credentials).into_iter();
-    tried.filter_map(|carrier| carrier.and_then(|carrier| carrier.check(policy)).err()).collect()
+) -> Result<Vec<String>, Vec<OutsideError>> {
+    let mut kept = Vec::new();
+    let mut amiss = Vec::new();
+    for carrier in carriers(config, places, credentials) {
+        match carrier.and_then(|carrier| carrier.check(policy).map(|()| carrier.kept(policy))) {
+            Ok(sentence) => kept.extend(sentence),
+            Err(error) => amiss.push(error),
+        }
+    }
+    if amiss.is_empty() { Ok(kept) } else { Err(amiss) }
 }
 
 /// The engines that the sections name, as tellers of safeguards.
@@ -144,31 +152,32 @@ fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) 
     let mut all = Vec::new();
     if let Some(section) = &config.deepgram {
         let found = deepgram(section, places, credentials).map(|config| (config.destination, config.host));
-        all.push(found.map(|place| Carrier::new("deepgram", place, DeepgramConfig::carries)));
+        all.push(found.map(|place| Carrier::new("deepgram", place, FOR_EARS, DeepgramConfig::carries)));
     }
     if let Some(section) = &config.anthropic {
         let carrier = |config: AnthropicConfig| {
             let place = (config.destination.clone(), config.host.clone());
-            Carrier::new("anthropic", place, move |_, asked| config.carries(asked))
+            Carrier::new("anthropic", place, FOR_MINDS, move |_, asked| config.carries(asked))
         };
         all.push(anthropic(section, places, credentials).map(carrier));
     }
     if let Some(section) = &config.openai {
         let found = openai(section, places, credentials).map(|config| (config.destination, config.host));
-        all.push(found.map(|place| Carrier::mute("openai", place)));
+        all.push(found.map(|place| Carrier::mute("openai", place, FOR_MINDS)));
     }
     if let Some(section) = &config.elevenlabs {
         let carrier = |config: ElevenLabsConfig| {
             let place = (config.destination.clone(), config.host.clone());
-            Carrier::new("elevenlabs", place, move |_, asked| config.carries(asked))
+            Carrier::new("elevenlabs", place, FOR_VOICES, move |_, asked| config.carries(asked))
         };
         all.push(elevenlabs(section, places, credentials).map(carrier));
     }
-    let ears = config.wyoming_ears.as_ref().map(|ears| ("wyoming_ears", &ears.destination, &ears.host));
-    let voice = config.wyoming_voice.as_ref().map(|voice| ("wyoming_voice", &voice.destination, &voice.host));
-    for (name, destination, host) in ears.into_iter().chain(voice) {
+    let ears = config.wyoming_ears.as_ref().map(|ears| ("wyoming_ears", FOR_EARS, &ears.destination, &ears.host));
+    let voice = config.wyoming_voice.as_ref();
+    let voice = voice.map(|voice| ("wyoming_voice", FOR_VOICES, &voice.destination, &voice.host));
+    for (name, needs, destination, host) in ears.into_iter().chain(voice) {
         let found = places.asked(name, destination, host.as_deref());
-        all.push(found.map(|place| Carrier::mute(name, place)));
+        all.push(found.map(|place| Carrier::mute(name, place, needs)));
     }
     all
 }

@@ -214,18 +214,26 @@ fn host_of(
     }
 }
 
+/// What is fine about the policy and the engines outside the box.
+pub struct CheckedOutside {
+    pub policy: Arc<Policy>,
+    /// A sentence for each engine to which it never lets its data go.
+    pub kept: Vec<String>,
+}
+
 /// Reads all that engines outside the box would need, and opens nothing.
 pub fn check_outside(
     config: &Config,
     credentials: &Credentials,
     clock: SystemClock,
-) -> Result<Option<Arc<Policy>>, Vec<OutsideError>> {
+) -> Result<Option<CheckedOutside>, Vec<OutsideError>> {
     let Some(path) = &config.privacy.policy else { return Ok(None) };
     let policy = Arc::new(policy_keeper::read(path, clock.wall()).map_err(|error| vec![error.into()])?);
-    let mut amiss = chains::check(&config.outside, &Places::of(policy.clone()), &policy, credentials);
+    let checked = chains::check(&config.outside, &Places::of(policy.clone()), &policy, credentials);
+    let (kept, mut amiss) = checked.map_or_else(|amiss| (Vec::new(), amiss), |kept| (kept, Vec::new()));
     amiss.extend(roots(config.privacy.extra_roots.as_deref()).err());
     amiss.extend(prices(config.outside.budget.prices.as_deref()).err());
-    if amiss.is_empty() { Ok(Some(policy)) } else { Err(amiss) }
+    if amiss.is_empty() { Ok(Some(CheckedOutside { policy, kept })) } else { Err(amiss) }
 }
 
 fn roots(extra: Option<&Path>) -> Result<Roots, OutsideError> {

@@ -1,10 +1,13 @@
 //! Whether the policy has the engines outside the box with the hosts that they ask,
 //! and they can tell their operators what it wants every request to tell. An engine
-//! of which that is not so is never used: the door lets none of its requests out.
+//! of which that is not so is never used: the door lets none of its requests out. Nor is
+//! one whose data all stay on the box, which may be meant and is told all the same.
 
 use super::OutsideError;
 use crate::ops::{HealthFact, HealthState};
-use crate::residency::{AskedHost, DestinationId, Host, Policy, Safeguards};
+use crate::residency::{
+    AskedHost, CallerWish, CallerWishes, DataClass, DestinationId, Host, Policy, Safeguards, Verdict,
+};
 
 /// Of the safeguards that a policy asks for, those that an engine's requests to a
 /// host tell.
@@ -16,6 +19,8 @@ pub(super) struct Carrier {
     section: &'static str,
     destination: DestinationId,
     host: AskedHost,
+    /// What it must be sent to do its work.
+    needs: &'static [DataClass],
     carries: Carries,
 }
 
@@ -23,14 +28,15 @@ impl Carrier {
     pub(super) fn new(
         section: &'static str,
         (destination, host): (DestinationId, AskedHost),
+        needs: &'static [DataClass],
         carries: impl Fn(&Host, &Safeguards) -> Safeguards + Send + Sync + 'static,
     ) -> Self {
-        Self { section, destination, host, carries: Box::new(carries) }
+        Self { section, destination, host, needs, carries: Box::new(carries) }
     }
 
     /// An engine whose protocol has no word for any safeguard.
-    pub(super) fn mute(section: &'static str, place: (DestinationId, AskedHost)) -> Self {
-        Self::new(section, place, |_, _| Safeguards::default())
+    pub(super) fn mute(section: &'static str, place: (DestinationId, AskedHost), needs: &'static [DataClass]) -> Self {
+        Self::new(section, place, needs, |_, _| Safeguards::default())
     }
 
     /// Whether `policy` has its host, and its requests tell all that is asked for there.
@@ -49,6 +55,18 @@ impl Carrier {
         }
         Err(OutsideError::Untold { section, destination, asked: lacking.join(" and ") })
     }
+
+    /// Says so where `policy` keeps a datum on the box, whatever the caller wishes, without
+    /// which it cannot work. That is no mistake: an owner may mean it, or wait with it.
+    pub(super) fn kept(&self, policy: &Policy) -> Option<String> {
+        // No wish lets more go than consent does.
+        let wishes = CallerWishes::default().and(CallerWish::Consents);
+        let stays = |class: &&DataClass| policy.decide(**class, &self.destination, wishes).verdict == Verdict::Local;
+        let stay: Vec<String> = self.needs.iter().filter(stays).map(|class| format!("no {}", class.name())).collect();
+        let (section, destination) = (self.section, &self.destination);
+        let what = stay.join(" and ");
+        (!stay.is_empty()).then(|| format!("[{section}] is never asked: the policy sends {what} to `{destination}`"))
+    }
 }
 
 /// What `milu doctor` says of them.
@@ -56,8 +74,10 @@ pub(super) fn fact(carriers: &[Carrier], policy: &Policy) -> HealthFact {
     let amiss: Vec<String> =
         carriers.iter().filter_map(|carrier| carrier.check(policy).err()).map(|error| error.to_string()).collect();
     let (state, sentence) = if amiss.is_empty() {
-        let sentence = "the engines outside have their hosts in the policy, and can tell what it asks of requests.";
-        (HealthState::Well, sentence.to_owned())
+        let fine = "the engines outside have their hosts in the policy, and can tell what it asks of requests";
+        let kept = carriers.iter().filter_map(|carrier| carrier.kept(policy));
+        let all: Vec<String> = std::iter::once(fine.to_owned()).chain(kept).collect();
+        (HealthState::Well, format!("{}.", all.join(". ")))
     } else {
         (HealthState::Impaired, format!("{}.", amiss.join(". ")))
     };
@@ -67,7 +87,7 @@ pub(super) fn fact(carriers: &[Carrier], policy: &Policy) -> HealthFact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::residency::{Contract, Destination};
+    use crate::residency::{Contract, Destination, Ground, Row};
     use crate::speech::cloud::anthropic::AnthropicConfig;
     use crate::speech::cloud::deepgram::DeepgramConfig;
     use crate::speech::cloud::elevenlabs::ElevenLabsConfig;
@@ -115,10 +135,10 @@ mod tests {
         let anthropic = AnthropicConfig::new(id(), host("api.example"), Default::default());
         let elevenlabs = ElevenLabsConfig::new(id(), host("api.example"), "voice".to_owned(), Default::default());
         [
-            Carrier::new("deepgram", named(), DeepgramConfig::carries),
-            Carrier::new("anthropic", named(), move |_, asked| anthropic.carries(asked)),
-            Carrier::new("elevenlabs", named(), move |_, asked| elevenlabs.carries(asked)),
-            Carrier::mute("openai", named()),
+            Carrier::new("deepgram", named(), &[], DeepgramConfig::carries),
+            Carrier::new("anthropic", named(), &[], move |_, asked| anthropic.carries(asked)),
+            Carrier::new("elevenlabs", named(), &[], move |_, asked| elevenlabs.carries(asked)),
+            Carrier::mute("openai", named(), &[]),
         ]
     }
 
@@ -141,7 +161,7 @@ mod tests {
     #[test]
     fn ears_in_a_region_of_their_own_tell_it_and_the_opt_out_with_it() {
         let eu = "api.eu.deepgram.com";
-        let ears = Carrier::new("deepgram", (id(), AskedHost::First(host(eu))), DeepgramConfig::carries);
+        let ears = Carrier::new("deepgram", (id(), AskedHost::First(host(eu))), &[], DeepgramConfig::carries);
         let both = || Safeguards { training_opt_out: true, ..region() };
         assert!(ears.check(&asks_at(eu, both())).is_ok() && ears.check(&asks_at(eu, region())).is_ok());
         // They ask whichever host the policy has now, and that is no region of Europe.
@@ -151,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_engine_whose_host_or_destination_has_left_the_policy_is_named_with_what_to_do() {
-        let of = |asked| [Carrier::mute("openai", (id(), asked))];
+        let of = |asked| [Carrier::mute("openai", (id(), asked), &[])];
         let (named, first) = (of(AskedHost::Named(host("api.example"))), of(AskedHost::First(host("api.example"))));
         let moved = asks_at("new.example", Safeguards::default());
         assert_eq!(fact(&first, &moved).state, HealthState::Well, "it asks the new one");
@@ -163,6 +183,33 @@ mod tests {
             assert_eq!(told.state, HealthState::Impaired);
             assert!(words.iter().all(|words| told.sentence.contains(*words)), "{}", told.sentence);
         }
+    }
+
+    #[test]
+    fn an_engine_whose_data_stay_is_well_and_said_to_be_never_asked() {
+        let row = |class, ground, verdict| Row {
+            id: format!("row-{}", DataClass::name(class)),
+            class,
+            destination: id(),
+            ground,
+            verdict,
+        };
+        let told = |rows: Vec<Row>| {
+            let policy = Policy::new(asks(Safeguards::default()).destinations().to_vec(), rows);
+            let needs = &[DataClass::Transcript, DataClass::Reply, DataClass::Knowledge];
+            let fact = fact(&[Carrier::mute("openai", (id(), AskedHost::First(host("api.example"))), needs)], &policy);
+            assert_eq!(fact.state, HealthState::Well, "{}", fact.sentence);
+            fact.sentence
+        };
+        let words = row(DataClass::Transcript, Ground::Consent, Verdict::Redacted);
+        let answer = row(DataClass::Reply, Ground::LegitimateInterest, Verdict::Raw);
+        let facts = |verdict| row(DataClass::Knowledge, Ground::Contract, verdict);
+        let sentence = told(vec![words.clone(), facts(Verdict::Local)]);
+        let kept = "[openai] is never asked: the policy sends no reply and no knowledge to `cloud`.";
+        assert!(sentence.ends_with(kept), "{sentence}");
+        // Who consents and does not object has it asked.
+        let sentence = told(vec![words, answer, facts(Verdict::Raw)]);
+        assert!(!sentence.contains("never asked"), "{sentence}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ struct ListArgs {
 
 #[derive(Subcommand)]
 enum What {
-    /// The calls, newest first
+    /// The calls, newest first, at most 500
     #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --json")]
     List(ListArgs),
     /// One call: who said what, how fast the answers came, what was kept
@@ -116,7 +116,16 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
             text(&call["outcome"]),
         );
     }
+    if let Some(told) = left_out(&answer, "calls", calls.len()) {
+        say!("{told}");
+    }
     Ok(())
+}
+
+/// What stands below a list of the newest that has not all.
+pub fn left_out(answer: &Value, what: &str, shown: usize) -> Option<String> {
+    let told = || format!("These are the newest {shown} {what}. Older ones are kept and not shown.");
+    (answer["left_out"] == true).then(told)
 }
 
 fn show(id: &str, json: bool, control: &Path) -> Result<(), Failure> {
@@ -338,6 +347,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_list_that_has_not_all_says_so_at_its_end() {
+        let told = left_out(&json!({ "calls": [], "left_out": true }), "calls", 500);
+        assert_eq!(told.as_deref(), Some("These are the newest 500 calls. Older ones are kept and not shown."));
+        assert_eq!(left_out(&json!({ "calls": [], "left_out": false }), "calls", 500), None);
+    }
 
     #[test]
     fn the_stages_of_an_answer_are_told_in_their_order_and_those_that_were_not_measured_are_left_out() {

@@ -67,7 +67,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Let a modem be tried again that was reset too often
+    /// Let a modem be tried again that was reset too often, a PIN that its SIM refused, or a restart that was put off
     #[command(after_help = "Example:\n  milu modem sim release")]
     Release,
 }

@@ -12,7 +12,7 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
-use crate::calls::joined;
+use crate::calls::{joined, left_out};
 use crate::client::AskError;
 use crate::out::say;
 use crate::{Failure, client};
@@ -64,7 +64,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// The register of transfers: what really left the box, to whom, on which ground
+    /// The register of transfers: what really left the box, to whom, on which ground; the newest 5 000 rows at most
     #[command(
         after_help = "Examples:\n  milu policy register\n  milu policy register --since 2026-11-01T00:00:00Z --json"
     )]
@@ -323,6 +323,9 @@ fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Resul
     }
     for row in rows {
         say!("{}", register_row(row));
+    }
+    if let Some(told) = left_out(&answer, "rows", rows.len()) {
+        say!("{told}");
     }
     Ok(())
 }

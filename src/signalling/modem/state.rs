@@ -153,7 +153,8 @@ impl fmt::Display for Reason {
             Self::Resetting(ResetStep::SoftReset) => "the modem is restarted",
             Self::Resetting(ResetStep::PowerCycle) => "its power is switched off and on",
             Self::ResetsExhausted => {
-                "it was reset as often as an hour allows; look after the modem, its power and its antenna"
+                "it was reset as often as an hour allows; look after the modem, its power and its antenna, pull it \
+                 out and put it in again, and `milu modem LINE release` lets it be tried"
             }
             Self::Released => "a person lets it be tried again",
         };

@@ -111,6 +111,7 @@ fn no_hour_has_more_resets_than_the_settings_allow_and_a_person_may_let_it_go_on
     assert_eq!(world.line.state(), ModemState::Quarantined, "{:#?}", world.line.support_rows());
     assert_eq!(world.resets().len(), 2);
     assert!(world.line.health().troubles[0].contains("look after the modem"));
+    assert!(world.line.health().troubles[0].contains("pull it out"), "who looks after the box does what it may not");
     world.modem.dead = false;
     world.give(ModemInput::Release);
     assert_eq!(world.resets().len(), 3);
