@@ -58,6 +58,22 @@ fn a_port_of_the_kind_that_an_example_names_may_be_opened_by_the_service() {
 }
 
 #[test]
+fn a_modem_or_card_that_is_the_first_of_its_kind_may_be_opened_by_a_box_that_runs() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/milu-devices.conf");
+    let devices = std::fs::read_to_string(path).expect("the drop-in is there");
+    // What registers each kind with the kernel. Serial ports of the board and the keys of
+    // handsets are in Debian's kernel itself.
+    for (kind, driver) in [("ttyUSB", "usbserial"), ("ttyACM", "cdc_acm"), ("alsa", "snd")] {
+        assert!(devices.contains(&format!("DeviceAllow=char-{kind} rw")), "{kind}");
+        for setting in ["Wants=", "After="] {
+            let row = devices.lines().find(|row| row.starts_with(setting)).unwrap_or_default();
+            let loaded = format!("modprobe@{driver}.service");
+            assert!(row[setting.len()..].split(' ').any(|unit| unit == loaded), "{setting}{loaded}");
+        }
+    }
+}
+
+#[test]
 fn systemd_would_complain_of_a_setting_that_it_does_not_know() {
     let output = analyze(&["verify", "--man=no"], &unit().replace("WatchdogSec", "WatchdogSeconds"));
     assert!(told(&output).contains("WatchdogSeconds"), "{}", told(&output));
