@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use milu::call::{Input, Output};
 use milu::knowledge::Finding;
-use milu::terms::RequestId;
+use milu::terms::{RequestId, UtteranceId};
 
 use super::super::world::{Happened, World};
 use super::{answers_nothing, is_of_a_stream};
@@ -63,6 +63,35 @@ pub fn what_was_made_and_not_said_is_taken_back(world: &World) {
             {
                 alive = None;
             }
+            _ => {}
+        }
+    }
+}
+
+/// Of an answer in sentences something sounds before the next question, or it is taken back:
+/// to have been given to the voice is not to have been heard.
+pub fn an_answer_in_sentences_sounds_or_is_taken_back(world: &World) {
+    let mut alive: Option<RequestId> = None;
+    let mut silent: Option<RequestId> = None;
+    let mut answers: BTreeSet<UtteranceId> = BTreeSet::new();
+    for (at, happened) in &world.log {
+        match happened {
+            Happened::Wanted(Output::Ask { request, .. }) => {
+                assert!(silent.is_none(), "{at:?}: nothing of {silent:?} sounded, and it was not taken back");
+                alive = Some(*request);
+                answers.clear();
+            }
+            Happened::Wanted(Output::AskTopic { .. } | Output::AbandonAsk) => (alive, silent) = (None, None),
+            Happened::Told(Input::Sentence { request, .. }) if alive == Some(*request) => silent = alive,
+            Happened::Told(Input::AnswerOver { request, .. } | Input::MindFailed { request })
+                if alive == Some(*request) =>
+            {
+                alive = None;
+            }
+            Happened::Wanted(Output::Say { utterance, speech }) if !answers_nothing(speech.text.expose()) => {
+                answers.insert(*utterance);
+            }
+            Happened::Sounded(utterance) if answers.contains(utterance) => (alive, silent) = (None, None),
             _ => {}
         }
     }

@@ -57,6 +57,7 @@ pub fn check(world: &World) {
     no_noise_silences_what_is_said_to_a_question_in_it(world);
     asked::no_sentence_of_a_dead_request_is_said(world);
     asked::what_was_made_and_not_said_is_taken_back(world);
+    asked::an_answer_in_sentences_sounds_or_is_taken_back(world);
     what_is_heard_of_an_answer_is_its_beginning(world);
     an_answer_that_stops_does_not_leave_a_hole(world);
     an_engine_that_was_left_is_written_down_once(world);

@@ -199,3 +199,41 @@ fn a_question_that_a_key_replaced_takes_nothing_back_when_the_caller_goes_on() {
     conversation.speaks(WHOLE_QUESTION, SURE);
     assert_eq!(conversation.of_mind(), [QUESTION, "(a key)"], "the key is still to be answered");
 }
+
+/// A conversation in which an answer in sentences is complete and about to sound.
+fn about_to_answer() -> Conversation {
+    let mut conversation = Conversation::begun();
+    let request = conversation.speaks(QUESTION, SURE);
+    conversation.answer(request, Gives::InSentences);
+    conversation.pass(600);
+    assert_eq!(conversation.last_said().1, ANSWER);
+    conversation
+}
+
+#[test]
+fn a_complete_answer_that_is_cut_before_its_first_word_was_heard_is_taken_back() {
+    let mut conversation = about_to_answer();
+    conversation.begin_playing();
+    conversation.pass(100);
+    conversation.speaks(WHOLE_QUESTION, SURE);
+    assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, WHOLE_QUESTION]);
+}
+
+#[test]
+fn a_complete_answer_of_which_some_was_heard_is_not_taken_back() {
+    let mut conversation = about_to_answer();
+    let utterance = conversation.begin_playing();
+    conversation.pass(1500);
+    conversation.tell(Input::UtteranceProgress { utterance, played_ms: 1500, at: conversation.now });
+    conversation.speaks(WHOLE_QUESTION, SURE);
+    let of_mind = conversation.of_mind();
+    let [QUESTION, heard, WHOLE_QUESTION] = of_mind[..] else { panic!("{of_mind:?}") };
+    assert!(heard.starts_with("Unfortunately") && heard.len() < ANSWER.len(), "{heard}");
+}
+
+#[test]
+fn a_complete_answer_that_a_key_stops_before_it_sounds_is_taken_back() {
+    let mut conversation = about_to_answer();
+    conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
+    assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, "(a key)"]);
+}
