@@ -51,6 +51,8 @@ pub enum Output {
         request: RequestId,
         topic: Topic,
     },
+    /// What the mind was asked last is not wanted any more, whether or not its answer is
+    /// complete. What the caller heard of it was told by `Said`.
     AbandonAsk,
 
     Say {

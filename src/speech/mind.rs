@@ -41,8 +41,8 @@ pub trait Thinking: Send {
     /// The answer behind a key of the menu, as if it had been asked for.
     fn ask_topic(&mut self, request: RequestId, topic: Topic, now: &jiff::ZonedDateTime);
 
-    /// The question that was asked is not wanted any more; its answer, if it
-    /// comes, must not be remembered as said.
+    /// The question that was asked is not wanted any more; its answer, whether it
+    /// has come or still comes, must not be remembered as said.
     fn abandon(&mut self);
 
     /// The caller heard the box say this: a whole sentence, or what was heard of

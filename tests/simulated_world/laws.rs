@@ -1,5 +1,8 @@
 //! What holds of every conversation, whatever happens in it.
 
+#[path = "asked.rs"]
+mod asked;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -52,7 +55,9 @@ pub fn check(world: &World) {
     nothing_sounds_that_was_silenced(world);
     who_interrupts_is_listened_to(world);
     no_noise_silences_what_is_said_to_a_question_in_it(world);
-    no_sentence_of_a_dead_request_is_said(world);
+    asked::no_sentence_of_a_dead_request_is_said(world);
+    asked::what_was_made_and_not_said_is_taken_back(world);
+    asked::an_answer_in_sentences_sounds_or_is_taken_back(world);
     what_is_heard_of_an_answer_is_its_beginning(world);
     an_answer_that_stops_does_not_leave_a_hole(world);
     an_engine_that_was_left_is_written_down_once(world);
@@ -589,35 +594,6 @@ fn no_noise_silences_what_is_said_to_a_question_in_it(world: &World) {
         let mut meanwhile = after.take_while(|(at, happened)| !is_over(*at, happened));
         let paused = meanwhile.find(|(_, happened)| matches!(happened, Happened::Wanted(Output::PauseMouth)));
         assert!(paused.is_none(), "the noise silenced the box at {paused:?} after {said:?}");
-    }
-}
-
-/// A request is alive from its question to what ends it: an abandonment, a newer
-/// question, or its own end. What comes of a dead one is never said.
-fn no_sentence_of_a_dead_request_is_said(world: &World) {
-    let mut alive: Option<RequestId> = None;
-    let mut may_say: BTreeSet<String> = BTreeSet::new();
-    for (at, happened) in &world.log {
-        match happened {
-            Happened::Wanted(Output::Ask { request, .. } | Output::AskTopic { request, .. }) => alive = Some(*request),
-            Happened::Wanted(Output::AbandonAsk) => alive = None,
-            Happened::Told(Input::Sentence { request, spoken, .. }) => {
-                let text = spoken.text.expose().clone();
-                if alive == Some(*request) {
-                    may_say.insert(text);
-                }
-            }
-            Happened::Told(Input::AnswerOver { request, .. } | Input::MindFailed { request })
-                if alive == Some(*request) =>
-            {
-                alive = None;
-            }
-            Happened::Wanted(Output::Say { speech, .. }) => {
-                let text = speech.text.expose();
-                assert!(!is_of_a_stream(text) || may_say.contains(text), "{at:?}: {text} is of a dead request");
-            }
-            _ => {}
-        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! What is said to a turn of the caller.
 
-use super::super::output::Output;
 use super::super::phrases;
 use super::super::saying::{Part, Saying, TurnTimes, What};
 use super::super::trust::Trust;
 use super::{Call, HeardWords, Lookup, Opening, Stage, Texts, Topic};
 use crate::conversation::Gist;
 use crate::knowledge::{Finding, Guess, Spoken, Written};
-use crate::terms::{EndCause, Moment, Private, UtteranceId};
+use crate::terms::{EndCause, Moment, Private, RequestId, UtteranceId};
 
 /// Text messages in one call: an address, some prices, a telephone number. Each
 /// costs the business money.
@@ -19,6 +18,8 @@ impl Call {
         self.away = false;
         self.opening = Opening::Invited;
         if self.is_asking_consent() {
+            // What was said before the question was put is asked again once it is answered.
+            self.take_back(heard.request);
             return self.consent_heard(&heard, began, times, now);
         }
         if let Some(uttered) = heard.wish.clone() {
@@ -31,17 +32,16 @@ impl Call {
                 return self.answers(times);
             }
         }
+        if heard.lookup.has_words() && matches!(self.stage, Stage::Conversing(Topic::Message(_))) {
+            // Whoever leaves a message is answered with the next question.
+            self.take_back(heard.request);
+        }
         if let Stage::Conversing(Topic::Message(taking)) = &mut self.stage {
             let responder = heard.responder();
             let intent = match heard.lookup {
                 Lookup::Found(finding, ..) => finding,
-                Lookup::Forming(forming) => {
-                    // A yes or no was asked for, and that is in the words themselves.
-                    if forming.is_open() {
-                        self.out.push_back(Output::AbandonAsk);
-                    }
-                    yes_or_no(heard.words.expose())
-                }
+                // A yes or no was asked for, and that is in the words themselves.
+                Lookup::Forming(_) => yes_or_no(heard.words.expose()),
                 Lookup::NotAsked | Lookup::Asked | Lookup::Failed(_) => Finding::Unknown,
             };
             let words = if heard.trust == Trust::Unheard { "" } else { heard.words.expose() };
@@ -56,17 +56,17 @@ impl Call {
         match (heard.trust, heard.lookup) {
             (_, Lookup::Failed(_)) => self.own_fault(now),
             (Trust::Good, Lookup::Found(finding, ..)) => self.act_on(finding, now),
-            (Trust::Doubtful, Lookup::Found(finding, ..)) => self.act_doubtfully(finding, heard.words, now),
+            (Trust::Doubtful, Lookup::Found(finding, ..)) => {
+                self.act_doubtfully(heard.request, finding, heard.words, now);
+            }
             (Trust::Good, Lookup::Forming(forming)) => {
                 return self.begin_answer(Some(heard.request), *forming, Some(times), now);
             }
             (Trust::Doubtful, Lookup::Forming(forming)) if self.confirms_words() => {
                 return self.begin_answer(Some(heard.request), *forming, Some(times), now);
             }
-            (Trust::Doubtful, Lookup::Forming(forming)) => {
-                if forming.is_open() {
-                    self.out.push_back(Output::AbandonAsk);
-                }
+            (Trust::Doubtful, Lookup::Forming(_)) => {
+                self.take_back(heard.request);
                 self.not_heard(Some(heard.words), now);
             }
             _ => self.not_heard(None, now),
@@ -103,13 +103,14 @@ impl Call {
     }
 
     /// Words that may be wrong: what costs nothing if misheard is acted on; a
-    /// question, and what the business pays for, is read back first.
-    pub(super) fn act_doubtfully(&mut self, finding: Finding, words: Private<String>, now: Moment) {
+    /// question, and what the business pays for, is read back first, and asked again.
+    fn act_doubtfully(&mut self, request: RequestId, finding: Finding, words: Private<String>, now: Moment) {
         let question = matches!(
             finding,
             Finding::Answer(_) | Finding::Maybe(_) | Finding::Unknown | Finding::TextMe(Some(_)) | Finding::Goodbye
         );
         if question && !self.confirms_words() {
+            self.take_back(request);
             self.not_heard(Some(words), now);
         } else {
             self.act_on(finding, now);

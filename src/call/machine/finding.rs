@@ -30,10 +30,18 @@ impl Call {
     }
 
     pub(super) fn finding_missing(&mut self, now: Moment) {
-        match (&self.pending, self.own_request) {
-            (Some(pending), None) => self.mind_failed(pending.request, now),
-            (_, Some(own)) => self.mind_failed(own, now),
-            (None, None) => {}
+        let of_turn = self.pending.as_ref().map(|pending| pending.request);
+        if let Some(request) = self.own_request.or(of_turn) {
+            self.take_back(request);
+            self.mind_failed(request, now);
+        }
+    }
+
+    /// Nothing that came of this question, or will come, is said, and the mind must not take
+    /// it for said. If it has been asked something newer since, that stands.
+    pub(super) fn take_back(&mut self, request: RequestId) {
+        if self.asked_last.take_if(|asked| *asked == request).is_some() {
+            self.out.push_back(Output::AbandonAsk);
         }
     }
 
@@ -50,6 +58,7 @@ impl Call {
         let request = self.next_own_request;
         self.next_own_request = RequestId(request.0 - 1);
         self.own_request = Some(request);
+        self.asked_last = Some(request);
         self.timers.start(Timer::Finding, now);
         self.timers.start(Timer::Filler, now);
         request
@@ -65,9 +74,9 @@ impl Call {
 
     /// Something newer has come up than the question of our own.
     pub(super) fn drop_own_question(&mut self) {
-        if self.own_request.take().is_some() {
+        if let Some(own) = self.own_request.take() {
             self.own_wait_over();
-            self.out.push_back(Output::AbandonAsk);
+            self.take_back(own);
         }
     }
 

@@ -78,12 +78,12 @@ impl Call {
         }
     }
 
-    /// The words of the latest pause are not wanted; those of a turn that is
-    /// over still are.
+    /// The words of the latest pause are not wanted, nor is what was found for them;
+    /// those of a turn that is over still are.
     pub(super) fn forget_words(&mut self) {
         self.decoding = None;
-        if self.heard.take().is_some_and(|h| h.lookup.is_open()) {
-            self.out.push_back(Output::AbandonAsk);
+        if let Some(heard) = self.heard.take() {
+            self.take_back(heard.request);
         }
     }
 
@@ -95,10 +95,7 @@ impl Call {
         }
         if let Some(pending) = self.pending.take_if(|p| p.request == request) {
             self.out.push_back(Output::AbandonDecode);
-            if pending.heard.is_some_and(|h| h.lookup.is_open()) {
-                self.out.push_back(Output::AbandonAsk);
-            }
-            return;
+            return self.take_back(pending.request);
         }
         if let Some(before) = self.before_answer.take_if(|b| b.request == request) {
             self.stop_speaking(None, now);
@@ -114,8 +111,10 @@ impl Call {
     }
 
     pub(super) fn too_long(&mut self, speech_began: Moment, nth: u8, now: Moment) {
-        self.pending = None;
         self.out.push_back(Output::AbandonDecode);
+        if let Some(pending) = self.pending.take() {
+            self.take_back(pending.request);
+        }
         self.forget_words();
         self.drop_answer();
         if self.rings_all_the_same(now) {

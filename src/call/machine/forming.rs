@@ -10,7 +10,7 @@ use super::super::timers::Timer;
 use super::{Call, Lookup, Stage, Topic};
 use crate::conversation::Floor;
 use crate::knowledge::{Finding, Spoken};
-use crate::terms::{EndCause, Moment, RequestId};
+use crate::terms::{EndCause, Moment, Private, RequestId};
 
 /// Sentences of one answer. Nobody listens to more on a telephone: what comes
 /// beyond it is not wanted, and the answer ends there.
@@ -61,6 +61,8 @@ pub(super) struct Answering {
     sentences: usize,
     responder: Option<&'static str>,
     end: Option<AnswerEnd>,
+    /// The caller has heard a word of it.
+    any_heard: bool,
 }
 
 /// Whose answer it is that the mind gives.
@@ -223,8 +225,8 @@ impl Call {
         now: Moment,
     ) {
         self.abandon_answer();
-        let count = sentences.len();
-        self.answering = Some(Answering { request, waiting: sentences, sentences: count, responder, end });
+        let (count, waiting) = (sentences.len(), sentences);
+        self.answering = Some(Answering { request, waiting, sentences: count, responder, end, any_heard: false });
         // The first is said whoever speaks, like any other answer: it gives way.
         self.say_next_part(now);
     }
@@ -319,8 +321,8 @@ impl Call {
     pub(super) fn abandon_answer(&mut self) {
         let Some(answering) = self.answering.take() else { return };
         self.timers.stop(Timer::Sentence);
-        if answering.end.is_none() {
-            self.out.push_back(Output::AbandonAsk);
+        if let Some(request) = answering.request.filter(|_| answering.end.is_none()) {
+            self.take_back(request);
         }
     }
 
@@ -332,7 +334,19 @@ impl Call {
         }
         // What was heard is told before its question is given up.
         self.settle_parts();
+        let unheard = self.answering.as_ref().filter(|a| !a.any_heard).and_then(|a| a.request);
         self.abandon_answer();
+        // However complete it was, the mind must not take it for said.
+        if let Some(request) = unheard {
+            self.take_back(request);
+        }
+    }
+
+    /// This was heard of the answer that is being said.
+    pub(super) fn heard_of_answer(&mut self, text: &Private<String>) {
+        if let Some(answering) = &mut self.answering {
+            answering.any_heard |= !text.expose().is_empty();
+        }
     }
 
     /// The sentences of an answer that have been heard are one turn, which is over.

@@ -52,6 +52,7 @@ impl Call {
             let is_whole = heard.wish.is_none() && !self.discretion.holds_back(heard.words.expose());
             if free && is_whole && heard.trust != Trust::Unheard && self.needs_finding() {
                 heard.lookup = Lookup::Asked;
+                self.asked_last = Some(heard.request);
                 self.out.push_back(Output::Ask { request: heard.request, words: heard.words.clone() });
             }
             self.heard = Some(heard);
@@ -86,16 +87,14 @@ impl Call {
             self.timers.stop(timer);
         }
         self.out.push_back(Output::AbandonDecode);
-        if pending.heard.as_ref().is_some_and(|h| h.lookup.is_open()) {
-            self.out.push_back(Output::AbandonAsk);
-        }
         self.leave_unanswered(Some(pending), now);
     }
 
-    /// The caller spoke again before there was an answer: what is newer counts,
-    /// and the earlier turn stands in the record alone.
+    /// The caller spoke again before the answer: what is newer counts, and the
+    /// earlier turn stands in the record alone.
     fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
         if let Some(turn) = turn {
+            self.take_back(turn.request);
             let heard = turn.heard.clone().unwrap_or_else(|| HeardWords::none(turn.request, now));
             self.caller_turn(&turn, &heard);
         }
@@ -121,6 +120,7 @@ impl Call {
         let asks = heard.trust != Trust::Unheard && heard.wish.is_none();
         if heard.lookup == Lookup::NotAsked && needs_finding && asks {
             heard.lookup = Lookup::Asked;
+            self.asked_last = Some(*request);
             self.out.push_back(Output::Ask { request: *request, words: heard.words.clone() });
         }
         if heard.lookup == Lookup::Asked {

@@ -14,6 +14,8 @@ mod opening;
 mod people;
 mod secrets;
 mod speaking;
+#[cfg(test)]
+mod tests;
 mod unwritten;
 mod wishes;
 
@@ -219,6 +221,14 @@ impl Lookup {
             Self::NotAsked | Self::Found(..) | Self::Failed(_) => false,
         }
     }
+
+    /// Did the mind answer with words of its own for the caller to hear?
+    fn has_words(&self) -> bool {
+        matches!(
+            self,
+            Self::Forming(_) | Self::Found(Finding::Answer(_) | Finding::Maybe(_) | Finding::Courtesy(_), ..)
+        )
+    }
 }
 
 /// How far the first sentences are. Nothing is answered before the notice has
@@ -274,6 +284,9 @@ pub struct Call {
     /// The last key that came while the notice played.
     key_waiting: Option<char>,
     box_silent_since: Moment,
+    /// What the mind was asked last, and has not been told to forget: no other question
+    /// can be taken back.
+    asked_last: Option<RequestId>,
     /// A question of our own that is with the mind.
     own_request: Option<RequestId>,
     /// Questions of our own count down from the top, so that they never meet
@@ -346,6 +359,7 @@ impl Call {
             opening: Opening::Notice,
             key_waiting: None,
             box_silent_since: Moment::START,
+            asked_last: None,
             own_request: None,
             next_own_request: RequestId(u32::MAX),
             last_answer: Vec::new(),

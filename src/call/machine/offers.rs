@@ -1,7 +1,6 @@
 //! A message or a person: what is offered for a question that nobody here can answer,
 //! and which of the two the caller takes.
 
-use super::super::output::Output;
 use super::super::phrases;
 use super::super::saying::What;
 use super::super::trust::Trust;
@@ -41,17 +40,17 @@ impl Call {
     /// that the mind finds nothing in them.
     pub(super) fn chosen(&mut self, mut heard: HeardWords) -> HeardWords {
         let offered = matches!(self.stage, Stage::Conversing(Topic::OfferEither | Topic::OfferPerson));
-        let is_open = match &heard.lookup {
-            Lookup::Found(Finding::Unknown | Finding::Maybe(_) | Finding::Yes | Finding::Backchannel, ..) => false,
-            Lookup::Forming(forming) => forming.is_open(),
-            _ => return heard,
-        };
-        if !offered || heard.trust == Trust::Unheard {
+        let finds_no_choice = matches!(
+            heard.lookup,
+            Lookup::Found(Finding::Unknown | Finding::Maybe(_) | Finding::Yes | Finding::Backchannel, ..)
+                | Lookup::Forming(_)
+        );
+        if !offered || !finds_no_choice || heard.trust == Trust::Unheard {
             return heard;
         }
         if let Some(choice) = choice_in(heard.words.expose()) {
-            if is_open {
-                self.out.push_back(Output::AbandonAsk);
+            if heard.lookup.has_words() {
+                self.take_back(heard.request);
             }
             heard.lookup = Lookup::Found(choice, "", heard.found_at());
         }

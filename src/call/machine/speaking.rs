@@ -123,6 +123,8 @@ impl Call {
         self.failed = true;
         if what == What::Answer && matches!(self.stage, Stage::Conversing(_)) {
             self.stop_speaking(None, now);
+            // Its answer would come after the apology.
+            self.drop_own_question();
             // One try with a sentence whose sound is kept ready; never a loop.
             if [phrases::OWN_FAULT, phrases::OWN_FAULT_NO_OFFER].contains(&text.as_str()) {
                 self.hang_up(EndCause::TemporaryFailure, now);
@@ -227,6 +229,7 @@ impl Call {
     /// The sentences of one answer are one turn.
     fn part_heard(&mut self, part: Turn) {
         let cut = part.interrupted;
+        self.heard_of_answer(&part.text);
         match &mut self.parts_turn {
             Some(turn) => {
                 let (before, after) = (turn.text.expose(), part.text.expose());

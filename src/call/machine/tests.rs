@@ -1,0 +1,239 @@
+//! Short conversations, told to a call input by input: what the mind is asked, what it
+//! learns that the caller heard, and what is taken back from it.
+
+use super::super::trust::Confidence;
+use super::*;
+use crate::knowledge::{MenuChoice, Spoken};
+
+const QUESTION: &str = "How much is the malaria test";
+const WHOLE_QUESTION: &str = "How much is the malaria test and the typhoid test?";
+const ANSWER: &str = "Unfortunately we do not test for malaria.";
+const TAKEN_BACK: &str = "(taken back)";
+const SURE: f32 = -0.2;
+const DOUBTFUL: f32 = -0.9;
+
+fn spoken(text: &str) -> Spoken {
+    Spoken { text: Private::new(text.to_owned()), entry: None }
+}
+
+fn facts() -> CallFacts {
+    CallFacts {
+        id: CallId::from_parts(1, [7; 10]),
+        line: LineId::parse("front-desk").expect("a name"),
+        from: None,
+        offered_at: Moment::START,
+        started_at: Timestamp::UNIX_EPOCH,
+        business: "Ikeja Clinic".to_owned(),
+        greeting: "Good day.".to_owned(),
+        country_code: "234".to_owned(),
+        recorded: Recorded::No,
+        texts: Texts::Impossible,
+        ears: Ears::Listening,
+        consent: Consent::NotNeeded,
+        keeps: Keeps::Promises,
+        engines: Engines::default(),
+        menu: KeypadMenu {
+            keys: vec![('1', MenuChoice::Topic(crate::knowledge::Topic::Hours))],
+            spoken: spoken("For our opening hours, press one."),
+        },
+        handsets: Handsets::default(),
+    }
+}
+
+/// A call, the time, and what the call has wanted so far.
+struct Conversation {
+    call: Call,
+    now: Moment,
+    wanted: Vec<Output>,
+}
+
+/// How the mind gives its answer.
+#[derive(Clone, Copy, Debug)]
+enum Gives {
+    AtOnce,
+    InSentences,
+}
+
+impl Conversation {
+    /// The caller has been asked how to help.
+    fn begun() -> Self {
+        let mut conversation = Self { call: Call::new(facts()), now: Moment::START, wanted: Vec::new() };
+        conversation.call.accept(conversation.now);
+        conversation.tell(Input::Answered { at: conversation.now });
+        // The notice, and "How can I help you?".
+        conversation.play_all();
+        conversation.play_all();
+        conversation.wanted.clear();
+        conversation
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.call.handle(input, self.now);
+        self.take_wanted();
+    }
+
+    fn take_wanted(&mut self) {
+        while let Some(output) = self.call.poll() {
+            self.wanted.push(output);
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let until = self.now + Duration::from_millis(ms);
+        while let Some((due, _)) = self.call.deadline().filter(|(due, _)| *due <= until) {
+            self.now = self.now.max(due);
+            self.call.handle_deadline(self.now);
+            self.take_wanted();
+        }
+        self.now = until;
+    }
+
+    /// The sentence that the call wanted said last.
+    fn last_said(&self) -> (UtteranceId, String) {
+        let of_sentence = |output: &Output| match output {
+            Output::Say { utterance, speech } => Some((*utterance, speech.text.expose().clone())),
+            _ => None,
+        };
+        self.wanted.iter().rev().find_map(of_sentence).expect("a sentence")
+    }
+
+    fn begin_playing(&mut self) -> UtteranceId {
+        let (utterance, _) = self.last_said();
+        self.tell(Input::UtteranceStarted { utterance, at: self.now });
+        utterance
+    }
+
+    fn play_all(&mut self) {
+        let utterance = self.begin_playing();
+        self.pass(2000);
+        self.tell(Input::UtteranceFinished { utterance, played_ms: 2000, at: self.now });
+        self.pass(500);
+    }
+
+    /// The caller says something, and the pause after it is reported.
+    fn speaks(&mut self, words: &str, mean_log_probability: f32) -> RequestId {
+        let began = self.now;
+        self.pass(60);
+        self.tell(Input::SpeechStarted { at: began });
+        self.pass(900);
+        let ended = self.now;
+        self.pass(200);
+        self.tell(Input::SpeechPaused { at: ended });
+        let of_decode = |output: &Output| match output {
+            Output::Decode { request } => Some(*request),
+            _ => None,
+        };
+        let request = self.wanted.iter().rev().find_map(of_decode).expect("a decode");
+        let confidence = Confidence { mean_log_probability, no_speech: 0.05, compression: 1.2, repeats: false };
+        let words = Private::new(words.to_owned());
+        self.tell(Input::Heard { request, words, confidence, engine: "ears", took: Duration::ZERO });
+        request
+    }
+
+    fn answer(&mut self, request: RequestId, gives: Gives) {
+        let (spoken, engine, took) = (spoken(ANSWER), "mind", Duration::ZERO);
+        match gives {
+            Gives::AtOnce => self.tell(Input::Found { request, finding: Finding::Answer(spoken), engine, took }),
+            Gives::InSentences => {
+                self.tell(Input::Sentence { request, spoken, engine, took });
+                self.tell(Input::AnswerOver { request, then: None });
+            }
+        }
+    }
+
+    /// What the mind has been told.
+    fn of_mind(&self) -> Vec<&str> {
+        let told = self.wanted.iter().filter_map(|output| match output {
+            Output::Ask { words, .. } => Some(words.expose().as_str()),
+            Output::AskTopic { .. } => Some("(a key)"),
+            Output::AbandonAsk => Some(TAKEN_BACK),
+            Output::Said(text) => Some(text.expose().as_str()),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+#[test]
+fn an_answer_that_was_complete_before_the_caller_went_on_is_taken_back() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        conversation.answer(request, gives);
+        conversation.speaks(WHOLE_QUESTION, SURE);
+        assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, WHOLE_QUESTION], "{gives:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_said_is_not_taken_back() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        conversation.answer(request, gives);
+        conversation.pass(600);
+        assert_eq!(conversation.last_said().1, ANSWER);
+        conversation.play_all();
+        conversation.speaks(WHOLE_QUESTION, SURE);
+        assert_eq!(conversation.of_mind(), [QUESTION, ANSWER, WHOLE_QUESTION], "{gives:?}");
+    }
+}
+
+#[test]
+fn an_answer_to_words_that_are_read_back_is_taken_back() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, DOUBTFUL);
+        conversation.answer(request, gives);
+        conversation.pass(600);
+        assert_eq!(conversation.last_said().1, phrases::read_back(QUESTION));
+        assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK], "{gives:?}");
+    }
+}
+
+#[test]
+fn a_question_that_a_key_replaced_takes_nothing_back_when_the_caller_goes_on() {
+    let mut conversation = Conversation::begun();
+    conversation.speaks(QUESTION, SURE);
+    conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
+    conversation.speaks(WHOLE_QUESTION, SURE);
+    assert_eq!(conversation.of_mind(), [QUESTION, "(a key)"], "the key is still to be answered");
+}
+
+/// A conversation in which an answer in sentences is complete and about to sound.
+fn about_to_answer() -> Conversation {
+    let mut conversation = Conversation::begun();
+    let request = conversation.speaks(QUESTION, SURE);
+    conversation.answer(request, Gives::InSentences);
+    conversation.pass(600);
+    assert_eq!(conversation.last_said().1, ANSWER);
+    conversation
+}
+
+#[test]
+fn a_complete_answer_that_is_cut_before_its_first_word_was_heard_is_taken_back() {
+    let mut conversation = about_to_answer();
+    conversation.begin_playing();
+    conversation.pass(100);
+    conversation.speaks(WHOLE_QUESTION, SURE);
+    assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, WHOLE_QUESTION]);
+}
+
+#[test]
+fn a_complete_answer_of_which_some_was_heard_is_not_taken_back() {
+    let mut conversation = about_to_answer();
+    let utterance = conversation.begin_playing();
+    conversation.pass(1500);
+    conversation.tell(Input::UtteranceProgress { utterance, played_ms: 1500, at: conversation.now });
+    conversation.speaks(WHOLE_QUESTION, SURE);
+    let of_mind = conversation.of_mind();
+    let [QUESTION, heard, WHOLE_QUESTION] = of_mind[..] else { panic!("{of_mind:?}") };
+    assert!(heard.starts_with("Unfortunately") && heard.len() < ANSWER.len(), "{heard}");
+}
+
+#[test]
+fn a_complete_answer_that_a_key_stops_before_it_sounds_is_taken_back() {
+    let mut conversation = about_to_answer();
+    conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
+    assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, "(a key)"]);
+}
