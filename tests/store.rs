@@ -174,12 +174,14 @@ async fn calls_are_listed_newest_first_and_an_unfinished_one_is_not_listed() {
         vault.begin_call(&header(n)).await.unwrap().finish(record(n)).await.unwrap();
     }
     let _unfinished = vault.begin_call(&header(4)).await.unwrap();
-    let ids = async |since, limit| -> Vec<CallId> {
-        vault.list(since, limit).await.unwrap().into_iter().map(|call| call.id).collect()
+    let ids = async |since, until, limit| -> Vec<CallId> {
+        vault.list(since, until, limit).await.unwrap().into_iter().map(|call| call.id).collect()
     };
-    assert_eq!(ids(None, 10).await, [call(3), call(2), call(1)]);
-    assert_eq!(ids(None, 1).await, [call(3)]);
-    assert_eq!(ids(Some(at(2)), 10).await, [call(3), call(2)]);
+    assert_eq!(ids(None, None, 10).await, [call(3), call(2), call(1)]);
+    assert_eq!(ids(None, None, 1).await, [call(3)]);
+    assert_eq!(ids(Some(at(2)), None, 10).await, [call(3), call(2)]);
+    assert_eq!(ids(None, Some(at(3)), 10).await, [call(2), call(1)], "what began at that time is not before it");
+    assert_eq!(ids(Some(at(2)), Some(at(3)), 10).await, [call(2)]);
     assert!(matches!(vault.show(call(4)).await, Err(ReadError::Unknown(_))));
     assert!(matches!(play(&vault).await, Err(ReadError::NotRecorded(_))));
     vault.close().await;

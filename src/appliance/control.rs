@@ -129,9 +129,11 @@ pub(super) fn call_id(text: &str) -> Result<CallId, Refusal> {
     CallId::parse(text).map_err(|e| Refusal(StatusCode::BAD_REQUEST, format!("reading the call's id: {e}")))
 }
 
-#[derive(Deserialize)]
-struct Since {
+/// At or after `since`, and before `until`.
+#[derive(Deserialize, Clone, Copy, Default, Debug)]
+struct Times {
     since: Option<Timestamp>,
+    until: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -170,9 +172,9 @@ impl From<&CallSummary> for SummaryJson {
 
 async fn list(
     State(control): State<Control>,
-    Query(Since { since }): Query<Since>,
+    Query(Times { since, until }): Query<Times>,
 ) -> Result<axum::Json<ListJson>, Refusal> {
-    let (calls, left_out) = newest(control.vault.list(since, LIST_MAX + 1).await?, LIST_MAX);
+    let (calls, left_out) = newest(control.vault.list(since, until, LIST_MAX + 1).await?, LIST_MAX);
     Ok(axum::Json(ListJson { calls: calls.iter().map(SummaryJson::from).collect(), left_out }))
 }
 
@@ -187,7 +189,7 @@ fn newest<T>(mut newest_first: Vec<T>, most: u32) -> (Vec<T>, bool) {
 async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> Result<axum::Json<CallJson>, Refusal> {
     let id = call_id(&id)?;
     let record = control.vault.show(id).await?;
-    let sent = control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, since: None }).await?;
+    let sent = control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, ..TransferQuery::default() }).await?;
     let heard_again = control.vault.second_hearings(id).await?;
     let listened = control.vault.listened(id).await?;
     let call = CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again);
@@ -203,14 +205,15 @@ struct TransfersJson {
 
 async fn transfers(
     State(control): State<Control>,
-    Query(Since { since }): Query<Since>,
+    Query(times): Query<Times>,
 ) -> Result<axum::Json<TransfersJson>, Refusal> {
-    Ok(axum::Json(register(&control.vault, since, REGISTER_MAX).await?))
+    Ok(axum::Json(register(&control.vault, times, REGISTER_MAX).await?))
 }
 
 /// The register's newest rows, at most so many.
-async fn register(vault: &Vault, since: Option<Timestamp>, most: u32) -> Result<TransfersJson, RegisterError> {
-    let query = TransferQuery { since, call: None, limit: most.saturating_add(1) };
+async fn register(vault: &Vault, times: Times, most: u32) -> Result<TransfersJson, RegisterError> {
+    let Times { since, until } = times;
+    let query = TransferQuery { since, until, call: None, limit: most.saturating_add(1) };
     let (rows, left_out) = newest(vault.transfers(query).await?, most);
     Ok(TransfersJson { transfers: rows.iter().map(TransferJson::from).collect(), left_out })
 }
@@ -347,15 +350,21 @@ mod tests {
         let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
         let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
         vault.register(&[transfer(100), transfer(200), transfer(300)]).await.unwrap();
-        let since = Timestamp::from_second(200).unwrap();
-        for (since, most, expected) in
-            [(None, 3, (3, false)), (None, 2, (2, true)), (Some(since), 2, (2, false)), (Some(since), 1, (1, true))]
-        {
-            let answer = register(&vault, since, most).await.unwrap();
-            assert_eq!((answer.transfers.len(), answer.left_out), expected, "{since:?}, at most {most}");
-            let answer = serde_json::to_value(&answer).unwrap();
-            assert_eq!(answer["left_out"], expected.1);
-            assert_eq!(answer["transfers"][0]["at"], transfer(300).at.to_string(), "the newest is never left out");
+        let (all, second) = (Times::default(), Some(transfer(200).at));
+        let (later, earlier) = (Times { since: second, ..all }, Times { until: second, ..all });
+        for (times, most, shown, left_out) in [
+            (all, 3, [300, 200, 100].as_slice(), false),
+            (all, 2, &[300, 200], true),
+            (later, 2, &[300, 200], false),
+            (later, 1, &[300], true),
+            // How what was left out is read: before the last that was shown.
+            (earlier, 2, &[100], false),
+        ] {
+            let answer = serde_json::to_value(register(&vault, times, most).await.unwrap()).unwrap();
+            let rows = answer["transfers"].as_array().unwrap();
+            let expected: Vec<_> = shown.iter().map(|at_s| transfer(*at_s).at.to_string()).collect();
+            assert!(rows.iter().map(|row| &row["at"]).eq(expected.iter()), "{times:?}, at most {most}: {rows:?}");
+            assert_eq!(answer["left_out"], left_out, "{times:?}, at most {most}");
         }
         vault.close().await;
     }

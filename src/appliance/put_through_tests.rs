@@ -179,7 +179,7 @@ impl Place {
 
     /// The record of the only call.
     async fn record(&self) -> crate::call::CallRecord {
-        let calls = self.vault.list(None, 4).await.expect("the index is read");
+        let calls = self.vault.list(None, None, 4).await.expect("the index is read");
         let [call] = calls.as_slice() else { panic!("one call: {calls:?}") };
         self.vault.show(call.id).await.expect("its record")
     }

@@ -16,7 +16,10 @@ use crate::terms::CallId;
 /// Which rows of the register to read, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TransferQuery {
+    /// Those at or after this time.
     pub since: Option<Timestamp>,
+    /// Those before this time.
+    pub until: Option<Timestamp>,
     pub call: Option<CallId>,
     pub limit: u32,
 }
@@ -130,9 +133,12 @@ async fn write_all(connection: &mut SqliteConnection, transfers: &[Transfer]) ->
 pub(super) async fn read(index: &Index, query: TransferQuery) -> Result<Vec<Transfer>, RegisterError> {
     let call = query.call.as_ref().map(CallId::as_str);
     let rows = sqlx::query(
-        "SELECT * FROM transfers WHERE at_ns >= ? AND (? IS NULL OR call = ?) ORDER BY number DESC LIMIT ?",
+        "SELECT * FROM transfers WHERE at_ns >= ? AND (? IS NULL OR at_ns < ?) AND (? IS NULL OR call = ?)
+         ORDER BY number DESC LIMIT ?",
     )
     .bind(query.since.map_or(i64::MIN, ns))
+    .bind(query.until.map(ns))
+    .bind(query.until.map(ns))
     .bind(call)
     .bind(call)
     .bind(query.limit)
@@ -262,9 +268,15 @@ mod tests {
         let of_none = transfer_to("hub", 100, None);
         write(&index, &[of_none.clone(), of_call.clone()]).await.unwrap();
         let all = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
-        assert_eq!(all, [of_call.clone(), of_none]);
-        let its = read(&index, TransferQuery { call: Some(call), limit: 10, since: None }).await.unwrap();
-        assert_eq!(its, [of_call]);
+        assert_eq!(all, [of_call.clone(), of_none.clone()]);
+        let its = read(&index, TransferQuery { call: Some(call), limit: 10, ..TransferQuery::default() }).await.unwrap();
+        assert_eq!(its, [of_call.clone()]);
+        // The one of second 200 is not before it, and the one of second 100 is.
+        let [at_100, at_200] = [100, 200].map(|second| Timestamp::from_second(second).ok());
+        let earlier = TransferQuery { until: at_200, limit: 10, ..TransferQuery::default() };
+        assert_eq!(read(&index, earlier).await.unwrap(), [of_none]);
+        let both = TransferQuery { since: at_100, until: at_200, call: Some(call), limit: 10 };
+        assert_eq!(read(&index, both).await.unwrap(), []);
         index.close().await;
     }
 

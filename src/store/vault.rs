@@ -215,9 +215,14 @@ impl Vault {
         self.rooms.index.write.acquire().await.expect("the index is open")
     }
 
-    /// Finished calls that began at or after `since`, newest first.
-    pub async fn list(&self, since: Option<Timestamp>, limit: u32) -> Result<Vec<CallSummary>, ReadError> {
-        Ok(records::list(&self.rooms.index, since, limit).await?)
+    /// Finished calls that began at or after `since` and before `until`, newest first.
+    pub async fn list(
+        &self,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<CallSummary>, ReadError> {
+        Ok(records::list(&self.rooms.index, since, until, limit).await?)
     }
 
     /// The record of a finished call.

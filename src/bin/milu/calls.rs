@@ -23,6 +23,9 @@ struct ListArgs {
     /// Only calls that began at or after this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     since: Option<jiff::Timestamp>,
+    /// Only calls that began before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<jiff::Timestamp>,
     /// One JSON document instead of rows
     #[arg(long)]
     json: bool,
@@ -31,7 +34,7 @@ struct ListArgs {
 #[derive(Subcommand)]
 enum What {
     /// The calls, newest first, at most 500
-    #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --json")]
+    #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --json")]
     List(ListArgs),
     /// One call: who said what, how fast the answers came, what was kept
     #[command(
@@ -93,11 +96,7 @@ pub fn calls(args: &CallsArgs, control: &Path) -> Result<(), Failure> {
 }
 
 fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
-    let url = match args.since {
-        Some(since) => format!("/v1/calls?since={since}"),
-        None => "/v1/calls".to_owned(),
-    };
-    let answer: Value = client::fetch_json(control, &url)?;
+    let answer: Value = client::fetch_json(control, &of_time("/v1/calls", args.since, args.until))?;
     if args.json {
         say!("{answer}");
         return Ok(());
@@ -122,9 +121,16 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where to ask for what began, or left, at or after `since` and before `until`.
+pub fn of_time(path: &str, since: Option<jiff::Timestamp>, until: Option<jiff::Timestamp>) -> String {
+    let keys = [("since", since), ("until", until)];
+    let keys: Vec<_> = keys.iter().filter_map(|(key, at)| at.map(|at| format!("{key}={at}"))).collect();
+    if keys.is_empty() { path.to_owned() } else { format!("{path}?{}", keys.join("&")) }
+}
+
 /// What stands below a list of the newest that has not all.
 pub fn left_out(answer: &Value, what: &str, shown: usize) -> Option<String> {
-    let told = || format!("These are the newest {shown} {what}. Older ones are kept and not shown.");
+    let told = || format!("These are the newest {shown} {what}. Older ones are kept: ask for them with --until.");
     (answer["left_out"] == true).then(told)
 }
 
@@ -349,9 +355,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_that_is_not_given_is_not_asked_for() {
+        let [since, until] = [1, 2].map(|second| jiff::Timestamp::from_second(second).ok());
+        let asked = |since, until| of_time("/v1/calls", since, until);
+        assert_eq!(asked(None, None), "/v1/calls");
+        assert_eq!(asked(since, None), "/v1/calls?since=1970-01-01T00:00:01Z");
+        assert_eq!(asked(None, until), "/v1/calls?until=1970-01-01T00:00:02Z");
+        assert_eq!(asked(since, until), "/v1/calls?since=1970-01-01T00:00:01Z&until=1970-01-01T00:00:02Z");
+    }
+
+    #[test]
     fn a_list_that_has_not_all_says_so_at_its_end() {
         let told = left_out(&json!({ "calls": [], "left_out": true }), "calls", 500);
-        assert_eq!(told.as_deref(), Some("These are the newest 500 calls. Older ones are kept and not shown."));
+        assert_eq!(told.as_deref(), Some("These are the newest 500 calls. Older ones are kept: ask for them with --until."));
         assert_eq!(left_out(&json!({ "calls": [], "left_out": false }), "calls", 500), None);
     }
 

@@ -12,7 +12,7 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
-use crate::calls::{joined, left_out};
+use crate::calls::{joined, left_out, of_time};
 use crate::client::AskError;
 use crate::out::say;
 use crate::{Failure, client};
@@ -72,6 +72,9 @@ enum What {
         /// Only what left at or after this time (RFC 3339)
         #[arg(long, value_name = "TIME")]
         since: Option<jiff::Timestamp>,
+        /// Only what left before this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<jiff::Timestamp>,
         /// One JSON document instead of rows
         #[arg(long)]
         json: bool,
@@ -128,7 +131,7 @@ impl Wish {
 
 pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
     match &args.what {
-        What::Register { since, json } => register(*since, *json, control),
+        What::Register { since, until, json } => register(*since, *until, *json, control),
         What::Check { file, cedar, json } => check(file, *cedar, *json),
         What::Explain { data, to, caller, policy, json } => {
             let class = DataClass::parse(data).map_err(Failure::usage)?;
@@ -310,9 +313,13 @@ fn case_json(counterexample: &Counterexample) -> Value {
     json!({ "sentence": counterexample.sentence, "case": case })
 }
 
-fn register(since: Option<jiff::Timestamp>, json: bool, control: &Path) -> Result<(), Failure> {
-    let url = since.map_or_else(|| "/v1/transfers".to_owned(), |since| format!("/v1/transfers?since={since}"));
-    let answer: Value = client::fetch_json(control, &url)?;
+fn register(
+    since: Option<jiff::Timestamp>,
+    until: Option<jiff::Timestamp>,
+    json: bool,
+    control: &Path,
+) -> Result<(), Failure> {
+    let answer: Value = client::fetch_json(control, &of_time("/v1/transfers", since, until))?;
     if json {
         say!("{answer}");
         return Ok(());

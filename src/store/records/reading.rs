@@ -119,13 +119,17 @@ fn header(row: &SqliteRow) -> Option<CallHeader> {
 pub(in crate::store) async fn list(
     index: &Index,
     since: Option<Timestamp>,
+    until: Option<Timestamp>,
     limit: u32,
 ) -> Result<Vec<CallSummary>, ReadRowError> {
     let rows = sqlx::query(
         "SELECT id, line, from_number, started_at_ns, ended_at_ns, outcome, end_cause FROM calls
-         WHERE ended_at_ns IS NOT NULL AND started_at_ns >= ? ORDER BY started_at_ns DESC, id DESC LIMIT ?",
+         WHERE ended_at_ns IS NOT NULL AND started_at_ns >= ? AND (? IS NULL OR started_at_ns < ?)
+         ORDER BY started_at_ns DESC, id DESC LIMIT ?",
     )
     .bind(since.map_or(i64::MIN, ns))
+    .bind(until.map(ns))
+    .bind(until.map(ns))
     .bind(limit)
     .fetch_all(&index.read)
     .await
