@@ -1,10 +1,13 @@
+use std::borrow::Cow;
+
 use crate::terms::EndCause;
 
+use super::airtime::shape;
 use super::call_list::{self, Caller, ListedCall};
 use super::engine::Said;
 use super::profile::{DigitCoding, Profile};
 use super::registration::{self, RegistrationRow};
-use super::row::{Field, FinalResult, Row, fields, number_at};
+use super::row::{Field, FinalResult, Row, behind, fields, number_at};
 use super::ussd::UssdRow;
 
 /// What a modem says without being asked. A hint, where calls are concerned: the
@@ -55,10 +58,12 @@ pub(super) enum News {
     Unknown,
 }
 
-/// Bare rows that modems say by themselves, whoever made them.
+/// Beginnings of bare rows that modems say by themselves, whoever made them.
 pub(super) const BARE: &[&str] = &[
     "RING",
     "VOICE CALL",
+    "VOICE CALL: BEGIN",
+    "VOICE CALL: END",
     "MISSED_CALL",
     "HANGUP",
     "Call Ready",
@@ -70,7 +75,13 @@ pub(super) const BARE: &[&str] = &[
     "POWERED DOWN",
     "NORMAL POWER DOWN",
     "UNDER-VOLTAGE",
+    "UNDER-VOLTAGE WARNNING",
+    "UNDER-VOLTAGE WARNING",
+    "UNDER-VOLTAGE POWER DOWN",
     "OVER-VOLTAGE",
+    "OVER-VOLTAGE WARNNING",
+    "OVER-VOLTAGE WARNING",
+    "OVER-VOLTAGE POWER DOWN",
     "APP RDY",
 ];
 
@@ -142,6 +153,32 @@ pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
         Row::Bare(text) => bare(text),
         Row::Named { name, fields } => named(name, fields, said.coded.as_deref(), country_code),
     }
+}
+
+/// What may be shown of a row that nobody asked for. A bare row may be one of a text in text
+/// mode, or of an answer whose quotes never closed: it is shown as it came where modems
+/// write it so themselves, and else by its shape, as are words in a row that nobody knows.
+pub(super) fn shown<'a>(said: &'a Said, news: &News, profile: &Profile) -> Cow<'a, str> {
+    match &said.row {
+        Row::Bare(text) if !is_written_by_modems(text, profile) => shape(text).into(),
+        // A text's row may begin with that word.
+        Row::Final(FinalResult::Connect) => "CONNECT".into(),
+        Row::Named { name, fields } if *news == News::Unknown && fields.contains(char::is_alphabetic) => {
+            format!("{name}: {}", shape(fields)).into()
+        }
+        _ => said.text.as_str().into(),
+    }
+}
+
+/// Whether a bare row is a known one, with nothing but figures behind it.
+fn is_written_by_modems(text: &str, profile: &Profile) -> bool {
+    let calls = &profile.calls;
+    let own = calls.rings.iter().chain(&calls.begins).chain(&calls.ends).chain(&profile.reset.boots);
+    let is_it = |known: &str| {
+        // The time and the number behind a missed call are never shown.
+        behind(text, known).is_some_and(|rest| known == "MISSED_CALL" || !rest.contains(char::is_alphabetic))
+    };
+    own.map(String::as_str).chain(BARE.iter().copied()).any(is_it)
 }
 
 /// Where a row stands among those by which a start is told: the family's own, then what
@@ -273,6 +310,27 @@ pub(super) fn dbm_of_csq(rssi: i16) -> Option<i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_modems_write_is_shown_as_it_came_and_any_other_row_by_its_shape() {
+        let text = include_str!("../../../firmware-config/modems/simcom_sim7600.toml");
+        let profile = Profile::parse(text, "simcom_sim7600").expect("a profile");
+        for (row, expected) in [
+            ("RING", "RING"),
+            ("VOICE CALL: END: 000017", "VOICE CALL: END: 000017"),
+            ("UNDER-VOLTAGE WARNNING", "UNDER-VOLTAGE WARNNING"),
+            ("MISSED_CALL: 11:01AM 08031234567", "MISSED_CALL: 11:01AM 08031234567"),
+            ("+CSQN: 25,0", "+CSQN: 25,0"),
+            ("+XNEW: 1,2", "+XNEW: 1,2"),
+            ("+XNEW: 1,\"Ngozi\"", "+XNEW: 9,\"xxxxx\""),
+            ("Ring Ngozi at 5", "xxxx xxxxx at 9"),
+            ("Connect Ngozi", "CONNECT"),
+        ] {
+            let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };
+            let news = read(&said, &profile, "234");
+            assert_eq!(&*shown(&said, &news, &profile), expected, "{row}");
+        }
+    }
 
     #[test]
     fn a_key_is_read_by_its_character_or_its_number() {
