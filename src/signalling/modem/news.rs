@@ -70,6 +70,11 @@ pub(super) const BARE: &[&str] = &[
     "SMS Ready",
     "SMS DONE",
     "PB DONE",
+    "OPL UPDATING",
+    "OPL DONE",
+    "PNN UPDATING",
+    "PNN DONE",
+    "DST",
     "RDY",
     "START",
     "POWERED DOWN",
@@ -237,7 +242,7 @@ fn bare(text: &str) -> News {
         _ if text.starts_with("UNDER-VOLTAGE") && text.contains("DOWN") => News::UnderVoltageDown,
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
         _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
-        _ if BARE.iter().any(|known| text.starts_with(known)) => News::Idle,
+        _ if BARE.iter().any(|known| behind(text, known).is_some()) => News::Idle,
         _ => News::Unknown,
     }
 }
