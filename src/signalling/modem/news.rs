@@ -88,12 +88,13 @@ pub(super) const BARE: &[&str] = &[
     "OVER-VOLTAGE WARNING",
     "OVER-VOLTAGE POWER DOWN",
     "APP RDY",
+    "^SYSSTART",
 ];
 
 /// Rows, or names of rows, by which any modem tells its start, in the order in which one
 /// that says several of them does. One that finds out the port's speed by itself says the
 /// last alone.
-const BOOTS: &[&str] = &["RDY", "START", "*ATREADY", "+READY", "APP RDY", "Call Ready"];
+const BOOTS: &[&str] = &["^SYSSTART", "RDY", "START", "*ATREADY", "+READY", "APP RDY", "Call Ready"];
 
 /// Named rows that say nothing that is needed here.
 const IDLE: &[&str] = &[
@@ -113,7 +114,6 @@ const IDLE: &[&str] = &[
     "^SRVST",
     "^NWTIME",
     "^DSFLOWRPT",
-    "^SYSSTART",
     "+COLP",
     "+CSSI",
     "+CSSU",
