@@ -107,6 +107,8 @@ const IDLE: &[&str] = &[
     "*PSUTTZ",
     "+PSUTTZ",
     "+CIEV",
+    "+CFUN",
+    "+CIREGU",
     "+QUSIM",
     "+CGEV",
     "^BOOT",
@@ -114,6 +116,11 @@ const IDLE: &[&str] = &[
     "^SRVST",
     "^NWTIME",
     "^DSFLOWRPT",
+    "^CSNR",
+    "^RSSILVL",
+    "^HRSSILVL",
+    "^ANLEVEL",
+    "^THERM",
     "+COLP",
     "+CSSI",
     "+CSSU",
@@ -277,7 +284,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
             octets: list().last().and_then(|octets| octets.number()),
         }),
         "+CBM" => News::Idle,
-        "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
+        "^SMMEMFULL" | "+SMSFULL" => News::StorageFull,
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
         "+CPIN" if SIM_GONE.iter().any(|words| text.eq_ignore_ascii_case(words)) => News::SimGone,
@@ -334,6 +341,16 @@ mod tests {
             let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };
             let news = read(&said, &profile, "234");
             assert_eq!(&*shown(&said, &news, &profile), expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn what_every_start_and_every_huawei_says_is_known() {
+        let text = include_str!("../../../firmware-config/modems/huawei.toml");
+        let profile = Profile::parse(text, "huawei").expect("a profile");
+        for row in ["+CFUN: 1", "^RSSILVL:60", "^HRSSILVL:60", "^CSNR:-75", "^ANLEVEL:3", "^THERM: 1", "+CIREGU: 1"] {
+            let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };
+            assert_eq!(read(&said, &profile, "234"), News::Idle, "{row}");
         }
     }
 
