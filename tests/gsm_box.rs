@@ -174,6 +174,15 @@ fn a_technician_asks_the_modem_and_a_text_that_came_is_kept_before_it_is_forgott
     for private in ["8054443332", "closed on Sunday", "356938035643809"] {
         assert!(!support.contains(private) && !world.the_box.log().contains(private), "{private} is shown");
     }
+    // What nobody knows is counted, and shown by its shape.
+    world.modem.say_row("something that nobody knows");
+    until("the row is shown and counted", || {
+        let support = world.the_box.json(&["modem", "sim", "support", "--json"]);
+        let mut rows = support["rows"].as_array().expect("rows").iter();
+        let is_shown = rows.any(|row| row["row"] == "xxxxxxxxx xxxx xxxxxx xxxxx");
+        (is_shown && support["unknown_rows"].as_u64() > Some(0)).then_some(())
+    });
+    assert!(world.asked(&["support"]).contains("Rows so far that nobody knows: "));
     let unknown = world.the_box.milu(&["modem", "door", "signal"]);
     assert!(stderr(&unknown).contains("try sim"), "{}", stderr(&unknown));
     assert!(world.asked(&["signal"]).contains("MTN NG"));

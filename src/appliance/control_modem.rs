@@ -148,6 +148,8 @@ async fn signal(State(control): State<Control>, UrlPath(line): UrlPath<String>) 
 
 #[derive(Serialize)]
 struct SupportJson {
+    /// How many came that nobody knows.
+    unknown_rows: u64,
     rows: Vec<SupportRowJson>,
 }
 
@@ -159,7 +161,9 @@ struct SupportRowJson {
 }
 
 async fn support(State(control): State<Control>, UrlPath(line): UrlPath<String>) -> Result<Json<SupportJson>, Refusal> {
-    let rows = modem(&control, &line)?.support_rows().await?;
+    let modem = modem(&control, &line)?;
+    let unknown_rows = modem.status().modem.map_or(0, |health| health.counters.unknown_rows);
+    let rows = modem.support_rows().await?;
     let now = control.clock.now();
     let rows = rows.into_iter().map(|row| SupportRowJson {
         ago_ms: now.ms_since(row.at),
@@ -170,7 +174,7 @@ async fn support(State(control): State<Control>, UrlPath(line): UrlPath<String>)
         },
         row: row.text,
     });
-    Ok(Json(SupportJson { rows: rows.collect() }))
+    Ok(Json(SupportJson { unknown_rows, rows: rows.collect() }))
 }
 
 #[derive(Deserialize)]

@@ -8,8 +8,13 @@
 //! | `>* AT+CSQ` | the same, each time and not once |
 //! | `< OK` | the modem says this row, framed as its family frames rows |
 //! | `>> ` and `<< ` | the same with C escapes and no framing added |
-//! | `@ +0.5` | so many seconds later; `@ 21:33:50.275` and `@251627` are clocks, of which the difference counts |
+//! | `@ +0.5` | so many seconds later, as `@ +500ms` is |
+//! | `@ 21:33:50.275`, `@251627` | clocks, of which the difference counts; a zone behind them does not |
 //! | `! fault …` | from here on something is wrong, see [`super::Fault`] |
+//!
+//! A sign alone is an empty row. Of what the host writes, blanks around it do not count, nor
+//! does what stands before an escape character, with which a modem forgets it: an escape
+//! character alone is no command, and what is said to it is said unasked.
 
 use std::time::Duration;
 
@@ -107,30 +112,29 @@ impl Recording {
         let mut clock: Option<Duration> = None;
         for (n, row) in text.lines().enumerate() {
             let wrong = |what: &str| ReadRecording { row: n + 1, what: what.to_owned() };
-            if let Some(name) = row.strip_prefix("## ") {
+            if let Some(name) = content(row, "##") {
                 if !case.name.is_empty() || !case.steps.is_empty() {
                     recording.cases.push(std::mem::take(&mut case));
                 }
                 name.clone_into(&mut case.name);
                 clock = None;
-            } else if let Some(header) = row.strip_prefix("# ") {
+            } else if let Some(header) = content(row, "#") {
                 if let Some((key, value)) = header.split_once(": ") {
                     recording.header.push((key.to_owned(), value.to_owned()));
                 }
-            } else if let Some(command) = row.strip_prefix(">> ") {
+            } else if let Some(command) = content(row, ">>") {
                 let bytes = unescape(command).ok_or_else(|| wrong("an escape that C does not have"))?;
                 // Each row that the host wrote is a command of its own.
-                for row in String::from_utf8_lossy(&bytes).split(['\r', '\n']).filter(|row| !row.is_empty()) {
-                    case.steps.push(Step::Hear { pattern: Pattern(row.to_owned()), often: Often::Once });
-                }
-            } else if let Some(bytes) = row.strip_prefix("<< ") {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                case.steps.extend(text.split(['\r', '\n']).filter_map(|row| hear(row, Often::Once)));
+            } else if let Some(bytes) = content(row, "<<") {
                 let bytes = unescape(bytes).ok_or_else(|| wrong("an escape that C does not have"))?;
                 case.steps.push(Step::Bytes(bytes));
-            } else if let Some(command) = row.strip_prefix(">* ") {
-                case.steps.push(Step::Hear { pattern: Pattern(command.to_owned()), often: Often::Always });
-            } else if let Some(command) = row.strip_prefix("> ") {
-                case.steps.push(Step::Hear { pattern: Pattern(command.to_owned()), often: Often::Once });
-            } else if let Some(said) = row.strip_prefix("< ") {
+            } else if let Some(command) = content(row, ">*") {
+                case.steps.extend(hear(command, Often::Always));
+            } else if let Some(command) = content(row, ">") {
+                case.steps.extend(hear(command, Often::Once));
+            } else if let Some(said) = content(row, "<") {
                 case.steps.push(Step::Row(said.to_owned()));
             } else if let Some(fault) = row.strip_prefix("! ") {
                 case.steps.push(Step::Fault(Fault::parse(fault).map_err(|what| wrong(&what.to_string()))?));
@@ -182,17 +186,37 @@ pub struct Rule {
     pub steps: Vec<Step>,
 }
 
+/// What stands behind a sign and a blank; an editor may have taken the blank of an empty row.
+fn content<'a>(row: &'a str, sign: &str) -> Option<&'a str> {
+    let rest = row.strip_prefix(sign)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }
+}
+
+/// What a modem takes for a command of what the host wrote, if it is one.
+fn hear(row: &str, often: Often) -> Option<Step> {
+    let command = row.rsplit('\u{1b}').next()?.trim();
+    (!command.is_empty()).then(|| Step::Hear { pattern: Pattern(command.to_owned()), often })
+}
+
 /// A wait, or a clock's distance to its last reading.
 fn wait(at: &str, clock: &mut Option<Duration>) -> Option<Duration> {
     // A date may stand before the clock.
     let words = || at.split([' ', 'T']).map(|word| word.trim_matches(['[', ']']));
     let word = words().find(|word| word.contains(':')).or_else(|| words().next())?;
-    if let Some(seconds) = word.strip_prefix('+') {
-        return Duration::try_from_secs_f64(seconds.parse().ok()?).ok();
+    if let Some(wait) = word.strip_prefix('+') {
+        let number = wait.trim_end_matches(char::is_alphabetic);
+        let in_seconds = match &wait[number.len()..] {
+            "" | "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        return Duration::try_from_secs_f64(number.parse::<f64>().ok()? * in_seconds).ok();
     }
     let now = if word.contains(':') {
+        // A zone may stand behind it.
+        let end = word.find(|c: char| !c.is_ascii_digit() && !":.,".contains(c)).unwrap_or(word.len());
         let mut seconds = 0.0;
-        for part in word.split(':') {
+        for part in word[..end].replace(',', ".").split(':') {
             seconds = seconds * 60.0 + part.parse::<f64>().ok()?;
         }
         Duration::try_from_secs_f64(seconds).ok()?
@@ -204,10 +228,10 @@ fn wait(at: &str, clock: &mut Option<Duration>) -> Option<Duration> {
     Some(wait)
 }
 
-/// C escapes: `\r`, `\n`, `\t`, `\\`, `\"` and `\xHH`.
+/// C escapes: those of one letter, octal ones of up to three digits and `\xHH`.
 pub fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
+    let mut rest = text.bytes().peekable();
     while let Some(byte) = rest.next() {
         if byte != b'\\' {
             bytes.push(byte);
@@ -217,9 +241,20 @@ pub fn unescape(text: &str) -> Option<Vec<u8>> {
             b'r' => b'\r',
             b'n' => b'\n',
             b't' => b'\t',
-            b'\\' => b'\\',
-            b'"' => b'"',
-            b'0' => 0,
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b'v' => 0x0B,
+            b'f' => 0x0C,
+            b'e' => 0x1B,
+            itself @ (b'\\' | b'"' | b'\'' | b'?') => itself,
+            first @ b'0'..=b'7' => {
+                let mut value = u16::from(first - b'0');
+                for _ in 0..2 {
+                    let Some(digit) = rest.next_if(|byte| (b'0'..=b'7').contains(byte)) else { break };
+                    value = value * 8 + u16::from(digit - b'0');
+                }
+                u8::try_from(value).ok()?
+            }
             b'x' => {
                 let digits = [rest.next()?, rest.next()?];
                 u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?

@@ -205,6 +205,9 @@ fn support(control: &Path, url: &str, json: bool) -> Result<(), Failure> {
         let (seconds, tenths) = (ago_ms / 1000, ago_ms % 1000 / 100);
         say!("{:>9} {way} {}", format!("-{seconds}.{tenths}"), printable(row["row"].as_str().unwrap_or_default()));
     }
+    if let Some(unknown @ 1..) = answer["unknown_rows"].as_u64() {
+        say!("Rows so far that nobody knows: {unknown}");
+    }
     Ok(())
 }
 

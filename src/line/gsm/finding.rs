@@ -211,42 +211,70 @@ fn ports<'m, 'p>(
     };
     // A product that is named counts before a whole vendor.
     let usb = profile.usb.iter().filter(fits).max_by_key(|usb| usb.product.is_some())?;
-    let at = first_of(modem, &usb.at)?;
-    Some((at, first_of(modem, &usb.sound), profile))
+    let at = first_of(modem, &usb.at, &usb.sound)?;
+    Some((at, first_of(modem, &usb.sound, &usb.at), profile))
 }
 
-fn first_of<'m>(modem: &'m UsbModem, rules: &[InterfaceRule]) -> Option<&'m UsbInterface> {
+/// The first interface that a rule fits. One that is known by its number alone is none whose
+/// class says that it is the other one: the right one may have no tty yet.
+fn first_of<'m>(modem: &'m UsbModem, rules: &[InterfaceRule], other: &[InterfaceRule]) -> Option<&'m UsbInterface> {
     rules.iter().find_map(|rule| {
         modem.interfaces.iter().find(|interface| match *rule {
-            InterfaceRule::Number(number) => interface.number == number,
-            InterfaceRule::Class(class, subclass, protocol) => interface.class == (class, subclass, protocol),
+            InterfaceRule::Number(number) => interface.number == number && !other.contains(&of_class(interface)),
+            InterfaceRule::Class(..) => *rule == of_class(interface),
         })
     })
+}
+
+const fn of_class(interface: &UsbInterface) -> InterfaceRule {
+    let (class, subclass, protocol) = interface.class;
+    InterfaceRule::Class(class, subclass, protocol)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn huawei() -> Arc<Profile> {
+        let text = include_str!("../../../firmware-config/modems/huawei.toml");
+        Arc::new(Profile::parse(text, "huawei").expect("a profile"))
+    }
+
+    /// The numbers of the ports for commands and for sound of a stick with these interfaces.
+    fn found(product: u16, interfaces: &[(u8, (u8, u8, u8))]) -> Option<(u8, Option<u8>)> {
+        let tty = |number: u8| format!("ttyUSB{number}");
+        let modem = UsbModem {
+            usb_path: "1-1.4".to_owned(),
+            vendor: 0x12D1,
+            product,
+            interfaces: interfaces
+                .iter()
+                .map(|(number, class)| UsbInterface { number: *number, class: *class, tty: tty(*number) })
+                .collect(),
+        };
+        ports(&modem, &huawei()).map(|(at, sound, _)| (at.number, sound.map(|port| port.number)))
+    }
+
     #[test]
     fn a_huawei_of_a_product_that_nobody_listed_has_its_commands_and_its_sound_in_each_kind_of_firmware() {
-        let text = include_str!("../../../firmware-config/modems/huawei.toml");
-        let profile = Arc::new(Profile::parse(text, "huawei").expect("a profile"));
-        let interface = |number: u8, class| UsbInterface { number, class, tty: format!("ttyUSB{number}") };
-        for ((at, sound), subclass) in [((0x02, 0x03), 1), ((0x02, 0x03), 2), ((0x32, 0x33), 1)] {
-            let modem = UsbModem {
-                usb_path: "1-1.4".to_owned(),
-                vendor: 0x12D1,
-                product: 0xFFFF,
-                // The network's port, then the other two, the wrong way round.
-                interfaces: vec![
-                    interface(0, (0xFF, subclass, 0x01)),
-                    interface(1, (0xFF, subclass, sound)),
-                    interface(2, (0xFF, subclass, at)),
-                ],
-            };
-            let found = ports(&modem, &profile).map(|(at, sound, _)| (at.number, sound.map(|port| port.number)));
-            assert_eq!(found, Some((2, Some(1))), "ff/{subclass:02x}/{at:02x}");
+        for ((at, sound), subclass) in [((0x02, 0x03), 1), ((0x02, 0x03), 2), ((0x02, 0x03), 3), ((0x32, 0x33), 1)] {
+            // The network's port, then the other two, the wrong way round.
+            let interfaces = [(0, (0xFF, subclass, 0x01)), (1, (0xFF, subclass, sound)), (2, (0xFF, subclass, at))];
+            assert_eq!(found(0xFFFF, &interfaces), Some((2, Some(1))), "ff/{subclass:02x}/{at:02x}");
         }
+    }
+
+    #[test]
+    fn the_classes_of_a_listed_huaweis_ports_count_before_the_numbers_of_its_product() {
+        // As owners' sticks list themselves; the second interface is the network's, without a tty.
+        let classes = [(0, (0xFF, 0x01, 0x01)), (3, (0xFF, 0x01, 0x03)), (4, (0xFF, 0x01, 0x02))];
+        assert_eq!(found(0x1506, &classes), Some((4, Some(3))));
+        // An E1550's classes say nothing.
+        let none = [(0, (0xFF, 0xFF, 0xFF)), (1, (0xFF, 0xFF, 0xFF)), (2, (0xFF, 0xFF, 0xFF))];
+        assert_eq!(found(0x1001, &none), Some((2, Some(1))));
+        // Commands are where the product's sound would be, or sound where its commands would.
+        let alone = [(0, (0xFF, 0x01, 0x01)), (1, (0xFF, 0x01, 0x02))];
+        assert_eq!(found(0x1001, &alone), Some((1, None)));
+        assert_eq!(found(0x1506, &classes[..2]), None);
     }
 }

@@ -34,9 +34,10 @@ pub(super) enum CallState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Caller {
     Number(PhoneNumber),
-    /// The network says that the caller wants it so.
+    /// `+CLIP` says that the caller wants it so, or that the network cannot tell it.
     Withheld,
-    /// Nothing was said yet.
+    /// Nothing was said yet. A list without a number says nothing either: a modem may list
+    /// a call before its number has come, as one whose number is withheld.
     Unknown,
 }
 
@@ -110,20 +111,20 @@ const fn way(number: u8) -> Option<Way> {
 /// `+CLIP: <number>,<type>[,<subaddr>,<satype>,<alpha>,<validity>]`.
 pub(super) fn of_clip(text: &str, country_code: &str) -> Caller {
     let fields = fields(text);
+    let kind = number_at::<u8>(&fields, 1);
     // 1: the caller withholds it; 2: the network cannot tell it.
-    let withheld = fields.len() >= 6 && matches!(number_at::<u8>(&fields, 5), Some(1 | 2));
-    match caller(fields.first().copied(), number_at(&fields, 1), country_code) {
+    let is_not_told = fields.len() >= 6 && matches!(number_at::<u8>(&fields, 5), Some(1 | 2));
+    // Type 128 without a number is how networks write a withheld one.
+    let is_empty = fields.first().is_some_and(|number| number.text.is_empty());
+    let withheld = is_not_told || (is_empty && kind == Some(128));
+    match caller(fields.first().copied(), kind, country_code) {
         Caller::Unknown if withheld => Caller::Withheld,
         caller => caller,
     }
 }
 
 fn caller(number: Option<Field<'_>>, kind: Option<u8>, country_code: &str) -> Caller {
-    let Some(number) = number else { return Caller::Unknown };
-    if number.text.is_empty() {
-        // Type 128 without a number is how networks write a withheld one.
-        return if kind == Some(128) { Caller::Withheld } else { Caller::Unknown };
-    }
+    let Some(number) = number.filter(|number| !number.text.is_empty()) else { return Caller::Unknown };
     let plus = if kind == Some(145) && !number.text.starts_with('+') { "+" } else { "" };
     match PhoneNumber::parse(&format!("{plus}{}", number.text), country_code) {
         Ok(number) => Caller::Number(number),
@@ -237,6 +238,7 @@ mod tests {
         assert_eq!(call.from, number("+2348031234567"));
         let call = of_list("2,1,5,0,0", "234").expect("a call");
         assert_eq!((call.state, call.from), (CallState::Waiting, Caller::Unknown));
+        assert_eq!(of_list("1,1,4,0,0,\"\",128", "234").expect("a call").from, Caller::Unknown);
         let call = of_quectel("\"ccinfo\",2,0,-1,0,0,\"2348031234567\",145", "234").expect("a call");
         assert_eq!((call.id, call.state, call.from), (2, CallState::Released, number("+2348031234567")));
         let call = of_dsci("2,1,6,0,+48123456789,145", "234").expect("a call");

@@ -45,6 +45,8 @@ pub(super) enum Bare {
     Digits,
     /// A maker's words.
     Words,
+    /// A maker's words in one row: a second one is news.
+    OneRow,
 }
 
 /// For what the modem knows by itself.
@@ -67,6 +69,9 @@ const OF_NETWORK: &[&str] = &["+CCFC", "+CLCK", "+CCWA", "+CPWD", "+COPS=", "+CG
 
 /// Commands whose answer is a maker's words.
 const WORDS: &[&str] = &["+CGMI", "+CGMM", "+CGMR", "+GMI", "+GMM", "+GMR", "+CLAC", "I"];
+
+/// Those that are answered with one row, which most modems write without a name.
+pub(super) const IN_ONE_ROW: &[&str] = &["+CGMI", "+CGMM", "+CGMR"];
 
 impl<T> Command<T> {
     pub(super) fn new(tag: T, row: &str) -> Self {
@@ -130,7 +135,8 @@ impl Expects {
             // `ATI4` is `ATI`.
             let plain = name.trim_end_matches(|c: char| c.is_ascii_digit());
             if WORDS.contains(&name.as_str()) || plain == "I" {
-                expects.bare = Bare::Words;
+                let is_alone = IN_ONE_ROW.contains(&name.as_str()) && expects.bare == Bare::No;
+                expects.bare = if is_alone { Bare::OneRow } else { Bare::Words };
                 if plain == "I" {
                     // The one named row among a modem's words of itself.
                     expects.names.push("+GCAP".to_owned());
@@ -182,6 +188,8 @@ mod tests {
         assert_eq!(Expects::of("AT+CSQ;+CPIN?;+COPS=3,0").names, ["+CSQ", "+CPIN", "+COPS"]);
         assert_eq!(Expects::of("ATA"), Expects::default());
         assert_eq!(Expects::of("ATI4").bare, Bare::Words);
+        assert_eq!(Expects::of("AT+CGMM").bare, Bare::OneRow);
+        assert_eq!(Expects::of("AT+CGMI;+CGMM").bare, Bare::Words);
         assert_eq!(Expects::of("AT+CGSN").bare, Bare::Digits);
         assert_eq!(Expects::of("AT+CICCID").names, ["+ICCID", "+CICCID"]);
         assert_eq!(Expects::of("AT+CCID").names, ["+CCID"]);

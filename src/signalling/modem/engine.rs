@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use crate::terms::Moment;
 
-use super::command::{Bare, Command, CommandKind};
+use super::command::{Bare, Command, CommandKind, IN_ONE_ROW};
 use super::reader::{Read, RowReader};
 use super::registration;
-use super::row::{FinalResult, Row};
+use super::row::{FinalResult, Row, behind};
 
 /// After a result and before the next command. Many modems lose what comes sooner.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -349,7 +349,7 @@ impl<T> Engine<T> {
     }
 
     fn is_answer(&self, row: &Row, text: &str) -> bool {
-        let Phase::Running(Running { command, .. }) = &self.phase else { return false };
+        let Phase::Running(Running { command, rows, .. }) = &self.phase else { return false };
         let expects = &command.expects;
         match row {
             Row::Final(_) => false,
@@ -363,9 +363,15 @@ impl<T> Engine<T> {
                     let digits = text.trim_matches('"');
                     IDENTITY_DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
                 }
-                Bare::Words => !self.news.iter().any(|beginning| text.starts_with(beginning.as_str())),
+                Bare::Words => !self.is_known_news(text),
+                // One that nobody knows and that comes before it cannot be told from it.
+                Bare::OneRow => !self.is_known_news(text) && !rows.iter().any(is_makers_row),
             },
         }
+    }
+
+    fn is_known_news(&self, text: &str) -> bool {
+        self.news.iter().any(|beginning| behind(text, beginning).is_some())
     }
 
     fn said(&mut self, said: Said, is_answer: bool) {
@@ -510,6 +516,11 @@ impl<T> Engine<T> {
         }
         self.drain(0, now);
     }
+}
+
+/// Whether it is the one row of a maker's words.
+fn is_makers_row(said: &Said) -> bool {
+    said.row.name().map_or(matches!(said.row, Row::Bare(_)), |name| IN_ONE_ROW.contains(&name))
 }
 
 /// Rows that have the name of an answer and are news all the same.

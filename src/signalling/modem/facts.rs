@@ -198,15 +198,20 @@ fn rounded(degrees: f32) -> i16 {
     degrees.round() as i16
 }
 
-/// `+CBC: <state>,<percent>,<millivolts>`, or `+CBC: 3.812V`.
+/// `+CBC: <state>,<percent>,<millivolts>`, where a SIM5360 says `3.810V`, or `+CBC: 3.812V`.
 fn millivolts(list: &[Field<'_>]) -> Option<u16> {
-    if let Some(volts) = list.first().and_then(|f| f.text.trim_end_matches(['V', 'v']).parse::<f32>().ok())
-        && list.len() == 1
-        && (0.0..=20.0).contains(&volts)
+    let told = match list {
+        [volts] => *volts,
+        [_, _, third, ..] => *third,
+        _ => return None,
+    };
+    if list.len() > 1
+        && let Some(millivolts) = told.number()
     {
-        return u16::try_from(i32::from(rounded(volts * 100.0)) * 10).ok();
+        return Some(millivolts);
     }
-    number_at(list, 2)
+    let volts = told.text.trim_end_matches(['V', 'v']).parse::<f32>().ok()?;
+    (0.0..=20.0).contains(&volts).then(|| u16::try_from(i32::from(rounded(volts * 100.0)) * 10).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -242,6 +247,8 @@ mod tests {
         assert_eq!(told("AT+QTEMP", &["+QTEMP: 38,255,255"]).temperature, Some(38));
         assert_eq!(told("AT+CBC", &["+CBC: 0,80,3956"]).millivolts, Some(3956));
         assert_eq!(told("AT+CBC", &["+CBC: 3.81V"]).millivolts, Some(3810));
+        assert_eq!(told("AT+CBC", &["+CBC: 0,75,3.810V"]).millivolts, Some(3810));
+        assert_eq!(told("AT+CBC", &["+CBC: 0,75"]).millivolts, None);
         assert_eq!(told("AT+CSQ", &["+CSQ: 24,99"]).signal_dbm, Some(-65));
         assert_eq!(told("AT+CSQ", &["+CSQ: 99,99"]).signal_dbm, None);
     }

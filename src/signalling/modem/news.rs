@@ -1,10 +1,13 @@
+use std::borrow::Cow;
+
 use crate::terms::EndCause;
 
+use super::airtime::shape;
 use super::call_list::{self, Caller, ListedCall};
 use super::engine::Said;
 use super::profile::{DigitCoding, Profile};
 use super::registration::{self, RegistrationRow};
-use super::row::{Field, FinalResult, Row, fields, number_at};
+use super::row::{Field, FinalResult, Row, behind, fields, number_at};
 use super::ussd::UssdRow;
 
 /// What a modem says without being asked. A hint, where calls are concerned: the
@@ -55,29 +58,43 @@ pub(super) enum News {
     Unknown,
 }
 
-/// Bare rows that modems say by themselves, whoever made them.
+/// Beginnings of bare rows that modems say by themselves, whoever made them.
 pub(super) const BARE: &[&str] = &[
     "RING",
     "VOICE CALL",
+    "VOICE CALL: BEGIN",
+    "VOICE CALL: END",
     "MISSED_CALL",
     "HANGUP",
     "Call Ready",
     "SMS Ready",
     "SMS DONE",
     "PB DONE",
+    "OPL UPDATING",
+    "OPL DONE",
+    "PNN UPDATING",
+    "PNN DONE",
+    "DST",
     "RDY",
     "START",
     "POWERED DOWN",
     "NORMAL POWER DOWN",
     "UNDER-VOLTAGE",
+    "UNDER-VOLTAGE WARNNING",
+    "UNDER-VOLTAGE WARNING",
+    "UNDER-VOLTAGE POWER DOWN",
     "OVER-VOLTAGE",
+    "OVER-VOLTAGE WARNNING",
+    "OVER-VOLTAGE WARNING",
+    "OVER-VOLTAGE POWER DOWN",
     "APP RDY",
+    "^SYSSTART",
 ];
 
 /// Rows, or names of rows, by which any modem tells its start, in the order in which one
 /// that says several of them does. One that finds out the port's speed by itself says the
 /// last alone.
-const BOOTS: &[&str] = &["RDY", "START", "*ATREADY", "+READY", "APP RDY", "Call Ready"];
+const BOOTS: &[&str] = &["^SYSSTART", "RDY", "START", "*ATREADY", "+READY", "APP RDY", "Call Ready"];
 
 /// Named rows that say nothing that is needed here.
 const IDLE: &[&str] = &[
@@ -90,6 +107,8 @@ const IDLE: &[&str] = &[
     "*PSUTTZ",
     "+PSUTTZ",
     "+CIEV",
+    "+CFUN",
+    "+CIREGU",
     "+QUSIM",
     "+CGEV",
     "^BOOT",
@@ -97,7 +116,11 @@ const IDLE: &[&str] = &[
     "^SRVST",
     "^NWTIME",
     "^DSFLOWRPT",
-    "^SYSSTART",
+    "^CSNR",
+    "^RSSILVL",
+    "^HRSSILVL",
+    "^ANLEVEL",
+    "^THERM",
     "+COLP",
     "+CSSI",
     "+CSSU",
@@ -142,6 +165,32 @@ pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
         Row::Bare(text) => bare(text),
         Row::Named { name, fields } => named(name, fields, said.coded.as_deref(), country_code),
     }
+}
+
+/// What may be shown of a row that nobody asked for. A bare row may be one of a text in text
+/// mode, or of an answer whose quotes never closed: it is shown as it came where modems
+/// write it so themselves, and else by its shape, as are words in a row that nobody knows.
+pub(super) fn shown<'a>(said: &'a Said, news: &News, profile: &Profile) -> Cow<'a, str> {
+    match &said.row {
+        Row::Bare(text) if !is_written_by_modems(text, profile) => shape(text).into(),
+        // A text's row may begin with that word.
+        Row::Final(FinalResult::Connect) => "CONNECT".into(),
+        Row::Named { name, fields } if *news == News::Unknown && fields.contains(char::is_alphabetic) => {
+            format!("{name}: {}", shape(fields)).into()
+        }
+        _ => said.text.as_str().into(),
+    }
+}
+
+/// Whether a bare row is a known one, with nothing but figures behind it.
+fn is_written_by_modems(text: &str, profile: &Profile) -> bool {
+    let calls = &profile.calls;
+    let own = calls.rings.iter().chain(&calls.begins).chain(&calls.ends).chain(&profile.reset.boots);
+    let is_it = |known: &str| {
+        // The time and the number behind a missed call are never shown.
+        behind(text, known).is_some_and(|rest| known == "MISSED_CALL" || !rest.contains(char::is_alphabetic))
+    };
+    own.map(String::as_str).chain(BARE.iter().copied()).any(is_it)
 }
 
 /// Where a row stands among those by which a start is told: the family's own, then what
@@ -200,7 +249,7 @@ fn bare(text: &str) -> News {
         _ if text.starts_with("UNDER-VOLTAGE") && text.contains("DOWN") => News::UnderVoltageDown,
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
         _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
-        _ if BARE.iter().any(|known| text.starts_with(known)) => News::Idle,
+        _ if BARE.iter().any(|known| behind(text, known).is_some()) => News::Idle,
         _ => News::Unknown,
     }
 }
@@ -235,7 +284,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
             octets: list().last().and_then(|octets| octets.number()),
         }),
         "+CBM" => News::Idle,
-        "^SMMEMFULL" | "+SMSFULL" | "+CIEV-SMSFULL" => News::StorageFull,
+        "^SMMEMFULL" | "+SMSFULL" => News::StorageFull,
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
         "+CPIN" if SIM_GONE.iter().any(|words| text.eq_ignore_ascii_case(words)) => News::SimGone,
@@ -273,6 +322,37 @@ pub(super) fn dbm_of_csq(rssi: i16) -> Option<i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_modems_write_is_shown_as_it_came_and_any_other_row_by_its_shape() {
+        let text = include_str!("../../../firmware-config/modems/simcom_sim7600.toml");
+        let profile = Profile::parse(text, "simcom_sim7600").expect("a profile");
+        for (row, expected) in [
+            ("RING", "RING"),
+            ("VOICE CALL: END: 000017", "VOICE CALL: END: 000017"),
+            ("UNDER-VOLTAGE WARNNING", "UNDER-VOLTAGE WARNNING"),
+            ("MISSED_CALL: 11:01AM 08031234567", "MISSED_CALL: 11:01AM 08031234567"),
+            ("+CSQN: 25,0", "+CSQN: 25,0"),
+            ("+XNEW: 1,2", "+XNEW: 1,2"),
+            ("+XNEW: 1,\"Ngozi\"", "+XNEW: 9,\"xxxxx\""),
+            ("Ring Ngozi at 5", "xxxx xxxxx at 9"),
+            ("Connect Ngozi", "CONNECT"),
+        ] {
+            let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };
+            let news = read(&said, &profile, "234");
+            assert_eq!(&*shown(&said, &news, &profile), expected, "{row}");
+        }
+    }
+
+    #[test]
+    fn what_every_start_and_every_huawei_says_is_known() {
+        let text = include_str!("../../../firmware-config/modems/huawei.toml");
+        let profile = Profile::parse(text, "huawei").expect("a profile");
+        for row in ["+CFUN: 1", "^RSSILVL:60", "^HRSSILVL:60", "^CSNR:-75", "^ANLEVEL:3", "^THERM: 1", "+CIREGU: 1"] {
+            let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };
+            assert_eq!(read(&said, &profile, "234"), News::Idle, "{row}");
+        }
+    }
 
     #[test]
     fn a_key_is_read_by_its_character_or_its_number() {

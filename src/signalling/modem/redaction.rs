@@ -68,8 +68,15 @@ const PUBLIC_WORDS: &[&str] = &[
     "NOT READY",
     "SIM REMOVED",
     "PH-NET PIN",
+    "PH-NET PUK",
     "PH-SIM PIN",
+    "PH-SIM PUK",
+    "PH_NET PIN",
+    "PH_NET PUK",
+    "PH_SIM PIN",
+    "PH_SIM PUK",
     "SIM PIN2",
+    "SIM PUK2",
 ];
 
 /// A row to or from a modem without what belongs to a person.
@@ -224,6 +231,7 @@ mod tests {
             ("AT+CSQ=\"x;+CPIN=1234", "AT+CSQ=\"x;+CPIN=*"),
             ("+CPIN: SIM PIN", "+CPIN: SIM PIN"),
             ("+CPIN: NOT READY", "+CPIN: NOT READY"),
+            ("+CPIN: PH_SIM PUK", "+CPIN: PH_SIM PUK"),
             ("AT+CMGS=23", "AT+CMGS=23"),
             ("AT+CLIP=1", "AT+CLIP=1"),
             ("+RXDTMF: 5", "+RXDTMF: *"),

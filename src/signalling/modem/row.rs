@@ -103,6 +103,13 @@ fn split_name(text: &str) -> Option<(&str, &str)> {
     fits.then(|| (name, text[end + 1..].trim()))
 }
 
+/// What stands behind a beginning that is made of whole words; capitals make no difference.
+pub(super) fn behind<'a>(text: &'a str, beginning: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(beginning.len())?;
+    let cuts_a_word = beginning.ends_with(char::is_alphanumeric) && rest.starts_with(char::is_alphanumeric);
+    (head.eq_ignore_ascii_case(beginning) && !cuts_a_word).then_some(rest)
+}
+
 /// Fields between commas. Within quotation marks a comma is a character. Blanks
 /// around a field and the marks themselves are taken off.
 pub(super) fn fields(text: &str) -> Vec<Field<'_>> {
@@ -185,6 +192,16 @@ mod tests {
         assert_eq!(Row::read("VOICE CALL: END: 000017"), Row::Bare("VOICE CALL: END: 000017".to_owned()));
         assert_eq!(Row::read("+2348031234567: x"), named("+2348031234567", "x"));
         assert_eq!(Row::read("+: x"), Row::Bare("+: x".to_owned()));
+    }
+
+    #[test]
+    fn a_beginning_is_whole_words_in_capitals_or_without() {
+        assert_eq!(behind("CALL READY", "Call Ready"), Some(""));
+        assert_eq!(behind("DST: 0", "DST"), Some(": 0"));
+        assert_eq!(behind("^CEND:1,0", "^CEND:"), Some("1,0"));
+        assert_eq!(behind("StarTAC", "START"), None);
+        assert_eq!(behind("RIN", "RING"), None);
+        assert_eq!(behind("RIN\u{e9}", "RING"), None);
     }
 
     #[test]

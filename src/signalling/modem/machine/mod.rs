@@ -286,8 +286,8 @@ impl ModemLine {
     }
 
     fn news(&mut self, said: &Said, now: Moment) {
-        self.support.modem(SupportWay::FromModem, &said.text, now);
         let news = news::read(said, &self.profile, &self.settings.country_code);
+        self.support.modem(SupportWay::FromModem, &news::shown(said, &news, &self.profile), now);
         match news {
             News::Rings
             | News::Caller(_)

@@ -114,7 +114,8 @@ impl ModemLine {
             Some("SIM PIN") => return self.pin_wanted(now),
             Some("SIM PUK") => SimTrouble::NeedsPuk,
             Some("NOT INSERTED" | "NOT READY" | "SIM REMOVED") => SimTrouble::Absent,
-            Some(words) if words.starts_with("PH-") => SimTrouble::NetworkLocked,
+            // A SIM800 writes them with `_`.
+            Some(words) if words.starts_with("PH-") || words.starts_with("PH_") => SimTrouble::NetworkLocked,
             _ => match end {
                 End::Final(FinalResult::Cme(cme::NOT_INSERTED)) => SimTrouble::Absent,
                 End::Final(FinalResult::Cme(cme::PIN_REQUIRED)) => return self.pin_wanted(now),

@@ -87,6 +87,25 @@ fn a_caller_without_a_number_is_offered_after_three_seconds() {
 }
 
 #[test]
+fn a_number_that_comes_after_a_list_without_one_is_offered() {
+    let listed = |world: &mut World| {
+        world.modem.says_instead("AT+CLCC", "\r\n+CLCC: 1,1,4,0,0,\"\",128\r\n\r\nOK\r\n");
+        world.says("RING");
+        world.run_s(1);
+        assert_eq!((world.modem.count("AT+CLCC") > 0, world.wanted()), (true, vec![]));
+    };
+    let mut world = World::ready("generic");
+    listed(&mut world);
+    world.says(&format!("+CLIP: \"{CALLER}\",145,,,,0"));
+    assert_eq!(world.wanted(), [offered()]);
+    // Where no number comes, nobody waits for it longer than for any.
+    let mut world = World::ready("generic");
+    listed(&mut world);
+    world.run_s(2);
+    assert_eq!(world.wanted(), [ModemOutput::Offered { from: None }]);
+}
+
+#[test]
 fn the_list_tells_the_number_where_the_modem_does_not() {
     let mut world = World::ready("generic");
     world.modem.calls.push(FakeCall { id: 1, state: 4, number: CALLER.to_owned() });

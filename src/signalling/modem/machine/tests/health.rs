@@ -165,6 +165,19 @@ fn a_modem_on_a_serial_port_that_goes_down_has_no_call_any_more_and_is_set_up_ag
 }
 
 #[test]
+fn a_huawei_that_says_that_its_system_has_started_is_set_up_again() {
+    let mut world = World::ready_on(Attachment::SerialPort, "huawei");
+    // Its heartbeat is no start.
+    world.says("^BOOT:12345678,0,0,0,77");
+    world.run_s(30);
+    assert_eq!(world.modem.count("ATE0"), 0);
+    world.says("^SYSSTART");
+    world.run_s(30);
+    assert_eq!(world.line.state(), ModemState::Ready);
+    assert_eq!((world.modem.count("ATE0"), world.modem.count("AT^CURC=1")), (1, 1));
+}
+
+#[test]
 fn a_modem_on_usb_that_goes_down_is_away_once_its_port_is() {
     let mut world = World::ready("simcom_sim7600");
     world.says("POWERED DOWN");

@@ -66,3 +66,18 @@ fn a_text_whose_head_was_lost_is_no_identity() {
     world.run_s(20);
     assert_eq!(identities(&world)[0].as_deref(), Some("490154203237518"));
 }
+
+#[test]
+fn a_model_is_the_first_row_of_its_answer_and_what_a_start_says_behind_it_is_news() {
+    for behind in ["PNN UPDATING", "CALL READY", "DST: 0", "something that nobody knows"] {
+        let mut world = World::ready("simcom_sim7600");
+        let unknown = world.line.health().counters.unknown_rows;
+        world.modem.between.push_back(behind.to_owned());
+        world.give(ModemInput::Command { id: 1, row: "AT+CGMM".to_owned(), force: Force::No });
+        world.run_s(1);
+        let health = world.line.health();
+        assert_eq!(health.model.as_deref(), Some("MODEL"), "{behind}");
+        let is_unknown = behind.starts_with("something");
+        assert_eq!(health.counters.unknown_rows - unknown, u64::from(is_unknown), "{behind}");
+    }
+}

@@ -9,6 +9,7 @@ mod properties;
 mod reports;
 mod sim;
 mod sound;
+mod support;
 mod text_memory;
 mod text_parts;
 mod texts;

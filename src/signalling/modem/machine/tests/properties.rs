@@ -18,6 +18,12 @@ const IDLE_NEWS: &[&str] = &[
     "+CSQN: 25,0",
     "^HCSQ:\"WCDMA\",30,30,30",
     "something that nobody knows",
+    "OPL UPDATING",
+    "PNN UPDATING",
+    "SMS DONE",
+    "CALL READY",
+    "PB DONE",
+    "DST: 0",
     "+XNEW: 1,2,\"x\"",
 ];
 
@@ -26,10 +32,11 @@ fn idle_news() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(one, 0..60)
 }
 
-fn a_whole_call(profile: &str, between: Vec<String>, piece: usize) -> (Vec<ModemOutput>, Vec<String>) {
+/// What the line wanted, what it wrote and what it knows of the modem in the end.
+fn a_whole_call(profile: &str, between: &[String], piece: usize) -> (Vec<ModemOutput>, Vec<String>, String) {
     let mut world = World::new(profile, LineSettings::default());
     world.piece = piece;
-    world.modem.between = between.into();
+    world.modem.between = between.to_vec().into();
     world.give(ModemInput::PortOpened);
     world.run_s(30);
     world.text(3, "We are at 12 Allen Avenue.");
@@ -38,11 +45,21 @@ fn a_whole_call(profile: &str, between: Vec<String>, piece: usize) -> (Vec<Modem
     world.sound(3, 16_000, 16_000);
     world.far_side_hangs_up();
     world.run_s(5);
+    world.modem.between = between.to_vec().into();
+    for (id, row) in (10..).zip(["AT+CGMM", "AT+CSQ", "AT+COPS?"]) {
+        world.give(ModemInput::Command { id, row: row.to_owned(), force: Force::No });
+        world.run_s(1);
+    }
+    // What was told last of the signal is an answer.
+    world.modem.between.clear();
+    world.give(ModemInput::Command { id: 20, row: "AT+CSQ".to_owned(), force: Force::No });
+    world.run_s(1);
+    let known = ModemHealth { since: Moment::START, counters: Counters::default(), ..world.line.health() };
     assert_eq!(world.modem.broken_rules, [""; 0]);
     // Questions are asked by what is known already; what acts is the same.
     let acts = ["ATA", "ATH", "AT+CHUP", "AT+CMGS", "AT+CMGD", "AT^DDSETEX", "AT+QPCMV=", "AT+CPCMREG=", "AT+CFUN"];
     world.modem.heard.retain(|row| acts.iter().any(|act| row.starts_with(act)));
-    (world.wanted(), world.modem.heard)
+    (world.wanted(), world.modem.heard, format!("{known:?}"))
 }
 
 /// What a modem may say while its list has the call: hints that lie, of which the list
@@ -268,10 +285,11 @@ proptest! {
         between in idle_news(),
         piece in 1usize..9,
     ) {
-        let (expected, written) = a_whole_call(profile, Vec::new(), usize::MAX);
-        let (found, rows) = a_whole_call(profile, between, piece);
+        let (expected, written, known) = a_whole_call(profile, &[], usize::MAX);
+        let (found, rows, known_amid) = a_whole_call(profile, &between, piece);
         prop_assert_eq!(found, expected);
         prop_assert_eq!(rows, written);
+        prop_assert_eq!(known_amid, known);
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn each_trouble_of_a_sim_is_told_plainly_and_left_when_it_is_over() {
         ("SIM PUK", SimTrouble::NeedsPuk),
         ("SIM PIN", SimTrouble::NeedsPin),
         ("PH-NET PIN", SimTrouble::NetworkLocked),
+        ("PH_SIM PIN", SimTrouble::NetworkLocked),
         ("+CME ERROR: 10", SimTrouble::Absent),
         ("+CME ERROR: 13", SimTrouble::Broken),
         ("+CME ERROR: SIM failure", SimTrouble::Broken),
