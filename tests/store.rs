@@ -24,8 +24,8 @@ use milu::media::SampleRate;
 use milu::residency::CallerWish;
 use milu::store::journal::{Entry, Kind};
 use milu::store::{
-    CallHeader, Clock, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError, RenderingKey, Rendition,
-    SecondHearing, TextEnd, TextTry, Vault, Waiting,
+    CallHeader, Clock, HearingFault, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError, RenderingKey,
+    Rendition, SecondHearing, TextEnd, TextTry, Vault, Waiting,
 };
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private};
 
@@ -534,9 +534,11 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     assert_eq!(vault.recovered(), [call(4)]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 2);
     assert_eq!(vault.next_to_hear_again(at(99)).await.unwrap(), None);
-    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(1), tries: 0 }));
-    vault.postpone_hearing(call(1), at(400)).await.unwrap();
-    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(2), tries: 0 }));
+    let waiting = |n, tries, disk_tries| Some(Waiting { call: call(n), tries, disk_tries });
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(1, 0, 0));
+    vault.postpone_hearing(call(1), at(300), HearingFault::Ears).await.unwrap();
+    vault.postpone_hearing(call(1), at(400), HearingFault::Disk).await.unwrap();
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(2, 0, 0));
     let heard = SecondHearing {
         turn: 0,
         words: Private::new(CANARY.to_owned()),
@@ -546,7 +548,7 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     vault.settle_hearing(call(2), std::slice::from_ref(&heard)).await.unwrap();
     assert_eq!(vault.second_hearings(call(2)).await.unwrap(), [heard]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 1);
-    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), Some(Waiting { call: call(1), tries: 1 }));
+    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), waiting(1, 2, 1));
     vault.settle_hearing(call(1), &[]).await.unwrap();
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 0);
     vault.close().await;

@@ -17,7 +17,7 @@ use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
 use crate::residency::CallGate;
 use crate::speech::{CallSetting, EarsEvent, Hearing, Hints};
-use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
+use crate::store::{HearingFault, IndexError, Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
 
 /// An outage that has just ended may come back; nothing is urgent here.
@@ -34,8 +34,10 @@ const LONGEST_WAIT_MIN: u64 = 360;
 /// again: a budget is made larger by midnight or by an owner, and neither hurries.
 const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// After so many failures the record stays as it is: a day and a half of tries.
-const TRIES_MAX: u32 = 12;
+/// After so many failures of the disk the record stays as it is, a day and a half of
+/// tries: what is damaged would be read for ever. Ears that fail give no call up: they
+/// may be cut off for weeks, and the wait between two tries bounds what these cost.
+const DISK_TRIES_MAX: u32 = 12;
 
 /// Of one turn; what ears take at once.
 const LONGEST_TURN_MS: u64 = 30_000;
@@ -183,7 +185,7 @@ impl SecondHearings {
                 return false;
             }
         };
-        let Waiting { call, tries } = waiting;
+        let Waiting { call, tries, disk_tries } = waiting;
         let mut heard = self.begun.take(call);
         let done = match self.hear(call, &mut heard).await {
             Ok(()) => self.keep(call, &heard).await,
@@ -191,8 +193,8 @@ impl SecondHearings {
         };
         let stays = match done {
             Ok(()) | Err(NotYet::Gone) => false,
-            Err(NotYet::Caller | NotYet::Budget) => true,
-            Err(NotYet::Ears | NotYet::Disk) => tries < TRIES_MAX,
+            Err(NotYet::Caller | NotYet::Budget | NotYet::Ears) => true,
+            Err(NotYet::Disk) => disk_tries < DISK_TRIES_MAX,
         };
         if stays {
             self.begun.keep(call, heard);
@@ -201,15 +203,16 @@ impl SecondHearings {
             Ok(()) => Ok(true),
             // It stays the next, and no try is counted.
             Err(NotYet::Caller) => return false,
-            Err(NotYet::Ears | NotYet::Disk) if stays => {
-                let due = later(now, wait_after(tries));
-                self.vault.postpone_hearing(call, due).await.map(|()| false)
-            }
+            Err(NotYet::Ears) => self.postpone(call, now, tries, HearingFault::Ears).await,
+            Err(NotYet::Disk) if stays => self.postpone(call, now, tries, HearingFault::Disk).await,
             Err(NotYet::Budget) => {
                 tracing::debug!(%call, "a call waits for budget to be heard again");
                 self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| true)
             }
-            Err(NotYet::Ears | NotYet::Disk | NotYet::Gone) => self.vault.hear_no_more(call).await.map(|()| true),
+            Err(NotYet::Disk | NotYet::Gone) => {
+                tracing::info!(%call, "a call that was to be heard again is given up; its record stays as it was");
+                self.vault.hear_no_more(call).await.map(|()| true)
+            }
         };
         match written {
             Ok(goes_on) => {
@@ -222,6 +225,18 @@ impl SecondHearings {
                 false
             }
         }
+    }
+
+    /// After a vain try; the next call would fail as this one did.
+    async fn postpone(
+        &self,
+        call: CallId,
+        now: Timestamp,
+        tries: u32,
+        fault: HearingFault,
+    ) -> Result<bool, IndexError> {
+        let due = later(now, wait_after(tries));
+        self.vault.postpone_hearing(call, due, fault).await.map(|()| false)
     }
 
     async fn keep(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), NotYet> {

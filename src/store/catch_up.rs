@@ -22,6 +22,17 @@ pub struct Waiting {
     pub call: CallId,
     /// How often it has been tried in vain.
     pub tries: u32,
+    /// How many of these the disk was to blame for.
+    pub disk_tries: u32,
+}
+
+/// What made a try vain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HearingFault {
+    /// No ears gave words.
+    Ears,
+    /// It could not be read, or its words could not be kept.
+    Disk,
 }
 
 /// The words of one turn of the caller, heard again.
@@ -57,17 +68,23 @@ pub(super) async fn enqueue(
 
 /// The call that has waited longest among those that are due.
 pub(super) async fn next_due(index: &Index, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
-    let row = sqlx::query("SELECT call, tries FROM catch_up WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1")
-        .bind(ns(now))
-        .fetch_optional(&index.read)
-        .await
-        .map_err(IndexError::sql("looking for a call to be heard again"))?;
+    let row = sqlx::query(
+        "SELECT call, tries, disk_tries FROM catch_up WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1",
+    )
+    .bind(ns(now))
+    .fetch_optional(&index.read)
+    .await
+    .map_err(IndexError::sql("looking for a call to be heard again"))?;
     Ok(row.as_ref().and_then(waiting))
 }
 
 fn waiting(row: &SqliteRow) -> Option<Waiting> {
     let call: String = row.try_get("call").ok()?;
-    Some(Waiting { call: CallId::parse(&call).ok()?, tries: row.try_get("tries").ok()? })
+    Some(Waiting {
+        call: CallId::parse(&call).ok()?,
+        tries: row.try_get("tries").ok()?,
+        disk_tries: row.try_get("disk_tries").ok()?,
+    })
 }
 
 /// How many calls wait.
@@ -80,9 +97,15 @@ pub(super) async fn waiting_count(index: &Index) -> Result<u64, IndexError> {
 }
 
 /// It did not work; it is due again at `due_at`.
-pub(super) async fn postpone(index: &Index, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
-    sqlx::query("UPDATE catch_up SET due_at_ns = ?, tries = tries + 1 WHERE call = ?")
+pub(super) async fn postpone(
+    index: &Index,
+    call: CallId,
+    due_at: Timestamp,
+    fault: HearingFault,
+) -> Result<(), IndexError> {
+    sqlx::query("UPDATE catch_up SET due_at_ns = ?, tries = tries + 1, disk_tries = disk_tries + ? WHERE call = ?")
         .bind(ns(due_at))
+        .bind(i64::from(fault == HearingFault::Disk))
         .bind(call.as_str())
         .execute(&index.write)
         .await

@@ -35,7 +35,7 @@ mod vault;
 mod wav;
 
 pub use call_memory::CallMemory;
-pub use catch_up::{SecondHearing, Waiting};
+pub use catch_up::{HearingFault, SecondHearing, Waiting};
 pub use deliveries::{TextDelivery, TextFate};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::tests::{record, turn};
 use super::*;
@@ -6,16 +6,18 @@ use crate::appliance::outside::room;
 use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
 use crate::ops::Admitted;
 use crate::residency::{DestinationId, Host};
-use crate::speech::{Confidence, Heard, Transcriber};
+use crate::speech::{Confidence, EarsError, Heard, Transcriber};
 use crate::store::{CallHeader, CallMemory, Keyring};
 use crate::terms::Language;
 
 /// One turn of sound: five frames, which are sent in as many blinks.
 const TURN_MS: u64 = 100;
 
-/// Ears that hear the same in everything, and count how often they were sent it.
+/// Ears that hear the same in everything, or nothing while they are cut off, and count
+/// how often they were sent it.
 struct Counting {
     sent: Arc<AtomicU32>,
+    cut_off: Arc<AtomicBool>,
     line: Arc<Line>,
 }
 
@@ -43,6 +45,7 @@ impl Line {
 
 struct Open {
     sent: Arc<AtomicU32>,
+    cut_off: Arc<AtomicBool>,
     line: Arc<Line>,
     tell: mpsc::Sender<EarsEvent>,
 }
@@ -53,7 +56,8 @@ impl Transcriber for Counting {
     }
 
     fn open(&self, _setting: &CallSetting, tell: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        Box::new(Open { sent: self.sent.clone(), line: self.line.clone(), tell })
+        let (sent, cut_off) = (self.sent.clone(), self.cut_off.clone());
+        Box::new(Open { sent, cut_off, line: self.line.clone(), tell })
     }
 }
 
@@ -69,6 +73,10 @@ impl Hearing for Open {
 
     fn decode(&mut self, request: RequestId) {
         self.sent.fetch_add(1, Ordering::Relaxed);
+        if self.cut_off.load(Ordering::Relaxed) {
+            let error = EarsError::Lost("nothing answers");
+            return self.tell.try_send(EarsEvent::Failed { request, error }).unwrap();
+        }
         let confidence = Confidence { mean_log_probability: 0.0, no_speech: 0.0, compression: 1.0, repeats: false };
         let heard = Heard {
             request,
@@ -88,6 +96,7 @@ struct Place {
     queue: SecondHearings,
     record: CallRecord,
     sent: Arc<AtomicU32>,
+    cut_off: Arc<AtomicBool>,
     line: Arc<Line>,
     door: Door,
 }
@@ -124,8 +133,8 @@ impl Place {
         let stop = Stop::new(Duration::from_secs(1));
         let (frames, caller_with) = (AtomicU32::new(0), AtomicU32::new(0));
         let line = Arc::new(Line { stop: stop.clone(), frames, caller_with, caller: Mutex::new(None) });
-        let sent = Arc::new(AtomicU32::new(0));
-        let ears = Counting { sent: sent.clone(), line: line.clone() };
+        let (sent, cut_off) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let ears = Counting { sent: sent.clone(), cut_off: cut_off.clone(), line: line.clone() };
         let destination = DestinationId::parse("ears").unwrap();
         let host = Host::parse("ears.example").unwrap().into();
         let door = Door::new(keeper.in_force(), door);
@@ -141,7 +150,7 @@ impl Place {
             rest: Rest::default(),
             begun: Begun::default(),
         };
-        Self { dir, queue, record, sent, line, door }
+        Self { dir, queue, record, sent, cut_off, line, door }
     }
 
     async fn waiting(&self) -> u64 {
@@ -326,6 +335,46 @@ async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
     // There is room again on the disk, and its words are there.
     place.queue.vault.do_to_index("DROP TRIGGER full").await;
     place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (1, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_waits_however_long_the_ears_are_cut_off_and_is_then_heard() {
+    let place = Place::new("raw").await;
+    place.cut_off.store(true, Ordering::Relaxed);
+    for tries in 1..=20 {
+        assert!(!place.queue.one().await);
+        assert_eq!((place.sent(), place.waiting().await), (tries, 1));
+        let longest = later(place.queue.clock.wall(), Duration::from_secs(LONGEST_WAIT_MIN * 60));
+        let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
+        assert_eq!((due.call, due.tries, due.disk_tries), (place.record.id, tries, 0));
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    }
+    place.cut_off.store(false, Ordering::Relaxed);
+    // Nor does the first failure of the disk count as one of many.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    place.queue.vault.do_to_index(full).await;
+    assert!(!place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (21, 1));
+    place.queue.vault.do_to_index("DROP TRIGGER full").await;
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (21, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_words_the_disk_never_takes_is_given_up_in_the_end() {
+    let place = Place::new("raw").await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    place.queue.vault.do_to_index(full).await;
+    for _ in 0..DISK_TRIES_MAX {
+        assert!(!place.queue.one().await);
+        assert_eq!(place.waiting().await, 1);
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    }
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     place.end().await;
