@@ -79,6 +79,8 @@ enum NotYet {
     Policy,
     /// What is left of the day's budget is for callers.
     Budget,
+    /// The ears that had room failed, and others have room on another day.
+    EarsBesideBudget,
     /// It could not be read now, or the words could not be kept.
     Disk,
     /// It cannot be read any more: there is nothing to hear.
@@ -199,7 +201,7 @@ impl SecondHearings {
         };
         let stays = match done {
             Ok(()) | Err(NotYet::Gone) => false,
-            Err(NotYet::Caller | NotYet::Budget | NotYet::Ears | NotYet::Policy) => true,
+            Err(NotYet::Caller | NotYet::Ears | NotYet::Policy | NotYet::Budget | NotYet::EarsBesideBudget) => true,
             Err(NotYet::Disk) => disk_tries < DISK_TRIES_MAX,
         };
         if stays {
@@ -214,6 +216,10 @@ impl SecondHearings {
             Err(NotYet::Budget) => {
                 tracing::debug!(%call, "a call waits for budget to be heard again");
                 self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| true)
+            }
+            // The next call would be sent to the ears that failed, so it waits too.
+            Err(NotYet::EarsBesideBudget) => {
+                self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| false)
             }
             Err(NotYet::Policy) => {
                 tracing::debug!(%call, "a call waits for a policy under which it may be heard again");
@@ -296,7 +302,7 @@ impl SecondHearings {
             .filter(|(_, part)| !part.is_empty())
             .collect();
         // Words that only could not be kept need no room.
-        let ears = if parts.is_empty() { Vec::new() } else { with_room(call, allowed, &parts)? };
+        let ears = if parts.is_empty() { WithRoom::default() } else { with_room(call, allowed, &parts)? };
         for (turn, part) in parts {
             let (words, engine) = self.words(&ears, &setting, &part).await?;
             let heard_at = self.clock.wall();
@@ -315,11 +321,11 @@ impl SecondHearings {
     /// The words of a turn, from the first ears that give them.
     async fn words(
         &self,
-        all: &[&OutsideEars],
+        all: &WithRoom<'_>,
         setting: &CallSetting,
         sound: &[i16],
     ) -> Result<(Private<String>, &'static str), NotYet> {
-        for OutsideEars { ears, .. } in all {
+        for OutsideEars { ears, .. } in &all.now {
             self.yield_to_callers()?;
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
@@ -327,7 +333,7 @@ impl SecondHearings {
                 return Ok(heard);
             }
         }
-        Err(NotYet::Ears)
+        Err(if all.others_later { NotYet::EarsBesideBudget } else { NotYet::Ears })
     }
 
     async fn ask(
@@ -402,13 +408,21 @@ fn under_wishes(gate: Arc<CallGate>, record: &CallRecord) -> Arc<CallGate> {
     gate
 }
 
+/// The ears to which the budget lets a call go.
+#[derive(Default)]
+struct WithRoom<'e> {
+    now: Vec<&'e OutsideEars>,
+    /// Whether there are others that have room on another day.
+    others_later: bool,
+}
+
 /// Those ears to which the budget lets all of it go, before any of it goes: half a call
 /// heard again would be paid for and thrown away.
 fn with_room<'e>(
     call: CallId,
     allowed: Vec<&'e OutsideEars>,
     parts: &[(usize, Vec<i16>)],
-) -> Result<Vec<&'e OutsideEars>, NotYet> {
+) -> Result<WithRoom<'e>, NotYet> {
     if allowed.is_empty() {
         return Err(NotYet::Policy);
     }
@@ -419,8 +433,9 @@ fn with_room<'e>(
         tracing::warn!(%call, "a call has more sound than any day's budget lets be heard again");
         return Err(NotYet::Gone);
     }
-    let with_room: Vec<_> = rooms.into_iter().filter(|(_, room)| *room == Room::Now).map(|(ears, _)| ears).collect();
-    if with_room.is_empty() { Err(NotYet::Budget) } else { Ok(with_room) }
+    let others_later = rooms.iter().any(|(_, room)| *room == Room::AnotherDay);
+    let now: Vec<_> = rooms.into_iter().filter(|(_, room)| *room == Room::Now).map(|(ears, _)| ears).collect();
+    if now.is_empty() { Err(NotYet::Budget) } else { Ok(WithRoom { now, others_later }) }
 }
 
 /// As with the first hearing, identifiers are taken out before a word is kept:

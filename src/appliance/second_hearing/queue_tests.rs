@@ -288,6 +288,35 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
     }
 }
 
+#[tokio::test]
+async fn while_the_day_of_better_ears_is_used_up_no_try_is_counted_though_others_fail() {
+    let budget = Budget { day_bytes: Some(1_000_000), ..Budget::default() };
+    let config = DoorConfig { budget, spent: Some(today(900_000, 0)), ..DoorConfig::default() };
+    let place = Place::under(&table("raw", "raw"), config, 1).await;
+    place.server.cut_off.store(true, Ordering::Relaxed);
+    assert!(!place.queue.one().await, "the next would be sent to the same ears");
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 1, 1));
+    let in_a_while = later(place.queue.clock.wall(), BUDGET_WAIT);
+    let due = place.queue.vault.next_to_hear_again(in_a_while).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 0));
+    // As soon as the day has room the better ones hear it.
+    place.door.set_budget(Budget::default());
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (1, 1, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_budget_has_no_room_is_not_sent_to_ears_that_may_not_hear_it() {
+    let budget = Budget { day_bytes: Some(1_000_000), ..Budget::default() };
+    let config = DoorConfig { budget, spent: Some(today(900_000, 0)), ..DoorConfig::default() };
+    let place = Place::under(&table("raw", "local"), config, 1).await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 0, 1));
+    place.end().await;
+}
+
 /// The first of two turns was heard, and with the second a caller came, who has gone.
 async fn half_heard(door: DoorConfig) -> Place {
     let place = Place::of("raw", door, 2).await;
