@@ -21,11 +21,11 @@ use milu::call::{
     Speaker, Transferred, Turn, WhyLeft, Wish, Wished,
 };
 use milu::media::SampleRate;
-use milu::residency::CallerWish;
+use milu::residency::{CallerWish, Destination, DestinationId, Host, Safeguards};
 use milu::store::journal::{Entry, Kind};
 use milu::store::{
-    CallHeader, Clock, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError, RenderingKey, Rendition,
-    SecondHearing, TextEnd, TextTry, Vault, Waiting,
+    CallHeader, Clock, HearAgain, HearingFault, KeptText, Keyring, Leg, OpenError, OutgoingText, ReadError,
+    RenderingKey, Rendition, SecondHearing, TextEnd, TextTry, Vault, Waiting,
 };
 use milu::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private};
 
@@ -511,24 +511,39 @@ async fn a_crash_does_not_excuse_sound_that_is_missing_below_the_high_water_mark
     vault.close().await;
 }
 
+/// Ears in the business's own network.
+fn ears_server() -> Destination {
+    Destination {
+        id: DestinationId::parse("server").unwrap(),
+        operator: "our own".to_owned(),
+        hosts: vec![Host::parse("192.168.1.20:10300").unwrap()],
+        country: "on-site".to_owned(),
+        on_site: true,
+        contract: None,
+        safeguards: Safeguards::default(),
+        pins: Vec::new(),
+    }
+}
+
 #[tokio::test]
 async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_kept() {
+    let due = |second| HearAgain { due_at: at(second), places: vec![ears_server()] };
     let dir = tempfile::tempdir().unwrap();
     let vault = open(dir.path()).await;
     for n in 1..=2 {
         let mut memory = vault.begin_call(&header(n)).await.unwrap();
         memory.start_recording(SampleRate::Hz8000, 0).await.unwrap();
-        memory.hear_again(at(i64::from(n) * 100));
+        memory.hear_again(due(i64::from(n) * 100));
         memory.finish(record(n)).await.unwrap();
         assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), u64::from(n));
     }
     // There is no sound of the third, and the fourth is cut off.
     let mut unrecorded = vault.begin_call(&header(3)).await.unwrap();
-    unrecorded.hear_again(at(50));
+    unrecorded.hear_again(due(50));
     unrecorded.finish(record(3)).await.unwrap();
     let mut cut_off = vault.begin_call(&header(4)).await.unwrap();
     cut_off.start_recording(SampleRate::Hz8000, 0).await.unwrap();
-    cut_off.hear_again(at(50));
+    cut_off.hear_again(due(50));
     vault.close().await;
     drop((cut_off, vault));
 
@@ -536,9 +551,13 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     assert_eq!(vault.recovered(), [call(4)]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 2);
     assert_eq!(vault.next_to_hear_again(at(99)).await.unwrap(), None);
-    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(1), tries: 0 }));
-    vault.postpone_hearing(call(1), at(400)).await.unwrap();
-    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), Some(Waiting { call: call(2), tries: 0 }));
+    let waiting = |n, tries, disk_tries| {
+        Some(Waiting { call: call(n), tries, disk_tries, places: Some(vec![ears_server()]) })
+    };
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(1, 0, 0));
+    vault.postpone_hearing(call(1), at(300), HearingFault::Ears).await.unwrap();
+    vault.postpone_hearing(call(1), at(400), HearingFault::Disk).await.unwrap();
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(2, 0, 0));
     let heard = SecondHearing {
         turn: 0,
         words: Private::new(CANARY.to_owned()),
@@ -548,7 +567,7 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     vault.settle_hearing(call(2), std::slice::from_ref(&heard)).await.unwrap();
     assert_eq!(vault.second_hearings(call(2)).await.unwrap(), [heard]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 1);
-    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), Some(Waiting { call: call(1), tries: 1 }));
+    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), waiting(1, 2, 1));
     vault.settle_hearing(call(1), &[]).await.unwrap();
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 0);
     vault.close().await;

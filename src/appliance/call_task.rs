@@ -471,8 +471,8 @@ impl Running {
         }
         let Some(scribe) = self.scribe.take() else { return record };
         let (second, gate) = (&self.task.second_hearing, &self.task.setting.gate);
-        if let Some(due_at) = second.as_ref().and_then(|second| second.due_at(&record, gate)) {
-            scribe.hear_again(due_at).await;
+        if let Some(hear_again) = second.as_ref().and_then(|second| second.to_hear_again(&record, gate)) {
+            scribe.hear_again(hear_again).await;
         }
         scribe.finish(record).await
     }

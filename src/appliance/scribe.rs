@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,7 +10,7 @@ use crate::call::CallRecord;
 use crate::media::SampleRate;
 use crate::ops::Supervisor;
 use crate::store::journal::Entry;
-use crate::store::{CallMemory, SoundTap};
+use crate::store::{CallMemory, HearAgain, SoundTap};
 
 /// Orders that wait. A call stands still for each promise while the disk stalls, so that
 /// these are a stall of more than a minute and a half, with what it notes besides.
@@ -29,7 +28,7 @@ enum Order {
         from_ms: u64,
         begun: oneshot::Sender<SoundTap>,
     },
-    HearAgain(Timestamp),
+    HearAgain(HearAgain),
     Finish {
         record: Box<CallRecord>,
         kept: oneshot::Sender<CallRecord>,
@@ -89,9 +88,9 @@ impl Scribe {
         tap
     }
 
-    /// Has the call queued with its record, to be heard again at `due_at`.
-    pub async fn hear_again(&self, due_at: Timestamp) {
-        self.order(Order::HearAgain(due_at)).await;
+    /// Has the call queued with its record, to be heard again.
+    pub async fn hear_again(&self, hear_again: HearAgain) {
+        self.order(Order::HearAgain(hear_again)).await;
     }
 
     /// Has the record written, as the last of all; gives it as it was kept.
@@ -134,7 +133,7 @@ async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
                 Ok(tap) => drop(begun.send(tap)),
                 Err(error) => tracing::error!(%call, %error, "the recording could not begin"),
             },
-            Order::HearAgain(due_at) => memory.hear_again(due_at),
+            Order::HearAgain(hear_again) => memory.hear_again(hear_again),
             Order::Finish { record, kept } => {
                 let record = match memory.finish((*record).clone()).await {
                     Ok(kept) => kept,

@@ -3,6 +3,8 @@
 //! while nobody is on the line. What was said and done in the call stays as it
 //! was; the second hearing stands beside it.
 
+mod allowed_then;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,10 +17,11 @@ use crate::egress::Room;
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
-use crate::residency::CallGate;
+use crate::residency::{CallGate, Destination};
 use crate::speech::{CallSetting, EarsEvent, Hearing, Hints};
-use crate::store::{Leg, ReadError, SecondHearing, Vault, Waiting};
+use crate::store::{HearAgain, HearingFault, IndexError, Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
+use allowed_then::policy_of;
 
 /// An outage that has just ended may come back; nothing is urgent here.
 const DUE_AFTER: Duration = Duration::from_secs(60);
@@ -27,15 +30,17 @@ const DUE_AFTER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Waits after failures: 2, 4, 8 … minutes, at most six hours.
-const FIRST_WAIT_MIN: u64 = 2;
-const LONGEST_WAIT_MIN: u64 = 360;
+const FIRST_WAIT: Duration = Duration::from_secs(2 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// While the day's budget has no room, how long a call waits before it is asked
 /// again: a budget is made larger by midnight or by an owner, and neither hurries.
 const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// After so many failures the record stays as it is: a day and a half of tries.
-const TRIES_MAX: u32 = 12;
+/// After so many failures of the disk the record stays as it is, a day and a half of
+/// tries: what is damaged would be read for ever. Ears that fail give no call up: they
+/// may be cut off for weeks, and the wait between two tries bounds what these cost.
+const DISK_TRIES_MAX: u32 = 12;
 
 /// Of one turn; what ears take at once.
 const LONGEST_TURN_MS: u64 = 30_000;
@@ -68,10 +73,14 @@ pub struct SecondHearings {
 enum NotYet {
     /// Somebody is on the line, whose own sound goes first.
     Caller,
-    /// The ears failed, or may not be sent it now.
+    /// The ears failed.
     Ears,
+    /// No ears may be sent it now that might be sent it as it ended.
+    Policy,
     /// What is left of the day's budget is for callers.
     Budget,
+    /// The ears that had room failed, and others have room on another day.
+    EarsBesideBudget,
     /// It could not be read now, or the words could not be kept.
     Disk,
     /// It cannot be read any more: there is nothing to hear.
@@ -138,12 +147,13 @@ impl Begun {
 }
 
 impl SecondHearings {
-    /// When a call is to be heard again that the box's own ears heard for want of
-    /// better ones. One whose sound was not to leave as it ended is not sent later
-    /// either, whatever the policy is then: nobody told its caller so.
-    pub fn due_at(&self, record: &CallRecord, gate: &CallGate) -> Option<Timestamp> {
-        let might_go = self.ears.iter().any(|ears| ears.may_hear(gate));
-        (might_go && is_worth_it(record, self.own_ears)).then(|| later(self.clock.wall(), DUE_AFTER))
+    /// How a call is to be heard again that the box's own ears heard for want of better
+    /// ones. Where its sound was not to go as it ended, it is not sent later either,
+    /// whatever the policy is then: nobody told its caller so.
+    pub fn to_hear_again(&self, record: &CallRecord, gate: &CallGate) -> Option<HearAgain> {
+        let places: Vec<Destination> = self.ears.iter().filter_map(|ears| ears.place(gate)).collect();
+        let is_due = !places.is_empty() && is_worth_it(record, self.own_ears);
+        is_due.then(|| HearAgain { due_at: later(self.clock.wall(), DUE_AFTER), places })
     }
 
     /// Works through the queue until the box stops.
@@ -183,16 +193,16 @@ impl SecondHearings {
                 return false;
             }
         };
-        let Waiting { call, tries } = waiting;
+        let Waiting { call, tries, disk_tries, places } = waiting;
         let mut heard = self.begun.take(call);
-        let done = match self.hear(call, &mut heard).await {
+        let done = match self.hear(call, places, &mut heard).await {
             Ok(()) => self.keep(call, &heard).await,
             Err(not_yet) => Err(not_yet),
         };
         let stays = match done {
             Ok(()) | Err(NotYet::Gone) => false,
-            Err(NotYet::Caller | NotYet::Budget) => true,
-            Err(NotYet::Ears | NotYet::Disk) => tries < TRIES_MAX,
+            Err(NotYet::Caller | NotYet::Ears | NotYet::Policy | NotYet::Budget | NotYet::EarsBesideBudget) => true,
+            Err(NotYet::Disk) => disk_tries < DISK_TRIES_MAX,
         };
         if stays {
             self.begun.keep(call, heard);
@@ -201,15 +211,24 @@ impl SecondHearings {
             Ok(()) => Ok(true),
             // It stays the next, and no try is counted.
             Err(NotYet::Caller) => return false,
-            Err(NotYet::Ears | NotYet::Disk) if stays => {
-                let due = later(now, wait_after(tries));
-                self.vault.postpone_hearing(call, due).await.map(|()| false)
-            }
+            Err(NotYet::Ears) => self.postpone(call, now, tries, HearingFault::Ears).await,
+            Err(NotYet::Disk) if stays => self.postpone(call, now, tries, HearingFault::Disk).await,
             Err(NotYet::Budget) => {
                 tracing::debug!(%call, "a call waits for budget to be heard again");
                 self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| true)
             }
-            Err(NotYet::Ears | NotYet::Disk | NotYet::Gone) => self.vault.hear_no_more(call).await.map(|()| true),
+            // The next call would be sent to the ears that failed, so it waits too.
+            Err(NotYet::EarsBesideBudget) => {
+                self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| false)
+            }
+            Err(NotYet::Policy) => {
+                tracing::debug!(%call, "a call waits for a policy under which it may be heard again");
+                self.vault.put_off_hearing(call, later(now, LONGEST_WAIT)).await.map(|()| true)
+            }
+            Err(NotYet::Disk | NotYet::Gone) => {
+                tracing::info!(%call, "a call that was to be heard again is given up; its record stays as it was");
+                self.vault.hear_no_more(call).await.map(|()| true)
+            }
         };
         match written {
             Ok(goes_on) => {
@@ -224,6 +243,18 @@ impl SecondHearings {
         }
     }
 
+    /// After a vain try; the next call would fail as this one did.
+    async fn postpone(
+        &self,
+        call: CallId,
+        now: Timestamp,
+        tries: u32,
+        fault: HearingFault,
+    ) -> Result<bool, IndexError> {
+        let due = later(now, wait_after(tries));
+        self.vault.postpone_hearing(call, due, fault).await.map(|()| false)
+    }
+
     async fn keep(&self, call: CallId, heard: &[SecondHearing]) -> Result<(), NotYet> {
         self.vault.settle_hearing(call, heard).await.map_err(|error| {
             tracing::warn!(%call, %error, "a second hearing could not be kept");
@@ -231,20 +262,34 @@ impl SecondHearings {
         })
     }
 
-    /// Hears what is not yet among what was heard of the call.
-    async fn hear(&self, call: CallId, heard: &mut Vec<SecondHearing>) -> Result<(), NotYet> {
+    /// Hears what is not yet among what was heard of the call, with ears at `places`.
+    async fn hear(
+        &self,
+        call: CallId,
+        places: Option<Vec<Destination>>,
+        heard: &mut Vec<SecondHearing>,
+    ) -> Result<(), NotYet> {
+        let Some(places) = places else {
+            tracing::info!(%call, "nobody knows where the sound of a call might go as it ended; it is sent nowhere");
+            return Err(NotYet::Gone);
+        };
         let unread = |error: ReadError| {
             tracing::warn!(%call, %error, "a call cannot be heard again");
             if is_gone(&error) { NotYet::Gone } else { NotYet::Disk }
         };
         let record = self.vault.show(call).await.map_err(unread)?;
-        let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
-        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(unread)?;
         if !record.may_be_heard_again() {
             heard.clear();
             return Ok(());
         }
-        let gate = under_wishes(self.keeper.gate(), &record);
+        let gate = under_wishes(self.keeper.gate_within(&policy_of(places)), &record);
+        let allowed: Vec<&OutsideEars> = self.ears.iter().filter(|ears| ears.may_hear(&gate)).collect();
+        // Its sound is not read for nobody; what was heard before may still be kept.
+        if allowed.is_empty() && heard.is_empty() {
+            return Err(NotYet::Policy);
+        }
+        let from_ms = record.recording.as_ref().map_or(0, |recording| recording.from_ms);
+        let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(unread)?;
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let is_heard = |turn: usize| heard.iter().any(|hearing| hearing.turn == turn);
         let callers = record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller);
@@ -257,7 +302,7 @@ impl SecondHearings {
             .filter(|(_, part)| !part.is_empty())
             .collect();
         // Words that only could not be kept need no room.
-        let ears = if parts.is_empty() { Vec::new() } else { self.ears_with_room(call, &parts)? };
+        let ears = if parts.is_empty() { WithRoom::default() } else { with_room(call, allowed, &parts)? };
         for (turn, part) in parts {
             let (words, engine) = self.words(&ears, &setting, &part).await?;
             let heard_at = self.clock.wall();
@@ -265,21 +310,6 @@ impl SecondHearings {
         }
         without_identifiers(&record.turns, heard);
         Ok(())
-    }
-
-    /// The ears to which the budget lets all of it go, before any of it goes: half a
-    /// call heard again would be paid for and thrown away.
-    fn ears_with_room(&self, call: CallId, parts: &[(usize, Vec<i16>)]) -> Result<Vec<&OutsideEars>, NotYet> {
-        let samples: u64 = parts.iter().map(|(_, part)| part.len() as u64).sum();
-        let sound = Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(SampleRate::Hz16000.hz()));
-        let rooms: Vec<_> = self.ears.iter().map(|ears| (ears, (ears.room)(call, sound, parts.len()))).collect();
-        if rooms.iter().all(|(_, room)| *room == Room::Never) {
-            tracing::warn!(%call, "a call has more sound than any day's budget lets be heard again");
-            return Err(NotYet::Gone);
-        }
-        let with_room: Vec<_> =
-            rooms.into_iter().filter(|(_, room)| *room == Room::Now).map(|(ears, _)| ears).collect();
-        if with_room.is_empty() { Err(NotYet::Budget) } else { Ok(with_room) }
     }
 
     /// On a small uplink a caller's own ears would stall beside a hearing for which
@@ -291,11 +321,11 @@ impl SecondHearings {
     /// The words of a turn, from the first ears that give them.
     async fn words(
         &self,
-        all: &[&OutsideEars],
+        all: &WithRoom<'_>,
         setting: &CallSetting,
         sound: &[i16],
     ) -> Result<(Private<String>, &'static str), NotYet> {
-        for OutsideEars { ears, .. } in all {
+        for OutsideEars { ears, .. } in &all.now {
             self.yield_to_callers()?;
             let (tell, told) = mpsc::channel(ANSWERS);
             let hearing = ears.open(setting, tell);
@@ -303,7 +333,7 @@ impl SecondHearings {
                 return Ok(heard);
             }
         }
-        Err(NotYet::Ears)
+        Err(if all.others_later { NotYet::EarsBesideBudget } else { NotYet::Ears })
     }
 
     async fn ask(
@@ -378,6 +408,36 @@ fn under_wishes(gate: Arc<CallGate>, record: &CallRecord) -> Arc<CallGate> {
     gate
 }
 
+/// The ears to which the budget lets a call go.
+#[derive(Default)]
+struct WithRoom<'e> {
+    now: Vec<&'e OutsideEars>,
+    /// Whether there are others that have room on another day.
+    others_later: bool,
+}
+
+/// Those ears to which the budget lets all of it go, before any of it goes: half a call
+/// heard again would be paid for and thrown away.
+fn with_room<'e>(
+    call: CallId,
+    allowed: Vec<&'e OutsideEars>,
+    parts: &[(usize, Vec<i16>)],
+) -> Result<WithRoom<'e>, NotYet> {
+    if allowed.is_empty() {
+        return Err(NotYet::Policy);
+    }
+    let samples: u64 = parts.iter().map(|(_, part)| part.len() as u64).sum();
+    let sound = Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(SampleRate::Hz16000.hz()));
+    let rooms: Vec<_> = allowed.into_iter().map(|ears| (ears, (ears.room)(call, sound, parts.len()))).collect();
+    if rooms.iter().all(|(_, room)| *room == Room::Never) {
+        tracing::warn!(%call, "a call has more sound than any day's budget lets be heard again");
+        return Err(NotYet::Gone);
+    }
+    let others_later = rooms.iter().any(|(_, room)| *room == Room::AnotherDay);
+    let now: Vec<_> = rooms.into_iter().filter(|(_, room)| *room == Room::Now).map(|(ears, _)| ears).collect();
+    if now.is_empty() { Err(NotYet::Budget) } else { Ok(WithRoom { now, others_later }) }
+}
+
 /// As with the first hearing, identifiers are taken out before a word is kept:
 /// with all turns in their order, so that what was asked and split is known.
 fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
@@ -403,8 +463,7 @@ fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
 }
 
 fn wait_after(failures: u32) -> Duration {
-    let minutes = (FIRST_WAIT_MIN << failures.min(10)).min(LONGEST_WAIT_MIN);
-    Duration::from_secs(minutes * 60)
+    FIRST_WAIT.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {

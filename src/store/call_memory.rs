@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use super::catch_up::HearAgain;
 use super::disk;
 use super::journal::Entry;
 use super::keyring::CallKey;
@@ -24,7 +23,7 @@ pub struct CallMemory {
     call: CallId,
     key: CallKey,
     recording: Option<OpenRecording>,
-    hear_again_at: Option<Timestamp>,
+    hear_again: Option<HearAgain>,
 }
 
 struct OpenRecording {
@@ -41,7 +40,7 @@ impl std::fmt::Debug for CallMemory {
 
 impl CallMemory {
     pub(super) const fn new(rooms: Arc<Rooms>, call: CallId, key: CallKey) -> Self {
-        Self { rooms, call, key, recording: None, hear_again_at: None }
+        Self { rooms, call, key, recording: None, hear_again: None }
     }
 
     pub const fn call(&self) -> CallId {
@@ -84,10 +83,10 @@ impl CallMemory {
         }
     }
 
-    /// With its record the call is queued to be heard again at `due_at`, if there is
-    /// sound of it. One that a crash cuts off is not.
-    pub fn hear_again(&mut self, due_at: Timestamp) {
-        self.hear_again_at = Some(due_at);
+    /// With its record the call is queued to be heard again, if there is sound of it. One
+    /// that a crash cuts off is not.
+    pub fn hear_again(&mut self, hear_again: HearAgain) {
+        self.hear_again = Some(hear_again);
     }
 
     /// Ends the recording and writes the record. Returns the record as it was
@@ -99,8 +98,8 @@ impl CallMemory {
             let legs = self.rooms.recorder.end(tap).await?;
             record.recording = Some(summary(&legs, rate, from_ms, withheld));
         }
-        let hear_again_at = self.hear_again_at.filter(|_| record.recording.is_some());
-        records::finish(&self.rooms.index, &self.key.words, &record, hear_again_at).await?;
+        let hear_again = self.hear_again.as_ref().filter(|_| record.recording.is_some());
+        records::finish(&self.rooms.index, &self.key.words, &record, hear_again).await?;
         Ok(record)
     }
 }

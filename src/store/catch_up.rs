@@ -10,18 +10,46 @@ use super::index::{Index, IndexError};
 use super::keyring::Key;
 use super::records::{ReadRowError, RowError, ns, place};
 use super::v1;
+use super::v5::PlaceRow;
+use crate::residency::Destination;
 use crate::terms::{CallId, Private};
 
 /// Calls that wait: a box that is cut off for weeks answers some thousands. What
 /// does not fit is not heard again; its record stands as it was.
 const WAITING_MAX: i64 = 5_000;
 
+/// Places that a call keeps: a box has two kinds of ears outside of it, each at one. One
+/// of them takes some hundred bytes.
+const PLACES_MAX: usize = 4;
+
+/// How a call comes into the queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HearAgain {
+    /// When it is due.
+    pub due_at: Timestamp,
+    /// Where its caller's sound might go as it ended, as the policy described the places.
+    pub places: Vec<Destination>,
+}
+
 /// A call that waits to be heard again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Waiting {
     pub call: CallId,
     /// How often it has been tried in vain.
     pub tries: u32,
+    /// How many of these the disk was to blame for.
+    pub disk_tries: u32,
+    /// Where its caller's sound might go as it ended; none where nobody knows.
+    pub places: Option<Vec<Destination>>,
+}
+
+/// What made a try vain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HearingFault {
+    /// No ears gave words.
+    Ears,
+    /// It could not be read, or its words could not be kept.
+    Disk,
 }
 
 /// The words of one turn of the caller, heard again.
@@ -35,19 +63,21 @@ pub struct SecondHearing {
     pub heard_at: Timestamp,
 }
 
-/// Puts a call into the queue, due at `due_at`: in the transaction of its record, for
-/// nobody looks for it afterwards. False when the queue is full.
+/// Puts a call into the queue: in the transaction of its record, for nobody looks for it
+/// afterwards. False when the queue is full.
 pub(super) async fn enqueue(
     connection: &mut SqliteConnection,
     call: CallId,
-    due_at: Timestamp,
-) -> Result<bool, IndexError> {
+    hear_again: &HearAgain,
+) -> Result<bool, RowError> {
+    let places: Vec<PlaceRow> = hear_again.places.iter().take(PLACES_MAX).map(PlaceRow::of).collect();
     let done = sqlx::query(
-        "INSERT INTO catch_up (call, due_at_ns, tries) SELECT ?, ?, 0
+        "INSERT INTO catch_up (call, due_at_ns, tries, places) SELECT ?, ?, 0, ?
          WHERE (SELECT count(*) FROM catch_up) < ? ON CONFLICT (call) DO NOTHING",
     )
     .bind(call.as_str())
-    .bind(ns(due_at))
+    .bind(ns(hear_again.due_at))
+    .bind(serde_json::to_string(&places)?)
     .bind(WAITING_MAX)
     .execute(connection)
     .await
@@ -57,17 +87,30 @@ pub(super) async fn enqueue(
 
 /// The call that has waited longest among those that are due.
 pub(super) async fn next_due(index: &Index, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
-    let row = sqlx::query("SELECT call, tries FROM catch_up WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1")
-        .bind(ns(now))
-        .fetch_optional(&index.read)
-        .await
-        .map_err(IndexError::sql("looking for a call to be heard again"))?;
+    let row = sqlx::query(
+        "SELECT call, tries, disk_tries, places FROM catch_up WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1",
+    )
+    .bind(ns(now))
+    .fetch_optional(&index.read)
+    .await
+    .map_err(IndexError::sql("looking for a call to be heard again"))?;
     Ok(row.as_ref().and_then(waiting))
 }
 
 fn waiting(row: &SqliteRow) -> Option<Waiting> {
     let call: String = row.try_get("call").ok()?;
-    Some(Waiting { call: CallId::parse(&call).ok()?, tries: row.try_get("tries").ok()? })
+    let places: Option<String> = row.try_get("places").ok()?;
+    Some(Waiting {
+        call: CallId::parse(&call).ok()?,
+        tries: row.try_get("tries").ok()?,
+        disk_tries: row.try_get("disk_tries").ok()?,
+        places: places.as_deref().and_then(read_places),
+    })
+}
+
+fn read_places(text: &str) -> Option<Vec<Destination>> {
+    let rows: Vec<PlaceRow> = serde_json::from_str(text).ok()?;
+    rows.into_iter().map(PlaceRow::into_place).collect()
 }
 
 /// How many calls wait.
@@ -80,9 +123,15 @@ pub(super) async fn waiting_count(index: &Index) -> Result<u64, IndexError> {
 }
 
 /// It did not work; it is due again at `due_at`.
-pub(super) async fn postpone(index: &Index, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
-    sqlx::query("UPDATE catch_up SET due_at_ns = ?, tries = tries + 1 WHERE call = ?")
+pub(super) async fn postpone(
+    index: &Index,
+    call: CallId,
+    due_at: Timestamp,
+    fault: HearingFault,
+) -> Result<(), IndexError> {
+    sqlx::query("UPDATE catch_up SET due_at_ns = ?, tries = tries + 1, disk_tries = disk_tries + ? WHERE call = ?")
         .bind(ns(due_at))
+        .bind(i64::from(fault == HearingFault::Disk))
         .bind(call.as_str())
         .execute(&index.write)
         .await

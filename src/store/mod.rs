@@ -31,11 +31,12 @@ mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 mod vault;
 mod wav;
 
 pub use call_memory::CallMemory;
-pub use catch_up::{SecondHearing, Waiting};
+pub use catch_up::{HearAgain, HearingFault, SecondHearing, Waiting};
 pub use deliveries::{TextDelivery, TextFate};
 pub use index::IndexError;
 pub use keyring::{Keyring, KeyringError, KeyringStatus, RandomFailed};

@@ -10,7 +10,7 @@ mod reading;
 pub use reading::ReadRowError;
 pub(super) use reading::{KeptRecording, journal, keyed_header, list, listened, marks, record, recording, unfinished};
 
-use super::catch_up;
+use super::catch_up::{self, HearAgain};
 use super::index::{Index, IndexError};
 use super::journal::{Entry, Kind};
 use super::keyring::{Key, RandomFailed};
@@ -115,17 +115,17 @@ pub(super) async fn begin_recording(
     Ok(())
 }
 
-/// Writes the record of a call that has ended, all of it or nothing, and when the call
+/// Writes the record of a call that has ended, all of it or nothing, and that the call
 /// is to be heard again, if it is.
 pub(super) async fn finish(
     index: &Index,
     key: &Key,
     record: &CallRecord,
-    hear_again_at: Option<Timestamp>,
+    hear_again: Option<&HearAgain>,
 ) -> Result<(), RowError> {
     let acquiring = IndexError::sql("writing the record of a call");
     let mut connection = index.write.acquire().await.map_err(acquiring)?;
-    let finished = finish_all(&mut connection, key, record, hear_again_at).await;
+    let finished = finish_all(&mut connection, key, record, hear_again).await;
     if finished.is_err() {
         // SQLite rolls back by itself when the disk is full, and the library does
         // not see it: it would refuse every later transaction of this connection.
@@ -138,7 +138,7 @@ async fn finish_all(
     connection: &mut SqliteConnection,
     key: &Key,
     record: &CallRecord,
-    hear_again_at: Option<Timestamp>,
+    hear_again: Option<&HearAgain>,
 ) -> Result<(), RowError> {
     let doing = "writing the record of a call";
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(IndexError::sql(doing))?;
@@ -163,8 +163,8 @@ async fn finish_all(
         .execute(&mut *transaction)
         .await
         .map_err(IndexError::sql(doing))?;
-    if let Some(due_at) = hear_again_at
-        && !catch_up::enqueue(&mut transaction, record.id, due_at).await?
+    if let Some(hear_again) = hear_again
+        && !catch_up::enqueue(&mut transaction, record.id, hear_again).await?
     {
         tracing::debug!(call = %record.id, "a call is not queued to be heard again");
     }

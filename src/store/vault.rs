@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::call_memory::CallMemory;
-use super::catch_up::{self, SecondHearing, Waiting};
+use super::catch_up::{self, HearingFault, SecondHearing, Waiting};
 use super::disk::{self, Disk, FILE_MODE, RealDisk};
 use super::index::{Index, IndexError};
 use super::keyring::{CallKey, Key, Keyring, KeyringStatus, RandomFailed};
@@ -273,8 +273,13 @@ impl Vault {
     }
 
     /// It did not work; it is due again at `due_at`.
-    pub async fn postpone_hearing(&self, call: CallId, due_at: Timestamp) -> Result<(), IndexError> {
-        catch_up::postpone(&self.rooms.index, call, due_at).await
+    pub async fn postpone_hearing(
+        &self,
+        call: CallId,
+        due_at: Timestamp,
+        fault: HearingFault,
+    ) -> Result<(), IndexError> {
+        catch_up::postpone(&self.rooms.index, call, due_at, fault).await
     }
 
     /// It may not be tried yet; it is due again at `due_at`, and no try is counted.

@@ -16,7 +16,7 @@ use crate::appliance::fixed_voice::{FixedVoice, Renders, WayOut, WordsRoom};
 use crate::call::{EngineStage, Texts};
 use crate::egress::{Door, Room, Standing, Usage};
 use crate::ops::{HealthFact, SystemClock};
-use crate::residency::{AskedHost, CallGate, DataClass, DestinationId, Policy};
+use crate::residency::{AskedHost, CallGate, DataClass, Destination, DestinationId, Policy};
 use crate::speech::cloud::anthropic::{AnthropicConfig, Thoughts};
 use crate::speech::cloud::deepgram::{Api, Bounds, DeepgramConfig, DeepgramEars, Uplink};
 use crate::speech::cloud::elevenlabs::{ElevenLabsConfig, ElevenLabsVoice};
@@ -81,6 +81,12 @@ impl OutsideEars {
     /// Whether a call's sound may go to them.
     pub fn may_hear(&self, gate: &CallGate) -> bool {
         gate.has_host(&self.destination, &self.host) && gate.may_go(FOR_EARS, &self.destination)
+    }
+
+    /// Where a call's sound may go with them, as its policy describes the place.
+    pub fn place(&self, gate: &CallGate) -> Option<Destination> {
+        let may_hear = self.may_hear(gate);
+        gate.policy().destination(&self.destination).filter(|_| may_hear).cloned()
     }
 }
 

@@ -150,8 +150,20 @@ impl PolicyKeeper {
 
     /// A gate for a call that begins.
     pub fn gate(&self) -> Arc<CallGate> {
+        self.gate_of(Arc::clone)
+    }
+
+    /// A gate for what is left of a call that is over: it lets go what the policy in force
+    /// and the one of `then` allow both.
+    pub fn gate_within(&self, then: &Policy) -> Arc<CallGate> {
+        self.gate_of(|in_force| Arc::new(Policy::in_common(then, in_force)))
+    }
+
+    /// It is made under the lock, so that nothing that narrows it passes it by.
+    fn gate_of(&self, policy: impl FnOnce(&Arc<Policy>) -> Arc<Policy>) -> Arc<CallGate> {
         let mut state = self.lock();
-        let gate = Arc::new(CallGate::new(state.in_force.effective().clone(), Arc::new(Identifiers(Redactor::new()))));
+        let policy = policy(state.in_force.effective());
+        let gate = Arc::new(CallGate::new(policy, Arc::new(Identifiers(Redactor::new()))));
         state.gates.retain(|gate| gate.strong_count() > 0);
         state.gates.push(Arc::downgrade(&gate));
         gate

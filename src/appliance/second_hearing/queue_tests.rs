@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::tests::{record, turn};
 use super::*;
@@ -6,16 +6,19 @@ use crate::appliance::outside::room;
 use crate::egress::{Budget, Door, DoorConfig, Money, Spent, Sum};
 use crate::ops::Admitted;
 use crate::residency::{DestinationId, Host};
-use crate::speech::{Confidence, Heard, Transcriber};
+use crate::speech::{Confidence, EarsError, Heard, Transcriber};
 use crate::store::{CallHeader, CallMemory, Keyring};
 use crate::terms::Language;
 
 /// One turn of sound: five frames, which are sent in as many blinks.
 const TURN_MS: u64 = 100;
 
-/// Ears that hear the same in everything, and count how often they were sent it.
+/// Ears that hear the same in everything, or nothing while they are cut off, and count
+/// how often they were sent it.
+#[derive(Clone)]
 struct Counting {
     sent: Arc<AtomicU32>,
+    cut_off: Arc<AtomicBool>,
     line: Arc<Line>,
 }
 
@@ -43,8 +46,26 @@ impl Line {
 
 struct Open {
     sent: Arc<AtomicU32>,
+    cut_off: Arc<AtomicBool>,
     line: Arc<Line>,
     tell: mpsc::Sender<EarsEvent>,
+}
+
+impl Counting {
+    fn on(line: &Arc<Line>) -> Self {
+        Self { sent: Arc::default(), cut_off: Arc::default(), line: line.clone() }
+    }
+
+    fn sent(&self) -> u32 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// They stand at a destination that has one host.
+    fn at(&self, destination: &str, host: &str, door: &Door) -> OutsideEars {
+        let destination = DestinationId::parse(destination).unwrap();
+        let room = room(door.clone(), destination.clone());
+        OutsideEars { destination, host: Host::parse(host).unwrap().into(), ears: Arc::new(self.clone()), room }
+    }
 }
 
 impl Transcriber for Counting {
@@ -53,7 +74,8 @@ impl Transcriber for Counting {
     }
 
     fn open(&self, _setting: &CallSetting, tell: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
-        Box::new(Open { sent: self.sent.clone(), line: self.line.clone(), tell })
+        let (sent, cut_off) = (self.sent.clone(), self.cut_off.clone());
+        Box::new(Open { sent, cut_off, line: self.line.clone(), tell })
     }
 }
 
@@ -69,6 +91,10 @@ impl Hearing for Open {
 
     fn decode(&mut self, request: RequestId) {
         self.sent.fetch_add(1, Ordering::Relaxed);
+        if self.cut_off.load(Ordering::Relaxed) {
+            let error = EarsError::Lost("nothing answers");
+            return self.tell.try_send(EarsEvent::Failed { request, error }).unwrap();
+        }
         let confidence = Confidence { mean_log_probability: 0.0, no_speech: 0.0, compression: 1.0, repeats: false };
         let heard = Heard {
             request,
@@ -87,17 +113,26 @@ struct Place {
     dir: tempfile::TempDir,
     queue: SecondHearings,
     record: CallRecord,
-    sent: Arc<AtomicU32>,
+    ears: Counting,
+    /// Ears in the business's own network, beside the others.
+    server: Counting,
     line: Arc<Line>,
     door: Door,
 }
 
-/// A table under which a call's sound goes to the ears, or nothing does.
-fn table(verdict: &str) -> String {
+/// A table under which a call's sound goes to the ears, or to the server in the own
+/// network, or stays. Another takes its place without notice.
+fn table(to_ears: &str, to_server: &str) -> String {
+    let row = |to: &str, verdict: &str| {
+        format!("[[row]]\ndata = \"call-audio\"\nto = \"{to}\"\nground = \"contract\"\nverdict = \"{verdict}\"\n")
+    };
+    let (to_ears, to_server) = (row("ears", to_ears), row("server", to_server));
     format!(
-        "[[destination]]\nid = \"ears\"\noperator = \"Ears, Inc.\"\nhosts = [\"ears.example\"]\ncountry = \"IE\"\n\
+        "notice_period_days = 0\n\
+         [[destination]]\nid = \"ears\"\noperator = \"Ears, Inc.\"\nhosts = [\"ears.example\"]\ncountry = \"IE\"\n\
          contract = {{ name = \"DPA\", signed = 2026-01-05 }}\n\
-         [[row]]\ndata = \"call-audio\"\nto = \"ears\"\nground = \"contract\"\nverdict = \"{verdict}\"\n"
+         [[destination]]\nid = \"server\"\noperator = \"our own\"\nhosts = [\"192.168.1.20:10300\"]\non_site = true\n\
+         {to_ears}{to_server}"
     )
 }
 
@@ -113,25 +148,25 @@ impl Place {
 
     /// The same with a call in which the caller said more.
     async fn of(verdict: &str, door: DoorConfig, turns: u64) -> Self {
+        Self::under(&table(verdict, "local"), door, turns).await
+    }
+
+    /// The same under any table.
+    async fn under(table: &str, door: DoorConfig, turns: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = SystemClock::new();
         let keyring = Keyring::create(&dir.path().join("key"), clock.wall()).unwrap();
         let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.unwrap();
-        let record = recorded(&vault, turns).await;
         let policy = dir.path().join("residency.toml");
-        std::fs::write(&policy, table(verdict)).unwrap();
+        std::fs::write(&policy, table).unwrap();
         let keeper = PolicyKeeper::open(policy, vault.clone(), clock.as_fn(), clock.wall_fn()).await.unwrap();
         let stop = Stop::new(Duration::from_secs(1));
         let (frames, caller_with) = (AtomicU32::new(0), AtomicU32::new(0));
         let line = Arc::new(Line { stop: stop.clone(), frames, caller_with, caller: Mutex::new(None) });
-        let sent = Arc::new(AtomicU32::new(0));
-        let ears = Counting { sent: sent.clone(), line: line.clone() };
-        let destination = DestinationId::parse("ears").unwrap();
-        let host = Host::parse("ears.example").unwrap().into();
+        let (ears, server) = (Counting::on(&line), Counting::on(&line));
         let door = Door::new(keeper.in_force(), door);
-        let room = room(door.clone(), destination.clone());
         let queue = SecondHearings {
-            ears: vec![OutsideEars { destination, host, ears: Arc::new(ears), room }],
+            ears: vec![ears.at("ears", "ears.example", &door), server.at("server", "192.168.1.20:10300", &door)],
             own_ears: "whisper-onbox",
             keeper: Arc::new(keeper),
             hints: Hints { language: Language::English, words: Vec::new() },
@@ -141,7 +176,16 @@ impl Place {
             rest: Rest::default(),
             begun: Begun::default(),
         };
-        Self { dir, queue, record, sent, line, door }
+        let record = recorded(&queue, turns).await;
+        Self { dir, queue, record, ears, server, line, door }
+    }
+
+    /// Another table holds: it is announced, and at the next look its notice is over.
+    async fn take_over(&self, table: &str) {
+        std::fs::write(self.dir.path().join("residency.toml"), table).unwrap();
+        for _ in 0..2 {
+            self.queue.keeper.look_again(&self.door).await.unwrap();
+        }
     }
 
     async fn waiting(&self) -> u64 {
@@ -149,7 +193,7 @@ impl Place {
     }
 
     fn sent(&self) -> u32 {
-        self.sent.load(Ordering::Relaxed)
+        self.ears.sent()
     }
 
     async fn end(self) {
@@ -158,7 +202,7 @@ impl Place {
     }
 }
 
-async fn recorded(vault: &Vault, turns: u64) -> CallRecord {
+async fn recorded(queue: &SecondHearings, turns: u64) -> CallRecord {
     let mut record = record(&[]);
     let said = |n: u64| {
         let mut said = turn(Speaker::Caller, "When do you open?");
@@ -167,18 +211,21 @@ async fn recorded(vault: &Vault, turns: u64) -> CallRecord {
         said
     };
     record.turns = (0..turns).map(said).collect();
-    let memory = to_be_heard_again(vault, &record).await;
+    let memory = to_be_heard_again(queue, &record).await;
     for _ in 0..turns * TURN_MS / 20 {
         memory.sound(Leg::Caller, &[1_000; 320]);
     }
     memory.finish(record).await.unwrap()
 }
 
-async fn to_be_heard_again(vault: &Vault, record: &CallRecord) -> CallMemory {
+/// It is due at once.
+async fn to_be_heard_again(queue: &SecondHearings, record: &CallRecord) -> CallMemory {
+    let gate = queue.keeper.gate();
+    let places = queue.ears.iter().filter_map(|ears| ears.place(&gate)).collect();
     let header = CallHeader { id: record.id, line: record.line.clone(), from: None, started_at: record.started_at };
-    let mut memory = vault.begin_call(&header).await.unwrap();
+    let mut memory = queue.vault.begin_call(&header).await.unwrap();
     memory.start_recording(SampleRate::Hz16000, 0).await.unwrap();
-    memory.hear_again(Timestamp::UNIX_EPOCH);
+    memory.hear_again(HearAgain { due_at: Timestamp::UNIX_EPOCH, places });
     memory
 }
 
@@ -241,6 +288,35 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
     }
 }
 
+#[tokio::test]
+async fn while_the_day_of_better_ears_is_used_up_no_try_is_counted_though_others_fail() {
+    let budget = Budget { day_bytes: Some(1_000_000), ..Budget::default() };
+    let config = DoorConfig { budget, spent: Some(today(900_000, 0)), ..DoorConfig::default() };
+    let place = Place::under(&table("raw", "raw"), config, 1).await;
+    place.server.cut_off.store(true, Ordering::Relaxed);
+    assert!(!place.queue.one().await, "the next would be sent to the same ears");
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 1, 1));
+    let in_a_while = later(place.queue.clock.wall(), BUDGET_WAIT);
+    let due = place.queue.vault.next_to_hear_again(in_a_while).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 0));
+    // As soon as the day has room the better ones hear it.
+    place.door.set_budget(Budget::default());
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (1, 1, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_budget_has_no_room_is_not_sent_to_ears_that_may_not_hear_it() {
+    let budget = Budget { day_bytes: Some(1_000_000), ..Budget::default() };
+    let config = DoorConfig { budget, spent: Some(today(900_000, 0)), ..DoorConfig::default() };
+    let place = Place::under(&table("raw", "local"), config, 1).await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 0, 1));
+    place.end().await;
+}
+
 /// The first of two turns was heard, and with the second a caller came, who has gone.
 async fn half_heard(door: DoorConfig) -> Place {
     let place = Place::of("raw", door, 2).await;
@@ -289,12 +365,58 @@ async fn a_call_that_no_days_budget_could_hold_leaves_the_queue_unsent() {
 #[tokio::test]
 async fn a_call_whose_sound_was_to_stay_is_not_queued_for_a_wider_policy() {
     let place = Place::new("local").await;
-    assert_eq!(place.queue.due_at(&place.record, &place.queue.keeper.gate()), None);
+    assert_eq!(place.queue.to_hear_again(&place.record, &place.queue.keeper.gate()), None);
     place.end().await;
     let place = Place::new("raw").await;
-    let due_at = place.queue.due_at(&place.record, &place.queue.keeper.gate());
-    assert!(due_at.is_some(), "it might have gone, and better ears were not there");
+    let queued = place.queue.to_hear_again(&place.record, &place.queue.keeper.gate());
+    let places = queued.expect("it might have gone, and better ears were not there").places;
+    assert_eq!(places.iter().map(|place| place.id.as_str()).collect::<Vec<_>>(), ["ears"]);
     place.end().await;
+}
+
+#[tokio::test]
+async fn sound_that_might_go_to_one_place_alone_is_sent_to_no_other_under_a_wider_policy() {
+    let place = Place::under(&table("local", "raw"), DoorConfig::default(), 1).await;
+    place.take_over(&table("raw", "raw")).await;
+    assert!(place.queue.ears[0].may_hear(&place.queue.keeper.gate()), "a call of today may go there");
+    place.server.cut_off.store(true, Ordering::Relaxed);
+    assert!(!place.queue.one().await);
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 1, 1));
+    place.server.cut_off.store(false, Ordering::Relaxed);
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 2, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_place_that_has_only_the_name_of_the_one_of_then_is_sent_nothing() {
+    for (then, now) in [("Ears, Inc.", "Others, Inc."), ("country = \"IE\"", "country = \"US\"")] {
+        let place = Place::new("raw").await;
+        place.take_over(&table("raw", "local").replace(then, now)).await;
+        assert!(place.queue.ears[0].may_hear(&place.queue.keeper.gate()), "a call of today may go to {now}");
+        assert!(place.queue.one().await, "the next in the queue may be for other ears");
+        assert_eq!((place.sent(), place.waiting().await), (0, 1), "{now}");
+        let longest = later(place.queue.clock.wall(), LONGEST_WAIT);
+        let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
+        assert_eq!((due.call, due.tries), (place.record.id, 0), "{now}");
+        place.take_over(&table("raw", "local")).await;
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        assert!(place.queue.one().await);
+        assert_eq!((place.sent(), place.waiting().await), (1, 0), "{then} again");
+        place.end().await;
+    }
+}
+
+#[tokio::test]
+async fn sound_of_which_nobody_knows_where_it_might_go_is_sent_nowhere() {
+    for unknown in ["UPDATE catch_up SET places = NULL", "UPDATE catch_up SET places = 'damaged'"] {
+        let place = Place::under(&table("raw", "raw"), DoorConfig::default(), 1).await;
+        place.queue.vault.do_to_index(unknown).await;
+        assert!(place.queue.one().await);
+        assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 0, 0), "{unknown}");
+        place.end().await;
+    }
 }
 
 #[tokio::test]
@@ -303,7 +425,7 @@ async fn a_call_comes_into_the_queue_with_its_record_or_neither_is_kept() {
     assert_eq!(place.waiting().await, 1);
     let vault = &place.queue.vault;
     let record = CallRecord { id: CallId::from_parts(2, [0; 10]), ..place.record.clone() };
-    let memory = to_be_heard_again(vault, &record).await;
+    let memory = to_be_heard_again(&place.queue, &record).await;
     let refused = "CREATE TRIGGER refused BEFORE INSERT ON catch_up BEGIN SELECT RAISE(ABORT, 'no'); END";
     vault.do_to_index(refused).await;
     assert!(memory.finish(record.clone()).await.is_err());
@@ -326,6 +448,46 @@ async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
     // There is room again on the disk, and its words are there.
     place.queue.vault.do_to_index("DROP TRIGGER full").await;
     place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (1, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_waits_however_long_the_ears_are_cut_off_and_is_then_heard() {
+    let place = Place::new("raw").await;
+    place.ears.cut_off.store(true, Ordering::Relaxed);
+    for tries in 1..=20 {
+        assert!(!place.queue.one().await);
+        assert_eq!((place.sent(), place.waiting().await), (tries, 1));
+        let longest = later(place.queue.clock.wall(), LONGEST_WAIT);
+        let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
+        assert_eq!((due.call, due.tries, due.disk_tries), (place.record.id, tries, 0));
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    }
+    place.ears.cut_off.store(false, Ordering::Relaxed);
+    // Nor does the first failure of the disk count as one of many.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    place.queue.vault.do_to_index(full).await;
+    assert!(!place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (21, 1));
+    place.queue.vault.do_to_index("DROP TRIGGER full").await;
+    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.sent(), place.waiting().await), (21, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_words_the_disk_never_takes_is_given_up_in_the_end() {
+    let place = Place::new("raw").await;
+    let full = "CREATE TRIGGER full BEFORE INSERT ON second_hearings BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    place.queue.vault.do_to_index(full).await;
+    for _ in 0..DISK_TRIES_MAX {
+        assert!(!place.queue.one().await);
+        assert_eq!(place.waiting().await, 1);
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    }
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     place.end().await;
