@@ -551,9 +551,8 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     assert_eq!(vault.recovered(), [call(4)]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 2);
     assert_eq!(vault.next_to_hear_again(at(99)).await.unwrap(), None);
-    let waiting = |n, tries, disk_tries| {
-        Some(Waiting { call: call(n), tries, disk_tries, places: Some(vec![ears_server()]) })
-    };
+    let waiting =
+        |n, tries, disk_tries| Some(Waiting { call: call(n), tries, disk_tries, places: Some(vec![ears_server()]) });
     assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(1, 0, 0));
     vault.postpone_hearing(call(1), at(300), HearingFault::Ears).await.unwrap();
     vault.postpone_hearing(call(1), at(400), HearingFault::Disk).await.unwrap();

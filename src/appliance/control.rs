@@ -189,7 +189,8 @@ fn newest<T>(mut newest_first: Vec<T>, most: u32) -> (Vec<T>, bool) {
 async fn show(State(control): State<Control>, UrlPath(id): UrlPath<String>) -> Result<axum::Json<CallJson>, Refusal> {
     let id = call_id(&id)?;
     let record = control.vault.show(id).await?;
-    let sent = control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, ..TransferQuery::default() }).await?;
+    let sent =
+        control.vault.transfers(TransferQuery { call: Some(id), limit: SENT_MAX, ..TransferQuery::default() }).await?;
     let heard_again = control.vault.second_hearings(id).await?;
     let listened = control.vault.listened(id).await?;
     let call = CallJson::from(&record).with_egress(&sent).with_second_hearings(&heard_again);

@@ -269,8 +269,9 @@ mod tests {
         write(&index, &[of_none.clone(), of_call.clone()]).await.unwrap();
         let all = read(&index, TransferQuery { limit: 10, ..TransferQuery::default() }).await.unwrap();
         assert_eq!(all, [of_call.clone(), of_none.clone()]);
-        let its = read(&index, TransferQuery { call: Some(call), limit: 10, ..TransferQuery::default() }).await.unwrap();
-        assert_eq!(its, [of_call.clone()]);
+        let its =
+            read(&index, TransferQuery { call: Some(call), limit: 10, ..TransferQuery::default() }).await.unwrap();
+        assert_eq!(its, std::slice::from_ref(&of_call));
         // The one of second 200 is not before it, and the one of second 100 is.
         let [at_100, at_200] = [100, 200].map(|second| Timestamp::from_second(second).ok());
         let earlier = TransferQuery { until: at_200, limit: 10, ..TransferQuery::default() };

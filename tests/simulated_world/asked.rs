@@ -56,7 +56,9 @@ pub fn what_was_made_and_not_said_is_taken_back(world: &World) {
             }
             Happened::Told(
                 Input::Sentence { request, .. }
-                | Input::Found { request, finding: Finding::Answer(_) | Finding::Maybe(_) | Finding::Courtesy(_), .. },
+                | Input::Found {
+                    request, finding: Finding::Answer(_) | Finding::Maybe(_) | Finding::Courtesy(_), ..
+                },
             ) if alive == Some(*request) => unsaid = alive,
             Happened::Told(Input::AnswerOver { request, .. } | Input::MindFailed { request })
                 if alive == Some(*request) =>

@@ -34,7 +34,9 @@ struct ListArgs {
 #[derive(Subcommand)]
 enum What {
     /// The calls, newest first, at most 500
-    #[command(after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --json")]
+    #[command(
+        after_help = "Examples:\n  milu calls list\n  milu calls list --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --json"
+    )]
     List(ListArgs),
     /// One call: who said what, how fast the answers came, what was kept
     #[command(
@@ -367,7 +369,10 @@ mod tests {
     #[test]
     fn a_list_that_has_not_all_says_so_at_its_end() {
         let told = left_out(&json!({ "calls": [], "left_out": true }), "calls", 500);
-        assert_eq!(told.as_deref(), Some("These are the newest 500 calls. Older ones are kept: ask for them with --until."));
+        assert_eq!(
+            told.as_deref(),
+            Some("These are the newest 500 calls. Older ones are kept: ask for them with --until.")
+        );
         assert_eq!(left_out(&json!({ "calls": [], "left_out": false }), "calls", 500), None);
     }
 
