@@ -276,3 +276,15 @@ fn a_network_that_answers_before_the_last_step_of_a_schedule_has_answered() {
     assert_eq!(code_rows(&world), ["AT+CUSD=1,\"1\",15", "AT+CUSD=2"]);
     assert_eq!(world.line.health().data, Some(airtime::Volume(3 << 29)));
 }
+
+#[test]
+fn a_schedule_chooses_nothing_in_a_menu_that_opens_while_a_call_is_on() {
+    let mut world = at_the_menu_of_data("\"1\", \"3\"");
+    world.run_s(1);
+    world.talks();
+    world.says("+CUSD: 1,\"1. Bonus\n3. All\",15");
+    world.far_side_hangs_up();
+    world.run_s(10);
+    assert_eq!(code_rows(&world), ["AT+CUSD=1,\"1\",15", "AT+CUSD=2"]);
+    assert_eq!(world.line.health().data, None);
+}
