@@ -203,6 +203,11 @@ fn warning(warning: &AirtimeWarning) -> String {
             let left = warning.data.map(|data| format!(": {data} are left"));
             format!("The SIM's data is nearly used up{}.", left.unwrap_or_default())
         }
+        Reason::DataGone => {
+            "The SIM's data can no longer be read: it is used up, or its plan has ended. `milu modem LINE ussd CODE` \
+             shows what the network says."
+                .to_owned()
+        }
         Reason::ExpiresSoon => {
             let day = warning.expires.map_or_else(|| "within days".to_owned(), |day| format!("on {day}"));
             format!("What is on the SIM expires {day}; load it.")
@@ -249,6 +254,7 @@ mod tests {
             expires: Some(Date::constant(2026, 11, 28)),
         };
         assert_eq!(warning(&known(Reason::DataLow)), "The SIM's data is nearly used up: 50.00 MB are left.");
+        assert!(warning(&known(Reason::DataGone)).contains("used up, or its plan has ended"));
         assert_eq!(warning(&known(Reason::ExpiresSoon)), "What is on the SIM expires on 2026-11-28; load it.");
     }
 }

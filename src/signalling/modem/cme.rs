@@ -44,9 +44,23 @@ pub(super) const PUK_REQUIRED: u16 = 12;
 pub(super) const SIM_FAILURE: u16 = 13;
 pub(super) const SIM_BUSY: u16 = 14;
 pub(super) const SIM_WRONG: u16 = 15;
+/// The first of eight, PIN and PUK in turn: the lock of a network, of a part of it, of a
+/// provider and of a company.
+const NETWORK_PIN_REQUIRED: u16 = 40;
+
+/// Whether the modem is locked to other SIMs than the one that is in it.
+pub(super) const fn is_lock(number: u16) -> bool {
+    matches!(number, 5..=7 | NETWORK_PIN_REQUIRED..=47)
+}
 
 pub(super) fn number_of_words(upper: &str) -> Option<u16> {
-    WORDS.iter().find(|(words, _)| *words == upper).map(|(_, number)| *number)
+    let known = WORDS.iter().find(|(words, _)| *words == upper).map(|(_, number)| *number);
+    // Each firmware has words of its own for its locks; all of them mean one thing here.
+    let names_lock = || {
+        let names = ["PERSONALISATION", "PERSONALIZATION"].iter().any(|word| upper.contains(word));
+        upper.starts_with("PH-") || names
+    };
+    known.or_else(|| names_lock().then_some(NETWORK_PIN_REQUIRED))
 }
 
 pub(super) const fn meaning(result: FinalResult) -> Meaning {

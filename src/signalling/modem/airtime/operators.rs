@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::learning::Lesson;
@@ -20,6 +21,8 @@ pub enum InvalidOperators {
     Code(String),
     #[error("reading the operators: {id} has the network number {plmn:?}, and one has five or six digits")]
     Network { id: String, plmn: String },
+    #[error("reading the operators: {id} is asked by {code:?}, which costs money or changes the account")]
+    Spends { id: String, code: String },
     #[error("reading the operators: an answer of {id} names no words to look behind")]
     NoWords { id: String },
     #[error("reading the operators: {0:?} is no `id`; one has small letters, digits and '-'")]
@@ -70,6 +73,67 @@ struct Codes {
     others: BTreeMap<String, String>,
 }
 
+/// Menus of networks are a few deep, and each step keeps the line from its texts until the
+/// network has answered it.
+const STEPS_MAX: usize = 4;
+
+/// What is chosen in a menu has one figure or two; more are somebody's number or card.
+const STEP_FIGURES_MAX: usize = 2;
+
+/// The codes of one operator, where its country's are not its own.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnCodes {
+    balance: Option<OwnCode>,
+    data: Option<OwnCode>,
+}
+
+/// A code, and what is chosen in the menus that answer it, one after the other.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnCode {
+    #[serde(deserialize_with = "own_code")]
+    code: String,
+    #[serde(default, deserialize_with = "own_steps")]
+    steps: Vec<String>,
+}
+
+impl OwnCode {
+    /// The code that goes the same way without a menu.
+    fn without_menus(&self) -> String {
+        let mut code = self.code.trim_end_matches('#').to_owned();
+        for step in &self.steps {
+            code.push('*');
+            code.push_str(step);
+        }
+        code.push('#');
+        code
+    }
+}
+
+/// Refused while the file is read, so that its row and column are told.
+fn own_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let code = String::deserialize(deserializer)?;
+    let refused = || D::Error::custom(format!("{code:?} is no code to ask a network; one has digits, '*' and '#'"));
+    if is_code(&code) { Ok(code) } else { Err(refused()) }
+}
+
+fn own_steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let steps: Vec<String> = Vec::deserialize(deserializer)?;
+    let is_step =
+        |step: &String| (1..=STEP_FIGURES_MAX).contains(&step.len()) && step.bytes().all(|b| b.is_ascii_digit());
+    if steps.len() <= STEPS_MAX && steps.iter().all(is_step) {
+        return Ok(steps);
+    }
+    Err(D::Error::custom(format!(
+        "a code has at most {STEPS_MAX} steps, and each chooses in a menu by at most {STEP_FIGURES_MAX} digits"
+    )))
+}
+
+fn is_code(code: &str) -> bool {
+    code.starts_with('*') && code.len() <= 32 && code.bytes().all(|b| matches!(b, b'0'..=b'9' | b'*' | b'#'))
+}
+
 /// One operator.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +142,8 @@ pub struct Operator {
     /// Country and network in five or six digits, as `+COPS` and the SIM give them.
     pub plmn: Vec<String>,
     pub names: Vec<String>,
+    #[serde(default)]
+    codes: OwnCodes,
     #[serde(default, rename = "answer")]
     pub(super) answers: Vec<AnswerWords>,
 }
@@ -138,12 +204,9 @@ impl Operators {
 
     pub fn parse(text: &str) -> Result<Self, InvalidOperators> {
         let file: OperatorsFile = toml::from_str(text).map_err(|error| InvalidOperators::Toml(Box::new(error)))?;
-        let is_code = |code: &&String| {
-            !code.starts_with('*') || code.len() > 32 || !code.bytes().all(|b| matches!(b, b'0'..=b'9' | b'*' | b'#'))
-        };
         for country in file.country.values() {
             let codes = [&country.codes.balance, &country.codes.data];
-            if let Some(code) = codes.into_iter().chain(country.codes.others.values()).find(is_code) {
+            if let Some(code) = codes.into_iter().chain(country.codes.others.values()).find(|code| !is_code(code)) {
                 return Err(InvalidOperators::Code(code.clone()));
             }
         }
@@ -160,7 +223,22 @@ impl Operators {
                 return Err(InvalidOperators::NoWords { id: operator.id.clone() });
             }
         }
-        Ok(Self { countries: file.country.into_values().collect(), operators: file.operator })
+        let operators = Self { countries: file.country.into_values().collect(), operators: file.operator };
+        operators.check_that_none_spends()?;
+        Ok(operators)
+    }
+
+    /// What an operator is asked by costs nothing, also behind the steps of its menus.
+    fn check_that_none_spends(&self) -> Result<(), InvalidOperators> {
+        for operator in &self.operators {
+            for own in [&operator.codes.balance, &operator.codes.data].into_iter().flatten() {
+                let code = own.without_menus();
+                if operator.plmn.iter().any(|plmn| self.spends(plmn, &code)) {
+                    return Err(InvalidOperators::Spends { id: operator.id.clone(), code });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes a lesson for the next answers, behind everything that people have written;
@@ -213,14 +291,30 @@ impl Operators {
         })
     }
 
-    /// The code that asks in the country of a network number; none where the
-    /// country is not known: a code means something else elsewhere.
+    /// The code that asks the operator of a network number, or any in its country; none
+    /// where neither is known: a code means something else elsewhere.
     pub fn code(&self, plmn: &str, asks: Asks) -> Option<&str> {
+        if let Some(own) = self.own(plmn, asks) {
+            return Some(&own.code);
+        }
         let country = self.country(plmn)?;
         Some(match asks {
             Asks::Balance => &country.codes.balance,
             Asks::Data => &country.codes.data,
         })
+    }
+
+    /// What is chosen in the menus that answer [`Self::code`], one after the other.
+    pub fn steps(&self, plmn: &str, asks: Asks) -> &[String] {
+        self.own(plmn, asks).map(|own| own.steps.as_slice()).unwrap_or_default()
+    }
+
+    fn own(&self, plmn: &str, asks: Asks) -> Option<&OwnCode> {
+        let codes = &self.find(Some(plmn), None)?.codes;
+        match asks {
+            Asks::Balance => codes.balance.as_ref(),
+            Asks::Data => codes.data.as_ref(),
+        }
     }
 
     /// Whether a code costs money or changes the account, as far as is known.
@@ -271,6 +365,58 @@ mod tests {
         for code in ["*310#", "*323#", "*123#"] {
             assert!(!operators.spends("62130", code), "{code}");
         }
+    }
+
+    /// A file whose one operator has a code of its own for its data.
+    fn with_own(data: &str) -> Result<Operators, InvalidOperators> {
+        Operators::parse(&format!(
+            "[country.ng]\nmcc = [\"621\"]\ncurrency = \"NGN\"\n[country.ng.codes]\nbalance = \"*310#\"\n\
+             data = \"*323#\"\nplans = \"*312#\"\nborrow = \"*303*1#\"\n\
+             [[operator]]\nid = \"x\"\nplmn = [\"62130\"]\nnames = []\n[operator.codes]\ndata = {data}\n"
+        ))
+    }
+
+    #[test]
+    fn an_operator_is_asked_by_a_code_of_its_own_and_through_its_menus() {
+        let operators = with_own("{ code = \"*131*4#\", steps = [\"1\", \"12\"] }").expect("the file is sound");
+        assert_eq!(operators.code("62130", Asks::Data), Some("*131*4#"));
+        assert_eq!(operators.steps("62130", Asks::Data), ["1", "12"]);
+        // What it does not say of itself is as in its country, and so are the others.
+        assert_eq!(operators.code("62130", Asks::Balance), Some("*310#"));
+        assert_eq!(operators.code("62120", Asks::Data), Some("*323#"));
+        assert!(operators.steps("62130", Asks::Balance).is_empty() && operators.steps("62120", Asks::Data).is_empty());
+        let plain = with_own("{ code = \"*323*4#\" }").expect("the file is sound");
+        assert_eq!(plain.code("62130", Asks::Data), Some("*323*4#"));
+        assert!(plain.steps("62130", Asks::Data).is_empty());
+    }
+
+    #[test]
+    fn a_slip_in_an_operators_own_code_is_told_with_its_row_and_column() {
+        for (data, column) in [
+            ("{ code = \"ATD112;\" }", 17),
+            ("{ code = \"*323#\", steps = [\"1\", \"1;\"] }", 34),
+            ("{ code = \"*323#\", steps = [\"\"] }", 34),
+            ("{ code = \"*323#\", steps = [\"123\"] }", 34),
+            ("{ code = \"*323#\", steps = [\"1\", \"1\", \"1\", \"1\", \"1\"] }", 34),
+            ("{ code = \"*323#\", step = [\"1\"] }", 26),
+            ("\"*323#\"", 8),
+        ] {
+            let error = with_own(data).expect_err("there is a slip");
+            assert!(error.to_string().contains(&format!("line 14, column {column}\n")), "{data}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_operators_own_code_that_spends_is_refused_by_itself_and_with_its_steps() {
+        for data in [
+            "{ code = \"*312#\" }",
+            "{ code = \"*312#\", steps = [\"1\"] }",
+            "{ code = \"*312*5#\" }",
+            "{ code = \"*303#\", steps = [\"1\"] }",
+        ] {
+            assert!(matches!(with_own(data), Err(InvalidOperators::Spends { .. })), "{data}");
+        }
+        assert!(with_own("{ code = \"*303#\", steps = [\"2\"] }").is_ok());
     }
 
     #[test]

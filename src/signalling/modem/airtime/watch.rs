@@ -66,6 +66,8 @@ pub enum Reason {
     AirtimeLow,
     AirtimeGoneSoon,
     DataLow,
+    /// The network named the data once, and names it no more.
+    DataGone,
     ExpiresSoon,
     Idle,
     /// Nothing could be read for a week.
@@ -93,7 +95,11 @@ struct Question {
 pub struct AirtimeWatch {
     plan: AirtimePlan,
     readings: VecDeque<(Timestamp, Kobo)>,
-    data: Option<(Timestamp, Volume)>,
+    /// What each question's last answer said of data.
+    data: BTreeMap<Asks, (Timestamp, Volume)>,
+    /// Answers to the question about data, one after the other, that named none; none
+    /// before one has: there are SIMs of which no such answer can be read.
+    dataless: Option<u32>,
     /// What each question's last answer said of an end; it says so no more when it is over.
     expires: BTreeMap<Asks, Date>,
     balance: Question,
@@ -110,13 +116,18 @@ pub struct AirtimeWatch {
 /// After so long without a figure the owner is told.
 const UNKNOWN_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// After so many answers in a row without data there is none: one alone may be of a
+/// network that is busy.
+const DATALESS_MAX: u32 = 2;
+
 impl AirtimeWatch {
     pub const fn new(plan: AirtimePlan, now: Timestamp) -> Self {
         let question = Question { next: None, failures: 0 };
         Self {
             plan,
             readings: VecDeque::new(),
-            data: None,
+            data: BTreeMap::new(),
+            dataless: None,
             expires: BTreeMap::new(),
             balance: question,
             data_question: question,
@@ -165,8 +176,14 @@ impl AirtimeWatch {
         if let Some((airtime, _)) = reading.airtime.filter(|_| asks == Asks::Balance) {
             self.keep(airtime, now);
         }
-        if let Some((data, _)) = reading.data {
-            self.data = Some((now, data));
+        match reading.data {
+            Some((data, _)) => {
+                self.data.insert(asks, (now, data));
+            }
+            None if wanted => {
+                self.data.remove(&asks);
+            }
+            None => {}
         }
         match reading.expires {
             Some((day, _)) => {
@@ -176,6 +193,9 @@ impl AirtimeWatch {
                 self.expires.remove(&asks);
             }
             None => {}
+        }
+        if asks == Asks::Data {
+            self.count_dataless(reading);
         }
         if !wanted {
             return self.failed(asks, now);
@@ -193,6 +213,25 @@ impl AirtimeWatch {
         let doubled = 1_i32 << question.failures.saturating_sub(1).min(10);
         let wait = plan.again_after.checked_mul(doubled).unwrap_or(plan.every).min(plan.every);
         question.next = later(now, wait);
+    }
+
+    /// What was used up or has ended is in no answer any more: the last figure would
+    /// stand for ever.
+    fn count_dataless(&mut self, reading: &AirtimeReading) {
+        self.dataless = match reading.data {
+            Some(_) => Some(0),
+            None => self.dataless.map(|answers| answers.saturating_add(1)),
+        };
+        if self.is_dataless() {
+            self.data.remove(&Asks::Data);
+            if reading.expires.is_none() {
+                self.expires.remove(&Asks::Data);
+            }
+        }
+    }
+
+    fn is_dataless(&self) -> bool {
+        self.dataless.is_some_and(|answers| answers >= DATALESS_MAX)
     }
 
     const fn question(&mut self, asks: Asks) -> &mut Question {
@@ -229,7 +268,7 @@ impl AirtimeWatch {
 
     /// What was read last of the data.
     pub fn data(&self) -> Option<Volume> {
-        self.data.map(|(_, data)| data)
+        self.data.values().max_by_key(|(at, _)| *at).map(|(_, data)| *data)
     }
 
     /// The first day on which something on the SIM expires.
@@ -258,6 +297,8 @@ impl AirtimeWatch {
     /// What the owner is to be told now: each reason once, and again only after it
     /// was over.
     pub fn warnings(&mut self, now: Timestamp, today: Date) -> Vec<AirtimeWarning> {
+        // A day that is over is nothing to come.
+        self.expires.retain(|_, day| *day >= today);
         let reasons = self.reasons(now, today);
         self.told.retain(|told| reasons.contains(told));
         let new: Vec<Reason> = reasons.into_iter().filter(|reason| !self.told.contains(reason)).collect();
@@ -291,7 +332,8 @@ impl AirtimeWatch {
         let all = [
             (Reason::AirtimeLow, low || stays),
             (Reason::AirtimeGoneSoon, forecast.and_then(|forecast| forecast.gone_at).is_some_and(soon)),
-            (Reason::DataLow, self.data.is_some_and(|(_, data)| data < plan.warn_data_below)),
+            (Reason::DataLow, self.data().is_some_and(|data| data < plan.warn_data_below)),
+            (Reason::DataGone, self.is_dataless() && self.data.is_empty()),
             (Reason::ExpiresSoon, self.expires.values().any(|day| expires(*day))),
             // Of what is not known nothing can be said to stand still.
             (Reason::Idle, !unknown && now.duration_since(self.moved) >= plan.idle_max),

@@ -176,6 +176,70 @@ fn a_warning_stands_until_a_reading_shows_that_it_is_over_and_goes_then() {
 }
 
 #[test]
+fn data_that_the_network_names_no_more_is_forgotten_and_told_until_it_names_some_again() {
+    let mut watch = watch();
+    let some = AirtimeReading {
+        airtime: None,
+        data: Some((Volume(3 << 29), ReadBy::Guess)),
+        expires: Some((Date::constant(2026, 11, 28), ReadBy::Guess)),
+    };
+    let none = AirtimeReading::default();
+    // Of a SIM whose data was never named there is nothing to tell.
+    for hour in 0..4 {
+        watch.read(Asks::Data, &none, after(hour));
+    }
+    assert!(standing(&mut watch, 4).is_empty());
+    watch.read(Asks::Balance, &airtime(1000), after(4));
+    watch.read(Asks::Data, &some, after(4));
+    assert_eq!(standing(&mut watch, 4), [Reason::ExpiresSoon]);
+    // One answer may be of a network that is busy, and no answer is none.
+    watch.read(Asks::Data, &none, after(5));
+    watch.failed(Asks::Data, after(6));
+    assert_eq!(standing(&mut watch, 6), [Reason::ExpiresSoon]);
+    assert_eq!(watch.data(), Some(Volume(3 << 29)));
+    watch.read(Asks::Data, &none, after(7));
+    assert_eq!(standing(&mut watch, 7), [Reason::DataGone]);
+    assert_eq!((watch.data(), watch.expires()), (None, None));
+    watch.read(Asks::Balance, &airtime(1000), after(8));
+    assert_eq!(standing(&mut watch, 8), [Reason::DataGone]);
+    watch.read(Asks::Data, &some, after(9));
+    assert_eq!(standing(&mut watch, 9), [Reason::ExpiresSoon]);
+}
+
+#[test]
+fn data_that_the_answer_about_airtime_names_stands_until_that_answer_names_none() {
+    let mut watch = watch();
+    let some = |octets: u64, reading: AirtimeReading| AirtimeReading {
+        data: Some((Volume(octets), ReadBy::Guess)),
+        ..reading
+    };
+    watch.read(Asks::Balance, &some(2 << 30, airtime(1000)), start());
+    watch.read(Asks::Data, &some(1 << 30, AirtimeReading::default()), after(1));
+    assert_eq!(watch.data(), Some(Volume(1 << 30)));
+    for hour in 2..4 {
+        watch.read(Asks::Data, &AirtimeReading::default(), after(hour));
+    }
+    assert_eq!(watch.data(), Some(Volume(2 << 30)));
+    assert!(standing(&mut watch, 4).is_empty());
+    watch.read(Asks::Balance, &airtime(1000), after(5));
+    assert_eq!(standing(&mut watch, 5), [Reason::DataGone]);
+}
+
+#[test]
+fn a_day_that_is_over_is_not_said_to_come_soon() {
+    let mut watch = watch();
+    let expires = Some((Date::constant(2026, 11, 28), ReadBy::Guess));
+    watch.read(Asks::Balance, &AirtimeReading { expires, ..airtime(1000) }, start());
+    let on = |watch: &mut AirtimeWatch, day: i8| {
+        watch.warnings(start(), Date::constant(2026, 11, day));
+        watch.standing().into_iter().map(|warning| warning.reason).collect::<Vec<_>>()
+    };
+    assert_eq!(on(&mut watch, 28), [Reason::ExpiresSoon]);
+    assert!(on(&mut watch, 29).is_empty());
+    assert_eq!(watch.expires(), None);
+}
+
+#[test]
 fn stillness_stands_while_readings_show_nothing_else() {
     let mut watch = watch();
     for day in 0..=60 {

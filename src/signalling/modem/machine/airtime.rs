@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 
-use crate::terms::{Moment, Private};
+use crate::terms::Moment;
 
 use super::super::airtime::{
     AirtimeReading, AirtimeWarning, AirtimeWatch, Asks, Forecast, Lesson, Operators, ReadBy, Volume, shape,
@@ -14,7 +14,6 @@ use super::super::output::ModemOutput;
 use super::super::settings::AirtimeSettings;
 use super::super::state::ModemState;
 use super::ModemLine;
-use super::codes::Asker;
 use super::job::Job;
 
 /// The schedule is looked at so often: it counts in hours.
@@ -76,18 +75,18 @@ impl ModemLine {
         let network = self.facts.sim_operator();
         let (watch, operators) = self.airtime.watch.as_mut()?;
         let asks = watch.due(clock);
-        let code = asks
-            .zip(network.as_deref())
-            .and_then(|(asks, network)| operators.code(network, asks).filter(|code| !operators.spends(network, code)));
-        let (Some(asks), Some(code)) = (asks, code) else {
+        let question = asks.zip(network.as_deref()).and_then(|(asks, network)| {
+            let code = operators.code(network, asks).filter(|code| !operators.spends(network, code))?;
+            Some((asks, code.to_owned(), operators.steps(network, asks).to_vec()))
+        });
+        let Some((asks, code, steps)) = question else {
             if let Some(asks) = asks.filter(|_| network.is_some()) {
                 watch.failed(asks, clock);
             }
             return None;
         };
-        let code = Private::new(code.to_owned());
         self.airtime.asked = Some(asks);
-        self.codes.wait(Asker::Schedule, code);
+        self.codes.wait_by_schedule(code, steps);
         self.code_command(now)
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Codes {
     dialog: UssdDialog,
     asker: Option<Asker>,
     waiting: VecDeque<(Asker, Private<String>)>,
+    /// What the schedule has still to choose in the menus of its code.
+    choices: VecDeque<Private<String>>,
     rows: VecDeque<Private<String>>,
     /// A text that was said, until it is known what comes after it.
     said: Option<Private<String>>,
@@ -73,6 +75,7 @@ impl Codes {
             dialog: UssdDialog::new(ways),
             asker: None,
             waiting: VecDeque::new(),
+            choices: VecDeque::new(),
             rows: VecDeque::new(),
             said: None,
             charset: None,
@@ -130,8 +133,14 @@ impl Codes {
         self.asker.is_some() || !self.waiting.is_empty() || !self.rows.is_empty()
     }
 
-    pub(super) fn wait(&mut self, asker: Asker, code: Private<String>) {
+    fn wait(&mut self, asker: Asker, code: Private<String>) {
         self.waiting.push_back((asker, code));
+    }
+
+    /// The schedule asks one code at a time.
+    pub(super) fn wait_by_schedule(&mut self, code: String, steps: Vec<String>) {
+        self.choices = steps.into_iter().map(Private::new).collect();
+        self.wait(Asker::Schedule, Private::new(code));
     }
 }
 
@@ -226,30 +235,41 @@ impl ModemLine {
             match step {
                 UssdStep::Write(row) => self.write_code(row),
                 UssdStep::Say(text) => self.codes.said = Some(text),
-                UssdStep::Menu(text) => {
-                    self.codes.set_charset_back();
-                    let reply = UssdReply { text, then: UssdThen::AwaitsAnswer };
-                    match self.codes.asker {
-                        // A schedule answers no menu; the balance may stand above it.
-                        Some(Asker::Schedule) => {
-                            self.codes.said = Some(reply.text);
-                            let steps = self.codes.dialog.cancel();
-                            self.code_steps(steps, now);
-                        }
-                        Some(asker) => self.tell_code(asker, Ok(reply)),
-                        // The network began it: nobody here will answer.
-                        None => {
-                            let steps = self.codes.dialog.cancel();
-                            self.code_steps(steps, now);
-                        }
-                    }
-                }
+                UssdStep::Menu(text) => self.menu_opened(text, now),
                 UssdStep::End(end) => self.code_ended(end, now),
             }
         }
         // What the network says of its own accord has no end of its own.
         if self.codes.asker.is_none() {
             self.codes.said = None;
+        }
+    }
+
+    fn menu_opened(&mut self, text: Private<String>, now: Moment) {
+        let is_asked_by_schedule = self.codes.asker == Some(Asker::Schedule);
+        // After a call its menu is over, and what is chosen would be a code of its own.
+        if is_asked_by_schedule
+            && !self.calls.is_any()
+            && let Some(choice) = self.codes.choices.pop_front()
+            && let Ok(Some(step)) = self.codes.dialog.answer(&choice, now)
+        {
+            return self.code_steps(vec![step], now);
+        }
+        self.codes.set_charset_back();
+        match self.codes.asker {
+            Some(asker @ Asker::Person(_)) => {
+                self.tell_code(asker, Ok(UssdReply { text, then: UssdThen::AwaitsAnswer }));
+            }
+            // The schedule chooses no more than it was told, or the network began it: nobody
+            // here will answer.
+            Some(Asker::Schedule) | None => {
+                // What is asked for may stand above the last menu; one before it says nothing.
+                if is_asked_by_schedule && self.codes.choices.is_empty() {
+                    self.codes.said = Some(text);
+                }
+                let steps = self.codes.dialog.cancel();
+                self.code_steps(steps, now);
+            }
         }
     }
 

@@ -121,7 +121,7 @@ impl ModemLine {
                 End::Final(FinalResult::Cme(cme::PIN_REQUIRED)) => return self.pin_wanted(now),
                 End::Final(FinalResult::Cme(cme::PUK_REQUIRED)) => SimTrouble::NeedsPuk,
                 End::Final(FinalResult::Cme(cme::SIM_FAILURE | cme::SIM_WRONG)) => SimTrouble::Broken,
-                End::Final(FinalResult::Cme(5..=7)) => SimTrouble::NetworkLocked,
+                End::Final(FinalResult::Cme(number)) if cme::is_lock(number) => SimTrouble::NetworkLocked,
                 End::Final(FinalResult::Error) => SimTrouble::Absent,
                 _ => SimTrouble::Busy,
             },

@@ -219,3 +219,72 @@ fn a_caller_does_not_wait_for_the_result_of_a_code() {
     world.run_s(12);
     assert_eq!((world.modem.count("ATA"), world.line.state()), (1, ModemState::Active), "{:?}", world.modem.heard);
 }
+
+/// A line whose operator answers the question about data by menus, at the first of them.
+fn at_the_menu_of_data(steps: &str) -> World {
+    let file = format!(
+        "[country.ng]\nmcc = [\"621\"]\ncurrency = \"NGN\"\n[country.ng.codes]\nbalance = \"*310#\"\ndata = \"*323#\"\n\
+         [[operator]]\nid = \"mtn-ng\"\nplmn = [\"62130\"]\nnames = []\n\
+         [operator.codes]\ndata = {{ code = \"*131#\", steps = [{steps}] }}\n"
+    );
+    let operators = std::sync::Arc::new(airtime::Operators::parse(&file).expect("the file is sound"));
+    let plan = airtime::AirtimePlan::default();
+    let settings = LineSettings {
+        airtime: Some(AirtimeSettings { plan, operators, readings: Vec::new() }),
+        clock: "2026-11-26T09:00:00Z".parse().expect("a time"),
+        day: 20_783,
+        ..LineSettings::default()
+    };
+    let mut world = World::new("generic", settings);
+    world.give(ModemInput::PortOpened);
+    world.run_s(30);
+    world.says("+CUSD: 0,\"Your main balance is N120.50\",15");
+    for _ in 0..300 {
+        if world.modem.count("AT+CUSD=1,\"*131#\",15") > 0 {
+            world.modem.heard.clear();
+            world.says("+CUSD: 1,\"1. Data balance\n2. Buy data\",15");
+            return world;
+        }
+        world.run_s(1);
+    }
+    panic!("the data is not asked for: {:?}", world.modem.heard);
+}
+
+#[test]
+fn a_schedule_goes_through_the_menus_that_it_was_told_and_no_further() {
+    let mut world = at_the_menu_of_data("\"1\", \"3\"");
+    world.run_s(1);
+    assert_eq!(code_rows(&world), ["AT+CUSD=1,\"1\",15"]);
+    world.says("+CUSD: 1,\"1. Bonus\n3. All\",15");
+    world.run_s(1);
+    assert_eq!(code_rows(&world)[1..], ["AT+CUSD=1,\"3\",15"]);
+    // It says what was asked for, and would go on.
+    world.says("+CUSD: 1,\"Data balance: 1.5GB.\n1. Buy data\",15");
+    world.run_s(1);
+    assert_eq!(code_rows(&world)[2..], ["AT+CUSD=2"]);
+    assert_eq!(world.line.health().data, Some(airtime::Volume(3 << 29)));
+    world.run_s(600);
+    assert_eq!(code_rows(&world).len(), 3, "it is left at that: {:?}", world.modem.heard);
+}
+
+#[test]
+fn a_network_that_answers_before_the_last_step_of_a_schedule_has_answered() {
+    let mut world = at_the_menu_of_data("\"1\", \"3\"");
+    world.run_s(1);
+    world.says("+CUSD: 0,\"Data balance: 1.5GB.\",15");
+    world.run_s(1);
+    assert_eq!(code_rows(&world), ["AT+CUSD=1,\"1\",15", "AT+CUSD=2"]);
+    assert_eq!(world.line.health().data, Some(airtime::Volume(3 << 29)));
+}
+
+#[test]
+fn a_schedule_chooses_nothing_in_a_menu_that_opens_while_a_call_is_on() {
+    let mut world = at_the_menu_of_data("\"1\", \"3\"");
+    world.run_s(1);
+    world.talks();
+    world.says("+CUSD: 1,\"1. Bonus\n3. All\",15");
+    world.far_side_hangs_up();
+    world.run_s(10);
+    assert_eq!(code_rows(&world), ["AT+CUSD=1,\"1\",15", "AT+CUSD=2"]);
+    assert_eq!(world.line.health().data, None);
+}
