@@ -39,6 +39,8 @@ pub struct Reply {
     ahead: String,
     /// All that was said of this answer.
     said: String,
+    /// How much of it was said before tools were used: "Let me look" is no answer.
+    said_at_tools: usize,
     /// What the model wrote and used in this round, for the next one.
     round: Round,
     has_used_tools: bool,
@@ -80,6 +82,7 @@ impl Reply {
             finding,
             ahead: String::new(),
             said: String::new(),
+            said_at_tools: 0,
             round: Round::default(),
             has_used_tools: false,
             over: false,
@@ -189,6 +192,11 @@ impl Reply {
         }
     }
 
+    /// Whether nothing was said since tools were used, or at all.
+    const fn says_nothing(&self) -> bool {
+        self.said.len() == self.said_at_tools
+    }
+
     fn end(&mut self, stop: Stop, steps: &mut Vec<Step>) {
         match stop {
             Stop::End | Stop::Tools => {
@@ -199,9 +207,10 @@ impl Reply {
                     // The rest was held back.
                 } else if !self.round.tools.is_empty() {
                     self.has_used_tools = true;
+                    self.said_at_tools = self.said.len();
                     steps.push(Step::UseTools(self.round.tools.clone()));
                     self.sentences = Sentences::new(Verdicts::Held);
-                } else if self.said.is_empty() {
+                } else if self.says_nothing() {
                     self.fail(MindError::Broken("the answer says nothing"), steps);
                 } else {
                     self.finish(None, steps);
@@ -209,7 +218,7 @@ impl Reply {
             }
             // The sentence that was begun has no end: what was said before it stands.
             Stop::Length | Stop::Refusal if !self.ahead.is_empty() => self.replace(steps),
-            Stop::Length | Stop::Refusal if !self.said.is_empty() => self.finish(None, steps),
+            Stop::Length | Stop::Refusal if !self.says_nothing() => self.finish(None, steps),
             Stop::Length => self.fail(MindError::Broken("the answer has no whole sentence"), steps),
             Stop::Refusal => self.fail(MindError::Declined, steps),
         }
@@ -247,7 +256,14 @@ mod tests {
 
     fn steps(question: &str, deltas: Vec<Delta>) -> Vec<String> {
         let mut reply = reply(question);
-        let steps = deltas.into_iter().flat_map(|delta| reply.take(delta)).collect::<Vec<_>>();
+        let mut steps = Vec::new();
+        for delta in deltas {
+            steps.extend(reply.take(delta));
+            if matches!(steps.last(), Some(Step::UseTools(_))) {
+                // As whoever uses them does.
+                reply.take_round();
+            }
+        }
         let show = |step: &Step| match step {
             Step::Say(spoken) => format!("say {}", spoken.text.expose()),
             Step::UseTools(tools) => format!("use {}", tools.len()),
@@ -332,6 +348,19 @@ mod tests {
     fn tools_are_used_after_what_was_said_before_them() {
         let deltas = vec![Delta::Thinking, text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
         assert_eq!(steps("Are you open at Easter?", deltas), ["say Let me look.", "use 1"]);
+    }
+
+    #[test]
+    fn what_was_said_before_tools_is_no_answer_after_them() {
+        for (stop, failure) in [
+            (Stop::End, "Fail(Broken(\"the answer says nothing\"))"),
+            (Stop::Length, "Fail(Broken(\"the answer has no whole sentence\"))"),
+            (Stop::Refusal, "Fail(Declined)"),
+        ] {
+            let used = vec![text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
+            let found = steps("Are you open at Easter?", [used, vec![Delta::Over(stop)]].concat());
+            assert_eq!(found, ["say Let me look.", "use 1", failure]);
+        }
     }
 
     #[test]
