@@ -139,9 +139,8 @@ impl History {
     /// Whether what the caller says next is part of a message.
     fn is_taking_message(&self) -> bool {
         // Of the message that was begun nothing may have been heard yet.
-        let is_begun = |last: &Exchange| {
-            !last.abandoned && (last.begins_message || (last.of_message && last.heard.is_empty()))
-        };
+        let is_begun =
+            |last: &Exchange| !last.abandoned && (last.begins_message || (last.of_message && last.heard.is_empty()));
         self.takes_message || self.exchanges.back().is_some_and(is_begun)
     }
 

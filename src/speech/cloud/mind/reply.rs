@@ -22,6 +22,8 @@ pub enum Step {
     Say(Spoken),
     /// A sentence was held back, for a fact of this kind.
     HeldBack(FactKind),
+    /// The provider cut the answer in its middle, after some of it was said.
+    CutShort(Stop),
     /// The tools are to be used, and what they say asked with.
     UseTools(Vec<ToolAsked>),
     /// The answer is over. Nothing follows.
@@ -217,8 +219,14 @@ impl Reply {
                 }
             }
             // The sentence that was begun has no end: what was said before it stands.
-            Stop::Length | Stop::Refusal if !self.ahead.is_empty() => self.replace(steps),
-            Stop::Length | Stop::Refusal if !self.says_nothing() => self.finish(None, steps),
+            Stop::Length | Stop::Refusal if !self.ahead.is_empty() => {
+                steps.push(Step::CutShort(stop));
+                self.replace(steps);
+            }
+            Stop::Length | Stop::Refusal if !self.says_nothing() => {
+                steps.push(Step::CutShort(stop));
+                self.finish(None, steps);
+            }
             Stop::Length => self.fail(MindError::Broken("the answer has no whole sentence"), steps),
             Stop::Refusal => self.fail(MindError::Declined, steps),
         }
@@ -317,10 +325,12 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_ends_after_its_last_whole_sentence() {
+    fn what_breaks_off_ends_after_its_last_whole_sentence_and_is_told() {
         for stop in [Stop::Length, Stop::Refusal] {
             let deltas = vec![text("Yes, we test for malaria here. It costs you three thou"), Delta::Over(stop)];
-            assert_eq!(steps("Malaria test?", deltas), ["say Yes, we test for malaria here.", "Over(None)"]);
+            let cut = format!("CutShort({stop:?})");
+            let expected = ["say Yes, we test for malaria here.", cut.as_str(), "Over(None)"];
+            assert_eq!(steps("Malaria test?", deltas), expected);
         }
         assert_eq!(steps("Malaria test?", vec![text("I can"), Delta::Over(Stop::Refusal)]), ["Fail(Declined)"]);
         let cut = steps("Malaria test?", vec![text("Well the test"), Delta::Over(Stop::Length)]);
@@ -332,7 +342,7 @@ mod tests {
         let deltas = vec![text("The test is three thousand, five"), Delta::Over(Stop::Length)];
         let found = steps("How much is a malaria test?", deltas);
         let whole = "say The test is three thousand, five hundred naira and the result is ready in thirty minutes.";
-        assert_eq!(found, [whole, "Over(None)"]);
+        assert_eq!(found, [whole, "CutShort(Length)", "Over(None)"]);
     }
 
     #[test]
@@ -340,8 +350,9 @@ mod tests {
         let deltas = vec![text("Our laboratory does blood tests, and it"), Delta::Over(Stop::Length)];
         let found = steps("What blood tests does your laboratory do?", deltas);
         assert_eq!(found[0], "say Our laboratory does blood tests,");
-        assert!(found[1].starts_with("say Our laboratory does blood, urine and sugar tests"), "{found:?}");
-        assert_eq!(found[2..], ["Over(None)"]);
+        assert_eq!(found[1], "CutShort(Length)");
+        assert!(found[2].starts_with("say Our laboratory does blood, urine and sugar tests"), "{found:?}");
+        assert_eq!(found[3..], ["Over(None)"]);
     }
 
     #[test]
