@@ -273,7 +273,8 @@ mod tests {
         tracing::dispatcher::with_default(&dispatch, || Witness::cut_short(&*health, None, Stop::Length));
         let text = log.text();
         assert_eq!(text.lines().count(), 1, "{text}");
-        for part in ["\"WARN\"", "\"stage\":\"mind\"", "\"engine\":\"anthropic\"", "\"cause\":\"cut_short\"", "Length"] {
+        let cause = "\"cause\":\"cut_short\"";
+        for part in ["\"WARN\"", "\"stage\":\"mind\"", "\"engine\":\"anthropic\"", cause, "Length"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         let sentence = health.fact(Moment::START).sentence;
