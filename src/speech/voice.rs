@@ -14,6 +14,19 @@ pub trait Synthesizer: Send + Sync {
     /// The name in records: `piper-onbox`.
     fn name(&self) -> &'static str;
 
+    /// Sentences since the box started that it made in another way than its usual one,
+    /// which broke before a sound: nothing failed, and something is amiss. A voice that
+    /// has one way has none.
+    fn rescued(&self) -> u64 {
+        0
+    }
+
+    /// Messages of a provider since the box started that were of no sentence under way.
+    /// Their sound is not used.
+    fn disordered(&self) -> u64 {
+        0
+    }
+
     /// Opens the voice for one call.
     fn open(&self, setting: &CallSetting) -> Box<dyn Voice>;
 }

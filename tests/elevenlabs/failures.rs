@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use milu::speech::{Again, Awaited, VoiceDeadlines, VoiceError};
+use milu::speech::{Again, Awaited, Synthesizer, VoiceDeadlines, VoiceError};
 use serde_json::json;
 
 use crate::far::{Far, FarSocket, PATIENCE};
@@ -25,6 +25,7 @@ fn hasty(waiting_for: Awaited) -> Wanted {
 }
 
 struct Call {
+    near: Near,
     far: Far,
     socket: FarSocket,
     voice: Box<dyn milu::speech::Voice>,
@@ -35,12 +36,13 @@ struct Call {
 /// A call that has just sent its words.
 async fn call(wanted: Wanted) -> Call {
     let mut far = Far::start().await;
-    let voice = Near::with(far.port, wanted).call();
+    let near = Near::with(far.port, wanted);
+    let voice = near.call();
     let mut socket = far.socket().await;
     let utterance = speak(&*voice, 0, "We are open.");
     let (context, _) = socket.begun().await;
     socket.expect_close(&context).await;
-    Call { far, socket, voice, utterance, context }
+    Call { near, far, socket, voice, utterance, context }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,8 +111,8 @@ async fn an_answer_that_ends_well_and_is_no_speech_of_the_words_is_a_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_that_breaks_before_any_sound_leaves_the_sentence_to_http() {
-    let Call { mut far, socket, utterance, .. } = call(Wanted::default()).await;
+async fn a_socket_that_breaks_before_any_sound_leaves_the_sentence_to_http_and_is_counted() {
+    let Call { near, mut far, socket, utterance, .. } = call(Wanted::default()).await;
     drop(socket);
     let request = loop {
         // A fresh socket is opened for the call too.
@@ -121,6 +123,7 @@ async fn a_socket_that_breaks_before_any_sound_leaves_the_sentence_to_http() {
     };
     request.answer("200 OK", "", &[&tone(800)]).await;
     assert_eq!(utterance.all().await.samples.len(), 800);
+    assert_eq!((near.voice.rescued(), near.voice.disordered()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,6 +162,18 @@ async fn a_handshake_that_is_not_answered_is_given_up_in_time() {
     let _unanswered = far.asked().await;
     let utterance = speak(&*voice, 0, "We are open.");
     assert!(matches!(utterance.error().await, VoiceError::Stalled { waiting_for: Awaited::Connection, .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_a_strange_context_are_counted_and_the_sentence_is_spoken() {
+    let Call { near, mut socket, utterance, context, .. } = call(Wanted::default()).await;
+    socket.say(&sound("u31", &tone(800))).await;
+    socket.say(&last("u31")).await;
+    socket.say(&sound(&context, &tone(4000))).await;
+    socket.say(&last(&context)).await;
+    let came = utterance.all().await;
+    assert_eq!((came.samples.len(), came.end), (4000, Ok(())));
+    assert_eq!((near.voice.rescued(), near.voice.disordered()), (0, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

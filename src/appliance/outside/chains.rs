@@ -375,12 +375,7 @@ impl Builder<'_> {
         for (dialect, near) in dialects {
             let (destination, host) = (dialect.destination().clone(), dialect.host().clone());
             let needs = Needs { destination, host, classes: FOR_MINDS };
-            let limits = match &dialect {
-                Dialect::Anthropic(_) => Limits::over_the_network(EngineStage::Mind),
-                Dialect::OpenAi(config) => {
-                    Limits { first: config.deadlines.first_token, ..Limits::over_the_network(EngineStage::Mind) }
-                }
-            };
+            let limits = limits_of(&dialect);
             let health = self.health(EngineStage::Mind, dialect.name());
             let knows: Arc<dyn Knows> = own.mind.clone();
             let mind: Arc<dyn Responder> = Arc::new(CloudMind::new(MindParts {
@@ -441,6 +436,16 @@ impl Builder<'_> {
         let room = words_room(self.door(), destination.clone());
         WayOut { destination, host, room }
     }
+}
+
+/// How long a mind is waited for: never less than it waits for its own provider.
+fn limits_of(dialect: &Dialect) -> Limits {
+    let limits = Limits::over_the_network(EngineStage::Mind);
+    let limits = match dialect {
+        Dialect::Anthropic(_) => limits,
+        Dialect::OpenAi(config) => Limits { first: config.deadlines.first_token, ..limits },
+    };
+    limits.with_tools()
 }
 
 /// What tells a voice's renderings from another's. Each name has its place and its
@@ -535,6 +540,18 @@ mod tests {
             assert_eq!(sent(Standing::Ample), vec![uplink]);
             assert_eq!(sent(Standing::Near), vec![Uplink::Opus], "{uplink:?}");
             assert!(sent(Standing::Spent).is_empty(), "{uplink:?}");
+        }
+    }
+
+    #[test]
+    fn a_mind_is_waited_for_as_long_as_it_waits_for_its_provider_in_each_of_two_rounds() {
+        let (id, host) = (DestinationId::parse("model").unwrap(), Host::parse("model.example").unwrap());
+        let claude = AnthropicConfig::new(id.clone(), host.clone(), Default::default());
+        let lan = OpenAiConfig::new(id, host, "small".to_owned());
+        for dialect in [Dialect::Anthropic(claude), Dialect::OpenAi(lan)] {
+            let (limits, first_token) = (limits_of(&dialect), dialect.deadlines().first_token);
+            assert!(limits.first >= first_token && limits.gap >= first_token, "{limits:?}");
+            assert!(limits.at_work > first_token * 2, "{limits:?}");
         }
     }
 

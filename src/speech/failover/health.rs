@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::call::{EngineStage, Failover, WhyLeft};
 use crate::knowledge::facts::FactKind;
 use crate::ops::{HealthFact, HealthState};
-use crate::speech::cloud::mind::Witness;
+use crate::speech::cloud::mind::{Stop, Witness};
 use crate::terms::{CallId, Moment};
 
 use super::breaker::{Breaker, BreakerRules, Standing};
@@ -28,6 +28,8 @@ pub struct Counters {
     /// Sentences of it that were not said, because they named a fact that is not
     /// the business's.
     pub held_back: u64,
+    /// Answers of it that its provider cut in their middle, and that ended there.
+    pub cut_short: u64,
 }
 
 /// One engine's health, which all calls share. A box that starts, or that is
@@ -143,7 +145,7 @@ impl EngineHealth {
         let state = self.lock();
         let (stage, name) = (self.stage.name(), self.name);
         let why = state.last_fault.map_or("failed", said);
-        let Counters { done, failed, left, held_back, .. } = state.counters;
+        let Counters { done, failed, left, held_back, cut_short, .. } = state.counters;
         let (state, mut sentence) = match state.breaker.standing(now) {
             Standing::Healthy => {
                 (HealthState::Well, format!("{name} serves calls: {done} pieces of work done, {failed} failed."))
@@ -172,6 +174,9 @@ impl EngineHealth {
         if held_back > 0 {
             sentence.push_str(&format!(" Held back for a fact that is not known: {held_back}."));
         }
+        if cut_short > 0 {
+            sentence.push_str(&format!(" Answers that its provider cut short: {cut_short}."));
+        }
         HealthFact { name: format!("{stage} {name}"), state, sentence }
     }
 
@@ -181,10 +186,16 @@ impl EngineHealth {
     }
 }
 
-/// A mind's health hears what was held back of it.
+/// A mind's health hears what was held back of it, and what its provider cut.
 impl Witness for EngineHealth {
     fn held_back(&self, _call: Option<CallId>, kind: FactKind) {
         Self::held_back(self, kind);
+    }
+
+    fn cut_short(&self, call: Option<CallId>, stop: Stop) {
+        let (call, stage, engine) = (call.map(tracing::field::display), self.stage.name(), self.name);
+        tracing::warn!(call, stage, engine, cause = "cut_short", ?stop, "an answer was cut in its middle");
+        self.lock().counters.cut_short += 1;
     }
 }
 
@@ -253,6 +264,21 @@ mod tests {
         let sentence = health.fact(now).sentence;
         assert!(sentence.contains("1 failed") && sentence.contains("in the middle of its work: 1."), "{sentence}");
         assert!(sentence.contains("a fact that is not known: 1."), "{sentence}");
+    }
+
+    #[test]
+    fn an_answer_that_its_provider_cut_is_counted_and_is_one_row_of_the_log() {
+        let health = EngineHealth::new(EngineStage::Mind, "anthropic", BreakerRules::default(), Arc::new(|| 0.0));
+        let (log, dispatch) = crate::ops::capturing_dispatch("info").unwrap();
+        tracing::dispatcher::with_default(&dispatch, || Witness::cut_short(&*health, None, Stop::Length));
+        let text = log.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let cause = "\"cause\":\"cut_short\"";
+        for part in ["\"WARN\"", "\"stage\":\"mind\"", "\"engine\":\"anthropic\"", cause, "Length"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let sentence = health.fact(Moment::START).sentence;
+        assert!(sentence.contains("its provider cut short: 1."), "{sentence}");
     }
 
     fn left() -> Failover {

@@ -29,6 +29,13 @@ impl Limits {
         Self { at_work: Duration::from_millis(at_work), ..self }
     }
 
+    /// For a mind that may use tools, after which it is asked once more: that round may
+    /// take as long to begin as the first one did, and its sentence some more.
+    #[must_use]
+    pub fn with_tools(self) -> Self {
+        Self { at_work: self.at_work.max(self.first * 2 + self.gap), gap: self.gap.max(self.first), ..self }
+    }
+
     /// For an engine that the box asks over a network. A healthy provider keeps
     /// them in all but a few of a thousand cases, and the next engine can still
     /// answer before the caller begins to wonder (about 1.5 s of silence).
@@ -341,6 +348,28 @@ mod tests {
         assert_eq!(relay.said(1, Said::Whole, at(2500)), Next::PassLast);
         relay.alive(1, at(2600));
         assert!(relay.is_over());
+    }
+
+    #[test]
+    fn a_round_after_tools_has_the_time_of_the_first_one() {
+        for first in [1300, 2000] {
+            let over_the_network = Limits::over_the_network(EngineStage::Mind);
+            let limits = Limits { first: Duration::from_millis(first), ..over_the_network }.with_tools();
+            let relay = || Relay::new(EngineStage::Mind, HalfDone::TheBoxEndsIt, (0, 2), limits, at(0));
+            let mut silent = relay();
+            for ms in [first - 100, first, 2 * first - 1] {
+                assert_eq!(silent.late(at(ms)), Next::Nothing, "{ms} of {first}");
+                silent.alive(0, at(ms));
+            }
+            assert_eq!(silent.late(at(2 * first + 900)), Next::Nothing, "it writes its sentence");
+            silent.alive(0, at(2 * first + 900));
+            assert!(matches!(silent.late(at(2 * first + 1000)), Next::Leave(_)), "not for ever");
+            let mut says_that_it_looks = relay();
+            assert_eq!(says_that_it_looks.said(0, Said::Piece, at(700)), Next::Pass);
+            says_that_it_looks.alive(0, at(900));
+            assert_eq!(says_that_it_looks.late(at(900 + first - 1)), Next::Nothing);
+            assert_eq!(says_that_it_looks.said(0, Said::Piece, at(900 + first - 1)), Next::Pass);
+        }
     }
 
     #[test]

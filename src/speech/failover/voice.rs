@@ -41,7 +41,19 @@ impl VoiceChain {
 
     /// How the engines are, for `milu doctor`.
     pub fn health(&self) -> Vec<HealthFact> {
-        self.chain.facts((self.works.now)())
+        let mut facts = self.chain.facts((self.works.now)());
+        for (n, fact) in facts.iter_mut().enumerate() {
+            let engine = &self.chain.link(n).engine;
+            let (rescued, disordered) = (engine.rescued(), engine.disordered());
+            if rescued > 0 {
+                let told = format!(" Sentences that it made in another way than its usual one: {rescued}.");
+                fact.sentence.push_str(&told);
+            }
+            if disordered > 0 {
+                fact.sentence.push_str(&format!(" Messages that came out of their order: {disordered}."));
+            }
+        }
+        facts
     }
 }
 
@@ -400,4 +412,54 @@ fn has_words(text: &str) -> bool {
 
 fn time_of(samples: usize, rate: SampleRate) -> Duration {
     Duration::from_micros(samples as u64 * 1_000_000 / u64::from(rate.hz()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::task::TaskTracker;
+
+    use super::super::breaker::BreakerRules;
+    use super::super::health::EngineHealth;
+    use super::*;
+    use crate::ops::MomentSource;
+
+    /// A voice whose usual way breaks, and that nothing is asked of here.
+    struct Unsteady;
+
+    impl Synthesizer for Unsteady {
+        fn name(&self) -> &'static str {
+            "unsteady"
+        }
+
+        fn rescued(&self) -> u64 {
+            2
+        }
+
+        fn disordered(&self) -> u64 {
+            3
+        }
+
+        fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
+            Box::new(Self)
+        }
+    }
+
+    impl Voice for Unsteady {
+        fn speak(&self, _request: SpeakRequest, _sound: mpsc::Sender<VoiceEvent>) -> Speaking {
+            Speaking::new(CancellationToken::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_manager_reads_of_a_voice_that_fails_in_its_usual_way_and_speaks_all_the_same() {
+        let health = EngineHealth::new(EngineStage::Voice, "unsteady", BreakerRules::default(), Arc::new(|| 0.0));
+        let voice: Arc<dyn Synthesizer> = Arc::new(Unsteady);
+        let now: MomentSource = Arc::new(|| Moment::START);
+        let works = Works::new(now, TaskTracker::new(), tokio::runtime::Handle::current());
+        let chain = VoiceChain::new(Vec::new(), Link::on_the_box(EngineStage::Voice, voice, health), works);
+        let sentence = chain.health().remove(0).sentence;
+        for part in ["in another way than its usual one: 2.", "came out of their order: 3."] {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+    }
 }

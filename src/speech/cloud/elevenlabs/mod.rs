@@ -60,6 +60,10 @@ struct Parts {
     /// Whether the last call's line was wide. A socket is opened before its call's
     /// line is known, and a box's lines are mostly alike.
     was_wide: AtomicBool,
+    /// Sentences that were streamed over HTTP because their socket failed.
+    rescued: AtomicU64,
+    /// Messages of a context that was not open.
+    disordered: AtomicU64,
 }
 
 impl Parts {
@@ -82,7 +86,8 @@ impl Parts {
 impl ElevenLabsVoice {
     /// Connections are driven by tasks of `tasks` on `runtime`.
     pub fn new(config: ElevenLabsConfig, door: Door, tasks: TaskTracker, runtime: Handle) -> Self {
-        Self { parts: Arc::new(Parts { config, door, tasks, runtime, was_wide: AtomicBool::new(false) }) }
+        let (was_wide, rescued, disordered) = Default::default();
+        Self { parts: Arc::new(Parts { config, door, tasks, runtime, was_wide, rescued, disordered }) }
     }
 
     /// All of a text at once, for the business's own sentences that are made once
@@ -117,6 +122,14 @@ impl ElevenLabsVoice {
 impl Synthesizer for ElevenLabsVoice {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn rescued(&self) -> u64 {
+        self.parts.rescued.load(Ordering::Relaxed)
+    }
+
+    fn disordered(&self) -> u64 {
+        self.parts.disordered.load(Ordering::Relaxed)
     }
 
     fn open(&self, setting: &CallSetting) -> Box<dyn Voice> {

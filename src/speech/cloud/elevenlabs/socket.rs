@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -262,6 +263,7 @@ impl CallSocket {
         }
         let Some(key) = self.strands.whose(message.context.as_deref()) else {
             // Of a context that has ended, or of one that we never had.
+            self.parts.disordered.fetch_add(1, Ordering::Relaxed);
             tracing::debug!("sound of no utterance was dropped");
             return;
         };

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -109,7 +110,9 @@ impl Utterance {
             // was sound, another voice takes over where it stopped.
             Err(Stopped::Failed(VoiceError::Lost(why))) if !delivery.has_sounded() => {
                 tracing::info!(stage = "voice", engine = NAME, cause = why, "a sentence is streamed over HTTP instead");
-                self.over_http(delivery, format).await
+                self.over_http(delivery, format).await?;
+                self.parts.rescued.fetch_add(1, Ordering::Relaxed);
+                Ok(())
             }
             ended => ended,
         }

@@ -23,8 +23,8 @@ pub struct History {
     exchanges: VecDeque<Exchange>,
     /// Somebody reports what the caller heard: then only that counts as said.
     reported: bool,
-    /// The box takes a message: who rang, on what number and why are no
-    /// question, and leave the box with none.
+    /// The caller has heard that the box takes a message: who rang, on what number
+    /// and why are no question, and leave the box with none.
     takes_message: bool,
 }
 
@@ -38,6 +38,9 @@ struct Exchange {
     abandoned: bool,
     /// Said while a message was taken.
     of_message: bool,
+    /// Its answer was to take a message. What is said next is of that message, unless
+    /// the answer is taken back or the caller hears something else of it.
+    begins_message: bool,
 }
 
 /// Sentences with which the box begins to take a message, and goes on with it.
@@ -50,12 +53,14 @@ const TAKES: [&str; 5] = [
 ];
 
 /// Sentences after which it is taken, or is not.
-const TAKEN: [&str; 5] = [
+const TAKEN: [&str; 7] = [
     phrases::MESSAGE_KEPT,
     phrases::MESSAGE_NOT_HEARD,
     phrases::MESSAGE_NOT_KEPT,
     phrases::NO_MESSAGES,
     phrases::GOODBYE,
+    phrases::OWN_FAULT,
+    phrases::OWN_FAULT_NO_OFFER,
 ];
 
 /// What is told of a message to who asks next.
@@ -63,8 +68,9 @@ const OF_MESSAGE: &str = "(The caller leaves a message with the box.)";
 
 /// Whether one of the sentences was heard, at least its beginning.
 fn is_of(heard: &str, sentences: &[&str]) -> bool {
-    /// As much as is heard before somebody who knows the question answers it.
-    const BEGINNING: usize = 12;
+    /// As much as is heard before somebody who knows the question answers it, and as
+    /// tells one regret from another: many sentences begin with "I am sorry".
+    const BEGINNING: usize = 16;
     let beginning = |s: &&str| s.get(..BEGINNING).is_some_and(|b| heard.contains(b));
     sentences.iter().any(beginning)
 }
@@ -106,7 +112,7 @@ impl History {
             self.exchanges.pop_back();
         }
         let words: String = words.trim().chars().take(WORDS_MAX).collect();
-        let of_message = self.takes_message;
+        let of_message = self.is_taking_message();
         self.exchanges.push_back(Exchange { words: Some(words), of_message, ..Exchange::default() });
         while self.exchanges.len() > EXCHANGES_MAX
             || self.exchanges.len() > 1 && self.exchanges.iter().map(Exchange::chars).sum::<usize>() > CHARS_MAX
@@ -122,9 +128,20 @@ impl History {
         }
     }
 
-    /// From now on the box takes a message.
-    pub const fn take_message(&mut self) {
-        self.takes_message = true;
+    /// The answer to the last question is that the box takes a message. Only what the
+    /// caller hears of it lasts: an answer may be taken back, or be another mind's.
+    pub fn take_message(&mut self) {
+        if let Some(last) = self.exchanges.back_mut() {
+            last.begins_message = true;
+        }
+    }
+
+    /// Whether what the caller says next is part of a message.
+    fn is_taking_message(&self) -> bool {
+        // Of the message that was begun nothing may have been heard yet.
+        let is_begun =
+            |last: &Exchange| !last.abandoned && (last.begins_message || (last.of_message && last.heard.is_empty()));
+        self.takes_message || self.exchanges.back().is_some_and(is_begun)
     }
 
     /// Whether the last question is part of a message, and none for a model.
@@ -145,7 +162,11 @@ impl History {
         if text.is_empty() {
             return;
         }
-        self.takes_message = (self.takes_message || is_of(text, &TAKES)) && !is_of(text, &TAKEN);
+        let is_over = is_of(text, &TAKEN);
+        self.takes_message = (self.takes_message || is_of(text, &TAKES)) && !is_over;
+        if let Some(last) = self.exchanges.back_mut().filter(|_| is_over) {
+            last.begins_message = false;
+        }
         // The report of an answer may come after the next question was begun.
         let late = self.exchanges.len() >= 2
             && self.exchanges.back().is_some_and(|last| last.made.is_empty() && last.heard.is_empty())
@@ -365,6 +386,52 @@ mod tests {
             assert!(!all.contains(private), "{all}");
         }
         assert!(all.ends_with("And when do you close?"), "{all}");
+    }
+
+    #[test]
+    fn a_message_that_the_caller_hears_nothing_of_leaves_the_model_its_questions() {
+        let mut history = History::default();
+        history.ask("Can I leave a message");
+        history.take_message();
+        history.abandon();
+        history.ask("Can I leave a message or is Doctor Amina in today?");
+        assert!(!history.is_of_message(), "the caller was not done");
+        // This mind is tried beside another, whose answer is the one that is heard.
+        history.take_message();
+        history.heard("Yes, she is in.");
+        history.abandon();
+        history.ask("Until when?");
+        assert!(!history.is_of_message(), "another mind answered");
+        history.take_message();
+        history.heard(phrases::NO_MESSAGES);
+        history.ask("When do you close?");
+        assert!(!history.is_of_message(), "none can be kept");
+    }
+
+    #[test]
+    fn what_follows_an_answer_that_takes_a_message_is_of_it_before_a_word_is_heard() {
+        let mut history = History::default();
+        history.ask("Tell the boss that the pipe is broken");
+        history.take_message();
+        for words in ["I am", "I am Ngozi"] {
+            history.ask(words);
+            assert!(history.is_of_message(), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_boxs_own_ends_a_message_and_no_other_regret_does() {
+        for fault in [phrases::OWN_FAULT, phrases::OWN_FAULT_NO_OFFER] {
+            let mut history = History::default();
+            history.heard(phrases::ASK_NAME);
+            history.ask("Amina");
+            history.heard("I am sorry, is that with one m?");
+            history.ask("yes");
+            assert!(history.is_of_message());
+            history.heard(fault);
+            history.ask("No, when do you close?");
+            assert!(!history.is_of_message(), "{fault}");
+        }
     }
 
     #[test]

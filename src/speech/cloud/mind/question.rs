@@ -272,6 +272,7 @@ impl Question {
                 tracing::warn!(?kind, "a reply named a fact that is not the business's; the box says its own");
                 self.shared.witness.held_back(self.setting.call, kind);
             }
+            Step::CutShort(stop) => self.shared.witness.cut_short(self.setting.call, stop),
             Step::UseTools(_) => return self.use_tools(reply).await.map(Some),
             Step::Over(then) => {
                 self.over(then).await;

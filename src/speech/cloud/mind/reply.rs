@@ -22,6 +22,8 @@ pub enum Step {
     Say(Spoken),
     /// A sentence was held back, for a fact of this kind.
     HeldBack(FactKind),
+    /// The provider cut the answer in its middle, after some of it was said.
+    CutShort(Stop),
     /// The tools are to be used, and what they say asked with.
     UseTools(Vec<ToolAsked>),
     /// The answer is over. Nothing follows.
@@ -39,6 +41,8 @@ pub struct Reply {
     ahead: String,
     /// All that was said of this answer.
     said: String,
+    /// How much of it was said before tools were used: "Let me look" is no answer.
+    said_at_tools: usize,
     /// What the model wrote and used in this round, for the next one.
     round: Round,
     has_used_tools: bool,
@@ -80,6 +84,7 @@ impl Reply {
             finding,
             ahead: String::new(),
             said: String::new(),
+            said_at_tools: 0,
             round: Round::default(),
             has_used_tools: false,
             over: false,
@@ -189,6 +194,11 @@ impl Reply {
         }
     }
 
+    /// Whether nothing was said since tools were used, or at all.
+    const fn says_nothing(&self) -> bool {
+        self.said.len() == self.said_at_tools
+    }
+
     fn end(&mut self, stop: Stop, steps: &mut Vec<Step>) {
         match stop {
             Stop::End | Stop::Tools => {
@@ -199,17 +209,24 @@ impl Reply {
                     // The rest was held back.
                 } else if !self.round.tools.is_empty() {
                     self.has_used_tools = true;
+                    self.said_at_tools = self.said.len();
                     steps.push(Step::UseTools(self.round.tools.clone()));
                     self.sentences = Sentences::new(Verdicts::Held);
-                } else if self.said.is_empty() {
+                } else if self.says_nothing() {
                     self.fail(MindError::Broken("the answer says nothing"), steps);
                 } else {
                     self.finish(None, steps);
                 }
             }
             // The sentence that was begun has no end: what was said before it stands.
-            Stop::Length | Stop::Refusal if !self.ahead.is_empty() => self.replace(steps),
-            Stop::Length | Stop::Refusal if !self.said.is_empty() => self.finish(None, steps),
+            Stop::Length | Stop::Refusal if !self.ahead.is_empty() => {
+                steps.push(Step::CutShort(stop));
+                self.replace(steps);
+            }
+            Stop::Length | Stop::Refusal if !self.says_nothing() => {
+                steps.push(Step::CutShort(stop));
+                self.finish(None, steps);
+            }
             Stop::Length => self.fail(MindError::Broken("the answer has no whole sentence"), steps),
             Stop::Refusal => self.fail(MindError::Declined, steps),
         }
@@ -247,7 +264,14 @@ mod tests {
 
     fn steps(question: &str, deltas: Vec<Delta>) -> Vec<String> {
         let mut reply = reply(question);
-        let steps = deltas.into_iter().flat_map(|delta| reply.take(delta)).collect::<Vec<_>>();
+        let mut steps = Vec::new();
+        for delta in deltas {
+            steps.extend(reply.take(delta));
+            if matches!(steps.last(), Some(Step::UseTools(_))) {
+                // As whoever uses them does.
+                reply.take_round();
+            }
+        }
         let show = |step: &Step| match step {
             Step::Say(spoken) => format!("say {}", spoken.text.expose()),
             Step::UseTools(tools) => format!("use {}", tools.len()),
@@ -301,10 +325,12 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_ends_after_its_last_whole_sentence() {
+    fn what_breaks_off_ends_after_its_last_whole_sentence_and_is_told() {
         for stop in [Stop::Length, Stop::Refusal] {
             let deltas = vec![text("Yes, we test for malaria here. It costs you three thou"), Delta::Over(stop)];
-            assert_eq!(steps("Malaria test?", deltas), ["say Yes, we test for malaria here.", "Over(None)"]);
+            let cut = format!("CutShort({stop:?})");
+            let expected = ["say Yes, we test for malaria here.", cut.as_str(), "Over(None)"];
+            assert_eq!(steps("Malaria test?", deltas), expected);
         }
         assert_eq!(steps("Malaria test?", vec![text("I can"), Delta::Over(Stop::Refusal)]), ["Fail(Declined)"]);
         let cut = steps("Malaria test?", vec![text("Well the test"), Delta::Over(Stop::Length)]);
@@ -316,7 +342,7 @@ mod tests {
         let deltas = vec![text("The test is three thousand, five"), Delta::Over(Stop::Length)];
         let found = steps("How much is a malaria test?", deltas);
         let whole = "say The test is three thousand, five hundred naira and the result is ready in thirty minutes.";
-        assert_eq!(found, [whole, "Over(None)"]);
+        assert_eq!(found, [whole, "CutShort(Length)", "Over(None)"]);
     }
 
     #[test]
@@ -324,14 +350,28 @@ mod tests {
         let deltas = vec![text("Our laboratory does blood tests, and it"), Delta::Over(Stop::Length)];
         let found = steps("What blood tests does your laboratory do?", deltas);
         assert_eq!(found[0], "say Our laboratory does blood tests,");
-        assert!(found[1].starts_with("say Our laboratory does blood, urine and sugar tests"), "{found:?}");
-        assert_eq!(found[2..], ["Over(None)"]);
+        assert_eq!(found[1], "CutShort(Length)");
+        assert!(found[2].starts_with("say Our laboratory does blood, urine and sugar tests"), "{found:?}");
+        assert_eq!(found[3..], ["Over(None)"]);
     }
 
     #[test]
     fn tools_are_used_after_what_was_said_before_them() {
         let deltas = vec![Delta::Thinking, text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
         assert_eq!(steps("Are you open at Easter?", deltas), ["say Let me look.", "use 1"]);
+    }
+
+    #[test]
+    fn what_was_said_before_tools_is_no_answer_after_them() {
+        for (stop, failure) in [
+            (Stop::End, "Fail(Broken(\"the answer says nothing\"))"),
+            (Stop::Length, "Fail(Broken(\"the answer has no whole sentence\"))"),
+            (Stop::Refusal, "Fail(Declined)"),
+        ] {
+            let used = vec![text("Let me look."), tool("opening_hours"), Delta::Over(Stop::Tools)];
+            let found = steps("Are you open at Easter?", [used, vec![Delta::Over(stop)]].concat());
+            assert_eq!(found, ["say Let me look.", "use 1", failure]);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::ask::{Ask, Facts, Purpose, WARMING_MAX};
 use super::config::Dialect;
-use super::delta::TokensUsed;
+use super::delta::{Stop, TokensUsed};
 use super::history::History;
 use super::metered::Metered;
 use super::prompt;
@@ -46,6 +46,10 @@ pub trait Witness: Send + Sync {
 
     /// A sentence was held back, because it named a fact that is not known.
     fn held_back(&self, _call: Option<CallId>, _kind: FactKind) {}
+
+    /// The provider cut an answer in its middle. What was said of it stands, so that no
+    /// other engine is asked.
+    fn cut_short(&self, _call: Option<CallId>, _stop: Stop) {}
 }
 
 /// A witness who forgets.
