@@ -75,6 +75,16 @@ fn is_of(heard: &str, sentences: &[&str]) -> bool {
     sentences.iter().any(beginning)
 }
 
+/// Whether words are what was heard before and more. The last word may have been half
+/// said when it was heard, and be another now.
+fn goes_on(before: &str, now: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    };
+    let (before, now) = (words(before), words(now));
+    now.starts_with(&before[..before.len().saturating_sub(1)])
+}
+
 impl Exchange {
     fn chars(&self) -> usize {
         self.words.as_ref().map_or(0, String::len) + self.heard.len().max(self.made.len())
@@ -107,8 +117,10 @@ pub enum OpenQuestion {
 impl History {
     /// The caller asks something new.
     pub fn ask(&mut self, words: &str) {
-        // A question that was taken back was the beginning of this one.
-        if self.exchanges.back().is_some_and(|last| last.abandoned && last.reply().is_empty()) {
+        // A question that was taken back is the beginning of this one, or another whose
+        // answer the caller heard nothing of: that one is still asked.
+        let is_beginning = |last: &Exchange| last.words.as_ref().is_some_and(|before| goes_on(before, words));
+        if self.exchanges.back().is_some_and(|last| last.abandoned && last.reply().is_empty() && is_beginning(last)) {
             self.exchanges.pop_back();
         }
         let words: String = words.trim().chars().take(WORDS_MAX).collect();
@@ -318,6 +330,23 @@ mod tests {
         history.abandon();
         history.ask("What time do you close on Friday?");
         assert_eq!(shown(&history), ["caller: What time do you close on Friday?"]);
+    }
+
+    #[test]
+    fn a_question_whose_answer_was_cut_unheard_stands_with_the_next() {
+        let mut history = History::default();
+        history.ask("How much is the malaria test?");
+        history.made("It costs five thousand naira.");
+        history.abandon();
+        history.ask("Where are you?");
+        assert_eq!(shown(&history), ["caller: How much is the malaria test? / Where are you?"]);
+        // Words are heard again with other capitals and stops, and the last one whole.
+        history.abandon();
+        history.ask("where, are you opposite the market?");
+        assert_eq!(
+            shown(&history),
+            ["caller: How much is the malaria test? / where, are you opposite the market?"]
+        );
     }
 
     #[test]
