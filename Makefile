@@ -30,7 +30,7 @@ test:
 	    cargo test --locked --no-run --lib --bins --tests && \
 	    packaging/walled cargo test --locked --offline --lib --bins --tests; \
 	fi
-	@cargo test --locked --doc
+	@packaging/walled cargo test --locked --offline --doc
 	@echo "make test: formatting, lints, tests and documentation examples are in order."
 
 # Tables on the screen, JSON in target/bench.

@@ -200,6 +200,26 @@ fn a_second_door_is_found_however_it_is_made() {
     }
 }
 
+#[test]
+fn words_that_are_made_to_last_as_long_as_the_program_are_found() {
+    for (path, text) in [
+        ("src/speech/cloud/deepgram/link.rs", "static SAID: OnceLock<String> = OnceLock::new();"),
+        ("src/speech/cloud/deepgram/link.rs", "fn f() { let said: &OnceCell<Box<str>> = cell(); }"),
+        ("src/egress/websocket.rs", "use std::sync::LazyLock;"),
+        ("src/appliance/desk.rs", "pub static SAID: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();"),
+    ] {
+        assert!(complains(rules::words_that_last, path, text), "{path}: {text}");
+    }
+    for (path, text) in [
+        ("src/speech/lan/ears.rs", "fn f(text: &'static str) -> String { text.into() }"),
+        ("src/speech/lan/ears.rs", "#[cfg(test)]\nmod tests {\n static A: OnceLock<String> = OnceLock::new();\n}"),
+        ("src/privacy/lexicon.rs", "static LEXICON: LazyLock<Vec<(&'static str, Means)>> = f(String::new);"),
+        ("src/ops/supervisor.rs", "struct Task { lost: OnceLock<Cow<'static, str>>, name: String }"),
+    ] {
+        assert!(!complains(rules::words_that_last, path, text), "{path}: {text}");
+    }
+}
+
 /// What opens connections, and the parts of the program that may be built on it:
 /// the door, and the server of the control socket.
 const CONNECTING: &[(&str, &[&str])] = &[

@@ -97,7 +97,14 @@ impl Names {
                 // Of two connections that asked at once the first has pinned it.
                 let pinned = match known.remove(host) {
                     Some(pinned) if !pinned.is_doubted => pinned,
-                    Some(_) | None => fresh,
+                    Some(doubted) => {
+                        // In another order they are the same.
+                        if fresh.addresses.iter().any(|address| !doubted.addresses.contains(address)) {
+                            tracing::info!(%host, "the name has other addresses than before, and these are pinned now");
+                        }
+                        fresh
+                    }
+                    None => fresh,
                 };
                 let addresses = pinned.addresses.clone();
                 known.insert(host.clone(), pinned);
@@ -196,6 +203,25 @@ mod tests {
         assert_ne!(second, first);
         assert_eq!(names.addresses(&host, WITHIN).await.expect("an address"), second);
         assert_eq!(times.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn other_addresses_of_a_pinned_name_are_a_row_of_the_log_and_the_same_ones_are_none() {
+        let (log, dispatch) = crate::ops::capturing_dispatch("info").expect("a log");
+        let _logging = tracing::dispatcher::set_default(&dispatch);
+        let host = host("api.example.com");
+        let known = HashMap::from([(host.clone(), vec![SocketAddr::from(([127, 0, 0, 1], 443))])]);
+        let (moving, _) = moving(usize::MAX);
+        for names in [Names::new(Resolver::fixed(known)), moving] {
+            assert_eq!(log.text(), "");
+            names.addresses(&host, WITHIN).await.expect("an address");
+            names.doubt(&host);
+            names.addresses(&host, WITHIN).await.expect("an address");
+        }
+        let text = log.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("other addresses") && text.contains("\"host\":\"api.example.com:443\""), "{text}");
+        assert!(!text.contains("192.0.2."), "{text}");
     }
 
     #[tokio::test]

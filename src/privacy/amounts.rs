@@ -1,11 +1,13 @@
 //! Numbers that are nobody's identifiers: prices, times, dates, measures, counts.
 //! They stay, or the box could not answer.
 
+use std::ops::Range;
+
 use super::checks::luhn;
 use super::lexicon::{Cue, Means};
 use super::memory::{Hinted, Memory};
 use super::runs::{Form, Item, Reader, Run, begins_group};
-use super::shapes::{ACCOUNT, ALWAYS, begins_mobile};
+use super::shapes::{ACCOUNT, ALWAYS, Hint, begins_mobile, is_whole};
 
 /// How surely a group is an amount, a time or a date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -24,6 +26,7 @@ pub(super) fn quantities(reader: &Reader<'_>, run: &Run, memory: &Memory) -> Vec
     let of_item = |item: &Item| {
         let is_money = is_money(reader, item)
             && may_be_money(item, run.digits_of(std::slice::from_ref(item)))
+            && !begins_with_nought(reader, run, item)
             && !is_of_named_number(reader, run, item, memory);
         if is_money { Quantity::Sure } else { alone(reader, run, item) }
     };
@@ -32,6 +35,9 @@ pub(super) fn quantities(reader: &Reader<'_>, run: &Run, memory: &Memory) -> Vec
     let bound = if run.is_dialled() { 0 } else { run.items.len() };
     for k in 0..bound {
         let (length, quantity) = together(reader, run, k);
+        if is_private_time(reader, run, &(k..k + length), &found, memory) {
+            continue;
+        }
         for one in found.iter_mut().skip(k).take(length) {
             *one = (*one).max(quantity);
         }
@@ -171,6 +177,45 @@ fn may_be_money(item: &Item, digits: &str) -> bool {
     let is_number = digits.len() >= 7 && digits.starts_with('0');
     let is_card = digits.len() >= 13 && luhn(digits);
     !is_long && !is_number && !is_card
+}
+
+/// "Naira 0691", "₦0691", "0691 naira": no price begins so. Behind other groups it may be
+/// the end of one: "4500.05 naira", "4 500 050 naira".
+fn begins_with_nought(reader: &Reader<'_>, run: &Run, item: &Item) -> bool {
+    let digits = run.digits_of(std::slice::from_ref(item));
+    let is_end = item.from > 0 && reader.means(reader.skip_space(item.last + 1)) == Some(Means::Currency);
+    item.form == Form::Figures && digits.len() > 1 && digits.starts_with('0') && !is_end
+}
+
+/// Whether the groups that read as a time of day are a number of somebody's, as some
+/// recognisers write it: "my PIN is 12:34", "my phone is 08:03 123 4567". What was said of
+/// a PIN "at 12:34" is a time.
+fn is_private_time(reader: &Reader<'_>, run: &Run, time: &Range<usize>, found: &[Quantity], memory: &Memory) -> bool {
+    let is_colon = |w: &[Item]| tight_mark(reader, &w[0], &w[1]) == Some(Means::Mark(':'));
+    let (Some(items), Some(rest)) = (run.items.get(time.clone()), run.items.get(time.end..)) else { return false };
+    let [first, _, ..] = items else { return false };
+    let is_time = items.len() == 2 || items.windows(2).all(is_colon);
+    let is_at = reader.before(first.first).is_some_and(|before| reader.means(before) == Some(Means::At));
+    // "12:34 pm".
+    let is_sure = found[time.clone()].contains(&Quantity::Sure);
+    if !is_time || is_at || is_sure {
+        return false;
+    }
+    if time.start == 0 && memory.is_code_named() {
+        return true;
+    }
+    let said = match memory.subject() {
+        Hinted::Linked(kind) | Hinted::WeaklyLinked(kind) => Some(kind),
+        Hinted::Near(_) | Hinted::No => return false,
+    };
+    let hint = Hint { said, ..Hint::default() };
+    (1..=rest.len()).any(|more| {
+        let end = time.end + more;
+        // Neither more times nor prices: "07:00, 8:30, 12:00", "12:34, 500,000".
+        let is_plain = found[time.end..end].iter().all(|one| *one == Quantity::No)
+            && !rest[..rest.len().min(more + 1)].windows(2).any(is_colon);
+        is_plain && is_whole(run.digits_of(&run.items[time.start..end]), &hint)
+    })
 }
 
 /// Whether what looks like a sign of money belongs to a number of somebody's:

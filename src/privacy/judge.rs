@@ -20,6 +20,9 @@ const NEAR_CUE: usize = 5;
 /// Right behind a cue, a PIN, or the rest of an identifier.
 const AT_CUE: usize = 3;
 
+/// The shortest PIN.
+const PIN_MIN: usize = 4;
+
 /// The longest PIN or one-time code.
 const SECRET_MAX: usize = 8;
 
@@ -105,8 +108,22 @@ impl Judge<'_> {
         let digits = self.run.digits_of(items);
         let begins = begins_plain && (begins_mobile(digits) || self.has_plus(items));
         let is_known = matches!(self.memory.subject(), Hinted::Linked(_)) && !self.memory.is_of_thing();
-        let is_asked = self.memory.secret().is_some() && items.len() == 1 && self.next_unit(items).is_none();
-        begins || is_known && digits.len() >= 4 || is_asked
+        begins || is_known && digits.len() >= 4 || self.is_asked(items)
+    }
+
+    /// Whether the group is the PIN or the code that was spoken of: also in "my PIN is
+    /// 4821 second line", for round numbers and years alone are counted where one is awaited.
+    fn is_asked(&self, items: &[Item]) -> bool {
+        let digits = self.run.digits_of(items);
+        match self.next_unit(items) {
+            _ if items.len() != 1 => false,
+            None => self.memory.secret().is_some(),
+            Some(Means::Unit) => {
+                let is_like_count = digits.ends_with("00") || is_year(digits);
+                self.memory.is_code_named() && digits.len() >= PIN_MIN && !is_like_count
+            }
+            Some(_) => false,
+        }
     }
 
     fn has_plus(&self, items: &[Item]) -> bool {

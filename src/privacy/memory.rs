@@ -19,6 +19,9 @@ const CARD_WORDS: u8 = 20;
 /// Words that make one cue: "account" and "number", "pin" and "code".
 const JOINED_WORDS: u8 = 2;
 
+/// So few words of the box only tell the caller to go on: "I am listening".
+const GO_ON_WORDS: u8 = 3;
+
 /// Letters of an abbreviation that is spelled: "B, V, N".
 const SPELLED_MAX: usize = 3;
 
@@ -36,6 +39,8 @@ struct Said {
     /// Whether only words such as "is" and "na" came since then.
     is_linked: bool,
     is_weak: bool,
+    /// The box named it, and spoke of something else before the caller answered.
+    is_in_passing: bool,
 }
 
 /// An identifier of which a part was found.
@@ -121,7 +126,8 @@ impl Memory {
         self.since_card = self.since_card.map(|words| words + 1).filter(|words| *words <= CARD_WORDS);
     }
 
-    fn unlink(&mut self) {
+    /// Other words came since all that was named.
+    pub(super) fn unlink(&mut self) {
         for said in [&mut self.subject, &mut self.secret, &mut self.thing, &mut self.email].into_iter().flatten() {
             said.is_linked = false;
         }
@@ -147,10 +153,10 @@ impl Memory {
     fn cue(&mut self, cue: Cue, word: &str) {
         // "National ID"; of any other ID nothing is known.
         let cue = if cue == Cue::Nin && word == "id" && self.last != "national" { Cue::Number } else { cue };
-        let said = Said { cue, words: 0, is_linked: true, is_weak: WEAK.contains(&word) };
+        let said = Said { cue, words: 0, is_linked: true, is_weak: WEAK.contains(&word), is_in_passing: false };
         let is_near = |said: &Option<Said>| said.is_some_and(|s| s.words <= JOINED_WORDS);
         let renew = |said: &mut Option<Said>| {
-            *said = said.map(|s| Said { words: 0, is_linked: true, is_weak: false, ..s });
+            *said = said.map(|s| Said { words: 0, is_linked: true, is_weak: false, is_in_passing: false, ..s });
         };
         match cue {
             Cue::Number if is_near(&self.thing) => renew(&mut self.thing),
@@ -201,21 +207,26 @@ impl Memory {
         }
         if self.subject.is_none_or(|s| s.is_weak || s.cue == Cue::Account) && self.thing.is_none() {
             let is_weak = self.subject.is_none_or(|s| s.is_weak);
-            self.subject = Some(Said { cue: Cue::Account, words: 0, is_linked: true, is_weak });
+            self.subject = Some(Said { cue: Cue::Account, words: 0, is_linked: true, is_weak, is_in_passing: false });
         }
         self.last = word.to_owned();
     }
 
     /// The box has asked for it: what the caller says next is the answer.
     pub(super) fn asked(&mut self, cues: &Self) {
-        let strong = |said: &Option<Said>| said.filter(|s| !s.is_weak).map(|s| Said { words: 0, is_linked: true, ..s });
+        let strong = |said: &Option<Said>| {
+            let answered = |s: Said| Said { words: 0, is_linked: true, is_in_passing: !s.is_linked, ..s };
+            said.filter(|s| !s.is_weak).map(answered)
+        };
+        let speaks_of_more = cues.turn_words > GO_ON_WORDS;
         for (own, theirs) in [
             (&mut self.subject, &cues.subject),
             (&mut self.secret, &cues.secret),
             (&mut self.thing, &cues.thing),
             (&mut self.email, &cues.email),
         ] {
-            *own = strong(theirs).or(*own);
+            let before = own.map(|s| Said { is_in_passing: s.is_in_passing || speaks_of_more, ..s });
+            *own = strong(theirs).or(before);
         }
         self.bank = cues.bank.or(self.bank);
     }
@@ -273,6 +284,13 @@ impl Memory {
     /// Whether it is more than a "code", and nothing but "is" came since.
     pub(super) fn is_surely_secret(&self) -> bool {
         self.is_secret_linked() && !self.is_any_code()
+    }
+
+    /// Whether a PIN, a password or a card's code was named right before, or by the
+    /// box at the end of what it said, so that the answer is one whatever it looks like.
+    pub(super) fn is_code_named(&self) -> bool {
+        let is_code = matches!(self.secret(), Some(Kind::Pin | Kind::OneTimeCode | Kind::CardCode));
+        is_code && self.is_surely_secret() && self.secret.is_some_and(|s| !s.is_in_passing)
     }
 
     /// Whether the next number is somebody's by its name, and nothing but "is" came since.

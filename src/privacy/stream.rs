@@ -122,6 +122,10 @@ impl StreamRedactor {
         }
         tape.close();
         hear_all(&mut cues, &mut tape);
+        // What the caller was saying before the question is no answer to it.
+        if self.tape.end() > self.turn_start {
+            cues.unlink();
+        }
         self.memory.asked(&cues);
     }
 

@@ -148,10 +148,18 @@ fn the_opened_presets_are_proved_by_the_solver() {
         assert_eq!(proved.status.code(), Some(0), "{} {}", said(&proved), complained(&proved));
         let results: Vec<String> = theorems(&json(&proved));
         assert_eq!(results, ["T1 proved", "T2 proved", "T3 not-asked", "T4 proved"]);
+        let voice = "The caller's voice is not looked through, and what is said in it goes with it: \
+                     row `voice-to-ears` sends it to deepgram.";
+        let shown = json(&proved);
+        let note = |theorem: usize| &shown["theorems"][theorem]["note"];
+        assert_eq!((note(0), note(1)), (&voice.into(), &Value::Null));
+        let rows = said(&milu(&["prove", &file]));
+        assert!(rows.contains(&format!("ever sent raw.\n    {voice}\n")), "{rows}");
     }
     let nothing = milu(&["prove", &preset("nothing-leaves.toml").display().to_string()]);
     assert_eq!(nothing.status.code(), Some(0));
     assert_eq!(said(&nothing).matches(" PROVED: ").count(), 3, "{}", said(&nothing));
+    assert!(!said(&nothing).contains("voice"), "{}", said(&nothing));
 }
 
 fn theorems(shown: &Value) -> Vec<String> {

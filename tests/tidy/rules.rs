@@ -95,6 +95,13 @@ const FETCHERS: &[(&str, &[&str])] =
 /// Who may take a cleared payload apart.
 const OPENERS: &[&str] = &["src/egress/", "src/residency/clearance.rs"];
 
+/// What is filled while the program runs. In a `static` it lives as long as the program,
+/// and `&'static str` can be had of it.
+const CELLS: &[&str] = &["OnceLock", "LazyLock", "OnceCell", "LazyCell"];
+
+/// Where `&'static str` is sent without a clearance, because the program holds it.
+const SENDERS_OF_FIXED_WORDS: &[&str] = &["src/speech/", "src/egress/"];
+
 /// Marks of work that is not done.
 const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX"), concat!("HA", "CK")];
 
@@ -130,6 +137,7 @@ pub const FOR_SOURCES: &[Rule] = &[
     reasons_for_unsafe,
     owned_calls,
     one_door_out,
+    words_that_last,
     swallowed_results,
     strings_as_errors,
     bool_parameters,
@@ -289,6 +297,29 @@ pub fn one_door_out(source: &Source) -> Vec<String> {
         for (at, _) in source.shipped.match_indices(".into_parts()") {
             let why = "a cleared payload is taken apart by the door alone";
             found.push(breach(source, Source::row_of(&source.shipped, at), why));
+        }
+    }
+    found
+}
+
+/// Nothing that somebody said may be made to look like a word of a protocol.
+pub fn words_that_last(source: &Source) -> Vec<String> {
+    let code = &source.shipped;
+    let mut found = Vec::new();
+    if SENDERS_OF_FIXED_WORDS.iter().any(|folder| source.path.starts_with(folder)) {
+        for cell in CELLS {
+            for at in words(code, cell) {
+                let why = format!("`{cell}` can make a `&'static str` of what was said: it would need no clearance");
+                found.push(breach(source, Source::row_of(code, at), &why));
+            }
+        }
+    }
+    for at in words(code, "static").filter(|at| !code[..*at].ends_with('\'')) {
+        let declared = code[at..].split(['=', ';']).next().unwrap_or_default();
+        let holds = |word: &str| words(declared, word).next().is_some();
+        if holds("String") && CELLS.iter().any(|cell| holds(cell)) {
+            let why = "a `static` that is filled with words makes them `&'static str`: they would need no clearance";
+            found.push(breach(source, Source::row_of(code, at), why));
         }
     }
     found

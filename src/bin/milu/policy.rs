@@ -148,7 +148,7 @@ pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
             let new = read(file, Policy::parse_unproved)?;
             let old = old.as_ref().map(|old| read(old, Policy::parse_unproved)).transpose()?;
             let proof = prove(&new, old.as_ref(), widening, solver).map_err(Failure::usage)?;
-            show_proof(file, &proof, *json)
+            show_proof(file, &new, &proof, *json)
         }
     }
 }
@@ -253,11 +253,12 @@ fn explain(
     }
 }
 
-fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
+fn show_proof(file: &Path, policy: &Policy, proof: &Proof, json: bool) -> Result<(), Failure> {
+    let note = voice_note(policy);
     if json {
-        say!("{}", proof_json(file, proof));
+        say!("{}", proof_json(file, proof, note.as_deref()));
     } else {
-        print_proof(proof);
+        print_proof(proof, note.as_deref());
     }
     if proof.holds() {
         return Ok(());
@@ -265,10 +266,27 @@ fn show_proof(file: &Path, proof: &Proof, json: bool) -> Result<(), Failure> {
     Err(Failure::no(format!("proving {}: not everything that a policy promises holds of it", file.display())))
 }
 
-fn print_proof(proof: &Proof) {
+/// The theorem of credentials and payment data.
+const OF_SECRETS: &str = "T1";
+
+/// What a proof of [`OF_SECRETS`] does not say of a table that lets the caller's voice go.
+fn voice_note(policy: &Policy) -> Option<String> {
+    let sent = policy.rows().iter().filter(|row| row.class == DataClass::CallAudio && row.verdict != Verdict::Local);
+    let rows: Vec<String> = sent.map(|row| format!("row `{}` sends it to {}", row.id, row.destination)).collect();
+    (!rows.is_empty()).then(|| {
+        format!("The caller's voice is not looked through, and what is said in it goes with it: {}.", rows.join(", "))
+    })
+}
+
+fn print_proof(proof: &Proof, voice_note: Option<&str>) {
     for theorem in &proof.theorems {
         match &theorem.finding {
-            ProofFinding::Proved => say!("{} PROVED: {}.", theorem.name, theorem.claim),
+            ProofFinding::Proved => {
+                say!("{} PROVED: {}.", theorem.name, theorem.claim);
+                if let Some(note) = voice_note.filter(|_| theorem.name == OF_SECRETS) {
+                    say!("    {note}");
+                }
+            }
             ProofFinding::NotAsked(why) => say!("{} NOT ASKED: {}; {why}.", theorem.name, theorem.claim),
             ProofFinding::Refuted(cases) => {
                 say!("{} REFUTED: {}. For instance:", theorem.name, theorem.claim);
@@ -284,7 +302,7 @@ fn print_proof(proof: &Proof) {
     }
 }
 
-fn proof_json(file: &Path, proof: &Proof) -> Value {
+fn proof_json(file: &Path, proof: &Proof, voice_note: Option<&str>) -> Value {
     let theorems = proof.theorems.iter().map(|theorem| {
         let (result, cases, why) = match &theorem.finding {
             ProofFinding::Proved => ("proved", &[][..], None),
@@ -292,7 +310,9 @@ fn proof_json(file: &Path, proof: &Proof) -> Value {
             ProofFinding::NotAsked(why) => ("not-asked", &[][..], Some(why)),
         };
         let cases: Vec<Value> = cases.iter().map(case_json).collect();
-        json!({ "name": theorem.name, "claim": theorem.claim, "result": result, "why": why, "counterexamples": cases })
+        let note = voice_note.filter(|_| theorem.name == OF_SECRETS && result == "proved");
+        json!({ "name": theorem.name, "claim": theorem.claim, "result": result, "why": why, "note": note,
+                "counterexamples": cases })
     });
     let widenings = proof.widenings.iter().map(|(widening, meant)| {
         json!({ "name": widening.name(), "sentence": widening.to_string(), "named": *meant == Meant::Named })
