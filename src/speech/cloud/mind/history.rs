@@ -343,10 +343,7 @@ mod tests {
         // Words are heard again with other capitals and stops, and the last one whole.
         history.abandon();
         history.ask("where, are you opposite the market?");
-        assert_eq!(
-            shown(&history),
-            ["caller: How much is the malaria test? / where, are you opposite the market?"]
-        );
+        assert_eq!(shown(&history), ["caller: How much is the malaria test? / where, are you opposite the market?"]);
     }
 
     #[test]
