@@ -45,6 +45,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The texts of one line, both ways.
 #[derive(Debug)]
 pub(super) struct Texts {
+    /// In the order in which they came, but that the one that is sent goes to the front.
     queue: VecDeque<Leaving>,
     /// The text whose part the modem has and has not answered; it is the first of the queue.
     sending: Option<u64>,
@@ -180,6 +181,16 @@ impl Texts {
         half.map(|text| text.id)
     }
 
+    /// Brings the text that is sent next to the front of the queue: none waits for one
+    /// that rests before its next try. Its number; none if all of them rest.
+    fn bring_next(&mut self, now: Moment) -> Option<u64> {
+        let at = self.queue.iter().position(|text| now >= text.not_before)?;
+        let text = self.queue.remove(at)?;
+        let id = text.id;
+        self.queue.push_front(text);
+        Some(id)
+    }
+
     pub(super) fn timer(&self) -> Option<Moment> {
         let resting = self.queue.iter().filter(|text| self.sending != Some(text.id));
         let oldest = resting.map(|text| text.since + AGE_MAX).min();
@@ -213,7 +224,7 @@ impl ModemLine {
             return None;
         }
         let now_and_then = (!self.texts.deletes.is_empty() || !self.texts.reads.is_empty()).then_some(Moment::START);
-        let next = self.texts.queue.front().map(|text| text.not_before).filter(|_| self.may_send());
+        let next = self.texts.queue.iter().map(|text| text.not_before).min().filter(|_| self.may_send());
         if !self.reports.are_left_alone() {
             return [self.reports.due(), next].into_iter().flatten().min();
         }
@@ -248,8 +259,8 @@ impl ModemLine {
         if !self.may_send() {
             return None;
         }
-        let text = self.texts.queue.front().filter(|text| now >= text.not_before)?;
-        let id = text.id;
+        let id = self.texts.bring_next(now)?;
+        let text = self.texts.queue.front()?;
         // A text that has begun is finished: half of it would be paid for in vain.
         if text.done == 0 && !self.has_room(text.parts.len() + self.texts.half_sent()) {
             self.texts.queue.pop_front();
@@ -358,7 +369,7 @@ impl ModemLine {
         self.try_later(failure, now);
     }
 
-    /// The first text of the queue was not sent: it fails, or it waits behind the others.
+    /// The first text of the queue was not sent: it fails, or it rests for a while.
     fn try_later(&mut self, failure: Option<TextFailure>, now: Moment) {
         let Some(text) = self.texts.queue.front_mut() else { return };
         let id = text.id;
@@ -369,12 +380,6 @@ impl ModemLine {
         }
         let wait = RETRY_AFTER.get(usize::from(text.tries - 1)).copied().unwrap_or(RETRY_AFTER[2]);
         text.not_before = now + wait;
-        // The others do not wait for this one.
-        self.texts.queue.rotate_left(1);
-        let next = self.texts.queue.iter().enumerate().min_by_key(|(at, text)| (text.not_before, *at));
-        if let Some((at, _)) = next {
-            self.texts.queue.rotate_left(at);
-        }
     }
 
     fn part_sent(&mut self, reference: Option<u8>, now: Moment) {

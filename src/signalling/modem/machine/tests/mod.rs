@@ -11,5 +11,6 @@ mod sim;
 mod sound;
 mod text_memory;
 mod text_parts;
+mod text_queue;
 mod texts;
 mod world;
