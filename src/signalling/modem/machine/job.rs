@@ -16,7 +16,7 @@ pub(super) enum Job {
     TextSend,
     TextRead(u16),
     TextList,
-    TextDelete,
+    TextDelete(u16),
     /// Which memory the modem reads from.
     ReportMemory,
     ReportRead(u16),

@@ -270,7 +270,7 @@ impl ModemLine {
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
             Job::TextList => self.texts_listed(rows, end, now),
-            Job::TextDelete => self.texts.delete_answered(end),
+            Job::TextDelete(index) => self.texts.delete_answered(index, end),
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
             Job::ReportList => self.reports_listed(rows),

@@ -239,7 +239,7 @@ impl ModemLine {
             return self.report_command(now).or_else(|| self.send_command(now));
         }
         if let Some(index) = self.texts.deletes.pop_front() {
-            return Some(Command::new(Job::TextDelete, &format!("{}={index}", self.profile.texts.delete)));
+            return Some(Command::new(Job::TextDelete(index), &format!("{}={index}", self.profile.texts.delete)));
         }
         if let Some(index) = self.texts.reads.pop_front() {
             return Some(Command::new(Job::TextRead(index), &format!("{}={index}", self.profile.texts.read)));

@@ -109,7 +109,17 @@ struct Incomplete<S> {
 struct Recent<S> {
     digest: u64,
     at: Moment,
+    /// Where it lies and is not kept yet.
     slots: Vec<S>,
+    /// Where it is kept and still lies.
+    emptying: Vec<S>,
+}
+
+impl<S> Recent<S> {
+    /// Whether it lies in the modem no more: what comes now came anew.
+    const fn is_gone(&self) -> bool {
+        self.slots.is_empty() && self.emptying.is_empty()
+    }
 }
 
 impl<S: Clone + PartialEq> Default for Assembly<S> {
@@ -127,11 +137,17 @@ impl<S: Clone + PartialEq> Assembly<S> {
     /// same place, as a sweep of the storage shows it again, changes nothing.
     pub fn take(&mut self, deliver: Deliver, slot: S, now: Moment) -> Taken<S> {
         let nothing = |spare| Taken { texts: Vec::new(), spare };
-        let digest = digest(&deliver);
-        if let Some(known) = self.known(digest, now) {
+        let (digest, part) = (digest(&deliver), deliver.header.part.filter(|part| part.total > 1));
+        // A time tells a text from another one with the same words, and so does the
+        // number of a text in parts. Without either, one that comes when the other is
+        // gone may be new: rather told twice than never.
+        let is_like_others = deliver.sent.is_none() && part.is_none();
+        if let Some(known) = self.known(digest, now)
+            && !(is_like_others && known.is_gone())
+        {
             return nothing((!known.slots.contains(&slot)).then_some(slot));
         }
-        let Some(part) = deliver.header.part.filter(|part| part.total > 1) else {
+        let Some(part) = part else {
             self.remember(digest, now, vec![slot.clone()]);
             return Taken { texts: vec![single(deliver, slot)], spare: None };
         };
@@ -187,11 +203,19 @@ impl<S: Clone + PartialEq> Assembly<S> {
         std::mem::take(&mut self.texts).into_iter().filter_map(Incomplete::joined).collect()
     }
 
-    /// The places of a text that is kept now. What is stored there from now on is
-    /// another part, or the same one sent once more.
+    /// The places of a text that is kept now. What is shown there from now on is the same
+    /// one that still lies there, or was sent once more, or another part.
     pub fn kept(&mut self, slots: &[S]) {
         for recent in &mut self.recent {
-            recent.slots.retain(|slot| !slots.contains(slot));
+            recent.emptying.extend(recent.slots.extract_if(.., |slot| slots.contains(slot)));
+        }
+    }
+
+    /// The modem has emptied this place.
+    pub fn emptied(&mut self, slot: &S) {
+        for recent in &mut self.recent {
+            recent.slots.retain(|place| place != slot);
+            recent.emptying.retain(|place| place != slot);
         }
     }
 
@@ -235,7 +259,9 @@ impl<S: Clone + PartialEq> Assembly<S> {
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(Recent { digest, at, slots });
+        // One that is gone is another.
+        self.recent.retain(|recent| recent.digest != digest);
+        self.recent.push_back(Recent { digest, at, slots, emptying: Vec::new() });
     }
 }
 

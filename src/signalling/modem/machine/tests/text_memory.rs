@@ -1,5 +1,5 @@
 use super::super::super::*;
-use super::texts::RECEIVED;
+use super::texts::{RECEIVED, arrived};
 use super::world::World;
 
 fn is_told(world: &World) -> bool {
@@ -57,4 +57,39 @@ fn a_modem_that_says_that_its_memory_is_full_is_believed_until_a_place_is_seen_t
     assert!(is_told(&world));
     world.give(ModemInput::PortGone);
     assert!(!is_told(&world));
+}
+
+#[test]
+fn a_text_without_a_time_is_told_once_while_it_lies_there_and_one_like_it_that_comes_later_too() {
+    // As of a centre without a clock.
+    let timeless = RECEIVED.replace("11101021436500", "00000000000000");
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 500\r\n");
+    world.modem.storage.push((3, timeless.clone()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), texts[0].0.sent_at), (1, None));
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(130);
+    assert!(world.modem.count("AT+CMGD=3") >= 2, "{:?}", world.modem.heard);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (1, 1));
+    world.modem.instead.clear();
+    world.run_s(61);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (1, 0));
+    // The same words of the same sender, hours later, in the place that is free again.
+    world.run_s(3600);
+    world.modem.storage.push((3, timeless.clone()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    assert_eq!(arrived(&world).len(), 2);
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot { index: 3 }] });
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
+    // Those that the modem does not store are all new as well.
+    for told in [3, 4] {
+        world.says(&format!("+CMT: ,28\n{timeless}"));
+        world.run_s(2);
+        assert_eq!(arrived(&world).len(), told);
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn parts(world: &World) -> Vec<(u64, PartFate)> {
     world.wanted().into_iter().filter_map(of).collect()
 }
 
-fn arrived(world: &World) -> Vec<(IncomingText, Vec<StorageSlot>)> {
+pub(super) fn arrived(world: &World) -> Vec<(IncomingText, Vec<StorageSlot>)> {
     let of = |output: ModemOutput| match output {
         ModemOutput::TextArrived { text, slots } => Some((text, slots)),
         _ => None,
@@ -628,7 +628,7 @@ fn the_same_sim_that_comes_back_has_its_places_emptied() {
 }
 
 /// The `n`th of two parts of a text, "hi" in UCS-2.
-fn sms_part(n: u8) -> String {
+pub(super) fn sms_part(n: u8) -> String {
     format!("07912143658709F1440B918100551512F20008111010214365000A05000307020{n}00680069")
 }
 

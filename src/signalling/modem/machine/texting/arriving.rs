@@ -69,8 +69,11 @@ impl Texts {
     }
 
     /// The modem was told to empty a place of its texts.
-    pub(in super::super) const fn delete_answered(&mut self, end: End) {
-        self.is_full = self.is_full && !end.is_ok();
+    pub(in super::super) fn delete_answered(&mut self, index: u16, end: End) {
+        if end.is_ok() {
+            self.is_full = false;
+            self.assembly.emptied(&StorageSlot { index });
+        }
     }
 
     /// The modem has listed all its texts, so many.
@@ -131,6 +134,9 @@ impl ModemLine {
                 // A text without a place has one that no modem has.
                 let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
                 let taken = self.texts.assembly.take(deliver, slot, now);
+                if index.is_none() {
+                    self.texts.assembly.emptied(&slot);
+                }
                 for text in taken.texts {
                     self.tell_arrived(text);
                 }
