@@ -21,6 +21,10 @@ pub const TEXTS_MAX: usize = 64;
 /// night gets its parts within the day.
 pub const TEXT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// The parts of a text that was sent long ago are waited for so long all the same: a box
+/// that was off for days, or a network that had it for days, shows them one by one.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
 /// Texts that came lately, by which one that comes again is known.
 const RECENT_MAX: usize = 256;
 
@@ -101,7 +105,8 @@ pub struct Assembly<S> {
 struct Incomplete<S> {
     from: Address,
     part: PartOf,
-    since: Moment,
+    /// When it comes out as it is.
+    until: Moment,
     parts: BTreeMap<u8, (Deliver, S)>,
 }
 
@@ -133,9 +138,11 @@ impl<S: Clone + PartialEq> Assembly<S> {
         Self { texts: VecDeque::new(), recent: VecDeque::new(), age_max }
     }
 
-    /// A part that the modem showed, and where it keeps it. The same part from the
-    /// same place, as a sweep of the storage shows it again, changes nothing.
-    pub fn take(&mut self, deliver: Deliver, slot: S, now: Moment) -> Taken<S> {
+    /// A part that the modem showed, where it keeps it, and how old it is by the
+    /// calendar: a box that is switched off each day waits for the others no longer than
+    /// one that runs. The same part from the same place, as a sweep of the storage shows
+    /// it again, changes nothing.
+    pub fn take(&mut self, deliver: Deliver, slot: S, age: Duration, now: Moment) -> Taken<S> {
         let nothing = |spare| Taken { texts: Vec::new(), spare };
         let (digest, part) = (digest(&deliver), deliver.header.part.filter(|part| part.total > 1));
         // A time tells a text from another one with the same words, and so does the
@@ -158,16 +165,18 @@ impl<S: Clone + PartialEq> Assembly<S> {
         }
         let wanting = |text: &Incomplete<S>| text.is_of(&deliver, part) && !text.parts.contains_key(&part.number);
         let at = self.texts.iter().position(wanting);
+        let until = now + self.age_max.saturating_sub(age).max(PATIENCE.min(self.age_max));
         let mut texts = Vec::new();
         let at = at.unwrap_or_else(|| {
             if self.texts.len() >= TEXTS_MAX {
                 texts.extend(self.release_oldest(now));
             }
             let from = deliver.from.clone();
-            self.texts.push_back(Incomplete { from, part, since: now, parts: BTreeMap::new() });
+            self.texts.push_back(Incomplete { from, part, until, parts: BTreeMap::new() });
             self.texts.len() - 1
         });
         let text = &mut self.texts[at];
+        text.until = text.until.min(until);
         text.parts.insert(part.number, (deliver, slot));
         if text.parts.len() == usize::from(part.total)
             && let Some(whole) = self.texts.remove(at)
@@ -180,7 +189,7 @@ impl<S: Clone + PartialEq> Assembly<S> {
     /// Texts whose parts were waited for long enough.
     pub fn expire(&mut self, now: Moment) -> Vec<IncomingText<S>> {
         let mut expired = Vec::new();
-        while self.texts.front().is_some_and(|text| now.since(text.since) >= self.age_max) {
+        while self.deadline().is_some_and(|until| now >= until) {
             expired.extend(self.release_oldest(now));
         }
         expired
@@ -188,12 +197,14 @@ impl<S: Clone + PartialEq> Assembly<S> {
 
     /// When [`Self::expire`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        self.texts.front().map(|text| text.since + self.age_max)
+        self.texts.iter().map(|text| text.until).min()
     }
 
     /// The oldest incomplete text as it is: for a modem whose storage is full.
     pub fn release_oldest(&mut self, now: Moment) -> Option<IncomingText<S>> {
-        let text = self.texts.pop_front()?;
+        let oldest = self.texts.iter().enumerate().min_by_key(|(_, text)| text.until);
+        let at = oldest.map(|(at, _)| at)?;
+        let text = self.texts.remove(at)?;
         self.finished(text, now)
     }
 

@@ -1,5 +1,5 @@
 use super::super::super::*;
-use super::texts::{RECEIVED, arrived};
+use super::texts::{RECEIVED, arrived, sms_part};
 use super::world::World;
 
 fn is_told(world: &World) -> bool {
@@ -92,4 +92,27 @@ fn a_text_without_a_time_is_told_once_while_it_lies_there_and_one_like_it_that_c
         world.run_s(2);
         assert_eq!(arrived(&world).len(), told);
     }
+}
+
+#[test]
+fn half_a_text_is_told_a_day_after_it_was_sent_by_a_box_that_is_switched_off_each_night_too() {
+    // It was sent on the first of January 2011 at 12:34:56; a box starts with it on the SIM.
+    let started = |clock: &str| {
+        let settings = LineSettings { clock: clock.parse().expect("a time"), ..LineSettings::default() };
+        let mut world = World::new("generic", settings);
+        world.modem.storage = vec![(4, sms_part(1))];
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        assert_eq!(arrived(&world).len(), 0, "its other half may be in the next place");
+        world
+    };
+    let mut world = started("2011-01-02T13:34:56Z");
+    world.run_s(15 * 60);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), texts[0].0.missing_parts, texts[0].1.len()), (1, 1, 1));
+    let mut world = started("2011-01-01T13:34:56Z");
+    world.run_s(22 * 3600);
+    assert_eq!(arrived(&world).len(), 0);
+    world.run_s(3700);
+    assert_eq!(arrived(&world).len(), 1);
 }

@@ -2,11 +2,15 @@
 //! together and told to the owner. No place is emptied before its text is kept, and nothing
 //! is sent to the network.
 
+use std::time::Duration;
+
 use crate::signalling::modem::engine::{End, Said};
 use crate::signalling::modem::input::StorageSlot;
 use crate::signalling::modem::output::{Delivery, IncomingText, ModemOutput, TextReport, TextSender};
 use crate::signalling::modem::row::{Row, fields, number_at};
-use crate::signalling::modem::sms::{self, Body, CentreTime, Message, NumberKind, Pdu, Report, Unread, Wholeness};
+use crate::signalling::modem::sms::{
+    self, Body, CentreTime, Deliver, Message, NumberKind, Pdu, Report, Unread, Wholeness,
+};
 use crate::terms::{Moment, Private};
 
 use super::super::ModemLine;
@@ -133,7 +137,8 @@ impl ModemLine {
             Ok(Message::Deliver(deliver)) => {
                 // A text without a place has one that no modem has.
                 let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
-                let taken = self.texts.assembly.take(deliver, slot, now);
+                let age = self.age_of(&deliver, now);
+                let taken = self.texts.assembly.take(deliver, slot, age, now);
                 if index.is_none() {
                     self.texts.assembly.emptied(&slot);
                 }
@@ -154,6 +159,14 @@ impl ModemLine {
             Ok(Message::Submit(_)) => self.texts.drafts.extend(index),
             Err(why) => self.unread_came(coded, &why.to_string(), index, now),
         }
+    }
+
+    /// How long ago its centre had a text. One that says no time, or one that is yet to
+    /// come as of a clock that is wrong, is new.
+    fn age_of(&self, deliver: &Deliver, now: Moment) -> Duration {
+        let sent = deliver.sent.and_then(CentreTime::instant);
+        let age = sent.map(|sent| self.calendar(now).duration_since(sent));
+        age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
     }
 
     /// Somebody may have written it: it is kept as it came, and its place emptied like
