@@ -22,6 +22,9 @@ pub(super) enum Job {
     ReportRead(u16),
     ReportList,
     ReportDelete,
+    /// Texts on the SIM, of a modem that is set to its own memory.
+    SimList,
+    SimDelete(u16),
     Code,
     Hand(u64),
     /// Nobody waits for it.

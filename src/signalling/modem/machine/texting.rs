@@ -11,7 +11,7 @@ use crate::terms::{Moment, PhoneNumber, Private};
 
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
-use super::super::input::StorageSlot;
+use super::super::input::{StorageSlot, TextMemory};
 use super::super::output::{ModemOutput, PartFate, TakenPart, TextFailure};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{self, AfterSendError, Assembly, CannotCompose, Outgoing, ReadyPart, ReportWish};
@@ -56,13 +56,16 @@ pub(super) struct Texts {
     reads: VecDeque<u16>,
     deletes: VecDeque<u16>,
     /// What could not be read once, by its place: a row may have been garbled on its way.
-    doubtful: VecDeque<(u16, String)>,
+    doubtful: VecDeque<(StorageSlot, String)>,
     sweep_at: Moment,
     /// Texts in the modem's memory, as it listed them last.
     listed: usize,
     /// The places of those among them that are their owner's and are never emptied: no more
     /// than there are places.
     drafts: BTreeSet<u16>,
+    /// Whether what lies on the SIM is to be looked for once its own memory was listed, by
+    /// a modem that is set to that.
+    is_sim_unseen: bool,
     /// The modem has said that its memory is full, and no place was seen to be emptied since.
     is_full: bool,
     /// Since when no modem is there that could send; none while one is set up.
@@ -128,6 +131,7 @@ impl Texts {
             sweep_at: now,
             listed: 0,
             drafts: BTreeSet::new(),
+            is_sim_unseen: false,
             is_full: false,
             away_since: None,
         }
@@ -162,8 +166,9 @@ impl Texts {
     }
 
     /// The modem is set up.
-    pub(super) const fn modem_is_there(&mut self, now: Moment) {
+    pub(super) const fn modem_is_there(&mut self, stores_itself: bool, now: Moment) {
         (self.sweep_at, self.away_since) = (now, None);
+        self.is_sim_unseen = stores_itself;
     }
 
     pub(super) fn modem_left(&mut self, now: Moment) {
@@ -332,13 +337,16 @@ impl ModemLine {
     /// hold, is another's.
     pub(super) fn texts_of_another(&mut self) {
         self.give_halves_back();
-        if self.profile.texts_stay_in_modem() {
-            return;
+        let stay = self.profile.texts_stay_in_modem();
+        if !stay {
+            self.texts.deletes.clear();
         }
-        self.texts.deletes.clear();
-        for text in self.texts.assembly.give_up() {
-            // Its places went with the SIM.
-            self.tell_arrived(sms::IncomingText { slots: Vec::new(), ..text });
+        self.reports.sim_changed();
+        let is_gone = |slot: &StorageSlot| !stay || slot.memory == TextMemory::Sim;
+        for mut text in self.texts.assembly.give_up(is_gone) {
+            // These places went with the SIM.
+            text.slots.retain(|slot| !is_gone(slot));
+            self.tell_arrived(text);
         }
     }
 

@@ -208,10 +208,14 @@ impl<S: Clone + PartialEq> Assembly<S> {
         self.finished(text, now)
     }
 
-    /// All that is incomplete, as it is: no other part can come any more. Parts that are
-    /// seen again all the same begin a text anew.
-    pub fn give_up(&mut self) -> Vec<IncomingText<S>> {
-        std::mem::take(&mut self.texts).into_iter().filter_map(Incomplete::joined).collect()
+    /// What is incomplete and has a part in a place that is gone, as it is: no other part
+    /// can come any more. Parts that are seen again all the same begin a text anew.
+    pub fn give_up(&mut self, is_gone: impl Fn(&S) -> bool) -> Vec<IncomingText<S>> {
+        let is_broken = |text: &Incomplete<S>| text.parts.values().any(|(_, slot)| is_gone(slot));
+        let (broken, others): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.texts).into_iter().partition(is_broken);
+        self.texts = others;
+        broken.into_iter().filter_map(Incomplete::joined).collect()
     }
 
     /// The places of a text that is kept now. What is shown there from now on is the same
