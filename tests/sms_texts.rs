@@ -87,11 +87,11 @@ proptest! {
         let mut texts = Vec::new();
         for (slot, place) in order.iter().enumerate().cycle().take(parts.len()) {
             let (n, part) = left.remove(place.index(left.len()));
-            texts.extend(assembly.take(part.clone(), (n, 0), Moment::START).texts);
+            texts.extend(assembly.take(part.clone(), (n, 0), Duration::ZERO, Moment::START).texts);
             // Once more from another place, and from the same one as a sweep shows it.
-            let again = assembly.take(part.clone(), (n, slot + 1), Moment::START);
+            let again = assembly.take(part.clone(), (n, slot + 1), Duration::ZERO, Moment::START);
             prop_assert_eq!(again.spare, Some((n, slot + 1)));
-            let swept = assembly.take(part, (n, 0), Moment::START);
+            let swept = assembly.take(part, (n, 0), Duration::ZERO, Moment::START);
             prop_assert!(swept.spare.is_none() && swept.texts.is_empty() && again.texts.is_empty());
         }
         prop_assert_eq!(texts.len(), 1);
@@ -123,7 +123,7 @@ proptest! {
         let row: String = octets.iter().map(|octet| format!("{octet:02X}")).collect();
         if let Ok(Pdu { message: Message::Deliver(deliver), .. }) = Pdu::read(&row) {
             let mut assembly = Assembly::default();
-            let taken = assembly.take(deliver, 1, Moment::START);
+            let taken = assembly.take(deliver, 1, Duration::ZERO, Moment::START);
             let late = assembly.expire(Moment::START + TEXT_AGE_MAX);
             prop_assert_eq!(taken.texts.len() + late.len(), 1);
         }
@@ -190,8 +190,8 @@ fn three() -> Vec<Deliver> {
 fn an_incomplete_text_comes_out_marked_when_its_time_is_over() {
     let mut parts = three();
     let mut assembly = Assembly::default();
-    assembly.take(parts.remove(2), 3, Moment::START);
-    assembly.take(parts.remove(0), 1, Moment::START + Duration::from_secs(60));
+    assembly.take(parts.remove(2), 3, Duration::ZERO, Moment::START);
+    assembly.take(parts.remove(0), 1, Duration::ZERO, Moment::START + Duration::from_secs(60));
     assert_eq!(assembly.deadline(), Some(Moment::START + TEXT_AGE_MAX));
     assert!(assembly.expire(Moment::START + TEXT_AGE_MAX - Duration::from_secs(1)).is_empty());
     let texts = assembly.expire(Moment::START + TEXT_AGE_MAX);
@@ -202,13 +202,29 @@ fn an_incomplete_text_comes_out_marked_when_its_time_is_over() {
 }
 
 #[test]
+fn a_part_that_is_old_already_waits_for_the_others_no_longer_than_a_day_in_all() {
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let (old, new) = (three().remove(0), arrived(&composed(&"new ".repeat(50), |_| {}).unwrap()[0], 5));
+    let mut assembly = Assembly::default();
+    // The newer one is shown first.
+    assembly.take(new, 1, hours(1), Moment::START);
+    assembly.take(old, 2, hours(25), Moment::START);
+    let soon = assembly.deadline().expect("they are waited for");
+    // The others of the old one are in the next rows, or may be on their way.
+    assert!(soon >= Moment::START + Duration::from_secs(60) && soon <= Moment::START + hours(1), "{soon:?}");
+    let texts = assembly.expire(soon);
+    assert_eq!((texts.len(), texts[0].slots.as_slice()), (1, [2].as_slice()));
+    assert_eq!(assembly.deadline(), Some(Moment::START + hours(23)));
+}
+
+#[test]
 fn a_reference_that_is_used_again_makes_another_text() {
     let old = composed(&"old ".repeat(50), |_| {}).unwrap();
     let new = composed(&"new ".repeat(50), |_| {}).unwrap();
     let mut assembly = Assembly::default();
     // The second part of the old text never came; a part of the same number comes of the new.
-    assert!(assembly.take(arrived(&old[0], 1), 1, Moment::START).texts.is_empty());
-    assert!(assembly.take(arrived(&new[0], 30), 2, Moment::START).texts.is_empty());
+    assert!(assembly.take(arrived(&old[0], 1), 1, Duration::ZERO, Moment::START).texts.is_empty());
+    assert!(assembly.take(arrived(&new[0], 30), 2, Duration::ZERO, Moment::START).texts.is_empty());
     assert_eq!(assembly.waiting(), 2);
 }
 
@@ -216,13 +232,13 @@ fn a_reference_that_is_used_again_makes_another_text() {
 fn a_place_that_was_freed_and_filled_again_is_spare_and_not_forgotten() {
     let part = arrived(&composed("Are you open?", |_| {}).unwrap()[0], 5);
     let mut assembly = Assembly::default();
-    let taken = assembly.take(part.clone(), 4, Moment::START);
+    let taken = assembly.take(part.clone(), 4, Duration::ZERO, Moment::START);
     assert_eq!(taken.texts[0].slots, [4]);
     // Not kept yet: a sweep that shows it again must not have it deleted.
-    assert_eq!(assembly.take(part.clone(), 4, Moment::START).spare, None);
+    assert_eq!(assembly.take(part.clone(), 4, Duration::ZERO, Moment::START).spare, None);
     assembly.kept(&[4]);
     // The network sent it once more, and the modem put it in the same place.
-    assert_eq!(assembly.take(part, 4, Moment::START).spare, Some(4));
+    assert_eq!(assembly.take(part, 4, Duration::ZERO, Moment::START).spare, Some(4));
 }
 
 #[test]
@@ -234,7 +250,7 @@ fn a_flood_of_first_parts_never_holds_more_than_its_bound() {
             outgoing.reference = reference;
             outgoing.width = ReferenceWidth::Wide;
         });
-        out += assembly.take(arrived(&parts.unwrap()[0], 5), reference, Moment::START).texts.len();
+        out += assembly.take(arrived(&parts.unwrap()[0], 5), reference, Duration::ZERO, Moment::START).texts.len();
         assert!(assembly.waiting() <= TEXTS_MAX);
     }
     assert_eq!(out, 1000 - TEXTS_MAX);
@@ -245,7 +261,7 @@ fn what_is_for_a_program_or_for_nobody_is_told_from_what_is_for_people() {
     let row = |protocol: &str, scheme: &str, first: &str, data: &str| {
         let row = format!("00{first}0D91328430214365F7{protocol}{scheme}62213051214340{data}");
         let Message::Deliver(deliver) = Pdu::read(&row).unwrap().message else { panic!("a deliver") };
-        Assembly::default().take(deliver, (), Moment::START).texts.remove(0)
+        Assembly::default().take(deliver, (), Duration::ZERO, Moment::START).texts.remove(0)
     };
     assert!(row("00", "00", "04", "02C834").is_for_people());
     // Type 0; octets; and a text to the port of multimedia messages (2948).

@@ -1,5 +1,7 @@
 //! What the fuzzer feeds to the readers of short messages and of USSD.
 
+use std::time::Duration;
+
 use milu::signalling::modem::airtime::{AirtimeReading, Asks, Operators};
 use milu::signalling::modem::sms::{
     Assembly, Body, IncomingText, Message, Outgoing, PDU_OCTETS_MAX, Pdu, TEXT_AGE_MAX, TextModeMessage, compose,
@@ -24,7 +26,7 @@ pub fn sms_pdu(bytes: &[u8]) {
         assert!(shown.contains("[private]"), "a PDU shows neither number nor words: {shown}");
         if let Message::Deliver(deliver) = pdu.message {
             parts += 1;
-            let taken = assembly.take(deliver, slot, Moment::START);
+            let taken = assembly.take(deliver, slot, Duration::ZERO, Moment::START);
             parts -= usize::from(taken.spare.is_some());
             texts.extend(taken.texts);
         }

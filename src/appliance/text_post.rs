@@ -244,7 +244,6 @@ impl TextPost {
                 self.settle(waiting, TextEnd::Sent).await;
             }
             Verdict::GiveUp => self.give_up(waiting, &why, done).await,
-            Verdict::Tomorrow => self.wait_for_tomorrow(waiting, done).await,
             Verdict::Again { wait, tried } => {
                 let now = self.calendar.now();
                 tracing::warn!(call, why, tries = waiting.tries, ?tried, "a text message is tried again later");
@@ -297,4 +296,46 @@ impl TextPost {
 /// The call in which it was promised, for the log.
 fn shown(waiting: &WaitingText) -> String {
     waiting.text.call.map(|call| call.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::ops::SystemClock;
+    use crate::signalling::modem::TextFailure;
+    use crate::store::{Keyring, OutgoingText};
+    use crate::terms::{PhoneNumber, Private};
+
+    #[tokio::test]
+    async fn a_line_that_still_counts_yesterdays_parts_costs_a_text_a_minute_and_not_a_day() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = SystemClock::new();
+        let keyring = Keyring::open_or_create(&dir.path().join("master.key"), clock.wall()).expect("a key");
+        let vault = Vault::open(&dir.path().join("vault"), keyring, clock.as_fn()).await.expect("a vault");
+        let midnight: Timestamp = "2026-11-27T00:00:00Z".parse().expect("a time");
+        let at = |seconds| midnight + SignedDuration::from_secs(seconds);
+        let now = at(1);
+        let post = TextPost {
+            vault: vault.clone(),
+            modems: Modems::default(),
+            calendar: Calendar::new(Arc::new(move || now), TimeZone::UTC),
+            health: Health::new(),
+            kept: Arc::default(),
+        };
+        // Promised yesterday, when the ceiling was reached.
+        let to = PhoneNumber::parse("+2348031112223", "234").expect("a number");
+        let text = OutgoingText { call: None, to, text: Private::new("address".to_owned()) };
+        vault.texts().enqueue(&text, at(-3600)).await.expect("kept");
+        let waiting = vault.texts().due(now, 1).await.expect("read").remove(0);
+        let line = LineId::parse("sim").expect("a name");
+        let refused = Err(AskModem::Text { line, source: TextFailure::DailyCeiling });
+        let mut done = Done::default();
+        post.landed(&waiting, refused, &mut done).await;
+        let due = vault.texts().due(at(61), 1).await.expect("read");
+        assert_eq!((due.len(), done.full_until), (1, None));
+        assert_eq!((due[0].tries, due[0].due_at > now), (0, true));
+        vault.close().await;
+    }
 }

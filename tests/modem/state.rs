@@ -151,6 +151,8 @@ pub struct State {
     pub memory: String,
     /// The memory that texts are stored in as they come.
     pub memory_of_new: String,
+    /// What lies in the memory that is neither.
+    pub other_texts: BTreeMap<u32, Stored>,
     /// `<mode>,<mt>,<bm>,<ds>,<bfr>`
     pub indications: [u8; 5],
     pub text_mode: bool,
@@ -201,6 +203,7 @@ impl State {
             tones_told: false,
             charset: "IRA".to_owned(),
             memory_of_new: memory.clone(),
+            other_texts: BTreeMap::new(),
             memory,
             indications: [0; 5],
             text_mode: true,
@@ -431,7 +434,11 @@ impl State {
 
     /// What is read, listed and deleted now.
     pub fn read_from(&mut self) -> &mut BTreeMap<u32, Stored> {
-        if self.memory == "SR" { &mut self.reports } else { &mut self.texts }
+        match self.memory.as_str() {
+            "SR" => &mut self.reports,
+            memory if memory == self.memory_of_new => &mut self.texts,
+            _ => &mut self.other_texts,
+        }
     }
 
     /// None when the storage is full: the network keeps it, as it does in life.

@@ -27,8 +27,6 @@ pub(super) enum Verdict {
         wait: SignedDuration,
         tried: TextTry,
     },
-    /// The day's ceiling is reached.
-    Tomorrow,
 }
 
 /// What follows for a text that was tried in vain `tries` times before, of which
@@ -39,8 +37,9 @@ pub(super) fn verdict(result: &Result<(), AskModem>, tries: u32, unknown: u32) -
     match error {
         AskModem::Text { source, .. } => match source {
             TextFailure::Length | TextFailure::Number | TextFailure::Refused(_) => Verdict::GiveUp,
-            TextFailure::DailyCeiling => Verdict::Tomorrow,
-            TextFailure::QueueFull | TextFailure::ModemGone => not_begun,
+            // Which day it is a line is told some seconds after midnight. What waits for
+            // tomorrow the register of sent parts says, and not the line.
+            TextFailure::DailyCeiling | TextFailure::QueueFull | TextFailure::ModemGone => not_begun,
             TextFailure::TriedInVain | TextFailure::NeedsOwner(_) => again(tries, TextTry::Failed),
             TextFailure::Unknown => once_more(tries, unknown),
         },
@@ -123,11 +122,11 @@ mod tests {
         let line = || LineId::parse("sim").unwrap();
         let refused = Err(AskModem::Refused { line: line(), source: GsmRefusal::Busy });
         let not_there = Err(AskModem::NotThere { line: line(), why: String::new() });
-        for result in [failed(TextFailure::ModemGone), failed(TextFailure::QueueFull), refused, not_there] {
+        let of_line = [TextFailure::ModemGone, TextFailure::QueueFull, TextFailure::DailyCeiling].map(failed);
+        for result in of_line.into_iter().chain([refused, not_there]) {
             let Verdict::Again { tried, .. } = verdict(&result, 99, 1) else { panic!("{result:?}") };
             assert_eq!(tried, TextTry::NotBegun, "{result:?}");
         }
-        assert_eq!(verdict(&failed(TextFailure::DailyCeiling), 99, 1), Verdict::Tomorrow);
     }
 
     #[test]

@@ -78,8 +78,9 @@ impl Facts {
                 }
             }
             "+COPS" => self.learn_operator(&list),
-            // `+CPMS: <used>,<places>,…`, unless it is turned to the reports.
-            "+CPMS" if command.starts_with("AT+CPMS=") && !command.contains("\"SR\"") => {
+            // `+CPMS: <used>,<places>,…`, unless it is turned to the reports or the SIM for
+            // a while.
+            "+CPMS" if command.starts_with("AT+CPMS=") && !matches!(command, "AT+CPMS=\"SR\"" | "AT+CPMS=\"SM\"") => {
                 self.text_places = number_at(&list, 1);
             }
             "+QTEMP" | "+CPMUTEMP" | "^CHIPTEMP" => self.temperature = hottest(&list),

@@ -94,8 +94,30 @@ pub struct SoundFacts {
     pub down_dbfs: f32,
 }
 
+/// A memory of texts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum TextMemory {
+    /// The one that the modem is set to.
+    Chosen,
+    /// The SIM's, of a modem that is set to its own.
+    Sim,
+}
+
 /// Where a part of a text lies in the modem.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct StorageSlot {
+    pub memory: TextMemory,
     pub index: u16,
+}
+
+impl StorageSlot {
+    /// In the memory that the modem is set to.
+    pub const fn chosen(index: u16) -> Self {
+        Self { memory: TextMemory::Chosen, index }
+    }
+
+    /// On the SIM, of a modem that is set to its own memory.
+    pub const fn on_sim(index: u16) -> Self {
+        Self { memory: TextMemory::Sim, index }
+    }
 }

@@ -32,7 +32,10 @@ pub(super) enum News {
     },
     Signal(i16),
     /// A text is stored; its place if that was said.
-    TextStored(Option<u16>),
+    TextStored {
+        index: Option<u16>,
+        is_on_sim: bool,
+    },
     /// A report is stored in the memory of reports, at this place.
     ReportStored(u16),
     /// A text that is not stored, and its octets without those of its centre.
@@ -298,10 +301,11 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
 /// `"SM",4`. What has the place of a report among the texts is another text.
 fn stored(list: &[Field<'_>]) -> News {
     let index = number_at(list, 1);
-    if list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case("SR")) {
+    let is_in = |name: &str| list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case(name));
+    if is_in("SR") {
         return index.map_or(News::Idle, News::ReportStored);
     }
-    News::TextStored(index)
+    News::TextStored { index, is_on_sim: is_in("SM") }
 }
 
 fn quectel(text: &str, country_code: &str) -> News {

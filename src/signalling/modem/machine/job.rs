@@ -16,12 +16,15 @@ pub(super) enum Job {
     TextSend,
     TextRead(u16),
     TextList,
-    TextDelete,
+    TextDelete(u16),
     /// Which memory the modem reads from.
     ReportMemory,
     ReportRead(u16),
     ReportList,
     ReportDelete,
+    /// Texts on the SIM, of a modem that is set to its own memory.
+    SimList,
+    SimDelete(u16),
     Code,
     Hand(u64),
     /// Nobody waits for it.

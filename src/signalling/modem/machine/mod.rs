@@ -32,7 +32,7 @@ use super::command::Command;
 use super::engine::{End, Engine, Event, Said};
 use super::facts::Facts;
 use super::health::{Counters, ModemHealth};
-use super::input::ModemInput;
+use super::input::{ModemInput, TextMemory};
 use super::ladder::Wellness;
 use super::news::{self, News};
 use super::output::ModemOutput;
@@ -146,7 +146,7 @@ impl ModemLine {
             ModemInput::HangUp(cause) => self.hang_up(cause, now),
             ModemInput::SendDigit(digit) => self.calls.press(digit),
             ModemInput::SendText { id, to, text } => self.send_text(id, &to, &text, now),
-            ModemInput::TextKept { slots } => self.texts.kept(&slots),
+            ModemInput::TextKept { slots } => self.text_kept(&slots),
             ModemInput::TextNotKept { slots } => self.texts.not_kept(&slots),
             ModemInput::Ussd { id, code } => self.ask_code(id, code),
             ModemInput::UssdAnswer { id, text } => self.answer_code(id, &text, now),
@@ -270,10 +270,12 @@ impl ModemLine {
             Job::TextSend => self.text_answered(command, rows, end, now),
             Job::TextRead(index) => self.text_read(index, rows, now),
             Job::TextList => self.texts_listed(rows, end, now),
-            Job::TextDelete => self.texts.delete_answered(end),
+            Job::TextDelete(index) => self.texts.delete_answered(index, end),
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
             Job::ReportList => self.reports_listed(rows),
+            Job::SimList => self.texts_shown(rows, TextMemory::Sim, now),
+            Job::SimDelete(index) => self.texts.sim_delete_answered(index, end),
             Job::Code => self.code_answered(end, now),
             Job::Hand(id) => {
                 self.hand_answered(id, rows, end);
@@ -302,7 +304,7 @@ impl ModemLine {
                 self.network_changed(now);
             }
             News::Signal(dbm) => self.facts.signal_dbm = Some(dbm),
-            News::TextStored(index) => self.texts.stored(index),
+            News::TextStored { index, is_on_sim } => self.text_stored(index, is_on_sim),
             News::ReportStored(index) => self.reports.stored(index),
             News::Text { coded, octets } => self.text_came(&coded, octets, None, now),
             News::StorageFull => self.storage_full(now),

@@ -28,6 +28,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Between two later ones: as often as the texts would be looked through.
 const RETRY_LATER: Duration = Duration::from_secs(60);
 
+/// The SIM's memory of texts.
+const SIM: &str = "SM";
+
 /// Reports on texts that lie in a memory of their own (`SR`, 3GPP TS 27.005 section 3.1).
 /// `AT+CMGR` reads the memory that the modem is turned to, where another text may have
 /// the same place: so it is turned to the reports' memory and back again, and meanwhile
@@ -38,7 +41,33 @@ pub(super) struct Reports {
     deletes: VecDeque<u16>,
     /// What came while nobody listened lies there untold: all of it is to be read.
     is_sweep_due: bool,
+    sim: OnSim,
     turned: Turned,
+}
+
+/// Texts on the SIM of a modem that is set to its own memory. Those of class 2 are stored
+/// there all the same (3GPP TS 23.038 section 4), and some may lie there from before: it is
+/// looked through after each set-up and when the modem tells of one, in the same way.
+#[derive(Debug, Default)]
+struct OnSim {
+    is_sweep_due: bool,
+    deletes: VecDeque<u16>,
+}
+
+/// Another memory than that of the texts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Away {
+    Reports,
+    Sim,
+}
+
+impl Away {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Reports => "SR",
+            Self::Sim => SIM,
+        }
+    }
 }
 
 /// Which memory the modem is turned to.
@@ -49,8 +78,8 @@ enum Turned {
     /// Which memory that is, is being asked.
     Asking,
     /// It is about to be turned away from this one.
-    Leaving(String),
-    ToReports(String),
+    Leaving(String, Away),
+    To(String, Away),
     /// It is to be turned back to this one.
     Back {
         to: String,
@@ -81,7 +110,39 @@ impl Reports {
     }
 
     fn is_idle(&self) -> bool {
+        self.has_no_reports() && self.sim.deletes.is_empty() && !self.sim.is_sweep_due
+    }
+
+    fn has_no_reports(&self) -> bool {
         self.reads.is_empty() && !self.is_sweep_due
+    }
+
+    /// What lies on the SIM is to be looked at.
+    pub(super) const fn sweep_sim(&mut self) {
+        self.sim.is_sweep_due = true;
+    }
+
+    /// A text that lies on the SIM is kept.
+    pub(super) fn delete_on_sim(&mut self, index: u16) {
+        if self.sim.deletes.len() < PLACES_MAX && !self.sim.deletes.contains(&index) {
+            self.sim.deletes.push_back(index);
+        }
+    }
+
+    /// Another SIM is in the modem: what was kept lies on the one before.
+    pub(super) fn sim_changed(&mut self) {
+        self.sim.deletes.clear();
+    }
+
+    /// It is not turned to this memory: what is wanted of it is given up.
+    fn give_up(&mut self, away: Away) {
+        match away {
+            Away::Reports => {
+                self.reads.clear();
+                self.is_sweep_due = false;
+            }
+            Away::Sim => self.sim = OnSim::default(),
+        }
     }
 
     /// What is said of this place is known: it may be emptied.
@@ -110,9 +171,11 @@ impl Reports {
         self.reads.clear();
         self.deletes.clear();
         self.is_sweep_due = false;
+        // A set-up looks through the SIM anew.
+        self.sim = OnSim::default();
         self.turned = match std::mem::take(&mut self.turned) {
             Turned::ToTexts | Turned::Asking => Turned::ToTexts,
-            Turned::Leaving(to) | Turned::ToReports(to) | Turned::Back { to, .. } => Turned::back(to, now),
+            Turned::Leaving(to, _) | Turned::To(to, _) | Turned::Back { to, .. } => Turned::back(to, now),
         };
     }
 }
@@ -121,7 +184,16 @@ impl ModemLine {
     pub(super) fn report_command(&mut self, now: Moment) -> Option<Command<Job>> {
         let reports = &mut self.reports;
         reports.due().filter(|due| now >= *due)?;
-        if let Turned::ToReports(home) = &reports.turned {
+        if let Turned::To(home, Away::Sim) = &reports.turned {
+            if let Some(index) = reports.sim.deletes.pop_front() {
+                return Some(Command::new(Job::SimDelete(index), &format!("{}={index}", self.profile.texts.delete)));
+            }
+            if std::mem::take(&mut reports.sim.is_sweep_due) {
+                return Some(Command::new(Job::SimList, &self.profile.texts.list).within(LONG));
+            }
+            reports.turned = Turned::back(home.clone(), now);
+        }
+        if let Turned::To(home, Away::Reports) = &reports.turned {
             if let Some(index) = reports.deletes.pop_front() {
                 return Some(Command::new(Job::ReportDelete, &format!("{}={index}", self.profile.texts.delete)));
             }
@@ -138,7 +210,7 @@ impl ModemLine {
                 reports.turned = Turned::Asking;
                 "AT+CPMS?".to_owned()
             }
-            Turned::Leaving(_) | Turned::ToReports(_) => "AT+CPMS=\"SR\"".to_owned(),
+            Turned::Leaving(_, away) | Turned::To(_, away) => format!("AT+CPMS=\"{}\"", away.name()),
             Turned::Back { to, .. } => format!("AT+CPMS=\"{to}\""),
         };
         Some(Command::new(Job::ReportMemory, &row))
@@ -149,26 +221,31 @@ impl ModemLine {
             return;
         }
         let reports = &mut self.reports;
-        let (turned, is_given_up) = match std::mem::take(&mut reports.turned) {
+        let wanted = if reports.has_no_reports() { Away::Sim } else { Away::Reports };
+        let (turned, given_up) = match std::mem::take(&mut reports.turned) {
             Turned::Asking => match memory_of_texts(rows) {
-                Some(home) => (Turned::Leaving(home), false),
-                None => (Turned::ToTexts, true),
+                // It does not have its own memory, or has not taken it: its texts are there.
+                Some(home) if wanted == Away::Sim && home.eq_ignore_ascii_case(SIM) => {
+                    self.texts.stored(None);
+                    (Turned::ToTexts, Some(wanted))
+                }
+                Some(home) => (Turned::Leaving(home, wanted), None),
+                None => (Turned::ToTexts, Some(wanted)),
             },
-            Turned::Leaving(home) if end.is_ok() => (Turned::ToReports(home), false),
+            Turned::Leaving(home, away) if end.is_ok() => (Turned::To(home, away), None),
             // It has no such memory, or has not said whether it is turned to it.
-            Turned::Leaving(home) => (Turned::back(home, now), true),
+            Turned::Leaving(home, away) => (Turned::back(home, now), Some(away)),
             Turned::Back { to, tries, .. } if !end.is_ok() => {
                 let tries = tries.saturating_add(1);
                 let wait = if tries < QUICK_TRIES { RETRY } else { RETRY_LATER };
-                (Turned::Back { to, tries, not_before: now + wait }, false)
+                (Turned::Back { to, tries, not_before: now + wait }, None)
             }
-            Turned::Back { .. } => (Turned::ToTexts, false),
-            other @ (Turned::ToTexts | Turned::ToReports(_)) => (other, false),
+            Turned::Back { .. } => (Turned::ToTexts, None),
+            other @ (Turned::ToTexts | Turned::To(..)) => (other, None),
         };
         reports.turned = turned;
-        if is_given_up {
-            reports.reads.clear();
-            reports.is_sweep_due = false;
+        if let Some(away) = given_up {
+            reports.give_up(away);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::terms::{Moment, PhoneNumber, Private};
 
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
-use super::super::input::StorageSlot;
+use super::super::input::{StorageSlot, TextMemory};
 use super::super::output::{ModemOutput, PartFate, TakenPart, TextFailure};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{self, AfterSendError, Assembly, CannotCompose, Outgoing, ReadyPart, ReportWish};
@@ -45,6 +45,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The texts of one line, both ways.
 #[derive(Debug)]
 pub(super) struct Texts {
+    /// In the order in which they came, but that the one that is sent goes to the front.
     queue: VecDeque<Leaving>,
     /// The text whose part the modem has and has not answered; it is the first of the queue.
     sending: Option<u64>,
@@ -55,13 +56,16 @@ pub(super) struct Texts {
     reads: VecDeque<u16>,
     deletes: VecDeque<u16>,
     /// What could not be read once, by its place: a row may have been garbled on its way.
-    doubtful: VecDeque<(u16, String)>,
+    doubtful: VecDeque<(StorageSlot, String)>,
     sweep_at: Moment,
     /// Texts in the modem's memory, as it listed them last.
     listed: usize,
     /// The places of those among them that are their owner's and are never emptied: no more
     /// than there are places.
     drafts: BTreeSet<u16>,
+    /// Whether what lies on the SIM is to be looked for once its own memory was listed, by
+    /// a modem that is set to that.
+    is_sim_unseen: bool,
     /// The modem has said that its memory is full, and no place was seen to be emptied since.
     is_full: bool,
     /// Since when no modem is there that could send; none while one is set up.
@@ -127,6 +131,7 @@ impl Texts {
             sweep_at: now,
             listed: 0,
             drafts: BTreeSet::new(),
+            is_sim_unseen: false,
             is_full: false,
             away_since: None,
         }
@@ -161,8 +166,9 @@ impl Texts {
     }
 
     /// The modem is set up.
-    pub(super) const fn modem_is_there(&mut self, now: Moment) {
+    pub(super) const fn modem_is_there(&mut self, stores_itself: bool, now: Moment) {
         (self.sweep_at, self.away_since) = (now, None);
+        self.is_sim_unseen = stores_itself;
     }
 
     pub(super) fn modem_left(&mut self, now: Moment) {
@@ -178,6 +184,16 @@ impl Texts {
     fn halves(&self) -> impl Iterator<Item = u64> {
         let half = self.queue.iter().filter(|text| text.done > 0 && self.sending != Some(text.id));
         half.map(|text| text.id)
+    }
+
+    /// Brings the text that is sent next to the front of the queue: none waits for one
+    /// that rests before its next try. Its number; none if all of them rest.
+    fn bring_next(&mut self, now: Moment) -> Option<u64> {
+        let at = self.queue.iter().position(|text| now >= text.not_before)?;
+        let text = self.queue.remove(at)?;
+        let id = text.id;
+        self.queue.push_front(text);
+        Some(id)
     }
 
     pub(super) fn timer(&self) -> Option<Moment> {
@@ -213,7 +229,7 @@ impl ModemLine {
             return None;
         }
         let now_and_then = (!self.texts.deletes.is_empty() || !self.texts.reads.is_empty()).then_some(Moment::START);
-        let next = self.texts.queue.front().map(|text| text.not_before).filter(|_| self.may_send());
+        let next = self.texts.queue.iter().map(|text| text.not_before).min().filter(|_| self.may_send());
         if !self.reports.are_left_alone() {
             return [self.reports.due(), next].into_iter().flatten().min();
         }
@@ -228,7 +244,7 @@ impl ModemLine {
             return self.report_command(now).or_else(|| self.send_command(now));
         }
         if let Some(index) = self.texts.deletes.pop_front() {
-            return Some(Command::new(Job::TextDelete, &format!("{}={index}", self.profile.texts.delete)));
+            return Some(Command::new(Job::TextDelete(index), &format!("{}={index}", self.profile.texts.delete)));
         }
         if let Some(index) = self.texts.reads.pop_front() {
             return Some(Command::new(Job::TextRead(index), &format!("{}={index}", self.profile.texts.read)));
@@ -248,8 +264,8 @@ impl ModemLine {
         if !self.may_send() {
             return None;
         }
-        let text = self.texts.queue.front().filter(|text| now >= text.not_before)?;
-        let id = text.id;
+        let id = self.texts.bring_next(now)?;
+        let text = self.texts.queue.front()?;
         // A text that has begun is finished: half of it would be paid for in vain.
         if text.done == 0 && !self.has_room(text.parts.len() + self.texts.half_sent()) {
             self.texts.queue.pop_front();
@@ -321,13 +337,16 @@ impl ModemLine {
     /// hold, is another's.
     pub(super) fn texts_of_another(&mut self) {
         self.give_halves_back();
-        if self.profile.texts_stay_in_modem() {
-            return;
+        let stay = self.profile.texts_stay_in_modem();
+        if !stay {
+            self.texts.deletes.clear();
         }
-        self.texts.deletes.clear();
-        for text in self.texts.assembly.give_up() {
-            // Its places went with the SIM.
-            self.tell_arrived(sms::IncomingText { slots: Vec::new(), ..text });
+        self.reports.sim_changed();
+        let is_gone = |slot: &StorageSlot| !stay || slot.memory == TextMemory::Sim;
+        for mut text in self.texts.assembly.give_up(is_gone) {
+            // These places went with the SIM.
+            text.slots.retain(|slot| !is_gone(slot));
+            self.tell_arrived(text);
         }
     }
 
@@ -358,7 +377,7 @@ impl ModemLine {
         self.try_later(failure, now);
     }
 
-    /// The first text of the queue was not sent: it fails, or it waits behind the others.
+    /// The first text of the queue was not sent: it fails, or it rests for a while.
     fn try_later(&mut self, failure: Option<TextFailure>, now: Moment) {
         let Some(text) = self.texts.queue.front_mut() else { return };
         let id = text.id;
@@ -369,12 +388,6 @@ impl ModemLine {
         }
         let wait = RETRY_AFTER.get(usize::from(text.tries - 1)).copied().unwrap_or(RETRY_AFTER[2]);
         text.not_before = now + wait;
-        // The others do not wait for this one.
-        self.texts.queue.rotate_left(1);
-        let next = self.texts.queue.iter().enumerate().min_by_key(|(at, text)| (text.not_before, *at));
-        if let Some((at, _)) = next {
-            self.texts.queue.rotate_left(at);
-        }
     }
 
     fn part_sent(&mut self, reference: Option<u8>, now: Moment) {

@@ -21,6 +21,10 @@ pub const TEXTS_MAX: usize = 64;
 /// night gets its parts within the day.
 pub const TEXT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// The parts of a text that was sent long ago are waited for so long all the same: a box
+/// that was off for days, or a network that had it for days, shows them one by one.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
 /// Texts that came lately, by which one that comes again is known.
 const RECENT_MAX: usize = 256;
 
@@ -101,7 +105,8 @@ pub struct Assembly<S> {
 struct Incomplete<S> {
     from: Address,
     part: PartOf,
-    since: Moment,
+    /// When it comes out as it is.
+    until: Moment,
     parts: BTreeMap<u8, (Deliver, S)>,
 }
 
@@ -109,7 +114,17 @@ struct Incomplete<S> {
 struct Recent<S> {
     digest: u64,
     at: Moment,
+    /// Where it lies and is not kept yet.
     slots: Vec<S>,
+    /// Where it is kept and still lies.
+    emptying: Vec<S>,
+}
+
+impl<S> Recent<S> {
+    /// Whether it lies in the modem no more: what comes now came anew.
+    const fn is_gone(&self) -> bool {
+        self.slots.is_empty() && self.emptying.is_empty()
+    }
 }
 
 impl<S: Clone + PartialEq> Default for Assembly<S> {
@@ -123,15 +138,23 @@ impl<S: Clone + PartialEq> Assembly<S> {
         Self { texts: VecDeque::new(), recent: VecDeque::new(), age_max }
     }
 
-    /// A part that the modem showed, and where it keeps it. The same part from the
-    /// same place, as a sweep of the storage shows it again, changes nothing.
-    pub fn take(&mut self, deliver: Deliver, slot: S, now: Moment) -> Taken<S> {
+    /// A part that the modem showed, where it keeps it, and how old it is by the
+    /// calendar: a box that is switched off each day waits for the others no longer than
+    /// one that runs. The same part from the same place, as a sweep of the storage shows
+    /// it again, changes nothing.
+    pub fn take(&mut self, deliver: Deliver, slot: S, age: Duration, now: Moment) -> Taken<S> {
         let nothing = |spare| Taken { texts: Vec::new(), spare };
-        let digest = digest(&deliver);
-        if let Some(known) = self.known(digest, now) {
+        let (digest, part) = (digest(&deliver), deliver.header.part.filter(|part| part.total > 1));
+        // A time tells a text from another one with the same words, and so does the
+        // number of a text in parts. Without either, one that comes when the other is
+        // gone may be new: rather told twice than never.
+        let is_like_others = deliver.sent.is_none() && part.is_none();
+        if let Some(known) = self.known(digest, now)
+            && !(is_like_others && known.is_gone())
+        {
             return nothing((!known.slots.contains(&slot)).then_some(slot));
         }
-        let Some(part) = deliver.header.part.filter(|part| part.total > 1) else {
+        let Some(part) = part else {
             self.remember(digest, now, vec![slot.clone()]);
             return Taken { texts: vec![single(deliver, slot)], spare: None };
         };
@@ -142,16 +165,18 @@ impl<S: Clone + PartialEq> Assembly<S> {
         }
         let wanting = |text: &Incomplete<S>| text.is_of(&deliver, part) && !text.parts.contains_key(&part.number);
         let at = self.texts.iter().position(wanting);
+        let until = now + self.age_max.saturating_sub(age).max(PATIENCE.min(self.age_max));
         let mut texts = Vec::new();
         let at = at.unwrap_or_else(|| {
             if self.texts.len() >= TEXTS_MAX {
                 texts.extend(self.release_oldest(now));
             }
             let from = deliver.from.clone();
-            self.texts.push_back(Incomplete { from, part, since: now, parts: BTreeMap::new() });
+            self.texts.push_back(Incomplete { from, part, until, parts: BTreeMap::new() });
             self.texts.len() - 1
         });
         let text = &mut self.texts[at];
+        text.until = text.until.min(until);
         text.parts.insert(part.number, (deliver, slot));
         if text.parts.len() == usize::from(part.total)
             && let Some(whole) = self.texts.remove(at)
@@ -164,7 +189,7 @@ impl<S: Clone + PartialEq> Assembly<S> {
     /// Texts whose parts were waited for long enough.
     pub fn expire(&mut self, now: Moment) -> Vec<IncomingText<S>> {
         let mut expired = Vec::new();
-        while self.texts.front().is_some_and(|text| now.since(text.since) >= self.age_max) {
+        while self.deadline().is_some_and(|until| now >= until) {
             expired.extend(self.release_oldest(now));
         }
         expired
@@ -172,26 +197,40 @@ impl<S: Clone + PartialEq> Assembly<S> {
 
     /// When [`Self::expire`] is due.
     pub fn deadline(&self) -> Option<Moment> {
-        self.texts.front().map(|text| text.since + self.age_max)
+        self.texts.iter().map(|text| text.until).min()
     }
 
     /// The oldest incomplete text as it is: for a modem whose storage is full.
     pub fn release_oldest(&mut self, now: Moment) -> Option<IncomingText<S>> {
-        let text = self.texts.pop_front()?;
+        let oldest = self.texts.iter().enumerate().min_by_key(|(_, text)| text.until);
+        let at = oldest.map(|(at, _)| at)?;
+        let text = self.texts.remove(at)?;
         self.finished(text, now)
     }
 
-    /// All that is incomplete, as it is: no other part can come any more. Parts that are
-    /// seen again all the same begin a text anew.
-    pub fn give_up(&mut self) -> Vec<IncomingText<S>> {
-        std::mem::take(&mut self.texts).into_iter().filter_map(Incomplete::joined).collect()
+    /// What is incomplete and has a part in a place that is gone, as it is: no other part
+    /// can come any more. Parts that are seen again all the same begin a text anew.
+    pub fn give_up(&mut self, is_gone: impl Fn(&S) -> bool) -> Vec<IncomingText<S>> {
+        let is_broken = |text: &Incomplete<S>| text.parts.values().any(|(_, slot)| is_gone(slot));
+        let (broken, others): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.texts).into_iter().partition(is_broken);
+        self.texts = others;
+        broken.into_iter().filter_map(Incomplete::joined).collect()
     }
 
-    /// The places of a text that is kept now. What is stored there from now on is
-    /// another part, or the same one sent once more.
+    /// The places of a text that is kept now. What is shown there from now on is the same
+    /// one that still lies there, or was sent once more, or another part.
     pub fn kept(&mut self, slots: &[S]) {
         for recent in &mut self.recent {
-            recent.slots.retain(|slot| !slots.contains(slot));
+            recent.emptying.extend(recent.slots.extract_if(.., |slot| slots.contains(slot)));
+        }
+    }
+
+    /// The modem has emptied this place.
+    pub fn emptied(&mut self, slot: &S) {
+        for recent in &mut self.recent {
+            recent.slots.retain(|place| place != slot);
+            recent.emptying.retain(|place| place != slot);
         }
     }
 
@@ -235,7 +274,9 @@ impl<S: Clone + PartialEq> Assembly<S> {
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(Recent { digest, at, slots });
+        // One that is gone is another.
+        self.recent.retain(|recent| recent.digest != digest);
+        self.recent.push_back(Recent { digest, at, slots, emptying: Vec::new() });
     }
 }
 

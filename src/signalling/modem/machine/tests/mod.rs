@@ -12,5 +12,6 @@ mod sound;
 mod support;
 mod text_memory;
 mod text_parts;
+mod text_queue;
 mod texts;
 mod world;

@@ -1,6 +1,6 @@
 use super::super::super::*;
-use super::texts::RECEIVED;
-use super::world::World;
+use super::texts::{RECEIVED, arrived, sms_part};
+use super::world::{PROFILES, World, profile};
 
 fn is_told(world: &World) -> bool {
     world.line.health().troubles.iter().any(|told| told.contains("memory of texts is full"))
@@ -49,7 +49,7 @@ fn a_modem_that_says_that_its_memory_is_full_is_believed_until_a_place_is_seen_t
     world.says(full);
     world.run_s(1);
     assert!(is_told(&world));
-    world.give(ModemInput::TextKept { slots: vec![StorageSlot { index: 3 }] });
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot::chosen(3)] });
     world.run_s(2);
     assert!(!is_told(&world) && world.modem.storage.is_empty(), "{:?}", world.modem.storage);
     // What another SIM holds is to be seen.
@@ -57,4 +57,136 @@ fn a_modem_that_says_that_its_memory_is_full_is_believed_until_a_place_is_seen_t
     assert!(is_told(&world));
     world.give(ModemInput::PortGone);
     assert!(!is_told(&world));
+}
+
+#[test]
+fn a_text_without_a_time_is_told_once_while_it_lies_there_and_one_like_it_that_comes_later_too() {
+    // As of a centre without a clock.
+    let timeless = RECEIVED.replace("11101021436500", "00000000000000");
+    let mut world = World::ready("generic");
+    world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 500\r\n");
+    world.modem.storage.push((3, timeless.clone()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), texts[0].0.sent_at), (1, None));
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(130);
+    assert!(world.modem.count("AT+CMGD=3") >= 2, "{:?}", world.modem.heard);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (1, 1));
+    world.modem.instead.clear();
+    world.run_s(61);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (1, 0));
+    // The same words of the same sender, hours later, in the place that is free again.
+    world.run_s(3600);
+    world.modem.storage.push((3, timeless.clone()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    assert_eq!(arrived(&world).len(), 2);
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot::chosen(3)] });
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
+    // Those that the modem does not store are all new as well.
+    for told in [3, 4] {
+        world.says(&format!("+CMT: ,28\n{timeless}"));
+        world.run_s(2);
+        assert_eq!(arrived(&world).len(), told);
+    }
+}
+
+#[test]
+fn half_a_text_is_told_a_day_after_it_was_sent_by_a_box_that_is_switched_off_each_night_too() {
+    // It was sent on the first of January 2011 at 12:34:56; a box starts with it on the SIM.
+    let started = |clock: &str| {
+        let settings = LineSettings { clock: clock.parse().expect("a time"), ..LineSettings::default() };
+        let mut world = World::new("generic", settings);
+        world.modem.storage = vec![(4, sms_part(1))];
+        world.give(ModemInput::PortOpened);
+        world.run_s(30);
+        assert_eq!(arrived(&world).len(), 0, "its other half may be in the next place");
+        world
+    };
+    let mut world = started("2011-01-02T13:34:56Z");
+    world.run_s(15 * 60);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), texts[0].0.missing_parts, texts[0].1.len()), (1, 1, 1));
+    let mut world = started("2011-01-01T13:34:56Z");
+    world.run_s(22 * 3600);
+    assert_eq!(arrived(&world).len(), 0);
+    world.run_s(3700);
+    assert_eq!(arrived(&world).len(), 1);
+}
+
+/// Profiles of modems that are set to store texts themselves.
+fn with_own_memory() -> impl Iterator<Item = &'static str> {
+    PROFILES.iter().map(|(name, _)| *name).filter(|name| profile(name).texts_stay_in_modem())
+}
+
+#[test]
+fn a_text_that_the_network_wants_on_the_sim_is_read_there_and_deleted_there() {
+    assert!(with_own_memory().count() >= 2);
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        // Another text has the same place in the modem, and was told and not kept.
+        let other = RECEIVED.replace("E8329BFD4697D9EC37", "C8329BFD4697D9EC37");
+        world.modem.storage.push((3, other));
+        world.says("+CMTI: \"ME\",3");
+        world.run_s(2);
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 2, "{name}: {:?}", world.modem.heard);
+        assert_eq!(texts[1].1, [StorageSlot::on_sim(3)], "{name}");
+        assert_eq!(world.modem.memory, "ME", "{name}");
+        world.run_s(300);
+        assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGD")), (2, 0), "{name}");
+        world.give(ModemInput::TextKept { slots: texts[1].1.clone() });
+        world.run_s(2);
+        assert_eq!((world.modem.on_sim.len(), world.modem.storage.len()), (0, 1), "{name}");
+        assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGD")), ("ME", 1), "{name}");
+        assert_eq!(world.modem.broken_rules, [""; 0]);
+    }
+}
+
+#[test]
+fn what_lay_on_the_sim_before_is_found_at_a_start_and_a_modem_without_that_memory_goes_on() {
+    for name in with_own_memory() {
+        let mut world = World::new(name, LineSettings::default());
+        world.modem.on_sim.push((7, RECEIVED.to_owned()));
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
+        assert_eq!(texts[0].1, [StorageSlot::on_sim(7)], "{name}");
+        assert_eq!((world.line.state(), world.modem.memory.as_str()), (ModemState::Ready, "ME"), "{name}");
+        // Once is enough.
+        world.run_s(300);
+        assert_eq!(world.modem.count("AT+CPMS=\"SM\""), 1, "{name}");
+        let mut world = World::new(name, LineSettings::default());
+        world.modem.says_instead("AT+CPMS=\"SM\"", "\r\n+CMS ERROR: 302\r\n");
+        world.modem.storage.push((7, RECEIVED.to_owned()));
+        world.give(ModemInput::PortOpened);
+        world.run_s(300);
+        assert_eq!((world.line.state(), arrived(&world).len()), (ModemState::Ready, 1), "{name}");
+        assert_eq!(world.modem.count("AT+CPMS=\"SM\""), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_modem_that_has_not_taken_its_own_memory_is_read_where_its_texts_are() {
+    for name in with_own_memory() {
+        let mut world = World::new(name, LineSettings::default());
+        world.modem.says_instead("AT+CPMS=\"ME\"", "\r\n+CMS ERROR: 302\r\n");
+        world.modem.is_at_home_on_sim();
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        world.modem.storage.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
+        assert_eq!(texts[0].1, [StorageSlot::chosen(3)], "{name}");
+        assert_eq!(world.modem.count("AT+CPMS=\"SM\""), 0, "{name}");
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn parts(world: &World) -> Vec<(u64, PartFate)> {
     world.wanted().into_iter().filter_map(of).collect()
 }
 
-fn arrived(world: &World) -> Vec<(IncomingText, Vec<StorageSlot>)> {
+pub(super) fn arrived(world: &World) -> Vec<(IncomingText, Vec<StorageSlot>)> {
     let of = |output: ModemOutput| match output {
         ModemOutput::TextArrived { text, slots } => Some((text, slots)),
         _ => None,
@@ -259,7 +259,7 @@ fn a_text_that_came_is_deleted_only_after_it_is_kept() {
     let texts = arrived(&world);
     assert_eq!(texts.len(), 1);
     assert_eq!(texts[0].0.text, Private::new("hellohello".to_owned()));
-    assert_eq!(texts[0].1, [StorageSlot { index: 3 }]);
+    assert_eq!(texts[0].1, [StorageSlot::chosen(3)]);
     world.run_s(300);
     assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGD")), (1, 0));
     world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
@@ -598,7 +598,7 @@ fn nothing_of_one_sim_is_deleted_on_another_or_read_as_its_own() {
     // Another SIM comes in while what is kept waits to be deleted.
     world.modem.sim = "+CME ERROR: 10";
     world.says("+CPIN: NOT INSERTED");
-    world.give(ModemInput::TextKept { slots: vec![StorageSlot { index: 3 }] });
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot::chosen(3)] });
     world.modem.heard.clear();
     world.modem.storage.clear();
     world.modem.sim = "READY";
@@ -621,14 +621,14 @@ fn the_same_sim_that_comes_back_has_its_places_emptied() {
     world.run_s(5);
     world.modem.sim = "+CME ERROR: 10";
     world.says("+CPIN: NOT INSERTED");
-    world.give(ModemInput::TextKept { slots: vec![StorageSlot { index: 3 }] });
+    world.give(ModemInput::TextKept { slots: vec![StorageSlot::chosen(3)] });
     world.modem.sim = "READY";
     world.run_s(60);
     assert_eq!((world.modem.count("AT+CMGD=3"), world.modem.storage.len()), (1, 0));
 }
 
 /// The `n`th of two parts of a text, "hi" in UCS-2.
-fn sms_part(n: u8) -> String {
+pub(super) fn sms_part(n: u8) -> String {
     format!("07912143658709F1440B918100551512F20008111010214365000A05000307020{n}00680069")
 }
 

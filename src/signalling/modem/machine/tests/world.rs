@@ -52,8 +52,12 @@ pub(super) struct FakeModem {
     pub(super) storage: Vec<(u16, String)>,
     /// The memory of reports.
     pub(super) reports: Vec<(u16, String)>,
-    /// Which of the two is read.
+    /// What the SIM holds, of a modem that stores texts itself.
+    pub(super) on_sim: Vec<(u16, String)>,
+    /// Which of the three is read.
     pub(super) memory: String,
+    /// Which of them `storage` is.
+    home: String,
     delay: Duration,
     partial: Vec<u8>,
     in_body: bool,
@@ -77,7 +81,9 @@ impl FakeModem {
             sim: "READY",
             storage: Vec::new(),
             reports: Vec::new(),
+            on_sim: Vec::new(),
             memory: "ME".to_owned(),
+            home: "ME".to_owned(),
             delay: Duration::from_millis(5),
             partial: Vec::new(),
             in_body: false,
@@ -95,6 +101,11 @@ impl FakeModem {
 
     pub(super) fn count(&self, beginning: &str) -> usize {
         self.heard.iter().filter(|row| row.starts_with(beginning)).count()
+    }
+
+    /// It stores texts on the SIM, whatever it is told.
+    pub(super) fn is_at_home_on_sim(&mut self) {
+        (self.memory, self.home) = ("SM".to_owned(), "SM".to_owned());
     }
 
     fn say(&mut self, text: &str, at: Moment) {
@@ -166,7 +177,11 @@ impl FakeModem {
     }
 
     fn memory(&mut self) -> &mut Vec<(u16, String)> {
-        if self.memory == "SR" { &mut self.reports } else { &mut self.storage }
+        match self.memory.as_str() {
+            "SR" => &mut self.reports,
+            memory if memory == self.home => &mut self.storage,
+            _ => &mut self.on_sim,
+        }
     }
 
     fn usual(&mut self, row: &str) -> String {
@@ -213,6 +228,10 @@ impl FakeModem {
             "AT+CPMS?" => with(&format!("+CPMS: \"{}\",1,20,\"SM\",1,20,\"SM\",1,20", self.memory)),
             _ if row.starts_with("AT+CPMS=") => {
                 self.memory = row.split('"').nth(1).unwrap_or_default().to_owned();
+                // A set-up chooses for all that comes.
+                if row.contains(',') {
+                    self.home.clone_from(&self.memory);
+                }
                 with("+CPMS: 1,20,1,20,1,20")
             }
             "AT+CMGL=4" => {

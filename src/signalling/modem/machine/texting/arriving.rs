@@ -2,11 +2,15 @@
 //! together and told to the owner. No place is emptied before its text is kept, and nothing
 //! is sent to the network.
 
+use std::time::Duration;
+
 use crate::signalling::modem::engine::{End, Said};
-use crate::signalling::modem::input::StorageSlot;
+use crate::signalling::modem::input::{StorageSlot, TextMemory};
 use crate::signalling::modem::output::{Delivery, IncomingText, ModemOutput, TextReport, TextSender};
 use crate::signalling::modem::row::{Row, fields, number_at};
-use crate::signalling::modem::sms::{self, Body, CentreTime, Message, NumberKind, Pdu, Report, Unread, Wholeness};
+use crate::signalling::modem::sms::{
+    self, Body, CentreTime, Deliver, Message, NumberKind, Pdu, Report, Unread, Wholeness,
+};
 use crate::terms::{Moment, Private};
 
 use super::super::ModemLine;
@@ -17,6 +21,9 @@ const READS_MAX: usize = 64;
 
 /// What stands before octets that are no characters.
 const AS_FIGURES: &str = "(data, as hexadecimal figures) ";
+
+/// A text without a place has one that no modem has.
+const NO_PLACE: StorageSlot = StorageSlot::chosen(u16::MAX);
 
 /// Places to be emptied; a full SIM has 50, a full modem 255.
 const DELETES_MAX: usize = 256;
@@ -34,14 +41,6 @@ impl Texts {
         }
     }
 
-    /// A text is kept: its places in the modem may be emptied.
-    pub(in super::super) fn kept(&mut self, slots: &[StorageSlot]) {
-        self.assembly.kept(slots);
-        for slot in slots {
-            self.delete(slot.index);
-        }
-    }
-
     /// A text could not be kept: the next sweep tells it again.
     pub(in super::super) fn not_kept(&mut self, slots: &[StorageSlot]) {
         self.assembly.not_kept(slots);
@@ -49,16 +48,16 @@ impl Texts {
 
     /// Whether this place has shown the same before. What a modem does not store comes
     /// only once.
-    fn is_shown_again(&mut self, coded: &str, index: Option<u16>) -> bool {
-        let Some(index) = index else { return true };
-        if self.doubtful.iter().any(|(at, shown)| *at == index && shown == coded) {
+    fn is_shown_again(&mut self, coded: &str, slot: Option<StorageSlot>) -> bool {
+        let Some(slot) = slot else { return true };
+        if self.doubtful.iter().any(|(at, shown)| *at == slot && shown == coded) {
             return true;
         }
-        self.doubtful.retain(|(at, _)| *at != index);
+        self.doubtful.retain(|(at, _)| *at != slot);
         if self.doubtful.len() >= DELETES_MAX {
             self.doubtful.pop_front();
         }
-        self.doubtful.push_back((index, coded.to_owned()));
+        self.doubtful.push_back((slot, coded.to_owned()));
         false
     }
 
@@ -69,8 +68,18 @@ impl Texts {
     }
 
     /// The modem was told to empty a place of its texts.
-    pub(in super::super) const fn delete_answered(&mut self, end: End) {
-        self.is_full = self.is_full && !end.is_ok();
+    pub(in super::super) fn delete_answered(&mut self, index: u16, end: End) {
+        if end.is_ok() {
+            self.is_full = false;
+            self.assembly.emptied(&StorageSlot::chosen(index));
+        }
+    }
+
+    /// The modem was told to empty a place of its SIM.
+    pub(in super::super) fn sim_delete_answered(&mut self, index: u16, end: End) {
+        if end.is_ok() {
+            self.assembly.emptied(&StorageSlot::on_sim(index));
+        }
     }
 
     /// The modem has listed all its texts, so many.
@@ -102,10 +111,34 @@ pub(in super::super) fn octets_said(head: &Row) -> Option<usize> {
 }
 
 impl ModemLine {
+    /// The modem has stored a text. One for the SIM goes there whatever memory is chosen
+    /// (3GPP TS 23.038 section 4).
+    pub(in super::super) fn text_stored(&mut self, index: Option<u16>, is_on_sim: bool) {
+        if is_on_sim && self.profile.texts_stay_in_modem() {
+            return self.reports.sweep_sim();
+        }
+        self.texts.stored(index);
+    }
+
+    /// A text is kept: its places in the modem may be emptied.
+    pub(in super::super) fn text_kept(&mut self, slots: &[StorageSlot]) {
+        self.texts.assembly.kept(slots);
+        for slot in slots {
+            self.delete_text(*slot);
+        }
+    }
+
+    fn delete_text(&mut self, slot: StorageSlot) {
+        match slot.memory {
+            TextMemory::Chosen => self.texts.delete(slot.index),
+            TextMemory::Sim => self.reports.delete_on_sim(slot.index),
+        }
+    }
+
     pub(in super::super) fn text_read(&mut self, index: u16, rows: &[Said], now: Moment) {
         for said in rows {
             if let Some(coded) = &said.coded {
-                self.text_came(coded, octets_said(&said.row), Some(index), now);
+                self.text_came(coded, octets_said(&said.row), Some(StorageSlot::chosen(index)), now);
             }
         }
     }
@@ -113,54 +146,86 @@ impl ModemLine {
     pub(in super::super) fn texts_listed(&mut self, rows: &[Said], end: End, now: Moment) {
         if end.is_ok() {
             self.texts.looked_through(rows.iter().filter(|said| said.row.name() == Some("+CMGL")).count());
+            // After its own: where the two are one memory, all of it is known by then.
+            if std::mem::take(&mut self.texts.is_sim_unseen) {
+                self.reports.sweep_sim();
+            }
         }
+        self.texts_shown(rows, TextMemory::Chosen, now);
+    }
+
+    /// Rows of a list of texts in a memory.
+    pub(in super::super) fn texts_shown(&mut self, rows: &[Said], memory: TextMemory, now: Moment) {
         for said in rows {
             let Row::Named { name, fields: text } = &said.row else { continue };
             let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
             if let (Some(index), Some(coded)) = (index, &said.coded) {
-                self.text_came(coded, octets_said(&said.row), Some(index), now);
+                self.text_came(coded, octets_said(&said.row), Some(StorageSlot { memory, index }), now);
             }
         }
     }
 
     /// A coded text, from its place in the modem or directly.
-    pub(in super::super) fn text_came(&mut self, coded: &str, octets: Option<usize>, index: Option<u16>, now: Moment) {
+    pub(in super::super) fn text_came(
+        &mut self,
+        coded: &str,
+        octets: Option<usize>,
+        place: Option<StorageSlot>,
+        now: Moment,
+    ) {
         let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
         match pdu.map(|pdu| pdu.message) {
             Ok(Message::Deliver(deliver)) => {
-                // A text without a place has one that no modem has.
-                let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
-                let taken = self.texts.assembly.take(deliver, slot, now);
+                let slot = place.unwrap_or(NO_PLACE);
+                let age = self.age_of(&deliver, now);
+                let taken = self.texts.assembly.take(deliver, slot, age, now);
+                if place.is_none() {
+                    self.texts.assembly.emptied(&slot);
+                }
                 for text in taken.texts {
                     self.tell_arrived(text);
                 }
-                if let Some(spare) = taken.spare.filter(|spare| spare.index != u16::MAX) {
-                    self.texts.delete(spare.index);
+                // What the SIM has may be the same in a modem that calls one memory by two names.
+                let spare = taken.spare.filter(|spare| *spare != NO_PLACE);
+                if let Some(spare) = spare.filter(|spare| spare.memory == TextMemory::Chosen) {
+                    self.delete_text(spare);
                 }
             }
             Ok(Message::Report(report)) => {
                 self.report_came(&report);
-                if let Some(index) = index {
-                    self.texts.delete(index);
+                if let Some(place) = place {
+                    self.delete_text(place);
                 }
             }
             // What was written on a telephone and never sent is its owner's.
-            Ok(Message::Submit(_)) => self.texts.drafts.extend(index),
-            Err(why) => self.unread_came(coded, &why.to_string(), index, now),
+            Ok(Message::Submit(_)) => {
+                let chosen = place.filter(|place| place.memory == TextMemory::Chosen);
+                self.texts.drafts.extend(chosen.map(|place| place.index));
+            }
+            Err(why) => self.unread_came(coded, &why.to_string(), place, now),
         }
+    }
+
+    /// How long ago its centre had a text. One that says no time, or one that is yet to
+    /// come as of a clock that is wrong, is new.
+    fn age_of(&self, deliver: &Deliver, now: Moment) -> Duration {
+        let sent = deliver.sent.and_then(CentreTime::instant);
+        let age = sent.map(|sent| self.calendar(now).duration_since(sent));
+        age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
     }
 
     /// Somebody may have written it: it is kept as it came, and its place emptied like
     /// that of any text.
-    fn unread_came(&mut self, coded: &str, why: &str, index: Option<u16>, now: Moment) {
-        if !self.texts.is_shown_again(coded, index) {
+    fn unread_came(&mut self, coded: &str, why: &str, place: Option<StorageSlot>, now: Moment) {
+        if !self.texts.is_shown_again(coded, place) {
             return;
         }
-        let slot = StorageSlot { index: index.unwrap_or(u16::MAX) };
+        let slot = place.unwrap_or(NO_PLACE);
         match self.texts.assembly.take_unread(coded, slot, now) {
             Unread::New => {}
             Unread::Known => return,
-            Unread::Spare(spare) => return self.texts.delete(spare.index),
+            Unread::Spare(spare) if spare.memory == TextMemory::Sim => return,
+            Unread::Spare(spare) => return self.delete_text(spare),
         }
         self.counters.unreadable_texts += 1;
         self.support.line(format!("a text cannot be read: {why}"), now);
@@ -171,12 +236,12 @@ impl ModemLine {
             missing_parts: 0,
             for_program: false,
         };
-        let slots = index.map(|index| StorageSlot { index }).into_iter().collect();
+        let slots = place.into_iter().collect();
         self.out.push_back(ModemOutput::TextArrived { text, slots });
     }
 
     pub(super) fn tell_arrived(&mut self, text: sms::IncomingText<StorageSlot>) {
-        let slots = text.slots.into_iter().filter(|slot| slot.index != u16::MAX).collect();
+        let slots = text.slots.into_iter().filter(|slot| *slot != NO_PLACE).collect();
         let missing_parts = match text.wholeness {
             Wholeness::Whole => 0,
             Wholeness::PartsMissing { missing, .. } => missing,
