@@ -23,10 +23,7 @@ const UNKNOWN_MAX: u32 = 2;
 pub(super) enum Verdict {
     Sent,
     GiveUp,
-    Again {
-        wait: SignedDuration,
-        tried: TextTry,
-    },
+    Again { wait: SignedDuration, tried: TextTry },
 }
 
 /// What follows for a text that was tried in vain `tries` times before, of which

@@ -218,6 +218,13 @@ impl<S: Clone + PartialEq> Assembly<S> {
         broken.into_iter().filter_map(Incomplete::joined).collect()
     }
 
+    /// Whether something that is not kept yet lies in such a place.
+    pub fn waits_in(&self, is_such: impl Fn(&S) -> bool) -> bool {
+        let parts = self.texts.iter().flat_map(|text| text.parts.values().map(|(_, slot)| slot));
+        let whole = self.recent.iter().flat_map(|recent| &recent.slots);
+        parts.chain(whole).any(is_such)
+    }
+
     /// The places of a text that is kept now. What is shown there from now on is the same
     /// one that still lies there, or was sent once more, or another part.
     pub fn kept(&mut self, slots: &[S]) {

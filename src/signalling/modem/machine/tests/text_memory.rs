@@ -150,6 +150,24 @@ fn a_text_that_the_network_wants_on_the_sim_is_read_there_and_deleted_there() {
 }
 
 #[test]
+fn what_is_on_the_sim_and_not_kept_is_not_deleted_under_another_name_of_its_memory() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        // To a modem that calls one memory by two names both are one place.
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.modem.storage.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(300);
+        assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGD")), (1, 0), "{name}: {:?}", world.modem.heard);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::TextKept { slots });
+        // To any other there were two, and the second goes as well.
+        world.run_s(300);
+        assert_eq!((world.modem.on_sim.len(), world.modem.storage.len(), arrived(&world).len()), (0, 0, 1), "{name}");
+    }
+}
+
+#[test]
 fn what_lay_on_the_sim_before_is_found_at_a_start_and_a_modem_without_that_memory_goes_on() {
     for name in with_own_memory() {
         let mut world = World::new(name, LineSettings::default());

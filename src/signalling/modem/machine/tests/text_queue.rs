@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::super::super::*;
 use super::texts::{parts, sent};
 use super::world::World;
 

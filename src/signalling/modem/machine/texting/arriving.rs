@@ -185,10 +185,8 @@ impl ModemLine {
                 for text in taken.texts {
                     self.tell_arrived(text);
                 }
-                // What the SIM has may be the same in a modem that calls one memory by two names.
-                let spare = taken.spare.filter(|spare| *spare != NO_PLACE);
-                if let Some(spare) = spare.filter(|spare| spare.memory == TextMemory::Chosen) {
-                    self.delete_text(spare);
+                if let Some(spare) = taken.spare.filter(|spare| *spare != NO_PLACE) {
+                    self.delete_spare(spare);
                 }
             }
             Ok(Message::Report(report)) => {
@@ -203,6 +201,15 @@ impl ModemLine {
                 self.texts.drafts.extend(chosen.map(|place| place.index));
             }
             Err(why) => self.unread_came(coded, &why.to_string(), place, now),
+        }
+    }
+
+    /// A modem may call one memory by two names. What is on the SIM may then be what is to
+    /// be kept, and so may anything while something on the SIM is not kept yet.
+    fn delete_spare(&mut self, spare: StorageSlot) {
+        let is_on_sim = |slot: &StorageSlot| slot.memory == TextMemory::Sim;
+        if !is_on_sim(&spare) && !self.texts.assembly.waits_in(is_on_sim) {
+            self.delete_text(spare);
         }
     }
 
@@ -224,8 +231,7 @@ impl ModemLine {
         match self.texts.assembly.take_unread(coded, slot, now) {
             Unread::New => {}
             Unread::Known => return,
-            Unread::Spare(spare) if spare.memory == TextMemory::Sim => return,
-            Unread::Spare(spare) => return self.delete_text(spare),
+            Unread::Spare(spare) => return self.delete_spare(spare),
         }
         self.counters.unreadable_texts += 1;
         self.support.line(format!("a text cannot be read: {why}"), now);
