@@ -55,6 +55,13 @@ impl Call {
     /// A question that is not a turn's goes to the mind: a menu key, or words
     /// that the caller confirmed. Each has its own request.
     pub(super) fn own_question(&mut self, now: Moment) -> RequestId {
+        // The mind has one question at a time: words of a pause that it was still at are
+        // asked again once their turn is over.
+        if let Some(heard) = self.heard.as_mut().filter(|heard| heard.lookup.is_open()) {
+            heard.lookup = Lookup::NotAsked;
+            let request = heard.request;
+            self.take_back(request);
+        }
         let request = self.next_own_request;
         self.next_own_request = RequestId(request.0 - 1);
         self.own_request = Some(request);

@@ -120,8 +120,12 @@ impl Call {
         let asks = heard.trust != Trust::Unheard && heard.wish.is_none();
         if heard.lookup == Lookup::NotAsked && needs_finding && asks {
             heard.lookup = Lookup::Asked;
-            self.asked_last = Some(*request);
-            self.out.push_back(Output::Ask { request: *request, words: heard.words.clone() });
+            let (request, words) = (*request, heard.words.clone());
+            // The mind has one question at a time, and what is newer counts.
+            self.drop_own_question();
+            self.asked_last = Some(request);
+            self.out.push_back(Output::Ask { request, words });
+            return self.timers.start(Timer::Finding, now);
         }
         if heard.lookup == Lookup::Asked {
             self.timers.start(Timer::Finding, now);

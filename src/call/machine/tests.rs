@@ -197,7 +197,45 @@ fn a_question_that_a_key_replaced_takes_nothing_back_when_the_caller_goes_on() {
     conversation.speaks(QUESTION, SURE);
     conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
     conversation.speaks(WHOLE_QUESTION, SURE);
-    assert_eq!(conversation.of_mind(), [QUESTION, "(a key)"], "the key is still to be answered");
+    assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, "(a key)"], "the key is still to be answered");
+}
+
+#[test]
+fn words_that_a_key_in_their_pause_replaced_are_asked_again_once_their_turn_is_over() {
+    let key = RequestId(u32::MAX);
+    for answered in [true, false] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
+        if answered {
+            conversation.answer(key, Gives::AtOnce);
+        }
+        conversation.pass(600);
+        let expected: &[&str] = if answered {
+            &[QUESTION, TAKEN_BACK, "(a key)", QUESTION]
+        } else {
+            &[QUESTION, TAKEN_BACK, "(a key)", TAKEN_BACK, QUESTION]
+        };
+        assert_eq!(conversation.of_mind(), expected);
+        conversation.answer(request, Gives::AtOnce);
+        assert_eq!(conversation.last_said().1, ANSWER);
+        assert!(conversation.call.pending.is_none() && !conversation.call.failed);
+    }
+}
+
+#[test]
+fn a_mind_that_is_silent_to_the_words_after_a_key_leaves_nobody_waiting() {
+    let mut conversation = Conversation::begun();
+    conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
+    conversation.speaks(QUESTION, SURE);
+    conversation.pass(600);
+    assert_eq!(conversation.of_mind(), ["(a key)", TAKEN_BACK, QUESTION]);
+    // What comes of the key now is of a question that was replaced.
+    conversation.answer(RequestId(u32::MAX), Gives::AtOnce);
+    conversation.pass(9000);
+    assert_eq!(conversation.of_mind(), ["(a key)", TAKEN_BACK, QUESTION, TAKEN_BACK]);
+    assert_eq!(conversation.last_said().1, phrases::OWN_FAULT);
+    assert!(conversation.call.pending.is_none());
 }
 
 /// A conversation in which an answer in sentences is complete and about to sound.
