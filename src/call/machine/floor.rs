@@ -100,7 +100,9 @@ impl Call {
         if let Some(before) = self.before_answer.take_if(|b| b.request == request) {
             self.stop_speaking(None, now);
             self.drop_own_question();
-            self.out.push_back(Output::AbandonAsk);
+            if let Some(asked) = self.asked_last {
+                self.take_back(asked);
+            }
             if let Some(turn) = self.unspoken_turn.take() {
                 self.left.extend(turn.failovers);
             }

@@ -138,6 +138,9 @@ impl Call {
             let times = TurnTimes { words: Some(heard.at), found: Some(heard.found_at()), ..times };
             let turn = PendingTurn { request, began, times, heard: None };
             self.caller_turn(&turn, &heard);
+            // What was asked before this turn is settled: what its answer asks is alone in
+            // being taken back with it.
+            self.asked_last.take_if(|asked| *asked != request);
             let (stage, counts) = (self.stage.clone(), self.counts);
             self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer: self.last_answer.clone() });
             self.respond(heard, began, times, now);

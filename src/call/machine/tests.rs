@@ -11,6 +11,7 @@ const ANSWER: &str = "Unfortunately we do not test for malaria.";
 const TAKEN_BACK: &str = "(taken back)";
 const SURE: f32 = -0.2;
 const DOUBTFUL: f32 = -0.9;
+const GUESSED: f32 = -1.4;
 
 fn spoken(text: &str) -> Spoken {
     Spoken { text: Private::new(text.to_owned()), entry: None }
@@ -108,6 +109,18 @@ impl Conversation {
         self.pass(2000);
         self.tell(Input::UtteranceFinished { utterance, played_ms: 2000, at: self.now });
         self.pass(500);
+    }
+
+    fn pass_until_said(&mut self, text: &str) {
+        let is_it = |output: &Output| matches!(output, Output::Say { speech, .. } if speech.text.expose() == text);
+        // The longest pause that can end a turn, and some more.
+        for _ in 0..30 {
+            if self.wanted.iter().any(is_it) {
+                return;
+            }
+            self.pass(100);
+        }
+        panic!("{text:?} is not said");
     }
 
     /// The caller says something, and the pause after it is reported.
@@ -236,6 +249,49 @@ fn a_mind_that_is_silent_to_the_words_after_a_key_leaves_nobody_waiting() {
     assert_eq!(conversation.of_mind(), ["(a key)", TAKEN_BACK, QUESTION, TAKEN_BACK]);
     assert_eq!(conversation.last_said().1, phrases::OWN_FAULT);
     assert!(conversation.call.pending.is_none());
+}
+
+#[test]
+fn an_answer_that_was_heard_is_not_taken_back_with_a_later_turn_of_which_nothing_was_asked() {
+    let mut conversation = Conversation::begun();
+    let request = conversation.speaks(QUESTION, SURE);
+    conversation.answer(request, Gives::AtOnce);
+    conversation.pass_until_said(ANSWER);
+    conversation.play_all();
+    conversation.speaks("Mumble mumble", GUESSED);
+    conversation.pass_until_said(phrases::SAY_AGAIN);
+    conversation.speaks(WHOLE_QUESTION, SURE);
+    assert_eq!(conversation.of_mind(), [QUESTION, ANSWER, WHOLE_QUESTION]);
+}
+
+#[test]
+fn a_turn_that_goes_on_before_its_answer_sounds_takes_it_back_once() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        conversation.answer(request, gives);
+        conversation.pass_until_said(ANSWER);
+        conversation.speaks(WHOLE_QUESTION, SURE);
+        assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, WHOLE_QUESTION], "{gives:?}");
+    }
+}
+
+#[test]
+fn what_a_confirmation_asked_is_taken_back_with_it() {
+    let mut conversation = Conversation::begun();
+    let request = conversation.speaks(QUESTION, DOUBTFUL);
+    conversation.answer(request, Gives::AtOnce);
+    conversation.pass_until_said(&phrases::read_back(QUESTION));
+    conversation.play_all();
+    let yes = conversation.speaks("Yes", SURE);
+    conversation.tell(Input::Found { request: yes, finding: Finding::Yes, engine: "mind", took: Duration::ZERO });
+    conversation.pass(600);
+    conversation.answer(RequestId(u32::MAX), Gives::AtOnce);
+    conversation.pass_until_said(ANSWER);
+    conversation.speaks("Yes or no", SURE);
+    let read_back = phrases::read_back(QUESTION);
+    let expected = [QUESTION, TAKEN_BACK, read_back.as_str(), "Yes", QUESTION, TAKEN_BACK, "Yes or no"];
+    assert_eq!(conversation.of_mind(), expected);
 }
 
 /// A conversation in which an answer in sentences is complete and about to sound.
