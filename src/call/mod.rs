@@ -25,5 +25,6 @@ pub use record::{
     CallRecord, EngineStage, Engines, Failover, Gap, GapReason, Latency, MediaFacts, Message, Outcome, Recording,
     Speaker, Transferred, Turn, WhyLeft,
 };
+pub use timers::FINDING_WITHIN_MS;
 pub use trust::Confidence;
 pub use wish::{Wish, Wished};

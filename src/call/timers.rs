@@ -2,6 +2,11 @@ use std::time::Duration;
 
 use crate::terms::Moment;
 
+/// Milliseconds in which the mind must have found an answer. One outside the box that is
+/// at work on what its tools said is left after at most 5 s, and the box's own answers at
+/// once: who gave up before would tell of a fault where there is an answer.
+pub const FINDING_WITHIN_MS: u64 = 5_500;
+
 /// What a call may be waiting for. Every stage has a deadline, so that a caller
 /// never hears dead air.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +89,7 @@ impl Timer {
             Self::Filler => 1_400,
             // Whisper base on one busy core needs up to 4 s for a long turn.
             Self::Words => 8_000,
-            Self::Finding => 3_000,
+            Self::Finding => FINDING_WITHIN_MS,
             // A pause between two sentences is a third of a second; after two
             // seconds a caller takes the answer for over, and says so.
             Self::Sentence => 2_000,

@@ -16,9 +16,9 @@ use super::mind::{HOURS_IN_SENTENCES, LATE};
 use super::world::{Happened, Said, World};
 
 /// A question is followed by the box's voice within this time, whatever fails:
-/// the longest pause (2.5 s), the words (8 s), the finding (3 s), and twice a
+/// the longest pause (2.5 s), the words (8 s), the finding (5.5 s), and twice a
 /// voice that does not come (4 s each).
-const ANSWER_WITHIN_MS: u64 = 22_000;
+const ANSWER_WITHIN_MS: u64 = 24_500;
 /// Words that come so soon after others in a noise are not told of (see the world's ears).
 const WORDLESS_MS: u64 = 1000;
 

@@ -505,6 +505,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::call::FINDING_WITHIN_MS;
     use crate::egress::DoorConfig;
     use crate::residency::{Contract, Destination, Host, Safeguards};
 
@@ -543,15 +544,27 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_mind_is_waited_for_as_long_as_it_waits_for_its_provider_in_each_of_two_rounds() {
+    fn minds() -> [Dialect; 2] {
         let (id, host) = (DestinationId::parse("model").unwrap(), Host::parse("model.example").unwrap());
         let claude = AnthropicConfig::new(id.clone(), host.clone(), Default::default());
-        let lan = OpenAiConfig::new(id, host, "small".to_owned());
-        for dialect in [Dialect::Anthropic(claude), Dialect::OpenAi(lan)] {
+        [Dialect::Anthropic(claude), Dialect::OpenAi(OpenAiConfig::new(id, host, "small".to_owned()))]
+    }
+
+    #[test]
+    fn a_mind_is_waited_for_as_long_as_it_waits_for_its_provider_in_each_of_two_rounds() {
+        for dialect in minds() {
             let (limits, first_token) = (limits_of(&dialect), dialect.deadlines().first_token);
             assert!(limits.first >= first_token && limits.gap >= first_token, "{limits:?}");
             assert!(limits.at_work > first_token * 2, "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_waits_until_a_mind_at_work_was_left_and_the_boxs_own_has_answered() {
+        let (waits, own) = (Duration::from_millis(FINDING_WITHIN_MS), Duration::from_millis(500));
+        for dialect in minds() {
+            let limits = limits_of(&dialect);
+            assert!(limits.at_work + own <= waits, "{limits:?}");
         }
     }
 
