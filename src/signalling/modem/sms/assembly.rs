@@ -218,10 +218,10 @@ impl<S: Clone + PartialEq> Assembly<S> {
         broken.into_iter().filter_map(Incomplete::joined).collect()
     }
 
-    /// Whether something that is not kept yet lies in such a place.
-    pub fn waits_in(&self, is_such: impl Fn(&S) -> bool) -> bool {
+    /// Whether something is known to lie in such a place, kept or not.
+    pub fn has_in(&self, is_such: impl Fn(&S) -> bool) -> bool {
         let parts = self.texts.iter().flat_map(|text| text.parts.values().map(|(_, slot)| slot));
-        let whole = self.recent.iter().flat_map(|recent| &recent.slots);
+        let whole = self.recent.iter().flat_map(|recent| recent.slots.iter().chain(&recent.emptying));
         parts.chain(whole).any(is_such)
     }
 

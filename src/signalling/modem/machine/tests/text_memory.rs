@@ -168,6 +168,68 @@ fn what_is_on_the_sim_and_not_kept_is_not_deleted_under_another_name_of_its_memo
 }
 
 #[test]
+fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_next_sweep() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.says_instead("AT+CMGL", "\r\n+CMS ERROR: 314\r\n");
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGL")), (0, 1), "{name}");
+        world.modem.instead.clear();
+        world.run_s(65);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::TextNotKept { slots: slots.clone() });
+        world.run_s(65);
+        assert_eq!(arrived(&world).len(), 2, "{name}: {:?}", world.modem.heard);
+        world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 500\r\n");
+        world.give(ModemInput::TextKept { slots });
+        world.run_s(2);
+        assert_eq!((world.modem.on_sim.len(), world.modem.count("AT+CMGD")), (1, 1), "{name}");
+        world.modem.instead.clear();
+        world.run_s(65);
+        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (0, 2), "{name}: {:?}", world.modem.heard);
+        // All is done with.
+        world.modem.heard.clear();
+        world.run_s(300);
+        assert_eq!(world.modem.count("AT+CPMS"), 0, "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_on_the_sim_is_kept_as_it_came_when_it_comes_so_twice() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.on_sim.push((5, RECEIVED[..34].to_owned()));
+        world.says("+CMTI: \"SM\",5");
+        world.run_s(2);
+        assert_eq!(arrived(&world), [], "{name}: it may have been garbled on its way");
+        world.run_s(65);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
+        world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+        world.run_s(2);
+        assert_eq!(world.modem.on_sim, [], "{name}");
+    }
+}
+
+#[test]
+fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::PortGone);
+        world.give(ModemInput::TextKept { slots });
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (0, 1), "{name}: {:?}", world.modem.heard);
+    }
+}
+
+#[test]
 fn what_lay_on_the_sim_before_is_found_at_a_start_and_a_modem_without_that_memory_goes_on() {
     for name in with_own_memory() {
         let mut world = World::new(name, LineSettings::default());
