@@ -241,6 +241,14 @@ impl<S: Clone + PartialEq> Assembly<S> {
         }
     }
 
+    /// All that lies in such a memory is in these places: what is kept and in none of them
+    /// was emptied, by a modem that could not say so any more.
+    pub fn not_among(&mut self, places: &[S], is_there: impl Fn(&S) -> bool) {
+        for recent in &mut self.recent {
+            recent.emptying.retain(|slot| !is_there(slot) || places.contains(slot));
+        }
+    }
+
     /// The places of a text that could not be kept: what lies there is told again when
     /// it is shown again.
     pub fn not_kept(&mut self, slots: &[S]) {

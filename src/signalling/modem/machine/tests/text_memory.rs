@@ -95,6 +95,26 @@ fn a_text_without_a_time_is_told_once_while_it_lies_there_and_one_like_it_that_c
 }
 
 #[test]
+fn a_text_without_a_time_is_told_in_a_place_that_was_emptied_and_not_said_to_be() {
+    let timeless = RECEIVED.replace("11101021436500", "00000000000000");
+    let mut world = World::ready("generic");
+    world.modem.storage.push((3, timeless.clone()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let (_, slots) = arrived(&world).remove(0);
+    // As after a restart in which the place was emptied already.
+    world.modem.storage.clear();
+    world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 321\r\n");
+    world.give(ModemInput::TextKept { slots });
+    world.run_s(65);
+    world.modem.instead.clear();
+    world.modem.storage.push((3, timeless));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (2, 1), "{:?}", world.modem.heard);
+}
+
+#[test]
 fn half_a_text_is_told_a_day_after_it_was_sent_by_a_box_that_is_switched_off_each_night_too() {
     // It was sent on the first of January 2011 at 12:34:56; a box starts with it on the SIM.
     let started = |clock: &str| {

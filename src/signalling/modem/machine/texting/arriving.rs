@@ -113,6 +113,14 @@ fn octets_shown(octets: &[u8]) -> String {
     format!("{AS_FIGURES}{figures}")
 }
 
+/// The place of a row of a list of texts.
+fn listed_at(row: &Row) -> Option<u16> {
+    match row {
+        Row::Named { name, fields: text } if name == "+CMGL" => number_at(&fields(text), 0),
+        _ => None,
+    }
+}
+
 /// How many octets the modem says a text has, without those of its centre.
 pub(in super::super) fn octets_said(head: &Row) -> Option<usize> {
     match head {
@@ -162,7 +170,7 @@ impl ModemLine {
                 self.reports.sweep_sim();
             }
         }
-        self.texts_shown(rows, TextMemory::Chosen, now);
+        self.texts_shown(rows, TextMemory::Chosen, end, now);
     }
 
     /// The modem has listed what lies on its SIM, or could not.
@@ -170,16 +178,19 @@ impl ModemLine {
         if !end.is_ok() {
             self.texts.see_sim_again();
         }
-        self.texts_shown(rows, TextMemory::Sim, now);
+        self.texts_shown(rows, TextMemory::Sim, end, now);
     }
 
     /// Rows of a list of texts in a memory.
-    fn texts_shown(&mut self, rows: &[Said], memory: TextMemory, now: Moment) {
+    fn texts_shown(&mut self, rows: &[Said], memory: TextMemory, end: End, now: Moment) {
+        let place = |said: &Said| listed_at(&said.row).map(|index| StorageSlot { memory, index });
+        if end.is_ok() {
+            let places: Vec<StorageSlot> = rows.iter().filter_map(place).collect();
+            self.texts.assembly.not_among(&places, |slot| slot.memory == memory);
+        }
         for said in rows {
-            let Row::Named { name, fields: text } = &said.row else { continue };
-            let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
-            if let (Some(index), Some(coded)) = (index, &said.coded) {
-                self.text_came(coded, octets_said(&said.row), Some(StorageSlot { memory, index }), now);
+            if let (Some(place), Some(coded)) = (place(said), &said.coded) {
+                self.text_came(coded, octets_said(&said.row), Some(place), now);
             }
         }
     }
