@@ -158,6 +158,12 @@ impl Reports {
         self.turned == Turned::ToTexts && self.is_idle()
     }
 
+    /// Whether the modem is turned to another memory, or about to be. One that does not turn
+    /// back is not: a person may try.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self.turned, Turned::Leaving(..) | Turned::To(..))
+    }
+
     /// When the next command for them is due.
     pub(super) fn due(&self) -> Option<Moment> {
         match &self.turned {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::super::super::*;
 use super::texts::{RECEIVED, arrived, sms_part};
 use super::world::{PROFILES, World, profile};
@@ -213,6 +215,25 @@ fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_ne
         world.modem.heard.clear();
         world.run_s(300);
         assert_eq!(world.modem.count("AT+CPMS"), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_row_by_hand_waits_while_the_modem_is_turned_to_its_sim() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.says("+CMTI: \"SM\",3");
+        for _ in 0..1000 {
+            if world.modem.memory == "SM" {
+                break;
+            }
+            world.run(Duration::from_millis(1));
+        }
+        world.give(ModemInput::Command { id: 7, row: "AT+CMGD=3".to_owned(), force: Force::Yes });
+        world.run_s(2);
+        let is_of_memory = |row: &&String| ["AT+CPMS=", "AT+CMGD="].iter().any(|name| row.starts_with(name));
+        let rows: Vec<&String> = world.modem.heard.iter().filter(is_of_memory).collect();
+        assert_eq!(rows, ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=3"], "{name}");
     }
 }
 
