@@ -47,7 +47,12 @@ impl ModemLine {
         }
     }
 
+    /// A row that has a place of a text means the memory of the texts: it waits for the
+    /// moment in which the modem is turned to another one.
     pub(super) fn hand_command(&mut self) -> Option<Command<Job>> {
+        if self.reports.is_away() && self.may_text() {
+            return None;
+        }
         let (id, row) = self.hand.waiting.pop_front()?;
         let command = Command::new(Job::Hand(id), &row);
         Some(if is_of_calls(&row) { command.of_calls().within(DIALLING) } else { command })

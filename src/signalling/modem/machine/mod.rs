@@ -32,7 +32,7 @@ use super::command::Command;
 use super::engine::{End, Engine, Event, Said};
 use super::facts::Facts;
 use super::health::{Counters, ModemHealth};
-use super::input::{ModemInput, TextMemory};
+use super::input::ModemInput;
 use super::ladder::Wellness;
 use super::news::{self, News};
 use super::output::ModemOutput;
@@ -274,7 +274,7 @@ impl ModemLine {
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
             Job::ReportList => self.reports_listed(rows),
-            Job::SimList => self.texts_shown(rows, TextMemory::Sim, now),
+            Job::SimList => self.sim_listed(rows, end, now),
             Job::SimDelete(index) => self.texts.sim_delete_answered(index, end),
             Job::Code => self.code_answered(end, now),
             Job::Hand(id) => {

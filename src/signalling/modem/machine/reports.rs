@@ -47,7 +47,8 @@ pub(super) struct Reports {
 
 /// Texts on the SIM of a modem that is set to its own memory. Those of class 2 are stored
 /// there all the same (3GPP TS 23.038 section 4), and some may lie there from before: it is
-/// looked through after each set-up and when the modem tells of one, in the same way.
+/// looked through after each set-up and when the modem tells of one, in the same way, and
+/// again with a sweep of the texts while something there is not done with.
 #[derive(Debug, Default)]
 struct OnSim {
     is_sweep_due: bool,
@@ -157,6 +158,12 @@ impl Reports {
         self.turned == Turned::ToTexts && self.is_idle()
     }
 
+    /// Whether the modem is turned to another memory, or about to be. One that does not turn
+    /// back is not: a person may try.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self.turned, Turned::Leaving(..) | Turned::To(..))
+    }
+
     /// When the next command for them is due.
     pub(super) fn due(&self) -> Option<Moment> {
         match &self.turned {
@@ -245,6 +252,9 @@ impl ModemLine {
         };
         reports.turned = turned;
         if let Some(away) = given_up {
+            if away == Away::Sim && !reports.sim.deletes.is_empty() {
+                self.texts.see_sim_again();
+            }
             reports.give_up(away);
         }
     }

@@ -213,7 +213,7 @@ fn reference(rows: &[Said]) -> Option<u8> {
 }
 
 impl ModemLine {
-    fn may_text(&self) -> bool {
+    pub(super) fn may_text(&self) -> bool {
         matches!(self.state, ModemState::Ready | ModemState::Degraded(_) | ModemState::Searching)
             && self.set_up.is_done()
             && !self.calls.is_any()

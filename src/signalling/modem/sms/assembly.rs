@@ -218,10 +218,10 @@ impl<S: Clone + PartialEq> Assembly<S> {
         broken.into_iter().filter_map(Incomplete::joined).collect()
     }
 
-    /// Whether something that is not kept yet lies in such a place.
-    pub fn waits_in(&self, is_such: impl Fn(&S) -> bool) -> bool {
+    /// Whether something is known to lie in such a place, kept or not.
+    pub fn has_in(&self, is_such: impl Fn(&S) -> bool) -> bool {
         let parts = self.texts.iter().flat_map(|text| text.parts.values().map(|(_, slot)| slot));
-        let whole = self.recent.iter().flat_map(|recent| &recent.slots);
+        let whole = self.recent.iter().flat_map(|recent| recent.slots.iter().chain(&recent.emptying));
         parts.chain(whole).any(is_such)
     }
 
@@ -238,6 +238,14 @@ impl<S: Clone + PartialEq> Assembly<S> {
         for recent in &mut self.recent {
             recent.slots.retain(|place| place != slot);
             recent.emptying.retain(|place| place != slot);
+        }
+    }
+
+    /// All that lies in such a memory is in these places: what is kept and in none of them
+    /// was emptied, by a modem that could not say so any more.
+    pub fn not_among(&mut self, places: &[S], is_there: impl Fn(&S) -> bool) {
+        for recent in &mut self.recent {
+            recent.emptying.retain(|slot| !is_there(slot) || places.contains(slot));
         }
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::super::super::*;
 use super::texts::{RECEIVED, arrived, sms_part};
 use super::world::{PROFILES, World, profile};
@@ -95,6 +97,26 @@ fn a_text_without_a_time_is_told_once_while_it_lies_there_and_one_like_it_that_c
 }
 
 #[test]
+fn a_text_without_a_time_is_told_in_a_place_that_was_emptied_and_not_said_to_be() {
+    let timeless = RECEIVED.replace("11101021436500", "00000000000000");
+    let mut world = World::ready("generic");
+    world.modem.storage.push((3, timeless.clone()));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    let (_, slots) = arrived(&world).remove(0);
+    // As after a restart in which the place was emptied already.
+    world.modem.storage.clear();
+    world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 321\r\n");
+    world.give(ModemInput::TextKept { slots });
+    world.run_s(65);
+    world.modem.instead.clear();
+    world.modem.storage.push((3, timeless));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    assert_eq!((arrived(&world).len(), world.modem.storage.len()), (2, 1), "{:?}", world.modem.heard);
+}
+
+#[test]
 fn half_a_text_is_told_a_day_after_it_was_sent_by_a_box_that_is_switched_off_each_night_too() {
     // It was sent on the first of January 2011 at 12:34:56; a box starts with it on the SIM.
     let started = |clock: &str| {
@@ -164,6 +186,87 @@ fn what_is_on_the_sim_and_not_kept_is_not_deleted_under_another_name_of_its_memo
         // To any other there were two, and the second goes as well.
         world.run_s(300);
         assert_eq!((world.modem.on_sim.len(), world.modem.storage.len(), arrived(&world).len()), (0, 0, 1), "{name}");
+    }
+}
+
+#[test]
+fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_next_sweep() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.says_instead("AT+CMGL", "\r\n+CMS ERROR: 314\r\n");
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGL")), (0, 1), "{name}");
+        world.modem.instead.clear();
+        world.run_s(65);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::TextNotKept { slots: slots.clone() });
+        world.run_s(65);
+        assert_eq!(arrived(&world).len(), 2, "{name}: {:?}", world.modem.heard);
+        world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 500\r\n");
+        world.give(ModemInput::TextKept { slots });
+        world.run_s(2);
+        assert_eq!((world.modem.on_sim.len(), world.modem.count("AT+CMGD")), (1, 1), "{name}");
+        world.modem.instead.clear();
+        world.run_s(65);
+        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (0, 2), "{name}: {:?}", world.modem.heard);
+        // All is done with.
+        world.modem.heard.clear();
+        world.run_s(300);
+        assert_eq!(world.modem.count("AT+CPMS"), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_row_by_hand_waits_while_the_modem_is_turned_to_its_sim() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.says("+CMTI: \"SM\",3");
+        for _ in 0..1000 {
+            if world.modem.memory == "SM" {
+                break;
+            }
+            world.run(Duration::from_millis(1));
+        }
+        world.give(ModemInput::Command { id: 7, row: "AT+CMGD=3".to_owned(), force: Force::Yes });
+        world.run_s(2);
+        let is_of_memory = |row: &&String| ["AT+CPMS=", "AT+CMGD="].iter().any(|name| row.starts_with(name));
+        let rows: Vec<&String> = world.modem.heard.iter().filter(is_of_memory).collect();
+        assert_eq!(rows, ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=3"], "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_on_the_sim_is_kept_as_it_came_when_it_comes_so_twice() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.on_sim.push((5, RECEIVED[..34].to_owned()));
+        world.says("+CMTI: \"SM\",5");
+        world.run_s(2);
+        assert_eq!(arrived(&world), [], "{name}: it may have been garbled on its way");
+        world.run_s(65);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
+        world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+        world.run_s(2);
+        assert_eq!(world.modem.on_sim, [], "{name}");
+    }
+}
+
+#[test]
+fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::PortGone);
+        world.give(ModemInput::TextKept { slots });
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (0, 1), "{name}: {:?}", world.modem.heard);
     }
 }
 

@@ -44,6 +44,15 @@ impl Texts {
     /// A text could not be kept: the next sweep tells it again.
     pub(in super::super) fn not_kept(&mut self, slots: &[StorageSlot]) {
         self.assembly.not_kept(slots);
+        if slots.iter().any(|slot| slot.memory == TextMemory::Sim) {
+            self.see_sim_again();
+        }
+    }
+
+    /// Something on the SIM is not done with: the next sweep looks there too, and no sooner,
+    /// as what went wrong may go wrong again.
+    pub(in super::super) const fn see_sim_again(&mut self) {
+        self.is_sim_unseen = true;
     }
 
     /// Whether this place has shown the same before. What a modem does not store comes
@@ -79,6 +88,8 @@ impl Texts {
     pub(in super::super) fn sim_delete_answered(&mut self, index: u16, end: End) {
         if end.is_ok() {
             self.assembly.emptied(&StorageSlot::on_sim(index));
+        } else {
+            self.see_sim_again();
         }
     }
 
@@ -100,6 +111,14 @@ fn octets_shown(octets: &[u8]) -> String {
     }
     let figures: String = octets.iter().map(|octet| format!("{octet:02X}")).collect();
     format!("{AS_FIGURES}{figures}")
+}
+
+/// The place of a row of a list of texts.
+fn listed_at(row: &Row) -> Option<u16> {
+    match row {
+        Row::Named { name, fields: text } if name == "+CMGL" => number_at(&fields(text), 0),
+        _ => None,
+    }
 }
 
 /// How many octets the modem says a text has, without those of its centre.
@@ -151,16 +170,27 @@ impl ModemLine {
                 self.reports.sweep_sim();
             }
         }
-        self.texts_shown(rows, TextMemory::Chosen, now);
+        self.texts_shown(rows, TextMemory::Chosen, end, now);
+    }
+
+    /// The modem has listed what lies on its SIM, or could not.
+    pub(in super::super) fn sim_listed(&mut self, rows: &[Said], end: End, now: Moment) {
+        if !end.is_ok() {
+            self.texts.see_sim_again();
+        }
+        self.texts_shown(rows, TextMemory::Sim, end, now);
     }
 
     /// Rows of a list of texts in a memory.
-    pub(in super::super) fn texts_shown(&mut self, rows: &[Said], memory: TextMemory, now: Moment) {
+    fn texts_shown(&mut self, rows: &[Said], memory: TextMemory, end: End, now: Moment) {
+        let place = |said: &Said| listed_at(&said.row).map(|index| StorageSlot { memory, index });
+        if end.is_ok() {
+            let places: Vec<StorageSlot> = rows.iter().filter_map(place).collect();
+            self.texts.assembly.not_among(&places, |slot| slot.memory == memory);
+        }
         for said in rows {
-            let Row::Named { name, fields: text } = &said.row else { continue };
-            let index = number_at::<u16>(&fields(text), 0).filter(|_| name == "+CMGL");
-            if let (Some(index), Some(coded)) = (index, &said.coded) {
-                self.text_came(coded, octets_said(&said.row), Some(StorageSlot { memory, index }), now);
+            if let (Some(place), Some(coded)) = (place(said), &said.coded) {
+                self.text_came(coded, octets_said(&said.row), Some(place), now);
             }
         }
     }
@@ -204,11 +234,12 @@ impl ModemLine {
         }
     }
 
-    /// A modem may call one memory by two names. What is on the SIM may then be what is to
-    /// be kept, and so may anything while something on the SIM is not kept yet.
+    /// A modem may call one memory by two names. What is spare may then be what is to be
+    /// kept, as long as something lies under the other name; and a place that is emptied
+    /// under both may have had another text in between.
     fn delete_spare(&mut self, spare: StorageSlot) {
-        let is_on_sim = |slot: &StorageSlot| slot.memory == TextMemory::Sim;
-        if !is_on_sim(&spare) && !self.texts.assembly.waits_in(is_on_sim) {
+        let is_other = |slot: &StorageSlot| slot.memory != spare.memory && *slot != NO_PLACE;
+        if !self.texts.assembly.has_in(is_other) {
             self.delete_text(spare);
         }
     }
@@ -225,6 +256,9 @@ impl ModemLine {
     /// that of any text.
     fn unread_came(&mut self, coded: &str, why: &str, place: Option<StorageSlot>, now: Moment) {
         if !self.texts.is_shown_again(coded, place) {
+            if place.is_some_and(|place| place.memory == TextMemory::Sim) {
+                self.texts.see_sim_again();
+            }
             return;
         }
         let slot = place.unwrap_or(NO_PLACE);
