@@ -63,27 +63,29 @@ fn a_question_to_a_box_that_does_not_run_says_what_to_do() {
 }
 
 #[test]
-fn a_call_is_exported_for_its_owner_alone_and_since_leaves_earlier_calls_out() {
+fn a_call_is_exported_for_its_owner_alone_and_a_list_has_the_calls_of_its_time() {
     let the_box = TheBox::start(&Setup::default());
     for number in ["08055550131", "08055550132"] {
         Call::start(&the_box, number, &["--say", "Goodbye."]).report();
     }
     let (first, second) = (the_box.record_of("8055550131"), the_box.record_of("8055550132"));
-    since_leaves_earlier_calls_out(&the_box, &first, &second);
+    a_list_has_the_calls_of_its_time(&the_box, &first, &second);
     the_export_is_whole_and_for_its_owner_alone(&the_box, &second);
     the_box.stop();
 }
 
-fn since_leaves_earlier_calls_out(the_box: &TheBox, first: &Value, second: &Value) {
-    let since = |time: &str| {
-        let list = the_box.json(&["calls", "list", "--since", time, "--json"]);
+fn a_list_has_the_calls_of_its_time(the_box: &TheBox, first: &Value, second: &Value) {
+    let listed = |which: &str, time: &str| {
+        let list = the_box.json(&["calls", "list", which, time, "--json"]);
         assert_eq!(list["left_out"], false, "{list:#}");
         list["calls"].as_array().expect("a list").iter().map(|call| call["id"].clone()).collect::<Vec<_>>()
     };
+    let since = |time: &str| listed("--since", time);
     let (first_at, second_at) = (text(&first["started_at"]), text(&second["started_at"]));
     assert_eq!(since(first_at), [second["id"].clone(), first["id"].clone()], "the newest first");
     assert_eq!(since(second_at), [second["id"].clone()], "a call that began at that time is one of them");
     assert!(since(text(&second["ended_at"])).is_empty());
+    assert_eq!(listed("--until", second_at), [first["id"].clone()], "and none of those before it");
     // Without `list`, and for a person.
     let rows = the_box.milu(&["calls", "--since", second_at]);
     let rows = String::from_utf8(rows.stdout).expect("text");

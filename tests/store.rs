@@ -551,12 +551,13 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     assert_eq!(vault.recovered(), [call(4)]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 2);
     assert_eq!(vault.next_to_hear_again(at(99)).await.unwrap(), None);
-    let waiting =
-        |n, tries, disk_tries| Some(Waiting { call: call(n), tries, disk_tries, places: Some(vec![ears_server()]) });
-    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(1, 0, 0));
+    let waiting = |n, tries, disk_tries, ears_tries, others_heard| {
+        Some(Waiting { call: call(n), tries, disk_tries, ears_tries, others_heard, places: Some(vec![ears_server()]) })
+    };
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(1, 0, 0, 0, false));
     vault.postpone_hearing(call(1), at(300), HearingFault::Ears).await.unwrap();
     vault.postpone_hearing(call(1), at(400), HearingFault::Disk).await.unwrap();
-    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(2, 0, 0));
+    assert_eq!(vault.next_to_hear_again(at(300)).await.unwrap(), waiting(2, 0, 0, 0, false));
     let heard = SecondHearing {
         turn: 0,
         words: Private::new(CANARY.to_owned()),
@@ -566,7 +567,15 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
     vault.settle_hearing(call(2), std::slice::from_ref(&heard)).await.unwrap();
     assert_eq!(vault.second_hearings(call(2)).await.unwrap(), [heard]);
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 1);
-    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), waiting(1, 2, 1));
+    assert_eq!(vault.next_to_hear_again(at(400)).await.unwrap(), waiting(1, 2, 1, 0, true));
+    // The disk's fault says nothing of the ears.
+    for (fault, disk_tries, ears_tries, others_heard) in
+        [(HearingFault::Disk, 2, 0, true), (HearingFault::Ears, 2, 1, false), (HearingFault::Ears, 2, 1, false)]
+    {
+        vault.postpone_hearing(call(1), at(400), fault).await.unwrap();
+        let next = vault.next_to_hear_again(at(400)).await.unwrap().unwrap();
+        assert_eq!((next.disk_tries, next.ears_tries, next.others_heard), (disk_tries, ears_tries, others_heard));
+    }
     vault.settle_hearing(call(1), &[]).await.unwrap();
     assert_eq!(vault.waiting_to_be_heard_again().await.unwrap(), 0);
     vault.close().await;

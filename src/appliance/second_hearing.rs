@@ -38,9 +38,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 const BUDGET_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// After so many failures of the disk the record stays as it is, a day and a half of
-/// tries: what is damaged would be read for ever. Ears that fail give no call up: they
-/// may be cut off for weeks, and the wait between two tries bounds what these cost.
+/// tries: what is damaged would be read for ever.
 const DISK_TRIES_MAX: u32 = 12;
+
+/// After so many tries with ears that heard other calls meanwhile and failed on this one,
+/// it is the call: a link that comes and goes seldom fails it so often and bears the others.
+/// Ears that hear nothing give no call up: they may be cut off for weeks, and the wait
+/// between two tries bounds what these cost.
+const EARS_TRIES_MAX: u32 = 6;
 
 /// Of one turn; what ears take at once.
 const LONGEST_TURN_MS: u64 = 30_000;
@@ -193,7 +198,7 @@ impl SecondHearings {
                 return false;
             }
         };
-        let Waiting { call, tries, disk_tries, places } = waiting;
+        let Waiting { call, tries, disk_tries, ears_tries, others_heard, places } = waiting;
         let mut heard = self.begun.take(call);
         let done = match self.hear(call, places, &mut heard).await {
             Ok(()) => self.keep(call, &heard).await,
@@ -201,7 +206,8 @@ impl SecondHearings {
         };
         let stays = match done {
             Ok(()) | Err(NotYet::Gone) => false,
-            Err(NotYet::Caller | NotYet::Ears | NotYet::Policy | NotYet::Budget | NotYet::EarsBesideBudget) => true,
+            Err(NotYet::Caller | NotYet::Policy | NotYet::Budget | NotYet::EarsBesideBudget) => true,
+            Err(NotYet::Ears) => !others_heard || ears_tries + 1 < EARS_TRIES_MAX,
             Err(NotYet::Disk) => disk_tries < DISK_TRIES_MAX,
         };
         if stays {
@@ -211,7 +217,7 @@ impl SecondHearings {
             Ok(()) => Ok(true),
             // It stays the next, and no try is counted.
             Err(NotYet::Caller) => return false,
-            Err(NotYet::Ears) => self.postpone(call, now, tries, HearingFault::Ears).await,
+            Err(NotYet::Ears) if stays => self.postpone(call, now, tries, HearingFault::Ears).await,
             Err(NotYet::Disk) if stays => self.postpone(call, now, tries, HearingFault::Disk).await,
             Err(NotYet::Budget) => {
                 tracing::debug!(%call, "a call waits for budget to be heard again");
@@ -225,7 +231,7 @@ impl SecondHearings {
                 tracing::debug!(%call, "a call waits for a policy under which it may be heard again");
                 self.vault.put_off_hearing(call, later(now, LONGEST_WAIT)).await.map(|()| true)
             }
-            Err(NotYet::Disk | NotYet::Gone) => {
+            Err(NotYet::Ears | NotYet::Disk | NotYet::Gone) => {
                 tracing::info!(%call, "a call that was to be heard again is given up; its record stays as it was");
                 self.vault.hear_no_more(call).await.map(|()| true)
             }

@@ -39,6 +39,11 @@ pub struct Waiting {
     pub tries: u32,
     /// How many of these the disk was to blame for.
     pub disk_tries: u32,
+    /// In how many of them ears failed that had heard other calls since the try before.
+    pub ears_tries: u32,
+    /// Whether another call was heard since the last try, whose sound might go to the same
+    /// places: it is not for want of ears if the next one fails.
+    pub others_heard: bool,
     /// Where its caller's sound might go as it ended; none where nobody knows.
     pub places: Option<Vec<Destination>>,
 }
@@ -88,7 +93,8 @@ pub(super) async fn enqueue(
 /// The call that has waited longest among those that are due.
 pub(super) async fn next_due(index: &Index, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
     let row = sqlx::query(
-        "SELECT call, tries, disk_tries, places FROM catch_up WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1",
+        "SELECT call, tries, disk_tries, ears_tries, others_heard, places FROM catch_up
+         WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1",
     )
     .bind(ns(now))
     .fetch_optional(&index.read)
@@ -104,6 +110,8 @@ fn waiting(row: &SqliteRow) -> Option<Waiting> {
         call: CallId::parse(&call).ok()?,
         tries: row.try_get("tries").ok()?,
         disk_tries: row.try_get("disk_tries").ok()?,
+        ears_tries: row.try_get("ears_tries").ok()?,
+        others_heard: row.try_get::<i64, _>("others_heard").ok()? == 1,
         places: places.as_deref().and_then(read_places),
     })
 }
@@ -129,13 +137,22 @@ pub(super) async fn postpone(
     due_at: Timestamp,
     fault: HearingFault,
 ) -> Result<(), IndexError> {
-    sqlx::query("UPDATE catch_up SET due_at_ns = ?, tries = tries + 1, disk_tries = disk_tries + ? WHERE call = ?")
-        .bind(ns(due_at))
-        .bind(i64::from(fault == HearingFault::Disk))
-        .bind(call.as_str())
-        .execute(&index.write)
-        .await
-        .map_err(IndexError::sql("postponing a call to be heard again"))?;
+    let (of_disk, of_ears): (i64, i64) = match fault {
+        HearingFault::Disk => (1, 0),
+        HearingFault::Ears => (0, 1),
+    };
+    sqlx::query(
+        "UPDATE catch_up SET due_at_ns = ?, tries = tries + 1, disk_tries = disk_tries + ?,
+         ears_tries = ears_tries + others_heard * ?, others_heard = others_heard * ? WHERE call = ?",
+    )
+    .bind(ns(due_at))
+    .bind(of_disk)
+    .bind(of_ears)
+    .bind(of_disk)
+    .bind(call.as_str())
+    .execute(&index.write)
+    .await
+    .map_err(IndexError::sql("postponing a call to be heard again"))?;
     Ok(())
 }
 
@@ -160,7 +177,8 @@ pub(super) async fn remove(index: &Index, call: CallId) -> Result<(), IndexError
     Ok(())
 }
 
-/// Takes a call out of the queue and keeps what was heard.
+/// Takes a call out of the queue and keeps what was heard. Those that were tried in vain,
+/// and might go to the same places, now wait though the ears there hear.
 pub(super) async fn settle(index: &Index, call: CallId, key: &Key, heard: &[SecondHearing]) -> Result<(), RowError> {
     let acquiring = IndexError::sql("keeping a second hearing");
     let mut connection = index.write.acquire().await.map_err(acquiring)?;
@@ -193,6 +211,16 @@ async fn settle_all(
         .bind(&hearing.engine)
         .bind(ns(hearing.heard_at))
         .bind(sealed)
+        .execute(&mut *all)
+        .await
+        .map_err(IndexError::sql(doing))?;
+    }
+    if !heard.is_empty() {
+        sqlx::query(
+            "UPDATE catch_up SET others_heard = 1
+             WHERE tries > 0 AND places = (SELECT places FROM catch_up WHERE call = ?)",
+        )
+        .bind(call.as_str())
         .execute(&mut *all)
         .await
         .map_err(IndexError::sql(doing))?;

@@ -134,7 +134,7 @@ pub(super) async fn read(index: &Index, query: TransferQuery) -> Result<Vec<Tran
     let call = query.call.as_ref().map(CallId::as_str);
     let rows = sqlx::query(
         "SELECT * FROM transfers WHERE at_ns >= ? AND (? IS NULL OR at_ns < ?) AND (? IS NULL OR call = ?)
-         ORDER BY number DESC LIMIT ?",
+         ORDER BY at_ns DESC, number DESC LIMIT ?",
     )
     .bind(query.since.map_or(i64::MIN, ns))
     .bind(query.until.map(ns))
@@ -278,6 +278,13 @@ mod tests {
         assert_eq!(read(&index, earlier).await.unwrap(), [of_none]);
         let both = TransferQuery { since: at_100, until: at_200, call: Some(call), limit: 10 };
         assert_eq!(read(&index, both).await.unwrap(), []);
+        // Rows are not written in the order of their times, for one that waits takes up later
+        // ones. What a list leaves out is before its last all the same.
+        let late = transfer_to("hub", 50, None);
+        write(&index, std::slice::from_ref(&late)).await.unwrap();
+        let newest = read(&index, TransferQuery { limit: 2, ..TransferQuery::default() }).await.unwrap();
+        let rest = TransferQuery { until: newest.last().map(|row| row.at), limit: 10, ..TransferQuery::default() };
+        assert_eq!(read(&index, rest).await.unwrap(), [late]);
         index.close().await;
     }
 

@@ -91,11 +91,19 @@ mod tests {
             pins: Vec::new(),
             ..cloud.clone()
         };
-        for place in [cloud, own] {
+        for place in [cloud.clone(), own] {
             let written = serde_json::to_string(&PlaceRow::of(&place)).unwrap();
             let read: PlaceRow = serde_json::from_str(&written).unwrap();
             assert_eq!(read.into_place(), Some(place));
         }
+        // As the first box of this version wrote it.
+        let pin = ["7"; 32].join(",");
+        let kept = format!(
+            r#"{{"id":"cloud","operator":"Cloud, Inc.","hosts":["api.cloud.example:443","eu.cloud.example:8443"],
+            "country":"IE","on_site":false,"contract":{{"name":"DPA","signed":"2026-01-05"}},
+            "training_opt_out":true,"zero_retention":true,"inference_region":"eu","pins":[[{pin}]]}}"#
+        );
+        assert_eq!(serde_json::from_str::<PlaceRow>(&kept).unwrap().into_place(), Some(cloud));
         let foreign = r#"{"id":"No name","operator":"","hosts":[],"country":"","on_site":false,"contract":null,
             "training_opt_out":false,"zero_retention":false,"inference_region":null,"pins":[]}"#;
         assert_eq!(serde_json::from_str::<PlaceRow>(foreign).unwrap().into_place(), None);

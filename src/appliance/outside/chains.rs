@@ -35,6 +35,8 @@ use crate::terms::CallId;
 const FOR_EARS: &[DataClass] = &[DataClass::CallAudio];
 const FOR_MINDS: &[DataClass] = &[DataClass::Transcript, DataClass::Reply, DataClass::Knowledge];
 const FOR_VOICES: &[DataClass] = &[DataClass::Reply];
+/// For the greeting and the fixed answers, which are kept in a voice's own sound.
+const FOR_FIXED: &[DataClass] = &[DataClass::Knowledge];
 
 /// The name in health and failovers of the ears that stand in when the budget is
 /// nearly spent: two engines of one name would be told as one.
@@ -135,7 +137,7 @@ impl Outside {
 /// What is amiss with what the sections name: destinations, hosts and credentials
 /// that are not there, and requests that cannot tell what the policy asks of them.
 /// A missing key is said before a call, not in one, and all of them at once. Where
-/// nothing is, a sentence for each engine to which the policy never lets its data go.
+/// nothing is, a sentence for each engine to which the policy never lets go what calls need.
 pub(super) fn check(
     config: &OutsideConfig,
     places: &Places,
@@ -174,16 +176,17 @@ fn carriers(config: &OutsideConfig, places: &Places, credentials: &Credentials) 
     if let Some(section) = &config.elevenlabs {
         let carrier = |config: ElevenLabsConfig| {
             let place = (config.destination.clone(), config.host.clone());
-            Carrier::new("elevenlabs", place, FOR_VOICES, move |_, asked| config.carries(asked))
+            Carrier::new("elevenlabs", place, FOR_VOICES, move |_, asked| config.carries(asked)).with_fixed(FOR_FIXED)
         };
         all.push(elevenlabs(section, places, credentials).map(carrier));
     }
-    let ears = config.wyoming_ears.as_ref().map(|ears| ("wyoming_ears", FOR_EARS, &ears.destination, &ears.host));
-    let voice = config.wyoming_voice.as_ref();
-    let voice = voice.map(|voice| ("wyoming_voice", FOR_VOICES, &voice.destination, &voice.host));
-    for (name, needs, destination, host) in ears.into_iter().chain(voice) {
-        let found = places.asked(name, destination, host.as_deref());
-        all.push(found.map(|place| Carrier::mute(name, place, needs)));
+    if let Some(ears) = &config.wyoming_ears {
+        let found = places.asked("wyoming_ears", &ears.destination, ears.host.as_deref());
+        all.push(found.map(|place| Carrier::mute("wyoming_ears", place, FOR_EARS)));
+    }
+    if let Some(voice) = &config.wyoming_voice {
+        let found = places.asked("wyoming_voice", &voice.destination, voice.host.as_deref());
+        all.push(found.map(|place| Carrier::mute("wyoming_voice", place, FOR_VOICES).with_fixed(FOR_FIXED)));
     }
     all
 }

@@ -217,7 +217,7 @@ fn host_of(
 /// What is fine about the policy and the engines outside the box.
 pub struct CheckedOutside {
     pub policy: Arc<Policy>,
-    /// A sentence for each engine to which it never lets its data go.
+    /// A sentence for each engine to which it never lets go what calls need.
     pub kept: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Whether the policy has the engines outside the box with the hosts that they ask,
 //! and they can tell their operators what it wants every request to tell. An engine
-//! of which that is not so is never used: the door lets none of its requests out. Nor is
-//! one whose data all stay on the box, which may be meant and is told all the same.
+//! of which that is not so is never used: the door lets none of its requests out. Nor is one
+//! in calls whose data stay on the box, which may be meant and is told all the same.
 
 use super::OutsideError;
 use crate::ops::{HealthFact, HealthState};
@@ -21,6 +21,8 @@ pub(super) struct Carrier {
     host: AskedHost,
     /// What it must be sent to do its work.
     needs: &'static [DataClass],
+    /// What it is sent for its fixed sentences, whether it does its work in calls or not.
+    for_fixed: &'static [DataClass],
     carries: Carries,
 }
 
@@ -31,12 +33,17 @@ impl Carrier {
         needs: &'static [DataClass],
         carries: impl Fn(&Host, &Safeguards) -> Safeguards + Send + Sync + 'static,
     ) -> Self {
-        Self { section, destination, host, needs, carries: Box::new(carries) }
+        Self { section, destination, host, needs, for_fixed: &[], carries: Box::new(carries) }
     }
 
     /// An engine whose protocol has no word for any safeguard.
     pub(super) fn mute(section: &'static str, place: (DestinationId, AskedHost), needs: &'static [DataClass]) -> Self {
         Self::new(section, place, needs, |_, _| Safeguards::default())
+    }
+
+    /// A voice in which the fixed sentences are kept too.
+    pub(super) fn with_fixed(self, for_fixed: &'static [DataClass]) -> Self {
+        Self { for_fixed, ..self }
     }
 
     /// Whether `policy` has its host, and its requests tell all that is asked for there.
@@ -57,15 +64,20 @@ impl Carrier {
     }
 
     /// Says so where `policy` keeps a datum on the box, whatever the caller wishes, without
-    /// which it cannot work. That is no mistake: an owner may mean it, or wait with it.
+    /// which it cannot work in calls. That is no mistake: an owner may mean it, or wait with it.
     pub(super) fn kept(&self, policy: &Policy) -> Option<String> {
+        let stays =
+            |class: DataClass, wishes| policy.decide(class, &self.destination, wishes).verdict == Verdict::Local;
         // No wish lets more go than consent does.
-        let wishes = CallerWishes::default().and(CallerWish::Consents);
-        let stays = |class: &&DataClass| policy.decide(**class, &self.destination, wishes).verdict == Verdict::Local;
-        let stay: Vec<String> = self.needs.iter().filter(stays).map(|class| format!("no {}", class.name())).collect();
+        let widest = CallerWishes::default().and(CallerWish::Consents);
+        let stay = self.needs.iter().filter(|class| stays(**class, widest));
+        let stay: Vec<String> = stay.map(|class| format!("no {}", class.name())).collect();
+        // The fixed sentences are of no call, and nobody wishes anything.
+        let renders = self.for_fixed.iter().any(|class| !stays(*class, CallerWishes::default()));
+        let asked = if renders { "is asked for the fixed sentences alone" } else { "is never asked" };
         let (section, destination) = (self.section, &self.destination);
         let what = stay.join(" and ");
-        (!stay.is_empty()).then(|| format!("[{section}] is never asked: the policy sends {what} to `{destination}`"))
+        (!stay.is_empty()).then(|| format!("[{section}] {asked}: the policy sends {what} to `{destination}`"))
     }
 }
 
@@ -210,6 +222,26 @@ mod tests {
         // Who consents and does not object has it asked.
         let sentence = told(vec![words, answer, facts(Verdict::Raw)]);
         assert!(!sentence.contains("never asked"), "{sentence}");
+    }
+
+    #[test]
+    fn a_voice_that_is_sent_the_fixed_sentences_is_not_said_to_be_never_asked() {
+        let place = (id(), AskedHost::First(host("api.example")));
+        let voice = Carrier::mute("wyoming_voice", place, &[DataClass::Reply]).with_fixed(&[DataClass::Knowledge]);
+        let row = |class| Row {
+            id: format!("row-{}", DataClass::name(class)),
+            class,
+            destination: id(),
+            ground: Ground::Contract,
+            verdict: Verdict::Raw,
+        };
+        let told = |rows| voice.kept(&Policy::new(asks(Safeguards::default()).destinations().to_vec(), rows));
+        let (knowledge, reply) = (row(DataClass::Knowledge), row(DataClass::Reply));
+        let [nothing, fixed, both] = [vec![], vec![knowledge.clone()], vec![knowledge, reply]].map(told);
+        let why = "the policy sends no reply to `cloud`";
+        assert_eq!(nothing, Some(format!("[wyoming_voice] is never asked: {why}")));
+        assert_eq!(fixed, Some(format!("[wyoming_voice] is asked for the fixed sentences alone: {why}")));
+        assert_eq!(both, None);
     }
 
     #[test]

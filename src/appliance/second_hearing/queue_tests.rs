@@ -176,7 +176,7 @@ impl Place {
             rest: Rest::default(),
             begun: Begun::default(),
         };
-        let record = recorded(&queue, turns).await;
+        let record = recorded(&queue, 1, turns).await;
         Self { dir, queue, record, ears, server, line, door }
     }
 
@@ -186,6 +186,11 @@ impl Place {
         for _ in 0..2 {
             self.queue.keeper.look_again(&self.door).await.unwrap();
         }
+    }
+
+    /// Another call than the first waits, after it.
+    async fn another(&self, number: u64) {
+        recorded(&self.queue, number, 1).await;
     }
 
     async fn waiting(&self) -> u64 {
@@ -202,8 +207,8 @@ impl Place {
     }
 }
 
-async fn recorded(queue: &SecondHearings, turns: u64) -> CallRecord {
-    let mut record = record(&[]);
+async fn recorded(queue: &SecondHearings, number: u64, turns: u64) -> CallRecord {
+    let mut record = CallRecord { id: CallId::from_parts(number, [0; 10]), ..record(&[]) };
     let said = |n: u64| {
         let mut said = turn(Speaker::Caller, "When do you open?");
         (said.started_ms, said.ended_ms) = (n * TURN_MS, (n + 1) * TURN_MS);
@@ -475,6 +480,42 @@ async fn a_call_waits_however_long_the_ears_are_cut_off_and_is_then_heard() {
     place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (21, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_call_on_which_ears_fail_that_hear_the_others_is_given_up_in_the_end() {
+    let place = Place::new("raw").await;
+    for number in 0..EARS_TRIES_MAX {
+        place.ears.cut_off.store(true, Ordering::Relaxed);
+        assert!(!place.queue.one().await);
+        place.ears.cut_off.store(false, Ordering::Relaxed);
+        place.another(2 + u64::from(number)).await;
+        assert!(place.queue.one().await, "the other is heard");
+        assert_eq!(place.waiting().await, 1, "the first waits");
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    }
+    place.ears.cut_off.store(true, Ordering::Relaxed);
+    assert!(place.queue.one().await, "the next may be another than it");
+    assert_eq!((place.sent(), place.waiting().await), (2 * EARS_TRIES_MAX + 1, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn what_ears_hear_of_others_counts_against_no_call_that_may_not_go_to_them() {
+    let place = Place::new("raw").await;
+    place.take_over(&table("raw", "raw")).await;
+    place.ears.cut_off.store(true, Ordering::Relaxed);
+    for number in 0..=EARS_TRIES_MAX {
+        assert!(!place.queue.one().await);
+        place.another(2 + u64::from(number)).await;
+        assert!(place.queue.one().await, "the server hears it");
+        let longest = later(place.queue.clock.wall(), LONGEST_WAIT);
+        let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
+        assert_eq!((due.call, due.tries, due.ears_tries), (place.record.id, number + 1, 0));
+        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    }
+    assert_eq!((place.server.sent(), place.waiting().await), (EARS_TRIES_MAX + 1, 1));
     place.end().await;
 }
 

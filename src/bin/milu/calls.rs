@@ -117,7 +117,7 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
             text(&call["outcome"]),
         );
     }
-    if let Some(told) = left_out(&answer, "calls", calls.len()) {
+    if let Some(told) = left_out(&answer, "calls", calls, "started_at") {
         say!("{told}");
     }
     Ok(())
@@ -130,9 +130,11 @@ pub fn of_time(path: &str, since: Option<jiff::Timestamp>, until: Option<jiff::T
     if keys.is_empty() { path.to_owned() } else { format!("{path}?{}", keys.join("&")) }
 }
 
-/// What stands below a list of the newest that has not all.
-pub fn left_out(answer: &Value, what: &str, shown: usize) -> Option<String> {
-    let told = || format!("These are the newest {shown} {what}. Older ones are kept: ask for them with --until.");
+/// What stands below a list of the newest that has not all: how to ask for the rest, by
+/// the whole time of the last that is shown, which a row may have to the second only.
+pub fn left_out(answer: &Value, what: &str, shown: &[Value], time: &str) -> Option<String> {
+    let last = shown.last()?[time].as_str()?;
+    let told = || format!("These are the newest {} {what}. Older ones are kept: ask with --until {last}", shown.len());
     (answer["left_out"] == true).then(told)
 }
 
@@ -368,12 +370,13 @@ mod tests {
 
     #[test]
     fn a_list_that_has_not_all_says_so_at_its_end() {
-        let told = left_out(&json!({ "calls": [], "left_out": true }), "calls", 500);
-        assert_eq!(
-            told.as_deref(),
-            Some("These are the newest 500 calls. Older ones are kept: ask for them with --until.")
-        );
-        assert_eq!(left_out(&json!({ "calls": [], "left_out": false }), "calls", 500), None);
+        let last = "2026-11-01T00:00:00.25Z";
+        let calls = [json!({ "started_at": "2026-11-02T00:00:00Z" }), json!({ "started_at": last })];
+        let told = |more: bool| left_out(&json!({ "left_out": more }), "calls", &calls, "started_at");
+        let expected = format!("These are the newest 2 calls. Older ones are kept: ask with --until {last}");
+        assert_eq!(told(true), Some(expected));
+        assert!(last.parse::<jiff::Timestamp>().is_ok(), "it is taken as it stands");
+        assert_eq!(told(false), None);
     }
 
     #[test]

@@ -351,7 +351,7 @@ fn register(
     for row in rows {
         say!("{}", register_row(row));
     }
-    if let Some(told) = left_out(&answer, "rows", rows.len()) {
+    if let Some(told) = left_out(&answer, "rows", rows, "at") {
         say!("{told}");
     }
     Ok(())
