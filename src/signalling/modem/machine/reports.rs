@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use crate::terms::Moment;
 
+use super::super::cme;
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
-use super::super::row::{Row, fields, number_at};
+use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{Message, Pdu};
 use super::ModemLine;
 use super::job::Job;
@@ -27,6 +28,9 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Between two later ones: as often as the texts would be looked through.
 const RETRY_LATER: Duration = Duration::from_secs(60);
+
+/// 3GPP TS 27.005 section 3.2.5.
+const CMS_SIM_BUSY: u16 = 314;
 
 /// The SIM's memory of texts.
 const SIM: &str = "SM";
@@ -93,6 +97,12 @@ impl Turned {
     const fn back(to: String, now: Moment) -> Self {
         Self::Back { to, tries: 0, not_before: now }
     }
+}
+
+/// Whether a memory may be there all the same: the SIM was busy, as after a start, or
+/// nothing was said.
+const fn is_passing(end: End) -> bool {
+    matches!(end, End::TimedOut | End::Final(FinalResult::Cms(CMS_SIM_BUSY) | FinalResult::Cme(cme::SIM_BUSY)))
 }
 
 impl Reports {
@@ -252,7 +262,7 @@ impl ModemLine {
         };
         reports.turned = turned;
         if let Some(away) = given_up {
-            if away == Away::Sim && !reports.sim.deletes.is_empty() {
+            if away == Away::Sim && (is_passing(end) || !reports.sim.deletes.is_empty()) {
                 self.texts.see_sim_again();
             }
             reports.give_up(away);

@@ -295,6 +295,23 @@ fn what_lay_on_the_sim_before_is_found_at_a_start_and_a_modem_without_that_memor
 }
 
 #[test]
+fn a_sim_that_is_busy_when_the_modem_is_to_turn_to_it_is_looked_through_later() {
+    for name in with_own_memory() {
+        for busy in ["+CMS ERROR: 314", "+CME ERROR: 14"] {
+            let mut world = World::new(name, LineSettings::default());
+            world.modem.says_instead("AT+CPMS=\"SM\"", &format!("\r\n{busy}\r\n"));
+            world.modem.on_sim.push((7, RECEIVED.to_owned()));
+            world.give(ModemInput::PortOpened);
+            world.run_s(40);
+            assert_eq!((arrived(&world).len(), world.modem.count("AT+CPMS=\"SM\"")), (0, 1), "{name}, {busy}");
+            world.modem.instead.clear();
+            world.run_s(65);
+            assert_eq!((arrived(&world).len(), world.modem.memory.as_str()), (1, "ME"), "{name}, {busy}");
+        }
+    }
+}
+
+#[test]
 fn a_modem_that_has_not_taken_its_own_memory_is_read_where_its_texts_are() {
     for name in with_own_memory() {
         let mut world = World::new(name, LineSettings::default());
