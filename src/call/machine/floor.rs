@@ -134,7 +134,7 @@ impl Call {
     }
 
     pub(super) fn silence(&mut self, nth: SilenceNth, now: Moment) {
-        if !self.says.is_empty() || self.pending.is_some() || self.answering.is_some() {
+        if !self.says.is_empty() || self.is_at_a_question() {
             if nth == SilenceNth::Goodbye {
                 self.timers.start(Timer::LastSilence, now);
             }
@@ -177,8 +177,7 @@ impl Call {
 
     /// The last silence fell while something was still to be said.
     pub(super) fn last_silence(&mut self, now: Moment) {
-        let owes_nothing = self.pending.is_none() && self.answering.is_none();
-        let idle = self.says.is_empty() && owes_nothing && self.taker.floor() == Floor::Quiet;
+        let idle = self.says.is_empty() && !self.is_at_a_question() && self.taker.floor() == Floor::Quiet;
         if idle {
             self.farewell(phrases::NOBODY_THERE, EndCause::NormalClearing, now);
         } else {
@@ -186,11 +185,15 @@ impl Call {
         }
     }
 
+    /// Does the caller wait for an answer?
+    pub(super) fn is_at_a_question(&self) -> bool {
+        self.pending.is_some() || self.own_request.is_some() || self.answering.is_some()
+    }
+
     /// When nothing is left to say, or nothing was to be said ("mm-hm"), the next word is
     /// the caller's.
     pub(super) fn give_floor(&mut self, now: Moment) {
-        let owes_nothing = self.pending.is_none() && self.own_request.is_none() && self.answering.is_none();
-        let idle = self.says.is_empty() && owes_nothing;
+        let idle = self.says.is_empty() && !self.is_at_a_question();
         if idle && matches!(self.stage, Stage::Conversing(_)) {
             self.tell(Fact::Expecting(self.expecting), now);
             self.tell(Fact::BoxOwesNothing, now);

@@ -71,12 +71,14 @@ impl Call {
     pub(super) fn turn_ended(&mut self, mut turn: PendingTurn, now: Moment) {
         self.timers.start(Timer::Words, now);
         self.timers.start(Timer::Filler, now);
-        self.timers.stop(Timer::Finding);
         turn.heard = self.heard.take_if(|h| h.request == turn.request);
         // Ears that answer once more do not open the question again.
         self.decoding.take_if(|request| *request == turn.request);
         let earlier = self.pending.replace(turn);
-        self.leave_unanswered(earlier, now);
+        self.leave_to_the_mind(earlier, now);
+        if self.own_request.is_none() {
+            self.timers.stop(Timer::Finding);
+        }
         self.answer_if_ready(now);
     }
 
@@ -88,6 +90,21 @@ impl Call {
         }
         self.out.push_back(Output::AbandonDecode);
         self.leave_unanswered(Some(pending), now);
+    }
+
+    /// The caller spoke again before the answer. That may be an "okay" to "One moment,
+    /// please": until its words are known, the mind stays at what it was asked.
+    fn leave_to_the_mind(&mut self, turn: Option<PendingTurn>, now: Moment) {
+        let is_open = self.opening != Opening::Notice && matches!(self.stage, Stage::Conversing(Topic::Open));
+        let heard = turn.as_ref().and_then(|turn| turn.heard.clone());
+        let heard = heard.filter(|heard| is_open && heard.trust == Trust::Good && heard.lookup == Lookup::Asked);
+        match (turn, heard) {
+            (Some(turn), Some(heard)) => {
+                self.caller_turn(&turn, &heard);
+                self.own_request = Some(turn.request);
+            }
+            (turn, _) => self.leave_unanswered(turn, now),
+        }
     }
 
     /// The caller spoke again before the answer: what is newer counts, and the
@@ -116,6 +133,10 @@ impl Call {
             // The caller has something else to say than to listen on.
             self.stop_speaking(None, now);
             return self.answer_if_ready(now);
+        }
+        let waits = self.own_request.is_some() && matches!(self.stage, Stage::Conversing(Topic::Open));
+        if waits && is_no_turn(heard) {
+            return self.go_on_waiting(now);
         }
         let asks = heard.trust != Trust::Unheard && heard.wish.is_none();
         if heard.lookup == Lookup::NotAsked && needs_finding && asks {
@@ -156,6 +177,16 @@ impl Call {
         let turn = self.pending.take();
         self.leave_unanswered(turn, now);
         self.keep_answering(now);
+    }
+
+    /// A sound of listening fell while the mind is at a question.
+    fn go_on_waiting(&mut self, now: Moment) {
+        for timer in [Timer::Words, Timer::Filler] {
+            self.timers.stop(timer);
+        }
+        let turn = self.pending.take();
+        self.leave_unanswered(turn, now);
+        self.timers.start(Timer::Finding, now);
     }
 
     pub(super) fn caller_turn(&mut self, pending: &PendingTurn, heard: &HeardWords) {

@@ -287,7 +287,8 @@ pub struct Call {
     /// What the mind was asked last, and has not been told to forget: no other question
     /// can be taken back.
     asked_last: Option<RequestId>,
-    /// A question of our own that is with the mind.
+    /// A question that is with the mind and waits for no turn: one of our own, or that of
+    /// a turn after which the caller has said something more.
     own_request: Option<RequestId>,
     /// Questions of our own count down from the top, so that they never meet
     /// the turn taker's, which count up from zero.

@@ -54,7 +54,7 @@ impl Call {
     /// caller may take it back; a telephone that rings has a person running to it.
     pub(super) fn ring_once_said(&mut self, now: Moment) {
         let Stage::Conversing(Topic::PutThrough(rung)) = &self.stage else { return };
-        let asks = self.pending.is_some() || self.own_request.is_some() || self.answering.is_some();
+        let asks = self.is_at_a_question();
         let speaks = !self.says.is_empty() || self.taker.floor() != Floor::Quiet;
         let elsewhere = self.held || self.away || self.keypad.is_withholding() || self.opening == Opening::Notice;
         if asks || speaks || elsewhere {

@@ -252,6 +252,56 @@ fn a_mind_that_is_silent_to_the_words_after_a_key_leaves_nobody_waiting() {
 }
 
 #[test]
+fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
+    for (listens, trust) in [("Okay", SURE), ("Mm-hm", SURE), ("Mumble mumble", GUESSED)] {
+        for gives in [Gives::AtOnce, Gives::InSentences] {
+            let mut conversation = Conversation::begun();
+            let request = conversation.speaks(QUESTION, SURE);
+            conversation.pass_until_said(phrases::ONE_MOMENT);
+            conversation.play_all();
+            conversation.speaks(listens, trust);
+            conversation.pass(1200);
+            assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT], "{listens}");
+            conversation.answer(request, gives);
+            assert_eq!(conversation.last_said().1, ANSWER, "{listens}, {gives:?}");
+            conversation.play_all();
+            let turns: Vec<_> = conversation.call.turns.iter().map(|turn| turn.text.expose().as_str()).collect();
+            let asked = turns.iter().position(|text| *text == QUESTION).expect("the question is in the record");
+            assert!(turns[asked..].contains(&ANSWER), "{turns:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_more_than_an_okay_while_the_mind_is_at_work_is_asked_in_place_of_what_was() {
+    let mut conversation = Conversation::begun();
+    let earlier = conversation.speaks(QUESTION, SURE);
+    conversation.pass_until_said(phrases::ONE_MOMENT);
+    conversation.play_all();
+    let request = conversation.speaks("Where are you?", SURE);
+    conversation.pass(600);
+    let expected = [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, "Where are you?"];
+    assert_eq!(conversation.of_mind(), expected);
+    conversation.answer(earlier, Gives::AtOnce);
+    assert_ne!(conversation.last_said().1, ANSWER, "nobody asks that any more");
+    conversation.answer(request, Gives::AtOnce);
+    assert_eq!(conversation.last_said().1, ANSWER);
+}
+
+#[test]
+fn a_mind_that_stays_silent_after_an_okay_leaves_nobody_waiting() {
+    let mut conversation = Conversation::begun();
+    conversation.speaks(QUESTION, SURE);
+    conversation.pass_until_said(phrases::ONE_MOMENT);
+    conversation.play_all();
+    conversation.speaks("Okay", SURE);
+    conversation.pass(9000);
+    assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK]);
+    assert_eq!(conversation.last_said().1, phrases::OWN_FAULT);
+    assert!(!conversation.call.is_at_a_question());
+}
+
+#[test]
 fn an_answer_that_was_heard_is_not_taken_back_with_a_later_turn_of_which_nothing_was_asked() {
     let mut conversation = Conversation::begun();
     let request = conversation.speaks(QUESTION, SURE);
