@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use crate::terms::Moment;
 
-/// Milliseconds in which the mind must have found an answer. One outside the box that is
-/// at work on what its tools said is left after at most 5 s, and the box's own answers at
-/// once: who gave up before would tell of a fault where there is an answer.
+/// Milliseconds in which the mind must have found an answer. Minds outside the box that are
+/// at work are left after at most 5 s, and the box's own answers at once: who gave up
+/// before would tell of a fault where there is an answer.
 pub const FINDING_WITHIN_MS: u64 = 5_500;
 
 /// What a call may be waiting for. Every stage has a deadline, so that a caller

@@ -15,7 +15,6 @@ const TEXTS_MAX: u32 = 5;
 impl Call {
     pub(super) fn respond(&mut self, heard: HeardWords, began: Moment, times: TurnTimes, now: Moment) {
         let sound = self.sound(began, times.speech_ended);
-        self.away = false;
         self.opening = Opening::Invited;
         if self.is_asking_consent() {
             // What was said before the question was put is asked again once it is answered.

@@ -24,8 +24,9 @@ impl Call {
     }
 
     /// The question of our own has its answer.
-    pub(super) fn own_answered(&mut self) {
+    pub(super) fn own_answered(&mut self, now: Moment) {
         self.own_request = None;
+        self.own_answered_at = now;
         self.own_wait_over();
     }
 
@@ -47,7 +48,7 @@ impl Call {
 
     pub(super) fn own_fault(&mut self, now: Moment) {
         self.failed = true;
-        self.own_answered();
+        self.own_answered(now);
         self.keep_half_message(now);
         self.offer_message(phrases::OWN_FAULT, phrases::OWN_FAULT_NO_OFFER, now);
     }

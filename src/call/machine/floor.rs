@@ -90,21 +90,24 @@ impl Call {
     /// The caller was not done, and no answer has sounded: everything since the
     /// end of that turn is taken back.
     pub(super) fn turn_goes_on(&mut self, request: RequestId, now: Moment) {
-        for timer in [Timer::Words, Timer::Finding, Timer::Filler] {
-            self.timers.stop(timer);
+        self.timers.stop(Timer::Words);
+        self.timers.stop(Timer::Filler);
+        if self.own_request.is_none() {
+            self.timers.stop(Timer::Finding);
         }
         if let Some(pending) = self.pending.take_if(|p| p.request == request) {
             self.out.push_back(Output::AbandonDecode);
             return self.take_back(pending.request);
+        }
+        // What was heard of it will be heard again, with the rest.
+        if let Some((_, turn)) = self.unspoken_turn.take_if(|(of, _)| *of == request) {
+            self.left.extend(turn.failovers);
         }
         if let Some(before) = self.before_answer.take_if(|b| b.request == request) {
             self.stop_speaking(None, now);
             self.drop_own_question();
             if let Some(asked) = self.asked_last {
                 self.take_back(asked);
-            }
-            if let Some(turn) = self.unspoken_turn.take() {
-                self.left.extend(turn.failovers);
             }
             self.stage = before.stage;
             self.counts = before.counts;

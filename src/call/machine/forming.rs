@@ -97,7 +97,7 @@ impl Call {
     pub(super) fn found(&mut self, request: RequestId, finding: Finding, engine: &'static str, now: Moment) {
         match self.whose(request) {
             Whose::Own => {
-                self.own_answered();
+                self.own_answered(now);
                 self.act_on(finding, now);
                 self.found_by(engine);
                 self.give_floor(now);
@@ -118,7 +118,7 @@ impl Call {
         match self.whose(request) {
             Whose::Answer => self.next_part(text, now),
             Whose::Own => {
-                self.own_answered();
+                self.own_answered(now);
                 self.begin_answer(Some(request), Forming::new(text.to_owned(), engine, now), None, now);
             }
             Whose::Words => self.early_sentence(request, text, engine, now),
@@ -132,7 +132,7 @@ impl Call {
             Whose::Answer => self.end_answer(AnswerEnd::Complete(then)),
             Whose::Own => match then {
                 Some(then) => {
-                    self.own_answered();
+                    self.own_answered(now);
                     self.act_on(then, now);
                     self.give_floor(now);
                 }

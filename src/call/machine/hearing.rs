@@ -124,19 +124,18 @@ impl Call {
         if self.opening == Opening::Notice {
             return;
         }
-        let Some(PendingTurn { request, heard: Some(heard), .. }) = &mut self.pending else { return };
+        let Some(PendingTurn { request, began, heard: Some(heard), .. }) = &mut self.pending else { return };
         self.timers.stop(Timer::Words);
+        let waits = self.own_request.is_some() && matches!(self.stage, Stage::Conversing(Topic::Open));
+        // To an answer that has only come since, nobody has said yes.
+        let knew_no_answer = waits || *began < self.own_answered_at;
+        if knew_no_answer && is_listening(heard) || self.answering.is_some() && is_no_turn(heard) {
+            return self.listened_on(now);
+        }
         if self.answering.is_some() {
-            if is_no_turn(heard) {
-                return self.go_on_answering(now);
-            }
             // The caller has something else to say than to listen on.
             self.stop_speaking(None, now);
             return self.answer_if_ready(now);
-        }
-        let waits = self.own_request.is_some() && matches!(self.stage, Stage::Conversing(Topic::Open));
-        if waits && is_no_turn(heard) {
-            return self.go_on_waiting(now);
         }
         let asks = heard.trust != Trust::Unheard && heard.wish.is_none();
         if heard.lookup == Lookup::NotAsked && needs_finding && asks {
@@ -169,28 +168,24 @@ impl Call {
         }
     }
 
-    /// A sound of listening fell between two sentences of an answer.
-    fn go_on_answering(&mut self, now: Moment) {
-        for timer in [Timer::Words, Timer::Finding, Timer::Filler] {
-            self.timers.stop(timer);
+    /// A sound of listening fell while the mind is at a question, before its answer or
+    /// between two sentences of it.
+    fn listened_on(&mut self, now: Moment) {
+        self.timers.stop(Timer::Words);
+        // Who still waits is not to wait longer, nor without a sign.
+        if self.own_request.is_none() {
+            self.timers.stop(Timer::Finding);
+            self.timers.stop(Timer::Filler);
         }
         let turn = self.pending.take();
         self.leave_unanswered(turn, now);
         self.keep_answering(now);
-    }
-
-    /// A sound of listening fell while the mind is at a question.
-    fn go_on_waiting(&mut self, now: Moment) {
-        for timer in [Timer::Words, Timer::Filler] {
-            self.timers.stop(timer);
-        }
-        let turn = self.pending.take();
-        self.leave_unanswered(turn, now);
-        self.timers.start(Timer::Finding, now);
+        self.give_floor(now);
     }
 
     pub(super) fn caller_turn(&mut self, pending: &PendingTurn, heard: &HeardWords) {
         self.caller_turn_stands();
+        self.away = false;
         let text = match heard.trust {
             Trust::Unheard => Private::new(String::new()),
             Trust::Doubtful | Trust::Good => Private::new(heard.words.expose().trim().to_owned()),
@@ -205,7 +200,7 @@ impl Call {
             latency: Default::default(),
             failovers: self.take_left(|stage| stage == EngineStage::Ears),
         };
-        self.unspoken_turn = Some(turn);
+        self.unspoken_turn = Some((pending.request, turn));
     }
 
     pub(super) fn words_missing(&mut self, now: Moment) {
@@ -244,6 +239,11 @@ impl Call {
         self.set_topic(Topic::Open);
         self.say(&sentence, What::Answer, now);
     }
+}
+
+/// Words of somebody who waits for an answer: nothing heard, "mm-hm" or "okay".
+fn is_listening(heard: &HeardWords) -> bool {
+    is_no_turn(heard) || Gist::of(heard.words.expose()) == Gist::Yes
 }
 
 /// Words that leave the floor to the box: nothing heard, or "mm-hm".

@@ -38,6 +38,7 @@ impl Call {
     }
 
     pub(super) fn key(&mut self, digit: char, now: Moment) {
+        self.away = false;
         if self.key_in_message(digit, now) {
             return;
         }

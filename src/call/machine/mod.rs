@@ -290,6 +290,8 @@ pub struct Call {
     /// A question that is with the mind and waits for no turn: one of our own, or that of
     /// a turn after which the caller has said something more.
     own_request: Option<RequestId>,
+    /// When the last such question was answered.
+    own_answered_at: Moment,
     /// Questions of our own count down from the top, so that they never meet
     /// the turn taker's, which count up from zero.
     next_own_request: RequestId,
@@ -305,7 +307,7 @@ pub struct Call {
     /// What to go back to if the caller was not done after all.
     before_answer: Option<BeforeAnswer>,
     /// The caller's last turn, until the answer to it sounds.
-    unspoken_turn: Option<Turn>,
+    unspoken_turn: Option<(RequestId, Turn)>,
     answered_at: Option<Moment>,
     recording_from: Option<Moment>,
     /// When the caller would not be recorded any more.
@@ -362,6 +364,7 @@ impl Call {
             box_silent_since: Moment::START,
             asked_last: None,
             own_request: None,
+            own_answered_at: Moment::START,
             next_own_request: RequestId(u32::MAX),
             last_answer: Vec::new(),
             answering: None,

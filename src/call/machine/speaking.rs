@@ -248,7 +248,7 @@ impl Call {
     /// The caller's last turn can no longer be taken back.
     pub(super) fn caller_turn_stands(&mut self) {
         self.before_answer = None;
-        if let Some(turn) = self.unspoken_turn.take() {
+        if let Some((_, turn)) = self.unspoken_turn.take() {
             // What the box said before it is told before it.
             self.settle_parts();
             self.turn_done(turn);

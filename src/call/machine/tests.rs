@@ -3,7 +3,9 @@
 
 use super::super::trust::Confidence;
 use super::*;
-use crate::knowledge::{MenuChoice, Spoken};
+use crate::call::Handset;
+use crate::knowledge::{KnowledgeBase, MenuChoice, Spoken};
+use crate::terms::HandsetId;
 
 const QUESTION: &str = "How much is the malaria test";
 const WHOLE_QUESTION: &str = "How much is the malaria test and the typhoid test?";
@@ -125,6 +127,13 @@ impl Conversation {
 
     /// The caller says something, and the pause after it is reported.
     fn speaks(&mut self, words: &str, mean_log_probability: f32) -> RequestId {
+        let request = self.makes_a_sound();
+        self.is_heard(request, words, mean_log_probability);
+        request
+    }
+
+    /// The caller says something that the ears are still at.
+    fn makes_a_sound(&mut self) -> RequestId {
         let began = self.now;
         self.pass(60);
         self.tell(Input::SpeechStarted { at: began });
@@ -136,22 +145,33 @@ impl Conversation {
             Output::Decode { request } => Some(*request),
             _ => None,
         };
-        let request = self.wanted.iter().rev().find_map(of_decode).expect("a decode");
+        self.wanted.iter().rev().find_map(of_decode).expect("a decode")
+    }
+
+    fn is_heard(&mut self, request: RequestId, words: &str, mean_log_probability: f32) {
         let confidence = Confidence { mean_log_probability, no_speech: 0.05, compression: 1.2, repeats: false };
         let words = Private::new(words.to_owned());
         self.tell(Input::Heard { request, words, confidence, engine: "ears", took: Duration::ZERO });
-        request
+    }
+
+    fn finds(&mut self, request: RequestId, finding: Finding) {
+        self.tell(Input::Found { request, finding, engine: "mind", took: Duration::ZERO });
     }
 
     fn answer(&mut self, request: RequestId, gives: Gives) {
         let (spoken, engine, took) = (spoken(ANSWER), "mind", Duration::ZERO);
         match gives {
-            Gives::AtOnce => self.tell(Input::Found { request, finding: Finding::Answer(spoken), engine, took }),
+            Gives::AtOnce => self.finds(request, Finding::Answer(spoken)),
             Gives::InSentences => {
                 self.tell(Input::Sentence { request, spoken, engine, took });
                 self.tell(Input::AnswerOver { request, then: None });
             }
         }
+    }
+
+    /// What stands in the record.
+    fn turns(&self) -> Vec<&str> {
+        self.call.turns.iter().map(|turn| turn.text.expose().as_str()).collect()
     }
 
     /// What the mind has been told.
@@ -265,7 +285,7 @@ fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
             conversation.answer(request, gives);
             assert_eq!(conversation.last_said().1, ANSWER, "{listens}, {gives:?}");
             conversation.play_all();
-            let turns: Vec<_> = conversation.call.turns.iter().map(|turn| turn.text.expose().as_str()).collect();
+            let turns = conversation.turns();
             let asked = turns.iter().position(|text| *text == QUESTION).expect("the question is in the record");
             assert!(turns[asked..].contains(&ANSWER), "{turns:?}");
         }
@@ -299,6 +319,102 @@ fn a_mind_that_stays_silent_after_an_okay_leaves_nobody_waiting() {
     assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK]);
     assert_eq!(conversation.last_said().1, phrases::OWN_FAULT);
     assert!(!conversation.call.is_at_a_question());
+}
+
+#[test]
+fn a_yes_from_before_the_answer_is_no_yes_to_what_the_answer_asks() {
+    for words_first in [true, false] {
+        let mut conversation = Conversation::begun();
+        let question = conversation.speaks(QUESTION, SURE);
+        conversation.pass_until_said(phrases::ONE_MOMENT);
+        conversation.play_all();
+        let okay = conversation.makes_a_sound();
+        conversation.pass(1200);
+        if words_first {
+            conversation.is_heard(okay, "Okay", SURE);
+        }
+        conversation.finds(question, Finding::Unknown);
+        assert!(conversation.last_said().1.contains(phrases::UNKNOWN));
+        if !words_first {
+            conversation.is_heard(okay, "Okay", SURE);
+        }
+        assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT]);
+        assert!(matches!(conversation.call.stage, Stage::Conversing(Topic::OfferMessage)));
+        conversation.play_all();
+        // The one that follows the offer is the answer to it.
+        let yes = conversation.speaks("Yes", SURE);
+        conversation.pass(600);
+        conversation.finds(yes, Finding::Yes);
+        assert!(matches!(conversation.call.stage, Stage::Conversing(Topic::Message(_))), "{words_first}");
+    }
+}
+
+#[test]
+fn a_caller_who_goes_on_from_an_okay_is_heard_once_and_asked_in_place_of_what_was() {
+    const GOES_ON: &str = "Okay, and where are you?";
+    let mut conversation = Conversation::begun();
+    conversation.speaks(QUESTION, SURE);
+    conversation.pass_until_said(phrases::ONE_MOMENT);
+    conversation.play_all();
+    conversation.speaks("Okay", SURE);
+    conversation.pass(800);
+    let request = conversation.speaks(GOES_ON, SURE);
+    conversation.pass(600);
+    assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, GOES_ON]);
+    conversation.answer(request, Gives::AtOnce);
+    assert_eq!(conversation.last_said().1, ANSWER);
+    conversation.play_all();
+    let turns = conversation.turns();
+    let asked = turns.iter().position(|text| *text == QUESTION).expect("the question is in the record");
+    assert!(!turns[asked..].contains(&"Okay"), "{turns:?}");
+    assert!(turns[asked..].contains(&GOES_ON), "{turns:?}");
+}
+
+#[test]
+fn a_caller_on_hold_after_an_okay_is_not_left_waiting_for_a_mind_that_is_silent() {
+    let mut conversation = Conversation::begun();
+    conversation.speaks(QUESTION, SURE);
+    conversation.pass_until_said(phrases::ONE_MOMENT);
+    conversation.play_all();
+    conversation.speaks("Okay", SURE);
+    conversation.pass(800);
+    conversation.tell(Input::SpeechStarted { at: conversation.now });
+    conversation.tell(Input::Held { at: conversation.now });
+    conversation.pass(500);
+    conversation.tell(Input::Resumed { at: conversation.now });
+    conversation.pass(9000);
+    assert_eq!(conversation.last_said().1, phrases::OWN_FAULT);
+    assert!(!conversation.call.is_at_a_question());
+}
+
+#[test]
+fn who_asked_for_time_and_then_for_a_person_is_put_through() {
+    let text = "business = \"Ikeja Clinic\"\n[[person]]\nname = \"Doctor Bello\"\n\
+                number = \"0803 123 4567\"\nring = \"always\"\n";
+    let base = KnowledgeBase::parse("clinic.toml", text).expect("the file is good");
+    let id = HandsetId::parse("reception").expect("a name");
+    let reception = Handset { id, people: Vec::new(), rings: Duration::from_secs(20) };
+    for by_key in [true, false] {
+        let mut conversation = Conversation::begun();
+        conversation.call.facts.handsets = Handsets::new(std::slice::from_ref(&reception), &base).expect("one");
+        let request = conversation.speaks("Hold on", SURE);
+        conversation.pass(600);
+        conversation.finds(request, Finding::Wait);
+        conversation.play_all();
+        if by_key {
+            conversation.tell(Input::Digit { at: conversation.now, digit: '0' });
+        } else {
+            let request = conversation.speaks("Can I speak to somebody?", SURE);
+            conversation.pass_until_said(phrases::ONE_MOMENT);
+            conversation.play_all();
+            conversation.speaks("Mm-hm", SURE);
+            conversation.pass(600);
+            conversation.finds(request, Finding::Person { name: None });
+        }
+        conversation.play_all();
+        let rings = |output: &Output| matches!(output, Output::PutThrough { .. });
+        assert!(conversation.wanted.iter().any(rings), "by key: {by_key}");
+    }
 }
 
 #[test]

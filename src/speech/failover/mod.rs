@@ -25,6 +25,6 @@ pub use fault::{Fault, Weight};
 pub use health::{Chance, Counters, EngineHealth};
 pub use link::{BudgetSource, Link, Needs};
 pub use mind::MindChain;
-pub use relay::{HalfDone, Limits, Next, Relay, Said};
+pub use relay::{HalfDone, Limits, MINDS_AT_WORK, Next, Relay, Said};
 pub use roster::{Budget, Choice, Leave, Roster, View};
 pub use voice::VoiceChain;

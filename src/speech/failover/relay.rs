@@ -86,6 +86,11 @@ impl Limits {
     }
 }
 
+/// However many minds one after the other are at work and say nothing, from the question
+/// on: two rounds of one in the business's own network, which has 2 s for each to begin. A
+/// call gives up half a second later, in which the box's own mind answers.
+pub const MINDS_AT_WORK: Duration = Duration::from_secs(5);
+
 /// What an engine says to the work that it was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Said {
@@ -216,8 +221,16 @@ impl Relay {
             return;
         }
         let until = now + self.limits.gap;
-        let until = if self.begun { until } else { until.min(self.given + self.limits.at_work) };
+        let until = if self.begun { until } else { until.min(self.at_work_until()) };
         self.due = self.due.map(|due| due.max(until));
+    }
+
+    fn at_work_until(&self) -> Moment {
+        let until = self.given + self.limits.at_work;
+        match self.stage {
+            EngineStage::Mind => until.min(self.waits_since + MINDS_AT_WORK),
+            EngineStage::Ears | EngineStage::Voice => until,
+        }
     }
 
     /// The engine need not say anything before `at`: what it has given lasts.
@@ -299,6 +312,21 @@ mod tests {
         let Next::Leave(fault) = relay.late(at(1000)) else { panic!("it is late") };
         assert_eq!(fault.why, Some(WhyLeft::FirstTokenDeadline));
         assert_eq!((relay.next_from(at(1000)), relay.had_for(at(1000))), (1, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_second_mind_is_at_work_no_longer_than_a_call_waits() {
+        let tools = LIMITS.with_tools();
+        let mut relay = relay(EngineStage::Mind, HalfDone::EndsThere);
+        relay.taken_over(1, Limits { at_work: MINDS_AT_WORK, ..tools }, at(1000));
+        let mut now = at(1000);
+        while let Some(due) = relay.due().filter(|due| *due > now) {
+            now = due.min(now + Duration::from_millis(300));
+            relay.alive(1, now);
+        }
+        assert_eq!(now, at(0) + MINDS_AT_WORK);
+        assert!(matches!(relay.late(now), Next::Leave(_)));
+        assert_eq!(relay.next_from(now), 2, "the box's own");
     }
 
     #[test]

@@ -82,7 +82,12 @@ fn goes_on(before: &str, now: &str) -> bool {
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
     };
     let (before, now) = (words(before), words(now));
-    now.starts_with(&before[..before.len().saturating_sub(1)])
+    match before.split_last() {
+        // The half of one word must be in the whole of it, or any question would do.
+        Some((half, [])) => now.first().is_some_and(|whole| whole.starts_with(half)),
+        Some((_, whole)) => now.starts_with(whole),
+        None => true,
+    }
 }
 
 impl Exchange {
@@ -344,6 +349,17 @@ mod tests {
         history.abandon();
         history.ask("where, are you opposite the market?");
         assert_eq!(shown(&history), ["caller: How much is the malaria test? / where, are you opposite the market?"]);
+    }
+
+    #[test]
+    fn a_question_of_one_word_is_the_beginning_of_no_other() {
+        let mut history = History::default();
+        history.ask("Mala?");
+        history.abandon();
+        history.ask("Malaria?");
+        history.abandon();
+        history.ask("Where are you?");
+        assert_eq!(shown(&history), ["caller: Malaria? / Where are you?"]);
     }
 
     #[test]
