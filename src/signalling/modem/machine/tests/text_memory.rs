@@ -271,6 +271,31 @@ fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() 
 }
 
 #[test]
+fn what_is_kept_and_lies_on_the_sim_is_deleted_there_once_nothing_lies_in_the_modem_any_more() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.storage.push((4, sms_part(1)));
+        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"ME\",4\n+CMTI: \"SM\",3");
+        world.run_s(2);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::PortGone);
+        world.give(ModemInput::TextKept { slots });
+        world.give(ModemInput::PortOpened);
+        world.run_s(100);
+        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (1, 1), "{name}: half a text may lie there");
+        world.modem.storage.push((5, sms_part(2)));
+        world.says("+CMTI: \"ME\",5");
+        world.run_s(2);
+        let (_, slots) = arrived(&world).remove(1);
+        world.give(ModemInput::TextKept { slots });
+        world.run_s(130);
+        let left = (world.modem.on_sim.len(), world.modem.storage.len(), arrived(&world).len());
+        assert_eq!(left, (0, 0, 2), "{name}: {:?}", world.modem.heard);
+    }
+}
+
+#[test]
 fn what_lay_on_the_sim_before_is_found_at_a_start_and_a_modem_without_that_memory_goes_on() {
     for name in with_own_memory() {
         let mut world = World::new(name, LineSettings::default());

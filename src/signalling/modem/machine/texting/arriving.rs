@@ -241,6 +241,8 @@ impl ModemLine {
         let is_other = |slot: &StorageSlot| slot.memory != spare.memory && *slot != NO_PLACE;
         if !self.texts.assembly.has_in(is_other) {
             self.delete_text(spare);
+        } else if spare.memory == TextMemory::Sim {
+            self.texts.see_sim_again();
         }
     }
 
