@@ -6,6 +6,7 @@ use super::airtime::shape;
 use super::call_list::{self, Caller, ListedCall};
 use super::engine::Said;
 use super::profile::{DigitCoding, Profile};
+use super::redaction::MISSED_CALL;
 use super::registration::{self, RegistrationRow};
 use super::row::{Field, FinalResult, Row, behind, fields, number_at};
 use super::ussd::UssdRow;
@@ -67,7 +68,7 @@ pub(super) const BARE: &[&str] = &[
     "VOICE CALL",
     "VOICE CALL: BEGIN",
     "VOICE CALL: END",
-    "MISSED_CALL",
+    MISSED_CALL,
     "HANGUP",
     "Call Ready",
     "SMS Ready",
@@ -190,8 +191,10 @@ fn is_written_by_modems(text: &str, profile: &Profile) -> bool {
     let calls = &profile.calls;
     let own = calls.rings.iter().chain(&calls.begins).chain(&calls.ends).chain(&profile.reset.boots);
     let is_it = |known: &str| {
-        // The time and the number behind a missed call are never shown.
-        behind(text, known).is_some_and(|rest| known == "MISSED_CALL" || !rest.contains(char::is_alphabetic))
+        // The time and the number behind a missed call are never shown. In other capitals no
+        // modem writes it.
+        let is_missed_call = known == MISSED_CALL && text.starts_with(known);
+        behind(text, known).is_some_and(|rest| is_missed_call || !rest.contains(char::is_alphabetic))
     };
     own.map(String::as_str).chain(BARE.iter().copied()).any(is_it)
 }
@@ -248,7 +251,7 @@ fn bare(text: &str) -> News {
         _ if text.starts_with("VOICE CALL: END") || text.starts_with("HANGUP") => {
             News::CallOver(EndCause::NormalClearing)
         }
-        _ if text.starts_with("MISSED_CALL") => News::CallsChanged,
+        _ if text.starts_with(MISSED_CALL) => News::CallsChanged,
         _ if text.starts_with("UNDER-VOLTAGE") && text.contains("DOWN") => News::UnderVoltageDown,
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
         _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
@@ -340,6 +343,7 @@ mod tests {
             ("+XNEW: 1,2", "+XNEW: 1,2"),
             ("+XNEW: 1,\"Ngozi\"", "+XNEW: 9,\"xxxxx\""),
             ("Ring Ngozi at 5", "xxxx xxxxx at 9"),
+            ("Missed_call: Ngozi", "xxxxxx_xxxx: xxxxx"),
             ("Connect Ngozi", "CONNECT"),
         ] {
             let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };
