@@ -203,9 +203,18 @@ fn is_written_by_modems(text: &str, profile: &Profile) -> bool {
 /// modems say whoever made them.
 fn place_in_start(said: &Said, profile: &Profile) -> Option<usize> {
     let own = &profile.reset.boots;
-    let known = said.row.name().unwrap_or(said.text.as_str());
     let of_family = own.iter().position(|beginning| said.text.starts_with(beginning.as_str()));
-    of_family.or_else(|| BOOTS.iter().position(|row| *row == known).map(|place| own.len() + place))
+    of_family.or_else(|| BOOTS.iter().position(|row| tells_start(said, row)).map(|place| own.len() + place))
+}
+
+/// Behind a name with a sign a modem may say in words how it has started, as in
+/// `^SYSSTART AIRPLANE MODE`. Behind a mere word they would be somebody's text.
+fn tells_start(said: &Said, row: &str) -> bool {
+    if let Some(name) = said.row.name() {
+        return name == row;
+    }
+    let has_sign = !row.starts_with(char::is_alphabetic);
+    said.text.strip_prefix(row).is_some_and(|rest| rest.is_empty() || (has_sign && rest.starts_with(' ')))
 }
 
 /// What only this family says.
