@@ -318,9 +318,11 @@ impl ModemLine {
     }
 
     pub(super) fn code_answered(&mut self, end: End, now: Moment) {
+        // Behind the network's own refusal it is of a way that is left already.
         if let End::Final(result) = end
             && !end.is_ok()
             && !result.is_of_calls()
+            && !self.codes.is_unsent()
         {
             let steps = self.codes.dialog.refused(refusal(result), now);
             self.code_steps(steps, now);

@@ -90,6 +90,42 @@ fn a_code_that_may_have_gone_out_is_not_sent_again_in_another_writing() {
 }
 
 #[test]
+fn a_code_whose_writing_the_network_does_not_support_is_written_in_the_next_way() {
+    // The result comes before that is said, or behind it.
+    for behind in [None, Some("\r\n+CUSD: 4\r\n\r\nERROR\r\n")] {
+        let mut world = World::ready("quectel_ec2x");
+        match behind {
+            Some(answer) => {
+                world.modem.says_instead(CODE, answer);
+                ask(&mut world, 1);
+            }
+            None => {
+                ask(&mut world, 1);
+                world.says("+CUSD: 4");
+                world.run_s(1);
+            }
+        }
+        let asked = ["AT+CSCS=\"UCS2\"", CODE, "AT+CSCS=\"GSM\"", "AT+CUSD=1,\"*310#\",15"];
+        assert_eq!(charsets(&world), asked, "{behind:?}");
+        world.says("+CUSD: 0,\"Bal: N50.00\",15");
+        world.run_s(1);
+        let reply = UssdReply { text: Private::new("Bal: N50.00".to_owned()), then: UssdThen::Over };
+        assert_eq!(results(&world, 1), [Ok(reply)], "{behind:?}");
+        assert_eq!(world.line.health().ussd_way.map(|way| way.name()).as_deref(), Some("plain-15"));
+    }
+}
+
+#[test]
+fn a_code_that_the_network_supports_in_no_writing_ends_when_all_were_tried() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "\r\nOK\r\n\r\n+CUSD: 4\r\n");
+    ask(&mut world, 1);
+    world.run_s(5);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 5, "{:?}", world.modem.heard);
+    assert_eq!(results(&world, 1), [Err(UssdFailure::NotSupported)]);
+}
+
+#[test]
 fn a_way_that_has_worked_in_this_modem_is_not_left_for_an_error() {
     let mut world = World::ready("quectel_ec2x");
     ask(&mut world, 1);
