@@ -110,6 +110,11 @@ impl UssdDialog {
         matches!(self.state, State::Asked { is_first: true, .. })
     }
 
+    /// Whether a menu waits for its reader.
+    pub const fn is_at_menu(&self) -> bool {
+        matches!(self.state, State::Menu { .. })
+    }
+
     /// The row that was asked for goes to the modem now: the network's time begins.
     pub const fn sent(&mut self, now: Moment) {
         if let State::Asked { since, .. } = &mut self.state {
@@ -119,7 +124,7 @@ impl UssdDialog {
 
     /// The answer to a menu. None when none waits for one.
     pub fn answer(&mut self, text: &Private<String>, now: Moment) -> Result<Option<UssdStep>, CannotAsk> {
-        if !matches!(self.state, State::Menu { .. }) {
+        if !self.is_at_menu() {
             return Ok(None);
         }
         self.ask(text, now, false).map(Some)
