@@ -5,6 +5,7 @@ use crate::terms::EndCause;
 use super::airtime::shape;
 use super::call_list::{self, Caller, ListedCall};
 use super::engine::Said;
+use super::input::NamedMemory;
 use super::profile::{DigitCoding, Profile};
 use super::redaction::MISSED_CALL;
 use super::registration::{self, RegistrationRow};
@@ -32,10 +33,10 @@ pub(super) enum News {
         is_lte: bool,
     },
     Signal(i16),
-    /// A text is stored; its place if that was said.
+    /// A text is stored; its place and its memory if that was said.
     TextStored {
         index: Option<u16>,
-        is_on_sim: bool,
+        memory: Option<NamedMemory>,
     },
     /// A report is stored in the memory of reports, at this place.
     ReportStored(u16),
@@ -313,11 +314,14 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
 /// `"SM",4`. What has the place of a report among the texts is another text.
 fn stored(list: &[Field<'_>]) -> News {
     let index = number_at(list, 1);
-    let is_in = |name: &str| list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case(name));
-    if is_in("SR") {
+    if list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case("SR")) {
         return index.map_or(News::Idle, News::ReportStored);
     }
-    News::TextStored { index, is_on_sim: is_in("SM") }
+    News::TextStored { index, memory: memory_at(list, 0) }
+}
+
+fn memory_at(list: &[Field<'_>], at: usize) -> Option<NamedMemory> {
+    list.get(at).and_then(|field| NamedMemory::of_name(field.text))
 }
 
 fn quectel(text: &str, country_code: &str) -> News {
