@@ -45,7 +45,8 @@ pub(super) enum News {
         coded: String,
         octets: Option<usize>,
     },
-    StorageFull,
+    /// No text has room any more; in which memory, if that was said.
+    StorageFull(Option<NamedMemory>),
     Ussd(UssdRow),
     SimReady,
     SimGone,
@@ -300,7 +301,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
             octets: list().last().and_then(|octets| octets.number()),
         }),
         "+CBM" => News::Idle,
-        "^SMMEMFULL" | "+SMSFULL" => News::StorageFull,
+        "^SMMEMFULL" | "+SMSFULL" => News::StorageFull(memory_at(&list(), 0)),
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
         "+CPIN" if SIM_GONE.iter().any(|words| text.eq_ignore_ascii_case(words)) => News::SimGone,
@@ -329,7 +330,7 @@ fn quectel(text: &str, country_code: &str) -> News {
     match fields.first().map(|f| f.text.to_ascii_lowercase()).as_deref() {
         Some("ccinfo") => call_list::of_quectel(text, country_code).map_or(News::CallsChanged, News::Call),
         Some("csq") => number_at(&fields, 1).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
-        Some("smsfull") => News::StorageFull,
+        Some("smsfull") => News::StorageFull(memory_at(&fields, 1)),
         _ => News::Idle,
     }
 }

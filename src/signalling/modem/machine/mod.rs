@@ -307,7 +307,7 @@ impl ModemLine {
             News::TextStored { index, memory } => self.text_stored(index, memory),
             News::ReportStored(index) => self.reports.stored(index),
             News::Text { coded, octets } => self.text_came(&coded, octets, None, now),
-            News::StorageFull => self.storage_full(now),
+            News::StorageFull(memory) => self.storage_full(memory, now),
             News::Ussd(row) => self.code_said(&row, now),
             News::SimReady => self.sim_may_be_ready(now),
             News::SimGone => self.sim_gone(now),

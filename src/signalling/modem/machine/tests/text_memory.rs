@@ -444,3 +444,28 @@ fn a_place_in_one_memory_says_nothing_to_a_modem_that_reads_all_of_them_as_one()
     assert_eq!(arrived(&world).len(), 1, "{:?}", world.modem.heard);
     assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CPMS=")), ("MT", 0));
 }
+
+#[test]
+fn what_is_incomplete_is_given_out_when_the_memory_that_it_lies_in_is_full_and_no_other() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.storage.push((4, sms_part(1)));
+        world.says("+CMTI: \"ME\",4");
+        world.run_s(2);
+        for full in ["^SMMEMFULL: \"SM\"", "+QIND: \"smsfull\",\"SM\""] {
+            world.says(full);
+            world.run_s(5);
+            assert_eq!((arrived(&world).len(), is_told(&world)), (0, false), "{name}: {full}");
+        }
+        world.says("+QIND: \"smsfull\",\"ME\"");
+        assert_eq!((arrived(&world).len(), is_told(&world)), (1, true), "{name}");
+        // Of the SIM's, when that is full.
+        world.modem.elsewhere.push((7, sms_part(2)));
+        world.says("+CMTI: \"SM\",7");
+        world.run_s(2);
+        assert_eq!(arrived(&world).len(), 1, "{name}: {:?}", world.modem.heard);
+        world.says("^SMMEMFULL: \"SM\"");
+        assert_eq!(arrived(&world).len(), 2, "{name}: {:?}", world.modem.heard);
+        assert_eq!(arrived(&world)[1].1, [StorageSlot::other(NamedMemory::Sim, 7)], "{name}");
+    }
+}

@@ -326,11 +326,17 @@ impl ModemLine {
         self.out.push_back(ModemOutput::TextReported(TextReport { reference: report.reference, to, delivery }));
     }
 
-    /// No text comes any more until there is room. What is incomplete makes it.
-    pub(in super::super) fn storage_full(&mut self, now: Moment) {
+    /// No text comes any more until there is room in the memory. What is incomplete there
+    /// makes it.
+    pub(in super::super) fn storage_full(&mut self, memory: Option<NamedMemory>, now: Moment) {
         self.support.line("the modem's storage of texts is full".to_owned(), now);
-        (self.texts.sweep_at, self.texts.is_full) = (now, true);
-        if let Some(text) = self.texts.assembly.release_oldest(now) {
+        let other = memory.filter(|memory| self.lies(*memory) == Lies::Elsewhere);
+        match other {
+            Some(memory) => self.reports.sweep(memory),
+            None => (self.texts.sweep_at, self.texts.is_full) = (now, true),
+        }
+        let full = other.map_or(TextMemory::Chosen, TextMemory::Other);
+        if let Some(text) = self.texts.assembly.release_oldest_in(|slot| slot.memory == full, now) {
             self.tell_arrived(text);
         }
     }
