@@ -190,10 +190,31 @@ fn every_status_ends_the_dialogue_as_it_says() {
         ("+CUSD: 4", DialogEnd::NotSupported),
         ("+CUSD: 5", DialogEnd::NoAnswer),
     ] {
-        let mut dialog = dialog();
+        // Of a way that has worked in this modem.
+        let mut dialog = UssdDialog::new(UssdWays::new(plain()).remembering(plain()));
         dialog.begin(&private("*310#"), Moment::START).unwrap();
         assert_eq!(said(&mut dialog, row, Moment::START), end(why), "{row}");
     }
+}
+
+#[test]
+fn a_code_that_is_not_supported_is_written_in_each_way_until_one_is_known_to_work() {
+    let (mut dialog, now) = (dialog(), Moment::START);
+    dialog.begin(&private("*310#"), now).unwrap();
+    let mut written_so_far = vec!["AT+CUSD=1,\"*310#\",15".to_owned()];
+    let mut last = said(&mut dialog, "+CUSD: 4", now);
+    while last.len() == 1 {
+        let row = written(&last[0]).to_owned();
+        assert!(!written_so_far.contains(&row), "{row}");
+        written_so_far.push(row);
+        last = said(&mut dialog, "+CUSD: 4", now);
+    }
+    assert_eq!((written_so_far.len(), last), (5, end(DialogEnd::NotSupported)));
+    // An answer to a menu is never sent twice.
+    dialog.begin(&private("*312#"), now).unwrap();
+    said(&mut dialog, "+CUSD: 1,\"1. Buy\",15", now);
+    dialog.answer(&private("1"), now).unwrap();
+    assert_eq!(said(&mut dialog, "+CUSD: 4", now), end(DialogEnd::NotSupported));
 }
 
 #[test]

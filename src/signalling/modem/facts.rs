@@ -78,9 +78,9 @@ impl Facts {
                 }
             }
             "+COPS" => self.learn_operator(&list),
-            // `+CPMS: <used>,<places>,…`, unless it is turned to the reports or the SIM for
-            // a while.
-            "+CPMS" if command.starts_with("AT+CPMS=") && !matches!(command, "AT+CPMS=\"SR\"" | "AT+CPMS=\"SM\"") => {
+            // `+CPMS: <used>,<places>,…` of a set-up, which chooses all memories. With one name
+            // alone the modem may be turned to another memory for a while.
+            "+CPMS" if command.starts_with("AT+CPMS=") && command.contains(',') => {
                 self.text_places = number_at(&list, 1);
             }
             "+QTEMP" | "+CPMUTEMP" | "^CHIPTEMP" => self.temperature = hottest(&list),
@@ -258,7 +258,9 @@ mod tests {
     fn the_places_of_texts_are_not_those_of_reports() {
         let row = "+CPMS: 3,25,4,20,4,20";
         assert_eq!(told("AT+CPMS=\"ME\",\"SM\",\"SM\"", &[row]).text_places, Some(25));
-        assert_eq!(told("AT+CPMS=\"SR\"", &[row]).text_places, None);
+        for other in ["SR", "SM", "ME"] {
+            assert_eq!(told(&format!("AT+CPMS=\"{other}\""), &[row]).text_places, None, "{other}");
+        }
     }
 
     #[test]

@@ -94,13 +94,34 @@ pub struct SoundFacts {
     pub down_dbfs: f32,
 }
 
+/// A memory of texts by its name (3GPP TS 27.005 section 3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum NamedMemory {
+    Sim,
+    /// The modem's own.
+    Modem,
+}
+
+impl NamedMemory {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sim => "SM",
+            Self::Modem => "ME",
+        }
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        [Self::Sim, Self::Modem].into_iter().find(|memory| name.eq_ignore_ascii_case(memory.name()))
+    }
+}
+
 /// A memory of texts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum TextMemory {
     /// The one that the modem is set to.
     Chosen,
-    /// The SIM's, of a modem that is set to its own.
-    Sim,
+    /// One that it is not set to.
+    Other(NamedMemory),
 }
 
 /// Where a part of a text lies in the modem.
@@ -116,8 +137,8 @@ impl StorageSlot {
         Self { memory: TextMemory::Chosen, index }
     }
 
-    /// On the SIM, of a modem that is set to its own memory.
-    pub const fn on_sim(index: u16) -> Self {
-        Self { memory: TextMemory::Sim, index }
+    /// In a memory that the modem is not set to.
+    pub const fn other(memory: NamedMemory, index: u16) -> Self {
+        Self { memory: TextMemory::Other(memory), index }
     }
 }

@@ -29,7 +29,7 @@ mod support;
 pub mod ussd;
 
 pub use health::{Counters, ModemHealth, Registration, Technology, Volte};
-pub use input::{Force, ModemInput, SoundFacts, StorageSlot, TextMemory};
+pub use input::{Force, ModemInput, NamedMemory, SoundFacts, StorageSlot, TextMemory};
 pub use machine::{ModemLine, parts_of_text};
 pub use output::{
     CommandFailure, Delivery, IncomingText, ModemOutput, PartFate, PinLeave, ResetStep, SoundPath, TakenPart,

@@ -5,7 +5,9 @@ use crate::terms::EndCause;
 use super::airtime::shape;
 use super::call_list::{self, Caller, ListedCall};
 use super::engine::Said;
+use super::input::NamedMemory;
 use super::profile::{DigitCoding, Profile};
+use super::redaction::MISSED_CALL;
 use super::registration::{self, RegistrationRow};
 use super::row::{Field, FinalResult, Row, behind, fields, number_at};
 use super::ussd::UssdRow;
@@ -31,10 +33,10 @@ pub(super) enum News {
         is_lte: bool,
     },
     Signal(i16),
-    /// A text is stored; its place if that was said.
+    /// A text is stored; its place and its memory if that was said.
     TextStored {
         index: Option<u16>,
-        is_on_sim: bool,
+        memory: Option<NamedMemory>,
     },
     /// A report is stored in the memory of reports, at this place.
     ReportStored(u16),
@@ -43,7 +45,8 @@ pub(super) enum News {
         coded: String,
         octets: Option<usize>,
     },
-    StorageFull,
+    /// No text has room any more; in which memory, if that was said.
+    StorageFull(Option<NamedMemory>),
     Ussd(UssdRow),
     SimReady,
     SimGone,
@@ -67,7 +70,7 @@ pub(super) const BARE: &[&str] = &[
     "VOICE CALL",
     "VOICE CALL: BEGIN",
     "VOICE CALL: END",
-    "MISSED_CALL",
+    MISSED_CALL,
     "HANGUP",
     "Call Ready",
     "SMS Ready",
@@ -190,8 +193,10 @@ fn is_written_by_modems(text: &str, profile: &Profile) -> bool {
     let calls = &profile.calls;
     let own = calls.rings.iter().chain(&calls.begins).chain(&calls.ends).chain(&profile.reset.boots);
     let is_it = |known: &str| {
-        // The time and the number behind a missed call are never shown.
-        behind(text, known).is_some_and(|rest| known == "MISSED_CALL" || !rest.contains(char::is_alphabetic))
+        // The time and the number behind a missed call are never shown. In other capitals no
+        // modem writes it.
+        let is_missed_call = known == MISSED_CALL && text.starts_with(known);
+        behind(text, known).is_some_and(|rest| is_missed_call || !rest.contains(char::is_alphabetic))
     };
     own.map(String::as_str).chain(BARE.iter().copied()).any(is_it)
 }
@@ -200,9 +205,18 @@ fn is_written_by_modems(text: &str, profile: &Profile) -> bool {
 /// modems say whoever made them.
 fn place_in_start(said: &Said, profile: &Profile) -> Option<usize> {
     let own = &profile.reset.boots;
-    let known = said.row.name().unwrap_or(said.text.as_str());
     let of_family = own.iter().position(|beginning| said.text.starts_with(beginning.as_str()));
-    of_family.or_else(|| BOOTS.iter().position(|row| *row == known).map(|place| own.len() + place))
+    of_family.or_else(|| BOOTS.iter().position(|row| tells_start(said, row)).map(|place| own.len() + place))
+}
+
+/// Behind a name with a sign a modem may say in words how it has started, as in
+/// `^SYSSTART AIRPLANE MODE`. Behind a mere word they would be somebody's text.
+fn tells_start(said: &Said, row: &str) -> bool {
+    if let Some(name) = said.row.name() {
+        return name == row;
+    }
+    let has_sign = !row.starts_with(char::is_alphabetic);
+    said.text.strip_prefix(row).is_some_and(|rest| rest.is_empty() || (has_sign && rest.starts_with(' ')))
 }
 
 /// What only this family says.
@@ -248,7 +262,7 @@ fn bare(text: &str) -> News {
         _ if text.starts_with("VOICE CALL: END") || text.starts_with("HANGUP") => {
             News::CallOver(EndCause::NormalClearing)
         }
-        _ if text.starts_with("MISSED_CALL") => News::CallsChanged,
+        _ if text.starts_with(MISSED_CALL) => News::CallsChanged,
         _ if text.starts_with("UNDER-VOLTAGE") && text.contains("DOWN") => News::UnderVoltageDown,
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
         _ if text.contains("POWER") && text.contains("DOWN") => News::PoweringDown,
@@ -287,7 +301,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
             octets: list().last().and_then(|octets| octets.number()),
         }),
         "+CBM" => News::Idle,
-        "^SMMEMFULL" | "+SMSFULL" => News::StorageFull,
+        "^SMMEMFULL" | "+SMSFULL" => News::StorageFull(memory_at(&list(), 0)),
         "+CUSD" => UssdRow::parse(&format!("+CUSD: {text}")).map_or(News::Unknown, News::Ussd),
         "+CPIN" if text.eq_ignore_ascii_case("READY") => News::SimReady,
         "+CPIN" if SIM_GONE.iter().any(|words| text.eq_ignore_ascii_case(words)) => News::SimGone,
@@ -301,11 +315,14 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
 /// `"SM",4`. What has the place of a report among the texts is another text.
 fn stored(list: &[Field<'_>]) -> News {
     let index = number_at(list, 1);
-    let is_in = |name: &str| list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case(name));
-    if is_in("SR") {
+    if list.first().is_some_and(|memory| memory.text.eq_ignore_ascii_case("SR")) {
         return index.map_or(News::Idle, News::ReportStored);
     }
-    News::TextStored { index, is_on_sim: is_in("SM") }
+    News::TextStored { index, memory: memory_at(list, 0) }
+}
+
+fn memory_at(list: &[Field<'_>], at: usize) -> Option<NamedMemory> {
+    list.get(at).and_then(|field| NamedMemory::of_name(field.text))
 }
 
 fn quectel(text: &str, country_code: &str) -> News {
@@ -313,7 +330,7 @@ fn quectel(text: &str, country_code: &str) -> News {
     match fields.first().map(|f| f.text.to_ascii_lowercase()).as_deref() {
         Some("ccinfo") => call_list::of_quectel(text, country_code).map_or(News::CallsChanged, News::Call),
         Some("csq") => number_at(&fields, 1).and_then(dbm_of_csq).map_or(News::Idle, News::Signal),
-        Some("smsfull") => News::StorageFull,
+        Some("smsfull") => News::StorageFull(memory_at(&fields, 1)),
         _ => News::Idle,
     }
 }
@@ -340,6 +357,7 @@ mod tests {
             ("+XNEW: 1,2", "+XNEW: 1,2"),
             ("+XNEW: 1,\"Ngozi\"", "+XNEW: 9,\"xxxxx\""),
             ("Ring Ngozi at 5", "xxxx xxxxx at 9"),
+            ("Missed_call: Ngozi", "xxxxxx_xxxx: xxxxx"),
             ("Connect Ngozi", "CONNECT"),
         ] {
             let said = Said { row: Row::read(row), text: row.to_owned(), coded: None };

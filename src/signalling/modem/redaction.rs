@@ -10,6 +10,9 @@ const CODED_MAX: usize = 15;
 /// A row that is longer is cut.
 const SHOWN_CHARS_MAX: usize = 160;
 
+/// What stands before the time and the number of a call that nobody took, without a sign.
+pub(super) const MISSED_CALL: &str = "MISSED_CALL";
+
 /// Rows beside [`IDENTITIES`] whose fields are a person's: only short numbers of them are
 /// shown.
 const PRIVATE: &[&str] = &[
@@ -38,7 +41,7 @@ const PRIVATE: &[&str] = &[
     "+CPBW",
     "+CSCA",
     "+CCFC",
-    "MISSED_CALL",
+    MISSED_CALL,
     "+CSIM",
     "+CRSM",
     "+CGDCONT",
@@ -136,8 +139,8 @@ fn one_redacted(row: &str) -> String {
 
 /// The command's or the row's name, and where it ends.
 fn name(row: &str) -> (usize, String) {
-    if row.starts_with("MISSED_CALL") {
-        return ("MISSED_CALL".len(), "MISSED_CALL".to_owned());
+    if row.get(..MISSED_CALL.len()).is_some_and(|head| head.eq_ignore_ascii_case(MISSED_CALL)) {
+        return (MISSED_CALL.len(), MISSED_CALL.to_owned());
     }
     let end = row.char_indices().find(|(at, c)| *at > 0 && !c.is_ascii_alphanumeric()).map_or(row.len(), |(at, _)| at);
     // A sign alone is no name.
@@ -239,6 +242,7 @@ mod tests {
             ("+CUSD: 0,\"Your balance is N5\",15", "+CUSD: 0,*,15"),
             ("ATD08031234567;", "ATD*;"),
             ("MISSED_CALL: 11:01AM 07712345678", "MISSED_CALL: *"),
+            ("Missed_call: Ngozi rang", "Missed_call: *"),
             ("490154203237518", "*"),
             ("0791361907001003B17A0C913619397750320000AD11CD", "*"),
             ("^CEND:1,5,104,16", "^CEND:1,5,104,16"),

@@ -326,6 +326,7 @@ impl ModemLine {
         self.calls.phase = Phase::Ringing(Ringing { since: now, last_ring: now, id, from, offered: false });
         self.calls.look(now);
         self.enter(ModemState::Ringing, Reason::Rings, now);
+        self.leave_menu(now);
         if self.set_up.has_no_voice() {
             self.begin_ending(EndCause::IncompatibleDestination, now);
         } else {
@@ -496,6 +497,7 @@ impl ModemLine {
             Phase::None if is_active => {
                 // A call that nobody here answered, left from before: nobody hears it.
                 self.calls.phase = Phase::Active { id: Some(call.id) };
+                self.leave_menu(now);
                 self.begin_ending(EndCause::TemporaryFailure, now);
             }
             Phase::None => self.begin_ringing(Some(call.id), call.from.clone(), now),

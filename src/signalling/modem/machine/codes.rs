@@ -175,10 +175,6 @@ impl ModemLine {
         if self.codes.asker != Some(asker) {
             return self.tell_code(asker, Err(UssdFailure::NotOpen));
         }
-        // After the call its menu is over, and the answer would be a code of its own.
-        if self.calls.is_any() {
-            return self.tell_code(asker, Err(UssdFailure::Busy));
-        }
         match self.codes.dialog.answer(text, now) {
             Ok(Some(step)) => self.code_steps(vec![step], now),
             Ok(None) => self.tell_code(asker, Err(UssdFailure::Busy)),
@@ -248,8 +244,9 @@ impl ModemLine {
     fn menu_opened(&mut self, text: Private<String>, now: Moment) {
         let is_asked_by_schedule = self.codes.asker == Some(Asker::Schedule);
         // After a call its menu is over, and what is chosen would be a code of its own.
+        let may_be_answered = !self.calls.is_any();
         if is_asked_by_schedule
-            && !self.calls.is_any()
+            && may_be_answered
             && let Some(choice) = self.codes.choices.pop_front()
             && let Ok(Some(step)) = self.codes.dialog.answer(&choice, now)
         {
@@ -257,19 +254,32 @@ impl ModemLine {
         }
         self.codes.set_charset_back();
         match self.codes.asker {
-            Some(asker @ Asker::Person(_)) => {
+            Some(asker @ Asker::Person(_)) if may_be_answered => {
                 self.tell_code(asker, Ok(UssdReply { text, then: UssdThen::AwaitsAnswer }));
             }
-            // The schedule chooses no more than it was told, or the network began it: nobody
-            // here will answer.
-            Some(Asker::Schedule) | None => {
+            // The schedule chooses no more than it was told, the network began it, or a call
+            // is on: nobody here will answer.
+            asker => {
                 // What is asked for may stand above the last menu; one before it says nothing.
-                if is_asked_by_schedule && self.codes.choices.is_empty() {
+                // A person reads any.
+                let is_answer = !is_asked_by_schedule || self.codes.choices.is_empty();
+                if asker.is_some() && is_answer {
                     self.codes.said = Some(text);
                 }
                 let steps = self.codes.dialog.cancel();
                 self.code_steps(steps, now);
             }
+        }
+    }
+
+    /// A call is there. A menu is over after it, and an answer that still waits to be written
+    /// would be a code of its own.
+    pub(super) fn leave_menu(&mut self, now: Moment) {
+        let dialog = &self.codes.dialog;
+        let is_answer_unsent = !dialog.is_beginning() && self.codes.rows.iter().any(is_code);
+        if is_answer_unsent || dialog.is_at_menu() {
+            let steps = self.codes.dialog.cancel();
+            self.code_steps(steps, now);
         }
     }
 
@@ -318,9 +328,11 @@ impl ModemLine {
     }
 
     pub(super) fn code_answered(&mut self, end: End, now: Moment) {
+        // Behind the network's own refusal it is of a way that is left already.
         if let End::Final(result) = end
             && !end.is_ok()
             && !result.is_of_calls()
+            && !self.codes.is_unsent()
         {
             let steps = self.codes.dialog.refused(refusal(result), now);
             self.code_steps(steps, now);

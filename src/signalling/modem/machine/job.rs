@@ -1,3 +1,5 @@
+use super::super::input::NamedMemory;
+
 /// Whom the answer to a command is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Job {
@@ -22,9 +24,9 @@ pub(super) enum Job {
     ReportRead(u16),
     ReportList,
     ReportDelete,
-    /// Texts on the SIM, of a modem that is set to its own memory.
-    SimList,
-    SimDelete(u16),
+    /// Texts in a memory that the modem is not set to.
+    OtherList(NamedMemory),
+    OtherDelete(NamedMemory, u16),
     Code,
     Hand(u64),
     /// Nobody waits for it.

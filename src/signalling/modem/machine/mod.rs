@@ -274,8 +274,8 @@ impl ModemLine {
             Job::ReportMemory => self.memory_answered(rows, end, now),
             Job::ReportRead(index) => self.report_read(index, rows),
             Job::ReportList => self.reports_listed(rows),
-            Job::SimList => self.sim_listed(rows, end, now),
-            Job::SimDelete(index) => self.texts.sim_delete_answered(index, end),
+            Job::OtherList(memory) => self.other_listed(memory, rows, end, now),
+            Job::OtherDelete(memory, index) => self.texts.other_delete_answered(memory, index, end),
             Job::Code => self.code_answered(end, now),
             Job::Hand(id) => {
                 self.hand_answered(id, rows, end);
@@ -304,10 +304,10 @@ impl ModemLine {
                 self.network_changed(now);
             }
             News::Signal(dbm) => self.facts.signal_dbm = Some(dbm),
-            News::TextStored { index, is_on_sim } => self.text_stored(index, is_on_sim),
+            News::TextStored { index, memory } => self.text_stored(index, memory),
             News::ReportStored(index) => self.reports.stored(index),
             News::Text { coded, octets } => self.text_came(&coded, octets, None, now),
-            News::StorageFull => self.storage_full(now),
+            News::StorageFull(memory) => self.storage_full(memory, now),
             News::Ussd(row) => self.code_said(&row, now),
             News::SimReady => self.sim_may_be_ready(now),
             News::SimGone => self.sim_gone(now),

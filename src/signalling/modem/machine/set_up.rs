@@ -275,7 +275,8 @@ impl ModemLine {
     fn set_up_done(&mut self, now: Moment) {
         self.set_up.go(At::Done, now);
         self.watch.all_due(now);
-        self.texts.modem_is_there(self.profile.texts_stay_in_modem(), now);
+        self.texts.modem_is_there(now);
+        self.reports.ask_home();
         self.codes.end_what_was_left();
         self.calls.look(now);
         self.enter(ModemState::Searching, Reason::SetUpDone, now);

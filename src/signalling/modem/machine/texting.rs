@@ -11,13 +11,14 @@ use crate::terms::{Moment, PhoneNumber, Private};
 
 use super::super::command::{Command, LONG};
 use super::super::engine::{End, Said};
-use super::super::input::{StorageSlot, TextMemory};
+use super::super::input::{NamedMemory, StorageSlot, TextMemory};
 use super::super::output::{ModemOutput, PartFate, TakenPart, TextFailure};
 use super::super::row::{FinalResult, Row, fields, number_at};
 use super::super::sms::{self, AfterSendError, Assembly, CannotCompose, Outgoing, ReadyPart, ReportWish};
 use super::super::state::ModemState;
 use super::ModemLine;
 use super::job::Job;
+use super::reports::Lies;
 
 /// Texts that wait to be sent: an hour's calls of a busy line.
 const QUEUE_MAX: usize = 100;
@@ -63,9 +64,9 @@ pub(super) struct Texts {
     /// The places of those among them that are their owner's and are never emptied: no more
     /// than there are places.
     drafts: BTreeSet<u16>,
-    /// Whether what lies on the SIM is to be looked for once its own memory was listed, by
-    /// a modem that is set to that.
-    is_sim_unseen: bool,
+    /// Memories that the modem is not set to, and in which texts are to be looked for once
+    /// its own was listed.
+    unseen: BTreeSet<NamedMemory>,
     /// The modem has said that its memory is full, and no place was seen to be emptied since.
     is_full: bool,
     /// Since when no modem is there that could send; none while one is set up.
@@ -131,7 +132,7 @@ impl Texts {
             sweep_at: now,
             listed: 0,
             drafts: BTreeSet::new(),
-            is_sim_unseen: false,
+            unseen: BTreeSet::new(),
             is_full: false,
             away_since: None,
         }
@@ -166,9 +167,10 @@ impl Texts {
     }
 
     /// The modem is set up.
-    pub(super) const fn modem_is_there(&mut self, stores_itself: bool, now: Moment) {
+    pub(super) fn modem_is_there(&mut self, now: Moment) {
         (self.sweep_at, self.away_since) = (now, None);
-        self.is_sim_unseen = stores_itself;
+        // Where else texts may lie is known when it has said where it reads them.
+        self.unseen.clear();
     }
 
     pub(super) fn modem_left(&mut self, now: Moment) {
@@ -337,14 +339,29 @@ impl ModemLine {
     /// hold, is another's.
     pub(super) fn texts_of_another(&mut self) {
         self.give_halves_back();
-        let stay = self.profile.texts_stay_in_modem();
+        let stay = self.lies(NamedMemory::Sim) == Lies::Elsewhere;
         if !stay {
             self.texts.deletes.clear();
         }
         self.reports.sim_changed();
-        let is_gone = |slot: &StorageSlot| !stay || slot.memory == TextMemory::Sim;
-        for mut text in self.texts.assembly.give_up(is_gone) {
-            // These places went with the SIM.
+        self.places_gone(|slot| match slot.memory {
+            TextMemory::Chosen => !stay,
+            TextMemory::Other(memory) => memory == NamedMemory::Sim,
+        });
+    }
+
+    /// The modem reads its texts from another memory than before: its places are others, and
+    /// what lies in those before is seen anew.
+    pub(super) fn texts_in_another_memory(&mut self) {
+        self.texts.deletes.clear();
+        self.texts.reads.clear();
+        self.texts.assembly.not_among(&[], |_| true);
+        self.places_gone(|_| true);
+    }
+
+    /// Nothing more comes of what lies in such places: it is told as it is.
+    fn places_gone(&mut self, is_gone: impl Fn(&StorageSlot) -> bool) {
+        for mut text in self.texts.assembly.give_up(&is_gone) {
             text.slots.retain(|slot| !is_gone(slot));
             self.tell_arrived(text);
         }

@@ -230,9 +230,10 @@ impl Profile {
         read::profile(text, file_name)
     }
 
-    /// Whether texts are stored in the modem itself, and not on its SIM.
-    pub(super) fn texts_stay_in_modem(&self) -> bool {
-        self.start.after_sim.iter().any(|row| row.row.starts_with("AT+CPMS=\"ME\""))
+    /// The memory of texts that its set-up chooses.
+    pub(super) fn text_memory(&self) -> Option<&str> {
+        let mut rows = self.start.after_sim.iter();
+        rows.find_map(|row| row.row.strip_prefix("AT+CPMS=\"")?.split('"').next())
     }
 
     /// Why this row must not be sent to this family; none if it may be.

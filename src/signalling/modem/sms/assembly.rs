@@ -200,9 +200,17 @@ impl<S: Clone + PartialEq> Assembly<S> {
         self.texts.iter().map(|text| text.until).min()
     }
 
-    /// The oldest incomplete text as it is: for a modem whose storage is full.
-    pub fn release_oldest(&mut self, now: Moment) -> Option<IncomingText<S>> {
-        let oldest = self.texts.iter().enumerate().min_by_key(|(_, text)| text.until);
+    /// The oldest incomplete text as it is.
+    fn release_oldest(&mut self, now: Moment) -> Option<IncomingText<S>> {
+        self.release_oldest_in(|_| true, now)
+    }
+
+    /// The oldest incomplete text that has a part in such a place, as it is: for a memory
+    /// that is full.
+    pub fn release_oldest_in(&mut self, is_there: impl Fn(&S) -> bool, now: Moment) -> Option<IncomingText<S>> {
+        let has_part_there = |text: &Incomplete<S>| text.parts.values().any(|(_, slot)| is_there(slot));
+        let such = self.texts.iter().enumerate().filter(|(_, text)| has_part_there(text));
+        let oldest = such.min_by_key(|(_, text)| text.until);
         let at = oldest.map(|(at, _)| at)?;
         let text = self.texts.remove(at)?;
         self.finished(text, now)

@@ -110,6 +110,11 @@ impl UssdDialog {
         matches!(self.state, State::Asked { is_first: true, .. })
     }
 
+    /// Whether a menu waits for its reader.
+    pub const fn is_at_menu(&self) -> bool {
+        matches!(self.state, State::Menu { .. })
+    }
+
     /// The row that was asked for goes to the modem now: the network's time begins.
     pub const fn sent(&mut self, now: Moment) {
         if let State::Asked { since, .. } = &mut self.state {
@@ -119,7 +124,7 @@ impl UssdDialog {
 
     /// The answer to a menu. None when none waits for one.
     pub fn answer(&mut self, text: &Private<String>, now: Moment) -> Result<Option<UssdStep>, CannotAsk> {
-        if !matches!(self.state, State::Menu { .. }) {
+        if !self.is_at_menu() {
             return Ok(None);
         }
         self.ask(text, now, false).map(Some)
@@ -132,13 +137,22 @@ impl UssdDialog {
         Ok(UssdStep::Write(row))
     }
 
-    /// The modem answered the command with an error. Where that can be for the way
-    /// alone, the next one is tried that can write the code: one that went out may have
-    /// cost money, and a way that has worked here is not what is wrong.
+    /// The modem answered the command with an error.
     pub fn refused(&mut self, why: UssdRefusal, now: Moment) -> Vec<UssdStep> {
-        let State::Asked { text, is_first: true, .. } = self.state.clone() else {
-            return if self.is_idle() { Vec::new() } else { self.end(DialogEnd::Refused) };
-        };
+        if self.is_idle() {
+            return Vec::new();
+        }
+        match self.in_next_way(why, now) {
+            Some(step) => vec![step],
+            None => self.end(DialogEnd::Refused),
+        }
+    }
+
+    /// Where what was said of a code can be for the way alone, the next one is tried that
+    /// can write it: one that went out may have cost money, and a way that has worked here
+    /// is not what is wrong.
+    fn in_next_way(&mut self, why: UssdRefusal, now: Moment) -> Option<UssdStep> {
+        let State::Asked { text, is_first: true, .. } = self.state.clone() else { return None };
         let is_for_the_way = match why {
             UssdRefusal::Characters => true,
             UssdRefusal::Writing => self.ways.known().is_none(),
@@ -146,10 +160,10 @@ impl UssdDialog {
         };
         while is_for_the_way && self.ways.failed() {
             if let Ok(step) = self.ask(&text, now, true) {
-                return vec![step];
+                return Some(step);
             }
         }
-        self.end(DialogEnd::Refused)
+        None
     }
 
     /// A row of the network, asked for or not: what it says of its own accord is
@@ -161,6 +175,13 @@ impl UssdDialog {
             self.ways.succeeded();
         }
         let text = reading.map(|reading| reading.text);
+        // So some modems say of a code that they took, in a writing that they do not understand.
+        if row.status == UssdStatus::NotSupported
+            && text.is_none()
+            && let Some(step) = self.in_next_way(UssdRefusal::Writing, now)
+        {
+            return vec![step];
+        }
         if row.status == UssdStatus::WantsAnswer {
             self.steps += 1;
             if self.steps > STEPS_MAX {

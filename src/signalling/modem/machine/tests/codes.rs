@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::super::super::*;
 use super::world::World;
 use crate::terms::Private;
@@ -87,6 +89,42 @@ fn a_code_that_may_have_gone_out_is_not_sent_again_in_another_writing() {
         assert_eq!(world.modem.count("AT+CUSD=1"), sent, "{error}: {:?}", world.modem.heard);
         assert_eq!(results(&world, 1), [Err(UssdFailure::Refused)], "{error}");
     }
+}
+
+#[test]
+fn a_code_whose_writing_the_network_does_not_support_is_written_in_the_next_way() {
+    // The result comes before that is said, or behind it.
+    for behind in [None, Some("\r\n+CUSD: 4\r\n\r\nERROR\r\n")] {
+        let mut world = World::ready("quectel_ec2x");
+        match behind {
+            Some(answer) => {
+                world.modem.says_instead(CODE, answer);
+                ask(&mut world, 1);
+            }
+            None => {
+                ask(&mut world, 1);
+                world.says("+CUSD: 4");
+                world.run_s(1);
+            }
+        }
+        let asked = ["AT+CSCS=\"UCS2\"", CODE, "AT+CSCS=\"GSM\"", "AT+CUSD=1,\"*310#\",15"];
+        assert_eq!(charsets(&world), asked, "{behind:?}");
+        world.says("+CUSD: 0,\"Bal: N50.00\",15");
+        world.run_s(1);
+        let reply = UssdReply { text: Private::new("Bal: N50.00".to_owned()), then: UssdThen::Over };
+        assert_eq!(results(&world, 1), [Ok(reply)], "{behind:?}");
+        assert_eq!(world.line.health().ussd_way.map(|way| way.name()).as_deref(), Some("plain-15"));
+    }
+}
+
+#[test]
+fn a_code_that_the_network_supports_in_no_writing_ends_when_all_were_tried() {
+    let mut world = World::ready("quectel_ec2x");
+    world.modem.says_instead("AT+CUSD=1", "\r\nOK\r\n\r\n+CUSD: 4\r\n");
+    ask(&mut world, 1);
+    world.run_s(5);
+    assert_eq!(world.modem.count("AT+CUSD=1"), 5, "{:?}", world.modem.heard);
+    assert_eq!(results(&world, 1), [Err(UssdFailure::NotSupported)]);
 }
 
 #[test]
@@ -220,8 +258,8 @@ fn a_caller_does_not_wait_for_the_result_of_a_code() {
     assert_eq!((world.modem.count("ATA"), world.line.state()), (1, ModemState::Active), "{:?}", world.modem.heard);
 }
 
-/// A line whose operator answers the question about data by menus, at the first of them.
-fn at_the_menu_of_data(steps: &str) -> World {
+/// A line whose operator answers the question about data by menus, before the first of them.
+fn asking_for_data(steps: &str) -> World {
     let file = format!(
         "[country.ng]\nmcc = [\"621\"]\ncurrency = \"NGN\"\n[country.ng.codes]\nbalance = \"*310#\"\ndata = \"*323#\"\n\
          [[operator]]\nid = \"mtn-ng\"\nplmn = [\"62130\"]\nnames = []\n\
@@ -242,12 +280,38 @@ fn at_the_menu_of_data(steps: &str) -> World {
     for _ in 0..300 {
         if world.modem.count("AT+CUSD=1,\"*131#\",15") > 0 {
             world.modem.heard.clear();
-            world.says("+CUSD: 1,\"1. Data balance\n2. Buy data\",15");
             return world;
         }
         world.run_s(1);
     }
     panic!("the data is not asked for: {:?}", world.modem.heard);
+}
+
+const MENU_OF_DATA: &str = "+CUSD: 1,\"1. Data balance\n2. Buy data\",15";
+
+fn at_the_menu_of_data(steps: &str) -> World {
+    let mut world = asking_for_data(steps);
+    world.says(MENU_OF_DATA);
+    world
+}
+
+/// Gives the modem a row that it does not answer: what comes next waits.
+fn keep_busy(world: &mut World) {
+    world.modem.says_instead("AT+CGMR", "");
+    world.give(ModemInput::Command { id: 90, row: "AT+CGMR".to_owned(), force: Force::No });
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.modem.heard.last().map(String::as_str), Some("AT+CGMR"));
+}
+
+/// Somebody rings for ten seconds, and nothing is said for ten more.
+fn a_call_comes_and_goes(world: &mut World) {
+    world.rings();
+    world.modem.instead.clear();
+    world.run_s(10);
+    assert_eq!(world.line.state(), ModemState::Ringing);
+    world.far_side_hangs_up();
+    world.run_s(10);
+    assert_eq!(world.line.state(), ModemState::Ready);
 }
 
 #[test]
@@ -287,4 +351,50 @@ fn a_schedule_chooses_nothing_in_a_menu_that_opens_while_a_call_is_on() {
     world.run_s(10);
     assert_eq!(code_rows(&world), ["AT+CUSD=1,\"1\",15", "AT+CUSD=2"]);
     assert_eq!(world.line.health().data, None);
+}
+
+#[test]
+fn what_a_schedule_chooses_and_a_call_comes_before_is_never_written() {
+    let mut world = asking_for_data("\"1\"");
+    keep_busy(&mut world);
+    world.says(MENU_OF_DATA);
+    a_call_comes_and_goes(&mut world);
+    assert_eq!(code_rows(&world), ["AT+CUSD=2"], "{:?}", world.modem.heard);
+}
+
+#[test]
+fn an_answer_that_waits_when_somebody_rings_is_never_written_and_its_menu_is_over() {
+    let mut world = World::ready("generic");
+    ask(&mut world, 1);
+    world.says(MENU_OF_DATA);
+    keep_busy(&mut world);
+    world.give(ModemInput::UssdAnswer { id: 1, text: Private::new("1".to_owned()) });
+    a_call_comes_and_goes(&mut world);
+    assert_eq!(results(&world, 1)[1..], [Err(UssdFailure::Cancelled)]);
+    assert_eq!(code_rows(&world)[1..], ["AT+CUSD=2"], "{:?}", world.modem.heard);
+}
+
+#[test]
+fn a_menu_that_waits_for_its_reader_while_a_call_comes_and_goes_is_not_answered_after_it() {
+    let mut world = World::ready("generic");
+    ask(&mut world, 1);
+    world.says(MENU_OF_DATA);
+    a_call_comes_and_goes(&mut world);
+    world.give(ModemInput::UssdAnswer { id: 1, text: Private::new("1".to_owned()) });
+    world.run_s(1);
+    assert_eq!(results(&world, 1)[1..], [Err(UssdFailure::Cancelled), Err(UssdFailure::NotOpen)]);
+    assert_eq!(code_rows(&world)[1..], ["AT+CUSD=2"], "{:?}", world.modem.heard);
+}
+
+#[test]
+fn a_menu_that_opens_while_a_call_is_on_is_shown_to_whoever_asked_and_left() {
+    let mut world = World::ready("generic");
+    ask(&mut world, 1);
+    world.talks();
+    world.says(MENU_OF_DATA);
+    let reply = UssdReply { text: Private::new("1. Data balance\n2. Buy data".to_owned()), then: UssdThen::Over };
+    assert_eq!(results(&world, 1), [Ok(reply)]);
+    world.far_side_hangs_up();
+    world.run_s(10);
+    assert_eq!(code_rows(&world)[1..], ["AT+CUSD=2"], "{:?}", world.modem.heard);
 }

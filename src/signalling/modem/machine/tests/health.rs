@@ -178,6 +178,17 @@ fn a_huawei_that_says_that_its_system_has_started_is_set_up_again() {
 }
 
 #[test]
+fn a_modem_that_says_in_words_how_it_has_started_is_set_up_again_and_one_that_shows_words_is_not() {
+    let mut world = World::ready_on(Attachment::SerialPort, "generic");
+    world.says("START saving today");
+    world.run_s(60);
+    assert_eq!(world.modem.count("ATE0"), 0);
+    world.says("^SYSSTART AIRPLANE MODE");
+    world.run_s(30);
+    assert_eq!((world.line.state(), world.modem.count("ATE0")), (ModemState::Ready, 1), "{:?}", world.modem.heard);
+}
+
+#[test]
 fn a_modem_on_usb_that_goes_down_is_away_once_its_port_is() {
     let mut world = World::ready("simcom_sim7600");
     world.says("POWERED DOWN");

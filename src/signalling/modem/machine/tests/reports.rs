@@ -98,8 +98,8 @@ fn no_text_is_looked_for_before_the_modem_is_turned_back_to_them() {
     let mut world = World::ready("generic");
     world.modem.storage.push((4, TEXT.to_owned()));
     world.modem.reports.push((1, REPORT.to_owned()));
-    world.modem.says_instead("AT+CPMS=\"ME\"", "\r\n+CMS ERROR: 314\r\n");
-    world.says("+CDSI: \"SR\",1\n+CMTI: \"ME\",4");
+    world.modem.says_instead("AT+CPMS=\"SM\"", "\r\n+CMS ERROR: 314\r\n");
+    world.says("+CDSI: \"SR\",1\n+CMTI: \"SM\",4");
     world.run_s(3);
     assert!(is_delivered(&world), "{:?}", world.wanted());
     assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("SR", 0, 0));
@@ -108,5 +108,5 @@ fn no_text_is_looked_for_before_the_modem_is_turned_back_to_them() {
     assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("SR", 0, 0));
     world.modem.instead.clear();
     world.run_s(61);
-    assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("ME", 1, 1));
+    assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGR=4"), arrived(&world)), ("SM", 1, 1));
 }

@@ -12,10 +12,14 @@ fn no_word_of_a_text_in_text_mode_or_of_an_answer_that_never_closes_is_in_the_su
     }
     world.says("+CUSD: 0,\"Dear\nNgozi Okafor, your loan is due");
     world.run_s(5);
+    // Somebody's words, although they begin as rows of modems do.
+    world.says("Missed_call: Ngozi");
+    world.run_s(1);
     let shown: Vec<String> = world.line.support_rows().into_iter().map(|row| row.text).collect();
     for hidden in ["Hoewf", "jookf", "Zxeul", "ginyea", "Noytaj", "ello", "missed", "Ngozi", "Okafor", "loan"] {
         assert!(shown.iter().all(|row| !row.contains(hidden)), "{hidden}: {shown:#?}");
     }
     // What a technician may know of it is how it looks.
     assert!(shown.iter().any(|row| row == "xxxxx xxxxxx, your xxxx is xxx"), "{shown:#?}");
+    assert!(shown.iter().any(|row| row == "xxxxxx_xxxx: xxxxx"), "{shown:#?}");
 }

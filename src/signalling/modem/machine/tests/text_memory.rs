@@ -141,7 +141,7 @@ fn half_a_text_is_told_a_day_after_it_was_sent_by_a_box_that_is_switched_off_eac
 
 /// Profiles of modems that are set to store texts themselves.
 fn with_own_memory() -> impl Iterator<Item = &'static str> {
-    PROFILES.iter().map(|(name, _)| *name).filter(|name| profile(name).texts_stay_in_modem())
+    PROFILES.iter().map(|(name, _)| *name).filter(|name| profile(name).text_memory() == Some("ME"))
 }
 
 #[test]
@@ -154,18 +154,18 @@ fn a_text_that_the_network_wants_on_the_sim_is_read_there_and_deleted_there() {
         world.modem.storage.push((3, other));
         world.says("+CMTI: \"ME\",3");
         world.run_s(2);
-        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.modem.elsewhere.push((3, RECEIVED.to_owned()));
         world.says("+CMTI: \"SM\",3");
         world.run_s(2);
         let texts = arrived(&world);
         assert_eq!(texts.len(), 2, "{name}: {:?}", world.modem.heard);
-        assert_eq!(texts[1].1, [StorageSlot::on_sim(3)], "{name}");
+        assert_eq!(texts[1].1, [StorageSlot::other(NamedMemory::Sim, 3)], "{name}");
         assert_eq!(world.modem.memory, "ME", "{name}");
         world.run_s(300);
         assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGD")), (2, 0), "{name}");
         world.give(ModemInput::TextKept { slots: texts[1].1.clone() });
         world.run_s(2);
-        assert_eq!((world.modem.on_sim.len(), world.modem.storage.len()), (0, 1), "{name}");
+        assert_eq!((world.modem.elsewhere.len(), world.modem.storage.len()), (0, 1), "{name}");
         assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGD")), ("ME", 1), "{name}");
         assert_eq!(world.modem.broken_rules, [""; 0]);
     }
@@ -176,7 +176,7 @@ fn what_is_on_the_sim_and_not_kept_is_not_deleted_under_another_name_of_its_memo
     for name in with_own_memory() {
         let mut world = World::ready(name);
         // To a modem that calls one memory by two names both are one place.
-        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.modem.elsewhere.push((3, RECEIVED.to_owned()));
         world.modem.storage.push((3, RECEIVED.to_owned()));
         world.says("+CMTI: \"SM\",3");
         world.run_s(300);
@@ -185,7 +185,8 @@ fn what_is_on_the_sim_and_not_kept_is_not_deleted_under_another_name_of_its_memo
         world.give(ModemInput::TextKept { slots });
         // To any other there were two, and the second goes as well.
         world.run_s(300);
-        assert_eq!((world.modem.on_sim.len(), world.modem.storage.len(), arrived(&world).len()), (0, 0, 1), "{name}");
+        let left = (world.modem.elsewhere.len(), world.modem.storage.len(), arrived(&world).len());
+        assert_eq!(left, (0, 0, 1), "{name}");
     }
 }
 
@@ -194,7 +195,7 @@ fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_ne
     for name in with_own_memory() {
         let mut world = World::ready(name);
         world.modem.says_instead("AT+CMGL", "\r\n+CMS ERROR: 314\r\n");
-        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.modem.elsewhere.push((3, RECEIVED.to_owned()));
         world.says("+CMTI: \"SM\",3");
         world.run_s(2);
         assert_eq!((arrived(&world).len(), world.modem.count("AT+CMGL")), (0, 1), "{name}");
@@ -207,10 +208,10 @@ fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_ne
         world.modem.says_instead("AT+CMGD", "\r\n+CMS ERROR: 500\r\n");
         world.give(ModemInput::TextKept { slots });
         world.run_s(2);
-        assert_eq!((world.modem.on_sim.len(), world.modem.count("AT+CMGD")), (1, 1), "{name}");
+        assert_eq!((world.modem.elsewhere.len(), world.modem.count("AT+CMGD")), (1, 1), "{name}");
         world.modem.instead.clear();
         world.run_s(65);
-        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (0, 2), "{name}: {:?}", world.modem.heard);
+        assert_eq!((world.modem.elsewhere.len(), arrived(&world).len()), (0, 2), "{name}: {:?}", world.modem.heard);
         // All is done with.
         world.modem.heard.clear();
         world.run_s(300);
@@ -241,7 +242,7 @@ fn a_row_by_hand_waits_while_the_modem_is_turned_to_its_sim() {
 fn what_cannot_be_read_on_the_sim_is_kept_as_it_came_when_it_comes_so_twice() {
     for name in with_own_memory() {
         let mut world = World::ready(name);
-        world.modem.on_sim.push((5, RECEIVED[..34].to_owned()));
+        world.modem.elsewhere.push((5, RECEIVED[..34].to_owned()));
         world.says("+CMTI: \"SM\",5");
         world.run_s(2);
         assert_eq!(arrived(&world), [], "{name}: it may have been garbled on its way");
@@ -250,7 +251,7 @@ fn what_cannot_be_read_on_the_sim_is_kept_as_it_came_when_it_comes_so_twice() {
         assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
         world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
         world.run_s(2);
-        assert_eq!(world.modem.on_sim, [], "{name}");
+        assert_eq!(world.modem.elsewhere, [], "{name}");
     }
 }
 
@@ -258,7 +259,7 @@ fn what_cannot_be_read_on_the_sim_is_kept_as_it_came_when_it_comes_so_twice() {
 fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() {
     for name in with_own_memory() {
         let mut world = World::ready(name);
-        world.modem.on_sim.push((3, RECEIVED.to_owned()));
+        world.modem.elsewhere.push((3, RECEIVED.to_owned()));
         world.says("+CMTI: \"SM\",3");
         world.run_s(2);
         let (_, slots) = arrived(&world).remove(0);
@@ -266,7 +267,32 @@ fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() 
         world.give(ModemInput::TextKept { slots });
         world.give(ModemInput::PortOpened);
         world.run_s(40);
-        assert_eq!((world.modem.on_sim.len(), arrived(&world).len()), (0, 1), "{name}: {:?}", world.modem.heard);
+        assert_eq!((world.modem.elsewhere.len(), arrived(&world).len()), (0, 1), "{name}: {:?}", world.modem.heard);
+    }
+}
+
+#[test]
+fn what_is_kept_and_lies_on_the_sim_is_deleted_there_once_nothing_lies_in_the_modem_any_more() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.storage.push((4, sms_part(1)));
+        world.modem.elsewhere.push((3, RECEIVED.to_owned()));
+        world.says("+CMTI: \"ME\",4\n+CMTI: \"SM\",3");
+        world.run_s(2);
+        let (_, slots) = arrived(&world).remove(0);
+        world.give(ModemInput::PortGone);
+        world.give(ModemInput::TextKept { slots });
+        world.give(ModemInput::PortOpened);
+        world.run_s(100);
+        assert_eq!((world.modem.elsewhere.len(), arrived(&world).len()), (1, 1), "{name}: half a text may lie there");
+        world.modem.storage.push((5, sms_part(2)));
+        world.says("+CMTI: \"ME\",5");
+        world.run_s(2);
+        let (_, slots) = arrived(&world).remove(1);
+        world.give(ModemInput::TextKept { slots });
+        world.run_s(130);
+        let left = (world.modem.elsewhere.len(), world.modem.storage.len(), arrived(&world).len());
+        assert_eq!(left, (0, 0, 2), "{name}: {:?}", world.modem.heard);
     }
 }
 
@@ -274,12 +300,12 @@ fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() 
 fn what_lay_on_the_sim_before_is_found_at_a_start_and_a_modem_without_that_memory_goes_on() {
     for name in with_own_memory() {
         let mut world = World::new(name, LineSettings::default());
-        world.modem.on_sim.push((7, RECEIVED.to_owned()));
+        world.modem.elsewhere.push((7, RECEIVED.to_owned()));
         world.give(ModemInput::PortOpened);
         world.run_s(40);
         let texts = arrived(&world);
         assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
-        assert_eq!(texts[0].1, [StorageSlot::on_sim(7)], "{name}");
+        assert_eq!(texts[0].1, [StorageSlot::other(NamedMemory::Sim, 7)], "{name}");
         assert_eq!((world.line.state(), world.modem.memory.as_str()), (ModemState::Ready, "ME"), "{name}");
         // Once is enough.
         world.run_s(300);
@@ -300,7 +326,7 @@ fn a_sim_that_is_busy_when_the_modem_is_to_turn_to_it_is_looked_through_later() 
         for busy in ["+CMS ERROR: 314", "+CME ERROR: 14"] {
             let mut world = World::new(name, LineSettings::default());
             world.modem.says_instead("AT+CPMS=\"SM\"", &format!("\r\n{busy}\r\n"));
-            world.modem.on_sim.push((7, RECEIVED.to_owned()));
+            world.modem.elsewhere.push((7, RECEIVED.to_owned()));
             world.give(ModemInput::PortOpened);
             world.run_s(40);
             assert_eq!((arrived(&world).len(), world.modem.count("AT+CPMS=\"SM\"")), (0, 1), "{name}, {busy}");
@@ -316,7 +342,6 @@ fn a_modem_that_has_not_taken_its_own_memory_is_read_where_its_texts_are() {
     for name in with_own_memory() {
         let mut world = World::new(name, LineSettings::default());
         world.modem.says_instead("AT+CPMS=\"ME\"", "\r\n+CMS ERROR: 302\r\n");
-        world.modem.is_at_home_on_sim();
         world.give(ModemInput::PortOpened);
         world.run_s(40);
         world.modem.storage.push((3, RECEIVED.to_owned()));
@@ -326,5 +351,121 @@ fn a_modem_that_has_not_taken_its_own_memory_is_read_where_its_texts_are() {
         assert_eq!(texts.len(), 1, "{name}: {:?}", world.modem.heard);
         assert_eq!(texts[0].1, [StorageSlot::chosen(3)], "{name}");
         assert_eq!(world.modem.count("AT+CPMS=\"SM\""), 0, "{name}");
+    }
+}
+
+/// Another text than the usual one.
+fn other_text() -> String {
+    RECEIVED.replace("E8329BFD4697D9EC37", "C8329BFD4697D9EC37")
+}
+
+#[test]
+fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_default() {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.reads_from("ME", "SM");
+    // One lies in either from before, in the same place.
+    world.modem.storage.push((1, other_text()));
+    world.modem.elsewhere.push((1, RECEIVED.to_owned()));
+    world.give(ModemInput::PortOpened);
+    world.run_s(40);
+    assert_eq!(world.modem.memory, "SM");
+    let texts = arrived(&world);
+    let places: Vec<Vec<StorageSlot>> = texts.iter().map(|(_, slots)| slots.clone()).collect();
+    let expected = [[StorageSlot::chosen(1)], [StorageSlot::other(NamedMemory::Modem, 1)]];
+    assert_eq!(places, expected, "{:?}", world.modem.heard);
+    for (_, slots) in texts {
+        world.give(ModemInput::TextKept { slots });
+    }
+    world.run_s(2);
+    assert_eq!((world.modem.storage.len(), world.modem.elsewhere.len()), (0, 0), "{:?}", world.modem.heard);
+    // Those that come from now on are read where they are said to lie.
+    world.modem.heard.clear();
+    world.modem.elsewhere.push((2, RECEIVED.replace("1110102143", "1110102144")));
+    world.says("+CMTI: \"SM\",2");
+    world.run_s(2);
+    assert_eq!(arrived(&world)[2].1, [StorageSlot::chosen(2)]);
+    world.run_s(300);
+    assert_eq!((arrived(&world).len(), world.modem.count("AT+CPMS")), (3, 0), "{:?}", world.modem.heard);
+}
+
+#[test]
+fn a_modem_that_does_not_read_where_it_stores_goes_on_with_what_it_reads() {
+    for (refusal, is_moved) in [("+CMS ERROR: 302", false), ("+CMS ERROR: 314", true)] {
+        let mut world = World::new("generic", LineSettings::default());
+        world.modem.reads_from("ME", "SM");
+        world.modem.says_instead("AT+CPMS=\"SM\"", &format!("\r\n{refusal}\r\n"));
+        world.modem.storage.push((1, RECEIVED.to_owned()));
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        assert_eq!((world.line.state(), arrived(&world).len()), (ModemState::Ready, 1), "{refusal}");
+        assert_eq!(world.modem.memory, "ME", "{refusal}");
+        // A SIM that was busy is tried again.
+        world.modem.instead.clear();
+        world.run_s(130);
+        assert_eq!(world.modem.memory == "SM", is_moved, "{refusal}: {:?}", world.modem.heard);
+        assert_eq!(arrived(&world).len(), 1, "{refusal}: {:?}", world.modem.heard);
+    }
+}
+
+#[test]
+fn a_text_is_read_and_deleted_in_the_memory_that_the_modem_tells_of_whichever_it_is_set_to() {
+    let sim_of_generic = ("generic", "ME", "SM", NamedMemory::Sim);
+    for (name, home, told, memory) in [sim_of_generic, ("huawei", "SM", "ME", NamedMemory::Modem)] {
+        let mut world = World::new(name, LineSettings::default());
+        world.modem.reads_from(home, home);
+        world.give(ModemInput::PortOpened);
+        world.run_s(40);
+        // What has the same place in the memory that the modem is set to is another's.
+        world.modem.storage.push((1, other_text()));
+        world.modem.elsewhere.push((1, RECEIVED.to_owned()));
+        world.says(&format!("+CMTI: \"{told}\",1"));
+        world.run_s(300);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 2, "{name}: {:?}", world.modem.heard);
+        assert_eq!(texts[0].1, [StorageSlot::other(memory, 1)], "{name}");
+        assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CMGD")), (home, 0), "{name}");
+        world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+        world.run_s(2);
+        assert_eq!((world.modem.elsewhere.len(), world.modem.storage.len()), (0, 1), "{name}");
+        assert_eq!(world.modem.memory, home, "{name}");
+        assert_eq!(world.modem.broken_rules, [""; 0]);
+    }
+}
+
+#[test]
+fn a_place_in_one_memory_says_nothing_to_a_modem_that_reads_all_of_them_as_one() {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.reads_from("MT", "MT");
+    world.give(ModemInput::PortOpened);
+    world.run_s(40);
+    world.modem.storage.push((21, RECEIVED.to_owned()));
+    world.says("+CMTI: \"SM\",1");
+    world.run_s(2);
+    assert_eq!(arrived(&world).len(), 1, "{:?}", world.modem.heard);
+    assert_eq!((world.modem.memory.as_str(), world.modem.count("AT+CPMS=")), ("MT", 0));
+}
+
+#[test]
+fn what_is_incomplete_is_given_out_when_the_memory_that_it_lies_in_is_full_and_no_other() {
+    for name in with_own_memory() {
+        let mut world = World::ready(name);
+        world.modem.storage.push((4, sms_part(1)));
+        world.says("+CMTI: \"ME\",4");
+        world.run_s(2);
+        for full in ["^SMMEMFULL: \"SM\"", "+QIND: \"smsfull\",\"SM\""] {
+            world.says(full);
+            world.run_s(5);
+            assert_eq!((arrived(&world).len(), is_told(&world)), (0, false), "{name}: {full}");
+        }
+        world.says("+QIND: \"smsfull\",\"ME\"");
+        assert_eq!((arrived(&world).len(), is_told(&world)), (1, true), "{name}");
+        // Of the SIM's, when that is full.
+        world.modem.elsewhere.push((7, sms_part(2)));
+        world.says("+CMTI: \"SM\",7");
+        world.run_s(2);
+        assert_eq!(arrived(&world).len(), 1, "{name}: {:?}", world.modem.heard);
+        world.says("^SMMEMFULL: \"SM\"");
+        assert_eq!(arrived(&world).len(), 2, "{name}: {:?}", world.modem.heard);
+        assert_eq!(arrived(&world)[1].1, [StorageSlot::other(NamedMemory::Sim, 7)], "{name}");
     }
 }

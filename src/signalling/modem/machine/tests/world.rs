@@ -52,12 +52,14 @@ pub(super) struct FakeModem {
     pub(super) storage: Vec<(u16, String)>,
     /// The memory of reports.
     pub(super) reports: Vec<(u16, String)>,
-    /// What the SIM holds, of a modem that stores texts itself.
-    pub(super) on_sim: Vec<(u16, String)>,
+    /// What the other one of the SIM and the modem holds.
+    pub(super) elsewhere: Vec<(u16, String)>,
     /// Which of the three is read.
     pub(super) memory: String,
     /// Which of them `storage` is.
     home: String,
+    /// Where it stores what comes.
+    arrivals: String,
     delay: Duration,
     partial: Vec<u8>,
     in_body: bool,
@@ -81,9 +83,10 @@ impl FakeModem {
             sim: "READY",
             storage: Vec::new(),
             reports: Vec::new(),
-            on_sim: Vec::new(),
-            memory: "ME".to_owned(),
-            home: "ME".to_owned(),
+            elsewhere: Vec::new(),
+            memory: "SM".to_owned(),
+            home: "SM".to_owned(),
+            arrivals: "SM".to_owned(),
             delay: Duration::from_millis(5),
             partial: Vec::new(),
             in_body: false,
@@ -103,9 +106,10 @@ impl FakeModem {
         self.heard.iter().filter(|row| row.starts_with(beginning)).count()
     }
 
-    /// It stores texts on the SIM, whatever it is told.
-    pub(super) fn is_at_home_on_sim(&mut self) {
-        (self.memory, self.home) = ("SM".to_owned(), "SM".to_owned());
+    /// It reads texts from one memory, which `storage` is, and stores those that come in
+    /// one or the other.
+    pub(super) fn reads_from(&mut self, home: &str, arrivals: &str) {
+        (self.memory, self.home, self.arrivals) = (home.to_owned(), home.to_owned(), arrivals.to_owned());
     }
 
     fn say(&mut self, text: &str, at: Moment) {
@@ -180,7 +184,7 @@ impl FakeModem {
         match self.memory.as_str() {
             "SR" => &mut self.reports,
             memory if memory == self.home => &mut self.storage,
-            _ => &mut self.on_sim,
+            _ => &mut self.elsewhere,
         }
     }
 
@@ -225,12 +229,16 @@ impl FakeModem {
                 self.calls.retain(|call| call.state != 5);
                 ok.to_owned()
             }
-            "AT+CPMS?" => with(&format!("+CPMS: \"{}\",1,20,\"SM\",1,20,\"SM\",1,20", self.memory)),
+            "AT+CPMS?" => {
+                let (read, new) = (&self.memory, &self.arrivals);
+                with(&format!("+CPMS: \"{read}\",1,20,\"{new}\",1,20,\"{new}\",1,20"))
+            }
             _ if row.starts_with("AT+CPMS=") => {
                 self.memory = row.split('"').nth(1).unwrap_or_default().to_owned();
                 // A set-up chooses for all that comes.
                 if row.contains(',') {
                     self.home.clone_from(&self.memory);
+                    self.arrivals.clone_from(&self.memory);
                 }
                 with("+CPMS: 1,20,1,20,1,20")
             }

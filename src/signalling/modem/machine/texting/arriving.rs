@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::signalling::modem::engine::{End, Said};
-use crate::signalling::modem::input::{StorageSlot, TextMemory};
+use crate::signalling::modem::input::{NamedMemory, StorageSlot, TextMemory};
 use crate::signalling::modem::output::{Delivery, IncomingText, ModemOutput, TextReport, TextSender};
 use crate::signalling::modem::row::{Row, fields, number_at};
 use crate::signalling::modem::sms::{
@@ -14,6 +14,7 @@ use crate::signalling::modem::sms::{
 use crate::terms::{Moment, Private};
 
 use super::super::ModemLine;
+use super::super::reports::Lies;
 use super::Texts;
 
 /// Places that a modem told of and that were not read yet.
@@ -44,15 +45,22 @@ impl Texts {
     /// A text could not be kept: the next sweep tells it again.
     pub(in super::super) fn not_kept(&mut self, slots: &[StorageSlot]) {
         self.assembly.not_kept(slots);
-        if slots.iter().any(|slot| slot.memory == TextMemory::Sim) {
-            self.see_sim_again();
+        for slot in slots {
+            self.see_place_again(*slot);
         }
     }
 
-    /// Something on the SIM is not done with: the next sweep looks there too, and no sooner,
-    /// as what went wrong may go wrong again.
-    pub(in super::super) const fn see_sim_again(&mut self) {
-        self.is_sim_unseen = true;
+    /// Something in another memory than the modem's is not done with: the next sweep looks
+    /// there too, and no sooner, as what went wrong may go wrong again.
+    pub(in super::super) fn see_again(&mut self, memory: NamedMemory) {
+        self.unseen.insert(memory);
+    }
+
+    /// Each sweep sees the memory that the modem is set to.
+    fn see_place_again(&mut self, slot: StorageSlot) {
+        if let TextMemory::Other(memory) = slot.memory {
+            self.see_again(memory);
+        }
     }
 
     /// Whether this place has shown the same before. What a modem does not store comes
@@ -84,12 +92,12 @@ impl Texts {
         }
     }
 
-    /// The modem was told to empty a place of its SIM.
-    pub(in super::super) fn sim_delete_answered(&mut self, index: u16, end: End) {
+    /// The modem was told to empty a place of a memory that it is not set to.
+    pub(in super::super) fn other_delete_answered(&mut self, memory: NamedMemory, index: u16, end: End) {
         if end.is_ok() {
-            self.assembly.emptied(&StorageSlot::on_sim(index));
+            self.assembly.emptied(&StorageSlot::other(memory, index));
         } else {
-            self.see_sim_again();
+            self.see_again(memory);
         }
     }
 
@@ -130,13 +138,16 @@ pub(in super::super) fn octets_said(head: &Row) -> Option<usize> {
 }
 
 impl ModemLine {
-    /// The modem has stored a text. One for the SIM goes there whatever memory is chosen
-    /// (3GPP TS 23.038 section 4).
-    pub(in super::super) fn text_stored(&mut self, index: Option<u16>, is_on_sim: bool) {
-        if is_on_sim && self.profile.texts_stay_in_modem() {
-            return self.reports.sweep_sim();
+    /// The modem has stored a text. One for the SIM or for the modem goes there whatever
+    /// memory is chosen (3GPP TS 23.038 section 4), and a place in one is another text's in
+    /// the other.
+    pub(in super::super) fn text_stored(&mut self, index: Option<u16>, memory: Option<NamedMemory>) {
+        let Some(memory) = memory else { return self.texts.stored(index) };
+        match self.lies(memory) {
+            Lies::Here => self.texts.stored(index),
+            Lies::AmongOthers => self.texts.stored(None),
+            Lies::Elsewhere => self.reports.sweep(memory),
         }
-        self.texts.stored(index);
     }
 
     /// A text is kept: its places in the modem may be emptied.
@@ -150,7 +161,7 @@ impl ModemLine {
     fn delete_text(&mut self, slot: StorageSlot) {
         match slot.memory {
             TextMemory::Chosen => self.texts.delete(slot.index),
-            TextMemory::Sim => self.reports.delete_on_sim(slot.index),
+            TextMemory::Other(memory) => self.reports.delete_in(memory, slot.index),
         }
     }
 
@@ -166,19 +177,20 @@ impl ModemLine {
         if end.is_ok() {
             self.texts.looked_through(rows.iter().filter(|said| said.row.name() == Some("+CMGL")).count());
             // After its own: where the two are one memory, all of it is known by then.
-            if std::mem::take(&mut self.texts.is_sim_unseen) {
-                self.reports.sweep_sim();
+            for memory in std::mem::take(&mut self.texts.unseen) {
+                self.reports.sweep(memory);
             }
+            self.reports.ask_home_again();
         }
         self.texts_shown(rows, TextMemory::Chosen, end, now);
     }
 
-    /// The modem has listed what lies on its SIM, or could not.
-    pub(in super::super) fn sim_listed(&mut self, rows: &[Said], end: End, now: Moment) {
+    /// The modem has listed what lies in a memory that it is not set to, or could not.
+    pub(in super::super) fn other_listed(&mut self, memory: NamedMemory, rows: &[Said], end: End, now: Moment) {
         if !end.is_ok() {
-            self.texts.see_sim_again();
+            self.texts.see_again(memory);
         }
-        self.texts_shown(rows, TextMemory::Sim, end, now);
+        self.texts_shown(rows, TextMemory::Other(memory), end, now);
     }
 
     /// Rows of a list of texts in a memory.
@@ -239,7 +251,9 @@ impl ModemLine {
     /// under both may have had another text in between.
     fn delete_spare(&mut self, spare: StorageSlot) {
         let is_other = |slot: &StorageSlot| slot.memory != spare.memory && *slot != NO_PLACE;
-        if !self.texts.assembly.has_in(is_other) {
+        if self.texts.assembly.has_in(is_other) {
+            self.texts.see_place_again(spare);
+        } else {
             self.delete_text(spare);
         }
     }
@@ -256,8 +270,8 @@ impl ModemLine {
     /// that of any text.
     fn unread_came(&mut self, coded: &str, why: &str, place: Option<StorageSlot>, now: Moment) {
         if !self.texts.is_shown_again(coded, place) {
-            if place.is_some_and(|place| place.memory == TextMemory::Sim) {
-                self.texts.see_sim_again();
+            if let Some(place) = place {
+                self.texts.see_place_again(place);
             }
             return;
         }
@@ -312,11 +326,17 @@ impl ModemLine {
         self.out.push_back(ModemOutput::TextReported(TextReport { reference: report.reference, to, delivery }));
     }
 
-    /// No text comes any more until there is room. What is incomplete makes it.
-    pub(in super::super) fn storage_full(&mut self, now: Moment) {
+    /// No text comes any more until there is room in the memory. What is incomplete there
+    /// makes it.
+    pub(in super::super) fn storage_full(&mut self, memory: Option<NamedMemory>, now: Moment) {
         self.support.line("the modem's storage of texts is full".to_owned(), now);
-        (self.texts.sweep_at, self.texts.is_full) = (now, true);
-        if let Some(text) = self.texts.assembly.release_oldest(now) {
+        let other = memory.filter(|memory| self.lies(*memory) == Lies::Elsewhere);
+        match other {
+            Some(memory) => self.reports.sweep(memory),
+            None => (self.texts.sweep_at, self.texts.is_full) = (now, true),
+        }
+        let full = other.map_or(TextMemory::Chosen, TextMemory::Other);
+        if let Some(text) = self.texts.assembly.release_oldest_in(|slot| slot.memory == full, now) {
             self.tell_arrived(text);
         }
     }
@@ -325,7 +345,7 @@ impl ModemLine {
     pub(in super::super) fn text_memory_trouble(&self) -> Option<&'static str> {
         let drafts = self.texts.drafts.len();
         let is_all_drafts = drafts > 0 && self.facts.text_places.is_some_and(|places| drafts >= places);
-        let trouble = if self.profile.texts_stay_in_modem() {
+        let trouble = if self.lies(NamedMemory::Sim) == Lies::Elsewhere {
             "the modem's memory of texts is full, and none comes; delete drafts and sent texts in it by AT+CMGD"
         } else {
             "the SIM's memory of texts is full, and none comes; delete drafts and sent texts on it in a telephone"
