@@ -365,9 +365,8 @@ impl ModemLine {
 
     /// What comes is read where it is stored, which may be another memory.
     fn home_chosen(&mut self, home: ToldMemory, new: Option<ToldMemory>) {
-        let is_read = |memory: &ToldMemory| {
-            home.name.eq_ignore_ascii_case(&memory.name) || home.name.eq_ignore_ascii_case(ALL)
-        };
+        let is_read =
+            |memory: &ToldMemory| home.name.eq_ignore_ascii_case(&memory.name) || home.name.eq_ignore_ascii_case(ALL);
         let is_of_texts =
             |memory: &ToldMemory| NamedMemory::of_name(&memory.name).is_some() || memory.name.eq_ignore_ascii_case(ALL);
         match new.filter(|memory| is_of_texts(memory) && !is_read(memory)) {
