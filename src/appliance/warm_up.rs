@@ -157,7 +157,7 @@ impl WarmUp {
         let mut changes = self.keeper.as_ref().map(|keeper| keeper.changes());
         let mut progress = Progress { ready: 0, total: wanted.len() };
         self.tell(&progress);
-        let mut left = wanted.clone();
+        let mut left = self.hold_what_is_kept(&wanted, &mut progress).await;
         let mut in_vain = 0_u32;
         loop {
             // A gate never gets wider: each round has one of the policy that holds by then.
@@ -173,6 +173,32 @@ impl WarmUp {
             let Some(next) = self.next_round(round.again, wait, &may, &wanted, changes.as_mut()).await else { return };
             left = next;
         }
+    }
+
+    /// Holds what is kept in the best voice, and gives the rest. To read it takes no core
+    /// from anybody, and after a power cut the first caller may come at once.
+    async fn hold_what_is_kept(
+        &self,
+        wanted: &[(String, SampleRate)],
+        progress: &mut Progress,
+    ) -> Vec<(String, SampleRate)> {
+        let mut left = Vec::new();
+        for (sentence, rate) in wanted {
+            let held = match self.voices.first().filter(|_| !self.stop.is_asked()) {
+                Some(best) => self.kept(best, sentence, *rate).await.map(|samples| {
+                    let sound = Sound { samples, kept: Kept::Yes };
+                    self.hold_or_leave(best, sentence, *rate, sound)
+                }),
+                None => None,
+            };
+            if held == Some(Held::Best) {
+                progress.ready += 1;
+                self.tell(progress);
+            } else {
+                left.push((sentence.clone(), *rate));
+            }
+        }
+        left
     }
 
     /// Renders what is left, as far as the disk and the voices let it. What came out

@@ -208,6 +208,19 @@ async fn a_sentence_gets_the_voice_outside_when_the_policy_is_widened_and_until_
 }
 
 #[tokio::test]
+async fn what_was_kept_before_a_restart_is_ready_while_a_caller_is_on_the_line() {
+    let mut place = Place::new(&["knowledge"]).await;
+    assert_eq!(place.served(place.hold()).await, Held::Best);
+    place.warm_up.renderings = Arc::new(Renderings::beside(place.warm_up.vault.clone()));
+    assert_eq!(place.held(), None, "memory is empty");
+    let caller = place.warm_up.stop.admit().unwrap();
+    place.served(place.warm_up.hold_quietly(vec![(SENTENCE.to_owned(), RATE)])).await;
+    assert_eq!((place.asked(), place.held()), (1, Some("wyoming-voice")));
+    drop(caller);
+    place.end().await;
+}
+
+#[tokio::test]
 async fn when_memory_is_full_sentences_are_rendered_all_the_same_and_played_from_the_store() {
     let place = Place::new(&["knowledge"]).await;
     let renderings = &place.warm_up.renderings;
