@@ -125,6 +125,14 @@ impl Conversation {
         panic!("{text:?} is not said");
     }
 
+    /// The wait for the mind was felt.
+    fn hears_one_moment(&mut self) {
+        self.pass_until_said(phrases::ONE_MOMENT);
+        let utterance = self.begin_playing();
+        self.pass(800);
+        self.tell(Input::UtteranceFinished { utterance, played_ms: 800, at: self.now });
+    }
+
     /// The caller says something, and the pause after it is reported.
     fn speaks(&mut self, words: &str, mean_log_probability: f32) -> RequestId {
         let request = self.makes_a_sound();
@@ -277,8 +285,7 @@ fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
         for gives in [Gives::AtOnce, Gives::InSentences] {
             let mut conversation = Conversation::begun();
             let request = conversation.speaks(QUESTION, SURE);
-            conversation.pass_until_said(phrases::ONE_MOMENT);
-            conversation.play_all();
+            conversation.hears_one_moment();
             conversation.speaks(listens, trust);
             conversation.pass(1200);
             assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT], "{listens}");
@@ -296,8 +303,7 @@ fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
 fn what_is_more_than_an_okay_while_the_mind_is_at_work_is_asked_in_place_of_what_was() {
     let mut conversation = Conversation::begun();
     let earlier = conversation.speaks(QUESTION, SURE);
-    conversation.pass_until_said(phrases::ONE_MOMENT);
-    conversation.play_all();
+    conversation.hears_one_moment();
     let request = conversation.speaks("Where are you?", SURE);
     conversation.pass(600);
     let expected = [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, "Where are you?"];
@@ -312,8 +318,7 @@ fn what_is_more_than_an_okay_while_the_mind_is_at_work_is_asked_in_place_of_what
 fn a_mind_that_stays_silent_after_an_okay_leaves_nobody_waiting() {
     let mut conversation = Conversation::begun();
     conversation.speaks(QUESTION, SURE);
-    conversation.pass_until_said(phrases::ONE_MOMENT);
-    conversation.play_all();
+    conversation.hears_one_moment();
     conversation.speaks("Okay", SURE);
     conversation.pass(9000);
     assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK]);
@@ -326,8 +331,7 @@ fn a_yes_from_before_the_answer_is_no_yes_to_what_the_answer_asks() {
     for words_first in [true, false] {
         let mut conversation = Conversation::begun();
         let question = conversation.speaks(QUESTION, SURE);
-        conversation.pass_until_said(phrases::ONE_MOMENT);
-        conversation.play_all();
+        conversation.hears_one_moment();
         let okay = conversation.makes_a_sound();
         conversation.pass(1200);
         if words_first {
@@ -354,8 +358,7 @@ fn a_caller_who_goes_on_from_an_okay_is_heard_once_and_asked_in_place_of_what_wa
     const GOES_ON: &str = "Okay, and where are you?";
     let mut conversation = Conversation::begun();
     conversation.speaks(QUESTION, SURE);
-    conversation.pass_until_said(phrases::ONE_MOMENT);
-    conversation.play_all();
+    conversation.hears_one_moment();
     conversation.speaks("Okay", SURE);
     conversation.pass(800);
     let request = conversation.speaks(GOES_ON, SURE);
@@ -374,8 +377,7 @@ fn a_caller_who_goes_on_from_an_okay_is_heard_once_and_asked_in_place_of_what_wa
 fn a_caller_on_hold_after_an_okay_is_not_left_waiting_for_a_mind_that_is_silent() {
     let mut conversation = Conversation::begun();
     conversation.speaks(QUESTION, SURE);
-    conversation.pass_until_said(phrases::ONE_MOMENT);
-    conversation.play_all();
+    conversation.hears_one_moment();
     conversation.speaks("Okay", SURE);
     conversation.pass(800);
     conversation.tell(Input::SpeechStarted { at: conversation.now });
@@ -397,7 +399,7 @@ fn who_asked_for_time_and_then_for_a_person_is_put_through() {
     for by_key in [true, false] {
         let mut conversation = Conversation::begun();
         conversation.call.facts.handsets = Handsets::new(std::slice::from_ref(&reception), &base).expect("one");
-        let request = conversation.speaks("Hold on", SURE);
+        let request = conversation.speaks("Please wait a little", SURE);
         conversation.pass(600);
         conversation.finds(request, Finding::Wait);
         conversation.play_all();
@@ -405,8 +407,7 @@ fn who_asked_for_time_and_then_for_a_person_is_put_through() {
             conversation.tell(Input::Digit { at: conversation.now, digit: '0' });
         } else {
             let request = conversation.speaks("Can I speak to somebody?", SURE);
-            conversation.pass_until_said(phrases::ONE_MOMENT);
-            conversation.play_all();
+            conversation.hears_one_moment();
             conversation.speaks("Mm-hm", SURE);
             conversation.pass(600);
             conversation.finds(request, Finding::Person { name: None });
