@@ -106,6 +106,7 @@ fn a_card_that_takes_nothing_of_what_is_said_is_noticed_in_the_call_and_counts_a
             talk.ended().await;
             line.until_state(ModemState::Ready).await;
             assert_eq!(lost(&line), 0);
+            modem.until("the card is let go", |_| card.is_let_go().then_some(())).await;
             card.choke(true);
             for call in 1..=2 {
                 modem.ring(CALLER);

@@ -154,6 +154,15 @@ impl Card {
         self.choked.store(choked, Ordering::Relaxed);
     }
 
+    /// Whether nobody but the card itself has its loudspeaker open: a box that still closes
+    /// it must not find it choked.
+    pub fn is_let_go(&self) -> bool {
+        let played = self.dir.join("played");
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let of_it = open.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok()).filter(|path| *path == played);
+        of_it.count() == 1
+    }
+
     /// Pulls the plug: both pipes are gone, names and all.
     pub fn pull_out(mut self) {
         std::fs::remove_file(self.dir.join("heard")).unwrap();
