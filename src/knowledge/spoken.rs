@@ -224,6 +224,10 @@ fn push_piece(said: &mut String, piece: &str) {
     said.push_str(piece);
 }
 
+/// Masks that a pharmacy sells (42 CFR 84). Any other figure behind an N is a price: that
+/// of a mask which is an N100 is said wrongly, and a hundred naira are asked for every day.
+const MASKS: [&str; 2] = ["N95", "N99"];
+
 /// "₦15,000", "N2,500.50", "NGN500", "$20", "₦15k", "₦1.5m".
 fn money(core: &str) -> Option<String> {
     let (rest, one, many, cents) = [
@@ -236,9 +240,7 @@ fn money(core: &str) -> Option<String> {
     ]
     .into_iter()
     .find_map(|(sign, one, many, cents)| Some((core.strip_prefix(sign)?, one, many, cents)))?;
-    // "N95" is a mask, "N500" a price.
-    let is_plain = rest.len() < 3 && rest.bytes().all(|b| b.is_ascii_digit());
-    if is_plain && core.starts_with('N') && !core.starts_with("NGN") {
+    if MASKS.contains(&core) {
         return None;
     }
     if let Some((low, high)) = rest.split_once(['-', '–']) {
@@ -408,6 +410,7 @@ mod tests {
             ("₦2,000-₦3,000", "two thousand to three thousand naira"),
             ("$1", "one dollar"),
             ("N500", "five hundred naira"),
+            ("N50", "fifty naira"),
             ("N95 masks", "N ninety-five masks"),
         ] {
             assert_eq!(as_spoken(written), said);

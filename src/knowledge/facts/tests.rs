@@ -554,7 +554,10 @@ proptest! {
     fn a_price_that_is_not_in_the_file_is_never_let_through(n in 1u64..2_000_000, subject in prop::sample::select(vec!["It", "A scan", "The malaria test", "A loaf of bread", "That"])) {
         let known = [15_000, 30_000, 3_500, 50_000, 5_000, 10_000, 40_000, 8_000];
         prop_assume!(!known.contains(&n));
-        for price in [format!("₦{n}"), format!("{} naira", cardinal(n)), format!("N{n}")] {
+        let short = format!("N{n}");
+        // These two are masks.
+        let short = (!["N95", "N99"].contains(&short.as_str())).then_some(short);
+        for price in [format!("₦{n}"), format!("{} naira", cardinal(n))].into_iter().chain(short) {
             let mut allowed = Allowed::new(known_clinic(), &monday(), "How much is it?", None);
             let judged = allowed.judge(&format!("{subject} costs {price}."));
             prop_assert_eq!(judged, Judgement::Unknown(FactKind::Price), "{}", price);
