@@ -23,6 +23,16 @@ pub struct VoiceDeadlines {
     pub next_sound: Duration,
 }
 
+impl VoiceDeadlines {
+    /// For what is made before anybody waits for it, and kept for years: ten seconds of a
+    /// provider's bad day are better than another voice.
+    pub const UNHURRIED: Self = Self {
+        connect: Duration::from_secs(10),
+        first_sound: Duration::from_secs(10),
+        next_sound: Duration::from_secs(10),
+    };
+}
+
 impl Default for VoiceDeadlines {
     /// A provider's median to the first sound is 230 ms on a good line; three
     /// round trips of a bad one (300 ms) stand before it.

@@ -1,8 +1,10 @@
 //! What may go to the provider, and what it is told of how to treat it.
 
+use std::time::Duration;
+
 use milu::media::SampleRate;
 use milu::residency::{CallerWish, DataClass, Safeguards, Verdict};
-use milu::speech::VoiceError;
+use milu::speech::{VoiceDeadlines, VoiceError};
 use milu::terms::Private;
 
 use crate::far::Far;
@@ -77,6 +79,20 @@ async fn zero_retention_is_told_on_either_way_when_the_policy_asks_for_it() {
         assert!(request.has("enable_logging=false") && request.has("output_format=pcm_8000"), "{}", request.target());
         request.answer("200 OK", "", &[&[0, 64, 0, 192, 0, 64]]).await;
     };
+    let (rendered, ()) = tokio::join!(near.voice.render(&near.setting, &text, SampleRate::Hz8000), answering);
+    assert_eq!(rendered.expect("sound").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentence_that_nobody_waits_for_is_given_more_time_than_a_caller_would_give_it() {
+    let mut far = Far::start().await;
+    let rows = vec![(DataClass::Knowledge, Verdict::Raw)];
+    // Everything would be too late.
+    let none = Duration::ZERO;
+    let deadlines = VoiceDeadlines { connect: none, first_sound: none, next_sound: none };
+    let near = Near::with(far.port, Wanted { rows, deadlines, ..Wanted::default() });
+    let text = Private::new("We are open.".to_owned());
+    let answering = async { far.asked().await.answer("200 OK", "", &[&[0, 64, 0, 192, 0, 64]]).await };
     let (rendered, ()) = tokio::join!(near.voice.render(&near.setting, &text, SampleRate::Hz8000), answering);
     assert_eq!(rendered.expect("sound").len(), 3);
 }

@@ -33,7 +33,7 @@ use self::wire::SoundFormat;
 use crate::egress::{Door, Usage};
 use crate::media::{SampleRate, VoiceFinish};
 use crate::residency::DataClass;
-use crate::speech::{CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceError, VoiceEvent};
+use crate::speech::{CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceDeadlines, VoiceError, VoiceEvent};
 use crate::terms::{CallId, Private};
 
 /// The voice's name in records.
@@ -100,12 +100,13 @@ impl ElevenLabsVoice {
     ) -> Result<Vec<i16>, VoiceError> {
         const FIXED: &[DataClass] = &[DataClass::Knowledge];
         let format = SoundFormat::of_rendering(rate);
-        let (gate, config) = (&setting.gate, &self.parts.config);
-        let asking = Asking::new(config, gate, DataClass::Knowledge, setting.hints.language, format);
+        let config = ElevenLabsConfig { deadlines: VoiceDeadlines::UNHURRIED, ..self.parts.config.clone() };
+        let gate = &setting.gate;
+        let asking = Asking::new(&config, gate, DataClass::Knowledge, setting.hints.language, format);
         let request = asking.stream(text.expose(), 1.0);
         let cleared = gate.clear(FIXED, &config.destination, request).map_err(|_| VoiceError::Kept)?;
         let mut finish = VoiceFinish::new(format.rate().hz(), rate).map_err(|_| VoiceError::Engine("no such rate"))?;
-        let mut stream = Stream::open(&self.parts, setting.call, format, cleared).await?;
+        let mut stream = Stream::open(&self.parts, config.deadlines, setting.call, format, cleared).await?;
         self.parts.bought(setting.call, text.expose());
         let mut all = Vec::new();
         while let Some(samples) = stream.next().await? {

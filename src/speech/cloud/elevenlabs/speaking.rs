@@ -175,7 +175,7 @@ impl Utterance {
         let request = asking.stream(self.request.text.expose(), self.request.pace);
         let cleared =
             setting.gate.clear(SAID, &config.destination, request).map_err(|_| Stopped::Failed(VoiceError::Kept))?;
-        let mut stream = Stream::open(&self.parts, setting.call, format, cleared).await?;
+        let mut stream = Stream::open(&self.parts, config.deadlines, setting.call, format, cleared).await?;
         self.parts.bought(self.setting.call, self.request.text.expose());
         while let Some(samples) = stream.next().await? {
             delivery.slice(&samples, Vec::new()).await?;

@@ -23,11 +23,11 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) async fn open(
         parts: &Parts,
+        deadlines: VoiceDeadlines,
         call: Option<CallId>,
         format: SoundFormat,
         request: Cleared<StreamRequest>,
     ) -> Result<Self, VoiceError> {
-        let deadlines = parts.config.deadlines;
         let within = deadlines.connect + deadlines.first_sound;
         let answer = timeout(within, parts.door.request(call, request))
             .await
