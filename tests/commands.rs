@@ -91,7 +91,7 @@ fn a_list_has_the_calls_of_its_time(the_box: &TheBox, first: &Value, second: &Va
     let rows = String::from_utf8(rows.stdout).expect("text");
     assert!(rows.starts_with(text(&second["id"])) && rows.lines().count() == 1, "{rows}");
     let none = the_box.milu(&["calls", "--since", text(&second["ended_at"])]);
-    assert_eq!(String::from_utf8_lossy(&none.stdout), "No calls yet.\n");
+    assert_eq!(String::from_utf8_lossy(&none.stdout), "No call began in that time.\n");
     assert_eq!(the_box.milu(&["calls", "--since", "yesterday"]).status.code(), Some(2));
 }
 

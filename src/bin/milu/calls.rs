@@ -106,7 +106,7 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
     let none = Vec::new();
     let calls = answer["calls"].as_array().unwrap_or(&none);
     if calls.is_empty() {
-        say!("No calls yet.");
+        say!("{}", if is_of_a_time(args.since, args.until) { "No call began in that time." } else { "No calls yet." });
     }
     for call in calls {
         say!(
@@ -121,6 +121,11 @@ fn list(args: &ListArgs, control: &Path) -> Result<(), Failure> {
         say!("{told}");
     }
     Ok(())
+}
+
+/// Only of a stretch of time was asked: that there is nothing in it says nothing of the rest.
+pub fn is_of_a_time(since: Option<jiff::Timestamp>, until: Option<jiff::Timestamp>) -> bool {
+    since.or(until).is_some()
 }
 
 /// Where to ask for what began, or left, at or after `since` and before `until`.

@@ -12,7 +12,7 @@ use milu::residency::{
 };
 use serde_json::{Value, json};
 
-use crate::calls::{joined, left_out, of_time};
+use crate::calls::{is_of_a_time, joined, left_out, of_time};
 use crate::client::AskError;
 use crate::out::say;
 use crate::{Failure, client};
@@ -346,7 +346,8 @@ fn register(
     }
     let rows = answer["transfers"].as_array().map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
-        say!("Nothing has left the box.");
+        let of_a_time = is_of_a_time(since, until);
+        say!("{}", if of_a_time { "Nothing has left the box in that time." } else { "Nothing has left the box." });
     }
     for row in rows {
         say!("{}", register_row(row));
