@@ -56,7 +56,9 @@ pub enum SimTrouble {
     Broken,
     #[error("the SIM is not ready yet")]
     Busy,
-    #[error("the SIM asks for its PIN and none is set")]
+    #[error(
+        "the SIM asks for its PIN and none is set; put the PIN into a file of its own in the directory of credentials, and name that with `sim_pin_credential` in the line's part of the configuration"
+    )]
     NeedsPin,
     #[error(
         "the SIM refused the PIN that is set; it is not tried again before another one is set, or `milu modem LINE release` says that this one is right"
