@@ -67,10 +67,9 @@ pub(super) fn echo(tokens: &[Token], item: &Item, is_last: bool) -> Echo {
     let before = &tokens[..item.from.min(tokens.len())];
     let clause = before.iter().rposition(|token| token.pause).map_or(0, |at| at + 1);
     let lead = unhesitating(&tokens[clause..]);
-    let is_all = unhesitating(before).is_empty() && item.to >= tokens.len();
     let asks = ASKS_WHAT_WAS_SAID.iter().any(|phrase| begins(lead, phrase));
     let repeats = REPEATS_WHAT_WAS_SAID.iter().any(|phrase| begins(lead, phrase));
-    if asks || is_all || repeats && is_last {
+    if asks || repeats && is_last {
         Echo::Questioned
     } else if is_inverted(lead) {
         Echo::Inverted

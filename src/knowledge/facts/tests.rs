@@ -203,6 +203,7 @@ const CONTRADICTING: &[(&str, &str, FactKind)] = &[
     ("Is the malaria test five thousand naira?", "Yes, it is five thousand naira, okay?", FactKind::Price),
     ("Is the malaria test five thousand naira?", "It is five thousand naira, is that okay?", FactKind::Price),
     ("Is the malaria test five thousand naira?", "Of course, for five thousand naira?", FactKind::Price),
+    ("Is the malaria test five thousand naira?", "Yes. Five thousand naira?", FactKind::Price),
     ("Is the malaria test five thousand naira?", "Shall I note it for five thousand naira?", FactKind::Price),
     (
         "Is the malaria result ready in two hours?",
@@ -340,7 +341,6 @@ fn what_the_caller_said_may_be_asked_back_and_denied() {
         "Sorry, did you say five thousand naira, sir?",
         "Please, do you mean five thousand naira for the malaria test?",
         "You said five thousand naira?",
-        "Five thousand naira?",
         "No, it is not five thousand naira, okay?",
     ] {
         assert_eq!(held_back(&clinic(), &monday(), question, reply), None, "{reply}");
