@@ -80,10 +80,10 @@ impl Discretion {
         }
     }
 
-    /// Whether the words of a pause end in digits that may go on: then they are
-    /// held back until the turn is over, for a part of a number looks like none.
+    /// Whether the words of a pause end in digits or in an address that may go on: then
+    /// they are held back until the turn is over, for a part of either looks like none.
     pub(super) fn holds_back(&self, words: &str) -> bool {
-        self.caller.ends_in_number(words)
+        self.caller.ends_in_number(words) || self.caller.ends_in_address(words)
     }
 }
 
@@ -167,6 +167,17 @@ mod tests {
         discretion.write_down(&mut turns, None);
         assert_eq!(texts(&turns)[0], answer);
         assert!(!texts(&turns)[1].contains("seven seven"), "said by a caller it is a number like any other");
+    }
+
+    #[test]
+    fn words_that_end_within_a_secret_or_an_address_are_held_back() {
+        let discretion = Discretion::default();
+        for words in ["My PIN is forty-eight", "CVV is one two", "You can send it to chinedu dot okafor"] {
+            assert!(discretion.holds_back(words), "{words}");
+        }
+        for words in ["I want two", "When do you open?", "I am at the market"] {
+            assert!(!discretion.holds_back(words), "{words}");
+        }
     }
 
     #[test]

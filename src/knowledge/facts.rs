@@ -6,6 +6,7 @@
 mod amounts;
 mod claims;
 mod days;
+mod echo;
 mod read;
 mod subject;
 
@@ -16,6 +17,7 @@ use jiff::civil::DateTime;
 
 use self::claims::{Asked, Calendar, DayGroup, claims, last_days};
 use self::days::{Days, WeekSet, ahead};
+use self::echo::{Echo, echo, is_taken_for_granted};
 pub use self::read::{Fact, FactKind, Half};
 use self::read::{HolidayName, Item, Reading, Said, Verb, read};
 use self::subject::{Clause, Scale, Source, Subject, clauses};
@@ -400,9 +402,22 @@ impl Sentence<'_> {
     /// of which the file says otherwise is not made true by being asked.
     fn echoes(&self, item: &Item, fact: &Fact, backing: Backing) -> bool {
         let said = self.allowed.question.facts().iter().any(|told| fact.is_told_by(told));
-        let asserts = !self.asks && !item.negated;
         let priced = matches!(fact.kind(), FactKind::Price | FactKind::Share);
-        said && !(asserts && (priced || backing == Backing::Denied))
+        let is_denied = backing == Backing::Denied;
+        said && (item.negated || !priced && !is_denied || self.only_asks(item, fact, is_denied))
+    }
+
+    /// Whether the sentence brings the fact up as a question, and says nothing by it: what the
+    /// file denies is a question only if nobody can take it for an answer.
+    fn only_asks(&self, item: &Item, fact: &Fact, is_denied: bool) -> bool {
+        let is_last = self.clauses.last().is_some_and(|clause| clause.holds(item.from));
+        self.asks
+            && match echo(&self.reading.tokens, item, is_last) {
+                Echo::Questioned => true,
+                Echo::Inverted => !(is_denied && is_taken_for_granted(fact)),
+                Echo::Intoned => !is_denied,
+                Echo::Said => false,
+            }
     }
 
     /// The current time may be told, within some minutes.

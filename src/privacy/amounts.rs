@@ -344,7 +344,27 @@ pub(super) fn is_list(run: &Run, items: &[Item]) -> bool {
     let values: Vec<u32> = groups().map(number).collect();
     // Nobody counts aloud as far as an identifier is long.
     let counted = (2..ALWAYS).contains(&items.len()) && values.windows(2).all(|w| w[0].checked_add(1) == Some(w[1]));
-    prices || years || counted
+    prices || years || counted || is_times(run, items)
+}
+
+/// "Nine thirty and ten thirty": times of day in words, with more than a space between
+/// them. Who says a number so stops within the hours too, or nowhere.
+fn is_times(run: &Run, items: &[Item]) -> bool {
+    /// More times are not named at once.
+    const GROUPS_MAX: usize = 8;
+    let value = |item: &Item| number(run.digits_of(std::slice::from_ref(item)));
+    let is_said = |item: &Item| matches!(item.form, Form::Said | Form::Pair);
+    let is_time = |pair: &[Item]| match pair {
+        [hour, minute] => {
+            let is_hour = is_said(hour) && (1..=12).contains(&value(hour));
+            is_hour && is_said(minute) && matches!(value(minute), 15 | 30 | 45) && hour.last + 2 == minute.first
+        }
+        _ => false,
+    };
+    let mut between = items.windows(2).skip(1).step_by(2);
+    (4..=GROUPS_MAX).contains(&items.len())
+        && items.chunks(2).all(is_time)
+        && between.all(|pair| pair[0].last + 2 < pair[1].first)
 }
 
 /// "1500000": an amount without its commas.

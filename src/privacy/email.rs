@@ -427,6 +427,41 @@ pub(super) fn held_from(reader: &Reader<'_>, begin: usize, memory: &Memory) -> u
     cued_from(reader, begin, memory).min(joined_from(reader, begin))
 }
 
+/// Whether the words end within an address that is not known for one before its end is
+/// heard: "chinedu dot okafor", "c h i n e d u", "chinedu at".
+pub(super) fn is_begun(reader: &Reader<'_>, begin: usize, memory: &Memory) -> bool {
+    let found = addresses(reader, begin, memory);
+    let held = held_from(reader, begin, memory)..reader.tokens.len();
+    let is_open = |at: &usize| !found.iter().any(|range| range.contains(at));
+    let last: Vec<usize> = held.clone().rev().filter(|at| is_said(reader, *at)).take(SPELLED_MIN).collect();
+    let ends_in_at = last.first().is_some_and(|at| reader.means(*at) == Some(Means::At));
+    let spells = last.len() == SPELLED_MIN && last.iter().all(|at| is_letter(reader, *at) && is_open(at));
+    ends_in_at || spells || held.filter(is_open).any(|at| joins(reader, at))
+}
+
+/// Whether it is heard: a word or figures.
+fn is_said(reader: &Reader<'_>, at: usize) -> bool {
+    reader.text(at).chars().any(char::is_alphanumeric)
+}
+
+/// Whether it joins parts of an address, and is seldom said or written for anything else:
+/// neither the dash of "well-known" nor the dot of "12.30" and "a.m.".
+fn joins(reader: &Reader<'_>, at: usize) -> bool {
+    let is = |word: &str| reader.text(at).eq_ignore_ascii_case(word);
+    match reader.means(at) {
+        Some(Means::Underscore) => true,
+        Some(Means::At) => !is("at"),
+        Some(Means::Dash) => is("dash") || is("hyphen"),
+        Some(Means::Dot) if is_said(reader, at) => is("dot") || is("doti"),
+        Some(Means::Dot) => {
+            let sides = [at.checked_sub(1), Some(at + 1)].map(|side| side.filter(|side| is_said(reader, *side)));
+            let is_name = |side: usize| reader.means(side) != Some(Means::Numeral) && !is_letter(reader, side);
+            sides.iter().all(Option::is_some) && sides.into_iter().flatten().any(is_name)
+        }
+        _ => false,
+    }
+}
+
 /// From the cue on, while it counts.
 fn cued_from(reader: &Reader<'_>, begin: usize, memory: &Memory) -> usize {
     let end = reader.tokens.len();

@@ -240,7 +240,8 @@ impl Judge<'_> {
     fn secret(&self, items: &[Item], sure: usize) -> Option<Kind> {
         let digits = self.run.digits_of(items);
         let unit = self.next_unit(items);
-        if unit == Some(Means::Currency) || !(AT_CUE..=SECRET_MAX).contains(&sure) {
+        let is_length = (AT_CUE..=SECRET_MAX).contains(&sure) || sure < AT_CUE && self.is_begun_code(items, unit);
+        if unit == Some(Means::Currency) || !is_length {
             return None;
         }
         let is_end = is_expiry(self.run, items);
@@ -261,6 +262,16 @@ impl Judge<'_> {
             }
         }
         None
+    }
+
+    /// Whether so few digits are the beginning of a PIN or a code, or its end, and the
+    /// caller pauses within it: "my PIN is forty-eight". Behind "at" and "by" is a time.
+    fn is_begun_code(&self, items: &[Item], unit: Option<Means>) -> bool {
+        let before = items.first().and_then(|item| self.reader.before(item.first));
+        let is_time = before.is_some_and(|at| {
+            self.reader.means(at) == Some(Means::At) || self.reader.text(at).eq_ignore_ascii_case("by")
+        });
+        self.memory.is_code_named() && unit.is_none() && !is_time && self.is_last(items)
     }
 
     /// Whether a number that a mere "code" was spoken of before is that code, and

@@ -298,6 +298,13 @@ impl Memory {
         self.is_secret_linked() || matches!(self.subject(), Hinted::Linked(_))
     }
 
+    /// Whether the next digits are likely to be a secret or a number of somebody's,
+    /// however few of them were heard.
+    pub(super) fn awaits_digits(&self) -> bool {
+        let is_named = self.secret().is_some() || matches!(self.subject(), Hinted::Linked(_));
+        is_named || self.open.is_some() || self.had_card()
+    }
+
     pub(super) fn subject(&self) -> Hinted {
         match self.subject.and_then(|s| Some((s, kind_of(s.cue)?))) {
             Some((s, kind)) if s.is_linked && s.is_weak => Hinted::WeaklyLinked(kind),

@@ -137,7 +137,8 @@ pub(super) fn is_complete(kind: Kind, digits: usize) -> bool {
         Kind::Account | Kind::Phone | Kind::Number => digits >= 10,
         Kind::Pin => digits >= 4,
         Kind::OneTimeCode => digits >= 6,
-        Kind::CardCode | Kind::CardExpiry | Kind::Email => true,
+        Kind::CardCode => digits >= 3,
+        Kind::CardExpiry | Kind::Email => true,
     }
 }
 

@@ -22,7 +22,7 @@ const HELD_MAX: usize = 512;
 const KEPT_WORDS: usize = 2;
 
 /// Digits at the end of heard words from which on they may be the beginning of a
-/// number of somebody's. "For 12", "at 10" are not.
+/// number of somebody's. "For 12", "at 10" are not; behind "my PIN is" a single digit is.
 const RUNS_ON_MIN: usize = 3;
 
 /// Redacts a text that comes in pieces, and holds back what may yet become a
@@ -95,18 +95,18 @@ impl StreamRedactor {
         let mut heard = self.clone();
         heard.push(words);
         heard.tape.close();
-        let reader = Reader::new(&heard.tape);
-        let mut digits = 0;
-        let mut at = reader.tokens.len();
-        while let Some(before) = reader.before(at) {
-            at = before;
-            match reader.means(at) {
-                Some(means) if begins_group(means) => digits += figures(&reader, at),
-                Some(means) if is_in_run(means) => {}
-                _ => break,
-            }
-        }
-        digits >= RUNS_ON_MIN
+        let (digits, first) = digits_at_end(&Reader::new(&heard.tape));
+        // What stands before the digits may tell whose they are.
+        heard.claims(first);
+        digits >= RUNS_ON_MIN || digits > 0 && heard.memory.awaits_digits()
+    }
+
+    /// The same for an address that is not known for one before its end is heard.
+    pub fn ends_in_address(&self, words: &str) -> bool {
+        let mut heard = self.clone();
+        heard.push(words);
+        heard.tape.close();
+        email::is_begun(&Reader::new(&heard.tape), heard.settled, &heard.memory)
     }
 
     /// The other side has said this: if it asks for a number, the answer is one,
@@ -291,6 +291,24 @@ fn label_from(reader: &Reader<'_>, settled: usize) -> usize {
     (first..end).find(|at| reader.means(*at) == Some(Means::Mark('['))).unwrap_or(end)
 }
 
+/// The digits with which the words end, and the token at which they begin.
+fn digits_at_end(reader: &Reader<'_>) -> (usize, usize) {
+    let mut at = reader.tokens.len();
+    let (mut digits, mut first) = (0, at);
+    while let Some(before) = reader.before(at) {
+        at = before;
+        match reader.means(at) {
+            Some(means) if begins_group(means) => {
+                digits += figures(reader, at);
+                first = at;
+            }
+            Some(means) if is_in_run(means) => {}
+            _ => break,
+        }
+    }
+    (digits, first)
+}
+
 /// Digits in a token that begins a group: its figures, or one for a word.
 fn figures(reader: &Reader<'_>, at: usize) -> usize {
     let figures = reader.text(at).chars().filter(|c| c.is_numeric()).count();
@@ -377,6 +395,56 @@ mod tests {
         }
         for words in ["I want 12", "Do you open at 10?", "0803 1234567 is my number", "When do you open?", "", "two"] {
             assert!(!stream.ends_in_number(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_few_digits_are_waited_for_where_a_secret_or_a_number_was_spoken_of() {
+        let mut stream = StreamRedactor::new();
+        for words in [
+            "My PIN is forty-eight",
+            "CVV is one two",
+            "the OTP na 7",
+            "My account number is 01",
+            "My card is 4111 1111 1111 1111, and it is oh",
+        ] {
+            assert!(stream.ends_in_number(words), "{words}");
+        }
+        for words in ["My PIN is", "I forgot my PIN", "I have two PINs", "My PIN has four digits"] {
+            assert!(!stream.ends_in_number(words), "{words}");
+        }
+        stream.asked("What are the last four digits of your card?");
+        assert!(stream.ends_in_number("one two"));
+    }
+
+    #[test]
+    fn words_that_end_within_an_address_are_known() {
+        let stream = StreamRedactor::new();
+        for words in [
+            "You can send it to chinedu dot okafor",
+            "You can send it to chinedu dot okafor.",
+            "send it to chinedu dot okafor at",
+            "send it to chinedu okafor at",
+            "It is ada underscore obi",
+            "you fit write me, tunde dash bakes",
+            "It is c h i n e d u",
+            "write to ada.obi",
+        ] {
+            assert!(stream.ends_in_address(words), "{words}");
+        }
+        for words in [
+            "Do you open at ten?",
+            "We came at 12.30",
+            "Is it at 10 a.m.",
+            "I am at the bank",
+            "What is your email?",
+            "Please send me an email",
+            "Is it well-known?",
+            "How much is a loaf?",
+            "My e-mail is ada@gmail.com",
+            "",
+        ] {
+            assert!(!stream.ends_in_address(words), "{words}");
         }
     }
 

@@ -116,7 +116,7 @@ impl Fact {
 }
 
 /// From here on (in thousandths) a bare number of the file may be a price.
-const PRICED: u64 = 500_000;
+pub(super) const PRICED: u64 = 500_000;
 
 /// Nigerian numbers with and without the country's code are one number.
 fn national(digits: &str) -> String {

@@ -195,6 +195,22 @@ const CONTRADICTING: &[(&str, &str, FactKind)] = &[
     ("How much is a malaria test?", "The test is ₦3,500 and the result is ready in two hours.", FactKind::Duration),
     ("How much is a malaria test?", "The result of the malaria test takes a week.", FactKind::Duration),
     ("Is the malaria test five thousand naira?", "Yes, it is five thousand naira.", FactKind::Price),
+    (
+        "Is the malaria test five thousand naira?",
+        "Yes, it is five thousand naira, shall I take a message?",
+        FactKind::Price,
+    ),
+    ("Is the malaria test five thousand naira?", "Yes, it is five thousand naira, okay?", FactKind::Price),
+    ("Is the malaria test five thousand naira?", "It is five thousand naira, is that okay?", FactKind::Price),
+    ("Is the malaria test five thousand naira?", "Of course, for five thousand naira?", FactKind::Price),
+    ("Is the malaria test five thousand naira?", "Yes. Five thousand naira?", FactKind::Price),
+    ("Is the malaria test five thousand naira?", "Shall I note it for five thousand naira?", FactKind::Price),
+    (
+        "Is the malaria result ready in two hours?",
+        "The result of the malaria test is ready in two hours, okay?",
+        FactKind::Duration,
+    ),
+    ("Is your WhatsApp number 0803 555 0143?", "It is 0803 555 0143, okay?", FactKind::Number),
     ("What is the consultation fee?", "A consultation with our family doctor is ₦30,000.", FactKind::Price),
     ("What is the consultation fee?", "It is ₦15,000, with a discount of ten per cent for students.", FactKind::Share),
     (
@@ -314,6 +330,28 @@ fn replies_that_name_another_fact_are_held_back() {
     }
     let all = CONTRADICTING.len() + BAKERY_CONTRADICTING.len();
     assert!(wrong.is_empty(), "{} of {all}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_the_caller_said_may_be_asked_back_and_denied() {
+    let question = "Is the malaria test five thousand naira?";
+    for reply in [
+        "Did you say five thousand naira?",
+        "Do you mean five thousand naira?",
+        "Sorry, did you say five thousand naira, sir?",
+        "Please, do you mean five thousand naira for the malaria test?",
+        "You said five thousand naira?",
+        "No, it is not five thousand naira, okay?",
+    ] {
+        assert_eq!(held_back(&clinic(), &monday(), question, reply), None, "{reply}");
+    }
+}
+
+#[test]
+fn a_question_at_the_end_of_a_text_asks_nothing_of_what_stands_before_it() {
+    let mut allowed = Allowed::new(known_clinic(), &monday(), "Is the malaria test five thousand naira?", None);
+    let text = "The malaria test is five thousand naira. Shall we call you back?";
+    assert_eq!(allowed.judge(text), Judgement::Unknown(FactKind::Price));
 }
 
 #[test]
