@@ -359,6 +359,11 @@ fn other_text() -> String {
     RECEIVED.replace("E8329BFD4697D9EC37", "C8329BFD4697D9EC37")
 }
 
+/// The places under their names, whichever memories these have meant before.
+fn places(slots: &[StorageSlot]) -> Vec<(TextMemory, u16)> {
+    slots.iter().map(|slot| (slot.memory, slot.index)).collect()
+}
+
 #[test]
 fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_default() {
     let mut world = World::new("generic", LineSettings::default());
@@ -370,9 +375,9 @@ fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_defa
     world.run_s(40);
     assert_eq!(world.modem.memory, "SM");
     let texts = arrived(&world);
-    let places: Vec<Vec<StorageSlot>> = texts.iter().map(|(_, slots)| slots.clone()).collect();
-    let expected = [[StorageSlot::chosen(1)], [StorageSlot::other(NamedMemory::Modem, 1)]];
-    assert_eq!(places, expected, "{:?}", world.modem.heard);
+    let told: Vec<Vec<(TextMemory, u16)>> = texts.iter().map(|(_, slots)| places(slots)).collect();
+    let expected = [[(TextMemory::Chosen, 1)], [(TextMemory::Other(NamedMemory::Modem), 1)]];
+    assert_eq!(told, expected, "{:?}", world.modem.heard);
     for (_, slots) in texts {
         world.give(ModemInput::TextKept { slots });
     }
@@ -383,7 +388,7 @@ fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_defa
     world.modem.elsewhere.push((2, RECEIVED.replace("1110102143", "1110102144")));
     world.says("+CMTI: \"SM\",2");
     world.run_s(2);
-    assert_eq!(arrived(&world)[2].1, [StorageSlot::chosen(2)]);
+    assert_eq!(places(&arrived(&world)[2].1), [(TextMemory::Chosen, 2)]);
     world.run_s(300);
     assert_eq!((arrived(&world).len(), world.modem.count("AT+CPMS")), (3, 0), "{:?}", world.modem.heard);
 }
@@ -468,4 +473,94 @@ fn what_is_incomplete_is_given_out_when_the_memory_that_it_lies_in_is_full_and_n
         assert_eq!(arrived(&world).len(), 2, "{name}: {:?}", world.modem.heard);
         assert_eq!(arrived(&world)[1].1, [StorageSlot::other(NamedMemory::Sim, 7)], "{name}");
     }
+}
+
+/// A modem that reads itself and stores on its SIM, with a text in the same place of each,
+/// that has told of its own and not moved yet.
+fn about_to_move(refused: &str) -> World {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.reads_from("ME", "SM");
+    world.modem.says_instead(refused, "\r\n+CMS ERROR: 314\r\n");
+    world.modem.storage.push((1, other_text()));
+    world.modem.elsewhere.push((1, RECEIVED.to_owned()));
+    world.give(ModemInput::PortOpened);
+    for _ in 0..60_000 {
+        if !arrived(&world).is_empty() {
+            break;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    assert_eq!((arrived(&world).len(), world.modem.memory.as_str()), (1, "ME"), "{:?}", world.modem.heard);
+    world.modem.instead.clear();
+    world
+}
+
+/// What lies in the two memories is deleted once both texts are kept, and neither before.
+fn both_go_once_kept(world: &mut World) {
+    world.run_s(130);
+    let texts = arrived(world);
+    assert_eq!((texts.len(), world.modem.memory.as_str()), (2, "SM"), "{:?}", world.modem.heard);
+    assert_eq!(places(&texts[1].1), [(TextMemory::Chosen, 1)]);
+    assert_eq!(world.modem.elsewhere.len(), 1, "it is not kept yet: {:?}", world.modem.heard);
+    world.give(ModemInput::TextKept { slots: texts[1].1.clone() });
+    world.run_s(130);
+    let left = (world.modem.elsewhere.len(), world.modem.storage.len(), arrived(world).len());
+    assert_eq!(left, (0, 0, 2), "{:?}", world.modem.heard);
+    assert_eq!(world.modem.broken_rules, [""; 0]);
+}
+
+#[test]
+fn a_place_that_waits_to_be_emptied_is_not_emptied_in_the_memory_that_is_read_next() {
+    // It is asked again which memory it reads as soon as it has listed its texts.
+    let mut world = about_to_move("AT+CPMS?");
+    let (_, slots) = arrived(&world).remove(0);
+    world.give(ModemInput::TextKept { slots });
+    both_go_once_kept(&mut world);
+}
+
+#[test]
+fn a_text_that_is_kept_after_the_modem_reads_another_memory_is_not_deleted_there() {
+    let mut world = about_to_move("AT+CPMS=\"SM\"");
+    // The disk is slow: both are told before one is kept.
+    world.run_s(130);
+    let (_, slots) = arrived(&world).remove(0);
+    world.give(ModemInput::TextKept { slots });
+    both_go_once_kept(&mut world);
+}
+
+#[test]
+fn a_text_that_is_not_kept_yet_when_the_modem_reads_another_memory_stays_where_it_is() {
+    let mut world = about_to_move("AT+CPMS=\"SM\"");
+    world.run_s(300);
+    let texts = arrived(&world);
+    let left = (world.modem.elsewhere.len(), world.modem.storage.len(), texts.len());
+    assert_eq!(left, (1, 1, 2), "{:?}", world.modem.heard);
+    // What could not be kept is told again from where it lies now.
+    world.give(ModemInput::TextNotKept { slots: texts[0].1.clone() });
+    world.run_s(130);
+    let told = arrived(&world);
+    assert_eq!(told.len(), 3, "{:?}", world.modem.heard);
+    assert_eq!(places(&told[2].1), [(TextMemory::Other(NamedMemory::Modem), 1)]);
+}
+
+#[test]
+fn a_text_of_one_sim_that_is_kept_when_another_one_is_in_is_not_deleted_there() {
+    let mut world = World::ready("simcom_sim800");
+    world.modem.storage = vec![(3, other_text())];
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(5);
+    world.modem.sim = "+CME ERROR: 10";
+    world.says("+CPIN: NOT INSERTED");
+    world.modem.storage = vec![(3, RECEIVED.to_owned())];
+    world.modem.sim = "READY";
+    world.modem.says_instead("AT+CCID", "\r\n89234010000099999999\r\n\r\nOK\r\n");
+    world.run_s(60);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), world.line.state()), (2, ModemState::Ready), "{:?}", world.modem.heard);
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(130);
+    assert_eq!((world.modem.storage.len(), world.modem.count("AT+CMGD")), (1, 0), "{:?}", world.modem.heard);
+    world.give(ModemInput::TextKept { slots: texts[1].1.clone() });
+    world.run_s(2);
+    assert_eq!((world.modem.storage.len(), arrived(&world).len()), (0, 2), "{:?}", world.modem.heard);
 }
