@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
+use super::by_hand::answer;
 use super::texts::{RECEIVED, arrived, sms_part};
 use super::world::{PROFILES, World, profile};
 
@@ -219,22 +220,55 @@ fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_ne
     }
 }
 
+/// A modem that has just been turned to its SIM.
+fn turned_to_sim(name: &str) -> World {
+    let mut world = World::ready(name);
+    world.says("+CMTI: \"SM\",3");
+    for _ in 0..1000 {
+        if world.modem.memory == "SM" {
+            break;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    world
+}
+
+/// Rows that choose a memory of texts or empty a place in it.
+fn rows_of_memory(world: &World) -> Vec<&str> {
+    let is_of_memory = |row: &&str| ["AT+CPMS=", "AT+CMGD="].iter().any(|name| row.starts_with(name));
+    world.modem.heard.iter().map(String::as_str).filter(is_of_memory).collect()
+}
+
 #[test]
 fn a_row_by_hand_waits_while_the_modem_is_turned_to_its_sim() {
     for name in with_own_memory() {
-        let mut world = World::ready(name);
-        world.says("+CMTI: \"SM\",3");
-        for _ in 0..1000 {
-            if world.modem.memory == "SM" {
-                break;
-            }
-            world.run(Duration::from_millis(1));
-        }
+        let mut world = turned_to_sim(name);
         world.give(ModemInput::Command { id: 7, row: "AT+CMGD=3".to_owned(), force: Force::Yes });
         world.run_s(2);
-        let is_of_memory = |row: &&String| ["AT+CPMS=", "AT+CMGD="].iter().any(|name| row.starts_with(name));
-        let rows: Vec<&String> = world.modem.heard.iter().filter(is_of_memory).collect();
-        assert_eq!(rows, ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=3"], "{name}");
+        assert_eq!(rows_of_memory(&world), ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=3"], "{name}");
+    }
+}
+
+#[test]
+fn a_row_by_hand_that_means_a_place_of_a_text_is_not_given_in_a_call_that_keeps_the_modem_at_its_sim() {
+    for name in with_own_memory() {
+        let mut world = turned_to_sim(name);
+        let by_hand = |world: &mut World, id: u64, row: &str| {
+            world.give(ModemInput::Command { id, row: row.to_owned(), force: Force::Yes });
+        };
+        by_hand(&mut world, 7, "AT+CMGD=3");
+        world.rings();
+        by_hand(&mut world, 8, "AT+CMGD=4");
+        by_hand(&mut world, 9, "AT+CSQ");
+        world.run_s(1);
+        assert_eq!(rows_of_memory(&world), ["AT+CPMS=\"SM\""], "{name}");
+        // It was given before the call; the next waits, and what has no place of a text does not.
+        assert_eq!(answer(&world, 7), Some(Err(CommandFailure::CallRunning)), "{name}");
+        assert_eq!(answer(&world, 8), None, "{name}");
+        assert_eq!(answer(&world, 9), Some(Ok("+CSQ: 24,99\nOK".to_owned())), "{name}");
+        world.far_side_hangs_up();
+        world.run_s(10);
+        assert_eq!(rows_of_memory(&world), ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=4"], "{name}");
     }
 }
 
