@@ -67,7 +67,8 @@ pub struct KeptText {
     pub from: Private<String>,
     pub text: Private<String>,
     pub received_at: Timestamp,
-    /// It is for a program of a telephone, as settings are: kept, and shown to nobody.
+    /// It is for a program of a telephone, as settings are, or for nobody: kept, and shown to
+    /// nobody.
     pub for_program: bool,
 }
 

@@ -81,10 +81,10 @@ pub enum Force {
     Yes,
 }
 
-/// What one second of a call's sound was like.
+/// What a call's sound was like in the time between two measurements.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct SoundFacts {
-    /// The time that was measured, about a second.
+    /// The time that was measured, some tenths of a second.
     pub over: Duration,
     /// Octets that came from the modem.
     pub down_bytes: u32,

@@ -598,3 +598,21 @@ fn a_text_of_one_sim_that_is_kept_when_another_one_is_in_is_not_deleted_there() 
     world.run_s(2);
     assert_eq!((world.modem.storage.len(), arrived(&world).len()), (0, 2), "{:?}", world.modem.heard);
 }
+
+#[test]
+fn a_text_by_which_a_network_looks_for_a_telephone_is_for_nobody_and_deleted_once_it_is_kept() {
+    let mut world = World::ready("generic");
+    let silent = RECEIVED.replace("551512F20000", "551512F24000");
+    assert_ne!(silent, RECEIVED);
+    world.modem.storage = vec![(3, silent), (4, other_text())];
+    world.says("+CMTI: \"SM\",3\n+CMTI: \"SM\",4");
+    world.run_s(2);
+    let texts = arrived(&world);
+    let for_nobody: Vec<bool> = texts.iter().map(|(text, _)| text.for_program).collect();
+    assert_eq!(for_nobody, [true, false], "{:?}", world.modem.heard);
+    for (_, slots) in texts {
+        world.give(ModemInput::TextKept { slots });
+    }
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
+}

@@ -311,6 +311,7 @@ impl ModemLine {
     }
 
     pub(super) fn tell_arrived(&mut self, text: sms::IncomingText<StorageSlot>) {
+        let for_program = !text.is_for_people();
         let slots = text.slots.into_iter().filter(|slot| *slot != NO_PLACE).collect();
         let missing_parts = match text.wholeness {
             Wholeness::Whole => 0,
@@ -327,7 +328,7 @@ impl ModemLine {
             (_, None) => TextSender::Unknown,
         };
         let sent_at = text.sent.and_then(CentreTime::instant);
-        let text = IncomingText { from, text: words, sent_at, missing_parts, for_program: text.ports.is_some() };
+        let text = IncomingText { from, text: words, sent_at, missing_parts, for_program };
         self.out.push_back(ModemOutput::TextArrived { text, slots });
     }
 
