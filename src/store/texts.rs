@@ -122,11 +122,6 @@ impl<'a> Texts<'a> {
         Ok((done.rows_affected() == 1).then_some(done.last_insert_rowid()))
     }
 
-    /// The text that has waited longest among those that are due.
-    pub async fn next_due(&self, now: Timestamp) -> Result<Option<WaitingText>, IndexError> {
-        Ok(self.due(now, 1).await?.pop())
-    }
-
     /// The `limit` texts that have waited longest among those that are due.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingText>, IndexError> {
         let rows = sqlx::query("SELECT * FROM outgoing_texts WHERE due_at_ns <= ? ORDER BY due_at_ns, id LIMIT ?")
