@@ -600,15 +600,15 @@ async fn a_promised_text_message_waits_through_a_restart_and_is_forgotten_once_i
         vault.close().await;
     }
     let vault = open(dir.path()).await;
-    assert_eq!(vault.texts().next_due(at(9)).await.unwrap(), None, "it is not due yet");
-    let waiting = vault.texts().next_due(at(10)).await.unwrap().expect("it waits");
+    assert_eq!(vault.texts().due(at(9), 1).await.unwrap(), [], "it is not due yet");
+    let waiting = vault.texts().due(at(10), 1).await.unwrap().pop().expect("it waits");
     assert_eq!((&waiting.text, waiting.tries), (&text, 0));
     vault.texts().postpone(waiting.id, at(60), TextTry::Failed, "the network was busy").await.unwrap();
-    assert_eq!(vault.texts().next_due(at(59)).await.unwrap(), None, "it is due later");
-    let again = vault.texts().next_due(at(60)).await.unwrap().expect("it waits");
+    assert_eq!(vault.texts().due(at(59), 1).await.unwrap(), [], "it is due later");
+    let again = vault.texts().due(at(60), 1).await.unwrap().pop().expect("it waits");
     assert_eq!((again.tries, again.unknown, again.why.as_deref()), (1, 0, Some("the network was busy")));
     vault.texts().postpone(again.id, at(70), TextTry::NotBegun, "no line is ready").await.unwrap();
-    assert_eq!(vault.texts().next_due(at(70)).await.unwrap().expect("it waits").tries, 1, "it was not tried");
+    assert_eq!(vault.texts().due(at(70), 1).await.unwrap()[0].tries, 1, "it was not tried");
     vault.texts().settle(again.id, &TextEnd::Sent, at(71)).await.unwrap();
     assert_eq!(vault.texts().waiting_count().await.unwrap(), 0);
     assert_eq!(vault.texts().ended(10).await.unwrap(), [], "what was sent is forgotten");

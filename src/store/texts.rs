@@ -67,7 +67,8 @@ pub struct KeptText {
     pub from: Private<String>,
     pub text: Private<String>,
     pub received_at: Timestamp,
-    /// It is for a program of a telephone, as settings are: kept, and shown to nobody.
+    /// It is for a program of a telephone, as settings are, or for nobody: kept, and shown to
+    /// nobody.
     pub for_program: bool,
 }
 
@@ -119,11 +120,6 @@ impl<'a> Texts<'a> {
         .await
         .map_err(IndexError::sql("queueing a text message"))?;
         Ok((done.rows_affected() == 1).then_some(done.last_insert_rowid()))
-    }
-
-    /// The text that has waited longest among those that are due.
-    pub async fn next_due(&self, now: Timestamp) -> Result<Option<WaitingText>, IndexError> {
-        Ok(self.due(now, 1).await?.pop())
     }
 
     /// The `limit` texts that have waited longest among those that are due.

@@ -57,7 +57,8 @@ pub(super) const MEDIUM: Duration = Duration::from_secs(5);
 pub(super) const OF_CALLS: Duration = Duration::from_secs(15);
 /// For a call that is dialled by hand: some modems answer when the far side does.
 pub(super) const DIALLING: Duration = Duration::from_secs(90);
-/// For the body of a text and for `AT+CHUP` (chan_dongle and ModemManager wait as long).
+/// For the body of a text, for a list of them, and for `AT+CHUP` (chan_dongle and
+/// ModemManager wait as long).
 pub(super) const LONG: Duration = Duration::from_secs(40);
 
 /// For a search of networks, which takes two to three minutes.
@@ -114,6 +115,8 @@ fn limit_of(row: &str) -> Duration {
     let limit = parts.map(|command| match command {
         "+COPS=?" => SEARCHING,
         _ if command.starts_with("+COPS=3") || command.ends_with("=?") => MEDIUM,
+        // A full modem lists for a long time.
+        _ if command.starts_with("+CMGL") => LONG,
         _ if OF_NETWORK.iter().any(|name| command.starts_with(name)) => LONG,
         _ => MEDIUM,
     });
@@ -161,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_network_answers_has_the_networks_time() {
+    fn what_the_network_answers_has_the_networks_time_and_a_list_of_texts_its_own() {
         for (row, limit) in [
             ("AT", SHORT),
             ("AT+CSQ", MEDIUM),
@@ -175,6 +178,9 @@ mod tests {
             ("ATE0+CLCK=\"SC\",2", LONG),
             ("AT+CCWA=1,2", LONG),
             ("AT+CCWA=?", MEDIUM),
+            ("AT+CMGL=4", LONG),
+            ("at+cmgl", LONG),
+            ("AT+CMGR=4", MEDIUM),
         ] {
             assert_eq!(Command::new((), row).limit, limit, "{row}");
         }

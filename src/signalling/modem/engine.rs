@@ -395,6 +395,14 @@ impl<T> Engine<T> {
             return;
         }
         match &self.phase {
+            // A text is not taken before its prompt: the OK is another command's, and the
+            // modem may sit at the prompt by now.
+            Phase::Running(running)
+                if result == FinalResult::Ok && matches!(running.command.kind, CommandKind::WithBody(_)) =>
+            {
+                self.stray_results += 1;
+                self.timed_out(now);
+            }
             Phase::Running(_) => {
                 // The coded text of news may still come; that of an answer does not.
                 self.release_heads_of_answers();

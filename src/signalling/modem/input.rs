@@ -81,10 +81,10 @@ pub enum Force {
     Yes,
 }
 
-/// What one second of a call's sound was like.
+/// What a call's sound was like in the time between two measurements.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct SoundFacts {
-    /// The time that was measured, about a second.
+    /// The time that was measured, some tenths of a second.
     pub over: Duration,
     /// Octets that came from the modem.
     pub down_bytes: u32,
@@ -129,16 +129,19 @@ pub enum TextMemory {
 pub struct StorageSlot {
     pub memory: TextMemory,
     pub index: u16,
+    /// Which of the memories that had this name: one that is read in its stead, or another
+    /// SIM, is the next, and its places are others.
+    pub(super) era: u32,
 }
 
 impl StorageSlot {
     /// In the memory that the modem is set to.
     pub const fn chosen(index: u16) -> Self {
-        Self { memory: TextMemory::Chosen, index }
+        Self { memory: TextMemory::Chosen, index, era: 0 }
     }
 
     /// In a memory that the modem is not set to.
     pub const fn other(memory: NamedMemory, index: u16) -> Self {
-        Self { memory: TextMemory::Other(memory), index }
+        Self { memory: TextMemory::Other(memory), index, era: 0 }
     }
 }

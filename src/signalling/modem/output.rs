@@ -156,7 +156,8 @@ pub struct IncomingText {
     pub sent_at: Option<Timestamp>,
     /// Parts that never came, although a day was waited for them.
     pub missing_parts: u8,
-    /// It is for a program of a telephone, as settings are, and not for a person.
+    /// It is for a program of a telephone, as settings are, or for nobody, as what a network
+    /// looks for a telephone with, and not for a person.
     pub for_program: bool,
 }
 

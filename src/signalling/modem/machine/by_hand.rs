@@ -8,7 +8,7 @@ use super::super::input::Force;
 use super::super::output::{CommandFailure, ModemOutput};
 use super::super::row::FinalResult;
 use super::ModemLine;
-use super::danger::{danger, is_of_calls};
+use super::danger::{danger, is_of_calls, is_of_texts};
 use super::job::Job;
 
 /// Rows that wait: a technician gives one after the other.
@@ -19,7 +19,15 @@ const ROW_BYTES_MAX: usize = 200;
 /// Rows from a technician.
 #[derive(Debug, Default)]
 pub(super) struct ByHand {
-    waiting: VecDeque<(u64, String)>,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: u64,
+    row: String,
+    /// A call was on when it was given: it was wanted all the same.
+    in_call: bool,
 }
 
 impl ModemLine {
@@ -43,19 +51,35 @@ impl ModemLine {
         };
         match failure {
             Some(failure) => self.out.push_back(ModemOutput::CommandAnswered { id, result: Err(failure) }),
-            None => self.hand.waiting.push_back((id, row)),
+            None => self.hand.waiting.push_back(Waiting { id, row, in_call: self.calls.is_any() }),
         }
     }
 
     /// A row that has a place of a text means the memory of the texts: it waits for the
-    /// moment in which the modem is turned to another one.
+    /// moment in which the modem is turned to another one. In a call it is not turned back:
+    /// what has nothing to do with texts goes out.
     pub(super) fn hand_command(&mut self) -> Option<Command<Job>> {
-        if self.reports.is_away() && self.may_text() {
-            return None;
+        let is_call_on = self.calls.is_any();
+        if is_call_on {
+            self.refuse_for_call();
         }
-        let (id, row) = self.hand.waiting.pop_front()?;
+        let is_away = self.reports.is_away();
+        let may_text = self.may_text();
+        let waits = |waiting: &Waiting| is_away && if is_call_on { is_of_texts(&waiting.row) } else { may_text };
+        let next = self.hand.waiting.iter().position(|waiting| !waits(waiting))?;
+        let Waiting { id, row, .. } = self.hand.waiting.remove(next)?;
         let command = Command::new(Job::Hand(id), &row);
         Some(if is_of_calls(&row) { command.of_calls().within(DIALLING) } else { command })
+    }
+
+    /// Who gave a row when no call was on has not wanted it in one.
+    fn refuse_for_call(&mut self) {
+        let (wanted, others): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.hand.waiting).into_iter().partition(|waiting| waiting.in_call);
+        self.hand.waiting = wanted;
+        for Waiting { id, .. } in others {
+            self.out.push_back(ModemOutput::CommandAnswered { id, result: Err(CommandFailure::CallRunning) });
+        }
     }
 
     pub(super) fn hand_answered(&mut self, id: u64, rows: &[Said], end: End) {
@@ -79,7 +103,7 @@ impl ModemLine {
 
     /// The modem is away: who waits is told.
     pub(super) fn hand_lost(&mut self) {
-        while let Some((id, _)) = self.hand.waiting.pop_front() {
+        while let Some(Waiting { id, .. }) = self.hand.waiting.pop_front() {
             self.out.push_back(ModemOutput::CommandAnswered { id, result: Err(CommandFailure::ModemGone) });
         }
     }

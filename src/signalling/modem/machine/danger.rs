@@ -110,6 +110,9 @@ const DANGEROUS: &[(&str, &str)] = &[
     ("^SETPORT", CHANGES_PORTS),
 ];
 
+/// Beginnings of the commands that mean the memory of texts that the modem is set to.
+const OF_TEXTS: &[&str] = &["+CMG", "+CMSS", "+CPMS", "+QCMG", "+QMGDA"];
+
 /// What is dangerous about a row; none if all of it is known to be harmless. Each command
 /// of it is looked at, whatever stands before it.
 pub(super) fn danger(row: &str, profile: &Profile) -> Option<&'static str> {
@@ -130,6 +133,15 @@ pub(super) fn is_of_calls(row: &str) -> bool {
     let upper = normalised(row);
     without_at(&upper).is_some_and(|rest| {
         rest.split(';').flat_map(commands).any(|command| command.starts_with('D') || command == "A")
+    })
+}
+
+/// Whether the row means the memory of texts that the modem is set to.
+pub(super) fn is_of_texts(row: &str) -> bool {
+    let upper = normalised(row);
+    without_at(&upper).is_some_and(|rest| {
+        let is_one = |command: &str| OF_TEXTS.iter().any(|beginning| command.starts_with(beginning));
+        rest.split(';').flat_map(commands).any(is_one)
     })
 }
 
@@ -271,6 +283,7 @@ mod tests {
             assert!(danger(&format!("AT{command}"), &profile).is_some(), "{command}");
         }
         assert!(is_of_calls("ATE0D0803;") && is_of_calls("ata") && !is_of_calls("AT+CSQ"));
+        assert!(is_of_texts("at +csq;+cmgd=3") && is_of_texts("AT+CPMS?") && !is_of_texts("AT+CSQ"));
     }
 
     /// Blanks after each character, and any size of each letter.

@@ -67,6 +67,9 @@ impl ModemLine {
         let row = ways.get(ending.step).cloned().unwrap_or(one);
         ending.step = (ending.step + 1).min(ways.len());
         ending.next = now + NEXT_WAY;
+        // What this family must never be given is not given for a call that stays either.
+        let last = ways.last().map_or(BY_NETWORK, String::as_str);
+        let row = if self.profile.forbids(&row).is_some() { last.to_owned() } else { row };
         let row = row.replace("<id>", &ending.id.unwrap_or(1).to_string());
         let wait = if row.starts_with(BY_NETWORK) { LONG } else { HANG_UP_WAIT };
         Some(Command::new(Job::HangUp, &row).of_calls().within(wait))

@@ -386,6 +386,8 @@ impl ModemLine {
         }
         // What it has stored in the one before is seen once more.
         let left = NamedMemory::of_name(&from.name).filter(|memory| Lies::of(*memory, &to.name) == Lies::Elsewhere);
+        // Its places are others now, also where it had not said before which it reads.
+        self.reports.home = Some(from.name);
         self.home_is(to);
         if let Some(memory) = left {
             self.texts.see_again(memory);

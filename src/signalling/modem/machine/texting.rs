@@ -2,7 +2,7 @@ mod arriving;
 
 pub(super) use arriving::octets_said;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -54,6 +54,8 @@ pub(super) struct Texts {
     day: i32,
     parts_today: u32,
     assembly: Assembly<StorageSlot>,
+    /// Which memory a name means now, where it has meant another one before.
+    eras: BTreeMap<TextMemory, u32>,
     reads: VecDeque<u16>,
     deletes: VecDeque<u16>,
     /// What could not be read once, by its place: a row may have been garbled on its way.
@@ -126,6 +128,7 @@ impl Texts {
             day,
             parts_today,
             assembly: Assembly::default(),
+            eras: BTreeMap::new(),
             reads: VecDeque::new(),
             deletes: VecDeque::new(),
             doubtful: VecDeque::new(),
@@ -344,10 +347,8 @@ impl ModemLine {
             self.texts.deletes.clear();
         }
         self.reports.sim_changed();
-        self.places_gone(|slot| match slot.memory {
-            TextMemory::Chosen => !stay,
-            TextMemory::Other(memory) => memory == NamedMemory::Sim,
-        });
+        let on_sim = TextMemory::Other(NamedMemory::Sim);
+        if stay { self.memories_changed(&[on_sim]) } else { self.memories_changed(&[on_sim, TextMemory::Chosen]) }
     }
 
     /// The modem reads its texts from another memory than before: its places are others, and
@@ -355,13 +356,22 @@ impl ModemLine {
     pub(super) fn texts_in_another_memory(&mut self) {
         self.texts.deletes.clear();
         self.texts.reads.clear();
-        self.texts.assembly.not_among(&[], |_| true);
-        self.places_gone(|_| true);
+        // What it was told of is among what it lists.
+        self.texts.sweep_at = Moment::START;
+        let others = [NamedMemory::Sim, NamedMemory::Modem].map(TextMemory::Other);
+        self.memories_changed(&[TextMemory::Chosen, others[0], others[1]]);
     }
 
-    /// Nothing more comes of what lies in such places: it is told as it is.
-    fn places_gone(&mut self, is_gone: impl Fn(&StorageSlot) -> bool) {
-        for mut text in self.texts.assembly.give_up(&is_gone) {
+    /// These names mean other memories from here on. Nothing more comes of what lies in the
+    /// places of those before: it is told as it is. What is kept of it, or will be, is not to
+    /// be emptied under the name.
+    fn memories_changed(&mut self, memories: &[TextMemory]) {
+        let is_gone = |slot: &StorageSlot| memories.contains(&slot.memory);
+        for memory in memories {
+            *self.texts.eras.entry(*memory).or_default() += 1;
+        }
+        self.texts.assembly.not_among(&[], is_gone);
+        for mut text in self.texts.assembly.give_up(is_gone) {
             text.slots.retain(|slot| !is_gone(slot));
             self.tell_arrived(text);
         }

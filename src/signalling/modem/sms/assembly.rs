@@ -68,10 +68,10 @@ pub struct IncomingText<S> {
 const PROTOCOL_SILENT: u8 = 0x40;
 
 impl<S> IncomingText<S> {
-    /// Whether somebody wrote it to be read: no settings for a program, no picture,
-    /// nothing that is to be kept from sight.
-    pub fn is_for_people(&self) -> bool {
-        self.ports.is_none() && self.protocol != PROTOCOL_SILENT && matches!(self.body, Body::Text(_))
+    /// Whether somebody may have written it to be read: no settings for a program, no
+    /// picture, nothing that is to be kept from sight. Eight-bit characters may be words.
+    pub const fn is_for_people(&self) -> bool {
+        self.ports.is_none() && self.protocol != PROTOCOL_SILENT
     }
 }
 

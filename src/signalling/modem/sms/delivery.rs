@@ -48,11 +48,6 @@ impl Delivery {
             0x80..=0xFF => Self::Failed(DeliveryTrouble::Other),
         }
     }
-
-    /// Whether another report may follow.
-    pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Trying(_))
-    }
 }
 
 const fn temporary(status: u8) -> DeliveryTrouble {
@@ -125,8 +120,8 @@ mod tests {
         assert_eq!(Delivery::of_status(0x62), Delivery::GaveUp(DeliveryTrouble::NoResponse));
         assert_eq!(Delivery::of_status(0xFF), Delivery::Failed(DeliveryTrouble::Other));
         for status in 0..=255 {
-            let is_final = !(0x20..0x40).contains(&status);
-            assert_eq!(Delivery::of_status(status).is_final(), is_final, "{status:#04x}");
+            let goes_on = matches!(Delivery::of_status(status), Delivery::Trying(_));
+            assert_eq!(goes_on, (0x20..0x40).contains(&status), "{status:#04x}");
         }
     }
 

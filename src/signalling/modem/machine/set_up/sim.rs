@@ -40,8 +40,16 @@ pub(super) enum PinTry {
     Untried,
     /// It was sent, and the SIM has not said whether it was right.
     Open,
+    /// The modem has said OK to it. Only a SIM that is ready says that it was right.
+    Taken,
     Accepted,
     Refused,
+}
+
+impl PinTry {
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Taken)
+    }
 }
 
 /// By what a SIM is known. Some modems tell no ICCID.
@@ -76,7 +84,7 @@ impl SetUp {
     pub(in super::super) fn let_pin_be_tried(&mut self, now: Moment) {
         // What is said of a SIM that works is not for the next one.
         self.is_released = !self.is_done();
-        if matches!(self.pin, PinTry::Open | PinTry::Refused) {
+        if self.pin.is_open() || self.pin == PinTry::Refused {
             self.pin = PinTry::Untried;
         }
         if self.at == At::Sim {
@@ -128,7 +136,9 @@ impl ModemLine {
         };
         // A bare refusal may be a modem that reads the SIM after its PIN.
         let is_gone = trouble == SimTrouble::Absent && end != End::Final(FinalResult::Error);
-        self.set_up.was_away |= is_gone && self.set_up.pin == PinTry::Open;
+        // One that has taken its PIN is not ready for a moment.
+        let may_start = self.set_up.pin == PinTry::Taken && said.as_deref() == Some("NOT READY");
+        self.set_up.was_away |= is_gone && !may_start && self.set_up.pin.is_open();
         self.sim_waits(trouble, now);
     }
 
@@ -143,7 +153,7 @@ impl ModemLine {
     }
 
     fn sim_is_ready(&mut self, now: Moment) {
-        if self.set_up.pin == PinTry::Open {
+        if self.set_up.pin.is_open() {
             if self.set_up.was_away {
                 // Another SIM than the one that has had the PIN may be ready: its number tells.
                 self.facts.iccid = None;
@@ -161,9 +171,11 @@ impl ModemLine {
     fn pin_wanted(&mut self, now: Moment) {
         let trouble = match self.set_up.pin {
             _ if usable_pin(&self.settings).is_none() => SimTrouble::NeedsPin,
-            // It was right, and the SIM takes its time. One that asks for much longer
-            // has lost its power meanwhile.
-            PinTry::Accepted if self.set_up.pin_entered.is_some_and(|at| now.since(at) < SIM_PATIENCE) => {
+            // The SIM takes its time. One that asks for much longer has lost its power
+            // meanwhile if the PIN was right, and else has refused it.
+            PinTry::Taken | PinTry::Accepted
+                if self.set_up.pin_entered.is_some_and(|at| now.since(at) < SIM_PATIENCE) =>
+            {
                 SimTrouble::Busy
             }
             _ => {
@@ -202,7 +214,7 @@ impl ModemLine {
             }
             PinTry::Untried | PinTry::Accepted => self.set_up.go(At::PinAttempts, now),
             // Nothing said that it was wrong, but another try might lock the SIM.
-            PinTry::Open | PinTry::Refused => {
+            PinTry::Open | PinTry::Taken | PinTry::Refused => {
                 self.set_up.pin = PinTry::Refused;
                 self.sim_waits(SimTrouble::WrongPin, now);
             }
@@ -240,7 +252,7 @@ impl ModemLine {
     pub(super) fn pin_answered(&mut self, end: End, now: Moment) {
         match end {
             End::Final(FinalResult::Ok) => {
-                self.pin_accepted();
+                self.set_up.pin = PinTry::Taken;
                 self.set_up.go(At::Sim, now + RETRY);
             }
             End::Final(_) => {
@@ -254,21 +266,18 @@ impl ModemLine {
     /// The SIM was taken out before the PIN was answered: the answer is that SIM's all the same.
     pub(super) fn pin_answered_late(&mut self, end: End) {
         match end {
-            End::Final(FinalResult::Ok) => {
-                self.pin_accepted();
-                self.set_up.was_away = true;
-            }
+            End::Final(FinalResult::Ok) => self.set_up.pin = PinTry::Taken,
             End::Final(_) => self.set_up.pin = PinTry::Refused,
             End::TimedOut | End::Gone => {}
         }
     }
 
-    /// A PIN whose answer never came was right if the very SIM that has had it is ready.
+    /// A PIN that is open still was right if the very SIM that has had it is ready.
     fn open_pin_is_known(&mut self) {
         let card = self.set_up.pin_card.as_ref().map(Private::expose);
         let here = self.locked_iccid().map(Private::expose);
         let is_same = card.zip(here).is_some_and(|(card, here)| same_card(card, here));
-        if self.set_up.pin == PinTry::Open && is_same {
+        if self.set_up.pin.is_open() && is_same {
             self.pin_accepted();
         }
     }
@@ -306,7 +315,7 @@ impl ModemLine {
                 // What it told once it need not tell again.
                 self.set_up.card = Some(Card { iccid: here.iccid.or(last.iccid), imsi: here.imsi.or(last.imsi) });
                 // A PIN that is open still is another SIM's.
-                self.set_up.was_away &= self.set_up.pin == PinTry::Open;
+                self.set_up.was_away &= self.set_up.pin.is_open();
                 self.facts.iccid = self.set_up.card.as_ref().and_then(|card| card.iccid.clone());
                 return;
             }

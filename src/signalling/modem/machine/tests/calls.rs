@@ -158,6 +158,18 @@ fn a_call_that_stays_in_the_list_is_hung_up_otherwise_and_then_the_modem_is_heal
 }
 
 #[test]
+fn a_call_that_stays_in_the_list_is_not_hung_up_by_a_row_that_the_family_must_never_be_given() {
+    let mut world = World::ready("huawei");
+    world.talks();
+    world.modem.says_instead("AT+CHUP", "\r\nOK\r\n");
+    world.give(ModemInput::HangUp(EndCause::NormalClearing));
+    world.run_s(50);
+    assert_eq!(world.ends(), [EndCause::NormalClearing]);
+    let given = (world.modem.count("AT+CHLD=1"), world.modem.count("AT+CHUP") >= 2, world.resets().is_empty());
+    assert_eq!(given, (0, true, false), "{:?}", world.modem.heard);
+}
+
+#[test]
 fn a_network_that_takes_its_time_to_end_a_call_costs_the_modem_nothing() {
     let mut world = World::ready("quectel_ec2x");
     world.talks();

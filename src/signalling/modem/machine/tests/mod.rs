@@ -1,5 +1,6 @@
 //! The machine in a simulated world: its whole behaviour, by what it wants.
 
+mod by_hand;
 mod calls;
 mod codes;
 mod decay;

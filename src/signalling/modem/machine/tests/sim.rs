@@ -430,6 +430,37 @@ fn a_sim_that_is_taken_out_before_it_has_answered_its_pin_gets_no_second_try_by_
 }
 
 #[test]
+fn a_pin_that_is_answered_with_ok_is_right_only_if_the_sim_is_ready_then_and_has_no_second_try() {
+    let accepted = |world: &World| {
+        world.wanted().into_iter().filter(|output| matches!(output, ModemOutput::PinAccepted { .. })).count()
+    };
+    let taken = || {
+        let mut world = with_pin_given();
+        world.says("OK");
+        world.run_s(10);
+        assert_eq!((world.line.state(), accepted(&world)), (ModemState::SimWait(SimTrouble::Busy), 0));
+        world
+    };
+    // It asks for its PIN for ever.
+    let mut world = taken();
+    world.run_s(300);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+    world.says("RDY");
+    world.run_s(100);
+    assert_eq!((world.modem.count("AT+CPIN="), accepted(&world)), (1, 0), "{:?}", world.modem.heard);
+    // It takes its time, and says so.
+    for slow in ["SIM PIN", "NOT READY"] {
+        let mut world = taken();
+        world.modem.sim = slow;
+        world.run_s(5);
+        world.modem.sim = "READY";
+        world.run_s(60);
+        let state = world.line.state();
+        assert_eq!((state, world.modem.count("AT+CPIN="), accepted(&world)), (ModemState::Ready, 1, 1), "{slow}");
+    }
+}
+
+#[test]
 fn a_pin_that_was_right_is_known_to_be_although_the_sim_was_taken_out_before_its_answer() {
     for answer in [Some("OK"), None] {
         let mut world = with_pin_given();

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::super::super::*;
+use super::by_hand::answer;
 use super::texts::{RECEIVED, arrived, sms_part};
 use super::world::{PROFILES, World, profile};
 
@@ -219,22 +220,55 @@ fn a_text_on_the_sim_that_was_not_listed_kept_or_deleted_is_seen_again_by_the_ne
     }
 }
 
+/// A modem that has just been turned to its SIM.
+fn turned_to_sim(name: &str) -> World {
+    let mut world = World::ready(name);
+    world.says("+CMTI: \"SM\",3");
+    for _ in 0..1000 {
+        if world.modem.memory == "SM" {
+            break;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    world
+}
+
+/// Rows that choose a memory of texts or empty a place in it.
+fn rows_of_memory(world: &World) -> Vec<&str> {
+    let is_of_memory = |row: &&str| ["AT+CPMS=", "AT+CMGD="].iter().any(|name| row.starts_with(name));
+    world.modem.heard.iter().map(String::as_str).filter(is_of_memory).collect()
+}
+
 #[test]
 fn a_row_by_hand_waits_while_the_modem_is_turned_to_its_sim() {
     for name in with_own_memory() {
-        let mut world = World::ready(name);
-        world.says("+CMTI: \"SM\",3");
-        for _ in 0..1000 {
-            if world.modem.memory == "SM" {
-                break;
-            }
-            world.run(Duration::from_millis(1));
-        }
+        let mut world = turned_to_sim(name);
         world.give(ModemInput::Command { id: 7, row: "AT+CMGD=3".to_owned(), force: Force::Yes });
         world.run_s(2);
-        let is_of_memory = |row: &&String| ["AT+CPMS=", "AT+CMGD="].iter().any(|name| row.starts_with(name));
-        let rows: Vec<&String> = world.modem.heard.iter().filter(is_of_memory).collect();
-        assert_eq!(rows, ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=3"], "{name}");
+        assert_eq!(rows_of_memory(&world), ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=3"], "{name}");
+    }
+}
+
+#[test]
+fn a_row_by_hand_that_means_a_place_of_a_text_is_not_given_in_a_call_that_keeps_the_modem_at_its_sim() {
+    for name in with_own_memory() {
+        let mut world = turned_to_sim(name);
+        let by_hand = |world: &mut World, id: u64, row: &str| {
+            world.give(ModemInput::Command { id, row: row.to_owned(), force: Force::Yes });
+        };
+        by_hand(&mut world, 7, "AT+CMGD=3");
+        world.rings();
+        by_hand(&mut world, 8, "AT+CMGD=4");
+        by_hand(&mut world, 9, "AT+CSQ");
+        world.run_s(1);
+        assert_eq!(rows_of_memory(&world), ["AT+CPMS=\"SM\""], "{name}");
+        // It was given before the call; the next waits, and what has no place of a text does not.
+        assert_eq!(answer(&world, 7), Some(Err(CommandFailure::CallRunning)), "{name}");
+        assert_eq!(answer(&world, 8), None, "{name}");
+        assert_eq!(answer(&world, 9), Some(Ok("+CSQ: 24,99\nOK".to_owned())), "{name}");
+        world.far_side_hangs_up();
+        world.run_s(10);
+        assert_eq!(rows_of_memory(&world), ["AT+CPMS=\"SM\"", "AT+CPMS=\"ME\"", "AT+CMGD=4"], "{name}");
     }
 }
 
@@ -359,6 +393,11 @@ fn other_text() -> String {
     RECEIVED.replace("E8329BFD4697D9EC37", "C8329BFD4697D9EC37")
 }
 
+/// The places under their names, whichever memories these have meant before.
+fn places(slots: &[StorageSlot]) -> Vec<(TextMemory, u16)> {
+    slots.iter().map(|slot| (slot.memory, slot.index)).collect()
+}
+
 #[test]
 fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_default() {
     let mut world = World::new("generic", LineSettings::default());
@@ -370,9 +409,9 @@ fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_defa
     world.run_s(40);
     assert_eq!(world.modem.memory, "SM");
     let texts = arrived(&world);
-    let places: Vec<Vec<StorageSlot>> = texts.iter().map(|(_, slots)| slots.clone()).collect();
-    let expected = [[StorageSlot::chosen(1)], [StorageSlot::other(NamedMemory::Modem, 1)]];
-    assert_eq!(places, expected, "{:?}", world.modem.heard);
+    let told: Vec<Vec<(TextMemory, u16)>> = texts.iter().map(|(_, slots)| places(slots)).collect();
+    let expected = [[(TextMemory::Chosen, 1)], [(TextMemory::Other(NamedMemory::Modem), 1)]];
+    assert_eq!(told, expected, "{:?}", world.modem.heard);
     for (_, slots) in texts {
         world.give(ModemInput::TextKept { slots });
     }
@@ -383,7 +422,7 @@ fn what_a_modem_stores_on_its_sim_is_read_there_although_it_reads_itself_by_defa
     world.modem.elsewhere.push((2, RECEIVED.replace("1110102143", "1110102144")));
     world.says("+CMTI: \"SM\",2");
     world.run_s(2);
-    assert_eq!(arrived(&world)[2].1, [StorageSlot::chosen(2)]);
+    assert_eq!(places(&arrived(&world)[2].1), [(TextMemory::Chosen, 2)]);
     world.run_s(300);
     assert_eq!((arrived(&world).len(), world.modem.count("AT+CPMS")), (3, 0), "{:?}", world.modem.heard);
 }
@@ -468,4 +507,112 @@ fn what_is_incomplete_is_given_out_when_the_memory_that_it_lies_in_is_full_and_n
         assert_eq!(arrived(&world).len(), 2, "{name}: {:?}", world.modem.heard);
         assert_eq!(arrived(&world)[1].1, [StorageSlot::other(NamedMemory::Sim, 7)], "{name}");
     }
+}
+
+/// A modem that reads itself and stores on its SIM, with a text in the same place of each,
+/// that has told of its own and not moved yet.
+fn about_to_move(refused: &str) -> World {
+    let mut world = World::new("generic", LineSettings::default());
+    world.modem.reads_from("ME", "SM");
+    world.modem.says_instead(refused, "\r\n+CMS ERROR: 314\r\n");
+    world.modem.storage.push((1, other_text()));
+    world.modem.elsewhere.push((1, RECEIVED.to_owned()));
+    world.give(ModemInput::PortOpened);
+    for _ in 0..60_000 {
+        if !arrived(&world).is_empty() {
+            break;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    assert_eq!((arrived(&world).len(), world.modem.memory.as_str()), (1, "ME"), "{:?}", world.modem.heard);
+    world.modem.instead.clear();
+    world
+}
+
+/// What lies in the two memories is deleted once both texts are kept, and neither before.
+fn both_go_once_kept(world: &mut World) {
+    world.run_s(130);
+    let texts = arrived(world);
+    assert_eq!((texts.len(), world.modem.memory.as_str()), (2, "SM"), "{:?}", world.modem.heard);
+    assert_eq!(places(&texts[1].1), [(TextMemory::Chosen, 1)]);
+    assert_eq!(world.modem.elsewhere.len(), 1, "it is not kept yet: {:?}", world.modem.heard);
+    world.give(ModemInput::TextKept { slots: texts[1].1.clone() });
+    world.run_s(130);
+    let left = (world.modem.elsewhere.len(), world.modem.storage.len(), arrived(world).len());
+    assert_eq!(left, (0, 0, 2), "{:?}", world.modem.heard);
+    assert_eq!(world.modem.broken_rules, [""; 0]);
+}
+
+#[test]
+fn a_place_that_waits_to_be_emptied_is_not_emptied_in_the_memory_that_is_read_next() {
+    // It is asked again which memory it reads as soon as it has listed its texts.
+    let mut world = about_to_move("AT+CPMS?");
+    let (_, slots) = arrived(&world).remove(0);
+    world.give(ModemInput::TextKept { slots });
+    both_go_once_kept(&mut world);
+}
+
+#[test]
+fn a_text_that_is_kept_after_the_modem_reads_another_memory_is_not_deleted_there() {
+    let mut world = about_to_move("AT+CPMS=\"SM\"");
+    // The disk is slow: both are told before one is kept.
+    world.run_s(130);
+    let (_, slots) = arrived(&world).remove(0);
+    world.give(ModemInput::TextKept { slots });
+    both_go_once_kept(&mut world);
+}
+
+#[test]
+fn a_text_that_is_not_kept_yet_when_the_modem_reads_another_memory_stays_where_it_is() {
+    let mut world = about_to_move("AT+CPMS=\"SM\"");
+    world.run_s(300);
+    let texts = arrived(&world);
+    let left = (world.modem.elsewhere.len(), world.modem.storage.len(), texts.len());
+    assert_eq!(left, (1, 1, 2), "{:?}", world.modem.heard);
+    // What could not be kept is told again from where it lies now.
+    world.give(ModemInput::TextNotKept { slots: texts[0].1.clone() });
+    world.run_s(130);
+    let told = arrived(&world);
+    assert_eq!(told.len(), 3, "{:?}", world.modem.heard);
+    assert_eq!(places(&told[2].1), [(TextMemory::Other(NamedMemory::Modem), 1)]);
+}
+
+#[test]
+fn a_text_of_one_sim_that_is_kept_when_another_one_is_in_is_not_deleted_there() {
+    let mut world = World::ready("simcom_sim800");
+    world.modem.storage = vec![(3, other_text())];
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(5);
+    world.modem.sim = "+CME ERROR: 10";
+    world.says("+CPIN: NOT INSERTED");
+    world.modem.storage = vec![(3, RECEIVED.to_owned())];
+    world.modem.sim = "READY";
+    world.modem.says_instead("AT+CCID", "\r\n89234010000099999999\r\n\r\nOK\r\n");
+    world.run_s(60);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), world.line.state()), (2, ModemState::Ready), "{:?}", world.modem.heard);
+    world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+    world.run_s(130);
+    assert_eq!((world.modem.storage.len(), world.modem.count("AT+CMGD")), (1, 0), "{:?}", world.modem.heard);
+    world.give(ModemInput::TextKept { slots: texts[1].1.clone() });
+    world.run_s(2);
+    assert_eq!((world.modem.storage.len(), arrived(&world).len()), (0, 2), "{:?}", world.modem.heard);
+}
+
+#[test]
+fn a_text_by_which_a_network_looks_for_a_telephone_is_for_nobody_and_deleted_once_it_is_kept() {
+    let mut world = World::ready("generic");
+    let silent = RECEIVED.replace("551512F20000", "551512F24000");
+    assert_ne!(silent, RECEIVED);
+    world.modem.storage = vec![(3, silent), (4, other_text())];
+    world.says("+CMTI: \"SM\",3\n+CMTI: \"SM\",4");
+    world.run_s(2);
+    let texts = arrived(&world);
+    let for_nobody: Vec<bool> = texts.iter().map(|(text, _)| text.for_program).collect();
+    assert_eq!(for_nobody, [true, false], "{:?}", world.modem.heard);
+    for (_, slots) in texts {
+        world.give(ModemInput::TextKept { slots });
+    }
+    world.run_s(2);
+    assert_eq!(world.modem.storage, []);
 }

@@ -78,6 +78,11 @@ impl Texts {
         false
     }
 
+    /// A place in a memory as it is now.
+    fn place(&self, memory: TextMemory, index: u16) -> StorageSlot {
+        StorageSlot { memory, index, era: self.eras.get(&memory).copied().unwrap_or_default() }
+    }
+
     fn delete(&mut self, index: u16) {
         if self.deletes.len() < DELETES_MAX && !self.deletes.contains(&index) {
             self.deletes.push_back(index);
@@ -88,14 +93,16 @@ impl Texts {
     pub(in super::super) fn delete_answered(&mut self, index: u16, end: End) {
         if end.is_ok() {
             self.is_full = false;
-            self.assembly.emptied(&StorageSlot::chosen(index));
+            let place = self.place(TextMemory::Chosen, index);
+            self.assembly.emptied(&place);
         }
     }
 
     /// The modem was told to empty a place of a memory that it is not set to.
     pub(in super::super) fn other_delete_answered(&mut self, memory: NamedMemory, index: u16, end: End) {
         if end.is_ok() {
-            self.assembly.emptied(&StorageSlot::other(memory, index));
+            let place = self.place(TextMemory::Other(memory), index);
+            self.assembly.emptied(&place);
         } else {
             self.see_again(memory);
         }
@@ -150,11 +157,17 @@ impl ModemLine {
         }
     }
 
-    /// A text is kept: its places in the modem may be emptied.
+    /// A text is kept: its places in the modem may be emptied. One that was read before the
+    /// modem read another memory, or had another SIM, is another text's by now: what lies in
+    /// it is spare wherever it is seen again.
     pub(in super::super) fn text_kept(&mut self, slots: &[StorageSlot]) {
         self.texts.assembly.kept(slots);
         for slot in slots {
-            self.delete_text(*slot);
+            if *slot == self.texts.place(slot.memory, slot.index) {
+                self.delete_text(*slot);
+            } else {
+                self.texts.assembly.emptied(slot);
+            }
         }
     }
 
@@ -166,9 +179,10 @@ impl ModemLine {
     }
 
     pub(in super::super) fn text_read(&mut self, index: u16, rows: &[Said], now: Moment) {
+        let place = self.texts.place(TextMemory::Chosen, index);
         for said in rows {
             if let Some(coded) = &said.coded {
-                self.text_came(coded, octets_said(&said.row), Some(StorageSlot::chosen(index)), now);
+                self.text_came(coded, octets_said(&said.row), Some(place), now);
             }
         }
     }
@@ -195,7 +209,8 @@ impl ModemLine {
 
     /// Rows of a list of texts in a memory.
     fn texts_shown(&mut self, rows: &[Said], memory: TextMemory, end: End, now: Moment) {
-        let place = |said: &Said| listed_at(&said.row).map(|index| StorageSlot { memory, index });
+        let first = self.texts.place(memory, 0);
+        let place = |said: &Said| listed_at(&said.row).map(|index| StorageSlot { index, ..first });
         if end.is_ok() {
             let places: Vec<StorageSlot> = rows.iter().filter_map(place).collect();
             self.texts.assembly.not_among(&places, |slot| slot.memory == memory);
@@ -248,9 +263,10 @@ impl ModemLine {
 
     /// A modem may call one memory by two names. What is spare may then be what is to be
     /// kept, as long as something lies under the other name; and a place that is emptied
-    /// under both may have had another text in between.
+    /// under both may have had another text in between. What was told from a memory that is
+    /// no more read under its name, and is not kept yet, may be this very text.
     fn delete_spare(&mut self, spare: StorageSlot) {
-        let is_other = |slot: &StorageSlot| slot.memory != spare.memory && *slot != NO_PLACE;
+        let is_other = |slot: &StorageSlot| (slot.memory, slot.era) != (spare.memory, spare.era) && *slot != NO_PLACE;
         if self.texts.assembly.has_in(is_other) {
             self.texts.see_place_again(spare);
         } else {
@@ -295,6 +311,7 @@ impl ModemLine {
     }
 
     pub(super) fn tell_arrived(&mut self, text: sms::IncomingText<StorageSlot>) {
+        let for_program = !text.is_for_people();
         let slots = text.slots.into_iter().filter(|slot| *slot != NO_PLACE).collect();
         let missing_parts = match text.wholeness {
             Wholeness::Whole => 0,
@@ -311,7 +328,7 @@ impl ModemLine {
             (_, None) => TextSender::Unknown,
         };
         let sent_at = text.sent.and_then(CentreTime::instant);
-        let text = IncomingText { from, text: words, sent_at, missing_parts, for_program: text.ports.is_some() };
+        let text = IncomingText { from, text: words, sent_at, missing_parts, for_program };
         self.out.push_back(ModemOutput::TextArrived { text, slots });
     }
 
