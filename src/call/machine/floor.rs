@@ -105,9 +105,12 @@ impl Call {
         }
         if let Some(before) = self.before_answer.take_if(|b| b.request == request) {
             self.stop_speaking(None, now);
-            self.drop_own_question();
-            if let Some(asked) = self.asked_last {
-                self.take_back(asked);
+            // What was asked before this turn is not taken back with it.
+            if self.own_request.is_none() || self.own_request != before.own {
+                self.drop_own_question();
+                if let Some(asked) = self.asked_last {
+                    self.take_back(asked);
+                }
             }
             self.stage = before.stage;
             self.counts = before.counts;

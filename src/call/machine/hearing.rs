@@ -8,6 +8,7 @@ use super::super::trust::{Confidence, Trust};
 use super::super::{phrases, trust};
 use super::{BeforeAnswer, Call, HeardWords, Lookup, Opening, PendingTurn, Stage, Topic, UNHEARD_MAX};
 use crate::conversation::{Expectation, Fact, Gist};
+use crate::knowledge::only_waits;
 use crate::terms::{EndCause, Moment, Private, RequestId};
 
 impl Call {
@@ -153,16 +154,22 @@ impl Call {
         }
         self.timers.stop(Timer::Filler);
         if let Some(PendingTurn { request, began, times, heard: Some(heard) }) = self.pending.take() {
-            self.drop_own_question();
-            self.timers.stop(Timer::Finding);
+            // A wish that asks nothing beside it is followed, and the mind stays at what it
+            // was asked.
+            let asks_nothing = heard.wish.as_ref().is_some_and(|uttered| uttered.rest.is_empty());
+            if !(waits && asks_nothing) {
+                self.drop_own_question();
+                self.timers.stop(Timer::Finding);
+            }
+            let own = self.own_request;
             let times = TurnTimes { words: Some(heard.at), found: Some(heard.found_at()), ..times };
             let turn = PendingTurn { request, began, times, heard: None };
             self.caller_turn(&turn, &heard);
             // What was asked before this turn is settled: what its answer asks is alone in
             // being taken back with it.
-            self.asked_last.take_if(|asked| *asked != request);
-            let (stage, counts) = (self.stage.clone(), self.counts);
-            self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer: self.last_answer.clone() });
+            self.asked_last.take_if(|asked| *asked != request && own != Some(*asked));
+            let (stage, counts, last_answer) = (self.stage.clone(), self.counts, self.last_answer.clone());
+            self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer, own });
             self.respond(heard, began, times, now);
             self.give_floor(now);
         }
@@ -241,9 +248,16 @@ impl Call {
     }
 }
 
-/// Words of somebody who waits for an answer: nothing heard, "mm-hm" or "okay".
+/// Words of somebody who waits for an answer: nothing heard, "mm-hm", "okay", "thank you"
+/// or "hello?".
 fn is_listening(heard: &HeardWords) -> bool {
-    is_no_turn(heard) || Gist::of(heard.words.expose()) == Gist::Yes
+    let words = heard.words.expose();
+    is_no_turn(heard)
+        || match Gist::of(words) {
+            Gist::Yes => true,
+            Gist::Words => heard.wish.is_none() && only_waits(words),
+            Gist::Nothing | Gist::Backchannel | Gist::No | Gist::Dangling => false,
+        }
 }
 
 /// Words that leave the floor to the box: nothing heard, or "mm-hm".

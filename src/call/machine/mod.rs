@@ -260,6 +260,9 @@ struct BeforeAnswer {
     stage: Stage,
     counts: Counts,
     last_answer: Vec<String>,
+    /// A question that the mind was at before this turn, and is still: the answer to the
+    /// turn is to something else.
+    own: Option<RequestId>,
 }
 
 /// One call. Methods come in four kinds: facts about it (`is_over`,

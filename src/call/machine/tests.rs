@@ -281,7 +281,14 @@ fn a_mind_that_is_silent_to_the_words_after_a_key_leaves_nobody_waiting() {
 
 #[test]
 fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
-    for (listens, trust) in [("Okay", SURE), ("Mm-hm", SURE), ("Mumble mumble", GUESSED)] {
+    for (listens, trust) in [
+        ("Okay", SURE),
+        ("Mm-hm", SURE),
+        ("Mumble mumble", GUESSED),
+        ("Okay, thank you.", SURE),
+        ("Hello?", SURE),
+        ("Hello, can you hear me?", SURE),
+    ] {
         for gives in [Gives::AtOnce, Gives::InSentences] {
             let mut conversation = Conversation::begun();
             let request = conversation.speaks(QUESTION, SURE);
@@ -301,17 +308,57 @@ fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
 
 #[test]
 fn what_is_more_than_an_okay_while_the_mind_is_at_work_is_asked_in_place_of_what_was() {
+    for more in ["Where are you?", "Hello, where are you?", "Okay, thank you, bye.", "Can I speak to somebody?"] {
+        let mut conversation = Conversation::begun();
+        let earlier = conversation.speaks(QUESTION, SURE);
+        conversation.hears_one_moment();
+        let request = conversation.speaks(more, SURE);
+        conversation.pass(600);
+        assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, more]);
+        conversation.answer(earlier, Gives::AtOnce);
+        assert_ne!(conversation.last_said().1, ANSWER, "nobody asks that any more");
+        conversation.answer(request, Gives::AtOnce);
+        assert_eq!(conversation.last_said().1, ANSWER);
+    }
+}
+
+#[test]
+fn a_wish_while_the_mind_is_at_work_is_followed_and_costs_nobody_the_answer() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        conversation.hears_one_moment();
+        conversation.speaks("Don't record me.", SURE);
+        conversation.pass_until_said(phrases::NOT_RECORDED);
+        assert!(conversation.call.is_unrecorded());
+        assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT]);
+        conversation.answer(request, gives);
+        assert_eq!(conversation.last_said().1, ANSWER, "{gives:?}");
+    }
+}
+
+#[test]
+fn a_wish_that_goes_on_is_heard_again_and_leaves_the_mind_at_what_it_was_asked() {
     let mut conversation = Conversation::begun();
-    let earlier = conversation.speaks(QUESTION, SURE);
+    let request = conversation.speaks(QUESTION, SURE);
     conversation.hears_one_moment();
-    let request = conversation.speaks("Where are you?", SURE);
-    conversation.pass(600);
-    let expected = [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, "Where are you?"];
-    assert_eq!(conversation.of_mind(), expected);
-    conversation.answer(earlier, Gives::AtOnce);
-    assert_ne!(conversation.last_said().1, ANSWER, "nobody asks that any more");
+    conversation.speaks("Don't record me.", SURE);
+    conversation.pass_until_said(phrases::NOT_RECORDED);
+    conversation.speaks("Don't record me, please.", SURE);
+    assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT]);
     conversation.answer(request, Gives::AtOnce);
     assert_eq!(conversation.last_said().1, ANSWER);
+}
+
+#[test]
+fn a_question_beside_a_wish_is_asked_in_place_of_what_was() {
+    let mut conversation = Conversation::begun();
+    conversation.speaks(QUESTION, SURE);
+    conversation.hears_one_moment();
+    conversation.speaks("Don't record me. Where are you now?", SURE);
+    conversation.pass_until_said(phrases::NOT_RECORDED);
+    let expected = [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, "Where are you now?"];
+    assert_eq!(conversation.of_mind(), expected);
 }
 
 #[test]
