@@ -43,8 +43,12 @@ impl Call {
             return;
         }
         if let Some(pending) = self.pending.as_mut().filter(|p| p.request == heard.request) {
-            pending.heard.get_or_insert(heard);
-            self.answer_if_ready(now);
+            let is_unheard = pending.heard.get_or_insert(heard).trust == Trust::Unheard;
+            // Who has said something more is not asked to say again what was not heard.
+            if !(is_unheard && self.has_turn_behind()) {
+                self.answer_if_ready(now);
+            }
+            self.hear_behind(now);
         } else if self.decoding == Some(heard.request) && self.heard.as_ref().is_none_or(|h| h.request != heard.request)
         {
             // The turn will probably be over with this pause, so its words are
@@ -70,7 +74,12 @@ impl Call {
     }
 
     pub(super) fn turn_ended(&mut self, mut turn: PendingTurn, now: Moment) {
-        self.timers.start(Timer::Words, now);
+        if self.awaits_words() {
+            return self.ended_behind(turn, now);
+        }
+        // However long the ears were at the words of a turn before it.
+        let waited = now.since(turn.times.decided);
+        self.timers.start_for(Timer::Words, Timer::Words.patience().saturating_sub(waited), now);
         self.timers.start(Timer::Filler, now);
         turn.heard = self.heard.take_if(|h| h.request == turn.request);
         // Ears that answer once more do not open the question again.
@@ -91,6 +100,7 @@ impl Call {
         }
         self.out.push_back(Output::AbandonDecode);
         self.leave_unanswered(Some(pending), now);
+        self.leave_behind(now);
     }
 
     /// The caller spoke again before the answer. That may be an "okay" to "One moment,
@@ -110,7 +120,7 @@ impl Call {
 
     /// The caller spoke again before the answer: what is newer counts, and the
     /// earlier turn stands in the record alone.
-    fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
+    pub(super) fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
         if let Some(turn) = turn {
             self.take_back(turn.request);
             let heard = turn.heard.clone().unwrap_or_else(|| HeardWords::none(turn.request, now));

@@ -1,6 +1,7 @@
 //! The machine of a call: its stages, what it remembers, and where each input goes.
 
 mod answering;
+mod behind;
 mod ending;
 mod finding;
 mod floor;
@@ -39,6 +40,7 @@ use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
 use super::wish::{Uttered, Wished};
+use behind::Behind;
 use forming::{Answering, Forming};
 use secrets::Keypad;
 
@@ -279,6 +281,8 @@ pub struct Call {
     says: SayQueue,
     next_utterance: UtteranceId,
     pending: Option<PendingTurn>,
+    /// What has been said since, while the ears are at the words of that turn.
+    behind: Behind,
     /// The words of the caller's latest pause.
     heard: Option<HeardWords>,
     /// The pause whose words are wanted.
@@ -360,6 +364,7 @@ impl Call {
             says: SayQueue::default(),
             next_utterance: UtteranceId::default(),
             pending: None,
+            behind: Behind::default(),
             heard: None,
             decoding: None,
             opening: Opening::Notice,
