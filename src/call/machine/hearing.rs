@@ -113,6 +113,7 @@ impl Call {
             (Some(turn), Some(heard)) => {
                 self.caller_turn(&turn, &heard);
                 self.own_request = Some(turn.request);
+                self.left_turn = Some((turn.request, TurnTimes { words: Some(heard.at), ..turn.times }));
             }
             (turn, _) => self.leave_unanswered(turn, now),
         }

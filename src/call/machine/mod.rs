@@ -297,6 +297,8 @@ pub struct Call {
     /// A question that is with the mind and waits for no turn: one of our own, or that of
     /// a turn after which the caller has said something more.
     own_request: Option<RequestId>,
+    /// The last turn after which the caller has said something more, and its times.
+    left_turn: Option<(RequestId, TurnTimes)>,
     /// When the last such question was answered.
     own_answered_at: Moment,
     /// Questions of our own count down from the top, so that they never meet
@@ -372,6 +374,7 @@ impl Call {
             box_silent_since: Moment::START,
             asked_last: None,
             own_request: None,
+            left_turn: None,
             own_answered_at: Moment::START,
             next_own_request: RequestId(u32::MAX),
             last_answer: Vec::new(),

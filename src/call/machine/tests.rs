@@ -316,6 +316,24 @@ fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
 }
 
 #[test]
+fn an_answer_that_was_waited_out_is_timed_from_the_end_of_its_question() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        let asked = conversation.now;
+        conversation.hears_one_moment();
+        conversation.speaks("Okay", SURE);
+        conversation.pass(1200);
+        conversation.answer(request, gives);
+        let waited = conversation.now.ms_since(asked);
+        conversation.play_all();
+        let answer = conversation.call.turns.iter().find(|turn| turn.text.expose() == ANSWER).expect("it was said");
+        assert!(answer.latency.voice_to_voice_ms.is_some_and(|ms| ms >= waited), "{gives:?}: {:?}", answer.latency);
+        assert!(answer.latency.respond_first_ms.is_some_and(|ms| ms > 1400), "{gives:?}: {:?}", answer.latency);
+    }
+}
+
+#[test]
 fn what_is_more_than_an_okay_while_the_mind_is_at_work_is_asked_in_place_of_what_was() {
     for more in ["Where are you?", "Hello, where are you?", "Okay, thank you, bye.", "Can I speak to somebody?"] {
         let mut conversation = Conversation::begun();
