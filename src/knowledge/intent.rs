@@ -78,6 +78,29 @@ fn whole(words: &[&str], base: &KnowledgeBase) -> Option<Finding> {
     person(&said, words, base)
 }
 
+/// Whether the words are those of somebody who waits for an answer: thanks, a greeting
+/// or "can you hear me?", with nothing beside it but what listens. They ask for nothing
+/// of their own, and end nothing either.
+pub fn only_waits(words: &str) -> bool {
+    /// The longest of these sayings has this many words.
+    const LONGEST: usize = 5;
+    /// Greetings of which one word is heard are also the time that one prefers.
+    const TIMES: [&str; 3] = ["morning", "afternoon", "evening"];
+    let words = super::words::tokens(words);
+    let core: Vec<&str> = words.iter().map(String::as_str).filter(|w| !FILLERS.contains(w)).collect();
+    let mut rest: &[&str] = &core;
+    while !rest.is_empty() {
+        let waits = |n: &usize| {
+            let said = rest[..*n].join(" ");
+            let is = |table: &&[&str]| table.contains(&said.as_str());
+            !TIMES.contains(&said.as_str()) && [YES, BACKCHANNEL, THANKS, GREETING, HEAR_ME].iter().any(is)
+        };
+        let Some(taken) = (1..=rest.len().min(LONGEST)).rev().find(waits) else { return false };
+        rest = &rest[taken..];
+    }
+    !core.is_empty()
+}
+
 /// A courtesy or a bare word with which a longer turn begins.
 fn opener(words: &[&str], base: &KnowledgeBase) -> Option<(Finding, usize)> {
     /// The longest saying that opens a turn has this many words.
@@ -287,6 +310,37 @@ mod tests {
             assert_eq!(settled(text), Some(Finding::Repeat { slower: false }), "{text}");
         }
         assert_eq!(settled("Please speak more slowly"), Some(Finding::Repeat { slower: true }));
+    }
+
+    #[test]
+    fn thanks_and_hellos_wait_for_an_answer_and_what_asks_or_ends_something_does_not() {
+        for text in [
+            "Okay, thank you.",
+            "Thank you very much, sir.",
+            "Hello?",
+            "Hello, hello! Can you hear me?",
+            "Yes, hello. Are you there?",
+            "Good morning o",
+            "You dey hear me?",
+            "All right, no problem.",
+        ] {
+            assert!(only_waits(text), "{text}");
+        }
+        for text in [
+            "",
+            "Please?",
+            "Okay, thank you, bye.",
+            "That's all, thank you.",
+            "No, thank you.",
+            "Hold on.",
+            "Hello, how much is it?",
+            "Morning.",
+            "Can I speak to somebody?",
+            "Thank you. A message, please.",
+            "Pardon?",
+        ] {
+            assert!(!only_waits(text), "{text}");
+        }
     }
 
     #[test]

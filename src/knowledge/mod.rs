@@ -33,6 +33,7 @@ pub use file::{
 pub use find::{Found, KnowledgeIndex, Recollection};
 pub use finding::{Finding, Guess, Spoken, Written};
 pub use hours::{Holiday, HolidayDate, OpenSpan, OpeningHours};
+pub use intent::only_waits;
 pub use menu::{KeypadMenu, MenuChoice, RingsForAnybody};
 pub use mistake::{MAX_MISTAKES, Mistake, Mistakes, Place, Wrong};
 pub use spoken::as_spoken;

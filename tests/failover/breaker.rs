@@ -4,7 +4,7 @@
 use milu::call::WhyLeft;
 use milu::ops::HealthState;
 use milu::speech::{EarsError, EarsEvent, Heard, MindError, MindEvent, Synthesizer, VoiceError, VoiceEvent};
-use milu::terms::RequestId;
+use milu::terms::{Private, RequestId};
 
 use crate::ears_puppet::{ThreeEars, words};
 use crate::links::{gate, setting, told_of};
@@ -62,6 +62,29 @@ async fn a_mind_that_is_left_alone_is_tried_beside_another_and_comes_back_when_i
     ask(&mut mind, 5, "Thank you.");
     minds.cloud.says(found(5, "You are welcome.", "cloud-mind")).await;
     assert!(matches!(heard.try_recv().unwrap(), MindEvent::Found { engine: "cloud-mind", .. }), "it is back");
+}
+
+#[tokio::test]
+async fn a_mind_that_is_tried_is_left_at_its_question_when_another_is_heard_first() {
+    let minds = Minds::new();
+    let gate = gate();
+    let of_the_cloud = || told_of(minds.chain.health(), "mind cloud-mind").0;
+    for request in [1, 2] {
+        let (mut mind, _heard) = minds.open(&gate);
+        ask(&mut mind, request, "When do you open?");
+        minds.cloud.says(MindEvent::Failed { request: RequestId(request), error: MindError::Unreachable }).await;
+    }
+    minds.time.pass(3000).await;
+    let (mut mind, _heard) = minds.open(&gate);
+    ask(&mut mind, 3, "Are you open on Sunday?");
+    assert_eq!(minds.cloud.told().last().unwrap(), "ask 3 Are you open on Sunday?", "it is tried");
+    minds.own.told();
+    minds.lan.says(found(3, "No.", "lan-mind")).await;
+    mind.said(&Private::new("No.".to_owned()));
+    assert_eq!(minds.cloud.told(), ["said No."], "to be told the question again would end the work at it");
+    assert_eq!(minds.own.told(), ["overheard Are you open on Sunday?", "said No."]);
+    minds.cloud.says(found(3, "We are closed.", "cloud-mind")).await;
+    assert_eq!(of_the_cloud(), HealthState::Well);
 }
 
 #[tokio::test]

@@ -101,6 +101,14 @@ impl Call {
         }
     }
 
+    /// The sentence queued last answers this question, which was found just now. A turn that
+    /// asked it was waited out, and its time is that of any other.
+    pub(super) fn answers_own(&mut self, request: RequestId, now: Moment) {
+        if let Some((_, times)) = self.left_turn.take_if(|(of, _)| *of == request) {
+            self.answers(TurnTimes { found: Some(now), ..times });
+        }
+    }
+
     /// Words that may be wrong: what costs nothing if misheard is acted on; a
     /// question, and what the business pays for, is read back first, and asked again.
     fn act_doubtfully(&mut self, request: RequestId, finding: Finding, words: Private<String>, now: Moment) {

@@ -4,6 +4,7 @@ use super::super::output::Output;
 use super::super::phrases;
 use super::super::saying::{TurnTimes, What};
 use super::super::timers::Timer;
+use super::behind::Behind;
 use super::{BREAK_INS_MAX, Call, Ears, PendingTurn, Stage, Topic};
 use crate::conversation::{Directive, Expectation, Fact, Floor, SilenceNth};
 use crate::terms::{EndCause, Moment, RequestId};
@@ -39,8 +40,8 @@ impl Call {
 
     pub(super) fn follow(&mut self, directive: Directive, now: Moment) {
         match directive {
-            Directive::TurnBegan { at } => self.out.push_back(Output::TurnBegan { at }),
-            Directive::Decode { request } => self.out.push_back(Output::Decode { request }),
+            Directive::TurnBegan { at } => self.turn_began(at),
+            Directive::Decode { request } => self.decode(request),
             // Only a pause is judged, and only the words of a pause can become a turn's.
             Directive::Judge { request } => {
                 self.decoding = Some(request);
@@ -49,6 +50,7 @@ impl Call {
             Directive::Abandon { request } => self.abandon(request),
             Directive::TurnGoesOn { request } => self.turn_goes_on(request, now),
             Directive::TurnDropped { .. } => {
+                self.drop_held_back();
                 self.forget_words();
                 self.invite(now);
             }
@@ -72,7 +74,9 @@ impl Call {
     }
 
     pub(super) fn abandon(&mut self, request: RequestId) {
-        self.out.push_back(Output::AbandonDecode);
+        if !self.take_held_back(request) {
+            self.out.push_back(Output::AbandonDecode);
+        }
         if self.heard.as_ref().is_some_and(|h| h.request == request) || self.decoding == Some(request) {
             self.forget_words();
         }
@@ -90,6 +94,10 @@ impl Call {
     /// The caller was not done, and no answer has sounded: everything since the
     /// end of that turn is taken back.
     pub(super) fn turn_goes_on(&mut self, request: RequestId, now: Moment) {
+        // Of a turn that waits behind another nothing has been asked yet.
+        if self.goes_on_behind(request) {
+            return;
+        }
         self.timers.stop(Timer::Words);
         self.timers.stop(Timer::Filler);
         if self.own_request.is_none() {
@@ -105,9 +113,12 @@ impl Call {
         }
         if let Some(before) = self.before_answer.take_if(|b| b.request == request) {
             self.stop_speaking(None, now);
-            self.drop_own_question();
-            if let Some(asked) = self.asked_last {
-                self.take_back(asked);
+            // What was asked before this turn is not taken back with it.
+            if self.own_request.is_none() || self.own_request != before.own {
+                self.drop_own_question();
+                if let Some(asked) = self.asked_last {
+                    self.take_back(asked);
+                }
             }
             self.stage = before.stage;
             self.counts = before.counts;
@@ -120,6 +131,7 @@ impl Call {
         if let Some(pending) = self.pending.take() {
             self.take_back(pending.request);
         }
+        self.behind = Behind::default();
         self.forget_words();
         self.drop_answer();
         if self.rings_all_the_same(now) {

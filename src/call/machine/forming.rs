@@ -100,6 +100,7 @@ impl Call {
                 self.own_answered(now);
                 self.act_on(finding, now);
                 self.found_by(engine);
+                self.answers_own(request, now);
                 self.give_floor(now);
             }
             Whose::Words => self.looked_up(request, Lookup::Found(finding, engine, now), now),
@@ -120,6 +121,7 @@ impl Call {
             Whose::Own => {
                 self.own_answered(now);
                 self.begin_answer(Some(request), Forming::new(text.to_owned(), engine, now), None, now);
+                self.answers_own(request, now);
             }
             Whose::Words => self.early_sentence(request, text, engine, now),
             Whose::Dead => {}
@@ -134,10 +136,11 @@ impl Call {
                 Some(then) => {
                     self.own_answered(now);
                     self.act_on(then, now);
+                    self.answers_own(request, now);
                     self.give_floor(now);
                 }
                 // It is over, and nothing was said.
-                None => self.own_fault(now),
+                None => self.own_failed(request, now),
             },
             Whose::Words => self.words_over(request, AnswerEnd::Complete(then), now),
             Whose::Dead => {}
@@ -147,10 +150,15 @@ impl Call {
     pub(super) fn mind_failed(&mut self, request: RequestId, now: Moment) {
         match self.whose(request) {
             Whose::Answer => self.end_answer(AnswerEnd::BrokeOff),
-            Whose::Own => self.own_fault(now),
+            Whose::Own => self.own_failed(request, now),
             Whose::Words => self.words_over(request, AnswerEnd::BrokeOff, now),
             Whose::Dead => {}
         }
+    }
+
+    fn own_failed(&mut self, request: RequestId, now: Moment) {
+        self.own_fault(now);
+        self.answers_own(request, now);
     }
 
     /// A sentence for words whose turn is perhaps not yet over: kept until it is.

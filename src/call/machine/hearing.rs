@@ -8,6 +8,7 @@ use super::super::trust::{Confidence, Trust};
 use super::super::{phrases, trust};
 use super::{BeforeAnswer, Call, HeardWords, Lookup, Opening, PendingTurn, Stage, Topic, UNHEARD_MAX};
 use crate::conversation::{Expectation, Fact, Gist};
+use crate::knowledge::only_waits;
 use crate::terms::{EndCause, Moment, Private, RequestId};
 
 impl Call {
@@ -42,8 +43,12 @@ impl Call {
             return;
         }
         if let Some(pending) = self.pending.as_mut().filter(|p| p.request == heard.request) {
-            pending.heard.get_or_insert(heard);
-            self.answer_if_ready(now);
+            let is_unheard = pending.heard.get_or_insert(heard).trust == Trust::Unheard;
+            // Who has said something more is not asked to say again what was not heard.
+            if !(is_unheard && self.has_turn_behind()) {
+                self.answer_if_ready(now);
+            }
+            self.hear_behind(now);
         } else if self.decoding == Some(heard.request) && self.heard.as_ref().is_none_or(|h| h.request != heard.request)
         {
             // The turn will probably be over with this pause, so its words are
@@ -69,7 +74,12 @@ impl Call {
     }
 
     pub(super) fn turn_ended(&mut self, mut turn: PendingTurn, now: Moment) {
-        self.timers.start(Timer::Words, now);
+        if self.awaits_words() {
+            return self.ended_behind(turn, now);
+        }
+        // However long the ears were at the words of a turn before it.
+        let waited = now.since(turn.times.decided);
+        self.timers.start_for(Timer::Words, Timer::Words.patience().saturating_sub(waited), now);
         self.timers.start(Timer::Filler, now);
         turn.heard = self.heard.take_if(|h| h.request == turn.request);
         // Ears that answer once more do not open the question again.
@@ -90,6 +100,7 @@ impl Call {
         }
         self.out.push_back(Output::AbandonDecode);
         self.leave_unanswered(Some(pending), now);
+        self.leave_behind(now);
     }
 
     /// The caller spoke again before the answer. That may be an "okay" to "One moment,
@@ -102,6 +113,7 @@ impl Call {
             (Some(turn), Some(heard)) => {
                 self.caller_turn(&turn, &heard);
                 self.own_request = Some(turn.request);
+                self.left_turn = Some((turn.request, TurnTimes { words: Some(heard.at), ..turn.times }));
             }
             (turn, _) => self.leave_unanswered(turn, now),
         }
@@ -109,7 +121,7 @@ impl Call {
 
     /// The caller spoke again before the answer: what is newer counts, and the
     /// earlier turn stands in the record alone.
-    fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
+    pub(super) fn leave_unanswered(&mut self, turn: Option<PendingTurn>, now: Moment) {
         if let Some(turn) = turn {
             self.take_back(turn.request);
             let heard = turn.heard.clone().unwrap_or_else(|| HeardWords::none(turn.request, now));
@@ -153,16 +165,22 @@ impl Call {
         }
         self.timers.stop(Timer::Filler);
         if let Some(PendingTurn { request, began, times, heard: Some(heard) }) = self.pending.take() {
-            self.drop_own_question();
-            self.timers.stop(Timer::Finding);
+            // A wish that asks nothing beside it is followed, and the mind stays at what it
+            // was asked.
+            let asks_nothing = heard.wish.as_ref().is_some_and(|uttered| uttered.rest.is_empty());
+            if !(waits && asks_nothing) {
+                self.drop_own_question();
+                self.timers.stop(Timer::Finding);
+            }
+            let own = self.own_request;
             let times = TurnTimes { words: Some(heard.at), found: Some(heard.found_at()), ..times };
             let turn = PendingTurn { request, began, times, heard: None };
             self.caller_turn(&turn, &heard);
             // What was asked before this turn is settled: what its answer asks is alone in
             // being taken back with it.
-            self.asked_last.take_if(|asked| *asked != request);
-            let (stage, counts) = (self.stage.clone(), self.counts);
-            self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer: self.last_answer.clone() });
+            self.asked_last.take_if(|asked| *asked != request && own != Some(*asked));
+            let (stage, counts, last_answer) = (self.stage.clone(), self.counts, self.last_answer.clone());
+            self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer, own });
             self.respond(heard, began, times, now);
             self.give_floor(now);
         }
@@ -241,9 +259,16 @@ impl Call {
     }
 }
 
-/// Words of somebody who waits for an answer: nothing heard, "mm-hm" or "okay".
+/// Words of somebody who waits for an answer: nothing heard, "mm-hm", "okay", "thank you"
+/// or "hello?".
 fn is_listening(heard: &HeardWords) -> bool {
-    is_no_turn(heard) || Gist::of(heard.words.expose()) == Gist::Yes
+    let words = heard.words.expose();
+    is_no_turn(heard)
+        || match Gist::of(words) {
+            Gist::Yes => true,
+            Gist::Words => heard.wish.is_none() && only_waits(words),
+            Gist::Nothing | Gist::Backchannel | Gist::No | Gist::Dangling => false,
+        }
 }
 
 /// Words that leave the floor to the box: nothing heard, or "mm-hm".

@@ -1,6 +1,7 @@
 //! The machine of a call: its stages, what it remembers, and where each input goes.
 
 mod answering;
+mod behind;
 mod ending;
 mod finding;
 mod floor;
@@ -39,6 +40,7 @@ use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
 use super::wish::{Uttered, Wished};
+use behind::Behind;
 use forming::{Answering, Forming};
 use secrets::Keypad;
 
@@ -260,6 +262,9 @@ struct BeforeAnswer {
     stage: Stage,
     counts: Counts,
     last_answer: Vec<String>,
+    /// A question that the mind was at before this turn, and is still: the answer to the
+    /// turn is to something else.
+    own: Option<RequestId>,
 }
 
 /// One call. Methods come in four kinds: facts about it (`is_over`,
@@ -276,6 +281,8 @@ pub struct Call {
     says: SayQueue,
     next_utterance: UtteranceId,
     pending: Option<PendingTurn>,
+    /// What has been said since, while the ears are at the words of that turn.
+    behind: Behind,
     /// The words of the caller's latest pause.
     heard: Option<HeardWords>,
     /// The pause whose words are wanted.
@@ -290,6 +297,8 @@ pub struct Call {
     /// A question that is with the mind and waits for no turn: one of our own, or that of
     /// a turn after which the caller has said something more.
     own_request: Option<RequestId>,
+    /// The last turn after which the caller has said something more, and its times.
+    left_turn: Option<(RequestId, TurnTimes)>,
     /// When the last such question was answered.
     own_answered_at: Moment,
     /// Questions of our own count down from the top, so that they never meet
@@ -357,6 +366,7 @@ impl Call {
             says: SayQueue::default(),
             next_utterance: UtteranceId::default(),
             pending: None,
+            behind: Behind::default(),
             heard: None,
             decoding: None,
             opening: Opening::Notice,
@@ -364,6 +374,7 @@ impl Call {
             box_silent_since: Moment::START,
             asked_last: None,
             own_request: None,
+            left_turn: None,
             own_answered_at: Moment::START,
             next_own_request: RequestId(u32::MAX),
             last_answer: Vec::new(),

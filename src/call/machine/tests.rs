@@ -142,18 +142,27 @@ impl Conversation {
 
     /// The caller says something that the ears are still at.
     fn makes_a_sound(&mut self) -> RequestId {
+        self.sounds(900);
+        *self.decoded().last().expect("a decode")
+    }
+
+    fn sounds(&mut self, ms: u64) {
         let began = self.now;
         self.pass(60);
         self.tell(Input::SpeechStarted { at: began });
-        self.pass(900);
+        self.pass(ms);
         let ended = self.now;
         self.pass(200);
         self.tell(Input::SpeechPaused { at: ended });
+    }
+
+    /// Of which pauses the ears were asked for the words.
+    fn decoded(&self) -> Vec<RequestId> {
         let of_decode = |output: &Output| match output {
             Output::Decode { request } => Some(*request),
             _ => None,
         };
-        self.wanted.iter().rev().find_map(of_decode).expect("a decode")
+        self.wanted.iter().filter_map(of_decode).collect()
     }
 
     fn is_heard(&mut self, request: RequestId, words: &str, mean_log_probability: f32) {
@@ -281,7 +290,14 @@ fn a_mind_that_is_silent_to_the_words_after_a_key_leaves_nobody_waiting() {
 
 #[test]
 fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
-    for (listens, trust) in [("Okay", SURE), ("Mm-hm", SURE), ("Mumble mumble", GUESSED)] {
+    for (listens, trust) in [
+        ("Okay", SURE),
+        ("Mm-hm", SURE),
+        ("Mumble mumble", GUESSED),
+        ("Okay, thank you.", SURE),
+        ("Hello?", SURE),
+        ("Hello, can you hear me?", SURE),
+    ] {
         for gives in [Gives::AtOnce, Gives::InSentences] {
             let mut conversation = Conversation::begun();
             let request = conversation.speaks(QUESTION, SURE);
@@ -300,18 +316,76 @@ fn an_okay_while_the_mind_is_at_work_costs_nobody_the_answer() {
 }
 
 #[test]
+fn an_answer_that_was_waited_out_is_timed_from_the_end_of_its_question() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        let asked = conversation.now;
+        conversation.hears_one_moment();
+        conversation.speaks("Okay", SURE);
+        conversation.pass(1200);
+        conversation.answer(request, gives);
+        let waited = conversation.now.ms_since(asked);
+        conversation.play_all();
+        let answer = conversation.call.turns.iter().find(|turn| turn.text.expose() == ANSWER).expect("it was said");
+        assert!(answer.latency.voice_to_voice_ms.is_some_and(|ms| ms >= waited), "{gives:?}: {:?}", answer.latency);
+        assert!(answer.latency.respond_first_ms.is_some_and(|ms| ms > 1400), "{gives:?}: {:?}", answer.latency);
+    }
+}
+
+#[test]
 fn what_is_more_than_an_okay_while_the_mind_is_at_work_is_asked_in_place_of_what_was() {
+    for more in ["Where are you?", "Hello, where are you?", "Okay, thank you, bye.", "Can I speak to somebody?"] {
+        let mut conversation = Conversation::begun();
+        let earlier = conversation.speaks(QUESTION, SURE);
+        conversation.hears_one_moment();
+        let request = conversation.speaks(more, SURE);
+        conversation.pass(600);
+        assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, more]);
+        conversation.answer(earlier, Gives::AtOnce);
+        assert_ne!(conversation.last_said().1, ANSWER, "nobody asks that any more");
+        conversation.answer(request, Gives::AtOnce);
+        assert_eq!(conversation.last_said().1, ANSWER);
+    }
+}
+
+#[test]
+fn a_wish_while_the_mind_is_at_work_is_followed_and_costs_nobody_the_answer() {
+    for gives in [Gives::AtOnce, Gives::InSentences] {
+        let mut conversation = Conversation::begun();
+        let request = conversation.speaks(QUESTION, SURE);
+        conversation.hears_one_moment();
+        conversation.speaks("Don't record me.", SURE);
+        conversation.pass_until_said(phrases::NOT_RECORDED);
+        assert!(conversation.call.is_unrecorded());
+        assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT]);
+        conversation.answer(request, gives);
+        assert_eq!(conversation.last_said().1, ANSWER, "{gives:?}");
+    }
+}
+
+#[test]
+fn a_wish_that_goes_on_is_heard_again_and_leaves_the_mind_at_what_it_was_asked() {
     let mut conversation = Conversation::begun();
-    let earlier = conversation.speaks(QUESTION, SURE);
+    let request = conversation.speaks(QUESTION, SURE);
     conversation.hears_one_moment();
-    let request = conversation.speaks("Where are you?", SURE);
-    conversation.pass(600);
-    let expected = [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, "Where are you?"];
-    assert_eq!(conversation.of_mind(), expected);
-    conversation.answer(earlier, Gives::AtOnce);
-    assert_ne!(conversation.last_said().1, ANSWER, "nobody asks that any more");
+    conversation.speaks("Don't record me.", SURE);
+    conversation.pass_until_said(phrases::NOT_RECORDED);
+    conversation.speaks("Don't record me, please.", SURE);
+    assert_eq!(conversation.of_mind(), [QUESTION, phrases::ONE_MOMENT]);
     conversation.answer(request, Gives::AtOnce);
     assert_eq!(conversation.last_said().1, ANSWER);
+}
+
+#[test]
+fn a_question_beside_a_wish_is_asked_in_place_of_what_was() {
+    let mut conversation = Conversation::begun();
+    conversation.speaks(QUESTION, SURE);
+    conversation.hears_one_moment();
+    conversation.speaks("Don't record me. Where are you now?", SURE);
+    conversation.pass_until_said(phrases::NOT_RECORDED);
+    let expected = [QUESTION, phrases::ONE_MOMENT, TAKEN_BACK, "Where are you now?"];
+    assert_eq!(conversation.of_mind(), expected);
 }
 
 #[test]
@@ -497,4 +571,84 @@ fn a_complete_answer_that_a_key_stops_before_it_sounds_is_taken_back() {
     let mut conversation = about_to_answer();
     conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
     assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, "(a key)"]);
+}
+
+/// A conversation in which "One moment, please" sounds while the ears are at the words of
+/// a question.
+fn ears_at_work() -> (Conversation, RequestId) {
+    let mut conversation = Conversation::begun();
+    let question = conversation.makes_a_sound();
+    conversation.pass_until_said(phrases::ONE_MOMENT);
+    conversation.begin_playing();
+    conversation.pass(200);
+    (conversation, question)
+}
+
+#[test]
+fn a_sound_over_one_moment_please_leaves_the_ears_at_the_words_of_the_question() {
+    let (mut conversation, question) = ears_at_work();
+    conversation.sounds(240);
+    conversation.pass(800);
+    let abandons = |output: &Output| matches!(output, Output::AbandonDecode);
+    assert!(!conversation.wanted.iter().any(abandons));
+    assert_eq!(conversation.decoded(), [question]);
+    conversation.is_heard(question, QUESTION, SURE);
+    assert!(conversation.of_mind().contains(&QUESTION));
+    conversation.answer(question, Gives::AtOnce);
+    assert_eq!(conversation.last_said().1, ANSWER);
+    assert_eq!(conversation.decoded(), [question], "nobody wants the words of a cough");
+}
+
+#[test]
+fn what_is_said_while_the_ears_are_at_a_question_is_heard_after_it() {
+    for more in ["Hello?", "Where are you?"] {
+        let (mut conversation, question) = ears_at_work();
+        conversation.sounds(900);
+        conversation.pass(800);
+        assert_eq!(conversation.decoded(), [question], "{more}");
+        conversation.is_heard(question, QUESTION, SURE);
+        let decoded = conversation.decoded();
+        let [_, behind] = decoded[..] else { panic!("{decoded:?}") };
+        conversation.is_heard(behind, more, SURE);
+        let asked = if more == "Hello?" { question } else { behind };
+        let of_mind = conversation.of_mind();
+        assert!(of_mind.contains(&QUESTION) && of_mind.contains(&TAKEN_BACK) == (asked == behind), "{of_mind:?}");
+        conversation.answer(asked, Gives::AtOnce);
+        assert_eq!(conversation.last_said().1, ANSWER, "{more}");
+        let turns = conversation.turns();
+        assert!(turns.contains(&QUESTION), "{turns:?}");
+    }
+}
+
+#[test]
+fn a_question_behind_one_whose_words_never_come_is_heard_all_the_same() {
+    let (mut conversation, question) = ears_at_work();
+    conversation.sounds(900);
+    conversation.pass(6500);
+    let decoded = conversation.decoded();
+    let [first, behind] = decoded[..] else { panic!("{decoded:?}") };
+    assert_eq!(first, question);
+    let says_again =
+        |output: &Output| matches!(output, Output::Say { speech, .. } if speech.text.expose() == phrases::SAY_AGAIN);
+    assert!(!conversation.wanted.iter().any(says_again), "more was said");
+    conversation.is_heard(behind, QUESTION, SURE);
+    conversation.answer(behind, Gives::AtOnce);
+    assert_eq!(conversation.last_said().1, ANSWER);
+}
+
+#[test]
+fn a_turn_that_goes_on_while_the_ears_are_at_a_question_is_heard_once() {
+    let (mut conversation, question) = ears_at_work();
+    conversation.sounds(900);
+    conversation.pass(800);
+    conversation.sounds(900);
+    conversation.pass(800);
+    conversation.is_heard(question, QUESTION, SURE);
+    let decoded = conversation.decoded();
+    let [_, whole] = decoded[..] else { panic!("{decoded:?}") };
+    let begins = conversation.wanted.iter().filter(|output| matches!(output, Output::TurnBegan { .. })).count();
+    assert_eq!(begins, 2, "the ears hear both parts as one");
+    conversation.is_heard(whole, "Where are you, please?", SURE);
+    conversation.answer(whole, Gives::AtOnce);
+    assert_eq!(conversation.last_said().1, ANSWER);
 }

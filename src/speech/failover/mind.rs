@@ -262,10 +262,12 @@ impl MindDesk {
         }
     }
 
-    /// Tells the others of a question that one of them has begun to answer.
+    /// Tells the others of a question that one of them has begun to answer. Who is tried
+    /// with it was asked it too, and would give it up: that would be no failure of its own.
     fn share(&mut self) {
         if let Some((engine, question)) = self.unshared.take() {
-            self.overheard(&question.words, &question.at, &[engine]);
+            let tried = self.probe.as_ref().map_or(engine, |probe| probe.engine);
+            self.overheard(&question.words, &question.at, &[engine, tried]);
         }
     }
 
@@ -393,7 +395,8 @@ impl MindDesk {
             self.tell(MindEvent::Left(failover));
         }
         if let Some((_, begun)) = self.unshared.take_if(|_| is_half_done) {
-            self.overheard(&begun.words, &begun.at, &[from, engine]);
+            let tried = self.probe.as_ref().map_or(from, |probe| probe.engine);
+            self.overheard(&begun.words, &begun.at, &[from, engine, tried]);
         }
         self.mind(from).abandon();
         let limits = self.chain.link(engine).limits;
