@@ -7,6 +7,10 @@ use crate::terms::Moment;
 /// before would tell of a fault where there is an answer.
 pub const FINDING_WITHIN_MS: u64 = 5_500;
 
+/// What the ears need at most for the words of one turn: Whisper base on one busy core needs
+/// up to 4 s for a long one.
+pub(super) const DECODED_WITHIN: Duration = Duration::from_secs(4);
+
 /// What a call may be waiting for. Every stage has a deadline, so that a caller
 /// never hears dead air.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,7 +91,7 @@ impl Timer {
             // at the pause and so before the end of the turn), and the next one
             // answers at once: only when that fails too is "one moment" heard.
             Self::Filler => 1_400,
-            // Whisper base on one busy core needs up to 4 s for a long turn.
+            // Twice that: ears outside the box may be left for these first.
             Self::Words => 8_000,
             Self::Finding => FINDING_WITHIN_MS,
             // A pause between two sentences is a third of a second; after two

@@ -13,6 +13,9 @@ pub(super) struct Behind {
     decode: Option<RequestId>,
     /// A turn that is over, of whose words nothing has been asked.
     turn: Option<PendingTurn>,
+    /// When a turn began of which the ears have not been told: they still have to hear the
+    /// one that is over.
+    untold: Option<Moment>,
 }
 
 impl Call {
@@ -21,12 +24,18 @@ impl Call {
         self.pending.as_ref().is_some_and(|pending| pending.heard.is_none())
     }
 
-    /// Tells the ears that a turn begins. What they were not asked of before it they still
-    /// have to hear, with this one.
+    /// Tells the ears that a turn begins, as soon as they have been asked for what stands
+    /// before it.
     pub(super) fn turn_began(&mut self, at: Moment) {
-        if self.behind.turn.is_none() {
+        if self.behind.turn.is_some() {
+            self.behind.untold = Some(at);
+        } else {
             self.out.push_back(Output::TurnBegan { at });
         }
+    }
+
+    fn tell_of_turn(&mut self, untold: Option<Moment>) {
+        self.out.extend(untold.map(|at| Output::TurnBegan { at }));
     }
 
     /// Asks for the words of a pause as soon as the ears are free.
@@ -45,7 +54,7 @@ impl Call {
 
     /// The turn whose pauses were held back is none.
     pub(super) fn drop_held_back(&mut self) {
-        self.behind.decode = None;
+        (self.behind.decode, self.behind.untold) = (None, None);
     }
 
     /// A turn is over, and the ears are still at the one before.
@@ -53,6 +62,7 @@ impl Call {
         self.decoding.take_if(|request| *request == turn.request);
         self.behind.decode.take_if(|request| *request == turn.request);
         // The ears will hear both as one.
+        self.behind.untold = None;
         if let Some(earlier) = self.behind.turn.take() {
             turn.began = earlier.began;
         }
@@ -78,10 +88,13 @@ impl Call {
         if self.awaits_words() {
             return;
         }
-        if let Some(turn) = self.behind.turn.take() {
+        let Behind { decode, turn, untold } = std::mem::take(&mut self.behind);
+        if let Some(turn) = turn {
             self.out.push_back(Output::Decode { request: turn.request });
+            self.tell_of_turn(untold);
             self.turn_ended(turn, now);
-        } else if let Some(request) = self.behind.decode.take() {
+            self.behind.decode = decode;
+        } else if let Some(request) = decode {
             self.out.push_back(Output::Decode { request });
         }
     }
@@ -89,8 +102,9 @@ impl Call {
     /// Nobody waits for the turn before any more, nor for one that is over behind it. Who
     /// still speaks is heard.
     pub(super) fn leave_behind(&mut self, now: Moment) {
-        let Behind { decode, turn } = std::mem::take(&mut self.behind);
+        let Behind { decode, turn, untold } = std::mem::take(&mut self.behind);
         self.leave_unanswered(turn, now);
+        self.tell_of_turn(untold);
         if let Some(request) = decode {
             self.out.push_back(Output::Decode { request });
         }

@@ -123,6 +123,7 @@ impl Call {
             self.stage = before.stage;
             self.counts = before.counts;
             self.last_answer = before.last_answer;
+            self.settled_at = before.settled_at;
         }
     }
 

@@ -3,7 +3,7 @@
 use super::super::output::Output;
 use super::super::record::{EngineStage, Engines, Speaker, Turn};
 use super::super::saying::{TurnTimes, What};
-use super::super::timers::Timer;
+use super::super::timers::{DECODED_WITHIN, Timer};
 use super::super::trust::{Confidence, Trust};
 use super::super::{phrases, trust};
 use super::{BeforeAnswer, Call, HeardWords, Lookup, Opening, PendingTurn, Stage, Topic, UNHEARD_MAX};
@@ -77,10 +77,13 @@ impl Call {
         if self.awaits_words() {
             return self.ended_behind(turn, now);
         }
-        // However long the ears were at the words of a turn before it.
+        // The ears may have been long at the words of a turn before it.
         let waited = now.since(turn.times.decided);
-        self.timers.start_for(Timer::Words, Timer::Words.patience().saturating_sub(waited), now);
-        self.timers.start(Timer::Filler, now);
+        let left = |timer: Timer| timer.patience().saturating_sub(waited);
+        self.timers.start_for(Timer::Words, left(Timer::Words).max(DECODED_WITHIN), now);
+        // After the first sign of the box the wait for the next one begins anew.
+        let sign = Some(left(Timer::Filler)).filter(|left| !left.is_zero());
+        self.timers.start_for(Timer::Filler, sign.unwrap_or(Timer::Filler.patience()), now);
         turn.heard = self.heard.take_if(|h| h.request == turn.request);
         // Ears that answer once more do not open the question again.
         self.decoding.take_if(|request| *request == turn.request);
@@ -140,7 +143,7 @@ impl Call {
         self.timers.stop(Timer::Words);
         let waits = self.own_request.is_some() && matches!(self.stage, Stage::Conversing(Topic::Open));
         // To an answer that has only come since, nobody has said yes.
-        let knew_no_answer = waits || *began < self.own_answered_at;
+        let knew_no_answer = waits || *began < self.settled_at;
         if knew_no_answer && is_listening(heard) || self.answering.is_some() && is_no_turn(heard) {
             return self.listened_on(now);
         }
@@ -179,8 +182,15 @@ impl Call {
             // What was asked before this turn is settled: what its answer asks is alone in
             // being taken back with it.
             self.asked_last.take_if(|asked| *asked != request && own != Some(*asked));
-            let (stage, counts, last_answer) = (self.stage.clone(), self.counts, self.last_answer.clone());
-            self.before_answer = Some(BeforeAnswer { request, stage, counts, last_answer, own });
+            self.before_answer = Some(BeforeAnswer {
+                request,
+                stage: self.stage.clone(),
+                counts: self.counts,
+                last_answer: self.last_answer.clone(),
+                own,
+                settled_at: self.settled_at,
+            });
+            self.settled_at = now;
             self.respond(heard, began, times, now);
             self.give_floor(now);
         }

@@ -265,6 +265,7 @@ struct BeforeAnswer {
     /// A question that the mind was at before this turn, and is still: the answer to the
     /// turn is to something else.
     own: Option<RequestId>,
+    settled_at: Moment,
 }
 
 /// One call. Methods come in four kinds: facts about it (`is_over`,
@@ -299,8 +300,9 @@ pub struct Call {
     own_request: Option<RequestId>,
     /// The last turn after which the caller has said something more, and its times.
     left_turn: Option<(RequestId, TurnTimes)>,
-    /// When the last such question was answered.
-    own_answered_at: Moment,
+    /// When the last turn or question of our own was answered. To an answer that somebody did
+    /// not know when they began to speak they have not said yes.
+    settled_at: Moment,
     /// Questions of our own count down from the top, so that they never meet
     /// the turn taker's, which count up from zero.
     next_own_request: RequestId,
@@ -375,7 +377,7 @@ impl Call {
             asked_last: None,
             own_request: None,
             left_turn: None,
-            own_answered_at: Moment::START,
+            settled_at: Moment::START,
             next_own_request: RequestId(u32::MAX),
             last_answer: Vec::new(),
             answering: None,

@@ -1,6 +1,8 @@
 //! Short conversations, told to a call input by input: what the mind is asked, what it
 //! learns that the caller heard, and what is taken back from it.
 
+mod behind;
+
 use super::super::trust::Confidence;
 use super::*;
 use crate::call::Handset;
@@ -163,6 +165,11 @@ impl Conversation {
             _ => None,
         };
         self.wanted.iter().filter_map(of_decode).collect()
+    }
+
+    /// Of how many turns the ears were told that they begin.
+    fn turns_begun(&self) -> usize {
+        self.wanted.iter().filter(|output| matches!(output, Output::TurnBegan { .. })).count()
     }
 
     fn is_heard(&mut self, request: RequestId, words: &str, mean_log_probability: f32) {
@@ -571,84 +578,4 @@ fn a_complete_answer_that_a_key_stops_before_it_sounds_is_taken_back() {
     let mut conversation = about_to_answer();
     conversation.tell(Input::Digit { at: conversation.now, digit: '1' });
     assert_eq!(conversation.of_mind(), [QUESTION, TAKEN_BACK, "(a key)"]);
-}
-
-/// A conversation in which "One moment, please" sounds while the ears are at the words of
-/// a question.
-fn ears_at_work() -> (Conversation, RequestId) {
-    let mut conversation = Conversation::begun();
-    let question = conversation.makes_a_sound();
-    conversation.pass_until_said(phrases::ONE_MOMENT);
-    conversation.begin_playing();
-    conversation.pass(200);
-    (conversation, question)
-}
-
-#[test]
-fn a_sound_over_one_moment_please_leaves_the_ears_at_the_words_of_the_question() {
-    let (mut conversation, question) = ears_at_work();
-    conversation.sounds(240);
-    conversation.pass(800);
-    let abandons = |output: &Output| matches!(output, Output::AbandonDecode);
-    assert!(!conversation.wanted.iter().any(abandons));
-    assert_eq!(conversation.decoded(), [question]);
-    conversation.is_heard(question, QUESTION, SURE);
-    assert!(conversation.of_mind().contains(&QUESTION));
-    conversation.answer(question, Gives::AtOnce);
-    assert_eq!(conversation.last_said().1, ANSWER);
-    assert_eq!(conversation.decoded(), [question], "nobody wants the words of a cough");
-}
-
-#[test]
-fn what_is_said_while_the_ears_are_at_a_question_is_heard_after_it() {
-    for more in ["Hello?", "Where are you?"] {
-        let (mut conversation, question) = ears_at_work();
-        conversation.sounds(900);
-        conversation.pass(800);
-        assert_eq!(conversation.decoded(), [question], "{more}");
-        conversation.is_heard(question, QUESTION, SURE);
-        let decoded = conversation.decoded();
-        let [_, behind] = decoded[..] else { panic!("{decoded:?}") };
-        conversation.is_heard(behind, more, SURE);
-        let asked = if more == "Hello?" { question } else { behind };
-        let of_mind = conversation.of_mind();
-        assert!(of_mind.contains(&QUESTION) && of_mind.contains(&TAKEN_BACK) == (asked == behind), "{of_mind:?}");
-        conversation.answer(asked, Gives::AtOnce);
-        assert_eq!(conversation.last_said().1, ANSWER, "{more}");
-        let turns = conversation.turns();
-        assert!(turns.contains(&QUESTION), "{turns:?}");
-    }
-}
-
-#[test]
-fn a_question_behind_one_whose_words_never_come_is_heard_all_the_same() {
-    let (mut conversation, question) = ears_at_work();
-    conversation.sounds(900);
-    conversation.pass(6500);
-    let decoded = conversation.decoded();
-    let [first, behind] = decoded[..] else { panic!("{decoded:?}") };
-    assert_eq!(first, question);
-    let says_again =
-        |output: &Output| matches!(output, Output::Say { speech, .. } if speech.text.expose() == phrases::SAY_AGAIN);
-    assert!(!conversation.wanted.iter().any(says_again), "more was said");
-    conversation.is_heard(behind, QUESTION, SURE);
-    conversation.answer(behind, Gives::AtOnce);
-    assert_eq!(conversation.last_said().1, ANSWER);
-}
-
-#[test]
-fn a_turn_that_goes_on_while_the_ears_are_at_a_question_is_heard_once() {
-    let (mut conversation, question) = ears_at_work();
-    conversation.sounds(900);
-    conversation.pass(800);
-    conversation.sounds(900);
-    conversation.pass(800);
-    conversation.is_heard(question, QUESTION, SURE);
-    let decoded = conversation.decoded();
-    let [_, whole] = decoded[..] else { panic!("{decoded:?}") };
-    let begins = conversation.wanted.iter().filter(|output| matches!(output, Output::TurnBegan { .. })).count();
-    assert_eq!(begins, 2, "the ears hear both parts as one");
-    conversation.is_heard(whole, "Where are you, please?", SURE);
-    conversation.answer(whole, Gives::AtOnce);
-    assert_eq!(conversation.last_said().1, ANSWER);
 }

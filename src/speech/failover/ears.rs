@@ -291,6 +291,11 @@ impl EarsDesk {
     }
 
     fn turn_began(&mut self, at: Moment, now: Moment) {
+        // What the box's own ears are not asked for now they will not have heard any more.
+        if let Some(ask_at) = self.beside.as_mut().and_then(|beside| beside.ask_at.as_mut()) {
+            *ask_at = now.min(*ask_at);
+        }
+        self.ask_beside(now);
         for engine in self.listeners() {
             if let Some(hearing) = &mut self.ears[engine] {
                 hearing.turn_began(at);
