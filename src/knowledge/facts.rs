@@ -411,10 +411,15 @@ impl Sentence<'_> {
     /// file denies is a question only if nobody can take it for an answer.
     fn only_asks(&self, item: &Item, fact: &Fact, is_denied: bool) -> bool {
         let is_last = self.clauses.last().is_some_and(|clause| clause.holds(item.from));
+        let is_granted = is_taken_for_granted(fact);
+        let is_count = !is_granted && !matches!(fact, Fact::Digits(_));
         self.asks
             && match echo(&self.reading.tokens, item, is_last) {
                 Echo::Questioned => true,
-                Echo::Inverted => !(is_denied && is_taken_for_granted(fact)),
+                Echo::OfCaller => is_count || is_last && !is_denied,
+                Echo::Inverted => !(is_denied && is_granted),
+                // To a number of the business's own nothing is sent because a caller named it.
+                Echo::Offered => !is_denied || is_count,
                 Echo::Intoned => !is_denied,
                 Echo::Said => false,
             }

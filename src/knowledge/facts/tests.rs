@@ -211,6 +211,9 @@ const CONTRADICTING: &[(&str, &str, FactKind)] = &[
         FactKind::Duration,
     ),
     ("Is your WhatsApp number 0803 555 0143?", "It is 0803 555 0143, okay?", FactKind::Number),
+    ("Is your WhatsApp number 0803 555 0143?", "Could you send it to our WhatsApp on 0803 555 0143?", FactKind::Number),
+    ("Is the malaria test five thousand naira?", "You pay five thousand naira, okay?", FactKind::Price),
+    ("Is the malaria test five thousand naira?", "Yes, you said five thousand naira, right?", FactKind::Price),
     ("What is the consultation fee?", "A consultation with our family doctor is ₦30,000.", FactKind::Price),
     ("What is the consultation fee?", "It is ₦15,000, with a discount of ten per cent for students.", FactKind::Share),
     (
@@ -342,8 +345,20 @@ fn what_the_caller_said_may_be_asked_back_and_denied() {
         "Please, do you mean five thousand naira for the malaria test?",
         "You said five thousand naira?",
         "No, it is not five thousand naira, okay?",
+        "Sure, did you say five thousand naira?",
+        "You said five thousand naira, right?",
+        "When did you pay the five thousand naira?",
     ] {
         assert_eq!(held_back(&clinic(), &monday(), question, reply), None, "{reply}");
+    }
+    let question = "I want a birthday cake for twelve people.";
+    for reply in [
+        "You want a birthday cake for twelve people, is that right?",
+        "So you want a birthday cake for twelve people?",
+        "Sure, your birthday cake is for twelve people, correct?",
+        "Shall I note a birthday cake for twelve people?",
+    ] {
+        assert_eq!(held_back(&bakery(), &monday(), question, reply), None, "{reply}");
     }
 }
 
