@@ -265,13 +265,17 @@ impl Judge<'_> {
     }
 
     /// Whether so few digits are the beginning of a PIN or a code, or its end, and the
-    /// caller pauses within it: "my PIN is forty-eight". Behind "at" and "by" is a time.
+    /// caller pauses within it: "my PIN is forty-eight". Behind "at" and "by" is a time, and
+    /// "I don forget my PIN o" has no digit.
     fn is_begun_code(&self, items: &[Item], unit: Option<Means>) -> bool {
         let before = items.first().and_then(|item| self.reader.before(item.first));
         let is_time = before.is_some_and(|at| {
             self.reader.means(at) == Some(Means::At) || self.reader.text(at).eq_ignore_ascii_case("by")
         });
-        self.memory.is_code_named() && unit.is_none() && !is_time && self.is_last(items)
+        let is_particle =
+            |item: &Item| ["o", "oh"].iter().any(|o| self.reader.text(item.first).eq_ignore_ascii_case(o));
+        let is_call = matches!(items, [only] if is_particle(only));
+        self.memory.is_code_named() && unit.is_none() && !is_time && !is_call && self.is_last(items)
     }
 
     /// Whether a number that a mere "code" was spoken of before is that code, and
