@@ -56,26 +56,25 @@ impl ModemLine {
     }
 
     /// A row that has a place of a text means the memory of the texts: it waits for the
-    /// moment in which the modem is turned to another one. In a call it is not turned back:
-    /// what has nothing to do with texts goes out.
+    /// moment in which the modem is turned to another one.
     pub(super) fn hand_command(&mut self) -> Option<Command<Job>> {
-        let is_call_on = self.calls.is_any();
-        if is_call_on {
+        if self.calls.is_any() {
             self.refuse_for_call();
+        } else if self.reports.is_away() && self.may_text() {
+            return None;
         }
-        let is_away = self.reports.is_away();
-        let may_text = self.may_text();
-        let waits = |waiting: &Waiting| is_away && if is_call_on { is_of_texts(&waiting.row) } else { may_text };
-        let next = self.hand.waiting.iter().position(|waiting| !waits(waiting))?;
-        let Waiting { id, row, .. } = self.hand.waiting.remove(next)?;
+        let Waiting { id, row, .. } = self.hand.waiting.pop_front()?;
         let command = Command::new(Job::Hand(id), &row);
         Some(if is_of_calls(&row) { command.of_calls().within(DIALLING) } else { command })
     }
 
-    /// Who gave a row when no call was on has not wanted it in one.
+    /// Who gave a row when no call was on has not wanted it in one; and a place of a text is
+    /// another one's while the modem is turned to its SIM, from which no call turns it back.
     fn refuse_for_call(&mut self) {
+        let is_away = self.reports.is_away();
+        let is_wanted = |waiting: &Waiting| waiting.in_call && !(is_away && is_of_texts(&waiting.row));
         let (wanted, others): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.hand.waiting).into_iter().partition(|waiting| waiting.in_call);
+            std::mem::take(&mut self.hand.waiting).into_iter().partition(is_wanted);
         self.hand.waiting = wanted;
         for Waiting { id, .. } in others {
             self.out.push_back(ModemOutput::CommandAnswered { id, result: Err(CommandFailure::CallRunning) });

@@ -50,6 +50,8 @@ pub(super) struct Reports {
     in_modem: OtherTexts,
     /// The memory that the modem reads its texts from, as it said last.
     home: Option<String>,
+    /// It has not said so since it was set up: which memory was read since is not known.
+    is_home_untold: bool,
     home_asks: HomeAsks,
     turned: Turned,
 }
@@ -386,8 +388,10 @@ impl ModemLine {
         }
         // What it has stored in the one before is seen once more.
         let left = NamedMemory::of_name(&from.name).filter(|memory| Lies::of(*memory, &to.name) == Lies::Elsewhere);
-        // Its places are others now, also where it had not said before which it reads.
-        self.reports.home = Some(from.name);
+        // Where nobody knew yet what is read, texts may have been told from here.
+        if self.reports.home.is_none() || self.reports.is_home_untold {
+            self.reports.home = Some(from.name);
+        }
         self.home_is(to);
         if let Some(memory) = left {
             self.texts.see_again(memory);
@@ -401,6 +405,7 @@ impl ModemLine {
         }
         let is_another = self.reports.home.as_ref().is_some_and(|last| !last.eq_ignore_ascii_case(&home.name));
         self.reports.home = Some(home.name);
+        self.reports.is_home_untold = false;
         if is_another {
             self.texts_in_another_memory();
         }
@@ -412,6 +417,7 @@ impl ModemLine {
         if is_passing(end) {
             self.reports.home_asks = HomeAsks::Later;
         }
+        self.reports.is_home_untold = true;
         self.see_sim();
     }
 

@@ -381,8 +381,9 @@ impl ModemLine {
         self.texts.sending = None;
         let Some(text) = self.texts.queue.front_mut() else { return };
         text.tries += 1;
-        let reference = reference(rows);
-        // A reference is the network's word that it has the part, whatever ends the answer.
+        // A reference is the network's word that it has the part, whatever ends the answer. One
+        // that came before the part was given is of another.
+        let reference = reference(rows).filter(|_| command.is_body_given());
         if end.is_ok() || reference.is_some() {
             return self.part_sent(reference, now);
         }

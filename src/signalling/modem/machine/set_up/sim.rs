@@ -154,7 +154,7 @@ impl ModemLine {
 
     fn sim_is_ready(&mut self, now: Moment) {
         if self.set_up.pin.is_open() {
-            if self.set_up.was_away {
+            if self.set_up.was_away || self.set_up.pin_card.is_some() {
                 // Another SIM than the one that has had the PIN may be ready: its number tells.
                 self.facts.iccid = None;
             } else {
@@ -340,7 +340,7 @@ impl ModemLine {
     /// belongs to the modem's start; one that is back soon is found by asking.
     pub(in super::super) fn sim_gone(&mut self, now: Moment) {
         if matches!(self.set_up.at, At::Stopped | At::First(_) | At::Sim) {
-            self.set_up.was_away |= self.set_up.at == At::Sim && self.set_up.pin == PinTry::Open;
+            self.set_up.was_away |= self.set_up.at == At::Sim && self.set_up.pin.is_open();
             return;
         }
         self.modem_left(now);

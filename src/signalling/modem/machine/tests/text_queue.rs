@@ -44,14 +44,16 @@ fn half_a_text_that_rests_holds_back_no_other_and_is_finished_later() {
 
 #[test]
 fn an_ok_before_the_prompt_of_a_text_is_no_word_that_it_was_sent() {
-    let mut world = World::ready("generic");
-    world.modem.says_instead("AT+CMGS=", "\r\nOK\r\n");
-    world.text(1, "hi");
-    world.run_s(5);
-    assert_eq!((sent(&world), parts(&world)), (vec![], vec![]), "{:?}", world.modem.heard);
-    assert_eq!(world.line.health().counters.stray_results, 1);
-    world.modem.instead.clear();
-    world.run_s(60);
-    assert_eq!((sent(&world), world.modem.bodies.len()), (vec![(1, Ok(()))], 1), "{:?}", world.modem.heard);
-    assert_eq!(world.line.health().parts_today, 1);
+    for late in ["\r\nOK\r\n", "\r\n+CMGS: 9\r\n\r\nOK\r\n"] {
+        let mut world = World::ready("generic");
+        world.modem.says_instead("AT+CMGS=", late);
+        world.text(1, "hi");
+        world.run_s(5);
+        assert_eq!((sent(&world), parts(&world)), (vec![], vec![]), "{:?}", world.modem.heard);
+        assert_eq!(world.line.health().counters.stray_results, 1);
+        world.modem.instead.clear();
+        world.run_s(60);
+        assert_eq!((sent(&world), world.modem.bodies.len()), (vec![(1, Ok(()))], 1), "{:?}", world.modem.heard);
+        assert_eq!(world.line.health().parts_today, 1);
+    }
 }
