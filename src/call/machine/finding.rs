@@ -26,7 +26,7 @@ impl Call {
     /// The question of our own has its answer.
     pub(super) fn own_answered(&mut self, now: Moment) {
         self.own_request = None;
-        self.settled_at = now;
+        self.own_answered_at = now;
         self.own_wait_over();
     }
 

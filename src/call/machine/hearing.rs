@@ -142,8 +142,10 @@ impl Call {
         let Some(PendingTurn { request, began, heard: Some(heard), .. }) = &mut self.pending else { return };
         self.timers.stop(Timer::Words);
         let waits = self.own_request.is_some() && matches!(self.stage, Stage::Conversing(Topic::Open));
-        // To an answer that has only come since, nobody has said yes.
-        let knew_no_answer = waits || *began < self.settled_at;
+        // To an answer that has only come since, nobody has said yes. Words that were not heard
+        // are not passed over, unless it was waited for.
+        let waited = waits || *began < self.own_answered_at;
+        let knew_no_answer = waited || *began < self.settled_at && !is_no_turn(heard);
         if knew_no_answer && is_listening(heard) || self.answering.is_some() && is_no_turn(heard) {
             return self.listened_on(now);
         }

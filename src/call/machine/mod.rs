@@ -300,8 +300,10 @@ pub struct Call {
     own_request: Option<RequestId>,
     /// The last turn after which the caller has said something more, and its times.
     left_turn: Option<(RequestId, TurnTimes)>,
-    /// When the last turn or question of our own was answered. To an answer that somebody did
-    /// not know when they began to speak they have not said yes.
+    /// When the last such question was answered.
+    own_answered_at: Moment,
+    /// When the last turn was answered. To an answer that somebody did not know when they
+    /// began to speak they have not said yes.
     settled_at: Moment,
     /// Questions of our own count down from the top, so that they never meet
     /// the turn taker's, which count up from zero.
@@ -377,6 +379,7 @@ impl Call {
             asked_last: None,
             own_request: None,
             left_turn: None,
+            own_answered_at: Moment::START,
             settled_at: Moment::START,
             next_own_request: RequestId(u32::MAX),
             last_answer: Vec::new(),
