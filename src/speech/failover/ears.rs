@@ -291,7 +291,7 @@ impl EarsDesk {
     }
 
     fn turn_began(&mut self, at: Moment, now: Moment) {
-        // What the box's own ears are not asked for now they will not have heard any more.
+        // With a new turn the box's own ears forget the one before: they are asked for it now.
         if let Some(ask_at) = self.beside.as_mut().and_then(|beside| beside.ask_at.as_mut()) {
             *ask_at = now.min(*ask_at);
         }
