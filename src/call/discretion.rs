@@ -83,7 +83,7 @@ impl Discretion {
     /// Whether the words of a pause end in digits or in an address that may go on: then
     /// they are held back until the turn is over, for a part of either looks like none.
     pub(super) fn holds_back(&self, words: &str) -> bool {
-        self.caller.ends_in_number(words) || self.caller.ends_in_address(words)
+        self.caller.may_go_on(words)
     }
 }
 

@@ -89,24 +89,30 @@ impl StreamRedactor {
         self.clone().push(words)
     }
 
-    /// Whether the recogniser's `words` for the turn so far end within digits that
-    /// may go on: who sends words before the turn is over waits for the rest.
-    pub fn ends_in_number(&self, words: &str) -> bool {
-        let mut heard = self.clone();
-        heard.push(words);
-        heard.tape.close();
-        let (digits, first) = digits_at_end(&Reader::new(&heard.tape));
-        // What stands before the digits may tell whose they are.
-        heard.claims(first);
-        digits >= RUNS_ON_MIN || digits > 0 && heard.memory.awaits_digits()
+    /// Whether the recogniser's `words` for the turn so far end within digits or an address
+    /// that may go on, and are not known for what they are before the rest is heard: who
+    /// sends words before the turn is over waits for it.
+    pub fn may_go_on(&self, words: &str) -> bool {
+        let heard = self.having_heard(words);
+        heard.ends_in_address() || heard.ends_in_number()
     }
 
-    /// The same for an address that is not known for one before its end is heard.
-    pub fn ends_in_address(&self, words: &str) -> bool {
+    fn having_heard(&self, words: &str) -> Self {
         let mut heard = self.clone();
         heard.push(words);
         heard.tape.close();
-        email::is_begun(&Reader::new(&heard.tape), heard.settled, &heard.memory)
+        heard
+    }
+
+    fn ends_in_address(&self) -> bool {
+        email::is_begun(&Reader::new(&self.tape), self.settled, &self.memory)
+    }
+
+    fn ends_in_number(mut self) -> bool {
+        let (digits, first) = digits_at_end(&Reader::new(&self.tape));
+        // What stands before the digits may tell whose they are.
+        self.claims(first);
+        digits >= RUNS_ON_MIN || digits > 0 && self.memory.awaits_digits()
     }
 
     /// The other side has said this: if it asks for a number, the answer is one,
@@ -391,10 +397,10 @@ mod tests {
         let stream = StreamRedactor::new();
         for words in ["My number is oh eight oh three", "na 0803", "It is 0803, 123.", "double five oh one", "234 803"]
         {
-            assert!(stream.ends_in_number(words), "{words}");
+            assert!(stream.having_heard(words).ends_in_number(), "{words}");
         }
         for words in ["I want 12", "Do you open at 10?", "0803 1234567 is my number", "When do you open?", "", "two"] {
-            assert!(!stream.ends_in_number(words), "{words}");
+            assert!(!stream.having_heard(words).ends_in_number(), "{words}");
         }
     }
 
@@ -408,13 +414,13 @@ mod tests {
             "My account number is 01",
             "My card is 4111 1111 1111 1111, and it is oh",
         ] {
-            assert!(stream.ends_in_number(words), "{words}");
+            assert!(stream.having_heard(words).ends_in_number(), "{words}");
         }
         for words in ["My PIN is", "I forgot my PIN", "I have two PINs", "My PIN has four digits"] {
-            assert!(!stream.ends_in_number(words), "{words}");
+            assert!(!stream.having_heard(words).ends_in_number(), "{words}");
         }
         stream.asked("What are the last four digits of your card?");
-        assert!(stream.ends_in_number("one two"));
+        assert!(stream.having_heard("one two").ends_in_number());
     }
 
     #[test]
@@ -430,7 +436,7 @@ mod tests {
             "It is c h i n e d u",
             "write to ada.obi",
         ] {
-            assert!(stream.ends_in_address(words), "{words}");
+            assert!(stream.having_heard(words).ends_in_address(), "{words}");
         }
         for words in [
             "Do you open at ten?",
@@ -444,7 +450,7 @@ mod tests {
             "My e-mail is ada@gmail.com",
             "",
         ] {
-            assert!(!stream.ends_in_address(words), "{words}");
+            assert!(!stream.having_heard(words).ends_in_address(), "{words}");
         }
     }
 
