@@ -5,7 +5,7 @@ use milu::residency::CallerWish;
 use milu::terms::Moment;
 
 use crate::caller;
-use crate::caller::Act::{HangUp, Key, Listen, ListenFor, Say, Wait};
+use crate::caller::Act::{self, HangUp, Key, Listen, ListenFor, Say, Wait};
 use crate::clinic::{BODY, MOON, NAME, OPEN, YES, call, fair, first, says, times};
 use crate::ears::EarsFaults;
 use crate::mind::HOURS;
@@ -13,6 +13,7 @@ use crate::world::{Happened, Weather, World};
 
 const ASKED: Weather = Weather { consent: Consent::Asked, ..Weather::FAIR };
 pub const CONSENTS: Wish = Wish::OfData(CallerWish::Consents);
+const UNRECORDED: Act = Say(caller::UNRECORDED, 1200);
 const RESTRICTS: Wish = Wish::OfData(CallerWish::Restricts);
 
 fn wishes(world: &World) -> Vec<Wish> {
@@ -119,8 +120,7 @@ fn doubtful_words_are_enough_for_less_and_not_for_more() {
 
 #[test]
 fn who_would_not_be_recorded_is_not_from_then_on() {
-    let stop = Say("Don't record me.", 1200);
-    let acts = [Listen, stop, Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, Listen, HangUp];
+    let acts = [Listen, UNRECORDED, Listen, MOON, Listen, YES, Listen, NAME, Listen, YES, Listen, BODY, Listen, HangUp];
     let world = fair(&acts);
     assert!(says(&world, phrases::RECORDING_STOPPED) && says(&world, phrases::MESSAGE_KEPT));
     assert_eq!(wishes(&world), [Wish::Unrecorded]);
@@ -148,4 +148,33 @@ fn a_wish_in_the_middle_of_a_message_is_followed_and_the_message_goes_on() {
     assert_eq!(times(&world, phrases::ASK_NAME), 2, "the question is put again");
     let message = world.record.and_then(|r| r.message).expect("a message");
     assert_eq!(message.name.map(milu::terms::Private::into_exposed).as_deref(), Some("Ada"));
+}
+
+#[test]
+fn who_would_not_be_recorded_says_so_into_the_notice_and_nothing_is() {
+    for then in [&[Wait(600), Key('9')][..], &[Wait(600), OPEN], &[]] {
+        let acts = [&[ListenFor(300), UNRECORDED][..], then, &[Listen, HangUp]].concat();
+        let world = fair(&acts);
+        let notice = first(&world, |o| matches!(o, Output::Journal(e) if e.kind == JournalKind::NoticePlayed));
+        let wished = first(&world, |o| matches!(o, Output::Journal(e) if matches!(e.kind, JournalKind::Wished(_))));
+        assert!(wished.is_some() && wished < notice, "it holds before the notice is over: {then:?}");
+        assert_eq!((wishes(&world), times(&world, phrases::NOT_RECORDED)), (vec![Wish::Unrecorded], 1), "{then:?}");
+        assert!(world.record.expect("a record").recording.is_none());
+    }
+}
+
+#[test]
+fn who_wants_nothing_to_leave_is_heeded_though_something_newer_is_answered() {
+    let wish = Say(caller::CLOUD, 2000);
+    for then in [&[Wait(600), Key('9')][..], &[Wait(600), OPEN], &[]] {
+        let world = fair(&[&[ListenFor(300), wish.clone()][..], then, &[Listen, HangUp]].concat());
+        assert_eq!((wishes(&world), times(&world, phrases::RESTRICTED)), (vec![RESTRICTS], 1), "{then:?}");
+    }
+}
+
+#[test]
+fn what_is_wished_with_the_last_breath_holds_for_what_is_kept() {
+    let world = fair(&[Listen, OPEN, Listen, Say(caller::CLOUD, 2000), Wait(500), HangUp]);
+    assert_eq!(wishes(&world), [RESTRICTS]);
+    assert!(!world.record.expect("a record").may_be_heard_again());
 }

@@ -55,13 +55,14 @@ const OTHER_WORDS: &[&str] = &[
     "Please tell the doctor that I will come on Monday.",
     CARD,
     CLOUD,
-    "Don't record me.",
+    UNRECORDED,
     "I agree.",
 ];
 
 /// What must be written down nowhere, and what no mind may be asked.
 pub const CARD: &str = "My card number is four one one one one one one one one one one one one one one one.";
 pub const CLOUD: &str = "Do not send my voice to the cloud.";
+pub const UNRECORDED: &str = "Don't record me.";
 
 /// A caller who does whatever callers do.
 pub fn anyone(dice: &mut Dice) -> Vec<Act> {

@@ -11,7 +11,7 @@ use milu::knowledge::Finding;
 use milu::residency::CallerWish;
 use milu::terms::{Moment, RequestId, UtteranceId};
 
-use super::caller::CLOUD;
+use super::caller::{CLOUD, UNRECORDED};
 use super::mind::{HOURS_IN_SENTENCES, LATE};
 use super::world::{Happened, Said, World};
 
@@ -63,6 +63,7 @@ pub fn check(world: &World) {
     an_engine_that_was_left_is_written_down_once(world);
     no_identifier_is_written_down(world);
     a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world);
+    who_asked_for_less_was_heeded(world);
     what_is_wished_is_asked_of_no_mind(world);
     withheld_sound_comes_back(world);
     nobody_speaks_between_people(world);
@@ -128,6 +129,18 @@ fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
     assert_eq!(record.wishes.iter().map(|wished| wished.wish).collect::<Vec<_>>(), written);
     let consents = written.contains(&Wish::OfData(CallerWish::Consents));
     assert!(!consents || world.asks_consent(), "nobody was asked");
+}
+
+/// Whatever became of the turn that it was said in.
+fn who_asked_for_less_was_heeded(world: &World) {
+    let record = world.record.as_ref().expect("a record");
+    let wishes: Vec<Wish> = record.wishes.iter().map(|wished| wished.wish).collect();
+    for turn in record.turns.iter().filter(|turn| turn.who == Speaker::Caller) {
+        for (words, wish) in [(CLOUD, Wish::OfData(CallerWish::Restricts)), (UNRECORDED, Wish::Unrecorded)] {
+            let heeded = turn.text.expose() != words || wishes.contains(&wish);
+            assert!(heeded, "{wish:?} was heard at {} ms and nothing came of it", turn.started_ms);
+        }
+    }
 }
 
 fn what_is_wished_is_asked_of_no_mind(world: &World) {

@@ -30,6 +30,7 @@ impl Call {
             return;
         }
         self.keep_half_message(now);
+        self.follow_unanswered(now);
         self.out.push_back(Output::AbandonDecode);
         self.pending = None;
         self.drop_own_question();
@@ -56,6 +57,7 @@ impl Call {
             return;
         }
         self.keep_half_message(now);
+        self.follow_unanswered(now);
         self.let_go();
         self.stop_speaking(None, now);
         self.out.push_back(Output::SilenceMouth);
@@ -77,6 +79,7 @@ impl Call {
             }
         };
         let already_written = matches!(self.stage, Stage::AwaitEnd(_));
+        self.follow_unanswered(now);
         self.let_go();
         self.caller_turn_stands();
         for saying in self.says.drain().collect::<Vec<_>>() {

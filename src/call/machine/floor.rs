@@ -128,6 +128,7 @@ impl Call {
     }
 
     pub(super) fn too_long(&mut self, speech_began: Moment, nth: u8, now: Moment) {
+        self.follow_unanswered(now);
         self.out.push_back(Output::AbandonDecode);
         if let Some(pending) = self.pending.take() {
             self.take_back(pending.request);

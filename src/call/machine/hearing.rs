@@ -129,6 +129,7 @@ impl Call {
             self.take_back(turn.request);
             let heard = turn.heard.clone().unwrap_or_else(|| HeardWords::none(turn.request, now));
             self.caller_turn(&turn, &heard);
+            self.wished_unanswered(&heard, now);
         }
     }
 
@@ -137,7 +138,8 @@ impl Call {
     pub(super) fn answer_if_ready(&mut self, now: Moment) {
         let needs_finding = self.needs_finding();
         if self.opening == Opening::Notice {
-            return;
+            // What asks for less does not wait for the notice to end: its confirmation does.
+            return self.follow_unanswered(now);
         }
         let Some(PendingTurn { request, began, heard: Some(heard), .. }) = &mut self.pending else { return };
         self.timers.stop(Timer::Words);

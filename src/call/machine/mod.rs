@@ -27,6 +27,7 @@ use jiff::Timestamp;
 
 use crate::conversation::{Expectation, Fact, Floor, TurnTaker};
 use crate::knowledge::{Finding, Guess, KeypadMenu};
+use crate::residency::CallerWish;
 use crate::terms::{CallId, EndCause, LineId, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
 use super::discretion::Discretion;
@@ -39,7 +40,7 @@ use super::record::{EngineStage, Engines, Failover, MediaFacts, Message, Transfe
 use super::saying::{SayQueue, TurnTimes, What};
 use super::timers::{Timer, TimerTable};
 use super::trust::Trust;
-use super::wish::{Uttered, Wished};
+use super::wish::{Uttered, Wish, Wished};
 use behind::Behind;
 use forming::{Answering, Forming};
 use secrets::Keypad;
@@ -181,6 +182,13 @@ impl HeardWords {
     fn none(request: RequestId, now: Moment) -> Self {
         let words = Private::new(String::new());
         Self { request, words, trust: Trust::Unheard, engine: None, at: now, lookup: Lookup::NotAsked, wish: None }
+    }
+
+    /// The wish in them, if it is to hold however they are answered: a consent is taken in its
+    /// turn alone.
+    fn asks_for_less(&self) -> Option<Wish> {
+        let wish = self.wish.as_ref().map(|uttered| uttered.wish);
+        wish.filter(|wish| *wish != Wish::OfData(CallerWish::Consents))
     }
 
     /// The engine that found the answer; empty if none did.

@@ -65,6 +65,24 @@ impl Call {
         }
     }
 
+    /// The caller's turn is not answered, for something newer is: a wish in it is followed and
+    /// confirmed all the same.
+    pub(super) fn wished_unanswered(&mut self, heard: &HeardWords, now: Moment) {
+        if let Some(wish) = heard.asks_for_less() {
+            let sentence = self.follow_wish(wish, now);
+            self.say(sentence, What::Answer, now);
+        }
+    }
+
+    /// Puts the wishes into force that are in words to which nothing is said, or nothing yet.
+    pub(super) fn follow_unanswered(&mut self, now: Moment) {
+        let of_turn = self.pending.as_ref().and_then(|pending| pending.heard.as_ref());
+        let wishes: Vec<_> = of_turn.into_iter().chain(&self.heard).filter_map(HeardWords::asks_for_less).collect();
+        for wish in wishes {
+            self.follow_wish(wish, now);
+        }
+    }
+
     /// Puts a wish into force; gives what confirms it.
     fn follow_wish(&mut self, wish: Wish, now: Moment) -> &'static str {
         if self.note_wish(wish, now) {
