@@ -133,6 +133,8 @@ impl InForce {
         // A clock at the end of time announces for ever.
         let until = announced.unwrap_or_else(|| now.checked_add(notice).unwrap_or(Timestamp::MAX));
         let mut texts = self.texts.clone();
+        // The newest that is offered again is no second text beside itself.
+        texts.pop_if(|newest| newest.text() == policy.text());
         texts.push(policy);
         without_what_says_nothing(&mut texts);
         if texts.len() > TEXTS_MAX {
@@ -176,11 +178,15 @@ impl InForce {
         widenings(newest, policy).is_empty().then_some(waiting.until)
     }
 
-    /// By an owner of what is in force, over a number that no other text has used:
-    /// the signature may come after the text was announced.
+    /// By an owner of what is in force, over a number that no text has used before: the
+    /// signature may come after the text was announced, but what was narrowed since does
+    /// not come back by a signature that it had already.
     fn is_signed(&self, policy: &Policy, signature: &OwnerSignature) -> bool {
-        let has_used = |held: &Arc<Policy>| held.text() != policy.text() && held.serial() >= policy.serial();
-        !self.texts.iter().any(has_used)
+        let before = match self.texts.split_last() {
+            Some((newest, before)) if newest.text() == policy.text() => before,
+            _ => &self.texts[..],
+        };
+        before.iter().all(|held| held.serial() < policy.serial())
             && self.effective.owner_keys().iter().any(|key| key.signed(policy.text().as_bytes(), signature))
     }
 
@@ -191,15 +197,24 @@ impl InForce {
 }
 
 /// Leaves out each text that allows all that a later one allows: the later one
-/// says the same and more. The newest stays.
+/// says the same and more. The newest stays, and so does one by which alone it is
+/// known that the newest's number was used before.
 fn without_what_says_nothing(texts: &mut Vec<Arc<Policy>>) {
     let mut n = 0;
     while n + 1 < texts.len() {
         let (this, later) = (&texts[n], &texts[n + 1..]);
-        if later.iter().any(|other| widenings(this, other).is_empty()) {
+        if later.iter().any(|other| widenings(this, other).is_empty()) && !alone_has_used(texts, n) {
             texts.remove(n);
         } else {
             n += 1;
         }
     }
+}
+
+/// Whether the text at `n` is the only one before the newest that has used the
+/// newest's number, or one after it.
+fn alone_has_used(texts: &[Arc<Policy>], n: usize) -> bool {
+    let Some((newest, before)) = texts.split_last() else { return false };
+    let has_used = |n: usize| before.get(n).is_some_and(|held| held.serial() >= newest.serial());
+    has_used(n) && !(0..before.len()).any(|other| other != n && has_used(other))
 }

@@ -159,6 +159,41 @@ fn a_signature_counts_only_from_an_owner_in_force_over_this_text_and_once() {
 }
 
 #[test]
+fn an_old_signed_text_does_not_come_back_after_a_text_without_a_higher_number_either() {
+    for narrow in [text(&with_owner(1), &[]), text(&with_owner(0), &[]), text(&with_owner(2), &[("reply", "raw")])] {
+        let mut held = begun(&text(&with_owner(1), &[]));
+        let wide = text(&with_owner(2), &[("transcript", "raw")]);
+        held.offer("new.toml", &wide, Some(&signed(&wide)), day(0)).expect("it is signed");
+        assert!(matches!(offer(&mut held, &narrow, day(1)), Adopted::Announced(_)));
+        // Again and again, and with a look between them that does not see the signature.
+        for signature in [Some(&signed(&wide)), None, Some(&signed(&wide))] {
+            let adopted = held.offer("new.toml", &wide, signature, day(1)).expect("taken");
+            assert!(matches!(adopted, Adopted::Announced(_)), "{adopted:?}");
+            assert_eq!(verdict(&held, DataClass::Transcript), Verdict::Local);
+        }
+        // Nor after a restart.
+        let parse = |text: &str| Policy::parse("kept.toml", text, jiff::civil::date(2026, 12, 1)).expect("it was good");
+        let texts: Vec<Policy> = held.texts().map(parse).collect();
+        let mut again = InForce::restore(texts, held.waiting().map(|w| w.until)).expect("there are texts");
+        let adopted = again.offer("new.toml", &wide, Some(&signed(&wide)), day(2)).expect("taken");
+        assert!(matches!(adopted, Adopted::Announced(ref waiting) if waiting.until == day(15)), "{adopted:?}");
+        assert_eq!(verdict(&again, DataClass::Transcript), Verdict::Local);
+    }
+}
+
+#[test]
+fn a_signature_counts_after_its_text_was_announced_several_times_without_it() {
+    let mut held = begun(&text(&with_owner(1), &[]));
+    let wide = text(&with_owner(2), &[("transcript", "raw")]);
+    for _ in 0..3 {
+        assert!(matches!(offer(&mut held, &wide, day(0)), Adopted::Announced(_)));
+    }
+    let adopted = held.offer("new.toml", &wide, Some(&signed(&wide)), day(1)).expect("taken");
+    assert!(matches!(adopted, Adopted::Signed(_)), "{adopted:?}");
+    assert_eq!(verdict(&held, DataClass::Transcript), Verdict::Raw);
+}
+
+#[test]
 fn a_serial_does_not_fall_without_notice_so_that_signed_texts_stay_used() {
     let mut held = begun(&text(&with_owner(3), &[]));
     let Adopted::Announced(waiting) = offer(&mut held, &text(&with_owner(1), &[]), day(0)) else {
