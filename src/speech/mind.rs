@@ -102,7 +102,7 @@ pub enum MindError {
     Declined,
     #[error("answering a question: the provider could not be reached, or broke off")]
     Unreachable,
-    /// What came is cut off, breaks the protocol or says nothing.
+    /// What came is cut off, breaks the protocol, says nothing or does not end.
     #[error("answering a question: {0}")]
     Broken(&'static str),
 }

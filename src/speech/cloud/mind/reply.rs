@@ -13,6 +13,11 @@ use crate::terms::Private;
 /// Characters of one answer. More is a speech; it ends after the sentence.
 const SAID_MAX: usize = 1200;
 
+/// Bytes that a model may write in one round: some twenty minutes of speech, more than
+/// ten times what of an answer is said. Cutting it into sentences and judging them waits
+/// for nothing, so that neither a deadline nor a caller who hangs up would end it.
+const WRITTEN_MAX: usize = 16 * 1024;
+
 /// Tools that one answer may use at once.
 const TOOLS_MAX: usize = 4;
 
@@ -120,6 +125,9 @@ impl Reply {
             Delta::Thought(thought) => {
                 self.round.differs |= !self.round.text.is_empty() || !self.round.tools.is_empty();
                 self.round.thoughts.push(thought);
+            }
+            Delta::Text(text) if self.round.text.len() + text.expose().len() > WRITTEN_MAX => {
+                self.fail(MindError::Broken("the answer is longer than anybody listens to"), &mut steps);
             }
             Delta::Text(text) => {
                 self.round.differs |= !self.round.tools.is_empty();
@@ -413,5 +421,19 @@ mod tests {
         let deltas = vec![text(&"We are glad that you ring us. ".repeat(100)), Delta::Over(Stop::End)];
         let found = steps("Hm?", deltas);
         assert!(found.len() < 60 && found.last().is_some_and(|s| s == "Over(None)"), "{}", found.len());
+    }
+
+    #[test]
+    fn an_answer_longer_than_anybody_listens_to_fails_before_it_is_cut() {
+        let failure = "Fail(Broken(\"the answer is longer than anybody listens to\"))";
+        let sentence = "We are glad that you ring us. ";
+        let at_once = text(&sentence.repeat(WRITTEN_MAX / sentence.len() + 1));
+        assert_eq!(steps("Hm?", vec![at_once, text(sentence), Delta::Over(Stop::End)]), [failure]);
+        // Of what has no words nothing is said, which would end it.
+        let (half, rest) = (text(&"! ".repeat(WRITTEN_MAX / 4)), text("Yes"));
+        let in_pieces = vec![half.clone(), half.clone(), rest.clone(), text(sentence)];
+        assert_eq!(steps("Hm?", in_pieces), [failure]);
+        let after_tools = vec![half.clone(), tool("opening_hours"), Delta::Over(Stop::Tools), half, rest];
+        assert_eq!(steps("Hm?", after_tools), ["use 1"], "each round has its own");
     }
 }

@@ -113,7 +113,11 @@ impl Sentences {
     /// and no other begins so.
     fn quoted(&mut self) -> Option<String> {
         let begun = self.text.trim_start();
-        if self.is_quoted || self.quotable.is_empty() || begun.split_whitespace().count() <= QUOTED_WORDS {
+        if self.is_quoted || self.quotable.is_empty() {
+            return None;
+        }
+        // All that is left may be much, and is looked at for each piece of it.
+        if begun.split_whitespace().take(QUOTED_WORDS + 1).count() <= QUOTED_WORDS {
             return None;
         }
         // The last word may still grow.
