@@ -66,8 +66,8 @@ pub struct PolicyKeeper {
     changed: watch::Sender<()>,
 }
 
-/// A policy's text, and the signature beside it.
-type Found = (String, Option<OwnerSignature>);
+/// A policy's text, and the signature beside it, which may be there and be none.
+type Found = (String, Result<Option<OwnerSignature>, KeepPolicy>);
 
 struct State {
     in_force: InForce,
@@ -82,11 +82,19 @@ struct State {
     /// What the disk has of it.
     kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
-    seen: Option<Found>,
-    /// Why the file is not what holds.
-    refused: Option<String>,
+    seen: Option<(String, Option<OwnerSignature>)>,
+    refused: Option<Refused>,
     /// Of the calls that go on.
     gates: Vec<Weak<CallGate>>,
+}
+
+/// What does not count of what was last looked at, and why.
+#[derive(PartialEq, Eq)]
+enum Refused {
+    /// The file is not what holds.
+    File(String),
+    /// The file was looked at as if no signature lay beside it.
+    Signature(String),
 }
 
 impl PolicyKeeper {
@@ -117,9 +125,8 @@ impl PolicyKeeper {
             refused: None,
             gates: Vec::new(),
         };
-        if let Err(error) = state.take_over(&path, found(&path), now) {
-            tracing::warn!(%error, "the residency policy's file is not taken over; the policy before it holds");
-            state.refused = Some(error.to_string());
+        if let (_, Err(error)) = state.look_at(&path, found(&path), now) {
+            tracing::warn!(%error, "the residency policy's file, or its signature, is not taken over");
         }
         let keeper = Self { path, vault, monotonic, wall, state: Mutex::new(state), changed: watch::Sender::new(()) };
         match keeper.keep(now).await {
@@ -174,26 +181,20 @@ impl PolicyKeeper {
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
         let (moment, now) = ((self.monotonic)(), (self.wall)());
         let found = found(&self.path);
-        let (changed, taken, told) = {
+        let (changed, taken, looked) = {
             let mut state = self.lock();
             state.follow_clock(moment, now);
             let read_anew = state.read_anew(now);
             let changed = state.in_force.tick(now) || read_anew;
-            let taken = state.take_over(&self.path, found, now);
-            let refused = taken.as_ref().err().map(ToString::to_string);
-            let told = refused.is_some() && state.refused == refused;
-            state.refused = refused;
-            (changed, taken, told)
+            let (taken, looked) = state.look_at(&self.path, found, now);
+            (changed, taken, looked)
         };
         // The date moves what holds, whatever became of the file.
-        if changed || matches!(taken, Ok(true)) {
+        if changed || taken {
             self.spread(door);
         }
         let kept = self.keep(now).await;
-        match taken {
-            Err(error) if !told => Err(error),
-            _ => kept,
-        }
+        looked.and(kept)
     }
 
     /// The door holds to it at once, calls that go on are narrowed, and who waits for
@@ -226,20 +227,25 @@ impl PolicyKeeper {
     pub fn fact(&self) -> HealthFact {
         let path = self.path.display();
         let state = self.lock();
-        let (grade, sentence) = match (&state.refused, state.in_force.waiting()) {
-            (Some(why), _) => {
-                (HealthState::Impaired, format!("{path} is not in force, the policy before it is. {why}"))
-            }
-            (None, Some(waiting)) if !waiting.widenings.is_empty() => {
+        let holds = match state.in_force.waiting() {
+            Some(waiting) if !waiting.widenings.is_empty() => {
                 let named: Vec<String> = waiting.widenings.iter().map(crate::residency::Widening::name).collect();
-                let sentence = format!(
+                format!(
                     "{path} allows more than before ({}); that part holds from {} on, or with an owner's signature.",
                     named.join(", "),
                     waiting.until
-                );
-                (HealthState::Well, sentence)
+                )
             }
-            (None, Some(_) | None) => (HealthState::Well, format!("{path} is in force.")),
+            Some(_) | None => format!("{path} is in force."),
+        };
+        let (grade, sentence) = match &state.refused {
+            Some(Refused::File(why)) => {
+                (HealthState::Impaired, format!("{path} is not in force, the policy before it is. {why}"))
+            }
+            Some(Refused::Signature(why)) => {
+                (HealthState::Impaired, format!("{holds} The signature beside it does not count. {why}"))
+            }
+            None => (HealthState::Well, holds),
         };
         HealthFact { name: "residency policy".to_owned(), state: grade, sentence }
     }
@@ -251,23 +257,54 @@ impl PolicyKeeper {
 }
 
 impl State {
+    /// Looks at the file and at the signature beside it. Says whether the file was taken
+    /// over, and what does not count, unless it was the same at the look before.
+    fn look_at(
+        &mut self,
+        path: &Path,
+        found: Result<Found, KeepPolicy>,
+        now: Timestamp,
+    ) -> (bool, Result<(), KeepPolicy>) {
+        let (taken, fault) = match found {
+            Ok((text, Ok(signature))) => (self.take_over(path, &text, signature, now), None),
+            // A signature can only let more go: one that is none holds back nothing that the text narrows.
+            Ok((text, Err(fault))) => (self.take_over(path, &text, None, now), Some(fault)),
+            Err(error) => (Err(error), None),
+        };
+        let is_taken = matches!(taken, Ok(true));
+        let refused = match (taken, fault) {
+            (Err(error), _) => Some((Refused::File(error.to_string()), error)),
+            (Ok(_), Some(fault)) => Some((Refused::Signature(fault.to_string()), fault)),
+            (Ok(_), None) => None,
+        };
+        let (refused, error) = refused.unzip();
+        let is_new = self.refused != refused;
+        self.refused = refused;
+        (is_taken, error.filter(|_| is_new).map_or(Ok(()), Err))
+    }
+
     /// Takes the file over if it says what it did not say, or was refused, when it
     /// was last looked at: a clock that was set may have put it right. Says whether
     /// it did.
-    fn take_over(&mut self, path: &Path, found: Result<Found, KeepPolicy>, now: Timestamp) -> Result<bool, KeepPolicy> {
-        let (text, signature) = found?;
-        let seen = Some((text.clone(), signature));
+    fn take_over(
+        &mut self,
+        path: &Path,
+        text: &str,
+        signature: Option<OwnerSignature>,
+        now: Timestamp,
+    ) -> Result<bool, KeepPolicy> {
+        let seen = Some((text.to_owned(), signature));
         if self.refused.is_none() && self.seen == seen {
             return Ok(false);
         }
         self.seen = seen;
-        let is_newest = self.in_force.texts().last() == Some(text.as_str());
+        let is_newest = self.in_force.texts().last() == Some(text);
         // A text that waits holds as soon as an owner's signature lies beside it.
         let may_be_signed = self.in_force.waiting().is_some() && signature.is_some();
         if is_newest && !may_be_signed {
             return Ok(false);
         }
-        adopt(&mut self.in_force, path, &text, signature.as_ref(), now)?;
+        adopt(&mut self.in_force, path, text, signature.as_ref(), now)?;
         Ok(true)
     }
 
@@ -377,7 +414,7 @@ fn today(now: Timestamp) -> Date {
 }
 
 fn found(path: &Path) -> Result<Found, KeepPolicy> {
-    Ok((text(path)?, signature(path)?))
+    Ok((text(path)?, signature(path)))
 }
 
 fn text(path: &Path) -> Result<String, KeepPolicy> {

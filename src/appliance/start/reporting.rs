@@ -53,7 +53,10 @@ pub(super) fn report_outside(
     drop(supervisor.spawn("outside", async move {
         while !stop.is_ended() {
             if let Some(error) = unlooked.new_in(&outside.keeper.look_again(&outside.door).await) {
-                tracing::warn!(%error, "the residency policy's file is not taken over, or what is in force not kept");
+                tracing::warn!(
+                    %error,
+                    "the residency policy's file, or its signature, is not taken over, or what is in force not kept"
+                );
             }
             health.state(outside.keeper.fact());
             let policy = outside.keeper.in_force();

@@ -456,6 +456,63 @@ async fn a_signature_that_does_not_count_moves_no_date() {
 }
 
 #[tokio::test]
+async fn a_signature_that_cannot_be_read_holds_back_nothing_that_narrows_and_is_told() {
+    let place = Place::new(&sends(&with_owner(1), "\"api.cloud.example\"", "redacted")).await;
+    let keeper = place.start().await;
+    let door = door(&keeper);
+    let call = keeper.gate();
+    let narrow = with_owner(2);
+    place.write(&narrow);
+    // Signing was broken off.
+    std::fs::write(place.file().with_extension("toml.sig"), "").unwrap();
+    let looked = keeper.look_again(&door).await;
+    assert!(matches!(looked, Err(KeepPolicy::Signature { .. })), "{looked:?}");
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    assert!(!call.may_go(&[DataClass::Transcript], &cloud()), "in calls that go on too");
+    assert_eq!(place.vault.policies().await.unwrap().texts, [narrow.clone()]);
+    let told = |keeper: &PolicyKeeper| {
+        assert_eq!(keeper.fact().state, HealthState::Impaired);
+        assert!(is_said(keeper, "is in force. The signature beside it does not count."), "{}", keeper.fact().sentence);
+    };
+    told(&keeper);
+    assert!(keeper.look_again(&door).await.is_ok(), "the same is not told twice");
+    told(&keeper);
+    drop(keeper);
+    let keeper = place.start().await;
+    told(&keeper);
+    place.sign(&narrow);
+    look(&keeper).await.unwrap();
+    assert_eq!(keeper.fact().state, HealthState::Well);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn what_narrows_holds_at_a_start_beside_a_signature_that_cannot_be_read() {
+    let place = Place::new(&sends_redacted()).await;
+    drop(place.start().await);
+    place.write(ON_THE_BOX);
+    std::fs::write(place.file().with_extension("toml.sig"), "half a signature").unwrap();
+    assert_eq!(words_go(&place.start().await), Verdict::Local);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_signature_that_is_repaired_counts() {
+    let place = Place::new(&with_owner(1)).await;
+    let keeper = place.start().await;
+    let wide = sends(&with_owner(2), "\"api.cloud.example\"", "redacted");
+    std::fs::write(place.file().with_extension("toml.sig"), "half a signature").unwrap();
+    place.write(&wide);
+    assert!(matches!(look(&keeper).await, Err(KeepPolicy::Signature { .. })));
+    assert_eq!(words_go(&keeper), Verdict::Local);
+    assert!(is_said(&keeper, "allows more than before"), "{}", keeper.fact().sentence);
+    place.sign(&wide);
+    look(&keeper).await.unwrap();
+    assert_eq!((keeper.fact().state, words_go(&keeper)), (HealthState::Well, Verdict::Redacted));
+    place.end().await;
+}
+
+#[tokio::test]
 async fn what_narrows_holds_at_once_and_in_calls_that_go_on() {
     let place = Place::new(&sends_redacted()).await;
     let keeper = place.start().await;
