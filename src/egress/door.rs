@@ -128,15 +128,20 @@ impl Door {
         *self.frame.under.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(under);
     }
 
-    /// Whether the policy in force would have let a connection be made as it was: what
-    /// has lost its host, or may show other keys now, gets no more of a call's data. The
-    /// call's gate cannot know it, because the destination may have other hosts.
-    pub(super) fn would_connect(&self, opened: &Destination, host: &Host) -> Result<(), HeldBack> {
+    /// Whether the policy in force would have let a connection be made as it was, which
+    /// told these safeguards: what is another place by now, has lost its host, may show
+    /// other keys or was not told a safeguard gets no more of a call's data. The call's
+    /// gate cannot know all of it, because the destination may have other hosts, and
+    /// knows nothing of what was cleared before.
+    pub(super) fn would_connect(&self, opened: &Destination, host: &Host, told: &Safeguards) -> Result<(), HeldBack> {
         let under = self.under();
         let destination = || opened.id.clone();
         let Some(now) = under.policy.destination(&opened.id) else {
             return Err(HeldBack::UnknownDestination { destination: destination() });
         };
+        if (&now.operator, &now.country, now.on_site) != (&opened.operator, &opened.country, opened.on_site) {
+            return Err(HeldBack::OtherPlace { destination: destination() });
+        }
         if !now.hosts.contains(host) {
             return Err(HeldBack::ForeignHost { destination: destination(), host: host.clone() });
         }
@@ -144,6 +149,9 @@ impl Door {
         let all_do = !opened.pins.is_empty() && opened.pins.iter().all(|pin| now.pins.contains(pin));
         if !now.pins.is_empty() && !all_do {
             return Err(HeldBack::OtherKeys { destination: destination(), host: host.clone() });
+        }
+        if !told.cover(&now.safeguards) {
+            return Err(HeldBack::SafeguardMissing { destination: destination() });
         }
         Ok(())
     }
@@ -420,7 +428,8 @@ impl Passing {
     }
 
     /// Sends over a connection that is open already, or else over a new one. Each time
-    /// the policy is asked again: seconds may have passed, and another may hold.
+    /// the policy is asked again of the place and of what it is told: seconds may have
+    /// passed, and another may hold.
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
@@ -431,7 +440,7 @@ impl Passing {
         let within = self.within.answer;
         let frame = &door.frame;
         while let Some(mut link) = self.under.pool.take(&destination.id, &self.host) {
-            door.would_connect(destination, &self.host)?;
+            door.would_connect(destination, &self.host, &self.safeguards)?;
             link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
             // What only asks may be asked twice (RFC 9110 section 9.2.2).
             let again = (request.method() == hyper::Method::GET).then(|| request.clone());
@@ -445,7 +454,7 @@ impl Passing {
             }
         }
         let mut link = self.connect(frame).await?;
-        door.would_connect(destination, &self.host)?;
+        door.would_connect(destination, &self.host, &self.safeguards)?;
         link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
         match link.exchange(request, then, within, &frame.books.now).await {
             Ok(answer) => Ok((answer, link)),

@@ -13,6 +13,8 @@ pub enum HeldBack {
     UnknownDestination { destination: DestinationId },
     #[error("sending to {destination}: {host} is none of its hosts")]
     ForeignHost { destination: DestinationId, host: Host },
+    #[error("sending to {destination}: the policy now names another operator, country or place for it")]
+    OtherPlace { destination: DestinationId },
     #[error("sending to {destination}: the policy now names keys that {host} may not have shown")]
     OtherKeys { destination: DestinationId, host: Host },
     #[error("sending to {destination}: the request lacks a safeguard that the policy asks for")]

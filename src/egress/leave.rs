@@ -26,7 +26,7 @@ impl Leave {
         if *clearance.destination() != self.destination.id {
             return Err(HeldBack::WrongDestination { destination: to() }.into());
         }
-        self.door.would_connect(&self.destination, &self.host)?;
+        self.door.would_connect(&self.destination, &self.host, &self.safeguards)?;
         if !self.safeguards.cover(clearance.safeguards()) {
             return Err(HeldBack::SafeguardMissing { destination: to() }.into());
         }

@@ -358,8 +358,9 @@ async fn a_destination_a_host_or_a_safeguard_that_does_not_fit_stops_the_request
     assert_eq!(error, SendError::HeldBack(HeldBack::UnknownDestination { destination }));
 }
 
-#[tokio::test]
-async fn a_request_that_waits_for_its_connection_does_not_leave_for_a_host_that_was_taken_out_meanwhile() {
+/// What becomes of a request to `ears` whose connection is still being made when the
+/// policy comes to name this destination in its stead.
+async fn asked_while_the_policy_becomes(now: Destination) -> SendError {
     let authority = Authority::new();
     let far = Far::tls(authority.identity(&["ears.example"]), |stream| answer_always(stream, OK)).await;
     // The connection waits for an address until the policy is another.
@@ -378,16 +379,36 @@ async fn a_request_that_waits_for_its_connection_does_not_leave_for_a_host_that_
     let door = Door::new(with_ears.clone(), DoorConfig { roots, resolver, ..DoorConfig::default() });
     let near = Near { door, gate: crate::near::gate(with_ears), rows: mpsc::channel(1).1 };
 
-    let elsewhere = Destination { hosts: vec![host("elsewhere.example")], ..abroad("ears") };
     let change = async {
         is_asked.notified().await;
-        near.door.set_policy(policy(vec![elsewhere]));
+        near.door.set_policy(policy(vec![now]));
         is_changed.notify_one();
     };
     let request = near.door.request(None, near.words("ears", post(ears(), "not any more")));
     let (answer, ()) = tokio::join!(request, change);
+    refused(answer)
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_connection_does_not_leave_for_a_host_that_was_taken_out_meanwhile() {
+    let elsewhere = Destination { hosts: vec![host("elsewhere.example")], ..abroad("ears") };
     let held = HeldBack::ForeignHost { destination: crate::near::id("ears"), host: ears() };
-    assert_eq!(refused(answer), SendError::HeldBack(held));
+    assert_eq!(asked_while_the_policy_becomes(elsewhere).await, SendError::HeldBack(held));
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_connection_leaves_for_no_other_place_nor_without_a_safeguard_of_meanwhile() {
+    let destination = crate::near::id("ears");
+    let safeguards = Safeguards { zero_retention: true, ..Safeguards::default() };
+    let other_place = HeldBack::OtherPlace { destination: destination.clone() };
+    for (now, held) in [
+        (Destination { operator: "Cumulus Ltd".to_owned(), ..abroad("ears") }, other_place.clone()),
+        (Destination { country: "CN".to_owned(), ..abroad("ears") }, other_place.clone()),
+        (Destination { on_site: true, ..abroad("ears") }, other_place),
+        (Destination { safeguards, ..abroad("ears") }, HeldBack::SafeguardMissing { destination }),
+    ] {
+        assert_eq!(asked_while_the_policy_becomes(now).await, SendError::HeldBack(held));
+    }
 }
 
 #[tokio::test]

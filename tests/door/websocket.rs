@@ -332,15 +332,20 @@ async fn a_message_for_another_destination_or_without_a_safeguard_does_not_pass_
 }
 
 #[tokio::test]
-async fn an_open_socket_carries_nothing_more_to_a_host_or_to_keys_that_the_policy_has_not_any_more() {
+async fn an_open_socket_carries_nothing_more_to_a_place_a_host_or_keys_that_the_policy_has_not_any_more() {
     let (near, _far) = talking(echo).await;
     let (mut sender, mut receiver) = connect(&near).await;
     let (destination, ears_alone) = (crate::near::id("ears"), abroad("ears"));
     let elsewhere = Destination { hosts: vec![host("elsewhere.example")], ..ears_alone.clone() };
     let pinned = Destination { pins: vec![[9; 32]], ..ears_alone.clone() };
+    let other_operator = Destination { operator: "Cumulus Ltd".to_owned(), ..ears_alone.clone() };
+    let safeguards = Safeguards { zero_retention: true, ..Safeguards::default() };
+    let stricter = Destination { safeguards, ..ears_alone.clone() };
     for (now, held) in [
         (elsewhere, HeldBack::ForeignHost { destination: destination.clone(), host: ears() }),
         (pinned, HeldBack::OtherKeys { destination: destination.clone(), host: ears() }),
+        (other_operator, HeldBack::OtherPlace { destination: destination.clone() }),
+        (stricter, HeldBack::SafeguardMissing { destination: destination.clone() }),
         (abroad("mind"), HeldBack::UnknownDestination { destination }),
     ] {
         near.door.set_policy(crate::near::policy(vec![now]));
