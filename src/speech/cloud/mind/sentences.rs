@@ -176,7 +176,13 @@ fn begins_with_verdict(text: &str) -> bool {
 
 /// Where the first sentence ends, once what follows shows that it does.
 fn sentence_end(text: &str) -> Option<usize> {
+    // The end of a run of marks behind which no sentence ends, whichever of them is asked:
+    // to look from each of them to there would take the square of its length.
+    let mut passed = 0;
     for (at, mark) in text.match_indices(['.', '!', '?', '…', '\n', '。']) {
+        if at < passed {
+            continue;
+        }
         let mut end = at + mark.len();
         if mark == "\n" {
             return Some(end);
@@ -186,6 +192,7 @@ fn sentence_end(text: &str) -> Option<usize> {
         let mut after = text[end..].chars();
         // Only what follows tells a full stop from the dot of "2.5".
         if !after.next().is_some_and(char::is_whitespace) {
+            passed = end;
             continue;
         }
         let next = after.find(|c| !c.is_whitespace());
@@ -349,6 +356,13 @@ mod tests {
     fn what_nobody_can_say_is_left_out() {
         let text = "**Prices**\n\n- A scan: `₦10,000` 😀\n- # Bread\n1. Cake\n---\n";
         assert_eq!(texts(text), ["Prices", "A scan: ₦10,000", "Bread", "1. Cake"]);
+    }
+
+    #[test]
+    fn a_long_run_of_marks_is_passed_over_in_one_step() {
+        // From each of them to the end of the run, it would be looked at for minutes.
+        assert!(texts(&".".repeat(1 << 16)).is_empty());
+        assert_eq!(texts("It is open...now. Dr... Yes?! No"), ["It is open...now.", "Dr...", "Yes?!", "No"]);
     }
 
     #[test]
