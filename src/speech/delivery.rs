@@ -12,6 +12,15 @@ use crate::terms::UtteranceId;
 /// slices, so one must not be a whole sentence.
 const SLICE: usize = 4_000;
 
+/// The shortest and the longest that a letter or digit sounds, at the usual pace:
+/// quick speakers take 40 ms for one, and no digit takes a second. What lies far
+/// beyond is not the sound of these words, whatever it is called.
+const LETTER_MIN: Duration = Duration::from_millis(5);
+const LETTER_MAX: Duration = Duration::from_secs(1);
+
+/// Pauses before, between and after the words of an utterance.
+const PAUSES_MAX: Duration = Duration::from_secs(10);
+
 /// How long a voice may take before the caller is better served by another one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VoiceDeadlines {
@@ -68,6 +77,24 @@ pub(super) fn of_send(error: &SendError, waiting_for: Awaited) -> VoiceError {
     }
 }
 
+/// How long the sound of some words may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SoundLength {
+    shortest: Duration,
+    longest: Duration,
+}
+
+impl SoundLength {
+    /// Of a text and a pace that are within the bounds of their voice.
+    pub(super) fn of(text: &str, pace: f32) -> Self {
+        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+        // A voice's bound is some thousands of them.
+        let letters = u32::try_from(letters).unwrap_or(u32::MAX);
+        let at = |each: Duration| each.saturating_mul(letters).div_f32(pace);
+        Self { shortest: at(LETTER_MIN), longest: at(LETTER_MAX) + PAUSES_MAX }
+    }
+}
+
 /// The call does not listen any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Gone;
@@ -103,6 +130,22 @@ impl Delivery {
     /// How much of the voice's sound has come: where the next sample stands.
     pub(super) fn position(&self) -> Duration {
         Duration::from_micros(self.came as u64 * 1_000_000 / u64::from(self.hz))
+    }
+
+    /// An answer that ends well and is no speech would leave the caller in silence.
+    pub(super) fn is_long_enough(&self, length: SoundLength) -> Result<(), VoiceError> {
+        if self.position() < length.shortest {
+            return Err(VoiceError::Lost("its sound is too short for the words"));
+        }
+        Ok(())
+    }
+
+    /// Nobody listens to a sound that goes on and on after the words.
+    pub(super) fn is_short_enough(&self, length: SoundLength) -> Result<(), VoiceError> {
+        if self.position() > length.longest {
+            return Err(VoiceError::Lost("it sends more sound than the words have"));
+        }
+        Ok(())
     }
 
     /// Whether the call has been given any sound.

@@ -140,6 +140,19 @@ async fn a_socket_that_breaks_after_some_sound_fails_and_what_came_is_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_sends_more_sound_than_the_words_have_is_given_up() {
+    let Call { mut socket, voice: _voice, utterance, context, .. } = call(Wanted::default()).await;
+    // Half a minute for nine letters, and then an end as it should be.
+    for _ in 0..6 {
+        socket.say(&sound(&context, &tone(5 * 8000))).await;
+    }
+    socket.say(&last(&context)).await;
+    let came = utterance.all().await;
+    assert_eq!(came.end, Err(VoiceError::Lost("it sends more sound than the words have")));
+    assert!(came.samples.len() < 8000 * 30, "{} samples were played", came.samples.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_says_nothing_is_given_up_in_time() {
     let Call { socket: _socket, utterance, .. } = call(hasty(Awaited::FirstSound)).await;
     let expected = VoiceError::Stalled { waiting_for: Awaited::FirstSound, within: SOON };

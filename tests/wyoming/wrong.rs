@@ -64,6 +64,8 @@ async fn a_server_of_voices_that_misbehaves_is_given_up_with_a_reason() {
         (vec![("audio-start", json!({"rate": 22_050, "width": 9, "channels": 1}), Vec::new())], "lost"),
         (chunk(other).await, "lost"),
         (chunk(layout()).await, "lost"),
+        // A click of 10 ms, which is said to be all of it.
+        (vec![("audio-chunk", layout(), tone(220)), ("audio-stop", json!({}), Vec::new())], "lost"),
     ]
     .into_iter()
     .enumerate()
@@ -86,6 +88,21 @@ async fn a_server_of_voices_that_misbehaves_is_given_up_with_a_reason() {
         };
         assert_eq!(found, expected, "{n}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_sends_more_sound_than_the_words_have_is_given_up_before_it_stops() {
+    let far = Far::start().await;
+    let near = Near::to(far.port, SAID);
+    let voice = near.voice(PATIENCE);
+    let serving = async {
+        let mut server = far.connection().await;
+        server.event("synthesize").await;
+        // Twenty seconds for nine letters.
+        server.say("audio-chunk", layout(), &tone(20 * 22_050)).await;
+    };
+    let ((_, end), ()) = tokio::join!(near.spoken(&voice, "We are open.", SampleRate::Hz8000), serving);
+    assert_eq!(end, Err(VoiceError::Lost("it sends more sound than the words have")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use super::payload::{Opening, Synthesize};
 use crate::egress::{Door, StreamReceiver};
 use crate::media::SampleRate;
 use crate::residency::DataClass;
-use crate::speech::delivery::{self, Delivery, Gone};
+use crate::speech::delivery::{self, Delivery, Gone, SoundLength};
 use crate::speech::{
     Awaited, CallSetting, SpeakRequest, Speaking, Synthesizer, Voice, VoiceDeadlines, VoiceError, VoiceEvent,
 };
@@ -62,7 +62,7 @@ impl WyomingVoice {
     ) -> Result<Vec<i16>, VoiceError> {
         let (sound, mut made) = mpsc::channel(RENDER_QUEUE);
         let request = SpeakRequest { utterance: UtteranceId(0), text: text.clone(), rate, pace: 1.0 };
-        let _speaking = self.start(setting.clone(), request, DataClass::Knowledge, sound);
+        let _speaking = self.start(setting.clone(), request, Purpose::Keeping, sound);
         let mut all = Vec::new();
         while let Some(event) = made.recv().await {
             match event {
@@ -79,11 +79,11 @@ impl WyomingVoice {
         &self,
         setting: CallSetting,
         request: SpeakRequest,
-        class: DataClass,
+        purpose: Purpose,
         sound: mpsc::Sender<VoiceEvent>,
     ) -> Speaking {
         let cancel = CancellationToken::new();
-        let utterance = Utterance { parts: Arc::clone(&self.parts), setting, request, class, sound };
+        let utterance = Utterance { parts: Arc::clone(&self.parts), setting, request, purpose, sound };
         let cancelled = cancel.clone();
         let work = async move {
             // What is not wanted any more is not received either: the connection
@@ -115,7 +115,26 @@ struct CallVoice {
 
 impl Voice for CallVoice {
     fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking {
-        self.voice.start(self.setting.clone(), request, DataClass::Reply, sound)
+        self.voice.start(self.setting.clone(), request, Purpose::Call, sound)
+    }
+}
+
+/// What is done with the sound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Purpose {
+    /// A caller hears it as it comes.
+    Call,
+    /// It is kept, and whoever keeps it judges whether it is of use.
+    Keeping,
+}
+
+impl Purpose {
+    /// What the words are.
+    const fn class(self) -> DataClass {
+        match self {
+            Self::Call => DataClass::Reply,
+            Self::Keeping => DataClass::Knowledge,
+        }
     }
 }
 
@@ -124,7 +143,7 @@ struct Utterance {
     parts: Arc<Parts>,
     setting: CallSetting,
     request: SpeakRequest,
-    class: DataClass,
+    purpose: Purpose,
     sound: mpsc::Sender<VoiceEvent>,
 }
 
@@ -168,6 +187,8 @@ impl Utterance {
         if !text.chars().any(char::is_alphanumeric) {
             return Ok(());
         }
+        // The server's own pace, which is usual enough for bounds as wide as these.
+        let length = SoundLength::of(text, 1.0);
         let receiver = self.ask().await?;
         let mut coming = Coming::new(receiver, self.parts.config.deadlines);
         let (samples, mut delivery) = match coming.next().await? {
@@ -180,7 +201,10 @@ impl Utterance {
             Piece::Sound(None, _) => return Err(VoiceError::Lost("sound without its rate").into()),
             Piece::Stop => return Ok(()),
         };
-        let spoken = receive(&mut coming, samples, &mut delivery).await;
+        let mut spoken = receive(&mut coming, samples, &mut delivery, length).await;
+        if spoken.is_ok() && self.purpose == Purpose::Call {
+            spoken = delivery.is_long_enough(length).map_err(Stopped::Failed);
+        }
         // What came may be played; its end is rounded off however it ended.
         if !matches!(spoken, Err(Stopped::Gone)) {
             delivery.end().await?;
@@ -193,7 +217,7 @@ impl Utterance {
         let Parts { config, door, .. } = &*self.parts;
         let within = config.deadlines.connect;
         let stalled = VoiceError::Stalled { waiting_for: Awaited::Connection, within };
-        let classes = [self.class];
+        let classes = [self.purpose.class()];
         let clear = |error| {
             tracing::debug!(%error, "a sentence stays on the box");
             VoiceError::Kept
@@ -224,8 +248,18 @@ impl Utterance {
 }
 
 /// Brings sound to the call until the server says that it was all.
-async fn receive(coming: &mut Coming, mut samples: Samples, delivery: &mut Delivery) -> Result<(), Stopped> {
+async fn receive(
+    coming: &mut Coming,
+    mut samples: Samples,
+    delivery: &mut Delivery,
+    length: SoundLength,
+) -> Result<(), Stopped> {
     loop {
+        // Some sound may have come with the beginning.
+        delivery.is_short_enough(length)?;
+        if delivery.position().as_secs() > SECONDS_MAX {
+            return Err(VoiceError::Lost("it sends more sound than the words have").into());
+        }
         match coming.next().await? {
             // Each sentence may have a beginning of its own, but no other layout.
             Piece::Start(layout) | Piece::Sound(Some(layout), _) if layout != samples.layout() => {
@@ -234,9 +268,6 @@ async fn receive(coming: &mut Coming, mut samples: Samples, delivery: &mut Deliv
             Piece::Start(_) => {}
             Piece::Sound(_, octets) => delivery.slice(&samples.decode(&octets), Vec::new()).await?,
             Piece::Stop => return Ok(()),
-        }
-        if delivery.position().as_secs() > SECONDS_MAX {
-            return Err(VoiceError::Lost("it sends more sound than the words have").into());
         }
     }
 }

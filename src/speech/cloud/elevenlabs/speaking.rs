@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::wire::{Sound, SoundDecoder, SoundFormat};
 use super::{NAME, Parts};
 use crate::residency::DataClass;
-use crate::speech::delivery::{Delivery, Gone};
+use crate::speech::delivery::{Delivery, Gone, SoundLength};
 use crate::speech::{Awaited, CallSetting, SpeakRequest, VoiceDeadlines, VoiceError, VoiceEvent};
 use crate::terms::Private;
 
@@ -30,15 +30,6 @@ const PACES: std::ops::RangeInclusive<f32> = 0.5..=2.0;
 /// where the provider does not tell its letters; the next piece is asked for while
 /// the caller still has some to hear.
 const NUDGE: Duration = Duration::from_millis(400);
-
-/// The shortest and the longest that a letter or digit sounds, at the usual pace:
-/// quick speakers take 40 ms for one, and no digit takes a second. What lies far
-/// beyond is not the sound of these words, whatever it is called.
-const LETTER_MIN: Duration = Duration::from_millis(5);
-const LETTER_MAX: Duration = Duration::from_secs(1);
-
-/// Pauses before, between and after the words of an utterance.
-const PAUSES_MAX: Duration = Duration::from_secs(10);
 
 /// One utterance on its way from its words to the call.
 pub(super) struct Utterance {
@@ -105,12 +96,13 @@ impl Utterance {
         if ends.is_empty() {
             return Ok(());
         }
-        match self.over_socket(delivery, format, &ends).await {
+        let length = SoundLength::of(text, self.request.pace);
+        match self.over_socket(delivery, format, &ends, length).await {
             // The socket may be what ails; a request stands on its own. Once there
             // was sound, another voice takes over where it stopped.
             Err(Stopped::Failed(VoiceError::Lost(why))) if !delivery.has_sounded() => {
                 tracing::info!(stage = "voice", engine = NAME, cause = why, "a sentence is streamed over HTTP instead");
-                self.over_http(delivery, format).await?;
+                self.over_http(delivery, format, length).await?;
                 self.parts.rescued.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
@@ -118,7 +110,13 @@ impl Utterance {
         }
     }
 
-    async fn over_socket(&self, delivery: &mut Delivery, format: SoundFormat, ends: &[usize]) -> Result<(), Stopped> {
+    async fn over_socket(
+        &self,
+        delivery: &mut Delivery,
+        format: SoundFormat,
+        ends: &[usize],
+        length: SoundLength,
+    ) -> Result<(), Stopped> {
         let whole = Arc::new(self.request.text.clone());
         let mut pieces = Pieces { key: self.key, whole: Arc::clone(&whole), ends, asked: 0 };
         let (inbox, mut arrived) = Inbox::new();
@@ -139,6 +137,7 @@ impl Utterance {
                         return Err(VoiceError::Engine("its sound is out of order").into());
                     }
                     listening.deliver(delivery, sound).await?;
+                    delivery.is_short_enough(length)?;
                     let has_all = listening.marks.are_past(pieces.asked_to());
                     if has_all && let Some(more) = pieces.next() {
                         self.command(Command::Words(more)).await?;
@@ -156,7 +155,7 @@ impl Utterance {
                     return Err(VoiceError::Engine("it ended before its words did").into());
                 }
                 Next::Final => {
-                    self.is_long_enough(delivery)?;
+                    delivery.is_long_enough(length)?;
                     return Ok(delivery.end().await?);
                 }
             }
@@ -168,7 +167,12 @@ impl Utterance {
         self.commands.send(command).await.map_err(|_| Stopped::Gone)
     }
 
-    async fn over_http(&self, delivery: &mut Delivery, format: SoundFormat) -> Result<(), Stopped> {
+    async fn over_http(
+        &self,
+        delivery: &mut Delivery,
+        format: SoundFormat,
+        length: SoundLength,
+    ) -> Result<(), Stopped> {
         let setting = &self.setting;
         let config = &self.parts.config;
         let asking = Asking::new(config, &setting.gate, DataClass::Reply, setting.hints.language, format);
@@ -179,28 +183,10 @@ impl Utterance {
         self.parts.bought(self.setting.call, self.request.text.expose());
         while let Some(samples) = stream.next().await? {
             delivery.slice(&samples, Vec::new()).await?;
-            if delivery.position() > self.letters_at(LETTER_MAX) + PAUSES_MAX {
-                return Err(VoiceError::Lost("it sends more sound than the words have").into());
-            }
+            delivery.is_short_enough(length)?;
         }
-        self.is_long_enough(delivery)?;
+        delivery.is_long_enough(length)?;
         Ok(delivery.end().await?)
-    }
-
-    /// An answer that ends well and is no speech would leave the caller in silence.
-    fn is_long_enough(&self, delivery: &Delivery) -> Result<(), VoiceError> {
-        if delivery.position() < self.letters_at(LETTER_MIN) {
-            return Err(VoiceError::Lost("its sound is too short for the words"));
-        }
-        Ok(())
-    }
-
-    /// How long the letters and digits take at so much for each.
-    fn letters_at(&self, each: Duration) -> Duration {
-        let text = self.request.text.expose();
-        // At most TEXT_MAX of them, and the pace is within its bounds.
-        let count = u32::try_from(text.chars().filter(|c| c.is_alphanumeric()).count()).unwrap_or(u32::MAX);
-        each.saturating_mul(count).div_f32(self.request.pace)
     }
 }
 
