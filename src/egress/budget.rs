@@ -13,8 +13,8 @@ use crate::terms::CallId;
 /// From this share of a ceiling on, in percent, one saves.
 const NEAR_PERCENT: u64 = 80;
 
-/// Calls whose bytes are remembered. A box has some thirty at once; ids sort by
-/// time, and the oldest go first.
+/// Calls whose bytes are remembered. A box has some thirty at once; the one that has
+/// had nothing for longest goes first, for an old call may be heard again.
 const CALLS_MAX: usize = 1024;
 
 /// The ceilings; none where there is no ceiling.
@@ -73,6 +73,8 @@ pub struct Spent {
     is_whole: bool,
     by: BTreeMap<DestinationId, Sum>,
     calls: BTreeMap<CallId, OfCall>,
+    /// How often something was added to a call.
+    adds: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,11 +82,13 @@ struct OfCall {
     bytes: u64,
     /// Its last; a call may go on over midnight.
     day: Date,
+    /// Which of the adds was its last.
+    last_add: u64,
 }
 
 impl Spent {
     pub const fn nothing(day: Date) -> Self {
-        Self { day, is_whole: true, by: BTreeMap::new(), calls: BTreeMap::new() }
+        Self { day, is_whole: true, by: BTreeMap::new(), calls: BTreeMap::new(), adds: 0 }
     }
 
     /// As it stood when the box went down: the sums of the register's rows of
@@ -124,11 +128,21 @@ impl Spent {
             None => drop(self.by.insert(destination.clone(), sum)),
         }
         if let Some(call) = call.filter(|_| sum.bytes > 0) {
-            let of_call = self.calls.entry(call).or_insert(OfCall { bytes: 0, day });
-            *of_call = OfCall { bytes: of_call.bytes.saturating_add(sum.bytes), day };
+            self.adds = self.adds.saturating_add(1);
+            let before = self.calls.get(&call).map_or(0, |of_call| of_call.bytes);
+            let bytes = before.saturating_add(sum.bytes);
+            self.calls.insert(call, OfCall { bytes, day, last_add: self.adds });
             if self.calls.len() > CALLS_MAX {
-                self.calls.pop_first();
+                self.forget_a_call();
             }
+        }
+    }
+
+    /// The one whose last add is longest ago.
+    fn forget_a_call(&mut self) {
+        let idle = self.calls.iter().min_by_key(|(_, of_call)| of_call.last_add).map(|(call, _)| *call);
+        if let Some(call) = idle {
+            self.calls.remove(&call);
         }
     }
 
@@ -434,6 +448,25 @@ mod tests {
         // One of them goes on over midnight.
         spent.add(tomorrow, &id("deepgram"), Some(call(2)), sum(1));
         assert_eq!((spent.calls_near(&budget, tomorrow), spent.calls_near(&Budget::default(), DAY)), (1, 0));
+    }
+
+    #[test]
+    fn an_old_call_that_is_heard_again_has_its_own_ceiling_when_many_later_ones_are_remembered() {
+        let budget = Budget { call_bytes: Some(100), ..Budget::default() };
+        let mut spent = Spent::nothing(DAY);
+        let remembered = 2..2 + u64::try_from(CALLS_MAX).expect("a small number");
+        for n in remembered.clone() {
+            spent.add(DAY, &id("deepgram"), Some(call(n)), sum(90));
+        }
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(50));
+        spent.add(DAY, &id("deepgram"), Some(call(1)), sum(50));
+        assert_eq!(spent.standing(&budget, DAY, Some(call(1))), Standing::Spent);
+        assert_eq!(spent.calls_near(&budget, DAY), CALLS_MAX);
+        // Of the later ones, one goes on, and the one that had nothing for longest is forgotten.
+        spent.add(DAY, &id("deepgram"), Some(call(3)), sum(1));
+        spent.add(DAY, &id("deepgram"), Some(call(remembered.end)), sum(1));
+        let of = |n| spent.standing(&budget, DAY, Some(call(n)));
+        assert_eq!([of(1), of(2), of(3), of(4)], [Standing::Spent, Standing::Ample, Standing::Near, Standing::Ample]);
     }
 
     proptest! {
