@@ -469,7 +469,7 @@ async fn a_signature_that_cannot_be_read_holds_back_nothing_that_narrows_and_is_
     assert!(matches!(looked, Err(KeepPolicy::Signature { .. })), "{looked:?}");
     assert_eq!(words_go(&keeper), Verdict::Local);
     assert!(!call.may_go(&[DataClass::Transcript], &cloud()), "in calls that go on too");
-    assert_eq!(place.vault.policies().await.unwrap().texts, [narrow.clone()]);
+    assert_eq!(place.vault.policies().await.unwrap().texts, std::slice::from_ref(&narrow));
     let told = |keeper: &PolicyKeeper| {
         assert_eq!(keeper.fact().state, HealthState::Impaired);
         assert!(is_said(keeper, "is in force. The signature beside it does not count."), "{}", keeper.fact().sentence);
