@@ -328,6 +328,7 @@ impl Serving {
                 self.power = None;
                 if let Err(error) = switched {
                     tracing::warn!(line = %self.parts.config.id, %error, "a modem's power was not switched");
+                    self.reopen_port();
                 }
             }
             Happened::Due => self.do_what_is_due().await,

@@ -61,13 +61,17 @@ impl Ladder {
         may
     }
 
-    /// The next step, at least `from`; none if the hour has had as many as it may.
-    pub(super) fn climb(&mut self, from: Rung, now: Moment) -> Option<Rung> {
+    /// The next step, at least `from` and at most `to`; none if the hour has had as many as
+    /// it may.
+    pub(super) fn climb(&mut self, from: Rung, to: Rung, now: Moment) -> Option<Rung> {
         if !self.count(self.cap, now) {
             return None;
         }
-        let rung = self.next.max(from);
-        let rung = if rung == Rung::Maker && !self.has_maker { Rung::Power } else { rung };
+        let rung = match self.next.max(from).min(to) {
+            Rung::Maker if !self.has_maker && to == Rung::Maker => Rung::Soft,
+            Rung::Maker if !self.has_maker => Rung::Power,
+            rung => rung,
+        };
         self.next = match rung {
             Rung::Reopen => Rung::Soft,
             Rung::Soft if self.has_maker => Rung::Maker,
@@ -123,18 +127,30 @@ mod tests {
     #[test]
     fn the_mildest_step_comes_first_and_each_failure_brings_a_harder_one() {
         let mut ladder = Ladder::new(9, true);
-        let rungs: Vec<_> = (0..5).map(|n| ladder.climb(Rung::Reopen, minute(n))).collect();
+        let rungs: Vec<_> = (0..5).map(|n| ladder.climb(Rung::Reopen, Rung::Power, minute(n))).collect();
         let expected = [Rung::Reopen, Rung::Soft, Rung::Maker, Rung::Power, Rung::Power];
         assert_eq!(rungs, expected.map(Some));
         let mut ladder = Ladder::new(9, false);
-        assert_eq!(ladder.climb(Rung::Soft, minute(0)), Some(Rung::Soft));
-        assert_eq!(ladder.climb(Rung::Soft, minute(1)), Some(Rung::Power));
+        assert_eq!(ladder.climb(Rung::Soft, Rung::Power, minute(0)), Some(Rung::Soft));
+        assert_eq!(ladder.climb(Rung::Soft, Rung::Power, minute(1)), Some(Rung::Power));
+    }
+
+    #[test]
+    fn a_fault_that_power_does_not_mend_brings_a_restart_at_most_and_leaves_power_to_others() {
+        for (has_maker, hardest) in [(true, Rung::Maker), (false, Rung::Soft)] {
+            let mut ladder = Ladder::new(9, has_maker);
+            let rungs: Vec<_> = (0..4).map(|n| ladder.climb(Rung::Soft, Rung::Maker, minute(n))).collect();
+            assert_eq!(rungs, [Rung::Soft, hardest, hardest, hardest].map(Some));
+            assert_eq!(ladder.climb(Rung::Reopen, Rung::Power, minute(4)), Some(Rung::Power));
+            assert_eq!(ladder.climb(Rung::Soft, Rung::Maker, minute(5)), Some(hardest));
+        }
     }
 
     #[test]
     fn no_hour_has_more_resets_than_it_may() {
         let mut ladder = Ladder::new(3, false);
-        let made: Vec<u64> = (0..180).filter(|n| ladder.climb(Rung::Reopen, minute(*n)).is_some()).collect();
+        let made: Vec<u64> =
+            (0..180).filter(|n| ladder.climb(Rung::Reopen, Rung::Power, minute(*n)).is_some()).collect();
         for from in 0..180 {
             assert!(made.iter().filter(|n| (from..from + 60).contains(*n)).count() <= 3, "{made:?}");
         }
@@ -146,9 +162,9 @@ mod tests {
         let mut ladder = Ladder::new(3, true);
         assert!(ladder.plan(minute(0)) && ladder.plan(minute(1)));
         assert_eq!((ladder.plan(minute(2)), ladder.plannable_at()), (false, Some(minute(60))));
-        assert_eq!(ladder.climb(Rung::Reopen, minute(2)), Some(Rung::Reopen), "the last one is a fault's");
+        assert_eq!(ladder.climb(Rung::Reopen, Rung::Power, minute(2)), Some(Rung::Reopen), "the last one is a fault's");
         assert_eq!((ladder.plan(minute(3)), ladder.plannable_at()), (false, Some(minute(61))));
-        assert_eq!((ladder.climb(Rung::Reopen, minute(4)), ladder.free_at()), (None, Some(minute(60))));
+        assert_eq!((ladder.climb(Rung::Reopen, Rung::Power, minute(4)), ladder.free_at()), (None, Some(minute(60))));
         assert!(!ladder.plan(minute(60)));
         assert!(ladder.plan(minute(61)));
         // Where the hour may have one, it may be planned.
@@ -158,15 +174,15 @@ mod tests {
     #[test]
     fn a_line_that_stays_well_begins_at_the_mildest_step_again() {
         let mut ladder = Ladder::new(9, true);
-        ladder.climb(Rung::Reopen, minute(0));
+        ladder.climb(Rung::Reopen, Rung::Power, minute(0));
         ladder.well(Wellness::Well, minute(1));
         ladder.well(Wellness::Well, minute(5));
         ladder.well(Wellness::Ill, minute(6));
         ladder.well(Wellness::Well, minute(7));
         ladder.well(Wellness::Well, minute(16));
-        assert_eq!(ladder.climb(Rung::Reopen, minute(16)), Some(Rung::Soft));
+        assert_eq!(ladder.climb(Rung::Reopen, Rung::Power, minute(16)), Some(Rung::Soft));
         ladder.well(Wellness::Well, minute(17));
         ladder.well(Wellness::Well, minute(28));
-        assert_eq!(ladder.climb(Rung::Reopen, minute(28)), Some(Rung::Reopen));
+        assert_eq!(ladder.climb(Rung::Reopen, Rung::Power, minute(28)), Some(Rung::Reopen));
     }
 }

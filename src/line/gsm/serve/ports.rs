@@ -154,13 +154,7 @@ impl Serving {
 
     pub(super) fn reset(&mut self, step: ResetStep) {
         match step {
-            ResetStep::Reopen => {
-                // Both halves go, and with them the lock on the port; it is looked for
-                // where it was.
-                (self.reader, self.writer) = (None, None);
-                self.waiting.clear();
-                self.look_at = self.now();
-            }
+            ResetStep::Reopen => self.reopen_port(),
             // It was told so by a row; its ports may go and come back.
             ResetStep::SoftReset => {}
             // Nobody would be there to see it come back.
@@ -176,10 +170,21 @@ impl Serving {
                         let (sys, hurry) = (self.parts.config.roots.sys.clone(), self.ends.clone());
                         self.power = Some(Box::pin(async move { power::cycle(&sys, &usb_path, hurry).await }));
                     }
-                    None => tracing::warn!(%line, "a modem without a USB port has no switch"),
+                    None => {
+                        tracing::warn!(%line, "a modem without a USB port has no switch");
+                        self.reopen_port();
+                    }
                 }
             }
         }
+    }
+
+    /// Both halves go, and with them the lock on the port; it is looked for where it was. That
+    /// is also what is left to do for a modem whose power cannot be taken.
+    pub(super) fn reopen_port(&mut self) {
+        (self.reader, self.writer) = (None, None);
+        self.waiting.clear();
+        self.look_at = self.now();
     }
 
     /// The socket that the modem is in, or was when it vanished: one that does not come
@@ -393,6 +398,35 @@ pub(super) mod tests {
         line.parts.stop.cancel();
         line.reset(ResetStep::PowerCycle);
         assert!(line.power.is_none(), "a line that ends takes power from nobody");
+    }
+
+    #[tokio::test]
+    async fn a_port_whose_power_cannot_be_taken_is_opened_anew() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = dir.path().join("ttyS1");
+        // One hangs on no hub, and the hub of the other is not there to be written to.
+        for place in [ModemPlace::Ports { at, sound: None }, ModemPlace::Usb(Wanted::default())] {
+            let is_on_usb = matches!(place, ModemPlace::Usb(_));
+            let mut line = serving(dir.path(), place);
+            if is_on_usb {
+                line.parts.board.write(|status| status.usb_path = Some("1-1.4".to_owned()));
+            }
+            let (port, _far) = SerialStream::pair().expect("pseudo-terminals");
+            let (reader, writer) = tokio::io::split(port);
+            (line.reader, line.writer) = (Some(reader), Some(writer));
+            line.look_at = line.now() + PATIENCE;
+            line.reset(ResetStep::PowerCycle);
+            assert_eq!(line.power.is_some(), is_on_usb);
+            let until_switched = async {
+                while line.power.is_some() {
+                    let happened = line.next().await;
+                    line.take(happened).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, until_switched).await.expect("it is told that it cannot be done");
+            assert!(line.reader.is_none() && line.writer.is_none());
+            assert!(line.look_at <= line.now(), "it is looked for at once");
+        }
     }
 
     #[tokio::test]

@@ -216,7 +216,10 @@ impl ModemLine {
             return;
         }
         self.healing.wanted = None;
-        match self.healing.ladder.climb(rung, now) {
+        // A modem that finds no network has its power, and a restart is what frees one that is
+        // stuck: it is made again and again, also where no power can be taken.
+        let hardest = if reason == Reason::RegistrationLost { Rung::Maker } else { Rung::Power };
+        match self.healing.ladder.climb(rung, hardest, now) {
             Some(rung) => self.reset(rung, reason, now),
             None => self.quarantine(now),
         }
@@ -328,6 +331,15 @@ impl ModemLine {
             // A modem on a plain serial port keeps its port: it is spoken to again.
             self.engine.resynchronise(now);
             self.begin_set_up(Reason::ModemRestarted, now);
+            return;
+        }
+        if self.port == Port::Open && rung == Rung::Power {
+            // Its power could not be taken, or does not come by its port: it may answer again,
+            // and nobody listens. Its port is opened anew, and it is away if that cannot be done.
+            self.port = Port::Gone;
+            self.healing.waiting = Some(Waiting { rung, until: now + REOPEN_WAIT });
+            self.support.line("the port has stayed, and is opened anew".to_owned(), now);
+            self.out.push_back(ModemOutput::Reset(ResetStep::Reopen));
             return;
         }
         // The port could not be opened again, or did not come back.

@@ -4,6 +4,7 @@ mod by_hand;
 mod calls;
 mod codes;
 mod decay;
+mod healing;
 mod health;
 mod identities;
 mod properties;

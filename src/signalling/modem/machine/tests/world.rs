@@ -282,6 +282,8 @@ pub(super) struct World {
     pub(super) piece: usize,
     /// The driver opens the port again when it is told to.
     pub(super) reopens: bool,
+    /// The driver can take the modem's power: its port vanishes and comes back.
+    pub(super) has_switch: bool,
     reopen_at: Option<Moment>,
     /// The owner writes down at once that the PIN is tried.
     pub(super) notes: bool,
@@ -298,6 +300,7 @@ impl World {
             seen: Vec::new(),
             piece: usize::MAX,
             reopens: true,
+            has_switch: true,
             reopen_at: None,
             notes: true,
         }
@@ -337,7 +340,12 @@ impl World {
             if let ModemOutput::Write(bytes) = &output {
                 self.modem.take(bytes.expose(), self.now);
             }
-            if matches!(output, ModemOutput::Reset(ResetStep::Reopen | ResetStep::PowerCycle)) && self.reopens {
+            let reopens = match &output {
+                ModemOutput::Reset(ResetStep::Reopen) => self.reopens,
+                ModemOutput::Reset(ResetStep::PowerCycle) => self.reopens && self.has_switch,
+                _ => false,
+            };
+            if reopens {
                 self.reopen_at = Some(self.now + Duration::from_secs(1));
             }
             self.seen.push((self.now, output));
