@@ -4,16 +4,23 @@
 /// write a PDU in quotes. What follows the figures is left: modems put a stray quote or
 /// padding behind them, and half an octet is none.
 pub(in super::super) fn octets(text: &str) -> Vec<u8> {
+    figures(text).chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Whether half an octet is behind the last whole one.
+pub(in super::super) fn has_half_octet(text: &str) -> bool {
+    !figures(text).len().is_multiple_of(2)
+}
+
+fn figures(text: &str) -> Vec<u8> {
     let text = text.trim();
-    let figures: Vec<u8> = text
-        .strip_prefix('"')
+    text.strip_prefix('"')
         .unwrap_or(text)
         .trim_start()
         .chars()
         .map_while(|c| c.to_digit(16))
         .filter_map(|n| n.try_into().ok())
-        .collect();
-    figures.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+        .collect()
 }
 
 /// Whether it is octets in figures and nothing else.

@@ -291,6 +291,40 @@ fn what_cannot_be_read_on_the_sim_is_kept_as_it_came_when_it_comes_so_twice() {
 }
 
 #[test]
+fn a_text_that_lost_figures_on_its_way_is_read_once_more_before_it_is_told_and_deleted() {
+    let without = |places: std::ops::Range<usize>| {
+        let mut garbled = RECEIVED.to_owned();
+        garbled.replace_range(places, "");
+        garbled
+    };
+    // One figure, two, and one before what fills the place up.
+    for garbled in [without(60..61), without(60..62), format!("{}FFFF", without(60..61))] {
+        let mut world = World::ready("generic");
+        world.modem.storage.push((3, RECEIVED.to_owned()));
+        world.modem.says_instead("AT+CMGR=3", &format!("\r\n+CMGR: 0,,28\r\n{garbled}\r\n\r\nOK\r\n"));
+        world.says("+CMTI: \"SM\",3");
+        world.run_s(2);
+        assert_eq!((world.modem.count("AT+CMGR=3"), arrived(&world)), (1, vec![]), "{garbled}");
+        world.run_s(61);
+        let texts = arrived(&world);
+        assert_eq!(texts.len(), 1, "{garbled}");
+        assert_eq!((texts[0].0.text.expose().as_str(), texts[0].0.missing_parts), ("hellohello", 0), "{garbled}");
+        world.give(ModemInput::TextKept { slots: texts[0].1.clone() });
+        world.run_s(2);
+        assert_eq!(world.modem.storage, [], "{garbled}");
+    }
+    // One that was cut before it came stays so, and half a text is better than none.
+    let mut world = World::ready("generic");
+    world.modem.storage.push((3, without(70..72)));
+    world.says("+CMTI: \"SM\",3");
+    world.run_s(2);
+    assert_eq!(arrived(&world), []);
+    world.run_s(61);
+    let texts = arrived(&world);
+    assert_eq!((texts.len(), texts[0].0.missing_parts), (1, 1));
+}
+
+#[test]
 fn what_is_kept_while_the_modem_is_away_is_deleted_on_its_sim_when_it_is_back() {
     for name in with_own_memory() {
         let mut world = World::ready(name);

@@ -9,7 +9,7 @@ use crate::signalling::modem::input::{NamedMemory, StorageSlot, TextMemory};
 use crate::signalling::modem::output::{Delivery, IncomingText, ModemOutput, TextReport, TextSender};
 use crate::signalling::modem::row::{Row, fields, number_at};
 use crate::signalling::modem::sms::{
-    self, Body, CentreTime, Deliver, Message, NumberKind, Pdu, Report, Unread, Wholeness,
+    self, Body, CentreTime, Completeness, Deliver, Message, NumberKind, Pdu, Report, Unread, Wholeness, hex,
 };
 use crate::terms::{Moment, Private};
 
@@ -128,6 +128,13 @@ fn octets_shown(octets: &[u8]) -> String {
     format!("{AS_FIGURES}{figures}")
 }
 
+/// Whether figures of a text are missing. What is left of them may be read all the same, and
+/// as other words than were sent.
+fn lacks_figures(deliver: &Deliver, coded: &str, octets: Option<usize>) -> bool {
+    let is_shorter = octets.is_some_and(|octets| hex::octets(coded).len() < octets);
+    deliver.completeness == Completeness::CutShort || is_shorter || hex::has_half_octet(coded)
+}
+
 /// The place of a row of a list of texts.
 fn listed_at(row: &Row) -> Option<u16> {
     match row {
@@ -233,6 +240,9 @@ impl ModemLine {
         let pdu = octets.map_or_else(|| Pdu::read(coded), |octets| Pdu::read_of_length(coded, octets));
         match pdu.map(|pdu| pdu.message) {
             Ok(Message::Deliver(deliver)) => {
+                if lacks_figures(&deliver, coded, octets) && !self.is_believed(coded, place) {
+                    return;
+                }
                 let slot = place.unwrap_or(NO_PLACE);
                 let age = self.age_of(&deliver, now);
                 let taken = self.texts.assembly.take(deliver, slot, age, now);
@@ -282,13 +292,19 @@ impl ModemLine {
         age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
     }
 
+    /// What may have been garbled on its way is believed when its place shows it so once more.
+    fn is_believed(&mut self, coded: &str, place: Option<StorageSlot>) -> bool {
+        let is_shown_again = self.texts.is_shown_again(coded, place);
+        if let Some(place) = place.filter(|_| !is_shown_again) {
+            self.texts.see_place_again(place);
+        }
+        is_shown_again
+    }
+
     /// Somebody may have written it: it is kept as it came, and its place emptied like
     /// that of any text.
     fn unread_came(&mut self, coded: &str, why: &str, place: Option<StorageSlot>, now: Moment) {
-        if !self.texts.is_shown_again(coded, place) {
-            if let Some(place) = place {
-                self.texts.see_place_again(place);
-            }
+        if !self.is_believed(coded, place) {
             return;
         }
         let slot = place.unwrap_or(NO_PLACE);
