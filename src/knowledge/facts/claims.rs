@@ -209,9 +209,21 @@ impl Walk<'_> {
             self.is_linked(i.wrapping_sub(1)) && matches!(lead, "to" | "till" | "until" | "through" | "and");
         let ends = is_last_of_range || matches!(lead, "to" | "till" | "until" | "through");
         let begins = matches!(lead, "from" | "between") || self.is_linked(i);
-        let (verb, denied) = self.verb.map_or((None, false), |(verb, denied)| (Some(verb), denied));
-        if item.negated || denied && matches!(verb, Some(Verb::IsOpen | Verb::Opens)) {
-            return What::ShutAt(clock);
+        let (verb, denied) =
+            self.verb.map_or((None, false), |(verb, denied)| (Some(verb), denied && !self.is_past_but(i)));
+        let opens = matches!(verb, Some(Verb::IsOpen | Verb::Opens));
+        let closes = matches!(verb, Some(Verb::IsClosed | Verb::Closes));
+        let is_turn = is_last_of_range || matches!(lead, "till" | "until" | "before");
+        if item.negated || denied && (opens || closes && is_turn) {
+            let of_closing = closes || !opens && verb != Some(Verb::Visit) && self.asked == Asked::Closing;
+            return match (is_turn, closes) {
+                // "We don't close until six" says when we do.
+                (true, _) if of_closing => What::Closes(clock),
+                (true, _) => What::Opens(clock),
+                // "We are not closed at five": the door is open then.
+                (false, true) => What::OpenAt(clock),
+                (false, false) => What::ShutAt(clock),
+            };
         }
         // "At nine we are open": the verb comes after its time.
         let ahead = self.reading.items[i..].iter().find_map(|item| match item.said {
@@ -231,6 +243,14 @@ impl Walk<'_> {
             None | Some(Verb::Hours) if self.asked == Asked::Closing => What::Closes(clock),
             _ => What::OpenAt(clock),
         }
+    }
+
+    /// "We don't open at eight but at nine": what the verb denies ends before the time at `i`.
+    fn is_past_but(&self, i: usize) -> bool {
+        let (before, time) = (&self.reading.items[..i], &self.reading.items[i]);
+        let verb = before.iter().rfind(|item| matches!(item.said, Said::Verb(_)));
+        let ends = |t: &Token| matches!(t.word.as_str(), "but" | "only");
+        verb.is_some_and(|verb| self.reading.tokens[verb.to..time.from].iter().any(ends))
     }
 
     /// Whether the item at `i` is a time with "to" and another time behind it.
@@ -348,7 +368,8 @@ impl Calendar<'_> {
             What::Opens(clock) => spans.iter().any(|s| clock.is(s.opens)),
             What::Closes(clock) => spans.iter().chain(self.still_open_from_yesterday(day)).any(|s| clock.is(s.closes)),
             What::OpenAt(clock) => clock.minutes().into_iter().flatten().any(|m| within(spans, m)),
-            What::ShutAt(clock) => clock.minutes().into_iter().flatten().any(|m| !within(spans, m)),
+            // Of the two hours that may be meant one is shut almost everywhere.
+            What::ShutAt(clock) => clock.minutes().into_iter().flatten().all(|m| !within(spans, m)),
             What::Open => match day {
                 OneDay::Now => self.hours.is_open(self.now),
                 OneDay::On(date) if date == self.now.date() => !self.closed_for_today(),
