@@ -140,6 +140,11 @@ pub(super) fn cause_of_cend(text: &str) -> EndCause {
     number_at::<u8>(&fields, 3).map_or(EndCause::NormalClearing, cause_of_number)
 }
 
+/// Which call ended, by the same row; its number is that of the list.
+pub(super) fn id_of_cend(text: &str) -> Option<u8> {
+    number_at(&fields(text), 0)
+}
+
 /// A cause's number of the network as one of ours.
 pub(super) fn cause_of_number(cause: u8) -> EndCause {
     known_cause(cause).unwrap_or(EndCause::NormalClearing)
@@ -264,6 +269,7 @@ mod tests {
         assert_eq!(cause_of_cend("1,5,104,16"), EndCause::NormalClearing);
         assert_eq!(cause_of_cend("1,0,29,17"), EndCause::UserBusy);
         assert_eq!(cause_of_cend("1,0,104"), EndCause::NormalClearing);
+        assert_eq!([id_of_cend("2,0,67,17"), id_of_cend(" 1,5,104"), id_of_cend("")], [Some(2), Some(1), None]);
         for (report, cause) in [
             ("Normal call clearing", Some(EndCause::NormalClearing)),
             ("\"User busy\"", Some(EndCause::UserBusy)),

@@ -25,7 +25,11 @@ pub(super) enum News {
     /// Something about calls has changed.
     CallsChanged,
     CallBegan,
-    CallOver(EndCause),
+    /// A call is over; which one, if that was said.
+    CallOver {
+        cause: EndCause,
+        id: Option<u8>,
+    },
     Digit(char),
     /// Of circuits or packets; `is_lte` for `+CEREG`.
     Registered {
@@ -164,9 +168,9 @@ pub(super) fn read(said: &Said, profile: &Profile, country_code: &str) -> News {
         return News::Booted(place);
     }
     match &said.row {
-        Row::Final(FinalResult::NoCarrier | FinalResult::NoDialtone) => News::CallOver(EndCause::NormalClearing),
-        Row::Final(FinalResult::Busy) => News::CallOver(EndCause::UserBusy),
-        Row::Final(FinalResult::NoAnswer) => News::CallOver(EndCause::NoAnswer),
+        Row::Final(FinalResult::NoCarrier | FinalResult::NoDialtone) => over(EndCause::NormalClearing),
+        Row::Final(FinalResult::Busy) => over(EndCause::UserBusy),
+        Row::Final(FinalResult::NoAnswer) => over(EndCause::NoAnswer),
         Row::Final(_) => News::Idle,
         Row::Bare(text) => bare(text),
         Row::Named { name, fields } => named(name, fields, said.coded.as_deref(), country_code),
@@ -236,13 +240,19 @@ fn by_profile(text: &str, profile: &Profile) -> Option<News> {
         return Some(News::CallBegan);
     }
     if begins(&calls.ends) {
-        return Some(News::CallOver(cause_of_end(text)));
+        return Some(text.strip_prefix("^CEND:").map_or_else(|| over(EndCause::NormalClearing), of_cend));
     }
     begins(&calls.rings).then_some(News::Rings)
 }
 
-fn cause_of_end(text: &str) -> EndCause {
-    text.strip_prefix("^CEND:").map_or(EndCause::NormalClearing, call_list::cause_of_cend)
+/// The end of a call that may be any.
+const fn over(cause: EndCause) -> News {
+    News::CallOver { cause, id: None }
+}
+
+/// The end of a call by a row that says which one it was.
+fn of_cend(text: &str) -> News {
+    News::CallOver { cause: call_list::cause_of_cend(text), id: call_list::id_of_cend(text) }
 }
 
 fn key(text: &str, coding: DigitCoding) -> Option<char> {
@@ -259,9 +269,7 @@ fn bare(text: &str) -> News {
     match text {
         "RING" => News::Rings,
         _ if text.starts_with("VOICE CALL: BEGIN") => News::CallBegan,
-        _ if text.starts_with("VOICE CALL: END") || text.starts_with("HANGUP") => {
-            News::CallOver(EndCause::NormalClearing)
-        }
+        _ if text.starts_with("VOICE CALL: END") || text.starts_with("HANGUP") => over(EndCause::NormalClearing),
         _ if text.starts_with(MISSED_CALL) => News::CallsChanged,
         _ if text.starts_with("UNDER-VOLTAGE") && text.contains("DOWN") => News::UnderVoltageDown,
         _ if text.starts_with("UNDER-VOLTAGE") => News::UnderVoltage,
@@ -284,7 +292,7 @@ fn named(name: &str, text: &str, coded: Option<&str>, country_code: &str) -> New
         "+UCALLSTAT" => News::CallsChanged,
         "+QIND" => quectel(text, country_code),
         "^CONN" => News::CallBegan,
-        "^CEND" => News::CallOver(call_list::cause_of_cend(text)),
+        "^CEND" => of_cend(text),
         "+RXDTMF" | "+DTMF" | "^DDTMF" | "+UUDTMFD" => {
             key(text, DigitCoding::Character).map_or(News::Unknown, News::Digit)
         }

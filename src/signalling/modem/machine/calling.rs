@@ -282,9 +282,12 @@ impl ModemLine {
             News::Rings => return self.rings(now),
             News::Caller(caller) => return self.caller_said(caller, now),
             News::Waiting => self.second_call(now),
-            News::CallOver(cause) => {
+            News::CallOver { cause, id } => {
                 self.hasten_hang_up(now);
-                self.calls.hint(cause, now);
+                let is_anothers = id.zip(self.call_id()).is_some_and(|(over, own)| over != own);
+                if !is_anothers {
+                    self.calls.hint(cause, now);
+                }
             }
             // A modem without a list is believed.
             News::CallBegan if self.calls.is_missing_list() => self.call_is_active(now),
@@ -382,8 +385,7 @@ impl ModemLine {
         match end {
             End::Final(_) if end.is_ok() => {
                 self.calls.listing = Listing::Works;
-                let calls: Vec<ListedCall> = rows.iter().filter_map(|said| self.listed_call(&said.row)).collect();
-                self.listed(&calls, now);
+                self.listed(&self.listed_calls(rows), now);
             }
             End::Final(result) => {
                 if matches!(cme::meaning(result), Meaning::Sim | Meaning::Unsupported | Meaning::Refused) {
@@ -397,8 +399,15 @@ impl ModemLine {
                 }
             }
             End::TimedOut | End::Gone => {
-                // What the modem said of the end is all that there is.
-                if let Some(cause) = self.calls.take_hint() {
+                let calls = self.listed_calls(rows);
+                let own = self.own_among(&incoming(&calls)).filter(|_| self.calls.is_any() && end == End::TimedOut);
+                if self.calls.hint.is_some()
+                    && let Some(own) = own
+                {
+                    // Nothing but the end of the answer is missing, and the call is in it.
+                    self.call_is_there(&own, now);
+                } else if let Some(cause) = self.calls.take_hint() {
+                    // What the modem said of the end is all that there is.
                     self.call_over(Some(cause), now);
                 }
             }
@@ -428,6 +437,10 @@ impl ModemLine {
         }
     }
 
+    fn listed_calls(&self, rows: &[Said]) -> Vec<ListedCall> {
+        rows.iter().filter_map(|said| self.listed_call(&said.row)).collect()
+    }
+
     fn listed_call(&self, row: &Row) -> Option<ListedCall> {
         match row {
             Row::Named { name, fields } if name == "+CLCC" => call_list::of_list(fields, &self.settings.country_code),
@@ -446,21 +459,20 @@ impl ModemLine {
         self.calls.look_within(wait, now);
     }
 
-    /// The calls that there are. The last row of a call is the latest.
-    fn listed(&mut self, calls: &[ListedCall], now: Moment) {
-        let mut current: Vec<&ListedCall> = Vec::new();
-        for call in calls.iter().filter(|call| call.is_voice && call.way == Way::FromNetwork) {
-            current.retain(|known| known.id != call.id);
-            current.push(call);
-        }
-        current.retain(|call| call.state != CallState::Released);
-        let own_id = self.call_id();
-        // Once its number in the list is known, another call is another one.
-        let own = match own_id {
+    /// Ours among the calls that there are. Once its number in the list is known, another
+    /// call is another one.
+    fn own_among(&self, current: &[&ListedCall]) -> Option<ListedCall> {
+        let own = match self.call_id() {
             Some(id) => current.iter().find(|call| call.id == id),
             None => current.iter().find(|call| call.state != CallState::Waiting).or_else(|| current.first()),
         };
-        let own: Option<ListedCall> = own.map(|call| (*call).clone());
+        own.map(|call| (*call).clone())
+    }
+
+    /// The calls that there are.
+    fn listed(&mut self, calls: &[ListedCall], now: Moment) {
+        let current = incoming(calls);
+        let own = self.own_among(&current);
         let second = current.iter().any(|call| {
             own.as_ref().is_some_and(|own| own.id != call.id)
                 && matches!(call.state, CallState::Waiting | CallState::Incoming)
@@ -572,4 +584,16 @@ impl ModemLine {
             self.out.push_back(ModemOutput::Digit(digit));
         }
     }
+}
+
+/// The calls that come from the network and are not over. The last row of a call is the
+/// latest.
+fn incoming(calls: &[ListedCall]) -> Vec<&ListedCall> {
+    let mut current: Vec<&ListedCall> = Vec::new();
+    for call in calls.iter().filter(|call| call.is_voice && call.way == Way::FromNetwork) {
+        current.retain(|known| known.id != call.id);
+        current.push(call);
+    }
+    current.retain(|call| call.state != CallState::Released);
+    current
 }

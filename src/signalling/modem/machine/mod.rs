@@ -297,7 +297,7 @@ impl ModemLine {
             | News::Call(_)
             | News::CallsChanged
             | News::CallBegan
-            | News::CallOver(_) => self.call_news(news, now),
+            | News::CallOver { .. } => self.call_news(news, now),
             News::Digit(digit) => self.digit_pressed(digit),
             News::Registered { row, is_lte } => {
                 self.facts.registered(&row, is_lte);

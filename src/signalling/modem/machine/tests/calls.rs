@@ -283,6 +283,40 @@ fn one_list_without_the_call_does_not_end_it() {
 }
 
 #[test]
+fn a_call_that_is_in_a_list_whose_end_is_lost_goes_on_whatever_was_said_of_its_end() {
+    for over in ["NO CARRIER", "^CEND:1,0,67,17"] {
+        let mut world = World::ready("huawei");
+        world.talks();
+        world.modem.says_instead("AT+CLCC", &format!("\r\n+CLCC: 1,1,0,0,0,\"{CALLER}\",145\r\n"));
+        world.says(over);
+        world.run_s(6);
+        assert!(world.line.health().counters.timeouts >= 1, "{over}");
+        world.modem.instead.clear();
+        world.run_s(10);
+        assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "{over}");
+        assert_eq!(world.modem.count("AT+CHUP"), 0, "{over}");
+    }
+}
+
+#[test]
+fn the_end_of_a_call_with_another_number_is_not_that_of_ours() {
+    // The list does not come, and the modem's word is all that there is.
+    for (over, ends) in [("^CEND:2,0,67,17", vec![]), ("^CEND:1,5,104,17", vec![EndCause::UserBusy])] {
+        let mut world = World::ready("huawei");
+        world.talks();
+        world.modem.says_instead("AT+CLCC", "");
+        world.says(over);
+        world.run_s(6);
+        if !ends.is_empty() {
+            world.modem.calls.clear();
+        }
+        world.modem.instead.clear();
+        world.run_s(5);
+        assert_eq!((world.ends(), world.modem.count("AT+CHUP")), (ends, 0), "{over}");
+    }
+}
+
+#[test]
 fn a_modem_without_a_list_is_believed() {
     let mut world = World::ready("huawei");
     world.modem.says_instead("AT+CLCC", "\r\nERROR\r\n");
