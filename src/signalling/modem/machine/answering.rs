@@ -61,6 +61,9 @@ impl ModemLine {
             End::Final(result) if result.is_of_calls() && self.calls.is_missing_list() => self.call_over(None, now),
             End::Final(result) if result.is_of_calls() => {
                 self.calls.hint(EndCause::NormalClearing, now);
+                // If it was another call's, its own answer is yet to come, and would be taken
+                // for that of the list: one without a call.
+                self.engine.resynchronise(now);
                 self.perhaps_answered(now);
             }
             End::Final(_) if tried < ANSWERS_MAX => {

@@ -423,6 +423,33 @@ fn a_caller_who_is_quicker_than_the_answer_ends_the_call() {
 }
 
 #[test]
+fn another_calls_end_before_the_answer_is_taken_does_not_end_the_call_that_was_answered() {
+    let mut world = World::ready("generic");
+    world.rings();
+    world.modem.says_instead("ATA", "");
+    world.modem.says_instead("AT+CLCC", "");
+    world.give(ModemInput::Answer);
+    for _ in 0..1_000 {
+        if world.modem.count("ATA") == 0 {
+            world.run(Duration::from_millis(1));
+        }
+    }
+    let asked = world.modem.count("AT+CLCC");
+    world.says("NO CARRIER");
+    world.run(Duration::from_millis(40));
+    // The modem has taken the call, and answers what it was asked one after the other.
+    world.modem.calls[0].state = 0;
+    world.says("OK");
+    if world.modem.count("AT+CLCC") > asked {
+        world.says(&format!("+CLCC: 1,1,0,0,0,\"{CALLER}\",145\nOK"));
+    }
+    world.modem.instead.clear();
+    world.run_s(4);
+    assert_eq!((world.ends(), world.line.state()), (vec![], ModemState::Active), "{:#?}", world.line.support_rows());
+    assert_eq!((world.modem.count("ATA"), world.modem.count("AT+CHUP")), (1, 0));
+}
+
+#[test]
 fn keys_go_out_one_after_the_other_and_come_in_as_each_maker_writes_them() {
     let mut world = World::ready("quectel_ec2x");
     world.talks();
