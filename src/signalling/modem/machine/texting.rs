@@ -392,6 +392,7 @@ impl ModemLine {
                 AfterSendError::TryAgain => None,
                 AfterSendError::GiveUp => Some(TextFailure::Refused(code)),
                 AfterSendError::AskOwner => Some(TextFailure::NeedsOwner(code)),
+                AfterSendError::Unknown => command.is_body_given().then_some(TextFailure::Unknown),
             },
             End::Final(_) => None,
             End::TimedOut | End::Gone => command.is_body_given().then_some(TextFailure::Unknown),

@@ -88,7 +88,13 @@ pub enum AfterSendError {
     GiveUp,
     /// The SIM or its settings need somebody: no SIM, a PIN, no service centre.
     AskOwner,
+    /// Once the modem had the text nobody knows: the centre did not say in time whether it
+    /// has it.
+    Unknown,
 }
+
+/// The network did not answer in time.
+const NETWORK_TIMEOUT: u16 = 332;
 
 impl AfterSendError {
     /// Codes of 3GPP TS 27.005 section 3.2.5 and TS 24.011 annex E.
@@ -99,6 +105,7 @@ impl AfterSendError {
             1 | 8 | 10 | 21 | 28 | 29 | 30 | 50 | 69 | 81 | 95 | 96 | 97 | 98 | 99 => Self::GiveUp,
             127..=175 | 196..=199 | 208 | 302..=305 => Self::GiveUp,
             310..=313 | 316..=318 | 330 => Self::AskOwner,
+            NETWORK_TIMEOUT => Self::Unknown,
             // 27 out of order, 38 network out of order, 41 temporary, 42 congestion, 47
             // resources, 111 protocol, 500 unknown, and what makers add.
             _ => Self::TryAgain,
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_what_stays_is_not() {
-        for code in [38, 41, 42, 47, 111, 332, 500, 512, 65_535] {
+        for code in [38, 41, 42, 47, 111, 331, 500, 512, 65_535] {
             assert_eq!(AfterSendError::of_code(code), AfterSendError::TryAgain, "{code}");
         }
         for code in [1, 21, 28, 50, 304] {
@@ -136,5 +143,6 @@ mod tests {
         for code in [310, 311, 316, 330] {
             assert_eq!(AfterSendError::of_code(code), AfterSendError::AskOwner, "{code}");
         }
+        assert_eq!(AfterSendError::of_code(332), AfterSendError::Unknown);
     }
 }

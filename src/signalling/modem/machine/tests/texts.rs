@@ -142,6 +142,25 @@ fn a_part_whose_result_is_lost_is_counted_and_not_sent_again_by_the_line() {
 }
 
 #[test]
+fn a_part_that_the_network_did_not_acknowledge_in_time_is_counted_and_not_sent_again_by_the_line() {
+    let timed_out = "\r\n+CMS ERROR: 332\r\n";
+    let mut world = World::ready("generic");
+    world.modem.says_instead("body", timed_out);
+    world.text(1, "one");
+    world.run_s(3600);
+    assert_eq!((sent(&world), world.modem.bodies.len()), (vec![(1, Err(TextFailure::Unknown))], 1));
+    assert_eq!((parts(&world), world.line.health().parts_today), (vec![(1, PartFate::Unknown)], 1));
+    // Before the modem had it nothing can have gone out.
+    world.modem.instead.clear();
+    world.modem.says_instead("AT+CMGS", timed_out);
+    world.text(2, "two");
+    world.run_s(5);
+    world.modem.instead.clear();
+    world.run_s(60);
+    assert_eq!((sent(&world)[1..].to_vec(), world.modem.bodies.len()), (vec![(2, Ok(()))], 2));
+}
+
+#[test]
 fn a_sim_that_needs_somebody_is_no_refusal_for_good() {
     let mut world = World::ready("generic");
     world.modem.says_instead("body", "\r\n+CMS ERROR: 330\r\n");
