@@ -15,6 +15,8 @@ pub(super) enum Job {
     RefuseWaiting,
     Digit,
     Watch,
+    /// Whether it carries the sound of calls after all.
+    Voice,
     TextSend,
     TextRead(u16),
     TextList,

@@ -284,6 +284,7 @@ impl ModemLine {
             Job::Quiet => self.charset_answered(&command.row, end, now),
             Job::RefuseWaiting | Job::Digit | Job::ReportDelete => {}
             Job::Watch => self.network_changed(now),
+            Job::Voice => self.voice_answered_later(rows, end, now),
         }
     }
 

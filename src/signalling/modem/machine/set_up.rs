@@ -9,6 +9,7 @@ use super::super::command::Command;
 use super::super::engine::{End, Said};
 use super::super::output::{ModemOutput, PinLeave};
 use super::super::profile::{Need, SetUpRow};
+use super::super::row::FinalResult;
 use super::super::state::{ModemState, Reason};
 use super::ModemLine;
 use super::job::Job;
@@ -258,18 +259,34 @@ impl ModemLine {
     }
 
     fn voice_answered(&mut self, rows: &[Said], end: End, now: Moment) {
-        let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
-        let has = self.profile.start.voice.as_ref().map(|probe| without_blanks(&probe.has)).unwrap_or_default();
-        // The row proves it, whether or not the end of its answer came.
-        let has_voice = match has.as_str() {
-            "" => end.is_ok(),
-            has => rows.iter().any(|said| without_blanks(&said.text).starts_with(has)),
-        };
-        if !has_voice && may_pass(end) && self.set_up.tries < TRIES_MAX {
+        let has_voice = self.is_voice_proven(rows, end);
+        // Firmware that does not know the question has said all. Any other refusal may be that
+        // of a modem that is not ready yet, and an OK alone one whose row was lost.
+        let is_known = has_voice || end == End::Final(FinalResult::NotSupported);
+        if !is_known && self.set_up.tries < TRIES_MAX {
             return self.set_up.again(now);
         }
         self.set_up.no_voice = !has_voice;
         self.next_part(now);
+    }
+
+    /// A modem that proved no voice when it was set up has been asked once more: until it has,
+    /// nobody who calls is answered.
+    pub(super) fn voice_answered_later(&mut self, rows: &[Said], end: End, now: Moment) {
+        if self.set_up.has_no_voice() && self.is_voice_proven(rows, end) {
+            self.set_up.no_voice = false;
+            self.rest(Reason::Mended, now);
+        }
+    }
+
+    fn is_voice_proven(&self, rows: &[Said], end: End) -> bool {
+        let without_blanks = |text: &str| text.split_whitespace().collect::<String>();
+        let has = self.profile.start.voice.as_ref().map(|probe| without_blanks(&probe.has)).unwrap_or_default();
+        // The row proves it, whether or not the end of its answer came.
+        match has.as_str() {
+            "" => end.is_ok(),
+            has => rows.iter().any(|said| without_blanks(&said.text).starts_with(has)),
+        }
     }
 
     fn set_up_done(&mut self, now: Moment) {

@@ -22,6 +22,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Watch {
     questions: Vec<Question>,
+    /// When a modem without a voice is asked for it once more.
+    voice_at: Moment,
 }
 
 #[derive(Debug)]
@@ -40,13 +42,15 @@ impl Watch {
         let network = rows.registration.iter().map(|row| question(row, true));
         let operator = std::iter::once(question(&"AT+COPS?".to_owned(), true));
         let rest = rows.signal.iter().chain(&rows.temperature).chain(&rows.voltage).map(|row| question(row, false));
-        Self { questions: volte.chain(network).chain(operator).chain(rest).collect() }
+        Self { questions: volte.chain(network).chain(operator).chain(rest).collect(), voice_at: Moment::START }
     }
 
     pub(super) fn all_due(&mut self, now: Moment) {
         for question in &mut self.questions {
             question.at = now;
         }
+        // The set-up has just asked.
+        self.voice_at = now + EVERY;
     }
 }
 
@@ -56,17 +60,30 @@ impl ModemLine {
     }
 
     pub(super) fn watch_due(&self) -> Option<Moment> {
-        self.watch.questions.iter().map(|question| question.at).min().filter(|_| self.is_at_leisure())
+        let voice = self.set_up.has_no_voice().then_some(self.watch.voice_at);
+        let questions = self.watch.questions.iter().map(|question| question.at);
+        questions.chain(voice).min().filter(|_| self.is_at_leisure())
     }
 
     pub(super) fn watch_command(&mut self, now: Moment) -> Option<Command<Job>> {
         if !self.is_at_leisure() {
             return None;
         }
+        if let Some(command) = self.voice_command(now) {
+            return Some(command);
+        }
         let searching = self.state == ModemState::Searching;
         let question = self.watch.questions.iter_mut().find(|question| now >= question.at)?;
         question.at = now + if searching && question.is_of_network { SEARCHING_EVERY } else { EVERY };
         Some(Command::new(Job::Watch, &question.row))
+    }
+
+    fn voice_command(&mut self, now: Moment) -> Option<Command<Job>> {
+        if !self.set_up.has_no_voice() || now < self.watch.voice_at {
+            return None;
+        }
+        self.watch.voice_at = now + EVERY;
+        self.profile.start.voice.as_ref().map(|probe| Command::new(Job::Voice, &probe.ask))
     }
 
     pub(super) fn ping_due(&self) -> Option<Moment> {

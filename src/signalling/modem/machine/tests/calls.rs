@@ -539,8 +539,39 @@ fn a_row_that_proves_voice_needs_no_end_of_its_answer() {
     let mut world = World::new("huawei", LineSettings::default());
     world.modem.says_instead("AT^CVOICE?", "\r\nOK\r\n");
     world.give(ModemInput::PortOpened);
-    world.run_s(10);
+    world.run_s(30);
     assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoVoice));
+}
+
+#[test]
+fn one_answer_without_the_row_that_proves_voice_is_asked_for_again_and_one_that_comes_later_counts_too() {
+    for answer in ["\r\nERROR\r\n", "\r\n+CME ERROR: 3\r\n", "\r\n+CME ERROR: 100\r\n", "\r\nOK\r\n"] {
+        let mut world = World::new("huawei", LineSettings::default());
+        world.modem.says_instead("AT^CVOICE?", answer);
+        world.give(ModemInput::PortOpened);
+        for _ in 0..1_000 {
+            if world.modem.count("AT^CVOICE?") == 0 {
+                world.run(Duration::from_millis(10));
+            }
+        }
+        world.modem.instead.clear();
+        world.run_s(5);
+        assert_eq!((world.line.state(), world.modem.count("AT^CVOICE?")), (ModemState::Ready, 2), "{answer:?}");
+        // One that has no voice for longer has its calls back once it says that it has.
+        let mut world = World::new("huawei", LineSettings::default());
+        world.modem.says_instead("AT^CVOICE?", answer);
+        world.give(ModemInput::PortOpened);
+        world.run_s(150);
+        assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoVoice), "{answer:?}");
+        world.modem.instead.clear();
+        world.run_s(61);
+        assert_eq!(world.line.state(), ModemState::Ready, "{answer:?}");
+        let asked = world.modem.count("AT^CVOICE?");
+        world.talks();
+        world.far_side_hangs_up();
+        world.run_s(180);
+        assert_eq!(world.modem.count("AT^CVOICE?"), asked, "{answer:?}: it has said it");
+    }
 }
 
 /// How the calls of a world end whose modem says this of the last of them.
