@@ -15,7 +15,7 @@ use std::sync::Arc;
 use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 
-use self::claims::{Asked, Calendar, DayGroup, claims, last_days};
+use self::claims::{Asked, Calendar, Claim, DayGroup, What, claims, days_alone, last_days};
 use self::days::{Days, WeekSet, ahead};
 use self::echo::{Echo, echo, is_taken_for_granted};
 pub use self::read::{Fact, FactKind, Half};
@@ -52,6 +52,8 @@ pub struct Allowed {
     told: Vec<Source>,
     /// The days that the answer has spoken of last.
     days: Option<DayGroup>,
+    /// What it has claimed of the hours last.
+    claimed: Vec<Claim>,
     subject: Subject,
 }
 
@@ -160,7 +162,8 @@ impl Allowed {
         let subject = Subject::of_question(question, &known.scale);
         let days = last_days(&reading);
         let now = known.hours.local(now);
-        Self { known, now, question: reading, asked, about_hours, verdict, found, told, days, subject }
+        let claimed = Vec::new();
+        Self { known, now, question: reading, asked, about_hours, verdict, found, told, days, claimed, subject }
     }
 
     /// What a tool answered may be named from here on.
@@ -227,7 +230,15 @@ impl Allowed {
         if let Some(days) = last_days(&reading) {
             self.days = Some(days);
         }
-        judged
+        match judged {
+            Ok(claims) => {
+                if !claims.is_empty() {
+                    self.claimed = claims;
+                }
+                Judgement::Known
+            }
+            Err(kind) => Judgement::Unknown(kind),
+        }
     }
 }
 
@@ -279,7 +290,8 @@ enum Backing {
 }
 
 impl Sentence<'_> {
-    fn judge(&self) -> Judgement {
+    /// What it claims of the hours if it may be said, else the kind of what is not known.
+    fn judge(&self) -> Result<Vec<Claim>, FactKind> {
         let mut settled = vec![false; self.reading.items.len()];
         for (i, item) in self.reading.items.iter().enumerate() {
             let Said::Fact(fact) = &item.said else { continue };
@@ -295,14 +307,14 @@ impl Sentence<'_> {
                 _ => backing == Backing::Backed || self.echoes(item, fact, backing),
             };
             if !fine {
-                return Judgement::Unknown(fact.kind());
+                return Err(fact.kind());
             }
         }
         self.judge_hours(&settled)
     }
 
     /// What is left to the opening hours to bear out.
-    fn judge_hours(&self, settled: &[bool]) -> Judgement {
+    fn judge_hours(&self, settled: &[bool]) -> Result<Vec<Claim>, FactKind> {
         let allowed = self.allowed;
         let calendar = self.calendar();
         let unsettled_time = self.reading.items.iter().zip(settled).any(|(item, settled)| {
@@ -311,7 +323,7 @@ impl Sentence<'_> {
         let has_verb = self.reading.has_verb(|_| true);
         let of_hours = has_verb || allowed.about_hours && !allowed.asks_the_clock();
         if unsettled_time && !of_hours {
-            return Judgement::Unknown(FactKind::Time);
+            return Err(FactKind::Time);
         }
         // A clause about something of which the file tells its own times and
         // days is not about the door.
@@ -323,17 +335,28 @@ impl Sentence<'_> {
             .zip(settled)
             .any(|(item, settled)| *settled && matches!(item.said, Said::Fact(Fact::Time { .. } | Fact::Day(_))));
         let claims = claims(self.reading, allowed.asked, &vouched);
-        for claim in claims {
-            let state = matches!(claim.what, claims::What::Open | claims::What::Closed);
+        for claim in &claims {
+            let state = matches!(claim.what, What::Open | What::Closed);
             if state && by_file {
                 continue;
             }
-            if !calendar.bears_out(&claim, allowed.days.as_ref()) {
-                let kind = if state { FactKind::Openness } else { FactKind::Time };
-                return Judgement::Unknown(kind);
+            if !calendar.bears_out(claim, allowed.days.as_ref()) {
+                return Err(if state { FactKind::Openness } else { FactKind::Time });
             }
         }
-        Judgement::Known
+        let more_days = if claims.is_empty() && !self.asks { days_alone(self.reading, &vouched) } else { Vec::new() };
+        if more_days.into_iter().all(|days| self.holds_on(&calendar, &days)) { Ok(claims) } else { Err(FactKind::Day) }
+    }
+
+    /// Whether days that stand alone ("Saturdays too.") bear out what was claimed before
+    /// them, or that the door is open then if that is what was asked.
+    fn holds_on(&self, calendar: &Calendar<'_>, days: &DayGroup) -> bool {
+        let question = &self.allowed.question;
+        let opens = question.has_verb(|v| matches!(v, Verb::IsOpen | Verb::Opens | Verb::Hours));
+        let closes = question.has_verb(|v| matches!(v, Verb::IsClosed | Verb::Closes));
+        let asked = (self.allowed.claimed.is_empty() && opens && !closes).then_some(What::Open);
+        let claimed = self.allowed.claimed.iter().map(|claim| claim.what);
+        claimed.chain(asked).all(|what| calendar.bears_out(&Claim { what, days: Some(days.clone()) }, None))
     }
 
     fn calendar(&self) -> Calendar<'_> {
@@ -353,7 +376,7 @@ impl Sentence<'_> {
         let calendar = self.calendar();
         claims(self.reading, self.allowed.asked, &|_| false).iter().any(|claim| {
             let of_it = claim.days.as_ref().is_some_and(|group| group.days.contains(holiday));
-            of_it && claim.what == claims::What::Closed && calendar.bears_out(claim, None)
+            of_it && claim.what == What::Closed && calendar.bears_out(claim, None)
         })
     }
 
@@ -468,6 +491,12 @@ fn days_told(days: Days, told: &[Fact], today: jiff::civil::Date, negated: bool)
 pub fn could_name_a_fact(text: &str) -> bool {
     let sign = |c: char| c.is_numeric() || matches!(c, '₦' | '$' | '£' | '€' | '%' | '[' | '<' | '{');
     text.chars().any(sign) || tokens(text).iter().any(|word| is_fact_like(word))
+}
+
+/// Whether a word, in small letters, begins what tells the days of something.
+pub fn begins_days(word: &str) -> bool {
+    matches!(word, "weekday" | "weekdays" | "weekend" | "weekends" | "every" | "everyday" | "daily" | "public")
+        || super::when::weekday_named(word).is_some()
 }
 
 /// Words that make, or belong to, a fact.

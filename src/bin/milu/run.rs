@@ -69,6 +69,9 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     if wrong == 0 {
         Ok(())
     } else {
-        Err(Failure::usage(format!("{wrong} of {} parts are wrong: the box would not start, or would do without them", findings.len())))
+        Err(Failure::usage(format!(
+            "{wrong} of {} parts are wrong: the box would not start, or would do without them",
+            findings.len()
+        )))
     }
 }

@@ -80,9 +80,43 @@ pub(super) fn last_days(reading: &Reading) -> Option<DayGroup> {
     groups(reading).into_iter().rfind(|g| !g.except)
 }
 
+/// The days of a sentence that names nothing else ("Saturdays too."), and so says of them
+/// what was said before it.
+pub(super) fn days_alone(reading: &Reading, settled: &dyn Fn(usize) -> bool) -> Vec<DayGroup> {
+    const AROUND: &[&str] = &[
+        "all", "also", "and", "as", "both", "each", "even", "every", "for", "from", "in", "just", "of", "on", "only",
+        "or", "please", "plus", "so", "that", "the", "this", "through", "to", "too", "week", "well", "yes",
+    ];
+    let (tokens, items) = (&reading.tokens, &reading.items);
+    let is_around = |n: usize| match tokens[n].word.as_str() {
+        // "Today is Sunday" says nothing of the hours; "that is every day" does.
+        "is" => n > 0 && tokens[n - 1].word == "that",
+        "including" => true,
+        word => AROUND.contains(&word),
+    };
+    let in_item = |n: usize| items.iter().any(|item| (item.from..item.to).contains(&n));
+    // "The same on Saturdays", whatever else is said with it.
+    let is_same = tokens.iter().any(|t| t.word == "same")
+        && !tokens.iter().any(|t| matches!(t.word.as_str(), "not" | "never") || t.word.ends_with("n't"));
+    let is_day = |item: &Item| matches!(item.said, Said::Except | Said::Fact(Fact::Day(_) | Fact::Date { .. }));
+    let is_alone = is_same || (0..tokens.len()).all(|n| in_item(n) || is_around(n));
+    if !is_alone || !items.iter().all(is_day) {
+        return Vec::new();
+    }
+    let is_settled = |group: &DayGroup| {
+        items.iter().enumerate().any(|(i, item)| settled(i) && (group.from..group.to).contains(&item.from))
+    };
+    groups(reading).into_iter().filter(|group| !group.except && !is_settled(group)).collect()
+}
+
 /// Whether days with only these words between them belong together.
 fn joins(between: &[Token]) -> bool {
-    let word = |t: &Token| matches!(t.word.as_str(), "and" | "or" | "on" | "the" | "of" | "every" | "each" | "also");
+    let word = |t: &Token| {
+        matches!(
+            t.word.as_str(),
+            "and" | "or" | "on" | "the" | "of" | "every" | "each" | "also" | "as" | "well" | "plus" | "including"
+        )
+    };
     between.iter().all(|t| word(t) && !t.pause)
 }
 

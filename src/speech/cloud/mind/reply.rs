@@ -312,6 +312,15 @@ mod tests {
     }
 
     #[test]
+    fn hours_are_judged_with_the_days_that_stand_behind_them() {
+        let deltas = vec![text("We open from 8 a.m. to 6 p.m."), text(" Monday to Saturday. Welcome!")];
+        assert_eq!(steps("What are your opening hours?", deltas)[0], "HeldBack(Time)");
+        let deltas = vec![text("We open from 8 a.m. to 6 p.m."), text(" Monday to Friday. Welcome!")];
+        let expected = "say We open from eight in the morning to six in the evening Monday to Friday.";
+        assert_eq!(steps("What are your opening hours?", deltas)[0], expected);
+    }
+
+    #[test]
     fn a_sentence_of_the_boxs_own_is_not_said_again_where_its_words_replace_the_models() {
         let (first, wrong) = (text("Yes, we test for malaria here. "), text("A malaria test is ₦5,000. "));
         let rest = "The test is three thousand, five hundred naira and the result is ready in thirty minutes. ";

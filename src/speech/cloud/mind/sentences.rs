@@ -1,4 +1,4 @@
-use crate::knowledge::facts::could_name_a_fact;
+use crate::knowledge::facts::{begins_days, could_name_a_fact};
 
 /// A sentence that does not end is cut here: nobody listens to a longer one.
 const SENTENCE_MAX: usize = 400;
@@ -189,14 +189,13 @@ fn sentence_end(text: &str) -> Option<usize> {
         }
         let closing = |c: char| matches!(c, '"' | '\'' | ')' | '”' | '’' | '!' | '?' | '.' | '…' | '*');
         end += text[end..].find(|c| !closing(c)).unwrap_or(text.len() - end);
-        let mut after = text[end..].chars();
+        let after = &text[end..];
         // Only what follows tells a full stop from the dot of "2.5".
-        if !after.next().is_some_and(char::is_whitespace) {
+        if !after.starts_with(char::is_whitespace) {
             passed = end;
             continue;
         }
-        let next = after.find(|c| !c.is_whitespace());
-        match ends_here(&text[..at], mark, next) {
+        match ends_here(&text[..at], mark, after.trim_start()) {
             Some(true) => return Some(end),
             Some(false) => {}
             None => return None,
@@ -205,24 +204,36 @@ fn sentence_end(text: &str) -> Option<usize> {
     None
 }
 
-/// Whether the mark behind `before` ends a sentence; none if that shows only
-/// when more has come.
-fn ends_here(before: &str, mark: &str, next: Option<char>) -> Option<bool> {
+/// Whether the mark between `before` and `after` ends a sentence; none if that shows
+/// only when more has come.
+fn ends_here(before: &str, mark: &str, after: &str) -> Option<bool> {
     if mark != "." {
         return Some(true);
     }
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    let next = after.chars().next();
     match last.to_lowercase().as_str() {
         "dr" | "mr" | "mrs" | "ms" | "prof" | "st" | "e.g" | "i.e" | "approx" | "rev" | "engr" | "vs" => Some(false),
         // "No. 14" is a number, "no." an answer.
         "no" | "nr" => next.map(|c| !c.is_ascii_digit()),
-        "a.m" | "p.m" | "etc" => next.map(char::is_uppercase),
+        "etc" => next.map(char::is_uppercase),
+        "a.m" | "p.m" => next.and_then(|c| if c.is_uppercase() { ends_with_time(before, after) } else { Some(false) }),
         // "1. Bread": a list that should not be there.
         figure if !figure.is_empty() && figure.len() <= 2 && figure.bytes().all(|b| b.is_ascii_digit()) => {
             Some(before.trim_start().len() > figure.len())
         }
         _ => Some(true),
     }
+}
+
+/// Whether a sentence ends with the "p.m." of its time. "We are open until 6 p.m. Monday to
+/// Friday" goes on with its days; where it has named some already, those are another's.
+fn ends_with_time(before: &str, after: &str) -> Option<bool> {
+    let not_alphabetic = |c: char| !c.is_alphabetic();
+    // The word may still grow.
+    let end = after.find(not_alphabetic)?;
+    let is_day = |word: &str| begins_days(&word.to_lowercase());
+    Some(!is_day(&after[..end]) || before.split(not_alphabetic).any(is_day))
 }
 
 /// The words without the marks of a written page, which nobody can say.
@@ -318,6 +329,26 @@ mod tests {
         assert_eq!(texts(text), expected);
         assert_eq!(texts("We close at 6 p.m. Please come early."), ["We close at 6 p.m.", "Please come early."]);
         assert_eq!(texts("No. We do not."), ["No.", "We do not."]);
+    }
+
+    #[test]
+    fn a_sentence_does_not_end_before_the_days_of_its_time() {
+        for days in ["Monday to Saturday", "Weekdays", "Every day", "Daily", "Public holidays"] {
+            let text = format!("We are open from 8 a.m. to 6 p.m. {days}.");
+            assert_eq!(texts(&format!("{text} Please come.")), [text.as_str(), "Please come."]);
+            assert_eq!(texts(text.trim_end_matches('.')), [text.trim_end_matches('.')]);
+        }
+        let text = "On Saturday we open at 9 a.m. Sundays we rest.";
+        assert_eq!(texts(text), ["On Saturday we open at 9 a.m.", "Sundays we rest."], "it has its day");
+        let mut sentences = Sentences::new(Verdicts::Held);
+        for more in ["We close at 6 p.m.", " M", "onday", " to Friday", "."] {
+            assert_eq!(sentences.push(more), [], "{more}");
+        }
+        let piece = |text: &str| Piece { text: text.to_owned(), ends: Ends::Sentence };
+        assert_eq!(sentences.push(" We close at 2 p.m. Mo"), [piece("We close at 6 p.m. Monday to Friday.")]);
+        assert_eq!(sentences.push("st"), []);
+        assert_eq!(sentences.push(" come"), [piece("We close at 2 p.m.")]);
+        assert_eq!(sentences.rest(), Some(piece("Most come")));
     }
 
     #[test]
