@@ -248,6 +248,8 @@ impl Running {
         };
         drop(self.task.supervisor.spawn_passing("voice-lane", voice.run(sentences)));
         self.flowing = Some(Flowing { keyless: Keyless::new(rate), ears: EarPath::new(rate), lane });
+        // Before the first frame: ears outside the box send a wide line's sound wide.
+        self.ears(|h| h.line_answered(rate));
     }
 
     fn keep(&mut self, leg: Leg, frame: &Frame) {

@@ -1,4 +1,5 @@
-//! The desk and its calls while the disk takes nothing: callers must not notice.
+//! The desk and its calls: what their ears are told, and that callers do not notice
+//! when the disk takes nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,8 +10,36 @@ use super::*;
 use crate::knowledge::Spoken;
 use crate::line::{LegEnd, LegEvent, MediaClock, Rhythm, leg};
 use crate::media::{Frame, SampleRate};
+use crate::speech::{EarsEvent, Hearing};
 use crate::store::Keyring;
-use crate::terms::{LineId, Private};
+use crate::terms::{LineId, Moment, Private, RequestId};
+
+/// Ears that hear nothing, and say at which rate the line is that they listen to.
+struct Telling(mpsc::Sender<SampleRate>);
+
+struct Told(mpsc::Sender<SampleRate>);
+
+impl Transcriber for Telling {
+    fn name(&self) -> &'static str {
+        "telling"
+    }
+
+    fn open(&self, _setting: &CallSetting, _answers: mpsc::Sender<EarsEvent>) -> Box<dyn Hearing> {
+        Box::new(Told(self.0.clone()))
+    }
+}
+
+impl Hearing for Told {
+    fn line_answered(&mut self, rate: SampleRate) {
+        self.0.try_send(rate).expect("a call is answered once");
+    }
+
+    fn frame(&mut self, _frame: &Frame, _at: Moment) {}
+    fn turn_began(&mut self, _at: Moment) {}
+    fn decode(&mut self, _request: RequestId) {}
+    fn judge(&mut self, _request: RequestId) {}
+    fn abandon(&mut self) {}
+}
 
 struct Place {
     desk: Arc<Desk>,
@@ -60,6 +89,13 @@ impl Place {
             heard_now: Arc::default(),
         };
         Self { desk: Arc::new(desk), vault, supervisor, _dir: dir }
+    }
+
+    /// Gives the calls ears, of which one call at a time can be heard.
+    fn listens_with(&mut self, ears: Arc<dyn Transcriber>) {
+        let desk = Arc::get_mut(&mut self.desk).expect("the desk takes no calls yet");
+        desk.transcriber = ears;
+        desk.heard_max = 1;
     }
 
     fn serve(&self) -> mpsc::Sender<Offer> {
@@ -162,4 +198,20 @@ async fn a_disk_that_stalls_after_the_answer_keeps_no_caller_waiting_for_the_gre
     drop(stalled);
     drop((end, offers));
     place.close().await;
+}
+
+#[tokio::test]
+async fn the_ears_of_a_call_are_told_at_which_rate_its_line_is() {
+    for rate in [SampleRate::Hz8000, SampleRate::Hz16000] {
+        let mut place = Place::new().await;
+        let (tell, mut told) = mpsc::channel(1);
+        place.listens_with(Arc::new(Telling(tell)));
+        let (offers, clock) = (place.serve(), place.desk.clock);
+        let mut end = ring(&offers).await;
+        assert_eq!(soon(end.commands.recv()).await, Some(LegCommand::Answer));
+        end.events.tell(LegEvent::Answered { at: clock.now(), rate, codec: "G722" });
+        assert_eq!(soon(told.recv()).await, Some(rate));
+        drop((end, offers));
+        place.close().await;
+    }
 }
