@@ -116,7 +116,7 @@ struct Running {
 impl CallTask {
     /// Runs the call to its record.
     pub async fn run(mut self) -> Option<CallRecord> {
-        let scribe = self.memory.take().map(|memory| Scribe::start(memory, &self.supervisor));
+        let scribe = self.memory.take().map(|memory| Scribe::start(memory, &self.supervisor, self.stop.clone()));
         let (lane_events_in, lane_events) = mpsc::channel(LANE_EVENTS);
         let running = Running {
             task: self,

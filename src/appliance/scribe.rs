@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::call::CallRecord;
 use crate::media::SampleRate;
-use crate::ops::Supervisor;
+use crate::ops::{Stop, Supervisor};
 use crate::store::journal::Entry;
-use crate::store::{CallMemory, HearAgain, SoundTap};
+use crate::store::{CallMemory, HearAgain, KeepError, SoundTap};
 
 /// Orders that wait. A call stands still for each promise while the disk stalls, so that
 /// these are a stall of more than a minute and a half, with what it notes besides.
@@ -19,6 +19,12 @@ const ORDERS: usize = 72;
 /// How long a call stands still for a promise. A disk in order takes some ten
 /// milliseconds; a caller takes a longer silence than this for a dead line.
 pub(super) const PROMISE_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The waits before a record that could not be written is tried again, each twice the one
+/// before. Most stalls are over in seconds, and a disk that is full is made room on by a
+/// person, to whom a minute more is nothing.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 enum Order {
     /// Write an entry, and say when it is safe on the disk, or that it could not be written.
@@ -41,10 +47,10 @@ enum Order {
 pub struct Scribe(mpsc::Sender<Order>);
 
 impl Scribe {
-    /// Starts to write for the call of `memory`.
-    pub fn start(memory: CallMemory, supervisor: &Supervisor) -> Self {
+    /// Starts to write for the call of `memory`, until it has ended or the box has stopped.
+    pub fn start(memory: CallMemory, supervisor: &Supervisor, stop: Stop) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        drop(supervisor.spawn_passing("scribe", write(memory, ordered)));
+        drop(supervisor.spawn_passing("scribe", write(memory, ordered, stop)));
         Self(orders)
     }
 
@@ -93,7 +99,8 @@ impl Scribe {
         self.order(Order::HearAgain(hear_again)).await;
     }
 
-    /// Has the record written, as the last of all; gives it as it was kept.
+    /// Has the record written, as the last of all; gives it as it was kept, or is to be
+    /// once the disk takes it.
     pub async fn finish(self, record: CallRecord) -> CallRecord {
         let (kept, done) = oneshot::channel();
         self.order(Order::Finish { record: Box::new(record.clone()), kept }).await;
@@ -111,7 +118,7 @@ fn scribe_is_gone() {
     tracing::error!("a call's scribe is gone; nothing more of the call is written down");
 }
 
-async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
+async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>, stop: Stop) {
     let call = memory.call();
     while let Some(order) = orders.recv().await {
         match order {
@@ -134,20 +141,59 @@ async fn write(mut memory: CallMemory, mut orders: mpsc::Receiver<Order>) {
                 Err(error) => tracing::error!(%call, %error, "the recording could not begin"),
             },
             Order::HearAgain(hear_again) => memory.hear_again(hear_again),
-            Order::Finish { record, kept } => {
-                let record = match memory.finish((*record).clone()).await {
-                    Ok(kept) => kept,
-                    Err(error) => {
-                        tracing::error!(%call, %error, "the record could not be kept");
-                        *record
-                    }
-                };
-                if kept.send(record).is_err() {
-                    tracing::debug!(%call, "nobody waited for the record of a call");
-                }
+            Order::Finish { record, kept } => return finish(memory, *record, kept, &stop).await,
+        }
+    }
+}
+
+async fn finish(mut memory: CallMemory, record: CallRecord, kept: oneshot::Sender<CallRecord>, stop: &Stop) {
+    let call = memory.call();
+    let (record, written) = match memory.end_recording(record.clone()).await {
+        Ok(record) => {
+            let written = memory.keep(&record).await;
+            (record, written)
+        }
+        Err(error) => (record, Err(error)),
+    };
+    // Whatever became of it, the call is over and waits no longer.
+    if kept.send(record.clone()).is_err() {
+        tracing::debug!(%call, "nobody waited for the record of a call");
+    }
+    let Err(error) = written else { return };
+    tracing::error!(%call, %error, "the record could not be kept");
+    // A recorder that is gone does not come back: the next start measures what there is of the sound.
+    if !matches!(error, KeepError::Recorder(_)) {
+        keep_later(&memory, &record, stop).await;
+    }
+}
+
+/// What the caller was promised must not be hidden until the next start because the disk
+/// stalled in the moment in which they hung up.
+async fn keep_later(memory: &CallMemory, record: &CallRecord, stop: &Stop) {
+    let call = memory.call();
+    let Some(_place) = memory.place_to_wait() else {
+        tracing::error!(%call, "too many records wait for the disk; the next start finishes this one");
+        return;
+    };
+    let mut wait = FIRST_WAIT;
+    loop {
+        let again = async {
+            tokio::time::sleep(wait).await;
+            memory.keep(record).await
+        };
+        let written = tokio::select! {
+            // The next start does the rest.
+            () = stop.ended() => return,
+            written = again => written,
+        };
+        match written {
+            Ok(()) => {
+                tracing::info!(%call, "the record that could not be kept is kept now");
                 return;
             }
+            Err(error) => tracing::warn!(%call, %error, "the record still could not be kept"),
         }
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
@@ -196,16 +242,43 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(20), awaited).await.expect("in time")
     }
 
-    /// The scribe of a call that is kept in `dir`.
-    async fn of_a_call(dir: &Path) -> (Vault, CallHeader, Scribe) {
+    async fn open(dir: &Path) -> Vault {
         let clock = SystemClock::new();
         let keyring = Keyring::open_or_create(&dir.join("master.key"), clock.wall()).expect("a key");
-        let vault = Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault");
-        let line = LineId::parse("front-desk").expect("a name");
-        let header = CallHeader { id: CallId::from_parts(1, [7; 10]), line, from: None, started_at: clock.wall() };
+        Vault::open(&dir.join("vault"), keyring, clock.as_fn()).await.expect("a vault")
+    }
+
+    /// The memory of a call that is kept in `dir`.
+    async fn begun(dir: &Path) -> (Vault, CallHeader, CallMemory) {
+        let vault = open(dir).await;
+        let (line, started_at) = (LineId::parse("front-desk").expect("a name"), SystemClock::new().wall());
+        let header = CallHeader { id: CallId::from_parts(1, [7; 10]), line, from: None, started_at };
         let memory = vault.begin_call(&header).await.expect("a memory");
-        let scribe = Scribe::start(memory, &Supervisor::new(clock, Stop::new(Duration::ZERO)));
-        (vault, header, scribe)
+        (vault, header, memory)
+    }
+
+    /// The scribe of a call that is kept in `dir`.
+    async fn of_a_call(dir: &Path) -> (Vault, CallHeader, Scribe) {
+        let (vault, header, memory) = begun(dir).await;
+        let (supervisor, stop) = running();
+        (vault, header, Scribe::start(memory, &supervisor, stop))
+    }
+
+    fn running() -> (Supervisor, Stop) {
+        let stop = Stop::new(Duration::ZERO);
+        (Supervisor::new(SystemClock::new(), stop.clone()), stop)
+    }
+
+    /// Bounds a failure only.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// As a disk that takes no end of a call.
+    const REFUSED: &str = "CREATE TRIGGER refused BEFORE UPDATE ON calls BEGIN SELECT RAISE(ABORT, 'no'); END";
+    const TAKEN: &str = "DROP TRIGGER refused";
+
+    async fn ended(vault: &Vault) -> Vec<CallId> {
+        let calls = vault.list(None, None, 9).await.expect("the index is read");
+        calls.iter().map(|call| call.id).collect()
     }
 
     #[tokio::test]
@@ -317,6 +390,62 @@ mod tests {
         assert_eq!(recording.duration_ms, 6000);
         let lost: Vec<(u64, u64)> = recording.gaps.iter().map(|gap| (gap.from_ms, gap.to_ms)).collect();
         assert_eq!(lost, [(5000, 6000)]);
+        vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_record_that_the_disk_does_not_take_at_the_end_of_the_call_is_kept_once_it_does() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, header, memory) = begun(dir.path()).await;
+        let (supervisor, stop) = running();
+        let scribe = Scribe::start(memory, &supervisor, stop);
+        let sound = soon(scribe.start_recording(SampleRate::Hz8000, 0).await).await.expect("it is recorded");
+        for leg in Leg::BOTH {
+            sound.sound(leg, frame(1).samples());
+        }
+        drop(sound);
+        vault.do_to_index(REFUSED).await;
+        let told = soon(scribe.finish(record(&header))).await;
+        assert!(ended(&vault).await.is_empty(), "it is not kept yet, and the call is over all the same");
+        vault.do_to_index(TAKEN).await;
+        assert!(supervisor.join(LONG).await.is_empty(), "it was not tried again");
+        assert_eq!(ended(&vault).await, [header.id]);
+        let kept = vault.show(header.id).await.expect("its record");
+        assert_eq!(kept.recording.as_ref().map(|recording| recording.duration_ms), Some(20));
+        assert_eq!(kept.recording, told.recording);
+        vault.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_record_that_waits_for_the_disk_holds_no_box_that_stops_and_the_next_start_keeps_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, header, memory) = begun(dir.path()).await;
+        let (supervisor, stop) = running();
+        let scribe = Scribe::start(memory, &supervisor, stop.clone());
+        vault.do_to_index(REFUSED).await;
+        soon(scribe.finish(record(&header))).await;
+        stop.end_now();
+        assert!(supervisor.join(LONG).await.is_empty(), "it waits on");
+        vault.do_to_index(TAKEN).await;
+        vault.close().await;
+        drop(vault);
+        let again = open(dir.path()).await;
+        assert_eq!(again.recovered(), [header.id]);
+        again.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_record_beyond_those_that_may_wait_is_left_to_the_next_start() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (vault, header, memory) = begun(dir.path()).await;
+        let places: Vec<_> = std::iter::from_fn(|| memory.place_to_wait()).collect();
+        let (supervisor, stop) = running();
+        let scribe = Scribe::start(memory, &supervisor, stop);
+        vault.do_to_index(REFUSED).await;
+        soon(scribe.finish(record(&header))).await;
+        assert!(supervisor.join(LONG).await.is_empty(), "it waits all the same");
+        assert!(ended(&vault).await.is_empty());
+        drop(places);
         vault.close().await;
     }
 }

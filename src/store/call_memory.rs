@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::catch_up::HearAgain;
 use super::disk;
 use super::journal::Entry;
@@ -91,16 +93,34 @@ impl CallMemory {
 
     /// Ends the recording and writes the record. Returns the record as it was
     /// kept: what is said of the recording comes from the recorder.
-    pub async fn finish(mut self, mut record: CallRecord) -> Result<CallRecord, KeepError> {
+    pub async fn finish(mut self, record: CallRecord) -> Result<CallRecord, KeepError> {
+        let record = self.end_recording(record).await?;
+        self.keep(&record).await?;
+        Ok(record)
+    }
+
+    /// Ends the recording; gives the record as it is to be kept.
+    pub async fn end_recording(&mut self, mut record: CallRecord) -> Result<CallRecord, KeepError> {
         // The call alone knows what it withheld; the rest is the recorder's to say.
         let withheld = record.recording.take().map_or_else(Vec::new, |recording| recording.gaps);
         if let Some(OpenRecording { tap, rate, from_ms }) = self.recording.take() {
             let legs = self.rooms.recorder.end(tap).await?;
             record.recording = Some(summary(&legs, rate, from_ms, withheld));
         }
-        let hear_again = self.hear_again.as_ref().filter(|_| record.recording.is_some());
-        records::finish(&self.rooms.index, &self.key.words, &record, hear_again).await?;
         Ok(record)
+    }
+
+    /// Writes the record of a call whose recording has ended: all of it or nothing, so
+    /// that it can be tried again.
+    pub async fn keep(&self, record: &CallRecord) -> Result<(), KeepError> {
+        let hear_again = self.hear_again.as_ref().filter(|_| record.recording.is_some());
+        Ok(records::finish(&self.rooms.index, &self.key.words, record, hear_again).await?)
+    }
+
+    /// A place among the records that wait for the disk; none if too many wait.
+    pub fn place_to_wait(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed: there is no other error than that it is full.
+        self.rooms.waiting.clone().try_acquire_owned().ok()
     }
 }
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::call_memory::CallMemory;
 use super::catch_up::{self, HearingFault, SecondHearing, Waiting};
@@ -33,6 +33,11 @@ use crate::call::CallRecord;
 use crate::media::SampleRate;
 use crate::residency::Transfer;
 use crate::terms::{CallId, Private};
+
+/// Records of ended calls that wait for a disk which does not take them. While it fails no
+/// new call is begun to be kept, so that they are those of calls that were under way: a
+/// box listens to forty at most, and some have the keys alone.
+const RECORDS_WAITING: usize = 64;
 
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -126,6 +131,8 @@ pub(super) struct Rooms {
     faults: Arc<Faults>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     recovered: Vec<CallId>,
+    /// Places of the records that wait for the disk.
+    pub(super) waiting: Arc<Semaphore>,
     /// Held as long as the vault is open.
     _lock: Arc<File>,
 }
@@ -163,7 +170,9 @@ impl Vault {
             Recorder::start(clock, marks, faults.clone(), lock.clone()).map_err(OpenError::Threads)?;
         let threads = Mutex::new(vec![recorder_thread, marks_thread]);
         let dir = dir.to_owned();
-        let rooms = Rooms { dir, recordings, keyring, index, recorder, disk, faults, threads, recovered, _lock: lock };
+        let waiting = Arc::new(Semaphore::new(RECORDS_WAITING));
+        let rooms =
+            Rooms { dir, recordings, keyring, index, recorder, disk, faults, threads, recovered, waiting, _lock: lock };
         Ok(Self { rooms: Arc::new(rooms) })
     }
 
