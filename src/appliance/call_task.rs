@@ -13,6 +13,7 @@ use crate::line::audio::MonitorTap;
 use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
+use crate::residency::CallerWish;
 use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
@@ -488,6 +489,7 @@ fn journal_entry(kind: &JournalKind, at_ms: u64) -> Entry {
         JournalKind::MessageTaken(message) => Entry::message_taken(at_ms, message),
         JournalKind::TextPromised(text) => Entry { at_ms, kind: Kind::TextPromised, words: Some(text.clone()) },
         JournalKind::Wished(wish) => Entry::plain(at_ms, Kind::Wished(*wish)),
+        JournalKind::ConsentNotTaken => Entry::plain(at_ms, Kind::Wished(Wish::OfData(CallerWish::Withdraws))),
         JournalKind::Transferred(to) => Entry { at_ms, kind: Kind::Transferred, words: Some(to.clone()) },
         JournalKind::Ended(_) => Entry::plain(at_ms, Kind::Ended),
     }
@@ -543,4 +545,15 @@ fn lane_wake(event: LaneEvent) -> Wake {
         LaneEvent::Length { utterance, total_ms } => Input::UtteranceLength { utterance, total_ms },
         LaneEvent::Failed { utterance } => Input::VoiceFailed { utterance },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consent_that_was_not_taken_stands_in_the_journal_as_one_that_was_withdrawn() {
+        let entry = journal_entry(&JournalKind::ConsentNotTaken, 7);
+        assert_eq!(entry, Entry::plain(7, Kind::Wished(Wish::OfData(CallerWish::Withdraws))));
+    }
 }

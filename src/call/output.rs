@@ -119,6 +119,9 @@ pub enum JournalKind {
     TextPromised(Private<String>),
     /// The caller wished something of their data.
     Wished(Wish),
+    /// A consent was not taken, for it could not be written down in time: should it still
+    /// come to be written, this takes it back.
+    ConsentNotTaken,
     /// The caller is handed to this person, or to whoever has this handset. Not before
     /// it was answered: after a power cut it makes the call one that was transferred.
     Transferred(Private<String>),
@@ -131,9 +134,12 @@ impl JournalKind {
     pub const fn is_promise(&self) -> bool {
         match self {
             Self::MessageTaken(_) | Self::TextPromised(_) | Self::Wished(_) => true,
-            Self::Answered | Self::NoticePlayed | Self::RecordingStarted | Self::Transferred(_) | Self::Ended(_) => {
-                false
-            }
+            Self::Answered
+            | Self::NoticePlayed
+            | Self::RecordingStarted
+            | Self::ConsentNotTaken
+            | Self::Transferred(_)
+            | Self::Ended(_) => false,
         }
     }
 }

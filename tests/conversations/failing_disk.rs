@@ -1,14 +1,14 @@
 //! Callers whose call meets a disk that takes nothing more, from the beginning or from
 //! some time on: nobody is promised what is not written.
 
-use milu::call::{Consent, Outcome, Output, Wish, phrases};
+use milu::call::{Consent, JournalKind, Outcome, Output, Wish, phrases};
 use milu::residency::CallerWish;
 
 use crate::caller::Act::{self, HangUp, Listen, Say, Wait};
 use crate::clinic::{BODY, BYE, MOON, NAME, YES, call, first, outcome, says, times};
 use crate::handset::Telephones;
 use crate::wishes::CONSENTS;
-use crate::world::Weather;
+use crate::world::{Happened, Weather, World};
 
 /// The disk fails after the call was begun, and before anything is promised.
 const FAILS: Weather = Weather { disk_fails_after_ms: Some(1), ..Weather::FAIR };
@@ -81,4 +81,22 @@ fn a_consent_that_is_not_written_allows_nothing_and_other_wishes_hold() {
     assert!(first(&world, |output| *output == Output::Wish(CONSENTS)).is_none());
     assert!(first(&world, |output| *output == Output::Wish(Wish::OfData(CallerWish::Objects))).is_some());
     assert!(says(&world, phrases::OBJECTED_NOT_NOTED) && !says(&world, phrases::OBJECTED));
+}
+
+fn journal(world: &World) -> Vec<&JournalKind> {
+    let of_log = world.log.iter().filter_map(|(_, happened)| match happened {
+        Happened::Wanted(Output::Journal(entry)) => Some(&entry.kind),
+        _ => None,
+    });
+    of_log.collect()
+}
+
+#[test]
+fn a_consent_that_is_not_taken_is_taken_back_right_behind_what_may_still_be_written() {
+    let world = call(Weather { consent: Consent::Asked, ..FAILS }, &[Listen, YES, Listen, HangUp]);
+    let journal = journal(&world);
+    let consent = journal.iter().position(|kind| **kind == JournalKind::Wished(CONSENTS)).expect("a consent");
+    assert_eq!(journal.get(consent + 1), Some(&&JournalKind::ConsentNotTaken), "{journal:?}");
+    assert!(!JournalKind::ConsentNotTaken.is_promise(), "nobody waits for it");
+    assert!(world.record.expect("a record").wishes.is_empty());
 }

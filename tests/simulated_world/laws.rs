@@ -94,22 +94,30 @@ fn no_identifier_is_written_down(world: &World) {
 
 fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
     let record = world.record.as_ref().expect("a record");
+    let consent = Wish::OfData(CallerWish::Consents);
     let mut written = Vec::new();
     let mut stopped = 0;
+    // A consent that was not written in time may be written late.
+    let mut is_late = false;
     for (at, happened) in &world.log {
         let output = match happened {
             Happened::Wanted(output) => output,
             // Only a consent needs the disk: the others ask for less.
             Happened::Told(Input::Unwritten { kind: JournalKind::Wished(wish) }) => {
-                if *wish == Wish::OfData(CallerWish::Consents) {
-                    written.pop();
-                }
+                is_late = *wish == consent;
                 continue;
             }
             Happened::Told(_) | Happened::Sounded(_) => continue,
         };
+        if std::mem::take(&mut is_late) {
+            let taken_back = matches!(output, Output::Journal(e) if e.kind == JournalKind::ConsentNotTaken);
+            assert!(taken_back, "{at:?}: {output:?} before the consent is taken back");
+            assert_eq!(written.pop(), Some(consent), "{at:?}: it is no consent that is taken back");
+            continue;
+        }
         match output {
             Output::Journal(entry) => {
+                assert!(entry.kind != JournalKind::ConsentNotTaken, "{at:?}: no consent is taken back");
                 if let JournalKind::Wished(wish) = entry.kind {
                     written.push(wish);
                 }
@@ -127,7 +135,7 @@ fn a_wish_is_written_down_before_it_holds_and_holds_to_the_end(world: &World) {
     }
     assert!(stopped <= 1, "stopped once");
     assert_eq!(record.wishes.iter().map(|wished| wished.wish).collect::<Vec<_>>(), written);
-    let consents = written.contains(&Wish::OfData(CallerWish::Consents));
+    let consents = written.contains(&consent);
     assert!(!consents || world.asks_consent(), "nobody was asked");
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of a promise that could not be written down: it is not made. What
 //! protects the caller holds all the same.
 
-use super::super::output::{JournalKind, Output};
+use super::super::output::{JournalEntry, JournalKind, Output};
 use super::super::phrases;
 use super::super::saying::What;
 use super::super::wish::Wish;
@@ -29,7 +29,7 @@ impl Call {
                 self.say_instead(phrases::OWN_FAULT, phrases::OWN_FAULT_NO_OFFER);
             }
             JournalKind::TextPromised(text) => self.text_not_promised(text, now),
-            JournalKind::Wished(Wish::OfData(CallerWish::Consents)) => self.consent_not_written(),
+            JournalKind::Wished(Wish::OfData(CallerWish::Consents)) => self.consent_not_written(now),
             JournalKind::Wished(_) => self.say_instead(phrases::OBJECTED, phrases::OBJECTED_NOT_NOTED),
             _ => {}
         }
@@ -63,8 +63,11 @@ impl Call {
         }
     }
 
-    /// A consent that nobody could prove allows nothing.
-    fn consent_not_written(&mut self) {
+    /// A consent that nobody could prove allows nothing. A disk that only stalled writes it
+    /// all the same, and after a power cut it would be the proof of what the caller was told
+    /// is not so: right behind it stands that it was not taken.
+    fn consent_not_written(&mut self, now: Moment) {
+        self.out.push_front(Output::Journal(JournalEntry { at: now, kind: JournalKind::ConsentNotTaken }));
         let consents = Wish::OfData(CallerWish::Consents);
         if let Some(at) = self.wishes.iter().rposition(|wished| wished.wish == consents) {
             self.wishes.remove(at);
