@@ -19,6 +19,7 @@ use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, PhoneNumber, Private, RequestId, UtteranceId};
 
+use super::desk::EarsPlace;
 use super::ear_path::EarPath;
 use super::kept_sound::KeptSound;
 use super::keyless::{Keyless, Passed};
@@ -45,6 +46,8 @@ pub struct CallTask {
     pub call: Call,
     pub leg: line::Leg,
     pub hearing: Option<Box<dyn Hearing>>,
+    /// None when no ears had a place for the call.
+    pub ears_place: Option<EarsPlace>,
     pub ears_events: mpsc::Receiver<EarsEvent>,
     pub thinking: Box<dyn Thinking>,
     pub mind_events: mpsc::Receiver<MindEvent>,
@@ -145,7 +148,7 @@ impl Running {
         self.task.call.accept(now);
         loop {
             if let Some(record) = self.carry_out().await {
-                return Some(record);
+                return Some(self.finish(record).await);
             }
             match self.wait().await {
                 Wake::Tell(input) => {
@@ -341,10 +344,11 @@ impl Running {
 
     // ---- what the call wants ---------------------------------------------
 
+    /// Gives the record once the call is over.
     async fn carry_out(&mut self) -> Option<CallRecord> {
         while let Some(output) = self.task.call.poll() {
             match output {
-                Output::Finished(record) => return Some(self.finish(*record).await),
+                Output::Finished(record) => return Some(*record),
                 Output::Journal(entry) => self.journal(entry.kind, entry.at).await,
                 Output::StartRecording { from_ms } => self.start_recording(from_ms).await,
                 Output::SendText { text } => self.promise_text(text).await,
@@ -466,14 +470,16 @@ impl Running {
         }
     }
 
-    async fn finish(&mut self, record: CallRecord) -> CallRecord {
+    async fn finish(mut self, record: CallRecord) -> CallRecord {
         self.stop_keeping();
-        self.flowing = None;
-        if let Some(kept) = self.kept.take() {
+        let Self { task, scribe, flowing, kept, .. } = self;
+        // Before the disk is waited for: other callers want to be heard, and nobody speaks here.
+        drop((flowing, task.hearing, task.ears_events, task.thinking, task.mind_events, task.ears_place));
+        if let Some(kept) = kept {
             kept.end().await;
         }
-        let Some(scribe) = self.scribe.take() else { return record };
-        let (second, gate) = (&self.task.second_hearing, &self.task.setting.gate);
+        let Some(scribe) = scribe else { return record };
+        let (second, gate) = (&task.second_hearing, &task.setting.gate);
         if let Some(hear_again) = second.as_ref().and_then(|second| second.to_hear_again(&record, gate)) {
             scribe.hear_again(hear_again).await;
         }

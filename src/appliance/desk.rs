@@ -89,7 +89,7 @@ pub struct Business {
 }
 
 /// A place at the ears, given back when the call is over.
-struct EarsPlace(Arc<AtomicU32>);
+pub struct EarsPlace(Arc<AtomicU32>);
 
 impl Drop for EarsPlace {
     fn drop(&mut self) {
@@ -136,9 +136,8 @@ impl Desk {
             texts.call_began(id, caller.clone());
         }
         let overheard = self.listening.call_began(id, &offer.line);
-        let task = self.task(offer, facts, memory, overheard, place.is_some(), gate);
+        let task = self.task(offer, facts, memory, overheard, place, gate);
         self.see_through(id, task).await;
-        drop(place);
     }
 
     /// The memory of a call; none where the disk is full, is broken or stalls:
@@ -245,19 +244,20 @@ impl Desk {
         facts: CallFacts,
         memory: Option<CallMemory>,
         overheard: Overheard,
-        heard: bool,
+        ears_place: Option<EarsPlace>,
         gate: Arc<CallGate>,
     ) -> CallTask {
         let (ears_in, ears_events) = mpsc::channel(ENGINE_ANSWERS);
         let (mind_in, mind_events) = mpsc::channel(ENGINE_ANSWERS);
         let (offered_at, caller) = (facts.offered_at, facts.from.clone());
         let setting = CallSetting { call: Some(facts.id), hints: self.business.hints.clone(), gate };
-        let hearing = heard.then(|| self.transcriber.open(&setting, ears_in));
+        let hearing = ears_place.is_some().then(|| self.transcriber.open(&setting, ears_in));
         CallTask {
             id: facts.id,
             call: Call::new(facts),
             leg: offer.leg,
             hearing,
+            ears_place,
             ears_events,
             thinking: self.responder.open(&setting, mind_in),
             mind_events,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::idle_engines::Idle;
 use super::super::listening::Listening;
 use super::*;
+use crate::call::MediaFacts;
 use crate::knowledge::Spoken;
 use crate::line::{LegEnd, LegEvent, MediaClock, Rhythm, leg};
 use crate::media::{Frame, SampleRate};
@@ -14,10 +15,17 @@ use crate::speech::{EarsEvent, Hearing};
 use crate::store::Keyring;
 use crate::terms::{LineId, Moment, Private, RequestId};
 
-/// Ears that hear nothing, and say at which rate the line is that they listen to.
-struct Telling(mpsc::Sender<SampleRate>);
+/// What becomes of a call's ears.
+#[derive(Debug, PartialEq)]
+enum OfEars {
+    Line(SampleRate),
+    Closed,
+}
 
-struct Told(mpsc::Sender<SampleRate>);
+/// Ears that hear nothing, and say what becomes of them.
+struct Telling(mpsc::Sender<OfEars>);
+
+struct Told(mpsc::Sender<OfEars>);
 
 impl Transcriber for Telling {
     fn name(&self) -> &'static str {
@@ -31,7 +39,7 @@ impl Transcriber for Telling {
 
 impl Hearing for Told {
     fn line_answered(&mut self, rate: SampleRate) {
-        self.0.try_send(rate).expect("a call is answered once");
+        self.0.try_send(OfEars::Line(rate)).expect("a call is answered once");
     }
 
     fn frame(&mut self, _frame: &Frame, _at: Moment) {}
@@ -39,6 +47,13 @@ impl Hearing for Told {
     fn decode(&mut self, _request: RequestId) {}
     fn judge(&mut self, _request: RequestId) {}
     fn abandon(&mut self) {}
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // A test that looks no longer does not want to know.
+        drop(self.0.try_send(OfEars::Closed));
+    }
 }
 
 struct Place {
@@ -210,8 +225,28 @@ async fn the_ears_of_a_call_are_told_at_which_rate_its_line_is() {
         let mut end = ring(&offers).await;
         assert_eq!(soon(end.commands.recv()).await, Some(LegCommand::Answer));
         end.events.tell(LegEvent::Answered { at: clock.now(), rate, codec: "G722" });
-        assert_eq!(soon(told.recv()).await, Some(rate));
+        assert_eq!(soon(told.recv()).await, Some(OfEars::Line(rate)));
         drop((end, offers));
         place.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_gives_its_ears_back_though_the_disk_stalls() {
+    let mut place = Place::new().await;
+    let (tell, mut told) = mpsc::channel(2);
+    place.listens_with(Arc::new(Telling(tell)));
+    let (offers, clock) = (place.serve(), place.desk.clock);
+    let mut end = ring(&offers).await;
+    assert_eq!(soon(end.commands.recv()).await, Some(LegCommand::Answer));
+    end.events.tell(LegEvent::Answered { at: clock.now(), rate: SampleRate::Hz8000, codec: "PCMA" });
+    assert_eq!(soon(told.recv()).await, Some(OfEars::Line(SampleRate::Hz8000)));
+    let stalled = place.vault.stalled().await;
+    assert_eq!(place.desk.heard_now.load(Ordering::Acquire), 1);
+    end.events.tell(LegEvent::Ended { at: clock.now(), cause: EndCause::NormalClearing, media: MediaFacts::default() });
+    assert_eq!(soon(told.recv()).await, Some(OfEars::Closed));
+    assert_eq!(place.desk.heard_now.load(Ordering::Acquire), 0, "another caller can be heard");
+    drop(stalled);
+    drop((end, offers));
+    place.close().await;
 }
