@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::calendar::Calendar;
 use super::modems::{Modem, Reply, SentText};
 use super::operators::LearntOperators;
-use crate::line::gsm::GsmEvent;
+use crate::line::gsm::{GsmEvent, GsmRefusal};
 use crate::ops::Stop;
 use crate::signalling::modem::airtime::{Kobo, Lesson};
 use crate::signalling::modem::{
@@ -28,6 +28,10 @@ const WIND_UP: Duration = Duration::from_millis(4500);
 
 /// The calendar was set, and did not only drift, beyond this.
 const CLOCK_JUMP: SignedDuration = SignedDuration::from_secs(5);
+
+/// What is said of a PIN, and could not be kept or told, is tried again after these.
+const PIN_AGAIN: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1), Duration::from_secs(3)];
 
 pub struct ModemTask {
     pub modem: Arc<Modem>,
@@ -152,11 +156,7 @@ impl ModemTask {
                 self.note_pin(PinPlace { iccid, imei, had_wrong }, leave).await;
             }
             GsmEvent::PinAccepted { iccid, imei } => {
-                let Some(pin) = &self.pin else { return };
-                let place = PinPlace { iccid, imei, had_wrong: false };
-                if let Err(error) = self.vault.modems().pin_was_right(line, pin, &place).await {
-                    tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
-                }
+                self.keep_right_pin(PinPlace { iccid, imei, had_wrong: false }).await;
             }
             GsmEvent::Identified { .. } => self.remember().await,
         }
@@ -167,16 +167,52 @@ impl ModemTask {
     async fn note_pin(&self, place: PinPlace, leave: PinLeave) {
         let Some(pin) = &self.pin else { return };
         let line = &self.modem.line;
-        let told = match self.vault.modems().try_pin(line, pin, &place, leave).await {
-            Ok(PinVerdict::Noted) => self.modem.control.pin_noted(),
-            Ok(PinVerdict::WasTried) => self.modem.control.pin_was_tried(),
+        let verdict = match self.vault.modems().try_pin(line, pin, &place, leave).await {
+            Ok(verdict) => verdict,
             Err(error) => {
                 tracing::error!(%line, %error, "the PIN of a SIM is not tried: that it is could not be written down");
                 return;
             }
         };
+        let tell = || match verdict {
+            PinVerdict::Noted => self.modem.control.pin_noted(),
+            PinVerdict::WasTried => self.modem.control.pin_was_tried(),
+        };
+        let mut told = tell();
+        // A try that is written down and not told counts, and is never made.
+        for wait in PIN_AGAIN {
+            if !matches!(told, Err(GsmRefusal::Busy)) {
+                break;
+            }
+            self.pause(wait).await;
+            told = tell();
+        }
         if let Err(error) = told {
-            tracing::warn!(%line, %error, "the PIN of a SIM is tried later");
+            tracing::error!(%line, %error, "a line was not told whether the PIN of its SIM may be tried");
+        }
+    }
+
+    /// The next power cut needs it. It is kept before anything else that the line tells: a
+    /// try that comes after it is another one.
+    async fn keep_right_pin(&self, place: PinPlace) {
+        let Some(pin) = &self.pin else { return };
+        let line = &self.modem.line;
+        let mut waits = PIN_AGAIN.into_iter();
+        while let Err(error) = self.vault.modems().pin_was_right(line, pin, &place).await {
+            let Some(wait) = waits.next() else {
+                tracing::error!(%line, %error, "that the PIN of a SIM was right could not be kept");
+                return;
+            };
+            tracing::warn!(%line, %error, "that the PIN of a SIM was right is not kept yet");
+            self.pause(wait).await;
+        }
+    }
+
+    /// Waits, unless the box stops.
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = self.stop.ended() => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 

@@ -7,13 +7,12 @@ use crate::terms::{Moment, Private};
 use super::super::cme::{self, Meaning};
 use super::super::command::Command;
 use super::super::engine::{End, Said};
-use super::super::output::{ModemOutput, PinLeave};
 use super::super::profile::{Need, SetUpRow};
 use super::super::row::FinalResult;
 use super::super::state::{ModemState, Reason};
 use super::ModemLine;
 use super::job::Job;
-use sim::{Card, PinTry, SIM_LATER};
+use sim::{Card, Note, PinTry, SIM_LATER};
 
 /// A row is given up after so many refusals that may pass.
 const TRIES_MAX: u8 = 5;
@@ -64,8 +63,10 @@ pub(super) struct SetUp {
     is_released: bool,
     /// The SIM was seen to be away since the PIN was sent or was right: it may be another one.
     was_away: bool,
-    /// The SIM has had a wrong PIN since the last right one, as its attempts tell.
-    had_wrong: bool,
+    /// Attempts that are left for the PIN, where they are told.
+    attempts: Option<u8>,
+    /// That the PIN is going to be tried, until it is sent.
+    note: Option<Note>,
     /// When it was sent, since the modem's last start.
     pin_entered: Option<Moment>,
     refused: u8,
@@ -86,7 +87,8 @@ impl SetUp {
             pin_card: None,
             is_released: false,
             was_away: false,
-            had_wrong: false,
+            attempts: None,
+            note: None,
             pin_entered: None,
             refused: 0,
             no_voice: false,
@@ -116,6 +118,12 @@ impl SetUp {
     }
 
     fn go(&mut self, at: At, now: Moment) {
+        // The SIM that is come to may be another one than the one that was stood at.
+        if at == At::NotePin
+            && let Some(note) = &mut self.note
+        {
+            note.is_here = false;
+        }
         (self.at, self.tries, self.not_before) = (at, 0, now);
     }
 
@@ -128,9 +136,9 @@ impl SetUp {
 impl ModemLine {
     pub(super) fn begin_set_up(&mut self, reason: Reason, now: Moment) {
         let last = std::mem::replace(&mut self.set_up, SetUp::new(now));
-        let SetUp { pin, pin_card, is_released, was_away, card, .. } = last;
+        let SetUp { pin, pin_card, is_released, was_away, note, card, .. } = last;
         let set_up = &mut self.set_up;
-        (set_up.pin, set_up.pin_card, set_up.card) = (pin, pin_card, card);
+        (set_up.pin, set_up.pin_card, set_up.note, set_up.card) = (pin, pin_card, note, card);
         (set_up.is_released, set_up.was_away, set_up.at) = (is_released, was_away, At::First(0));
         self.facts.forget_network();
         self.calls.forget_list();
@@ -145,11 +153,12 @@ impl ModemLine {
     pub(super) fn set_up_command(&mut self, now: Moment) -> Option<Command<Job>> {
         while self.set_up_due().is_some_and(|due| now >= due) {
             if self.set_up.at == At::NotePin {
-                self.set_up.not_before = now + NOTE_AGAIN;
-                let leave = if self.set_up.is_released { PinLeave::Person } else { PinLeave::Setting };
-                let (iccid, imei) = (self.locked_iccid().cloned(), self.facts.imei.clone());
-                let had_wrong = self.set_up.had_wrong;
-                self.out.push_back(ModemOutput::PinTrying { iccid, imei, had_wrong, leave });
+                if self.pin_is_noted(now) {
+                    self.set_up.go(At::EnterPin, now);
+                } else {
+                    self.set_up.not_before = now + NOTE_AGAIN;
+                    self.ask_for_note(now);
+                }
                 continue;
             }
             if let Some(command) = self.set_up_row(now) {
@@ -183,7 +192,7 @@ impl ModemLine {
             At::First(_) => At::Sim,
             At::LockedIccid => return self.locked_sim_is_known(now),
             At::PinAttempts => {
-                self.set_up.had_wrong = false;
+                self.set_up.attempts = None;
                 At::NotePin
             }
             At::EnterPin | At::Sim => At::Sim,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::signalling::modem::cme;
 use crate::signalling::modem::command::Command;
 use crate::signalling::modem::engine::{End, Said};
-use crate::signalling::modem::output::ModemOutput;
+use crate::signalling::modem::output::{ModemOutput, PinLeave};
 use crate::signalling::modem::row::{FinalResult, Row, fields, number_at};
 use crate::signalling::modem::settings::LineSettings;
 use crate::signalling::modem::state::{ModemState, Reason, SimTrouble};
@@ -31,6 +31,10 @@ const ATTEMPTS_MIN: u8 = 2;
 /// Attempts of a SIM that has had no wrong PIN since the last right one.
 const ATTEMPTS_ALL: u8 = 3;
 
+/// What was written down for a PIN that is not sent yet holds so long: no SIM is put into
+/// another line, gets the PIN there from a person, and is back by then.
+const NOTE_HOLDS: Duration = Duration::from_secs(120);
+
 /// An ICCID has 19 or 20 digits, of which a modem may leave the last out.
 const ICCID_DIGITS_MIN: usize = 18;
 
@@ -50,6 +54,23 @@ impl PinTry {
     const fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::Taken)
     }
+}
+
+/// That the PIN is going to be tried, as the owner was told it last.
+#[derive(Debug)]
+pub(super) struct Note {
+    /// The SIM that is meant, where it told its number.
+    card: Option<Private<String>>,
+    /// Attempts that it had left.
+    attempts: Option<u8>,
+    told: Moment,
+    /// The owner has written it down.
+    is_written: bool,
+    /// The set-up has stood at that SIM since.
+    pub(super) is_here: bool,
+    /// The owner was told of another SIM before, and has not answered that: the next answer
+    /// may be of either.
+    is_unclear: bool,
 }
 
 /// By what a SIM is known. Some modems tell no ICCID.
@@ -92,10 +113,18 @@ impl SetUp {
         }
     }
 
-    /// The owner has written down that the PIN is going to be tried.
+    /// The owner has written down that the PIN is going to be tried. It holds although the
+    /// set-up has begun anew meanwhile: the owner lets it be written down only once.
     pub(in super::super) fn pin_noted(&mut self, now: Moment) {
-        if self.at == At::NotePin {
-            self.go(At::EnterPin, now);
+        match &mut self.note {
+            Some(note) if note.is_unclear => self.note = None,
+            Some(note) => {
+                note.is_written = true;
+                if self.at == At::NotePin {
+                    self.not_before = self.not_before.min(now);
+                }
+            }
+            None => {}
         }
     }
 }
@@ -109,6 +138,7 @@ impl ModemLine {
         }
         (self.set_up.pin, self.set_up.pin_entered, self.set_up.was_away) = (PinTry::Open, Some(now), false);
         (self.set_up.pin_card, self.set_up.is_released) = (self.locked_iccid().cloned(), false);
+        self.set_up.note = None;
         Some(Command::new(Job::SetUp, &format!("{PIN_ROW}\"{}\"", pin.expose())).without_answer())
     }
 
@@ -221,6 +251,36 @@ impl ModemLine {
         }
     }
 
+    /// Tells the owner that the PIN is going to be tried in the SIM that is here.
+    pub(super) fn ask_for_note(&mut self, now: Moment) {
+        let leave = if self.set_up.is_released { PinLeave::Person } else { PinLeave::Setting };
+        let (iccid, imei) = (self.locked_iccid().cloned(), self.facts.imei.clone());
+        let attempts = self.set_up.attempts;
+        let is_unclear = self.set_up.note.as_ref().is_some_and(|last| {
+            let is_other = match (&last.card, &iccid) {
+                (Some(last), Some(here)) => !same_card(last.expose(), here.expose()),
+                (last, here) => last.is_some() != here.is_some(),
+            };
+            !last.is_written && (last.is_unclear || is_other)
+        });
+        let card = iccid.clone();
+        self.set_up.note = Some(Note { card, attempts, told: now, is_written: false, is_here: true, is_unclear });
+        let had_wrong = attempts.is_some_and(|left| left < ATTEMPTS_ALL);
+        self.out.push_back(ModemOutput::PinTrying { iccid, imei, had_wrong, leave });
+    }
+
+    /// Whether it is written down that the PIN is going to be tried in the SIM that is here.
+    /// One that the set-up comes back to is known by its number, and has had no wrong PIN
+    /// meanwhile by the attempts that it has left.
+    pub(super) fn pin_is_noted(&self, now: Moment) -> bool {
+        let Some(note) = self.set_up.note.as_ref().filter(|note| note.is_written) else { return false };
+        let card = note.card.as_ref().map(Private::expose);
+        let here = self.locked_iccid().map(Private::expose);
+        let is_same = card.zip(here).is_some_and(|(card, here)| same_card(card, here));
+        let is_untouched = note.attempts.is_some() && note.attempts == self.set_up.attempts;
+        note.is_here || (is_same && is_untouched && now.since(note.told) < NOTE_HOLDS)
+    }
+
     fn pin_accepted(&mut self) {
         (self.set_up.pin, self.set_up.was_away) = (PinTry::Accepted, false);
         let (iccid, imei) = (self.set_up.pin_card.clone(), self.facts.imei.clone());
@@ -229,6 +289,11 @@ impl ModemLine {
 
     /// The owner knows of a try in this SIM, or in one that may have been it.
     pub(in super::super) fn pin_was_tried(&mut self, now: Moment) {
+        // Told again before it had answered, the owner means what it has written down itself.
+        if self.set_up.note.as_ref().is_some_and(|note| note.is_written) {
+            return;
+        }
+        self.set_up.note = None;
         if self.set_up.at != At::NotePin {
             return;
         }
@@ -243,7 +308,7 @@ impl ModemLine {
             Some(left) if left < ATTEMPTS_MIN => self.sim_waits(SimTrouble::FewAttempts, now),
             // Where it cannot be known, three attempts are usual and one is taken.
             left => {
-                self.set_up.had_wrong = left.is_some_and(|left| left < ATTEMPTS_ALL);
+                self.set_up.attempts = left;
                 self.set_up.go(At::NotePin, now);
             }
         }

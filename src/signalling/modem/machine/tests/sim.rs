@@ -487,3 +487,108 @@ fn a_sim_that_asks_again_for_a_pin_that_was_right_gets_it_again_after_a_while() 
     assert_eq!(world.line.state(), ModemState::Ready);
     assert_eq!(world.modem.count("AT+CPIN="), 2);
 }
+
+/// SIMs in which the owner was told that the PIN is going to be tried.
+fn told_of(world: &World) -> Vec<Option<String>> {
+    let sim = |output: ModemOutput| match output {
+        ModemOutput::PinTrying { iccid, .. } => Some(iccid.map(Private::into_exposed)),
+        _ => None,
+    };
+    world.wanted().into_iter().filter_map(sim).collect()
+}
+
+/// A modem whose line has just told its owner that the PIN is going to be tried.
+fn noting_after(wait: Duration) -> World {
+    let mut world = World::new("quectel_ec2x", with_pin("4711"));
+    (world.modem.sim, world.notes_after) = ("SIM PIN", wait);
+    world.modem.says_instead("AT+QPINC", "\r\n+QPINC: \"SC\",3,10\r\n\r\nOK\r\n");
+    world.give(ModemInput::PortOpened);
+    for _ in 0..60_000 {
+        if !told_of(&world).is_empty() {
+            return world;
+        }
+        world.run(Duration::from_millis(1));
+    }
+    panic!("the owner is not told");
+}
+
+#[test]
+fn a_pin_that_is_noted_while_the_set_up_begins_anew_is_entered_once_into_the_same_sim() {
+    // The owner answers before it is told again, or while it is.
+    for (wait, times) in [(Duration::from_millis(100), Some(1)), (Duration::from_secs(15), None)] {
+        for way in ["RDY", "+CPIN: NOT READY", "port"] {
+            let mut world = noting_after(wait);
+            if way == "port" {
+                world.give(ModemInput::PortGone);
+                world.give(ModemInput::PortOpened);
+            } else {
+                world.says(way);
+            }
+            world.run_s(90);
+            assert_eq!(world.line.state(), ModemState::Ready, "{way} {wait:?}: {:?}", world.modem.heard);
+            assert_eq!(world.modem.count("AT+CPIN="), 1, "{way} {wait:?}");
+            assert!(times.is_none_or(|times| told_of(&world).len() == times), "{way}: {:?}", told_of(&world));
+        }
+    }
+}
+
+#[test]
+fn what_was_noted_for_a_pin_is_no_leave_for_one_that_was_sent() {
+    let mut world = with_pin_given();
+    for _ in 0..3 {
+        world.give(ModemInput::PinNoted);
+        world.says("RDY");
+        world.run_s(100);
+    }
+    assert_eq!(world.modem.count("AT+CPIN="), 1);
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+}
+
+#[test]
+fn a_note_is_used_up_by_its_pin_and_the_next_start_has_one_of_its_own() {
+    let mut world = noting_after(Duration::from_millis(100));
+    world.says("RDY");
+    world.run_s(60);
+    assert_eq!((world.modem.count("AT+CPIN="), told_of(&world).len()), (1, 1));
+    // The power was cut: the SIM refuses it this time.
+    world.modem.sim = "SIM PIN";
+    world.modem.says_instead("AT+CPIN=", "\r\n+CME ERROR: 16\r\n");
+    for _ in 0..3 {
+        world.says("RDY");
+        world.run_s(60);
+    }
+    assert_eq!((world.modem.count("AT+CPIN="), told_of(&world).len()), (2, 2));
+    assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin));
+}
+
+#[test]
+fn a_note_does_not_hold_for_a_sim_that_has_had_a_wrong_pin_or_long_enough_to_have_one_meanwhile() {
+    for (attempts, away) in [(2, 1), (3, 200)] {
+        let mut world = noting_after(Duration::from_millis(100));
+        world.reopens = false;
+        world.give(ModemInput::PortGone);
+        world.run_s(away);
+        let left = format!("\r\n+QPINC: \"SC\",{attempts},10\r\n\r\nOK\r\n");
+        world.modem.says_instead("AT+QPINC", &left);
+        world.give(ModemInput::PortOpened);
+        world.run_s(60);
+        assert_eq!(world.modem.count("AT+CPIN="), 0, "{attempts} {away}");
+        assert_eq!(world.line.state(), ModemState::SimWait(SimTrouble::WrongPin), "{attempts} {away}");
+    }
+}
+
+#[test]
+fn what_is_noted_for_a_sim_that_was_taken_out_lets_no_pin_into_the_next_one() {
+    let mut world = noting_after(Duration::from_secs(12));
+    world.notes = false;
+    let other = "89234010000099999999";
+    world.modem.sim = "+CME ERROR: 10";
+    world.says("+CPIN: NOT INSERTED");
+    puts_in(&mut world, other, "SIM PIN");
+    // The answer came when the owner had been told of the other one too.
+    assert_eq!(told_of(&world).last(), Some(&Some(other.to_owned())));
+    assert_eq!(world.modem.count("AT+CPIN="), 0);
+    world.give(ModemInput::PinNoted);
+    world.run_s(20);
+    assert_eq!((world.modem.count("AT+CPIN="), world.line.state()), (1, ModemState::Ready));
+}

@@ -285,8 +285,14 @@ pub(super) struct World {
     /// The driver can take the modem's power: its port vanishes and comes back.
     pub(super) has_switch: bool,
     reopen_at: Option<Moment>,
-    /// The owner writes down at once that the PIN is tried.
+    /// The owner writes down that the PIN is tried.
     pub(super) notes: bool,
+    /// So long after it was told.
+    pub(super) notes_after: Duration,
+    /// SIMs that have had the PIN, and whether it was right.
+    tries: Vec<(Option<Private<String>>, bool)>,
+    /// What the owner answers, and when.
+    verdicts: VecDeque<(Moment, ModemInput<'static>)>,
 }
 
 impl World {
@@ -303,6 +309,9 @@ impl World {
             has_switch: true,
             reopen_at: None,
             notes: true,
+            notes_after: Duration::ZERO,
+            tries: Vec::new(),
+            verdicts: VecDeque::new(),
         }
     }
 
@@ -334,8 +343,21 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(output) = self.line.poll() {
-            if matches!(output, ModemOutput::PinTrying { .. }) && self.notes {
-                self.line.handle(ModemInput::PinNoted, self.now);
+            match &output {
+                ModemOutput::PinTrying { iccid, leave, .. } if self.notes => {
+                    let verdict = self.try_pin(iccid.as_ref(), *leave);
+                    if self.notes_after.is_zero() {
+                        self.line.handle(verdict, self.now);
+                    } else {
+                        self.verdicts.push_back((self.now + self.notes_after, verdict));
+                    }
+                }
+                ModemOutput::PinAccepted { iccid, .. } => {
+                    for (sim, was_right) in &mut self.tries {
+                        *was_right |= *sim == *iccid;
+                    }
+                }
+                _ => {}
             }
             if let ModemOutput::Write(bytes) = &output {
                 self.modem.take(bytes.expose(), self.now);
@@ -350,6 +372,24 @@ impl World {
             }
             self.seen.push((self.now, output));
         }
+    }
+
+    /// What the owner knows of tries: each SIM has one by itself until it was right.
+    fn try_pin(&mut self, here: Option<&Private<String>>, leave: PinLeave) -> ModemInput<'static> {
+        let own = self.tries.iter().position(|(sim, _)| sim.as_ref() == here);
+        let may_try = match own {
+            Some(own) => self.tries[own].1,
+            // A SIM that told no number may be any.
+            None => self.tries.iter().all(|(sim, was_right)| *was_right || (here.is_some() && sim.is_some())),
+        };
+        if leave == PinLeave::Setting && !may_try {
+            return ModemInput::PinWasTried;
+        }
+        if let Some(own) = own {
+            self.tries.remove(own);
+        }
+        self.tries.push((here.cloned(), false));
+        ModemInput::PinNoted
     }
 
     /// The modem says rows by itself.
@@ -369,13 +409,20 @@ impl World {
         let end = self.now + time;
         for _ in 0..200_000 {
             let said = self.modem.out.front().map(|(at, _)| *at);
-            let next = [self.line.deadline(), said, self.reopen_at].into_iter().flatten().min();
+            let verdict = self.verdicts.front().map(|(at, _)| *at);
+            let next = [self.line.deadline(), said, self.reopen_at, verdict].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
             if self.reopen_at.is_some_and(|at| self.now >= at) {
                 self.reopen_at = None;
                 self.give(ModemInput::PortGone);
                 self.give(ModemInput::PortOpened);
+                continue;
+            }
+            if verdict.is_some_and(|at| self.now >= at) {
+                if let Some((_, verdict)) = self.verdicts.pop_front() {
+                    self.give(verdict);
+                }
                 continue;
             }
             match self.modem.out.front() {
