@@ -4,6 +4,7 @@
 //! What a row means, when sound is switched on and how a modem is healed, the machine
 //! knows ([`crate::signalling::modem::ModemLine`]); nothing here knows a command.
 
+mod aside;
 mod call;
 mod card;
 mod digits;

@@ -197,7 +197,8 @@ impl SoundPort {
         }
     }
 
-    /// The device is let go of before the task is told: the next call may open it at once.
+    /// The device is let go of before the task is told, which opens it for the next call as
+    /// soon as it is closed.
     fn end(&mut self, why: Over) {
         self.io = Box::new(LetGo);
         let voice = self.voice.take();

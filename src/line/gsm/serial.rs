@@ -9,6 +9,7 @@ use tokio_serial::{ClearBuffer, SerialPort as _, SerialStream};
 
 use crate::media::{Frame, SampleRate};
 
+use super::aside::Port;
 use super::lead::{FIRST, Lead};
 use super::port::{SoundIo, Taken};
 
@@ -26,23 +27,28 @@ const READS_A_TURN: usize = 8;
 /// waits, and nothing is lost.
 const WAITING_MAX: usize = 2;
 
+/// A stream that was cut within a sample is whole again in one turn of two; after so many
+/// in a row, two thirds of a second, there is half a sample too much in it.
+const ODD_TURNS_MAX: u32 = 32;
+
 #[derive(Debug, Error)]
-#[error("opening the modem's port {}: {source}", path.display())]
-pub(super) struct OpenPort {
-    path: PathBuf,
-    source: tokio_serial::Error,
+pub(super) enum OpenPort {
+    #[error("opening the modem's port {}: {source}", path.display())]
+    Refused { path: PathBuf, source: tokio_serial::Error },
+    #[error("opening the modem's port {}: it is not closed yet, or does not open", path.display())]
+    TooSlow { path: PathBuf },
 }
 
 /// Opens a port: 8 bits, no parity, one stop bit, raw, and for us alone. A port
-/// without lines for DTR and RTS is as good as one with them.
+/// without lines for DTR and RTS is as good as one with them. The kernel may take long.
 pub(super) fn open(path: &Path) -> Result<SerialStream, OpenPort> {
     let settings = tokio_serial::new(path.to_string_lossy(), BAUD);
-    SerialStream::open(&settings).map_err(|source| OpenPort { path: path.to_owned(), source })
+    SerialStream::open(&settings).map_err(|source| OpenPort::Refused { path: path.to_owned(), source })
 }
 
 /// Raw 16-bit samples over a serial port, 20 ms for 20 ms.
 pub(super) struct SerialSound {
-    port: SerialStream,
+    port: Port,
     rate: SampleRate,
     /// Octets that came and are less than a frame.
     down: VecDeque<u8>,
@@ -50,24 +56,26 @@ pub(super) struct SerialSound {
     up: VecDeque<u8>,
     /// Whether octets came in this turn.
     fresh: bool,
+    /// Turns in a row that began with half a sample.
+    odd_turns: u32,
     begun: bool,
     lead: Lead,
     gone: bool,
 }
 
 impl SerialSound {
-    pub(super) fn open(path: &Path, rate: SampleRate) -> Result<Self, OpenPort> {
-        let port = open(path)?;
-        Ok(Self {
+    pub(super) fn over(port: Port, rate: SampleRate) -> Self {
+        Self {
             port,
             rate,
             down: VecDeque::with_capacity(2 * READ),
             up: VecDeque::with_capacity(2 * READ),
             fresh: false,
+            odd_turns: 0,
             begun: false,
             lead: Lead::new(),
             gone: false,
-        })
+        }
     }
 
     const fn frame_bytes(&self) -> usize {
@@ -123,8 +131,11 @@ impl SoundIo for SerialSound {
     fn begin_turn(&mut self) -> usize {
         // Frames come whole. Half a sample that nothing followed is the rest of
         // something that was no sound, and would turn all that comes into noise.
-        if !self.fresh && !self.down.len().is_multiple_of(2) {
+        let is_odd = !self.down.len().is_multiple_of(2);
+        self.odd_turns = if is_odd { self.odd_turns + 1 } else { 0 };
+        if is_odd && (!self.fresh || self.odd_turns >= ODD_TURNS_MAX) {
             self.down.pop_front();
+            self.odd_turns = 0;
         }
         let before = self.down.len();
         while self.down.len() < READS_A_TURN * READ && self.read() {}
@@ -179,7 +190,38 @@ impl SoundIo for SerialSound {
         }
         self.down.clear();
         self.up.clear();
+        self.odd_turns = 0;
         self.begun = false;
         self.lead = Lead::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn half_a_sample_too_much_in_a_steady_stream_is_noise_for_less_than_a_second() {
+        let (port, mut modem) = SerialStream::pair().expect("pseudo-terminals");
+        let mut sound = SerialSound::over(Port::new(port), SampleRate::Hz8000);
+        modem.write_all(b"$").await.expect("it is open");
+        let mut heard = Vec::new();
+        for _ in 0..2 * ODD_TURNS_MAX {
+            // 256, low octet first; half a sample further it is 1.
+            modem.write_all(&[0, 1].repeat(160)).await.expect("it is open");
+            while sound.port.bytes_to_read().expect("it is open") < 320 {
+                tokio::task::yield_now().await;
+            }
+            sound.port.readable().await.expect("it is open");
+            sound.begin_turn();
+            while let Taken::Frame(frame) = sound.take() {
+                heard.push(frame.samples()[80]);
+            }
+        }
+        let noise = heard.iter().take_while(|sample| **sample == 1).count();
+        assert!((1..=ODD_TURNS_MAX as usize).contains(&noise), "{noise}");
+        assert!(heard[noise..].iter().all(|sample| *sample == 256), "{heard:?}");
     }
 }

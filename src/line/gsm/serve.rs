@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::line::{LegCommand, MediaClock, Offer, ReadClock};
 use crate::signalling::modem::{ModemInput, ModemLine, ModemOutput, Profile, SoundPath};
 use crate::terms::{EndCause, Moment, Private};
 
+use super::aside::{Port, Ports};
 use super::call::Call;
 use super::digits::HeardBy;
 use super::finding::{Found, GsmClaims};
@@ -94,8 +94,9 @@ pub(super) struct Serving {
     /// The modem that the machine knows.
     machine_of: Option<Private<String>>,
     found: Option<Found>,
-    reader: Option<ReadHalf<SerialStream>>,
-    writer: Option<WriteHalf<SerialStream>>,
+    ports: Ports,
+    reader: Option<ReadHalf<Port>>,
+    writer: Option<WriteHalf<Port>>,
     waiting: VecDeque<u8>,
     read: Box<[u8; READ]>,
     reads_in_a_row: u32,
@@ -149,6 +150,7 @@ impl Serving {
             machine: None,
             machine_of: None,
             found: None,
+            ports: Ports::default(),
             reader: None,
             writer: None,
             waiting: VecDeque::new(),
@@ -450,11 +452,11 @@ impl Serving {
         match output {
             ModemOutput::Write(bytes) => self.write(&bytes),
             ModemOutput::OpenSound(path) => self.open_sound(path).await,
-            ModemOutput::FlushSound => self.flush_sound(),
+            ModemOutput::FlushSound => self.flush_sound().await,
             ModemOutput::PauseUplink => self.tell_sound(Control::Pause),
             ModemOutput::ResumeUplink => self.tell_sound(Control::Resume),
             ModemOutput::CloseSound => self.close_sound().await,
-            ModemOutput::Offered { from } => self.offer(from),
+            ModemOutput::Offered { from } => self.offer(from).await,
             ModemOutput::Connected => self.connected(),
             ModemOutput::Ended(cause) => {
                 self.close_sound().await;

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio_serial::SerialStream;
 
 use crate::signalling::modem::airtime::{Kobo, READINGS_MAX};
 use crate::signalling::modem::{Attachment, LineSettings, ModemInput, ModemLine, ProvenSound, ResetStep};
 use crate::terms::Private;
 
+use super::super::aside::Port;
 use super::super::finding::{Bond, Found, ModemPlace, Search, Wanted};
+use super::super::power;
 use super::super::request::GsmEvent;
-use super::super::{power, serial};
 use super::{LOOK_EVERY, Serving};
 
 /// Power comes back at once when a line ends, and a hub may take its time.
@@ -41,7 +41,7 @@ impl Serving {
             }
             return;
         };
-        match serial::open(&found.at) {
+        match self.ports.open(&found.at).await {
             Err(error) => {
                 tracing::debug!(line = %self.parts.config.id, %error, "a modem is there and cannot be opened");
                 let what = format!("Its port cannot be opened: {error}.");
@@ -63,7 +63,7 @@ impl Serving {
         }
     }
 
-    pub(super) async fn opened(&mut self, found: Found, port: SerialStream) {
+    pub(super) async fn opened(&mut self, found: Found, port: Port) {
         let (reader, writer) = tokio::io::split(port);
         (self.reader, self.writer) = (Some(reader), Some(writer));
         self.waiting.clear();
@@ -412,7 +412,7 @@ pub(super) mod tests {
                 line.parts.board.write(|status| status.usb_path = Some("1-1.4".to_owned()));
             }
             let (port, _far) = SerialStream::pair().expect("pseudo-terminals");
-            let (reader, writer) = tokio::io::split(port);
+            let (reader, writer) = tokio::io::split(Port::new(port));
             (line.reader, line.writer) = (Some(reader), Some(writer));
             line.look_at = line.now() + PATIENCE;
             line.reset(ResetStep::PowerCycle);
@@ -437,7 +437,7 @@ pub(super) mod tests {
         let (asks, requests) = mpsc::channel(4);
         line.parts.requests = requests;
         let (port, mut far) = SerialStream::pair().expect("pseudo-terminals");
-        let (reader, writer) = tokio::io::split(port);
+        let (reader, writer) = tokio::io::split(Port::new(port));
         (line.reader, line.writer) = (Some(reader), Some(writer));
         let mut is_request = async |reads_in_a_row| {
             far.write_all(&b"^RSSI:20\r\n".repeat(20)).await.expect("it is open");

@@ -12,7 +12,7 @@ use super::super::serial::SerialSound;
 use super::{OpenSound, STOP_PATIENCE, Serving};
 
 impl Serving {
-    pub(super) fn offer(&mut self, from: Option<PhoneNumber>) {
+    pub(super) async fn offer(&mut self, from: Option<PhoneNumber>) {
         let (call, leg) = Call::new();
         // The machine has one call at a time; a call that it forgot has ended.
         if let Some(forgotten) = self.call.replace(call) {
@@ -27,7 +27,7 @@ impl Serving {
         // What the port of the sound brings from here on is drained, so that nothing
         // old is heard after the answer.
         if self.path() == Some(SoundPath::Serial) {
-            self.ready_sound(SoundPath::Serial);
+            self.ready_sound(SoundPath::Serial).await;
         }
     }
 
@@ -45,12 +45,12 @@ impl Serving {
     }
 
     /// Has the sound by this path at hand, drained; false when it cannot be opened.
-    pub(super) fn ready_sound(&mut self, path: SoundPath) -> bool {
+    pub(super) async fn ready_sound(&mut self, path: SoundPath) -> bool {
         if self.sound.as_ref().is_some_and(|sound| sound.path == path) {
             return true;
         }
         let rate = self.rate(path);
-        let Some(io) = self.open_io(path, rate) else { return false };
+        let Some(io) = self.open_io(path, rate).await else { return false };
         let (port, handle) = SoundPort::new(io, rate, self.parts.config.sound_timeout);
         if self.parts.media_clock.join(Box::new(port)).is_err() {
             tracing::error!("the media clock takes no more calls");
@@ -60,14 +60,14 @@ impl Serving {
         true
     }
 
-    pub(super) fn open_io(&self, path: SoundPath, rate: SampleRate) -> Option<Box<dyn SoundIo>> {
+    async fn open_io(&mut self, path: SoundPath, rate: SampleRate) -> Option<Box<dyn SoundIo>> {
         let line = &self.parts.config.id;
         let found = self.found.as_ref()?;
         let card = match path {
             SoundPath::Serial => {
                 let port = found.sound.clone().or_else(|| self.search().sound_of(found))?;
-                return match SerialSound::open(&port, rate) {
-                    Ok(sound) => Some(Box::new(sound)),
+                return match self.ports.open(&port).await {
+                    Ok(port) => Some(Box::new(SerialSound::over(port, rate))),
                     Err(error) => {
                         tracing::warn!(%line, %error, "the port with a call's sound cannot be opened");
                         None
@@ -97,7 +97,7 @@ impl Serving {
         // anything, and nobody would know.
         let voice = self.call.as_mut().and_then(|call| call.voice.take());
         let Some(voice) = voice else { return self.sound_failed() };
-        if !self.ready_sound(path) {
+        if !self.ready_sound(path).await {
             self.give_back(Some(voice));
             return self.sound_failed();
         }
@@ -123,8 +123,8 @@ impl Serving {
         }
     }
 
-    pub(super) fn flush_sound(&mut self) {
-        if self.path().is_some_and(|path| path == SoundPath::Serial && self.ready_sound(path)) {
+    pub(super) async fn flush_sound(&mut self) {
+        if self.path() == Some(SoundPath::Serial) && self.ready_sound(SoundPath::Serial).await {
             self.tell_sound(Control::Flush);
         }
     }
