@@ -187,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn who_lets_go_of_a_port_that_does_not_close_goes_on_and_it_is_opened_when_it_has() {
         let ports = Ports::default();
-        let (free, stuck) = mpsc::channel();
+        let (free, stuck) = mpsc::sync_channel(1);
         let port = ports.open_by(path(), move |_| Ok(Stuck(stuck))).await.expect("it opens");
         // This would never end if it waited for the port.
         drop(port);
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn a_port_that_does_not_open_is_asked_for_once_and_does_not_hold_up_another() {
         let ports = Ports::default();
-        let (free, stuck) = mpsc::channel::<()>();
+        let (free, stuck) = mpsc::sync_channel::<()>(1);
         let opens = move |_: &Path| {
             stuck.recv().expect("somebody frees it");
             Ok(())

@@ -301,6 +301,7 @@ pub(super) mod tests {
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::mpsc;
+    use tokio_serial::SerialStream;
     use tokio_util::sync::CancellationToken;
 
     use super::super::super::finding::{GsmClaims, Roots};
