@@ -20,7 +20,8 @@ use super::sound_memory::SoundMemory;
 const MUTE_MAX: Duration = Duration::from_secs(10);
 
 /// A modem that wants no sound is believed for so long: what it has lasts a fraction of a
-/// second. One that never says that it can take more would leave its caller in silence.
+/// second. One that never says that it can take more, or that stops again and again as soon
+/// as it has said so, would leave its caller in silence.
 const PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// Calls without sound, one after the other, after which the modem is healed.
@@ -74,8 +75,12 @@ pub(super) struct SoundLane {
     decayed: bool,
     /// Since when the modem wants no sound.
     paused: Option<Moment>,
-    /// It wanted none in this call and never said that it can take more: it is not obeyed
-    /// in that any more.
+    /// How long it wanted none in this call before, less the time in which it took sound
+    /// since: one that holds it for more than half of the time uses up its trust.
+    held: Duration,
+    /// When it said last that it can take more.
+    went_on: Option<Moment>,
+    /// It wanted none for too long in this call: it is not obeyed in that any more.
     forgot_pause: bool,
 }
 
@@ -99,6 +104,8 @@ impl SoundLane {
             lost_calls: 0,
             decayed: false,
             paused: None,
+            held: Duration::ZERO,
+            went_on: None,
             forgot_pause: false,
         }
     }
@@ -170,6 +177,7 @@ impl ModemLine {
     pub(super) fn open_sound(&mut self, now: Moment) {
         self.sound.off_due.clear();
         (self.sound.tried, self.sound.forgot_pause) = (1, false);
+        (self.sound.held, self.sound.went_on) = (Duration::ZERO, None);
         self.open_way(now);
     }
 
@@ -433,8 +441,12 @@ impl ModemLine {
     }
 
     pub(super) fn sound_timer(&self) -> Option<Moment> {
-        let paused = self.sound.paused.map(|since| since + PAUSE_MAX);
-        [self.mute_timer(), paused].into_iter().flatten().min()
+        [self.mute_timer(), self.pause_timer()].into_iter().flatten().min()
+    }
+
+    /// Until when the modem is believed that it can take nothing.
+    fn pause_timer(&self) -> Option<Moment> {
+        self.sound.paused.map(|since| since + PAUSE_MAX.saturating_sub(self.sound.held))
     }
 
     fn mute_timer(&self) -> Option<Moment> {
@@ -443,7 +455,7 @@ impl ModemLine {
     }
 
     pub(super) fn sound_timers(&mut self, now: Moment) {
-        if self.sound.paused.is_some_and(|since| now >= since + PAUSE_MAX) {
+        if self.pause_timer().is_some_and(|at| now >= at) {
             self.sound.forgot_pause = true;
             self.uplink(Flow::GoesOn, now);
         }
@@ -457,6 +469,12 @@ impl ModemLine {
         let stops = flow == Flow::Stops;
         if stops == self.sound.paused.is_some() || (stops && (!self.sound.open || self.sound.forgot_pause)) {
             return;
+        }
+        if let Some(since) = self.sound.paused {
+            self.sound.held += now.since(since);
+            self.sound.went_on = Some(now);
+        } else if let Some(at) = self.sound.went_on {
+            self.sound.held = self.sound.held.saturating_sub(now.since(at));
         }
         self.sound.paused = stops.then_some(now);
         self.sound.watch.paused = stops;

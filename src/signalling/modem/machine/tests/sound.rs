@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::super::super::*;
 use super::world::{World, profile};
 use crate::terms::{EndCause, Private};
@@ -177,6 +179,51 @@ fn a_modem_that_stops_the_sound_and_never_lets_it_go_on_is_not_obeyed_for_ever()
     world.talks();
     world.says("+QPCMV: 0,0");
     assert_eq!(told_flow(&world).len(), 3);
+}
+
+#[test]
+fn a_modem_that_stops_the_sound_anew_as_soon_as_it_lets_it_go_on_is_not_obeyed_for_ever() {
+    let mut world = started(Vec::new(), Some(SoundPath::Serial));
+    world.talks();
+    world.seen.clear();
+    for _ in 0..8 {
+        // Each stop is shorter than what is believed, and nearly all of the time is stopped.
+        world.says("+QPCMV: 0,0");
+        world.sound(2, 16_000, 0);
+        world.run(Duration::from_millis(500));
+        world.says("+QPCMV: 1,0");
+        world.run(Duration::from_millis(50));
+    }
+    world.run_s(3);
+    let (stop, go) = (ModemOutput::PauseUplink, ModemOutput::ResumeUplink);
+    assert_eq!(told_flow(&world), [stop.clone(), go.clone(), stop, go], "the second one is cut short");
+    assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::NoUplink)));
+    assert_eq!(world.ends(), [EndCause::TemporaryFailure], "nobody is kept in silence");
+}
+
+#[test]
+fn a_modem_that_stops_the_sound_for_a_moment_now_and_then_is_obeyed_throughout_the_call() {
+    let mut world = started(Vec::new(), Some(SoundPath::Serial));
+    world.talks();
+    world.seen.clear();
+    let stops = |world: &mut World, stop_ms: u64, flows_s: u64| {
+        let before = told_flow(world).len();
+        world.says("+QPCMV: 0,0");
+        world.run(Duration::from_millis(stop_ms));
+        let is_stopped = told_flow(world).len() == before + 1;
+        world.says("+QPCMV: 1,0");
+        world.sound(flows_s, 16_000, 16_000);
+        assert!(is_stopped && told_flow(world).len() == before + 2, "{stop_ms} ms");
+    };
+    for _ in 0..100 {
+        stops(&mut world, 400, 1);
+    }
+    for _ in 0..3 {
+        stops(&mut world, 2_900, 4);
+    }
+    assert_eq!((world.line.state(), world.ends()), (ModemState::Active, vec![]));
+    let is_trouble = |output: &ModemOutput| matches!(output, ModemOutput::SoundTrouble(_));
+    assert!(!world.wanted().iter().any(is_trouble));
 }
 
 fn told_flow(world: &World) -> Vec<ModemOutput> {
