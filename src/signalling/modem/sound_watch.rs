@@ -23,6 +23,13 @@ const ZERO_DBFS: f32 = -100.0;
 /// of 400 ms it is told 1.7 s after it began at the latest.
 const BAD_FOR: Duration = Duration::from_millis(1500);
 
+/// What stutters for so long needs more than its row. It is longer than a handover takes, or
+/// a host that stands still for a second or two.
+const STUTTER_MAX: Duration = Duration::from_secs(5);
+
+/// A call whose sound was not well for less than this says nothing of the next one's.
+const FALTERS_FOR: Duration = Duration::from_secs(3);
+
 /// Nearly silent, or silent with modems that are known to do so, for so long: a caller who
 /// thinks, or has put the call on mute for a moment, is no fault.
 const SILENT_FOR: Duration = Duration::from_secs(10);
@@ -69,6 +76,15 @@ pub(super) struct SoundWatch {
     /// the caller has a key for it.
     zeros_are_usual: bool,
     heard_at: Option<Moment>,
+    /// Whether a stream came, and whether one was taken, when it was measured last.
+    comes: bool,
+    goes: bool,
+    /// How long it stuttered, less the time in which enough went since.
+    stutter: Duration,
+    /// How long too little sound went, without gaps that are no fault.
+    faltered: Duration,
+    /// How long enough of it went, whatever was in it.
+    flowed: Duration,
     /// The modem has asked for a pause, so that nothing is taken.
     pub(super) paused: bool,
 }
@@ -93,9 +109,10 @@ impl SoundWatch {
         }
         self.listen(facts);
         let (down, up) = (facts.down_bytes as f32 / wanted, facts.up_bytes as f32 / wanted);
-        let fault = if down < MISSING_SHARE {
+        (self.comes, self.goes) = (down >= MISSING_SHARE, up >= MISSING_SHARE);
+        let fault = if !self.comes {
             Some(SoundFault::Missing)
-        } else if up < MISSING_SHARE && !self.paused {
+        } else if !self.goes && !self.paused {
             Some(SoundFault::NoUplink)
         } else if down < STUTTER_SHARE || (up < STUTTER_SHARE && !self.paused) {
             Some(SoundFault::Stuttering)
@@ -130,6 +147,7 @@ impl SoundWatch {
             let zeros_went = self.zeros >= BAD_FOR && self.told.contains(&SoundFault::SilentDownlink);
             self.zeros_are_usual |= zeros_went;
             self.look_again();
+            self.sum_well(over);
             return None;
         };
         let before = match self.bad {
@@ -139,6 +157,7 @@ impl SoundWatch {
         };
         let lasted = before + over;
         self.bad = Some((fault, lasted));
+        self.sum_bad(fault, before, over);
         let enough = if fault.is_of_flow() {
             lasted >= BAD_FOR
         } else {
@@ -151,20 +170,69 @@ impl SoundWatch {
         is_new.then_some(fault)
     }
 
+    fn sum_well(&mut self, over: Duration) {
+        self.flowed += over;
+        self.stutter = self.stutter.saturating_sub(over);
+    }
+
+    fn sum_bad(&mut self, fault: SoundFault, before: Duration, over: Duration) {
+        if !fault.is_of_flow() {
+            return self.sum_well(over);
+        }
+        let lasted = before + over;
+        if lasted < BAD_FOR {
+            return;
+        }
+        // What led up to a fault is a part of it.
+        let more = if before < BAD_FOR { lasted } else { over };
+        self.faltered += more;
+        if fault == SoundFault::Stuttering {
+            // A host that stood still makes one long measurement.
+            self.stutter += more.min(BAD_FOR);
+        }
+    }
+
     /// The cure was applied: the fault is told again if it stays.
     pub(super) fn look_again(&mut self) {
         (self.bad, self.nothing, self.zeros) = (None, Duration::ZERO, Duration::ZERO);
         self.told.clear();
     }
 
-    /// Whether sound goes both ways, however well. A port takes a moment of sound for which
-    /// its device has no more use: what breaks off at once does not count.
+    /// Another way of sound is used from here on, or none any more: what is known is of
+    /// another.
+    pub(super) fn begin_way(&mut self) {
+        let (bytes_a_second, heard_at, paused) = (self.bytes_a_second, self.heard_at, self.paused);
+        *self = Self { bytes_a_second, heard_at, paused, ..Self::default() };
+    }
+
+    /// Whether a stream came when it was measured last, however it was heard.
+    pub(super) const fn comes(&self) -> bool {
+        self.comes
+    }
+
+    /// Whether the modem took a stream when it was measured last.
+    pub(super) const fn goes(&self) -> bool {
+        self.goes
+    }
+
+    /// Whether enough sound goes both ways to be understood.
     pub(super) fn carries(&self) -> bool {
-        match self.bad {
-            None | Some((SoundFault::SilentDownlink, _)) => true,
-            Some((SoundFault::Stuttering, lasted)) => lasted >= BAD_FOR,
-            Some((SoundFault::Missing | SoundFault::NoUplink, _)) => false,
+        self.bad.is_none_or(|(fault, _)| !fault.is_of_flow())
+    }
+
+    /// Whether it stutters on although its row was given again. It is counted anew from
+    /// here.
+    pub(super) fn stutters_on(&mut self) -> bool {
+        let is_long = self.stutter >= STUTTER_MAX;
+        if is_long {
+            self.stutter = Duration::ZERO;
         }
+        is_long
+    }
+
+    /// Whether too little sound went for more of the time than enough did.
+    pub(super) fn falters(&self) -> bool {
+        self.faltered >= FALTERS_FOR && self.faltered > self.flowed
     }
 
     /// Whether nothing was wrong with what was measured last.
@@ -310,6 +378,46 @@ mod tests {
         }
         assert_eq!(told, 3);
         assert!(!watch.is_heard(Moment::from_micros(7_000_000)));
+    }
+
+    /// Seconds in which a harder cure for stuttering is due, of 60 with so much sound each way,
+    /// and whether too little went in most of them.
+    fn stutter(bytes: impl Fn(u64) -> u32) -> (Vec<u64>, bool) {
+        let mut watch = SoundWatch::new(8_000);
+        let mut is_due = |n: u64| {
+            watch.measure(&second(bytes(n), bytes(n), -30.0), Moment::from_micros(n * 1_000_000));
+            watch.stutters_on()
+        };
+        let due = (1..=60).filter(|n| is_due(*n)).collect();
+        (due, watch.falters())
+    }
+
+    #[test]
+    fn what_stutters_for_most_of_the_time_needs_more_than_its_row_and_is_no_call_with_sound() {
+        let (due, falters) = stutter(|_| 8_000);
+        assert_eq!((&due[..2], falters), (&[6, 11][..], true));
+        let (due, falters) = stutter(|n| if n % 4 == 0 { 16_000 } else { 8_000 });
+        assert!(!due.is_empty() && falters, "{due:?}");
+        // A moment of it now and then is none, and neither are gaps too short to be told.
+        assert_eq!(stutter(|n| if n % 10 < 3 { 8_000 } else { 16_000 }), (vec![], false));
+        assert_eq!(stutter(|n| if n % 2 == 0 { 8_000 } else { 16_000 }), (vec![], false));
+        assert_eq!(stutter(|_| 16_000), (vec![], false));
+    }
+
+    #[test]
+    fn sound_that_stutters_or_is_next_to_nothing_is_not_taken_for_sound_that_carries() {
+        for (facts, carries, comes) in [
+            (second(16_000, 16_000, -30.0), true, true),
+            (second(16_000, 16_000, -100.0), true, true),
+            (second(8_000, 8_000, -30.0), false, true),
+            (second(800, 800, -30.0), false, false),
+        ] {
+            let mut watch = SoundWatch::new(8_000);
+            for n in 1..=4 {
+                watch.measure(&facts, Moment::from_micros(n * 1_000_000));
+            }
+            assert_eq!((watch.carries(), watch.comes(), watch.goes()), (carries, comes, comes), "{facts:?}");
+        }
     }
 
     #[test]

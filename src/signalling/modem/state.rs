@@ -85,7 +85,7 @@ pub enum SimTrouble {
 pub enum Degradation {
     #[error("the modem cannot carry the sound of calls: its firmware or its model is made for data alone")]
     NoVoice,
-    #[error("the last calls had no sound, or it did not come at once")]
+    #[error("the last calls had no sound or too little of it, or it did not come at once")]
     NoSound,
     #[error(
         "the power is too weak: the modem fell off or started anew three times while it was transmitting; give it a powered hub, or a supply of its own"

@@ -36,6 +36,14 @@ pub(super) enum Sounding {
     Flowing,
 }
 
+/// How much of its sound a call was without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lacked {
+    All,
+    /// It stuttered for the most part.
+    Part,
+}
+
 /// What the modem says of the sound that it is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Flow {
@@ -64,11 +72,13 @@ pub(super) struct SoundLane {
     cures: u8,
     /// This call's sound was turned on once more although it flows.
     nudged: bool,
-    /// The port of a call in which nothing was heard yet was opened anew.
+    /// The port was opened anew although sound flows: nothing was heard yet, or it stutters.
     reopened: bool,
-    /// Since when nothing comes from the modem, or nothing is taken by it.
+    /// The way that this call left although it merely stuttered.
+    left: Option<usize>,
+    /// Since when next to nothing comes from the modem, or is taken by it.
     mute_since: Option<Moment>,
-    /// Whether this call ever had sound both ways.
+    /// Whether this call ever had sound both ways that could be understood.
     was_good: bool,
     lost_calls: u8,
     /// The sound decays: the modem must be restarted before the next call.
@@ -99,6 +109,7 @@ impl SoundLane {
             cures: 0,
             nudged: false,
             reopened: false,
+            left: None,
             mute_since: None,
             was_good: false,
             lost_calls: 0,
@@ -177,7 +188,7 @@ impl ModemLine {
     pub(super) fn open_sound(&mut self, now: Moment) {
         self.sound.off_due.clear();
         (self.sound.tried, self.sound.forgot_pause) = (1, false);
-        (self.sound.held, self.sound.went_on) = (Duration::ZERO, None);
+        (self.sound.held, self.sound.went_on, self.sound.left) = (Duration::ZERO, None, None);
         self.open_way(now);
     }
 
@@ -203,31 +214,46 @@ impl ModemLine {
 
     /// Goes over to the next way of sound within the call; false when all were tried.
     fn try_next_way(&mut self, now: Moment) -> bool {
+        if let Some(choice) = self.untried_way() {
+            self.go_by(choice, now);
+            return true;
+        }
+        // A call that stutters is better than none.
+        let Some(choice) = self.sound.left.take() else { return false };
+        self.go_by(choice, now);
+        // Its port was opened anew before it was left.
+        self.sound.reopened = true;
+        true
+    }
+
+    /// The next way that this call has not tried. It counts as tried then.
+    fn untried_way(&mut self) -> Option<usize> {
         let ways = &self.profile.sounds;
         let (rate, mut choice) = (self.sound.profile(&self.profile).rate, self.sound.choice);
-        loop {
-            if self.sound.tried >= ways.len() {
-                return false;
-            }
+        while self.sound.tried < ways.len() {
             self.sound.tried += 1;
             choice = (choice + 1) % ways.len();
             // Whoever talks was told the rate with the answer.
             if !self.calls.is_active() || ways[choice].rate == rate {
-                break;
+                return Some(choice);
             }
         }
+        None
+    }
+
+    /// Leaves the way that is used for another one.
+    fn go_by(&mut self, choice: usize, now: Moment) {
         let may_be_on = !matches!(self.sound.on, Sounding::Off | Sounding::Due { tried: 0, .. });
         let off = if may_be_on { self.sound.profile(&self.profile).off.clone() } else { Vec::new() };
         self.sound.off_due = off.into();
         self.uplink(Flow::GoesOn, now);
         self.sound.choice = choice;
         (self.sound.cures, self.sound.nudged, self.sound.reopened) = (0, false, false);
-        self.sound.watch.look_again();
+        self.sound.watch.begin_way();
         self.support.line(format!("the sound goes by {} now", self.sound_path().name()), now);
         self.out.push_back(ModemOutput::CloseSound);
         self.open_way(now);
         self.connect_if_ready(now);
-        true
     }
 
     pub(super) fn close_sound(&mut self, now: Moment) {
@@ -249,18 +275,21 @@ impl ModemLine {
         // A call too short to be measured says nothing.
         let mute = self.sound.mute_since.take().is_some_and(|since| now.since(since) >= Duration::from_secs(3));
         self.sound.decayed |= mute && self.sound_decays();
-        if self.sound.was_good {
+        let (falters, is_missing) = (self.sound.watch.falters(), mute || self.sound.watch.is_deaf());
+        if falters || (is_missing && !self.sound.was_good) {
+            self.sound_was_missing(if is_missing { Lacked::All } else { Lacked::Part }, now);
+        } else if self.sound.was_good {
             self.sound.lost_calls = 0;
-        } else if mute || self.sound.watch.is_deaf() {
-            self.sound_was_missing(now);
         }
+        // The next call may end before its own is measured.
+        self.sound.watch.begin_way();
         if std::mem::take(&mut self.sound.decayed) {
             self.plan_restart(now);
         }
         self.sound.was_good = false;
     }
 
-    fn sound_was_missing(&mut self, now: Moment) {
+    fn sound_was_missing(&mut self, lacked: Lacked, now: Moment) {
         let decays = self.sound_decays();
         self.counters.calls_without_sound += 1;
         self.sound.lost_calls = self.sound.lost_calls.saturating_add(1);
@@ -274,8 +303,9 @@ impl ModemLine {
             let path = self.sound.profile(&self.profile).path;
             self.support.line(format!("the next call's sound goes by {}", path.name()), now);
         }
-        if decays {
-            // What has decayed is cured by the maker's own restart alone.
+        if decays || lacked == Lacked::Part {
+            // What has decayed is cured by the maker's own restart alone. And what stutters may
+            // not cost the line its calls, as faults beyond the hour's resets do.
             self.plan_restart(now);
         } else {
             self.heal(Rung::Soft, Reason::SoundLost, now);
@@ -349,8 +379,9 @@ impl ModemLine {
         let has_call = matches!(self.calls.phase, Phase::Answering(_) | Phase::Active { .. });
         if self.sound.open && has_call && !self.try_next_way(now) {
             self.sound.mute_since = None;
+            self.sound.watch.begin_way();
             self.begin_ending(EndCause::TemporaryFailure, now);
-            self.sound_was_missing(now);
+            self.sound_was_missing(Lacked::All, now);
         }
     }
 
@@ -359,13 +390,13 @@ impl ModemLine {
             return;
         }
         let fault = self.sound.watch.measure(facts, now);
-        let takes = facts.up_bytes > 0;
-        if facts.down_bytes > 0 && (takes || self.sound.paused.is_some()) {
+        let (comes, goes) = (self.sound.watch.comes(), self.sound.watch.goes());
+        if comes && (goes || self.sound.paused.is_some()) {
             self.sound.mute_since = None;
         } else {
             self.sound.mute_since.get_or_insert(now);
         }
-        if facts.down_bytes > 0 && takes {
+        if comes && goes {
             self.sound.was_good |= self.sound.watch.carries() && self.sound.watch.has_heard();
             if self.sound.watch.is_well() {
                 self.sound_is_proven();
@@ -373,6 +404,9 @@ impl ModemLine {
         }
         if let Some(fault) = fault {
             self.cure(fault, now);
+        }
+        if self.sound.watch.stutters_on() {
+            self.cure_stutter(now);
         }
     }
 
@@ -408,9 +442,28 @@ impl ModemLine {
         } else if !std::mem::replace(&mut self.sound.reopened, true) {
             self.reopen(now);
         } else {
+            if self.sound.left.is_some() {
+                // By the way before, something was heard.
+                self.try_next_way(now);
+            }
             return;
         }
         self.sound.watch.look_again();
+    }
+
+    /// The row has not helped: the port is opened anew, and then another way is tried, each
+    /// once in a call. Nothing harder is done: a call that stutters is better than none.
+    fn cure_stutter(&mut self, now: Moment) {
+        if !std::mem::replace(&mut self.sound.reopened, true) {
+            self.support.line("the sound stutters on, and its port is opened anew".to_owned(), now);
+            // What flows is on, and may refuse its row.
+            self.sound.nudged = true;
+            self.reopen(now);
+            self.sound.watch.look_again();
+        } else if let Some(choice) = self.untried_way() {
+            self.sound.left.get_or_insert(self.sound.choice);
+            self.go_by(choice, now);
+        }
     }
 
     fn reopen(&mut self, now: Moment) {

@@ -158,6 +158,141 @@ fn a_card_with_a_broken_wire_is_noticed_at_once_and_its_calls_count_as_ones_with
     }
 }
 
+/// Half of all frames, each way.
+const HALF: u32 = 8_000;
+
+fn stutters(world: &mut World, seconds: u64) {
+    world.sound(seconds, HALF, HALF);
+}
+
+#[test]
+fn sound_that_stutters_on_has_its_row_again_then_its_port_anew_and_then_the_next_way() {
+    let mut world = World::ready("quectel_ec2x");
+    world.talks();
+    let given = |world: &World| world.modem.count("AT+QPCMV=1,2");
+    let before = given(&world);
+    stutters(&mut world, 2);
+    assert!(world.has(&ModemOutput::SoundTrouble(SoundFault::Stuttering)), "noticed in the second second");
+    assert_eq!(opened(&world), [SoundPath::UsbCard]);
+    stutters(&mut world, 4);
+    assert_eq!((opened(&world), given(&world)), (vec![SoundPath::UsbCard; 2], before + 2));
+    stutters(&mut world, 6);
+    assert_eq!(opened(&world), [SoundPath::UsbCard, SoundPath::UsbCard, SoundPath::Serial]);
+    // It is well by the next way, which is what the next call begins with.
+    world.sound(5, 16_000, 16_000);
+    world.far_side_hangs_up();
+    world.run_s(2);
+    assert_eq!((world.ends(), world.resets()), (vec![EndCause::NormalClearing], vec![]));
+    assert_eq!(world.line.health().counters.calls_without_sound, 0);
+    world.seen.clear();
+    world.talks();
+    assert_eq!(opened(&world), [SoundPath::Serial]);
+}
+
+#[test]
+fn a_call_that_stutters_by_every_way_goes_on_with_each_cure_made_once_and_costs_the_line_no_calls() {
+    let mut world = World::ready("quectel_ec2x");
+    for call in 1..=8 {
+        let before = opened(&world).len();
+        world.talks();
+        stutters(&mut world, 60);
+        assert_eq!(world.line.state(), ModemState::Active, "call {call}");
+        let ways: Vec<SoundPath> = opened(&world).split_off(before);
+        assert!(ways.len() == 4 && ways[0] == ways[1] && ways[1] != ways[2] && ways[2] == ways[3], "{ways:?}");
+        world.far_side_hangs_up();
+        world.run_s(1);
+        assert_eq!(world.line.health().counters.calls_without_sound, call);
+        assert_eq!(world.resets().is_empty(), call == 1, "two such calls restart the modem");
+        world.run_s(200);
+    }
+    assert_eq!(world.ends(), [EndCause::NormalClearing; 8]);
+    // The hour's last one is left to a fault, and the line takes calls all the same.
+    assert_eq!(world.resets(), [ResetStep::SoftReset; 5]);
+    assert_eq!(world.line.state(), ModemState::Degraded(Degradation::NoSound));
+    world.talks();
+    world.sound(5, 16_000, 16_000);
+    world.far_side_hangs_up();
+    assert_eq!(world.line.health().counters.calls_without_sound, 8);
+}
+
+#[test]
+fn a_way_that_was_left_for_its_stuttering_is_gone_back_to_where_the_next_one_has_no_sound() {
+    let (card, port) = (SoundPath::UsbCard, SoundPath::Serial);
+    // The port cannot be opened, gives nothing, or nothing but zeros.
+    for fails in 0..3 {
+        let mut world = World::ready("quectel_ec2x");
+        world.talks();
+        stutters(&mut world, 12);
+        assert_eq!(opened(&world), [card, card, port], "{fails}");
+        match fails {
+            0 => world.give(ModemInput::SoundFailed),
+            1 => world.sound(6, 0, 0),
+            _ => world.quiet(6, -100.0),
+        }
+        let anew = if fails == 0 { vec![card, card, port, card] } else { vec![card, card, port, port, card] };
+        assert_eq!(opened(&world), anew, "{fails}");
+        stutters(&mut world, 60);
+        assert_eq!(opened(&world), anew, "{fails}: to and fro is no cure");
+        assert_eq!((world.line.state(), world.ends()), (ModemState::Active, vec![]), "{fails}");
+    }
+}
+
+#[test]
+fn a_trickle_of_sound_is_none_and_its_calls_are_ended_and_count_as_ones_without_sound() {
+    let mut world = World::ready("huawei");
+    world.talks();
+    // A frame in 400 ms.
+    world.sound(12, 800, 800);
+    world.run_s(3);
+    assert_eq!(world.ends(), [EndCause::TemporaryFailure]);
+    assert_eq!(world.line.health().counters.calls_without_sound, 1);
+    // A caller who gives up sooner had none either.
+    world.talks();
+    world.sound(5, 800, 800);
+    world.far_side_hangs_up();
+    world.run_s(1);
+    assert_eq!(world.line.health().counters.calls_without_sound, 2);
+    assert_eq!(world.resets(), [ResetStep::SoftReset]);
+}
+
+#[test]
+fn a_host_that_stands_still_for_two_seconds_now_and_then_has_no_sound_opened_anew() {
+    for (name, path) in [("quectel_ec2x", SoundPath::UsbCard), ("simcom_sim800", SoundPath::Analog)] {
+        let mut world = World::ready(name);
+        world.talks();
+        for _ in 0..30 {
+            world.run_s(2);
+            // What its buffers held is all that is left.
+            let (over, bytes) = (Duration::from_secs(2), 6_400);
+            let facts = SoundFacts { over, down_bytes: bytes, up_bytes: bytes, down_dbfs: -30.0 };
+            world.give(ModemInput::SoundMeasured(facts));
+            world.sound(3, 16_000, 16_000);
+        }
+        assert_eq!(opened(&world), [path], "{name}");
+        world.far_side_hangs_up();
+        world.run_s(1);
+        assert_eq!(world.line.health().counters.calls_without_sound, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_call_that_ends_before_its_sound_is_measured_is_not_judged_by_the_one_before_it() {
+    for bytes in [HALF, 800] {
+        let mut world = World::ready("huawei");
+        world.talks();
+        world.sound(8, bytes, bytes);
+        world.far_side_hangs_up();
+        world.run_s(5);
+        assert_eq!(world.line.health().counters.calls_without_sound, 1, "{bytes}");
+        world.rings();
+        world.give(ModemInput::Answer);
+        world.far_side_hangs_up();
+        world.run_s(15);
+        assert_eq!((opened(&world).len(), world.ends().len()), (3, 2), "{bytes}");
+        assert_eq!(world.line.health().counters.calls_without_sound, 1, "{bytes}");
+    }
+}
+
 #[test]
 fn a_modem_that_stops_the_sound_and_never_lets_it_go_on_is_not_obeyed_for_ever() {
     let mut world = started(Vec::new(), Some(SoundPath::Serial));
