@@ -11,6 +11,15 @@ pub const FINDING_WITHIN_MS: u64 = 5_500;
 /// up to 4 s for a long one.
 pub(super) const DECODED_WITHIN: Duration = Duration::from_secs(4);
 
+/// A mind that is well has its first sentence within this: a first token has a median of
+/// 637 ms, and the sentence ends some ten tokens later.
+const FIRST_SENTENCE_WITHIN: Duration = Duration::from_millis(1000);
+
+/// An answer that is found while "one moment" sounds waits for its end, 1.2 s. A silence that
+/// is longer by half of that is the lesser evil where the answer is about to come; one that is
+/// longer still is not.
+const FILLER_PUT_OFF: Duration = Duration::from_millis(600);
+
 /// What a call may be waiting for. Every stage has a deadline, so that a caller
 /// never hears dead air.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +98,8 @@ impl Timer {
             // already been silent for some 0.3 s when this timer starts. A mind
             // that stalls is left before this (1.3 s after it was asked, which is
             // at the pause and so before the end of the turn), and the next one
-            // answers at once: only when that fails too is "one moment" heard.
+            // answers at once: only when that fails too is "one moment" heard. See
+            // [`TimerTable::words_are_there`] for one that is asked later.
             Self::Filler => 1_400,
             // Twice that: ears outside the box may be left for these first.
             Self::Words => 8_000,
@@ -127,6 +137,14 @@ impl TimerTable {
     /// With another patience than the timer's own.
     pub(super) fn start_for(&mut self, timer: Timer, patience: Duration, now: Moment) {
         self.0[timer as usize] = Some(now + patience.min(timer.patience()));
+    }
+
+    /// The words of a turn have come, and the mind is asked only now. If they came late, "one
+    /// moment" is put off: a mind that is well would answer while it sounds.
+    pub(super) fn words_are_there(&mut self, now: Moment) {
+        if let Some(due) = &mut self.0[Timer::Filler as usize] {
+            *due = (now + FIRST_SENTENCE_WITHIN).clamp(*due, *due + FILLER_PUT_OFF);
+        }
     }
 
     pub(super) fn is_running(&self, timer: Timer) -> bool {

@@ -164,6 +164,7 @@ impl Call {
             self.drop_own_question();
             self.asked_last = Some(request);
             self.out.push_back(Output::Ask { request, words });
+            self.timers.words_are_there(now);
             return self.timers.start(Timer::Finding, now);
         }
         if heard.lookup == Lookup::Asked {
