@@ -427,9 +427,19 @@ impl Passing {
         Link::over(wire, account, &self.host).await
     }
 
-    /// Sends over a connection that is open already, or else over a new one. Each time
-    /// the policy is asked again of the place and of what it is told: seconds may have
-    /// passed, and another may hold.
+    /// Seconds may have passed since it was let out: another policy may hold, and the
+    /// caller may have wished that it stay here.
+    fn may_still_leave(&self, door: &Door) -> Result<(), HeldBack> {
+        let destination = &self.reach.destination;
+        door.would_connect(destination, &self.host, &self.safeguards)?;
+        if self.clearance.still_holds() {
+            return Ok(());
+        }
+        Err(HeldBack::Lapsed { destination: destination.id.clone() })
+    }
+
+    /// Sends over a connection that is open already, or else over a new one, if it may
+    /// still leave then.
     async fn exchange(
         &self,
         mut request: Request<Full<Bytes>>,
@@ -440,7 +450,7 @@ impl Passing {
         let within = self.within.answer;
         let frame = &door.frame;
         while let Some(mut link) = self.under.pool.take(&destination.id, &self.host) {
-            door.would_connect(destination, &self.host, &self.safeguards)?;
+            self.may_still_leave(door)?;
             link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
             // What only asks may be asked twice (RFC 9110 section 9.2.2).
             let again = (request.method() == hyper::Method::GET).then(|| request.clone());
@@ -454,7 +464,7 @@ impl Passing {
             }
         }
         let mut link = self.connect(frame).await?;
-        door.would_connect(destination, &self.host, &self.safeguards)?;
+        self.may_still_leave(door)?;
         link.account.carry(self.call, destination, &self.clearance, &self.safeguards);
         match link.exchange(request, then, within, &frame.books.now).await {
             Ok(answer) => Ok((answer, link)),

@@ -19,6 +19,9 @@ pub enum HeldBack {
     OtherKeys { destination: DestinationId, host: Host },
     #[error("sending to {destination}: the request lacks a safeguard that the policy asks for")]
     SafeguardMissing { destination: DestinationId },
+    /// The caller's wishes or the policy, as they are by now.
+    #[error("sending to {destination}: what may leave has become less since it was cleared")]
+    Lapsed { destination: DestinationId },
     #[error("sending to {destination}: it was cleared for another destination")]
     WrongDestination { destination: DestinationId },
     /// Nothing leaves that is not written down.

@@ -27,6 +27,9 @@ impl Leave {
             return Err(HeldBack::WrongDestination { destination: to() }.into());
         }
         self.door.would_connect(&self.destination, &self.host, &self.safeguards)?;
+        if !clearance.still_holds() {
+            return Err(HeldBack::Lapsed { destination: to() }.into());
+        }
         if !self.safeguards.cover(clearance.safeguards()) {
             return Err(HeldBack::SafeguardMissing { destination: to() }.into());
         }

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use super::call_policy::CallPolicy;
 use super::{Carried, DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
 
 /// The leave to send one payload to one destination. It cannot be made, copied
@@ -10,6 +13,16 @@ pub struct Clearance {
     pub(super) ground: Ground,
     pub(super) rows: Vec<String>,
     pub(super) safeguards: Safeguards,
+    pub(super) lasts: Lasts,
+}
+
+/// Until when a leave holds: as long as its call would still be given it.
+#[derive(Debug)]
+pub(super) struct Lasts {
+    pub(super) call: Arc<CallPolicy>,
+    /// The classes of the payload, and those of identifiers that were left in it, each with
+    /// the least that must be decided of it.
+    pub(super) needs: Vec<(DataClass, Verdict)>,
 }
 
 impl Clearance {
@@ -37,6 +50,14 @@ impl Clearance {
         &self.rows
     }
 
+    /// Whether it would be given now: while a connection was made for the payload, the
+    /// caller may have wished that it stay here, or the policy got narrower.
+    pub fn still_holds(&self) -> bool {
+        let Lasts { call, needs } = &self.lasts;
+        let wishes = call.wishes();
+        needs.iter().all(|(class, least)| call.decide(*class, &self.destination, wishes).verdict >= *least)
+    }
+
     /// What the request must carry for the leave to hold.
     pub const fn safeguards(&self) -> &Safeguards {
         &self.safeguards
@@ -52,7 +73,7 @@ pub struct Cleared<T> {
 }
 
 impl<T> Cleared<T> {
-    pub(super) fn new(payload: T, to: DestinationId, carried: Vec<Carried>, decision: &Decision) -> Self {
+    pub(super) fn new(payload: T, to: DestinationId, carried: Vec<Carried>, decision: &Decision, lasts: Lasts) -> Self {
         let clearance = Clearance {
             destination: to,
             carried,
@@ -60,6 +81,7 @@ impl<T> Cleared<T> {
             ground: decision.ground,
             rows: decision.rows.clone(),
             safeguards: decision.safeguards.clone(),
+            lasts,
         };
         Self { payload, clearance }
     }

@@ -1,16 +1,13 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::call_policy::CallPolicy;
+use super::clearance::Lasts;
 use super::{
     AskedHost, CallerWish, CallerWishes, Carried, Cleared, DataClass, Decision, DestinationId, Host, Party, Payload,
     Policy, Redact, Verdict,
 };
-
-/// Decisions that a gate keeps. A call sends some eight classes to some four
-/// destinations in one or two states of its caller's wishes; when there are
-/// more, all are forgotten and asked for again.
-const DECISIONS_MAX: usize = 64;
 
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refused {
@@ -24,29 +21,12 @@ pub enum Refused {
 /// Shared by the call's engines; a wish takes effect with the next payload.
 pub struct CallGate {
     redact: Arc<dyn Redact + Send + Sync>,
-    /// Held for a copy.
-    wishes: Mutex<CallerWishes>,
-    /// Held for a look, never while the policy is asked.
-    under: Mutex<Under>,
-}
-
-/// The policy that the call is under, and what it decided. Fifty frames of sound
-/// a second ask the same.
-struct Under {
-    policy: Arc<Policy>,
-    decided: Vec<Kept>,
-}
-
-struct Kept {
-    class: DataClass,
-    to: DestinationId,
-    wishes: CallerWishes,
-    decision: Decision,
+    call: Arc<CallPolicy>,
 }
 
 impl CallGate {
     pub fn new(policy: Arc<Policy>, redact: Arc<dyn Redact + Send + Sync>) -> Self {
-        Self { redact, wishes: Mutex::default(), under: Mutex::new(Under { policy, decided: Vec::new() }) }
+        Self { redact, call: Arc::new(CallPolicy::new(policy)) }
     }
 
     /// A gate through which nothing goes: for what the box does by itself.
@@ -61,18 +41,17 @@ impl CallGate {
     }
 
     pub fn wish(&self, wish: CallerWish) {
-        let mut wishes = held(&self.wishes);
-        *wishes = wishes.and(wish);
+        self.call.wish(wish);
     }
 
     /// What this caller wishes, by now.
     pub fn wishes(&self) -> CallerWishes {
-        *held(&self.wishes)
+        self.call.wishes()
     }
 
     /// The policy that this call is under.
     pub fn policy(&self) -> Arc<Policy> {
-        held(&self.under).policy.clone()
+        self.call.policy()
     }
 
     /// The host to ask there, by the policy that this call is under.
@@ -88,8 +67,7 @@ impl CallGate {
     /// Takes a newer policy into a call that goes on. What it narrows holds from
     /// the next payload; nothing gets wider than when the call began.
     pub fn narrow_to(&self, newer: &Policy) {
-        let both = Arc::new(Policy::in_common(&self.policy(), newer));
-        *held(&self.under) = Under { policy: both, decided: Vec::new() };
+        self.call.narrow_to(newer);
     }
 
     /// What the policy says of data of these kinds together: the strictest.
@@ -99,28 +77,7 @@ impl CallGate {
 
     fn decide_each(&self, classes: &[DataClass], to: &DestinationId) -> Vec<(DataClass, Decision)> {
         let wishes = self.wishes();
-        classes.iter().map(|class| (*class, self.decide_one(*class, to, wishes))).collect()
-    }
-
-    fn decide_one(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Decision {
-        let is_it = |kept: &&Kept| kept.class == class && kept.wishes == wishes && kept.to == *to;
-        let policy = {
-            let under = held(&self.under);
-            if let Some(kept) = under.decided.iter().find(is_it) {
-                return kept.decision.clone();
-            }
-            under.policy.clone()
-        };
-        let decision = policy.decide(class, to, wishes);
-        let mut under = held(&self.under);
-        // It may have been narrowed meanwhile; then this is not to be kept.
-        if Arc::ptr_eq(&under.policy, &policy) {
-            if under.decided.len() >= DECISIONS_MAX {
-                under.decided.clear();
-            }
-            under.decided.push(Kept { class, to: to.clone(), wishes, decision: decision.clone() });
-        }
-        decision
+        classes.iter().map(|class| (*class, self.call.decide(*class, to, wishes))).collect()
     }
 
     /// Whether data of these kinds may go there now, in any form.
@@ -142,10 +99,12 @@ impl CallGate {
         let each = self.decide_each(classes, to);
         let together = each.iter().map(|(_, decision)| decision.clone()).reduce(Decision::and);
         let decision = together.ok_or_else(local)?;
-        let are_words = classes.iter().any(|class| class.is_words());
+        let may_stay = if decision.verdict == Verdict::Raw { self.may_stay_in(classes, to) } else { Vec::new() };
         let payload = match decision.verdict {
             Verdict::Local => return Err(local()),
-            Verdict::Raw if are_words => payload.redacted(&self.identifiers_to(to)),
+            Verdict::Raw if are_words(classes) => {
+                payload.redacted(&But { redact: &*self.redact, may_stay: may_stay.clone() })
+            }
             Verdict::Raw => Some(payload),
             Verdict::Redacted => payload.redacted(&*self.redact),
         };
@@ -154,15 +113,23 @@ impl CallGate {
             let verdict = if class.is_words() { decision.verdict } else { own.verdict };
             Carried { class: *class, verdict, ground: own.ground }
         };
-        Ok(Cleared::new(payload, to.clone(), each.iter().map(carried).collect(), &decision))
+        let carried = each.iter().map(carried).collect();
+        let of_classes = classes.iter().map(|class| (*class, decision.verdict));
+        let needs = of_classes.chain(may_stay.into_iter().map(|class| (class, Verdict::Raw))).collect();
+        let lasts = Lasts { call: self.call.clone(), needs };
+        Ok(Cleared::new(payload, to.clone(), carried, &decision, lasts))
     }
 
-    /// Takes out the identifiers that may not go there as they are.
-    fn identifiers_to(&self, to: &DestinationId) -> But<'_> {
+    /// The identifiers that may go there as they are, in data of these kinds.
+    fn may_stay_in(&self, classes: &[DataClass], to: &DestinationId) -> Vec<DataClass> {
         let wishes = self.wishes();
-        let is_raw = |class: &DataClass| self.decide_one(*class, to, wishes).verdict == Verdict::Raw;
-        But { redact: &*self.redact, may_stay: DataClass::IN_WORDS.into_iter().filter(is_raw).collect() }
+        let is_raw = |class: &DataClass| self.call.decide(*class, to, wishes).verdict == Verdict::Raw;
+        if are_words(classes) { DataClass::IN_WORDS.into_iter().filter(is_raw).collect() } else { Vec::new() }
     }
+}
+
+fn are_words(classes: &[DataClass]) -> bool {
+    classes.iter().any(|class| class.is_words())
 }
 
 /// Takes out all identifiers but some.
@@ -181,10 +148,6 @@ impl Redact for But<'_> {
     }
 }
 
-fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl std::fmt::Debug for CallGate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CallGate").finish_non_exhaustive()
@@ -192,7 +155,7 @@ impl std::fmt::Debug for CallGate {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::residency::{Contract, Destination, Ground, Row, Safeguards};
 
@@ -227,8 +190,8 @@ mod tests {
         gate_of(rows, Arc::new(Everything))
     }
 
-    fn gate_of(rows: &[(DataClass, Ground, Verdict)], redact: Arc<dyn Redact + Send + Sync>) -> CallGate {
-        let cloud = Destination {
+    pub fn cloud() -> Destination {
+        Destination {
             id: id("cloud"),
             operator: "Cloud, Inc.".to_owned(),
             hosts: Vec::new(),
@@ -237,7 +200,10 @@ mod tests {
             contract: Some(Contract { name: "DPA".to_owned(), signed: jiff::civil::date(2026, 1, 5) }),
             safeguards: Safeguards::default(),
             pins: Vec::new(),
-        };
+        }
+    }
+
+    fn gate_of(rows: &[(DataClass, Ground, Verdict)], redact: Arc<dyn Redact + Send + Sync>) -> CallGate {
         let rows = rows.iter().enumerate().map(|(n, (class, ground, verdict))| Row {
             id: format!("row-{}", n + 1),
             class: *class,
@@ -245,7 +211,7 @@ mod tests {
             ground: *ground,
             verdict: *verdict,
         });
-        CallGate::new(Arc::new(Policy::new(vec![cloud], rows.collect())), redact)
+        CallGate::new(Arc::new(Policy::new(vec![cloud()], rows.collect())), redact)
     }
 
     #[test]
@@ -402,12 +368,48 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_decisions_is_bounded_and_still_right() {
-        let gate = gate(&[(DataClass::CallAudio, Ground::Contract, Verdict::Raw)]);
-        for n in 0..3 * DECISIONS_MAX {
-            assert!(!gate.may_go(&[DataClass::CallAudio], &id(&format!("nobody-{n}"))));
-            assert!(gate.may_go(&[DataClass::CallAudio], &id("cloud")));
-            assert!(held(&gate.under).decided.len() <= DECISIONS_MAX);
+    fn a_leave_lapses_with_what_was_needed_for_it_and_with_nothing_else() {
+        let rows = [
+            (DataClass::Transcript, Ground::Contract, Verdict::Raw),
+            (DataClass::Transcript, Ground::LegitimateInterest, Verdict::Raw),
+            (DataClass::Contact, Ground::Consent, Verdict::Raw),
+            (DataClass::Reply, Ground::LegitimateInterest, Verdict::Raw),
+            (DataClass::Knowledge, Ground::LegitimateInterest, Verdict::Redacted),
+        ];
+        let words = |text: &str| Said(text.to_owned());
+        let holds_after = |gate: &CallGate, class, wish| {
+            let cleared = gate.clear(&[class], &id("cloud"), words("my phone")).unwrap();
+            assert!(cleared.clearance().still_holds());
+            gate.wish(wish);
+            cleared.clearance().still_holds()
+        };
+        let new = || gate_of(&rows, Arc::new(ByWord));
+        for (class, wish, holds) in [
+            (DataClass::Transcript, CallerWish::Consents, true),
+            (DataClass::Transcript, CallerWish::Withdraws, true),
+            // On the contract they go still.
+            (DataClass::Transcript, CallerWish::Objects, true),
+            (DataClass::Reply, CallerWish::Objects, false),
+            (DataClass::Knowledge, CallerWish::Objects, false),
+            (DataClass::Transcript, CallerWish::Restricts, false),
+        ] {
+            assert_eq!(holds_after(&new(), class, wish), holds, "{class:?} after {wish:?}");
         }
+
+        // The number went along as it is, which it may no more.
+        let consenting = new();
+        consenting.wish(CallerWish::Consents);
+        assert!(!holds_after(&consenting, DataClass::Transcript, CallerWish::Withdraws));
+
+        // What went without identifiers may still do so where it might have gone as it is.
+        let gate = new();
+        let redacted = gate_of(&[(DataClass::Transcript, Ground::Contract, Verdict::Redacted)], Arc::new(ByWord));
+        let (raw, without) = [&gate, &redacted]
+            .map(|gate| gate.clear(&[DataClass::Transcript], &id("cloud"), words("my phone")).unwrap())
+            .into();
+        for gate in [&gate, &redacted] {
+            gate.narrow_to(&redacted.policy());
+        }
+        assert!(!raw.clearance().still_holds() && without.clearance().still_holds());
     }
 }

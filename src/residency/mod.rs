@@ -13,6 +13,7 @@
 //! shows what stands in `owner_keys`, and `openssl pkeyutl
 //! -sign -rawin -inkey owner.pem -in residency.toml -out residency.toml.sig` signs.
 
+mod call_policy;
 mod cedar;
 mod class;
 mod clause;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use milu::egress::{Door, DoorConfig, HeldBack, HttpRequest, Resolver, Roots, SendError, Within};
-use milu::residency::{Destination, Safeguards};
+use milu::residency::{CallerWish, Destination, Policy, Safeguards};
 use milu::terms::Private;
 use tokio::sync::{Notify, mpsc};
 
@@ -358,12 +358,11 @@ async fn a_destination_a_host_or_a_safeguard_that_does_not_fit_stops_the_request
     assert_eq!(error, SendError::HeldBack(HeldBack::UnknownDestination { destination }));
 }
 
-/// What becomes of a request to `ears` whose connection is still being made when the
-/// policy comes to name this destination in its stead.
-async fn asked_while_the_policy_becomes(now: Destination) -> SendError {
+/// What becomes of a request to `ears` if this happens while its connection is being made.
+async fn asked_while(happens: impl FnOnce(&Near)) -> Result<u16, SendError> {
     let authority = Authority::new();
     let far = Far::tls(authority.identity(&["ears.example"]), |stream| answer_always(stream, OK)).await;
-    // The connection waits for an address until the policy is another.
+    // The connection waits for an address until it has happened.
     let (is_asked, is_changed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (asked_for, changed, address) = (is_asked.clone(), is_changed.clone(), far.address);
     let resolver = Resolver::new(move |_| {
@@ -381,12 +380,18 @@ async fn asked_while_the_policy_becomes(now: Destination) -> SendError {
 
     let change = async {
         is_asked.notified().await;
-        near.door.set_policy(policy(vec![now]));
+        happens(&near);
         is_changed.notify_one();
     };
-    let request = near.door.request(None, near.words("ears", post(ears(), "not any more")));
+    let request = near.door.request(None, near.words("ears", post(ears(), "said before")));
     let (answer, ()) = tokio::join!(request, change);
-    refused(answer)
+    answer.map(|answer| answer.status)
+}
+
+/// As if the policy came to name this destination in its stead.
+async fn asked_while_the_policy_becomes(now: Destination) -> SendError {
+    let answer = asked_while(|near| near.door.set_policy(policy(vec![now]))).await;
+    answer.expect_err("it is held back")
 }
 
 #[tokio::test]
@@ -408,6 +413,17 @@ async fn a_request_that_waits_for_its_connection_leaves_for_no_other_place_nor_w
         (Destination { safeguards, ..abroad("ears") }, HeldBack::SafeguardMissing { destination }),
     ] {
         assert_eq!(asked_while_the_policy_becomes(now).await, SendError::HeldBack(held));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_connection_does_not_leave_when_its_caller_says_no_meanwhile() {
+    let lapsed = SendError::HeldBack(HeldBack::Lapsed { destination: crate::near::id("ears") });
+    assert_eq!(asked_while(|near| near.gate.wish(CallerWish::Restricts)).await, Err(lapsed.clone()));
+    assert_eq!(asked_while(|near| near.gate.narrow_to(&Policy::nothing_leaves())).await, Err(lapsed));
+    // Neither a consent nor an objection touches what rests on a contract.
+    for wish in [CallerWish::Consents, CallerWish::Objects] {
+        assert_eq!(asked_while(|near| near.gate.wish(wish)).await, Ok(200), "{wish:?}");
     }
 }
 

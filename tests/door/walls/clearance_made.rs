@@ -1,9 +1,9 @@
-//! Only the policy gives leave.
+//! Only the policy gives leave: none is widened.
 
-use milu::residency::{Clearance, DestinationId, Ground, Safeguards, Verdict};
+use milu::residency::{Clearance, Verdict};
 
-pub fn wrong(destination: DestinationId) -> Clearance {
-    Clearance { destination, carried: Vec::new(), verdict: Verdict::Raw, ground: Ground::Consent, rows: Vec::new(), safeguards: Safeguards::default() } //~ E0451
+pub fn wrong(leave: Clearance) -> Clearance {
+    Clearance { verdict: Verdict::Raw, ..leave } //~ E0451
 }
 
 fn main() {}
