@@ -249,7 +249,7 @@ fn explain(
     match client::fetch_json(control, &url) {
         Ok(explained) => Ok(explained),
         Err(AskError::Connect { source, .. }) if no_box_runs(&source) => {
-            eprintln!("No box runs here: this is what {USUAL_FILE} says, whether or not it holds yet.");
+            eprintln!("No box runs here: {USUAL_FILE} is read, whether or not it holds yet.");
             of_file(Path::new(USUAL_FILE))
         }
         Err(error) => Err(error.into()),
