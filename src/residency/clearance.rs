@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::call_policy::CallPolicy;
-use super::{Carried, DataClass, Decision, DestinationId, Ground, Safeguards, Verdict};
+use super::{Carried, DataClass, DestinationId, Ground, Safeguards, Verdict};
 
 /// The leave to send one payload to one destination. It cannot be made, copied
 /// or changed outside this module, and the door takes it away.
@@ -20,8 +20,8 @@ pub struct Clearance {
 #[derive(Debug)]
 pub(super) struct Lasts {
     pub(super) call: Arc<CallPolicy>,
-    /// The classes of the payload, and those of identifiers that were left in it, each with
-    /// the least that must be decided of it.
+    /// The classes of the payload, and those of identifiers that may be left in it, each with
+    /// the verdict on which it goes.
     pub(super) needs: Vec<(DataClass, Verdict)>,
 }
 
@@ -73,16 +73,7 @@ pub struct Cleared<T> {
 }
 
 impl<T> Cleared<T> {
-    pub(super) fn new(payload: T, to: DestinationId, carried: Vec<Carried>, decision: &Decision, lasts: Lasts) -> Self {
-        let clearance = Clearance {
-            destination: to,
-            carried,
-            verdict: decision.verdict,
-            ground: decision.ground,
-            rows: decision.rows.clone(),
-            safeguards: decision.safeguards.clone(),
-            lasts,
-        };
+    pub(super) const fn new(payload: T, clearance: Clearance) -> Self {
         Self { payload, clearance }
     }
 

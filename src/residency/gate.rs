@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::call_policy::CallPolicy;
 use super::clearance::Lasts;
 use super::{
-    AskedHost, CallerWish, CallerWishes, Carried, Cleared, DataClass, Decision, DestinationId, Host, Party, Payload,
-    Policy, Redact, Verdict,
+    AskedHost, CallerWish, CallerWishes, Carried, Clearance, Cleared, DataClass, Decision, DestinationId, Host, Party,
+    Payload, Policy, Redact, Verdict,
 };
 
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -113,11 +113,19 @@ impl CallGate {
             let verdict = if class.is_words() { decision.verdict } else { own.verdict };
             Carried { class: *class, verdict, ground: own.ground }
         };
-        let carried = each.iter().map(carried).collect();
-        let of_classes = classes.iter().map(|class| (*class, decision.verdict));
+        let carried: Vec<_> = each.iter().map(carried).collect();
+        let of_classes = carried.iter().map(|one| (one.class, one.verdict));
         let needs = of_classes.chain(may_stay.into_iter().map(|class| (class, Verdict::Raw))).collect();
-        let lasts = Lasts { call: self.call.clone(), needs };
-        Ok(Cleared::new(payload, to.clone(), carried, &decision, lasts))
+        let clearance = Clearance {
+            destination: to.clone(),
+            carried,
+            verdict: decision.verdict,
+            ground: decision.ground,
+            rows: decision.rows,
+            safeguards: decision.safeguards,
+            lasts: Lasts { call: self.call.clone(), needs },
+        };
+        Ok(Cleared::new(payload, clearance))
     }
 
     /// The identifiers that may go there as they are, in data of these kinds.
@@ -411,5 +419,17 @@ pub(super) mod tests {
             gate.narrow_to(&redacted.policy());
         }
         assert!(!raw.clearance().still_holds() && without.clearance().still_holds());
+
+        // Facts of the page go as they are beside words that do not.
+        let facts = |verdict| {
+            let words = (DataClass::Transcript, Ground::Contract, Verdict::Redacted);
+            gate_of(&[words, (DataClass::Knowledge, Ground::Contract, verdict)], Arc::new(ByWord))
+        };
+        let gate = facts(Verdict::Raw);
+        let both = [DataClass::Knowledge, DataClass::Transcript];
+        let cleared = gate.clear(&both, &id("cloud"), words("my phone")).unwrap();
+        assert!(cleared.clearance().still_holds());
+        gate.narrow_to(&facts(Verdict::Redacted).policy());
+        assert!(!cleared.clearance().still_holds());
     }
 }

@@ -1,9 +1,9 @@
 //! Nobody puts a payload and a leave together but the gate.
 
-use milu::residency::{Cleared, Decision, DestinationId};
+use milu::residency::{Clearance, Cleared};
 
-pub fn wrong(to: DestinationId, decision: &Decision) -> Cleared<String> {
-    Cleared::new("a card number".to_owned(), to, Vec::new(), decision) //~ E0624
+pub fn wrong(leave_of_another: Clearance) -> Cleared<String> {
+    Cleared::new("a card number".to_owned(), leave_of_another) //~ E0624
 }
 
 fn main() {}
