@@ -89,6 +89,8 @@ pub const NOT_RECORDED: &str = "All right, this call is not recorded.";
 
 pub const KEYS_NOT_WANTED: &str =
     "Please do not key in numbers of cards or accounts here. Nothing of it is recorded or kept.";
+/// To who was asked for keys and presses none.
+pub const KEYS_AWAITED: &str = "I am waiting for your keys. To go on without them, press the hash key.";
 pub const KEYS_WITHHELD: &str =
     "Thank you. What you keyed in was neither recorded nor kept. What else can I do for you?";
 
@@ -147,6 +149,7 @@ pub const FIXED: &[&str] = &[
     RECORDING_STOPPED,
     NOT_RECORDED,
     KEYS_NOT_WANTED,
+    KEYS_AWAITED,
     KEYS_WITHHELD,
 ];
 

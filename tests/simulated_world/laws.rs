@@ -455,7 +455,7 @@ fn talk_between(world: &World, from: Moment, to: Moment) -> u64 {
 /// Sentences that fill a wait, or ask after a caller who says nothing.
 fn answers_nothing(text: &str) -> bool {
     // The second time the keys are offered as well.
-    [phrases::ONE_MOMENT, phrases::STILL_THERE, phrases::NOBODY_THERE].contains(&text)
+    [phrases::ONE_MOMENT, phrases::STILL_THERE, phrases::KEYS_AWAITED, phrases::NOBODY_THERE].contains(&text)
         || text.starts_with(phrases::STILL_THERE_AGAIN)
 }
 

@@ -164,6 +164,9 @@ impl Call {
             return self.consent_unanswered(now);
         }
         match nth {
+            SilenceNth::FirstPrompt if self.keypad.is_withholding() => {
+                self.say(phrases::KEYS_AWAITED, What::Answer, now);
+            }
             SilenceNth::FirstPrompt => self.say(phrases::STILL_THERE, What::Answer, now),
             SilenceNth::SecondPrompt => {
                 let sentence = format!("{} {}", phrases::STILL_THERE_AGAIN, self.menu_sentence());

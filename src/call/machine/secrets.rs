@@ -7,7 +7,7 @@
 use super::super::output::Output;
 use super::super::phrases;
 use super::super::record::{Gap, GapReason};
-use super::super::saying::What;
+use super::super::saying::{Part, Saying, What};
 use super::{Call, Opening, Stage, Topic};
 use crate::privacy::{Keyed, KeypadGuard, Withheld};
 use crate::terms::Moment;
@@ -22,6 +22,8 @@ pub(super) struct Keypad {
     /// Since when the caller's sound is withheld.
     since: Option<Moment>,
     why: Why,
+    /// When the box asked last.
+    asked_at: Moment,
     /// Stretches that are over.
     pub(super) withheld: Vec<Gap>,
 }
@@ -118,17 +120,24 @@ impl Call {
         if is_card { Met::Begun } else { Met::Plain }
     }
 
-    /// A sentence of the box begins to sound: it asks for a secret, or it does
-    /// not and an earlier question is over.
-    pub(super) fn guard_sentence(&mut self, text: &str, at: Moment, now: Moment) {
-        let withheld = match Keyed::asked_in(text) {
+    /// A sentence of the box begins to sound: it asks for a secret, belongs to the answer
+    /// that did, or an earlier question is over.
+    pub(super) fn guard_sentence(&mut self, sentence: &Saying, at: Moment, now: Moment) {
+        let withheld = match Keyed::asked_in(&sentence.text) {
             Some(what) => {
-                self.keypad.why = Why::Asked;
+                (self.keypad.why, self.keypad.asked_at) = (Why::Asked, at);
                 self.keypad.guard.asks(what, ms(at))
             }
+            None if self.waits_for_keys_still(sentence) => None,
             None => self.keypad.guard.asks_no_more(ms(at)),
         };
         self.keep_secrets(withheld, now);
+    }
+
+    /// "Then press the hash key", and what is said to who takes long, ask nothing else.
+    fn waits_for_keys_still(&self, sentence: &Saying) -> bool {
+        let of_its_answer = sentence.part == Part::OfAnswer && self.settled_at <= self.keypad.asked_at;
+        of_its_answer || sentence.what == What::Filler || sentence.text == phrases::KEYS_AWAITED
     }
 
     /// Time has come to `now`.

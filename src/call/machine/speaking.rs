@@ -74,7 +74,7 @@ impl Call {
         let Some(saying) = self.says.get_mut(utterance) else { return };
         saying.started = Some(at);
         let promised = saying.promises.take();
-        let text = saying.text.clone();
+        let saying = saying.clone();
         let manners = match saying.what {
             What::Answer | What::Filler => Manners::GivesWay,
             What::Notice | What::BreakingIn | What::Farewell => Manners::Insists,
@@ -91,7 +91,7 @@ impl Call {
             self.out.push_back(Output::SendText { text });
         }
         self.tell(Fact::BoxSpeaking { utterance, at, manners }, now);
-        self.guard_sentence(&text, at, now);
+        self.guard_sentence(&saying, at, now);
     }
 
     pub(super) fn voice_finished(&mut self, utterance: UtteranceId, played_ms: u32, at: Moment, now: Moment) {

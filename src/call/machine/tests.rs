@@ -2,6 +2,8 @@
 //! learns that the caller heard, and what is taken back from it.
 
 mod behind;
+mod one_moment;
+mod secrets;
 
 use super::super::trust::Confidence;
 use super::*;
@@ -100,6 +102,14 @@ impl Conversation {
             _ => None,
         };
         self.wanted.iter().rev().find_map(of_sentence).expect("a sentence")
+    }
+
+    fn utterance_of(&self, text: &str) -> UtteranceId {
+        let is_it = |output: &&Output| matches!(output, Output::Say { speech, .. } if speech.text.expose() == text);
+        match self.wanted.iter().find(is_it) {
+            Some(Output::Say { utterance, .. }) => *utterance,
+            _ => panic!("{text:?} is not to be said"),
+        }
     }
 
     fn begin_playing(&mut self) -> UtteranceId {
@@ -309,49 +319,6 @@ fn a_mind_that_is_silent_to_the_words_after_a_key_leaves_nobody_waiting() {
     assert_eq!(conversation.of_mind(), ["(a key)", TAKEN_BACK, QUESTION, TAKEN_BACK]);
     assert_eq!(conversation.last_said().1, phrases::OWN_FAULT);
     assert!(conversation.call.pending.is_none());
-}
-
-/// Milliseconds from the end of a turn: when its words come, when the answer, and when "one
-/// moment" is to be said if it is.
-fn one_moment_is_said(words: u64, answer: u64) -> Option<u64> {
-    let mut conversation = Conversation::begun();
-    let question = conversation.makes_a_sound();
-    conversation.pass_until_over();
-    let mut said = None;
-    for ms in 1..=answer {
-        conversation.pass(1);
-        if ms == words {
-            conversation.is_heard(question, QUESTION, SURE);
-        }
-        said = said.or_else(|| conversation.wants_said(phrases::ONE_MOMENT).then_some(ms));
-    }
-    conversation.answer(question, Gives::InSentences);
-    assert!(conversation.wants_said(ANSWER));
-    said
-}
-
-#[test]
-fn one_moment_please_does_not_stand_in_the_way_of_an_answer_whose_words_came_late() {
-    // Ears were left for others on the way: the mind is well, and was asked late.
-    assert_eq!(one_moment_is_said(800, 1450), None);
-    assert_eq!(one_moment_is_said(1300, 1950), None);
-}
-
-#[test]
-fn a_mind_that_stays_silent_to_late_words_is_covered_by_one_moment_please() {
-    // As long as a mind that is well may take for its first sentence.
-    assert_eq!(one_moment_is_said(800, 3000), Some(1800));
-    // However late the words are, the caller has heard nothing for so long.
-    assert_eq!(one_moment_is_said(1390, 3000), Some(2000));
-    // Words that come too late find it said.
-    assert_eq!(one_moment_is_said(1500, 3000), Some(1400));
-}
-
-#[test]
-fn words_that_come_in_time_put_off_nothing() {
-    for words in [20, 200, 400] {
-        assert_eq!(one_moment_is_said(words, 2000), Some(1400), "words after {words} ms");
-    }
 }
 
 #[test]
