@@ -57,8 +57,10 @@ fn is_word(means: Means) -> bool {
 /// address was spoken of, before the token `from`.
 fn around(reader: &Reader<'_>, from: usize, at: usize, end: usize, announced: Option<u8>) -> Option<Range<usize>> {
     let is_sign = !reader.text(at).eq_ignore_ascii_case("at");
-    let last = domain(reader, at + 1, end, is_sign)?;
     let first = local(reader, from, at, announced)?;
+    // Nothing but an address is said with "dot" and with "underscore" before the "at".
+    let is_surely_one = (first..at).any(|i| joins(reader, i));
+    let last = domain(reader, at + 1, end, is_sign, is_surely_one)?;
     Some(first..last + 1)
 }
 
@@ -79,8 +81,10 @@ fn without_at(
 /// How a dot between two labels was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dot {
-    /// "gmail.com", "gmail dot com".
-    Sure,
+    /// "gmail dot com".
+    Said,
+    /// "gmail.com".
+    Tight,
     /// "gmail. com", "gmail point com": perhaps none.
     Loose,
 }
@@ -95,7 +99,12 @@ fn after_dot(reader: &Reader<'_>, at: usize) -> Option<(usize, Dot)> {
     // "At this point in time" has no domain: "point" is a dot only before a sure one.
     let is_said = reader.text(dot).to_ascii_lowercase().starts_with("dot");
     let is_tight = next == dot + 1 && dot == at && reader.text(dot).len() == 1;
-    Some((next, if is_said || is_tight { Dot::Sure } else { Dot::Loose }))
+    let dot = match (is_said, is_tight) {
+        (true, _) => Dot::Said,
+        (false, true) => Dot::Tight,
+        (false, false) => Dot::Loose,
+    };
+    Some((next, dot))
 }
 
 /// The first token from `at` on that is neither space nor comma.
@@ -107,8 +116,9 @@ fn skip_pause(reader: &Reader<'_>, at: usize) -> usize {
     at
 }
 
-/// The last token of the domain that begins at `from`.
-fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool) -> Option<usize> {
+/// The last token of the domain that begins at `from`. Where an address is sure, whatever
+/// follows a said dot may end it: there are more top domains than anybody lists.
+fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool, is_surely_one: bool) -> Option<usize> {
     let is_written = is_sign && reader.means(from).is_some_and(is_word);
     let mut at = skip_pause(reader, from);
     let mut last = None;
@@ -124,7 +134,9 @@ fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool) -> Option
             last = Some(label_last);
         }
         let Some((next, dot)) = after_dot(reader, label_last + 1).filter(|(next, _)| *next < end) else { break };
-        match top(reader, next, end, dot) {
+        let any_word =
+            || (is_surely_one && dot == Dot::Said && reader.means(next) == Some(Means::Plain)).then_some(next);
+        match top(reader, next, end, dot).or_else(any_word) {
             Some(top) => {
                 last = Some(top);
                 at = next;
@@ -133,8 +145,8 @@ fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool) -> Option
                     break;
                 }
             }
-            None if dot == Dot::Sure => at = next,
-            None => break,
+            None if dot == Dot::Loose => break,
+            None => at = next,
         }
     }
     last.filter(|last| *last < end)
@@ -201,7 +213,11 @@ fn top(reader: &Reader<'_>, from: usize, end: usize, dot: Dot) -> Option<usize> 
     }
     let word = folded(reader.text(from))?;
     let word = word.as_str();
-    let is_known = if dot == Dot::Loose { is_sure_domain(word) } else { is_top_domain(word) };
+    let is_known = match dot {
+        Dot::Loose => is_sure_domain(word),
+        Dot::Tight => is_top_domain(word),
+        Dot::Said => is_top_domain(word) || is_country(word),
+    };
     if is_known {
         return Some(from);
     }
@@ -209,12 +225,18 @@ fn top(reader: &Reader<'_>, from: usize, end: usize, dot: Dot) -> Option<usize> 
     let mut at = from;
     while at < end && letters.len() < SPELLED_MAX && is_letter(reader, at) {
         letters.push_str(&reader.text(at).to_ascii_lowercase());
-        if is_sure_domain(&letters) && !is_letter(reader, reader.skip_space(at + 1)) {
+        let is_known = is_sure_domain(&letters) || dot == Dot::Said && is_country(&letters);
+        if is_known && !is_letter(reader, reader.skip_space(at + 1)) {
             return Some(at);
         }
         at = reader.skip_space(at + 1);
     }
     None
+}
+
+/// A country has two letters (ISO 3166), and nearly all pairs are one's.
+fn is_country(word: &str) -> bool {
+    word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// A letter said alone.

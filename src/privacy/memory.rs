@@ -22,6 +22,9 @@ const JOINED_WORDS: u8 = 2;
 /// So few words of the box only tell the caller to go on: "I am listening".
 const GO_ON_WORDS: u8 = 3;
 
+/// Words from "back" to "card" in "the three digits at the back of my card".
+const BACK_WORDS: u8 = 4;
+
 /// Letters of an abbreviation that is spelled: "B, V, N".
 const SPELLED_MAX: usize = 3;
 
@@ -64,6 +67,10 @@ pub(super) struct Memory {
     open: Option<Open>,
     /// Words since a card's number.
     since_card: Option<u8>,
+    /// Words since the back of something was spoken of on which a number or a code stands.
+    since_back: Option<u8>,
+    /// The words since the secret say what it is for: "the PIN for my".
+    tells_purpose: bool,
     /// Letters in a row that were just spelled.
     letters: String,
     /// The last word, in lower case.
@@ -104,7 +111,16 @@ impl Memory {
         }
         self.age();
         let word = text.to_lowercase();
+        self.tells_purpose = match means {
+            Means::Link | Means::Cue(Cue::Thing) if self.tells_purpose => true,
+            _ => matches!(word.as_str(), "for" | "of" | "to") && self.is_secret_just_named(),
+        };
+        if matches!(word.as_str(), "back" | "behind" | "reverse") && self.is_number_or_code_spoken_of() {
+            self.since_back = Some(0);
+        }
         match means {
+            // "The PIN for the house gate" is a PIN, and the gate has no number.
+            Means::Cue(Cue::Thing) if self.tells_purpose => self.unlink(),
             Means::Cue(cue) => self.cue(cue, &word),
             Means::Bank(code) => self.bank(code, &word),
             Means::Link | Means::Filler | Means::Sounds(2) | Means::At | Means::Letter(_) => {}
@@ -124,6 +140,16 @@ impl Memory {
         }
         self.open = self.open.map(|o| Open { words: o.words + 1, ..o }).filter(|o| o.words <= OPEN_WORDS);
         self.since_card = self.since_card.map(|words| words + 1).filter(|words| *words <= CARD_WORDS);
+        self.since_back = self.since_back.map(|words| words + 1).filter(|words| *words <= BACK_WORDS);
+    }
+
+    /// A PIN, a password or a code of a known sort, by the word before the last.
+    fn is_secret_just_named(&self) -> bool {
+        self.secret.is_some_and(|s| s.words == 1 && s.cue != Cue::Code)
+    }
+
+    fn is_number_or_code_spoken_of(&self) -> bool {
+        self.subject.is_some_and(|s| s.cue == Cue::Number) || self.secret.is_some_and(|s| s.cue == Cue::Code)
     }
 
     /// Other words came since all that was named.
@@ -182,6 +208,9 @@ impl Memory {
                     said.is_weak && self.subject.is_some_and(|s| s.is_linked && !s.is_weak && s.cue != Cue::Number);
                 if keeps {
                     return;
+                }
+                if cue == Cue::Card && self.since_back.take().is_some() {
+                    self.secret = Some(Said { cue: Cue::CardCode, is_weak: false, ..said });
                 }
                 // "The number of my account" is as strong as "my account number".
                 let was_number = self.subject.is_some_and(|s| s.cue == Cue::Number && s.is_linked);
