@@ -14,7 +14,7 @@ use crate::line::{self, EarFrame, LegCommand, LegEvent, MouthEvent};
 use crate::media::{Frame, SampleRate};
 use crate::ops::{Stop, Supervisor, SystemClock};
 use crate::residency::CallerWish;
-use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking};
+use crate::speech::{CallSetting, EarsEvent, Heard, Hearing, MindEvent, Synthesizer, Thinking, Voice};
 use crate::store::journal::{Entry, Kind};
 use crate::store::{CallMemory, Leg};
 use crate::terms::{CallId, EndCause, Moment, PhoneNumber, Private, RequestId, UtteranceId};
@@ -93,6 +93,8 @@ enum Wake {
 struct Flowing {
     keyless: Keyless,
     ears: EarPath,
+    /// The lane speaks with it.
+    voice: Arc<dyn Voice>,
     lane: mpsc::Sender<Sentence>,
 }
 
@@ -242,16 +244,17 @@ impl Running {
             return;
         }
         let (lane, sentences) = mpsc::channel(SENTENCES);
-        let voice = VoiceLane {
+        let voice: Arc<dyn Voice> = Arc::from(self.task.synthesizer.open(&self.task.setting));
+        let voice_lane = VoiceLane {
             rate,
-            voice: self.task.synthesizer.open(&self.task.setting),
+            voice: Arc::clone(&voice),
             renderings: self.task.renderings.clone(),
             queue: self.task.leg.mouth.queue.clone(),
             epoch: self.task.leg.mouth.epoch_view(),
             events: self.lane_events_in.clone(),
         };
-        drop(self.task.supervisor.spawn_passing("voice-lane", voice.run(sentences)));
-        self.flowing = Some(Flowing { keyless: Keyless::new(rate), ears: EarPath::new(rate), lane });
+        drop(self.task.supervisor.spawn_passing("voice-lane", voice_lane.run(sentences)));
+        self.flowing = Some(Flowing { keyless: Keyless::new(rate), ears: EarPath::new(rate), voice, lane });
         // Before the first frame: ears outside the box send a wide line's sound wide.
         self.ears(|h| h.line_answered(rate));
     }
@@ -365,6 +368,9 @@ impl Running {
             Output::TurnBegan { at } => {
                 self.ears(|h| h.turn_began(at));
                 self.task.thinking.caller_speaks();
+                if let Some(flowing) = &self.flowing {
+                    flowing.voice.caller_speaks();
+                }
             }
             Output::Decode { request } => self.ears(|h| h.decode(request)),
             Output::Judge { request, expected } if expected.is_one_sentence() => self.ears(|h| h.judge(request)),

@@ -57,7 +57,7 @@ pub enum LaneEvent {
 
 pub struct VoiceLane {
     pub rate: SampleRate,
-    pub voice: Box<dyn Voice>,
+    pub voice: Arc<dyn Voice>,
     pub renderings: Arc<Renderings>,
     pub queue: mpsc::Sender<MouthFrame>,
     pub epoch: MouthEpoch,
@@ -247,7 +247,7 @@ mod tests {
         let (events, _told) = mpsc::channel(8);
         let lane = VoiceLane {
             rate: SampleRate::Hz8000,
-            voice: Box::new(Mute(asked)),
+            voice: Arc::new(Mute(asked)),
             renderings: Arc::default(),
             queue: leg.mouth.queue.clone(),
             epoch: leg.mouth.epoch_view(),

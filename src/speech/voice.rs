@@ -37,6 +37,10 @@ pub trait Voice: Send + Sync {
     /// possible. Bounded by the receiver: the engine waits when it is full.
     /// Dropping the returned [`Speaking`] stops the work.
     fn speak(&self, request: SpeakRequest, sound: mpsc::Sender<VoiceEvent>) -> Speaking;
+
+    /// The caller is speaking: an answer will be wanted, and who has a connection to make
+    /// makes it now.
+    fn caller_speaks(&self) {}
 }
 
 #[derive(Clone, Debug)]

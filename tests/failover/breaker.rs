@@ -3,11 +3,12 @@
 
 use milu::call::WhyLeft;
 use milu::ops::HealthState;
+use milu::residency::{CallerWish, Ground};
 use milu::speech::{EarsError, EarsEvent, Heard, MindError, MindEvent, Synthesizer, VoiceError, VoiceEvent};
 use milu::terms::{Private, RequestId};
 
 use crate::ears_puppet::{ThreeEars, words};
-use crate::links::{gate, setting, told_of};
+use crate::links::{gate, gate_to, setting, told_of};
 use crate::mind_puppet::{Minds, ask, found};
 use crate::voice_puppet::{ANSWER, TwoVoices, all};
 
@@ -53,6 +54,8 @@ async fn a_mind_that_is_left_alone_is_tried_beside_another_and_comes_back_when_i
     minds.lan.says(found(3, "At nine.", "lan-mind")).await;
     heard.try_recv().unwrap();
     minds.time.pass(3000).await;
+    mind.caller_speaks();
+    assert_eq!(minds.cloud.told().last().unwrap(), "caller speaks", "it connects before it is tried");
     ask(&mut mind, 4, "And on Sunday?");
     assert_eq!(minds.cloud.told().last().unwrap(), "ask 4 And on Sunday?", "it is tried");
     minds.cloud.says(found(4, "Closed.", "cloud-mind")).await;
@@ -243,14 +246,51 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     voices.own.is_done().await;
     voices.time.pass(10_000).await;
     let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
+    voices.own.sounds(2000, "own-voice").await;
+    assert_eq!((voices.cloud.opened(), voices.cloud.texts().len()), (2, 1), "it connects anew");
+    // Four round trips of a far uplink, which are none of its slowness.
+    voices.time.pass(1400).await;
     assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 2));
+    voices.time.pass(700).await;
     voices.cloud.sounds(200, "cloud-voice").await;
-    voices.own.sounds(200, "own-voice").await;
     let events = all(&mut slices);
     assert!(matches!(events[..], [VoiceEvent::Sound { engine: "own-voice", .. }]), "{events:?}");
     assert!(voices.cloud.given.lock().unwrap()[1].cancelled.is_cancelled(), "one sound is enough to know");
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
     assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 3), "it is back");
+    assert_eq!(voices.cloud.opened(), 2, "over the connection of its trial");
+}
+
+#[tokio::test]
+async fn a_voice_is_not_tried_with_the_words_of_a_call_that_is_over() {
+    let voices = TwoVoices::new();
+    let voice = voices.chain.open(&setting(&gate()));
+    let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    voices.cloud.says(|utterance| VoiceEvent::Failed { utterance, error: VoiceError::Lost("closed") }).await;
+    voices.time.pass(10_000).await;
+    let (speaking, slices) = voices.speak(voice.as_ref()).await;
+    assert_eq!(voices.cloud.opened(), 2);
+    drop((speaking, slices, voice));
+    voices.time.pass(3000).await;
+    assert_eq!(voices.cloud.texts().len(), 1);
+    // Nothing was found out of it: the next call tries it.
+    let next = voices.chain.open(&setting(&gate()));
+    let (_speaking, _slices) = voices.speak(next.as_ref()).await;
+    voices.time.pass(1400).await;
+    assert_eq!(voices.cloud.texts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_voice_that_is_to_speak_by_now_connects_while_the_caller_speaks() {
+    let voices = TwoVoices::new();
+    let gate = gate_to("api.cloud.example", Ground::Consent);
+    let voice = voices.chain.open(&setting(&gate));
+    voice.caller_speaks();
+    assert_eq!(voices.cloud.opened(), 0);
+    gate.wish(CallerWish::Consents);
+    voice.caller_speaks();
+    voice.caller_speaks();
+    assert_eq!(voices.cloud.opened(), 1);
 }
 
 #[tokio::test]
@@ -269,6 +309,7 @@ async fn a_voice_that_is_done_without_a_sound_is_left_and_no_trial_that_is_as_mu
     assert_eq!((failover.why, failover.to.as_str()), (WhyLeft::Broken, "own-voice"));
     voices.time.pass(10_000).await;
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
+    voices.time.pass(1400).await;
     assert_eq!(voices.cloud.texts().len(), 2, "it is tried");
     voices.cloud.sounds(0, "cloud-voice").await;
     voices.cloud.is_done().await;

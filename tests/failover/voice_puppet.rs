@@ -1,5 +1,6 @@
 //! Voices whose every sound the test makes itself, and the chain that they stand in.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use milu::call::EngineStage;
@@ -24,9 +25,15 @@ pub struct Given {
 #[derive(Default)]
 pub struct VoicePuppet {
     pub given: Mutex<Vec<Given>>,
+    opened: AtomicUsize,
 }
 
 impl VoicePuppet {
+    /// How often it was opened, which connects it.
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+
     pub fn texts(&self) -> Vec<String> {
         self.given.lock().unwrap().iter().map(|given| given.text.clone()).collect()
     }
@@ -61,6 +68,7 @@ impl Synthesizer for Singer {
     }
 
     fn open(&self, _setting: &CallSetting) -> Box<dyn Voice> {
+        self.puppet.opened.fetch_add(1, Ordering::Relaxed);
         Box::new(Throat(Arc::clone(&self.puppet)))
     }
 }

@@ -213,10 +213,13 @@ impl MindDesk {
         self.asked = Some(Asked { relay, request, question: Some(question), said: String::new(), broke_off: None });
     }
 
-    /// Who would be asked gets ready.
+    /// Who would be asked gets ready, and so does who would be tried beside: a connection
+    /// over a far uplink takes longer than the answer over one that is open.
     fn caller_speaks(&mut self, now: Moment) {
-        let Choice { engine, .. } = self.choose(0, now);
-        self.mind(engine).caller_speaks();
+        let Choice { engine, probe } = self.choose(0, now);
+        for engine in [Some(engine), probe].into_iter().flatten() {
+            self.mind(engine).caller_speaks();
+        }
     }
 
     fn ask_topic(&mut self, request: RequestId, topic: Topic, local: &jiff::ZonedDateTime, now: Moment) {

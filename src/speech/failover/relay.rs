@@ -91,6 +91,11 @@ impl Limits {
 /// call gives up half a second later, in which the box's own mind answers.
 pub const MINDS_AT_WORK: Duration = Duration::from_secs(5);
 
+/// However many voices are tried one after the other, from the order on: a call gives a
+/// sentence up after 4 s, by when the box's own, which needs most of a second on a busy core,
+/// must have begun it.
+pub const VOICES_TRIED: Duration = Duration::from_millis(2500);
+
 /// What an engine says to the work that it was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Said {
@@ -279,7 +284,9 @@ impl Relay {
         self.limits = limits;
         self.given = now;
         self.begun = false;
-        self.due = Some(now + limits.first);
+        let due = now + limits.first;
+        let is_voice_before_last = self.stage == EngineStage::Voice && engine != self.last;
+        self.due = Some(if is_voice_before_last { due.min(self.waits_since + VOICES_TRIED) } else { due });
     }
 
     /// The work is not wanted any more.
@@ -327,6 +334,21 @@ mod tests {
         assert_eq!(now, at(0) + MINDS_AT_WORK);
         assert!(matches!(relay.late(now), Next::Leave(_)));
         assert_eq!(relay.next_from(now), 2, "the box's own");
+    }
+
+    #[test]
+    fn a_second_voice_that_hangs_leaves_the_boxs_own_its_time_before_a_call_gives_up() {
+        let mut relay = relay(EngineStage::Voice, HalfDone::GoesOn);
+        let slow = Limits::of_one_piece(Duration::from_secs(3));
+        relay.taken_over(1, slow, at(900));
+        assert_eq!(relay.due(), Some(at(0) + VOICES_TRIED));
+        assert!(matches!(relay.late(at(2500)), Next::Leave(_)));
+        assert_eq!(relay.next_from(at(2500)), 2, "the box's own");
+        relay.taken_over(2, slow, at(2500));
+        assert_eq!(relay.due(), Some(at(5500)), "after which there is nobody");
+        // The first voice has the patience of who set it up.
+        let first = Relay::new(EngineStage::Voice, HalfDone::GoesOn, (0, 2), slow, at(0));
+        assert_eq!(first.due(), Some(at(3000)));
     }
 
     #[test]

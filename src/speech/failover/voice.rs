@@ -28,6 +28,10 @@ const MARKS_MAX: usize = 1000;
 /// caller still has as much to hear.
 const AHEAD: Duration = Duration::from_millis(250);
 
+/// A call's voice has been opened long before its first sentence, and so has one that is
+/// tried: in this time four round trips of a far uplink (300 ms each) make a connection.
+const CONNECTS_WITHIN: Duration = Duration::from_millis(1300);
+
 /// Voices in an order; the box's own is the last.
 pub struct VoiceChain {
     chain: Arc<Chain<dyn Synthesizer>>,
@@ -125,10 +129,15 @@ impl Voices {
         }
     }
 
+    /// A new connection for who is tried: that of before is known to be bad.
+    fn open_anew(&self, engine: usize) {
+        self.close(engine);
+        drop(self.voice(engine));
+    }
+
     /// Speaks the sentence once more, unheard, and only up to its first sound.
     async fn probe(&self, works: &Works, engine: usize, request: SpeakRequest) {
         let link = self.chain.link(engine);
-        self.close(engine);
         let (sound, mut slices) = mpsc::channel(SLICES);
         let speaking = self.voice(engine).speak(request, sound);
         let due = (works.now)() + link.limits.first;
@@ -168,8 +177,17 @@ impl Voice for CallVoice {
         // Nobody need be tried with what has no sound.
         let probe = probe.filter(|_| has_words(request.text.expose()));
         if let Some(tried) = probe.filter(|tried| self.voices.chain.link(*tried).health.begin_probe(now)) {
-            let (voices, works, request) = (Arc::clone(&self.voices), self.works.clone(), request.clone());
-            let work = async move { voices.probe(&works, tried, request).await };
+            self.voices.open_anew(tried);
+            let health = Arc::clone(&self.voices.chain.link(tried).health);
+            let (voices, works, request) = (Arc::downgrade(&self.voices), self.works.clone(), request.clone());
+            let work = async move {
+                works.wait_until(Some(now + CONNECTS_WITHIN)).await;
+                match voices.upgrade() {
+                    Some(voices) => voices.probe(&works, tried, request).await,
+                    // The call is over.
+                    None => health.take_back_probe(now, (works.now)()),
+                }
+            };
             self.works.tasks.spawn_on(work, &self.works.runtime);
         }
         let sentence = Sentence::new(Arc::clone(&self.voices), self.works.clone(), request, sound, engine);
@@ -182,6 +200,13 @@ impl Voice for CallVoice {
         };
         self.works.tasks.spawn_on(work, &self.works.runtime);
         Speaking::new(cancel)
+    }
+
+    /// The voice that would speak may be another than when the call began: the caller has
+    /// consented, or one is well again.
+    fn caller_speaks(&self) {
+        let Choice { engine, .. } = self.voices.choose(0, (self.works.now)());
+        drop(self.voices.voice(engine));
     }
 }
 
