@@ -436,6 +436,14 @@ impl Assembly {
             TurnEvent::Update | TurnEvent::Unknown => {}
         }
         self.listened(now);
+        self.words_began();
+        // In a noise the call knows of no pause, and would not ask.
+        if event == TurnEvent::EndOfTurn {
+            self.ended = self.wording.last_end();
+        }
+        if self.ended.is_some() {
+            self.tell_words_ended(span.end);
+        }
         let told = self.judging.turn(event, span.end, confidence);
         self.tell_judgement(told);
         self.tell_if_settled(now);

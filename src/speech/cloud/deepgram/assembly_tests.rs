@@ -487,6 +487,23 @@ fn a_turn_that_flux_declared_over_before_the_pause_is_told_at_once() {
 }
 
 #[test]
+fn a_turn_that_flux_declares_over_while_a_noise_sounds_on_has_ended_words_until_the_next_one() {
+    let mut call = Stream::flux();
+    call.sound_until(1600).turn_began(400);
+    let words = [("when", 400, 700), ("today", 700, 1380)];
+    call.turn(0, TurnEvent::Update, 1000, 0.2, &words[..1]);
+    call.turn(0, TurnEvent::EagerEndOfTurn, 1500, 0.6, &words);
+    assert_eq!((call.ended.len(), call.began.as_slice()), (0, &[at(400)][..]), "it may be taken back");
+    call.turn(0, TurnEvent::EndOfTurn, 1600, 0.8, &words);
+    assert_eq!((call.ended.as_slice(), call.silent_until), (&[at(1380)][..], Some(at(1600))));
+    // What it hears of the noise is listened to, and no word.
+    call.sound_until(2200).turn(1, TurnEvent::Update, 2200, 0.1, &[]);
+    assert_eq!((call.silent_until, call.began.len()), (Some(at(2200)), 1));
+    call.sound_until(2800).turn(1, TurnEvent::StartOfTurn, 2800, 0.1, &[("hello", 2300, 2700)]);
+    assert_eq!(call.began[1..], [at(2300)]);
+}
+
+#[test]
 fn what_flux_takes_back_lowers_the_judgement() {
     let mut call = Stream::flux();
     call.sound_until(1600).turn_began(400).pause(1);
