@@ -246,7 +246,8 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     voices.own.is_done().await;
     voices.time.pass(10_000).await;
     let (_speaking, mut slices) = voices.speak(voice.as_ref()).await;
-    voices.own.sounds(2000, "own-voice").await;
+    voices.own.sounds(200, "own-voice").await;
+    voices.own.is_done().await;
     assert_eq!((voices.cloud.opened(), voices.cloud.texts().len()), (2, 1), "it connects anew");
     // Four round trips of a far uplink, which are none of its slowness.
     voices.time.pass(1400).await;
@@ -254,7 +255,8 @@ async fn a_voice_that_let_a_caller_down_is_tried_unheard_and_comes_back() {
     voices.time.pass(700).await;
     voices.cloud.sounds(200, "cloud-voice").await;
     let events = all(&mut slices);
-    assert!(matches!(events[..], [VoiceEvent::Sound { engine: "own-voice", .. }]), "{events:?}");
+    let is_own = matches!(events[..], [VoiceEvent::Sound { engine: "own-voice", .. }, VoiceEvent::Done { .. }]);
+    assert!(is_own, "it is not heard");
     assert!(voices.cloud.given.lock().unwrap()[1].cancelled.is_cancelled(), "one sound is enough to know");
     let (_speaking, _slices) = voices.speak(voice.as_ref()).await;
     assert_eq!((voices.own.texts().len(), voices.cloud.texts().len()), (2, 3), "it is back");
