@@ -195,7 +195,7 @@ pub fn deepgram_messages(bytes: &[u8]) {
         }
         if n % 3 == 1 {
             assembly.decode(RequestId(asked), now);
-            assembly.judge(RequestId(asked));
+            assembly.judge(RequestId(asked), now);
             asked += 1;
         }
         assembly.message(Message::parse(&String::from_utf8_lossy(text)), now);

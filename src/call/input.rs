@@ -49,8 +49,8 @@ pub enum Input {
     WordsBegan {
         at: Moment,
     },
-    /// The last word that the ears heard, told once none has followed for a second, and
-    /// again as they listen on.
+    /// The last word that the ears heard, told once none has followed for a second or they
+    /// hear that the turn is over, and again as they listen on.
     WordsEnded {
         at: Moment,
         silent_until: Moment,

@@ -17,7 +17,7 @@ pub enum Fact {
     /// all, or one with none for a second before it. They say so later than a voice is reported.
     WordsBegan { at: Moment },
     /// The ears, which know words from noise, have heard none for a second since the
-    /// last one, which ended at `at`. Told again as they listen on, up to `silent_until`.
+    /// last one, which ended at `at`, or hear that the turn is over. Told again as they listen on, up to `silent_until`.
     WordsEnded { at: Moment, silent_until: Moment },
     /// How the caller's sound looks beside the box's own voice. Sent while both
     /// sound, as often as the media layer measures it.

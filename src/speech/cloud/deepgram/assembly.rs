@@ -38,6 +38,10 @@ const SURE: f32 = 0.9;
 /// Without a word for so long words have ended, as the provider is asked to reckon too.
 const WORDLESS: Duration = Duration::from_secs(1);
 
+/// A pause that is reported so soon after Flux has declared a turn over is by its word: the
+/// call needs some milliseconds for that, and a core that is busy some tens.
+const BY_ITS_WORD: Duration = Duration::from_millis(100);
+
 /// Requests for final words that may be unanswered: the provider leaves out
 /// those for which it has nothing.
 const FINALIZES_MAX: usize = 8;
@@ -108,6 +112,8 @@ pub struct Assembly {
     watch: Option<Watch>,
     /// Of Flux: the turn that its open words belong to.
     flux_turn: Option<u64>,
+    /// Of Flux: when it declared a turn over last.
+    declared_at: Option<Moment>,
     /// Of Flux: the open words stand, unless it takes that back.
     is_eager: bool,
     sequence: Option<Sequence>,
@@ -135,6 +141,7 @@ impl Assembly {
             finalizes: VecDeque::new(),
             watch: None,
             flux_turn: None,
+            declared_at: None,
             is_eager: false,
             sequence: None,
             missed: 0,
@@ -205,8 +212,7 @@ impl Assembly {
         if let Some(error) = self.failed.clone() {
             return self.tell(EarsEvent::Failed { request, error });
         }
-        let sent = self.timeline.end();
-        let voice_end = sent.saturating_sub(PAUSE_REPORTED_AFTER).max(self.turn.from);
+        let (sent, voice_end) = (self.timeline.end(), self.voice_end(now));
         self.last_voice_end = voice_end;
         self.wanted = Some(Wanted { request, asked: now, turn: self.turn, sent, voice_end, is_late: false });
         self.tell_if_settled(now);
@@ -219,13 +225,22 @@ impl Assembly {
         }
     }
 
+    /// Where the voice ended before the pause that is reported now. If Flux has just said so
+    /// of a turn, the pause may be by its word alone: what was sent since is a noise, and over
+    /// a far uplink much was.
+    fn voice_end(&self, now: Moment) -> Duration {
+        let reported = self.timeline.end().saturating_sub(PAUSE_REPORTED_AFTER);
+        let is_by_its_word = self.declared_at.is_some_and(|at| now.since(at) < BY_ITS_WORD);
+        let ended = self.ended.filter(|_| is_by_its_word).unwrap_or(reported);
+        reported.min(ended).max(self.turn.from)
+    }
+
     /// The likelihood that the turn is over is wanted.
-    pub fn judge(&mut self, request: RequestId) {
+    pub fn judge(&mut self, request: RequestId, now: Moment) {
         if self.failed.is_some() {
             return;
         }
-        let voice_end = self.timeline.end().saturating_sub(PAUSE_REPORTED_AFTER).max(self.turn.from);
-        let told = self.judging.ask(request, voice_end);
+        let told = self.judging.ask(request, self.voice_end(now));
         self.tell_judgement(told);
     }
 
@@ -439,7 +454,7 @@ impl Assembly {
         self.words_began();
         // In a noise the call knows of no pause, and would not ask.
         if event == TurnEvent::EndOfTurn {
-            self.ended = self.wording.last_end();
+            (self.ended, self.declared_at) = (self.wording.last_end(), Some(now));
         }
         if self.ended.is_some() {
             self.tell_words_ended(span.end);

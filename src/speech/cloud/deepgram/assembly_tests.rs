@@ -118,7 +118,7 @@ impl Stream {
     /// The caller has paused: the call asks for words and judgement.
     fn pause(&mut self, request: u32) -> &mut Self {
         self.assembly.decode(RequestId(request), at(self.now));
-        self.assembly.judge(RequestId(request));
+        self.assembly.judge(RequestId(request), at(self.now));
         self.drain();
         self
     }
@@ -461,132 +461,6 @@ fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
     assert_eq!((call.words(), call.judged.len()), (vec![(1, "hello")], 0));
 }
 
-// ---- Flux ----------------------------------------------------------------------
-
-#[test]
-fn flux_words_are_told_at_the_eager_end_of_a_turn() {
-    let mut call = Stream::flux();
-    let words = [("when", 400, 700), ("today", 700, 1380)];
-    call.sound_until(1600).turn_began(400).pause(1);
-    call.turn(0, TurnEvent::Update, 1500, 0.2, &words[..1]);
-    assert_eq!((call.words(), call.finalizes), (vec![], 0));
-    call.turn(0, TurnEvent::EagerEndOfTurn, 1580, 0.55, &words);
-    assert_eq!(call.words(), [(1, "when today")]);
-    assert_eq!(call.judged, [(1, 0.2), (1, 0.55)]);
-}
-
-#[test]
-fn a_turn_that_flux_declared_over_before_the_pause_is_told_at_once() {
-    let mut call = Stream::flux();
-    call.sound_until(1600).turn_began(400);
-    call.turn(0, TurnEvent::EagerEndOfTurn, 1520, 0.6, &[("bye", 400, 1380)]);
-    call.pause(1);
-    assert_eq!((call.words(), call.judged.as_slice()), (vec![(1, "bye")], &[(1, 0.6)][..]));
-    call.turn(0, TurnEvent::EndOfTurn, 1600, 0.75, &[("bye", 400, 1380)]);
-    assert!(matches!(call.judged[..], [_, (1, p)] if p > 0.9), "{:?}", call.judged);
-}
-
-#[test]
-fn a_turn_that_flux_declares_over_while_a_noise_sounds_on_has_ended_words_until_the_next_one() {
-    let mut call = Stream::flux();
-    call.sound_until(1600).turn_began(400);
-    let words = [("when", 400, 700), ("today", 700, 1380)];
-    call.turn(0, TurnEvent::Update, 1000, 0.2, &words[..1]);
-    call.turn(0, TurnEvent::EagerEndOfTurn, 1500, 0.6, &words);
-    assert_eq!((call.ended.len(), call.began.as_slice()), (0, &[at(400)][..]), "it may be taken back");
-    call.turn(0, TurnEvent::EndOfTurn, 1600, 0.8, &words);
-    assert_eq!((call.ended.as_slice(), call.silent_until), (&[at(1380)][..], Some(at(1600))));
-    // What it hears of the noise is listened to, and no word.
-    call.sound_until(2200).turn(1, TurnEvent::Update, 2200, 0.1, &[]);
-    assert_eq!((call.silent_until, call.began.len()), (Some(at(2200)), 1));
-    call.sound_until(2800).turn(1, TurnEvent::StartOfTurn, 2800, 0.1, &[("hello", 2300, 2700)]);
-    assert_eq!(call.began[1..], [at(2300)]);
-}
-
-#[test]
-fn what_flux_takes_back_lowers_the_judgement() {
-    let mut call = Stream::flux();
-    call.sound_until(1600).turn_began(400).pause(1);
-    call.turn(0, TurnEvent::EagerEndOfTurn, 1520, 0.6, &[("my", 400, 1380)]);
-    call.turn(0, TurnEvent::TurnResumed, 1600, 0.3, &[("my", 400, 1380)]);
-    assert!(matches!(call.judged[..], [(1, 0.6), (1, p)] if p < 0.2), "{:?}", call.judged);
-}
-
-#[test]
-fn two_turns_of_the_box_in_one_of_flux_share_its_words_by_their_time() {
-    let mut call = Stream::flux();
-    call.sound_until(1600).turn_began(400).pause(1);
-    call.turn(0, TurnEvent::EagerEndOfTurn, 1600, 0.5, &[("hello", 420, 1380)]);
-    // The box took it for a turn and Flux did not.
-    call.sound_until(2600).turn_began(2000);
-    let both = [("hello", 420, 1380), ("sunday", 2010, 2390)];
-    call.turn(0, TurnEvent::TurnResumed, 2400, 0.1, &both).pause(2);
-    call.turn(0, TurnEvent::EndOfTurn, 2600, 0.8, &both);
-    assert_eq!(call.words(), [(1, "hello"), (2, "sunday")]);
-}
-
-#[test]
-fn two_turns_of_flux_in_one_of_the_box_are_one() {
-    let mut call = Stream::flux();
-    call.sound_until(1600).turn_began(400);
-    call.turn(0, TurnEvent::EndOfTurn, 1500, 0.8, &[("my", 420, 1380)]);
-    call.sound_until(2600);
-    call.turn(1, TurnEvent::EndOfTurn, 2600, 0.8, &[("name", 1700, 2390)]).pause(1);
-    assert_eq!(call.words(), [(1, "my name")]);
-}
-
-#[test]
-fn a_turn_of_flux_without_its_end_is_not_lost() {
-    let mut call = Stream::flux();
-    call.sound_until(1600).turn_began(400);
-    call.turn(0, TurnEvent::Update, 1500, 0.2, &[("my", 420, 1380)]);
-    call.sound_until(2600);
-    call.turn(1, TurnEvent::EndOfTurn, 2600, 0.8, &[("name", 1700, 2390)]).pause(1);
-    assert_eq!(call.words(), [(1, "my name")]);
-}
-
-#[test]
-fn a_gap_in_the_sequence_is_counted_and_an_old_message_passed_over() {
-    let mut call = Stream::flux();
-    let update = |sequence, text| {
-        Message::Turn(TurnInfo {
-            sequence: Some(Sequence(sequence)),
-            event: TurnEvent::EndOfTurn,
-            turn: 0,
-            span: span(0, 1600),
-            words: vec![word((text, 400, 1380))],
-            confidence: 0.9,
-        })
-    };
-    call.sound_until(1600).turn_began(400).message(Message::Counted(Sequence(0)));
-    call.message(update(3, "new")).message(update(2, "old")).pause(1);
-    assert_eq!((call.words(), call.assembly.missed()), (vec![(1, "new")], 2));
-    assert_eq!(call.assembly.late(), 1);
-}
-
-#[test]
-fn words_that_come_after_those_that_stand_change_nothing_and_are_counted() {
-    let mut call = Stream::v1();
-    call.sound_until(1600).turn_began(400);
-    call.results(Piece::SpeechFinal, (0, 1600), &[("closed", 400, 1380)]);
-    call.results(Piece::Interim, (0, 1500), &[("clothed", 400, 1380)]).pause(1);
-    assert_eq!((call.words(), call.assembly.late()), (vec![(1, "closed")], 1));
-    // The same words once more are no disorder of words.
-    call.results(Piece::Final, (0, 1600), &[("closed", 400, 1380)]);
-    assert_eq!((call.failed.len(), call.closes), (0, 0));
-}
-
-#[test]
-fn final_words_that_come_after_later_ones_end_the_stream_because_a_part_of_the_turn_is_missing() {
-    let mut call = Stream::v1();
-    call.sound_until(2600).turn_began(400);
-    call.results(Piece::Final, (1600, 2600), &[("open", 1700, 2390)]);
-    call.results(Piece::Final, (0, 1600), &[("not", 400, 1380)]);
-    assert_eq!((call.assembly.late(), call.closes), (1, 1));
-    call.pause(1);
-    assert!(matches!(call.failed[..], [(1, EarsError::Lost(_))]), "{:?}", call.failed);
-}
-
 // ---- failures ------------------------------------------------------------------
 
 #[test]
@@ -686,3 +560,6 @@ fn who_was_sent_nothing_has_not_heard_nothing() {
 
 #[path = "assembly_properties.rs"]
 mod properties;
+
+#[path = "assembly_flux_tests.rs"]
+mod flux;

@@ -157,7 +157,7 @@ impl CallEars {
                 self.flush();
                 self.assembly.decode(request, now);
             }
-            Command::Judge(request) => self.assembly.judge(request),
+            Command::Judge(request) => self.assembly.judge(request, now),
             Command::Abandon => self.assembly.abandon(),
         }
     }
