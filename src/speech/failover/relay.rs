@@ -91,9 +91,9 @@ impl Limits {
 /// call gives up half a second later, in which the box's own mind answers.
 pub const MINDS_AT_WORK: Duration = Duration::from_secs(5);
 
-/// However many voices are tried one after the other, from the order on: a call gives a
-/// sentence up after 4 s, by when the box's own, which needs most of a second on a busy core,
-/// must have begun it.
+/// However many voices are tried after the first, from the order on: a call gives a sentence
+/// up after 4 s, by when the box's own, which needs most of a second on a busy core, must
+/// have begun it.
 pub const VOICES_TRIED: Duration = Duration::from_millis(2500);
 
 /// What an engine says to the work that it was given.

@@ -74,6 +74,7 @@ impl Synthesizer for VoiceChain {
             state: Mutex::new(State {
                 roster: Roster::new(self.chain.len()),
                 voices: (0..self.chain.len()).map(|_| None).collect(),
+                tries: false,
             }),
         };
         let Choice { engine, .. } = voices.choose(0, (self.works.now)());
@@ -99,6 +100,9 @@ struct Voices {
 struct State {
     roster: Roster,
     voices: Vec<Option<Arc<dyn Voice>>>,
+    /// One is being tried. Sentences follow each other faster than a trial is over, and
+    /// another would close its connection.
+    tries: bool,
 }
 
 impl Voices {
@@ -129,10 +133,20 @@ impl Voices {
         }
     }
 
-    /// A new connection for who is tried: that of before is known to be bad.
-    fn open_anew(&self, engine: usize) {
-        self.close(engine);
-        drop(self.voice(engine));
+    /// Whether this one is to be tried now. It has a new connection then: that of before is
+    /// known to be bad.
+    fn begin_trial(&self, engine: usize, now: Moment) -> bool {
+        let begins = {
+            let mut state = self.lock();
+            let begins = !state.tries && self.chain.link(engine).health.begin_probe(now);
+            state.tries |= begins;
+            begins
+        };
+        if begins {
+            self.close(engine);
+            drop(self.voice(engine));
+        }
+        begins
     }
 
     /// Speaks the sentence once more, unheard, and only up to its first sound.
@@ -176,14 +190,16 @@ impl Voice for CallVoice {
         let Choice { engine, probe } = self.voices.choose(0, now);
         // Nobody need be tried with what has no sound.
         let probe = probe.filter(|_| has_words(request.text.expose()));
-        if let Some(tried) = probe.filter(|tried| self.voices.chain.link(*tried).health.begin_probe(now)) {
-            self.voices.open_anew(tried);
+        if let Some(tried) = probe.filter(|tried| self.voices.begin_trial(*tried, now)) {
             let health = Arc::clone(&self.voices.chain.link(tried).health);
             let (voices, works, request) = (Arc::downgrade(&self.voices), self.works.clone(), request.clone());
             let work = async move {
                 works.wait_until(Some(now + CONNECTS_WITHIN)).await;
                 match voices.upgrade() {
-                    Some(voices) => voices.probe(&works, tried, request).await,
+                    Some(voices) => {
+                        voices.probe(&works, tried, request).await;
+                        voices.lock().tries = false;
+                    }
                     // The call is over.
                     None => health.take_back_probe(now, (works.now)()),
                 }
