@@ -134,10 +134,12 @@ impl Call {
         self.keep_secrets(withheld, now);
     }
 
-    /// "Then press the hash key", and what is said to who takes long, ask nothing else.
+    /// "Then press the hash key", and what is said to who takes long, ask nothing else. A
+    /// question does: its answer is to be heard.
     fn waits_for_keys_still(&self, sentence: &Saying) -> bool {
         let of_its_answer = sentence.part == Part::OfAnswer && self.settled_at <= self.keypad.asked_at;
-        of_its_answer || sentence.what == What::Filler || sentence.text == phrases::KEYS_AWAITED
+        let asks = sentence.text.trim_end().ends_with('?');
+        of_its_answer && !asks || sentence.what == What::Filler || sentence.text == phrases::KEYS_AWAITED
     }
 
     /// Time has come to `now`.
