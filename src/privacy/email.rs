@@ -19,6 +19,9 @@ const LABELS_MAX: usize = 6;
 /// Letters of a top domain that is spelled: "c o m".
 const SPELLED_MAX: usize = 4;
 
+/// Letters of a country's top domain (ISO 3166-1).
+const COUNTRY_LETTERS: usize = 2;
+
 /// Words after "my e-mail is" that may all belong to the address.
 pub(super) const CUE_WORDS: u8 = 10;
 
@@ -97,7 +100,7 @@ fn after_dot(reader: &Reader<'_>, at: usize) -> Option<(usize, Dot)> {
     }
     let next = skip_pause(reader, dot + 1);
     // "At this point in time" has no domain: "point" is a dot only before a sure one.
-    let is_said = reader.text(dot).to_ascii_lowercase().starts_with("dot");
+    let is_said = reader.text(dot).to_ascii_lowercase().starts_with("dot") && !is_on_the_dot(reader, dot);
     let is_tight = next == dot + 1 && dot == at && reader.text(dot).len() == 1;
     let dot = match (is_said, is_tight) {
         (true, _) => Dot::Said,
@@ -105,6 +108,11 @@ fn after_dot(reader: &Reader<'_>, at: usize) -> Option<(usize, Dot)> {
         (false, false) => Dot::Loose,
     };
     Some((next, dot))
+}
+
+/// "At five on the dot".
+fn is_on_the_dot(reader: &Reader<'_>, dot: usize) -> bool {
+    reader.before(dot).is_some_and(|i| reader.text(i).eq_ignore_ascii_case("the"))
 }
 
 /// The first token from `at` on that is neither space nor comma.
@@ -116,8 +124,8 @@ fn skip_pause(reader: &Reader<'_>, at: usize) -> usize {
     at
 }
 
-/// The last token of the domain that begins at `from`. Where an address is sure, whatever
-/// follows a said dot may end it: there are more top domains than anybody lists.
+/// The last token of the domain that begins at `from`. Where an address is sure, any word
+/// behind a said dot may end it: there are more top domains than anybody lists.
 fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool, is_surely_one: bool) -> Option<usize> {
     let is_written = is_sign && reader.means(from).is_some_and(is_word);
     let mut at = skip_pause(reader, from);
@@ -134,9 +142,10 @@ fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool, is_surely
             last = Some(label_last);
         }
         let Some((next, dot)) = after_dot(reader, label_last + 1).filter(|(next, _)| *next < end) else { break };
-        let any_word =
-            || (is_surely_one && dot == Dot::Said && reader.means(next) == Some(Means::Plain)).then_some(next);
-        match top(reader, next, end, dot).or_else(any_word) {
+        let is_plain = reader.means(next) == Some(Means::Plain);
+        let may_end = dot == Dot::Said
+            && if is_surely_one { is_plain || is_country(reader, next) } else { is_plain && is_country(reader, next) };
+        match top(reader, next, end, dot).or(may_end.then_some(next)) {
             Some(top) => {
                 last = Some(top);
                 at = next;
@@ -215,8 +224,7 @@ fn top(reader: &Reader<'_>, from: usize, end: usize, dot: Dot) -> Option<usize> 
     let word = word.as_str();
     let is_known = match dot {
         Dot::Loose => is_sure_domain(word),
-        Dot::Tight => is_top_domain(word),
-        Dot::Said => is_top_domain(word) || is_country(word),
+        Dot::Tight | Dot::Said => is_top_domain(word),
     };
     if is_known {
         return Some(from);
@@ -225,7 +233,7 @@ fn top(reader: &Reader<'_>, from: usize, end: usize, dot: Dot) -> Option<usize> 
     let mut at = from;
     while at < end && letters.len() < SPELLED_MAX && is_letter(reader, at) {
         letters.push_str(&reader.text(at).to_ascii_lowercase());
-        let is_known = is_sure_domain(&letters) || dot == Dot::Said && is_country(&letters);
+        let is_known = is_sure_domain(&letters) || dot == Dot::Said && letters.len() == COUNTRY_LETTERS;
         if is_known && !is_letter(reader, reader.skip_space(at + 1)) {
             return Some(at);
         }
@@ -234,9 +242,10 @@ fn top(reader: &Reader<'_>, from: usize, end: usize, dot: Dot) -> Option<usize> 
     None
 }
 
-/// A country has two letters (ISO 3166), and nearly all pairs are one's.
-fn is_country(word: &str) -> bool {
-    word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_lowercase())
+/// Nearly all pairs of letters are some country's.
+fn is_country(reader: &Reader<'_>, at: usize) -> bool {
+    let text = reader.text(at);
+    text.len() == COUNTRY_LETTERS && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// A letter said alone.

@@ -69,7 +69,7 @@ pub(super) struct Memory {
     since_card: Option<u8>,
     /// Words since the back of something was spoken of on which a number or a code stands.
     since_back: Option<u8>,
-    /// The words since the secret say what it is for: "the PIN for my".
+    /// The words since the secret say what it is for: "the PIN for my order".
     tells_purpose: bool,
     /// Letters in a row that were just spelled.
     letters: String,
@@ -106,21 +106,27 @@ impl Memory {
         let mut letters = text.chars().filter(char::is_ascii_alphabetic);
         let spells = letters.next().filter(|_| text.len() == 1).map(|letter| letter.to_ascii_lowercase());
         match means {
-            Means::Space | Means::Mark(_) | Means::Dot | Means::Dash | Means::Underscore | Means::Plus => return,
+            Means::Dot | Means::Mark(_) => {
+                self.tells_purpose = false;
+                return;
+            }
+            Means::Space | Means::Dash | Means::Underscore | Means::Plus => return,
             _ => {}
         }
         self.age();
         let word = text.to_lowercase();
         self.tells_purpose = match means {
-            Means::Link | Means::Cue(Cue::Thing) if self.tells_purpose => true,
+            Means::Link | Means::Cue(Cue::Thing | Cue::Number) if self.tells_purpose => true,
             _ => matches!(word.as_str(), "for" | "of" | "to") && self.is_secret_just_named(),
         };
+        if self.tells_purpose && matches!(word.as_str(), "is" | "na" | "be" | "was") {
+            // Behind "the PIN for flat 12 is" stands the PIN; right behind the flat, its number.
+            self.thing = None;
+        }
         if matches!(word.as_str(), "back" | "behind" | "reverse") && self.is_number_or_code_spoken_of() {
             self.since_back = Some(0);
         }
         match means {
-            // "The PIN for the house gate" is a PIN, and the gate has no number.
-            Means::Cue(Cue::Thing) if self.tells_purpose => self.unlink(),
             Means::Cue(cue) => self.cue(cue, &word),
             Means::Bank(code) => self.bank(code, &word),
             Means::Link | Means::Filler | Means::Sounds(2) | Means::At | Means::Letter(_) => {}
