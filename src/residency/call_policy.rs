@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{CallerWish, CallerWishes, DataClass, Decision, DestinationId, Policy};
+use super::{CallerWish, CallerWishes, DataClass, Decision, DestinationId, Policy, Verdict};
 
 /// Decisions that are kept. A call sends some eight classes to some four
 /// destinations in one or two states of its caller's wishes; when there are
@@ -56,24 +56,41 @@ impl CallPolicy {
 
     /// For a caller of these wishes: several classes may be asked for under the same.
     pub(super) fn decide(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Decision {
+        self.of_decision(class, to, wishes, Decision::clone)
+    }
+
+    /// As [`CallPolicy::decide`], without a copy of what else was decided: each frame of
+    /// sound asks for this alone.
+    pub(super) fn verdict(&self, class: DataClass, to: &DestinationId, wishes: CallerWishes) -> Verdict {
+        self.of_decision(class, to, wishes, |decision| decision.verdict)
+    }
+
+    fn of_decision<T>(
+        &self,
+        class: DataClass,
+        to: &DestinationId,
+        wishes: CallerWishes,
+        part: impl Fn(&Decision) -> T,
+    ) -> T {
         let is_it = |kept: &&Kept| kept.class == class && kept.wishes == wishes && kept.to == *to;
         let policy = {
             let under = held(&self.under);
             if let Some(kept) = under.decided.iter().find(is_it) {
-                return kept.decision.clone();
+                return part(&kept.decision);
             }
             under.policy.clone()
         };
         let decision = policy.decide(class, to, wishes);
+        let asked_for = part(&decision);
         let mut under = held(&self.under);
         // It may have been narrowed meanwhile; then this is not to be kept.
         if Arc::ptr_eq(&under.policy, &policy) {
             if under.decided.len() >= DECISIONS_MAX {
                 under.decided.clear();
             }
-            under.decided.push(Kept { class, to: to.clone(), wishes, decision: decision.clone() });
+            under.decided.push(Kept { class, to: to.clone(), wishes, decision });
         }
-        decision
+        asked_for
     }
 }
 
@@ -91,7 +108,7 @@ impl std::fmt::Debug for CallPolicy {
 mod tests {
     use super::*;
     use crate::residency::gate::tests::cloud;
-    use crate::residency::{Ground, Row, Verdict};
+    use crate::residency::{Ground, Row};
 
     #[test]
     fn what_is_kept_of_decisions_is_bounded_and_still_right() {
@@ -105,7 +122,7 @@ mod tests {
             verdict: Verdict::Raw,
         };
         let call = CallPolicy::new(Arc::new(Policy::new(vec![cloud()], vec![row])));
-        let verdict = |to: &DestinationId| call.decide(class, to, CallerWishes::default()).verdict;
+        let verdict = |to: &DestinationId| call.verdict(class, to, CallerWishes::default());
         for n in 0..3 * DECISIONS_MAX {
             assert_eq!(verdict(&id(&format!("nobody-{n}"))), Verdict::Local);
             assert_eq!(verdict(&to), Verdict::Raw);

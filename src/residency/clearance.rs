@@ -55,7 +55,7 @@ impl Clearance {
     pub fn still_holds(&self) -> bool {
         let Lasts { call, needs } = &self.lasts;
         let wishes = call.wishes();
-        needs.iter().all(|(class, least)| call.decide(*class, &self.destination, wishes).verdict >= *least)
+        needs.iter().all(|(class, least)| call.verdict(*class, &self.destination, wishes) >= *least)
     }
 
     /// What the request must carry for the leave to hold.

@@ -131,7 +131,7 @@ impl CallGate {
     /// The identifiers that may go there as they are, in data of these kinds.
     fn may_stay_in(&self, classes: &[DataClass], to: &DestinationId) -> Vec<DataClass> {
         let wishes = self.wishes();
-        let is_raw = |class: &DataClass| self.call.decide(*class, to, wishes).verdict == Verdict::Raw;
+        let is_raw = |class: &DataClass| self.call.verdict(*class, to, wishes) == Verdict::Raw;
         if are_words(classes) { DataClass::IN_WORDS.into_iter().filter(is_raw).collect() } else { Vec::new() }
     }
 }
