@@ -142,10 +142,8 @@ fn domain(reader: &Reader<'_>, from: usize, end: usize, is_sign: bool, is_surely
             last = Some(label_last);
         }
         let Some((next, dot)) = after_dot(reader, label_last + 1).filter(|(next, _)| *next < end) else { break };
-        let is_plain = reader.means(next) == Some(Means::Plain);
-        let may_end = dot == Dot::Said
-            && if is_surely_one { is_plain || is_country(reader, next) } else { is_plain && is_country(reader, next) };
-        match top(reader, next, end, dot).or(may_end.then_some(next)) {
+        let unlisted = (dot == Dot::Said && may_be_top(reader, next, is_surely_one)).then_some(next);
+        match top(reader, next, end, dot).or(unlisted) {
             Some(top) => {
                 last = Some(top);
                 at = next;
@@ -240,6 +238,13 @@ fn top(reader: &Reader<'_>, from: usize, end: usize, dot: Dot) -> Option<usize> 
         at = reader.skip_space(at + 1);
     }
     None
+}
+
+/// Whether the word at `at` may be a top domain that no list here has.
+fn may_be_top(reader: &Reader<'_>, at: usize, is_surely_one: bool) -> bool {
+    let is_plain = reader.means(at) == Some(Means::Plain);
+    let is_country = is_country(reader, at);
+    if is_surely_one { is_plain || is_country } else { is_plain && is_country }
 }
 
 /// Nearly all pairs of letters are some country's.

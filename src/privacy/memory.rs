@@ -149,7 +149,7 @@ impl Memory {
         self.since_back = self.since_back.map(|words| words + 1).filter(|words| *words <= BACK_WORDS);
     }
 
-    /// A PIN, a password or a code of a known sort, by the word before the last.
+    /// A PIN, a password or a code of a known sort, by the word right before.
     fn is_secret_just_named(&self) -> bool {
         self.secret.is_some_and(|s| s.words == 1 && s.cue != Cue::Code)
     }

@@ -95,10 +95,9 @@ pub enum EarsEvent {
     WordsBegan {
         at: Moment,
     },
-    /// No word has come for a second since the last, which ended at `at`, or the ears declare
-    /// the turn over; told unasked:
-    /// the box's own voice activity may take a noise for a voice. Told again as the
-    /// ears listen on: no word has come up to `silent_until`.
+    /// No word has come for a second since the last, which ended at `at`, or the ears
+    /// declare the turn over; told unasked: the box's own voice activity may take a noise
+    /// for a voice. Told again as the ears listen on: no word has come up to `silent_until`.
     WordsEnded {
         at: Moment,
         silent_until: Moment,

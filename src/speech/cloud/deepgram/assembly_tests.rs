@@ -461,6 +461,29 @@ fn a_piece_that_was_cut_off_on_request_says_nothing_of_silence() {
     assert_eq!((call.words(), call.judged.len()), (vec![(1, "hello")], 0));
 }
 
+#[test]
+fn words_that_come_after_those_that_stand_change_nothing_and_are_counted() {
+    let mut call = Stream::v1();
+    call.sound_until(1600).turn_began(400);
+    call.results(Piece::SpeechFinal, (0, 1600), &[("closed", 400, 1380)]);
+    call.results(Piece::Interim, (0, 1500), &[("clothed", 400, 1380)]).pause(1);
+    assert_eq!((call.words(), call.assembly.late()), (vec![(1, "closed")], 1));
+    // The same words once more are no disorder of words.
+    call.results(Piece::Final, (0, 1600), &[("closed", 400, 1380)]);
+    assert_eq!((call.failed.len(), call.closes), (0, 0));
+}
+
+#[test]
+fn final_words_that_come_after_later_ones_end_the_stream_because_a_part_of_the_turn_is_missing() {
+    let mut call = Stream::v1();
+    call.sound_until(2600).turn_began(400);
+    call.results(Piece::Final, (1600, 2600), &[("open", 1700, 2390)]);
+    call.results(Piece::Final, (0, 1600), &[("not", 400, 1380)]);
+    assert_eq!((call.assembly.late(), call.closes), (1, 1));
+    call.pause(1);
+    assert!(matches!(call.failed[..], [(1, EarsError::Lost(_))]), "{:?}", call.failed);
+}
+
 // ---- failures ------------------------------------------------------------------
 
 #[test]
