@@ -586,6 +586,27 @@ async fn a_call_to_be_heard_again_waits_through_a_restart_until_its_words_are_ke
 }
 
 #[tokio::test]
+async fn a_call_that_was_queued_while_the_clock_stood_ahead_is_due_once_it_is_right_and_not_before_others() {
+    const DAY_S: i64 = 24 * 3600;
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path()).await;
+    for (n, due_at) in [(1, at(3650 * DAY_S)), (2, at(10)), (3, at(DAY_S / 2))] {
+        let mut memory = vault.begin_call(&header(n)).await.unwrap();
+        memory.start_recording(SampleRate::Hz8000, 0).await.unwrap();
+        memory.hear_again(HearAgain { due_at, places: vec![ears_server()] });
+        memory.finish(record(n)).await.unwrap();
+    }
+    for next in [Some(call(2)), Some(call(1)), None] {
+        let due = vault.next_to_hear_again(at(20)).await.unwrap().map(|waiting| waiting.call);
+        assert_eq!(due, next);
+        if let Some(due) = due {
+            vault.settle_hearing(due, &[]).await.unwrap();
+        }
+    }
+    vault.close().await;
+}
+
+#[tokio::test]
 async fn a_promised_text_message_waits_through_a_restart_and_is_forgotten_once_it_is_sent() {
     let dir = tempfile::tempdir().unwrap();
     let text = OutgoingText {

@@ -4,6 +4,7 @@
 //! was; the second hearing stands beside it.
 
 mod allowed_then;
+mod rest;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,21 +18,19 @@ use crate::egress::Room;
 use crate::media::{Conversion, FRAME_MS, Frame, Resampler, SampleRate};
 use crate::ops::{HealthFact, HealthState, Stop, SystemClock};
 use crate::privacy::{Redactor, Side, Spoken};
-use crate::residency::{CallGate, Destination};
+use crate::residency::{CallGate, CallerWish, Destination};
 use crate::speech::{CallSetting, EarsEvent, Hearing, Hints};
 use crate::store::{HearAgain, HearingFault, IndexError, Leg, ReadError, SecondHearing, Vault, Waiting};
 use crate::terms::{CallId, Moment, Private, RequestId};
 use allowed_then::policy_of;
+use rest::{LONGEST_WAIT, wait_after};
+pub use rest::{Rest, TiredEars};
 
 /// An outage that has just ended may come back; nothing is urgent here.
 const DUE_AFTER: Duration = Duration::from_secs(60);
 
 /// How often the queue is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
-
-/// Waits after failures: 2, 4, 8 … minutes, at most six hours.
-const FIRST_WAIT: Duration = Duration::from_secs(2 * 60);
-const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// While the day's budget has no room, how long a call waits before it is asked
 /// again: a budget is made larger by midnight or by an owner, and neither hurries.
@@ -71,12 +70,13 @@ pub struct SecondHearings {
     pub clock: SystemClock,
     pub stop: Stop,
     pub rest: Rest,
+    pub tired: TiredEars,
     pub begun: Begun,
 }
 
 /// Why a call was not heard again this time.
 enum NotYet {
-    /// Somebody is on the line, whose own sound goes first.
+    /// Somebody is on the line, whose own sound goes first, or the box stops.
     Caller,
     /// The ears failed.
     Ears,
@@ -90,34 +90,6 @@ enum NotYet {
     Disk,
     /// It cannot be read any more: there is nothing to hear.
     Gone,
-}
-
-/// While the disk takes nothing, no call is heard again: its words could not be
-/// kept, and its sound would be sent for nothing.
-#[derive(Default)]
-pub struct Rest {
-    /// Until when, and how often in a row the disk has refused. Held for a copy.
-    held: Mutex<(Moment, u32)>,
-}
-
-impl Rest {
-    fn holds(&self, now: Moment) -> bool {
-        self.held().0 > now
-    }
-
-    fn begin(&self, now: Moment) {
-        let mut held = self.held();
-        *held = (now + wait_after(held.1), held.1.saturating_add(1));
-    }
-
-    fn end(&self) {
-        *self.held() = Default::default();
-    }
-
-    /// A poisoned lock still holds a whole rest.
-    fn held(&self) -> MutexGuard<'_, (Moment, u32)> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What was heard of a call before something came between: it is not sent and paid for
@@ -199,8 +171,12 @@ impl SecondHearings {
             }
         };
         let Waiting { call, tries, disk_tries, ears_tries, others_heard, places } = waiting;
+        if let Some(rest) = places.as_ref().and_then(|places| self.tired.rest(places, self.clock.now())) {
+            let written = self.vault.put_off_hearing(call, later(now, rest)).await;
+            return self.written(call, written.map(|()| true));
+        }
         let mut heard = self.begun.take(call);
-        let done = match self.hear(call, places, &mut heard).await {
+        let done = match self.hear(call, places.clone(), &mut heard).await {
             Ok(()) => self.keep(call, &heard).await,
             Err(not_yet) => Err(not_yet),
         };
@@ -213,6 +189,17 @@ impl SecondHearings {
         if stays {
             self.begun.keep(call, heard);
         }
+        match (&done, &places) {
+            (Err(NotYet::Ears), Some(places)) if stays => {
+                self.tired.failed(places, self.clock.now(), LONGEST_WAIT);
+            }
+            // Others there may have room sooner.
+            (Err(NotYet::EarsBesideBudget), Some(places)) => {
+                self.tired.failed(places, self.clock.now(), BUDGET_WAIT);
+            }
+            (Ok(()), Some(places)) => self.tired.heard(places),
+            _ => {}
+        }
         let written = match done {
             Ok(()) => Ok(true),
             // It stays the next, and no try is counted.
@@ -223,7 +210,6 @@ impl SecondHearings {
                 tracing::debug!(%call, "a call waits for budget to be heard again");
                 self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| true)
             }
-            // The next call would be sent to the ears that failed, so it waits too.
             Err(NotYet::EarsBesideBudget) => {
                 self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| false)
             }
@@ -236,6 +222,11 @@ impl SecondHearings {
                 self.vault.hear_no_more(call).await.map(|()| true)
             }
         };
+        self.written(call, written)
+    }
+
+    /// Whether the queue goes on after what was written into it.
+    fn written(&self, call: CallId, written: Result<bool, IndexError>) -> bool {
         match written {
             Ok(goes_on) => {
                 self.rest.end();
@@ -298,8 +289,7 @@ impl SecondHearings {
         let (rate, sound) = self.vault.leg_sound(call, Leg::Caller).await.map_err(unread)?;
         let setting = CallSetting { call: Some(call), hints: self.hints.clone(), gate };
         let is_heard = |turn: usize| heard.iter().any(|hearing| hearing.turn == turn);
-        let callers = record.turns.iter().enumerate().filter(|(_, turn)| turn.who == Speaker::Caller);
-        let parts: Vec<(usize, Vec<i16>)> = callers
+        let parts: Vec<(usize, Vec<i16>)> = for_better_ears(&record, self.own_ears)
             .filter(|(turn, _)| !is_heard(*turn))
             .map(|(turn, said)| {
                 let [from, to] = [said.started_ms, said.ended_ms].map(|at| at.saturating_sub(from_ms));
@@ -319,9 +309,9 @@ impl SecondHearings {
     }
 
     /// On a small uplink a caller's own ears would stall beside a hearing for which
-    /// nobody waits.
+    /// nobody waits; and what is sent after the stop would be in no register.
     fn yield_to_callers(&self) -> Result<(), NotYet> {
-        if self.stop.callers() == 0 { Ok(()) } else { Err(NotYet::Caller) }
+        if self.stop.callers() == 0 && !self.stop.is_asked() { Ok(()) } else { Err(NotYet::Caller) }
     }
 
     /// The words of a turn, from the first ears that give them.
@@ -375,7 +365,10 @@ impl SecondHearings {
                 }
             }
         };
-        Ok(tokio::time::timeout(WORDS_WITHIN, words).await.ok().flatten())
+        tokio::select! {
+            heard = tokio::time::timeout(WORDS_WITHIN, words) => Ok(heard.ok().flatten()),
+            () = self.stop.asked() => Err(NotYet::Caller),
+        }
     }
 
     /// What `milu doctor` says of it.
@@ -400,8 +393,17 @@ const fn is_gone(error: &ReadError) -> bool {
 /// Whether a call was heard by the box's own ears for want of better ones, and
 /// its caller has nothing against its being heard again.
 fn is_worth_it(record: &CallRecord, own_ears: &str) -> bool {
+    record.recording.is_some() && record.may_be_heard_again() && for_better_ears(record, own_ears).next().is_some()
+}
+
+/// The caller's turns that the box's own ears heard for want of better ones, each with its
+/// place. Where nothing might leave before the caller consented, what was said until then,
+/// the consent with it, was for the box's own ears: it stays.
+fn for_better_ears<'r>(record: &'r CallRecord, own_ears: &str) -> impl Iterator<Item = (usize, &'r Turn)> {
+    let consent = record.wishes.iter().find(|wished| wished.wish == Wish::OfData(CallerWish::Consents));
+    let from_ms = consent.map_or(0, |wished| wished.at_ms);
     let by_own = |turn: &Turn| turn.who == Speaker::Caller && turn.engines.transcriber.as_deref() == Some(own_ears);
-    record.recording.is_some() && record.may_be_heard_again() && record.turns.iter().any(by_own)
+    record.turns.iter().enumerate().filter(move |(_, turn)| by_own(turn) && turn.started_ms >= from_ms)
 }
 
 /// A gate of later, for which what the caller wished in the call still holds.
@@ -468,10 +470,6 @@ fn without_identifiers(turns: &[Turn], heard: &mut [SecondHearing]) {
     }
 }
 
-fn wait_after(failures: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
-}
-
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
@@ -508,7 +506,6 @@ mod queue_tests;
 mod tests {
     use super::*;
     use crate::call::{Engines, Latency, MediaFacts, Outcome, Recording, Wished};
-    use crate::residency::CallerWish;
     use crate::terms::{EndCause, LineId};
 
     pub(super) fn record(wishes: &[Wish]) -> CallRecord {
@@ -544,6 +541,29 @@ mod tests {
         assert!(!is_worth(&[Wish::Unrecorded]));
         let gate = under_wishes(Arc::new(CallGate::closed()), &record(&[of_data(CallerWish::Consents)]));
         assert!(gate.wishes().consents);
+    }
+
+    #[test]
+    fn what_was_said_up_to_a_consent_and_what_better_ears_have_heard_is_not_heard_again() {
+        let own = |started_ms| {
+            let mut said = turn(Speaker::Caller, "Yes.");
+            (said.started_ms, said.ended_ms) = (started_ms, started_ms + 900);
+            said.engines.transcriber = Some("whisper-onbox".to_owned());
+            said
+        };
+        let mut better = own(7_000);
+        better.engines.transcriber = Some("deepgram".to_owned());
+        let mut call = record(&[Wish::OfData(CallerWish::Consents)]);
+        call.wishes[0].at_ms = 6_000;
+        call.turns = vec![turn(Speaker::Box, "Do you agree?"), own(5_000), better];
+        assert!(!is_worth_it(&call, "whisper-onbox"), "better ears heard all that was theirs to hear");
+        call.turns.push(own(9_000));
+        let again: Vec<usize> = for_better_ears(&call, "whisper-onbox").map(|(place, _)| place).collect();
+        assert_eq!((again, is_worth_it(&call, "whisper-onbox")), (vec![3], true));
+        // Without a consent nothing waited for one.
+        call.wishes.clear();
+        let again: Vec<usize> = for_better_ears(&call, "whisper-onbox").map(|(place, _)| place).collect();
+        assert_eq!(again, [1, 3]);
     }
 
     pub(super) fn turn(who: Speaker, text: &str) -> Turn {

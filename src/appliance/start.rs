@@ -37,7 +37,7 @@ use super::listening::Listening;
 use super::outside::{Chains, Outside, OutsideEars, OutsideError, OwnEngines};
 use super::put_through::Reception;
 use super::renderings::Renderings;
-use super::second_hearing::{Begun, Rest, SecondHearings};
+use super::second_hearing::{Begun, Rest, SecondHearings, TiredEars};
 use super::text_post::TextPost;
 use super::texts::{PromisedTexts, TextQueue};
 use super::warm_up::{self, WarmUp};
@@ -418,6 +418,7 @@ fn second_hearing(
         clock,
         stop: stop.clone(),
         rest: Rest::default(),
+        tired: TiredEars::default(),
         begun: Begun::default(),
     }))
 }

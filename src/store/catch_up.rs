@@ -2,7 +2,7 @@
 //! survives a power cut: a call leaves the queue in the transaction that keeps
 //! its words.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};
 
@@ -21,6 +21,10 @@ const WAITING_MAX: i64 = 5_000;
 /// Places that a call keeps: a box has two kinds of ears outside of it, each at one. One
 /// of them takes some hundred bytes.
 const PLACES_MAX: usize = 4;
+
+/// No call is put off by more than six hours: what is due later than in a day was put off
+/// while the box's clock stood ahead, as one does that wakes without power and network.
+const LATEST_DUE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a call comes into the queue.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,13 +94,16 @@ pub(super) async fn enqueue(
     Ok(done.rows_affected() == 1)
 }
 
-/// The call that has waited longest among those that are due.
+/// The call that has waited longest among those that are due; then one that is due later
+/// than any honest clock could have said.
 pub(super) async fn next_due(index: &Index, now: Timestamp) -> Result<Option<Waiting>, IndexError> {
+    let latest = now.saturating_add(LATEST_DUE).unwrap_or(Timestamp::MAX);
     let row = sqlx::query(
         "SELECT call, tries, disk_tries, ears_tries, others_heard, places FROM catch_up
-         WHERE due_at_ns <= ? ORDER BY due_at_ns, call LIMIT 1",
+         WHERE due_at_ns <= ?1 OR due_at_ns > ?2 ORDER BY due_at_ns > ?1, due_at_ns, call LIMIT 1",
     )
     .bind(ns(now))
+    .bind(ns(latest))
     .fetch_optional(&index.read)
     .await
     .map_err(IndexError::sql("looking for a call to be heard again"))?;

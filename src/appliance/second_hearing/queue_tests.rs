@@ -29,12 +29,18 @@ struct Line {
     frames: AtomicU32,
     /// With which of them a caller comes, from 1; none with 0.
     caller_with: AtomicU32,
+    /// With which of them the box is to stop.
+    stops_with: AtomicU32,
     caller: Mutex<Option<Admitted>>,
 }
 
 impl Line {
     fn frame(&self) {
-        if self.frames.fetch_add(1, Ordering::Relaxed) + 1 == self.caller_with.load(Ordering::Relaxed) {
+        let frame = self.frames.fetch_add(1, Ordering::Relaxed) + 1;
+        if frame == self.stops_with.load(Ordering::Relaxed) {
+            self.stop.ask();
+        }
+        if frame == self.caller_with.load(Ordering::Relaxed) {
             *self.caller.lock().unwrap() = Some(self.stop.admit().unwrap());
         }
     }
@@ -161,8 +167,13 @@ impl Place {
         std::fs::write(&policy, table).unwrap();
         let keeper = PolicyKeeper::open(policy, vault.clone(), clock.as_fn(), clock.wall_fn()).await.unwrap();
         let stop = Stop::new(Duration::from_secs(1));
-        let (frames, caller_with) = (AtomicU32::new(0), AtomicU32::new(0));
-        let line = Arc::new(Line { stop: stop.clone(), frames, caller_with, caller: Mutex::new(None) });
+        let line = Arc::new(Line {
+            stop: stop.clone(),
+            frames: AtomicU32::new(0),
+            caller_with: AtomicU32::new(0),
+            stops_with: AtomicU32::new(0),
+            caller: Mutex::new(None),
+        });
         let (ears, server) = (Counting::on(&line), Counting::on(&line));
         let door = Door::new(keeper.in_force(), door);
         let queue = SecondHearings {
@@ -174,16 +185,18 @@ impl Place {
             clock,
             stop,
             rest: Rest::default(),
+            tired: TiredEars::default(),
             begun: Begun::default(),
         };
         let record = recorded(&queue, 1, turns).await;
         Self { dir, queue, record, ears, server, line, door }
     }
 
-    /// Another table holds: it is announced, and at the next look its notice is over.
+    /// Another table holds: it is seen, then announced, and at the next look its notice is
+    /// over.
     async fn take_over(&self, table: &str) {
         std::fs::write(self.dir.path().join("residency.toml"), table).unwrap();
-        for _ in 0..2 {
+        for _ in 0..3 {
             self.queue.keeper.look_again(&self.door).await.unwrap();
         }
     }
@@ -191,6 +204,20 @@ impl Place {
     /// Another call than the first waits, after it.
     async fn another(&self, number: u64) {
         recorded(&self.queue, number, 1).await;
+    }
+
+    /// Time has passed: each call is due, and no ears rest any more.
+    async fn all_are_due(&self) {
+        self.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        self.ears_are_rested();
+    }
+
+    fn ears_are_rested(&self) {
+        let policy = self.queue.keeper.in_force();
+        let [ears, server] = policy.destinations() else { panic!("there are two places") };
+        for set in [std::slice::from_ref(ears), std::slice::from_ref(server), &[ears.clone(), server.clone()]] {
+            self.queue.tired.heard(set);
+        }
     }
 
     async fn waiting(&self) -> u64 {
@@ -286,7 +313,7 @@ async fn while_the_days_budget_is_used_up_a_call_waits_unsent_and_no_try_is_coun
         assert_eq!((due.call, due.tries), (place.record.id, 0));
         // As soon as the day has room it goes.
         place.door.set_budget(Budget::default());
-        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        place.all_are_due().await;
         assert!(place.queue.one().await);
         assert_eq!((place.sent(), place.waiting().await), (1, 0), "{budget:?}");
         place.end().await;
@@ -306,7 +333,7 @@ async fn while_the_day_of_better_ears_is_used_up_no_try_is_counted_though_others
     assert_eq!((due.call, due.tries), (place.record.id, 0));
     // As soon as the day has room the better ones hear it.
     place.door.set_budget(Budget::default());
-    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    place.all_are_due().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (1, 1, 0));
     place.end().await;
@@ -339,7 +366,7 @@ async fn what_was_heard_of_a_call_is_not_sent_again_where_the_budget_ran_out_bef
     assert!(place.queue.one().await);
     assert_eq!((place.line.frames(), place.waiting().await), (7, 1), "it waits for room");
     place.door.set_budget(Budget::default());
-    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    place.all_are_due().await;
     assert!(place.queue.one().await);
     assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7 + 5, 2, 0));
     let heard = place.queue.vault.second_hearings(place.record.id).await.unwrap();
@@ -388,7 +415,7 @@ async fn sound_that_might_go_to_one_place_alone_is_sent_to_no_other_under_a_wide
     assert!(!place.queue.one().await);
     assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 1, 1));
     place.server.cut_off.store(false, Ordering::Relaxed);
-    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    place.all_are_due().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.server.sent(), place.waiting().await), (0, 2, 0));
     place.end().await;
@@ -406,7 +433,7 @@ async fn a_place_that_has_only_the_name_of_the_one_of_then_is_sent_nothing() {
         let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
         assert_eq!((due.call, due.tries), (place.record.id, 0), "{now}");
         place.take_over(&table("raw", "local")).await;
-        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        place.all_are_due().await;
         assert!(place.queue.one().await);
         assert_eq!((place.sent(), place.waiting().await), (1, 0), "{then} again");
         place.end().await;
@@ -452,7 +479,7 @@ async fn a_hearing_that_cannot_be_kept_is_not_sent_again_at_once() {
     assert_eq!((due.call, due.tries), (place.record.id, 1));
     // There is room again on the disk, and its words are there.
     place.queue.vault.do_to_index("DROP TRIGGER full").await;
-    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    place.all_are_due().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
     place.end().await;
@@ -468,7 +495,7 @@ async fn a_call_waits_however_long_the_ears_are_cut_off_and_is_then_heard() {
         let longest = later(place.queue.clock.wall(), LONGEST_WAIT);
         let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
         assert_eq!((due.call, due.tries, due.disk_tries), (place.record.id, tries, 0));
-        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        place.all_are_due().await;
     }
     place.ears.cut_off.store(false, Ordering::Relaxed);
     // Nor does the first failure of the disk count as one of many.
@@ -477,9 +504,45 @@ async fn a_call_waits_however_long_the_ears_are_cut_off_and_is_then_heard() {
     assert!(!place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (21, 1));
     place.queue.vault.do_to_index("DROP TRIGGER full").await;
-    place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+    place.all_are_due().await;
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (21, 0));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn of_many_calls_that_wait_one_finds_out_that_the_ears_fail_and_the_others_are_not_sent() {
+    let place = Place::new("raw").await;
+    for number in 2..10 {
+        place.another(number).await;
+    }
+    place.ears.cut_off.store(true, Ordering::Relaxed);
+    assert!(!place.queue.one().await);
+    while place.queue.one().await {}
+    assert_eq!((place.sent(), place.waiting().await), (1, 9));
+    let first_wait = later(place.queue.clock.wall(), wait_after(0));
+    let due = place.queue.vault.next_to_hear_again(first_wait).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 1), "it finds out again");
+    // Calls that may go elsewhere do not wait for these ears.
+    place.take_over(&table("raw", "raw")).await;
+    place.another(10).await;
+    assert!(place.queue.one().await);
+    assert_eq!((place.server.sent(), place.waiting().await), (1, 9));
+    place.ears.cut_off.store(false, Ordering::Relaxed);
+    place.all_are_due().await;
+    while place.queue.one().await {}
+    assert_eq!(place.waiting().await, 0);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_box_that_stops_sends_no_more_of_a_call_and_pays_for_none_of_it() {
+    let place = Place::of("raw", DoorConfig::default(), 2).await;
+    place.line.stops_with.store(7, Ordering::Relaxed);
+    assert!(!place.queue.one().await);
+    assert_eq!((place.line.frames(), place.sent(), place.waiting().await), (7, 1, 1));
+    let due = place.queue.vault.next_to_hear_again(place.queue.clock.wall()).await.unwrap().unwrap();
+    assert_eq!((due.call, due.tries), (place.record.id, 0), "it is the next after the start");
     place.end().await;
 }
 
@@ -490,10 +553,11 @@ async fn a_call_on_which_ears_fail_that_hear_the_others_is_given_up_in_the_end()
         place.ears.cut_off.store(true, Ordering::Relaxed);
         assert!(!place.queue.one().await);
         place.ears.cut_off.store(false, Ordering::Relaxed);
+        place.ears_are_rested();
         place.another(2 + u64::from(number)).await;
         assert!(place.queue.one().await, "the other is heard");
         assert_eq!(place.waiting().await, 1, "the first waits");
-        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        place.all_are_due().await;
     }
     place.ears.cut_off.store(true, Ordering::Relaxed);
     assert!(place.queue.one().await, "the next may be another than it");
@@ -513,7 +577,7 @@ async fn what_ears_hear_of_others_counts_against_no_call_that_may_not_go_to_them
         let longest = later(place.queue.clock.wall(), LONGEST_WAIT);
         let due = place.queue.vault.next_to_hear_again(longest).await.unwrap().unwrap();
         assert_eq!((due.call, due.tries, due.ears_tries), (place.record.id, number + 1, 0));
-        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        place.all_are_due().await;
     }
     assert_eq!((place.server.sent(), place.waiting().await), (EARS_TRIES_MAX + 1, 1));
     place.end().await;
@@ -527,7 +591,7 @@ async fn a_call_whose_words_the_disk_never_takes_is_given_up_in_the_end() {
     for _ in 0..DISK_TRIES_MAX {
         assert!(!place.queue.one().await);
         assert_eq!(place.waiting().await, 1);
-        place.queue.vault.do_to_index("UPDATE catch_up SET due_at_ns = 0").await;
+        place.all_are_due().await;
     }
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (1, 0));
@@ -557,19 +621,4 @@ async fn a_call_whose_key_does_not_open_leaves_the_queue_and_holds_nobody_up() {
     assert!(place.queue.one().await);
     assert_eq!((place.sent(), place.waiting().await), (0, 0));
     place.end().await;
-}
-
-#[test]
-fn a_rest_grows_with_each_refusal_to_six_hours_and_ends_with_the_first_success() {
-    let rest = Rest::default();
-    let began = Moment::START + Duration::from_secs(1);
-    assert!(!rest.holds(began));
-    for minutes in [2, 4, 8] {
-        rest.begin(began);
-        let end = began + Duration::from_secs(minutes * 60);
-        assert!(rest.holds(began) && !rest.holds(end), "{minutes}");
-    }
-    assert_eq!(wait_after(u32::MAX), Duration::from_secs(6 * 3600));
-    rest.end();
-    assert!(!rest.holds(began));
 }
