@@ -256,7 +256,7 @@ mod tests {
         let (out, rows) = mpsc::channel(4);
         let day = date(1970, 1, 1);
         let books = Books {
-            register: Register::new(Some(out)),
+            register: Register::new(Some(out), tokio::sync::watch::channel(false).1),
             now: Arc::new(move || Moment::from_micros(second.load(Ordering::Relaxed) * 1_000_000)),
             wall: Arc::new(|| Timestamp::UNIX_EPOCH),
             zone: TimeZone::UTC,

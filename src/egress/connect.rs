@@ -18,9 +18,6 @@ use crate::ops::MomentSource;
 use crate::residency::{Destination, Host};
 use crate::terms::is_on_site;
 
-/// The port on which even a server in the business's own network speaks TLS.
-const TLS_PORT: u16 = 443;
-
 /// The shortest that one address is tried while there are others: a SYN that is
 /// lost is sent again after a second, and no uplink needs more than half of it.
 const ADDRESS_PATIENCE_MIN: Duration = Duration::from_millis(500);
@@ -37,12 +34,12 @@ impl Reach {
     /// TLS, but for a server that stands in the business's own network, has no
     /// pin and does not listen on the port of HTTPS.
     pub(super) fn is_plain(&self, host: &Host) -> bool {
-        self.destination.on_site && self.destination.pins.is_empty() && host.port != TLS_PORT
+        self.destination.on_site && self.destination.pins.is_empty() && host.port != Host::HTTPS_PORT
     }
 
     /// What an HTTP request calls the host.
     pub(super) fn host_header(&self, host: &Host) -> String {
-        let usual = if self.is_plain(host) { 80 } else { TLS_PORT };
+        let usual = if self.is_plain(host) { 80 } else { Host::HTTPS_PORT };
         if host.port == usual { host.name.clone() } else { host.to_string() }
     }
 

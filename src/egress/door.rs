@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::account::Account;
 use super::books::{Books, Spending};
@@ -46,6 +46,8 @@ pub struct DoorConfig {
     /// Where rows of the register go; none writes none, which suits tests alone.
     /// Some hundred rows of room are enough: while it is full the door keeps them.
     pub register: Option<mpsc::Sender<Transfer>>,
+    /// Told by who writes them: the disk has taken none for a while, and nothing new leaves.
+    pub is_register_stuck: watch::Receiver<bool>,
     pub budget: Budget,
     pub prices: Prices,
     /// What was spent before the box went down; none begins at nothing.
@@ -63,6 +65,7 @@ impl Default for DoorConfig {
             roots: Roots::public(),
             resolver: Resolver::system(),
             register: None,
+            is_register_stuck: watch::channel(false).1,
             budget: Budget::default(),
             prices: Prices::none(),
             spent: None,
@@ -109,11 +112,12 @@ struct Passing {
 
 impl Door {
     pub fn new(policy: Arc<Policy>, config: DoorConfig) -> Self {
-        let DoorConfig { roots, resolver, register, budget, prices, spent, zone, now, wall } = config;
+        let DoorConfig { roots, resolver, register, is_register_stuck, budget, prices, spent, zone, now, wall } =
+            config;
         let day = wall().to_zoned_datetime(zone.clone()).date();
         let spending = Spending { budget, spent: spent.unwrap_or_else(|| Spent::nothing(day)) };
         let trust = Trust::new(roots, wall.clone());
-        let (register, reports) = (Register::new(register), Reports::default());
+        let (register, reports) = (Register::new(register, is_register_stuck), Reports::default());
         let books = Books { register, now, wall, zone, prices, reports, spending: spending.into() };
         let under = Under::new(policy, resolver.clone(), books.now.clone());
         let frame = Frame { trust, resolver, books: Arc::new(books), under: RwLock::new(Arc::new(under)) };

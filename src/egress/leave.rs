@@ -33,6 +33,9 @@ impl Leave {
         if !self.safeguards.cover(clearance.safeguards()) {
             return Err(HeldBack::SafeguardMissing { destination: to() }.into());
         }
+        if account.books().register.is_closed() {
+            return Err(HeldBack::Unrecorded { destination: to() }.into());
+        }
         if !self.destination.on_site && account.books().standing(self.call) == Standing::Spent {
             return Err(HeldBack::BudgetSpent { destination: to() }.into());
         }

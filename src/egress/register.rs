@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 use crate::residency::Transfer;
 
@@ -19,6 +19,8 @@ const WAITING_MAX: usize = 1024;
 pub(super) struct Register {
     /// Held for moments, never while waiting.
     desk: Mutex<Desk>,
+    /// Who writes the rows says that none is written.
+    is_stuck: watch::Receiver<bool>,
 }
 
 struct Desk {
@@ -31,14 +33,19 @@ struct Desk {
 }
 
 impl Register {
-    pub(super) const fn new(out: Option<mpsc::Sender<Transfer>>) -> Self {
-        Self { desk: Mutex::new(Desk { out, waiting: VecDeque::new(), is_closed: false }) }
+    pub(super) const fn new(out: Option<mpsc::Sender<Transfer>>, is_stuck: watch::Receiver<bool>) -> Self {
+        Self { desk: Mutex::new(Desk { out, waiting: VecDeque::new(), is_closed: false }), is_stuck }
     }
 
     /// Whether what is sent now would be written in time.
     pub(super) fn keeps_up(&self) -> bool {
         let desk = self.lock();
-        !desk.is_closed && desk.waiting.len() < WAITING_MAX
+        !desk.is_closed && !*self.is_stuck.borrow() && desk.waiting.len() < WAITING_MAX
+    }
+
+    /// Whether rows that come now stand nowhere: the box stops.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
     }
 
     /// Writes a row, now or when there is room.
@@ -137,14 +144,14 @@ pub(super) fn add(row: &mut Transfer, other: &Transfer) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::Timestamp;
 
     use super::*;
     use crate::residency::{Carried, DataClass, DestinationId, Ground, Reported, Safeguards, Verdict};
     use crate::terms::CallId;
 
-    fn row(call: u64, second: i64, sent: u64) -> Transfer {
+    pub fn row(call: u64, second: i64, sent: u64) -> Transfer {
         Transfer {
             at: Timestamp::from_second(second).expect("a time"),
             call: Some(CallId::from_parts(call, [0; 10])),
@@ -163,10 +170,15 @@ mod tests {
         }
     }
 
+    /// Rows of which find the disk well.
+    fn register(out: mpsc::Sender<Transfer>) -> Register {
+        Register::new(Some(out), watch::channel(false).1)
+    }
+
     #[tokio::test]
     async fn rows_that_find_the_register_full_are_added_up_and_none_is_lost() {
         let (out, mut written) = mpsc::channel(1);
-        let register = Register::new(Some(out));
+        let register = register(out);
         for second in 0..10 {
             register.write(row(7, second, 100));
             register.write(row(8, second, 1));
@@ -191,7 +203,7 @@ mod tests {
     async fn a_register_that_nobody_writes_holds_the_door_shut_and_keeps_its_rows() {
         let (out, written) = mpsc::channel(1);
         drop(written);
-        let register = Register::new(Some(out));
+        let register = register(out);
         for call in 0..WAITING_MAX as u64 {
             assert!(register.keeps_up(), "{call}");
             register.write(row(call, 1, 1));
@@ -204,9 +216,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_register_whose_disk_takes_nothing_holds_the_door_shut_until_it_does() {
+        let (out, _written) = mpsc::channel(8);
+        let (is_stuck, told) = watch::channel(false);
+        let register = Register::new(Some(out), told);
+        for stuck in [true, false] {
+            is_stuck.send_replace(stuck);
+            assert_eq!(register.keeps_up(), !stuck);
+        }
+    }
+
+    #[tokio::test]
     async fn a_register_that_is_closed_has_given_all_its_rows_and_ends() {
         let (out, mut written) = mpsc::channel(1);
-        let register = Register::new(Some(out));
+        let register = register(out);
         for call in 0..3 {
             register.write(row(call, 1, 1));
         }
@@ -225,7 +248,7 @@ mod tests {
     async fn a_register_that_nobody_writes_can_be_closed() {
         let (out, written) = mpsc::channel(1);
         drop(written);
-        let register = Register::new(Some(out));
+        let register = register(out);
         register.write(row(1, 1, 1));
         register.close().await;
         assert!(!register.keeps_up());

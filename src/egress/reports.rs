@@ -18,8 +18,8 @@ const WAITING_MAX: usize = 512;
 /// gone or idle: two of the times that a stream goes without a row.
 const WAITS: Duration = Duration::from_secs(10);
 
-/// Leaves that are remembered, of the latest calls: thirty at once have a hundred,
-/// and what an operator reports comes within seconds of the answer.
+/// Leaves that are remembered, the latest used: thirty calls at once have a hundred, and
+/// what an operator reports comes within seconds of the answer.
 const LEAVES_MAX: usize = 1024;
 
 /// Whose work it was.
@@ -32,8 +32,9 @@ pub(super) struct Reports(Mutex<Waiting>);
 struct Waiting {
     by: BTreeMap<Whose, Report>,
     /// The latest kind of row of each call and destination: on what leave that was
-    /// sent of which is reported.
-    leaves: BTreeMap<Whose, Transfer>,
+    /// sent of which is reported. With the count of those that were remembered before.
+    leaves: BTreeMap<Whose, (u64, Transfer)>,
+    remembered: u64,
 }
 
 /// What is reported, and what it costs.
@@ -50,12 +51,15 @@ impl Reports {
     pub(super) fn remember(&self, row: &Transfer) {
         let row =
             Transfer { reported: Reported::default(), cost_nanos: 0, bytes_sent: 0, bytes_received: 0, ..row.clone() };
-        let leaves = &mut self.lock().leaves;
-        leaves.insert((row.call, row.destination.clone()), row);
+        let mut waiting = self.lock();
+        let Waiting { leaves, remembered, .. } = &mut *waiting;
+        *remembered += 1;
+        leaves.insert((row.call, row.destination.clone()), (*remembered, row));
+        // A call may be old and its leave new: it is heard again.
+        let of_calls = leaves.iter().filter(|((call, _), _)| call.is_some());
         if leaves.len() > LEAVES_MAX
-            && let Some(oldest) = leaves.keys().find(|(call, _)| call.is_some()).cloned()
+            && let Some(oldest) = of_calls.min_by_key(|(_, (at, _))| *at).map(|(whose, _)| whose.clone())
         {
-            // Ids of calls sort by time.
             leaves.remove(&oldest);
         }
     }
@@ -63,11 +67,11 @@ impl Reports {
     /// More of a report. Gives rows to write if too much waits.
     pub(super) fn add(&self, whose: Whose, more: Reported, cost: Money, now: Moment) -> Vec<Transfer> {
         let mut waiting = self.lock();
-        let Waiting { by, leaves } = &mut *waiting;
+        let Waiting { by, leaves, .. } = &mut *waiting;
         let report = match by.entry(whose) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let Some(leave) = leaves.get(new.key()).cloned() else {
+                let Some((_, leave)) = leaves.get(new.key()).cloned() else {
                     // The register says of nobody's datum that it was sent when it was not.
                     tracing::error!(destination = %new.key().1, "an operator's report is of nothing that was sent");
                     return Vec::new();
@@ -137,5 +141,29 @@ pub(super) fn reported(usage: Usage) -> Reported {
         Usage::TokensInToKeep(tokens_in_to_keep) => Reported { tokens_in_to_keep, ..nothing },
         Usage::TokensOut(tokens_out) => Reported { tokens_out, ..nothing },
         Usage::Characters(characters) => Reported { characters, ..nothing },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::register::tests::row;
+
+    #[test]
+    fn what_is_reported_of_an_old_call_that_is_heard_again_finds_its_leave_among_those_of_many_later_ones() {
+        let reports = Reports::default();
+        for call in 0..LEAVES_MAX as u64 {
+            reports.remember(&row(1_000 + call, 1, 0));
+        }
+        let old = row(1, 1, 0);
+        reports.remember(&old);
+        let sound = reported(Usage::Audio(Duration::from_secs(3)));
+        let cost = Money::from_nanos(7);
+        let written = reports.add((old.call, old.destination.clone()), sound, cost, Moment::START);
+        assert!(written.is_empty(), "it waits for its row");
+        let rows = reports.flush();
+        let told: Vec<_> = rows.iter().map(|row| (row.call, row.reported.audio_ms, row.cost_nanos)).collect();
+        assert_eq!(told, [(old.call, 3_000, 7)]);
+        assert_eq!(reports.lock().leaves.len(), LEAVES_MAX);
     }
 }

@@ -1,5 +1,6 @@
 use super::clause;
 use super::policy::Parts;
+use super::widening::takes_a_pin_for_a_certificate;
 use super::{Destination, Policy, Safeguards};
 
 impl Policy {
@@ -36,7 +37,9 @@ fn place_in_common(old: &Destination, new: &Destination) -> Option<Destination> 
     };
     let none_fits = pins.is_empty() && !(old.pins.is_empty() && new.pins.is_empty());
     let safeguards = both_asked(&old.safeguards, &new.safeguards)?;
-    (same && reachable && !none_fits).then(|| Destination {
+    // Neither what the one asks of a server nor what the other does is asked by both.
+    let by_other_proof = takes_a_pin_for_a_certificate(old, new) || takes_a_pin_for_a_certificate(new, old);
+    (same && reachable && !none_fits && !by_other_proof).then(|| Destination {
         hosts,
         pins,
         safeguards,

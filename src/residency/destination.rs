@@ -48,6 +48,10 @@ pub struct Host {
 }
 
 impl Host {
+    /// Of HTTPS (RFC 9110, section 4.2.2): here even a server in the business's own network
+    /// speaks TLS.
+    pub const HTTPS_PORT: u16 = 443;
+
     /// Whether the name by itself shows that it stands in the business's own
     /// network: a private address (RFC 1918, RFC 3927, RFC 4193), a bare name, or
     /// a name under a domain that is nobody's on the internet (RFC 6762, RFC 8375,
@@ -72,7 +76,7 @@ impl Host {
         let wrong = || InvalidDestination::Host(text.to_owned());
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) => (name, port.parse().map_err(|_| wrong())?),
-            None => (text, 443),
+            None => (text, Self::HTTPS_PORT),
         };
         let of_it = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
         if name.is_empty() || name.len() > 253 || !name.bytes().all(of_it) {

@@ -39,11 +39,17 @@ impl Policy {
     fn unknown_place(&self, class: DataClass, to: &DestinationId) -> String {
         let stays = agreeing(class, "stays", "stay");
         let what = format!("{} ({}) {stays} on the box", capital(class.plain()), class.name());
-        // Two policies that hold together may mean two places by one name.
-        if self.rows.iter().any(|row| row.destination == *to) {
+        // Two policies that hold together may mean two places by one name, or one has none.
+        let rows = || self.rows.iter().filter(|row| row.destination == *to);
+        if let Some(row) = rows().find(|row| row.class == class && row.verdict != Verdict::Local) {
             return format!(
-                "{what}: the table that held before describes `{to}` as another place, and until the notice period is over nothing goes to either."
+                "{what}: row `{}` lets {} go, but the table that held before does not know `{to}`, or describes it as another place; until the notice period is over nothing goes there.",
+                row.id,
+                agreeing(class, "it", "them")
             );
+        }
+        if rows().next().is_some() {
+            return format!("{what}: no row lets {} go to `{to}`.", agreeing(class, "it", "them"));
         }
         let known: Vec<&str> = self.destinations.iter().map(|d| d.id.as_str()).collect();
         let known = match known[..] {

@@ -28,6 +28,10 @@ pub struct PolicyPlace {
 pub enum PolicyWrong {
     #[error("the file has more than {0} bytes; a table of residency fits in far less")]
     TooLong(usize),
+    #[error(
+        "the file says nothing: it is empty, or only half of it is there; a policy under which nothing leaves says so, with `notice_period_days = 14`"
+    )]
+    SaysNothing,
     #[error("from here on this is not UTF-8; save the file as plain text in UTF-8")]
     NotUtf8,
     #[error("this is not TOML: {0}")]

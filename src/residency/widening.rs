@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{CallerWishes, DataClass, Destination, DestinationId, Policy, Verdict};
+use super::{CallerWishes, DataClass, Destination, DestinationId, Host, Policy, Verdict};
 
 /// What a newer policy allows and an older one did not. It has a name, by which
 /// the owner says that it is meant.
@@ -180,8 +180,16 @@ fn receives(old: &Policy, new: &Policy, to: &DestinationId) -> bool {
     DataClass::ALL.into_iter().any(|class| CallerWishes::STATES.into_iter().any(|wishes| both(class, wishes)))
 }
 
+/// Whether a server that had to show a certificate for its name may show a pinned key
+/// instead: in the business's own network a pin is all that is asked.
+pub(super) fn takes_a_pin_for_a_certificate(old: &Destination, new: &Destination) -> bool {
+    let asks_for_one = |host: &Host| host.port == Host::HTTPS_PORT && old.hosts.contains(host);
+    new.on_site && old.pins.is_empty() && !new.pins.is_empty() && new.hosts.iter().any(asks_for_one)
+}
+
 fn loosenings(old: &Destination, new: &Destination) -> Vec<Widening> {
-    let pins_loosened = !old.pins.is_empty() && (new.pins.is_empty() || new.pins.iter().any(|p| !old.pins.contains(p)));
+    let pins_loosened = !old.pins.is_empty() && (new.pins.is_empty() || new.pins.iter().any(|p| !old.pins.contains(p)))
+        || takes_a_pin_for_a_certificate(old, new);
     let changes = [
         (Loosening::Operator, old.operator != new.operator),
         (Loosening::Country, old.country != new.country),

@@ -125,6 +125,20 @@ async fn a_door_that_is_closed_gives_the_rows_of_idle_connections_and_lets_nothi
 }
 
 #[tokio::test]
+async fn an_open_socket_of_a_door_that_is_closed_sends_nothing_that_would_not_be_written_down() {
+    let authority = Authority::new();
+    let far = echo(authority.identity(&["ears.example"])).await;
+    let near = setting(&authority, &far).open();
+    let (mut sender, mut receiver) =
+        near.door.websocket(Some(call(1)), near.words("ears", socket(ears()))).await.expect("a WebSocket");
+    sender.send(near.words("ears", sound(100))).await.expect("sent");
+    receiver.next().await.expect("an echo");
+    near.door.close().await;
+    let late = refused(sender.send(near.words("ears", sound(100))).await);
+    assert_eq!(late, SendError::HeldBack(HeldBack::Unrecorded { destination: id("ears") }));
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed_and_written_down_although_nobody_takes_another() {
     let authority = Authority::new();
     let far = http(authority.identity(&["ears.example"])).await;

@@ -6,7 +6,7 @@ use std::process::Command;
 use jiff::Timestamp;
 use milu::residency::{
     Adopted, CallerWishes, DataClass, DestinationId, InForce, NotAdopted, OwnerKey, OwnerSignature, Policy, TEXTS_MAX,
-    Verdict,
+    Verdict, Widening,
 };
 use proptest::prelude::*;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -267,7 +267,36 @@ fn what_waits_is_explained_to_whoever_asks() {
     held.tick(day(14));
     assert!(!explained(&held).contains("notice period"), "{}", explained(&held));
     offer(&mut held, &text("", &[("transcript", "raw")]).replace("Cloud, Inc.", "Cumulus Ltd"), day(15));
-    assert!(explained(&held).contains("describes `cloud` as another place"), "{}", explained(&held));
+    assert!(explained(&held).contains("or describes it as another place"), "{}", explained(&held));
+    let of_no_row = held.effective().explain(DataClass::Reply, &cloud, CallerWishes::default()).sentence;
+    assert!(of_no_row.contains("no row lets it go to `cloud`"), "{of_no_row}");
+}
+
+#[test]
+fn a_key_more_is_narrower_but_where_it_is_believed_in_the_place_of_a_certificate() {
+    let plain = text("", &[("transcript", "raw")]);
+    let at_home = |port: &str| {
+        let host = format!("hosts = [\"cloud.lan:{port}\"]\non_site = true");
+        plain.replace("hosts = [\"cloud.example\"]", &host)
+    };
+    let pinned = |text: &str| text.replace("country", &format!("pins = [\"{}\"]\ncountry", base64(&[7; 32])));
+    let narrower = [plain.clone(), at_home("10300")];
+    for text in narrower {
+        let mut held = begun(&text);
+        assert!(matches!(offer(&mut held, &pinned(&text), day(0)), Adopted::AtOnce), "{text}");
+        // Without it any key may be shown again.
+        assert!(matches!(offer(&mut held, &text, day(1)), Adopted::Announced(_)), "{text}");
+    }
+    let certified = at_home("443");
+    let mut held = begun(&certified);
+    let Adopted::Announced(waiting) = offer(&mut held, &pinned(&certified), day(0)) else { panic!("it is wider") };
+    let named: Vec<String> = waiting.widenings.iter().map(Widening::name).collect();
+    assert!(named.len() == 1 && named[0].contains("pins"), "{named:?}");
+    // What shows the key shows no certificate, and what shows one not that key.
+    let cloud = DestinationId::parse("cloud").expect("a name");
+    assert!(held.effective().destination(&cloud).is_none());
+    held.tick(day(14));
+    assert!(held.effective().destination(&cloud).is_some_and(|cloud| cloud.pins == [[7; 32]]));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 pub use chains::{Chains, OutsideEars, OwnEngines};
@@ -82,6 +82,8 @@ pub struct Outside {
     zone: TimeZone,
     /// What writes the register; it ends after the door's last row.
     register: TaskTracker,
+    /// Whether the disk takes no row of it.
+    is_stuck: watch::Receiver<bool>,
 }
 
 impl Outside {
@@ -98,13 +100,16 @@ impl Outside {
         let (rows, written) = mpsc::channel(ROWS);
         // Not with the tasks that the stop waits for first: they may still send.
         let register = TaskTracker::new();
-        register.spawn_on(register::write(written, vault.clone()), &Handle::current());
+        let (tell, is_stuck) = watch::channel(false);
+        let writing = register::write(written, vault.clone(), tell, register::TRY_AGAIN_AFTER);
+        register.spawn_on(writing, &Handle::current());
         let today = clock.wall().to_zoned_datetime(zone.clone()).date();
         let door = Door::new(
             keeper.in_force(),
             DoorConfig {
                 roots: roots(config.privacy.extra_roots.as_deref())?,
                 register: Some(rows),
+                is_register_stuck: is_stuck.clone(),
                 budget: budget(&config.outside.budget),
                 prices: prices(config.outside.budget.prices.as_deref())?,
                 spent: Some(spent_on(today, vault, &zone, &keeper.places().newest).await?),
@@ -114,7 +119,7 @@ impl Outside {
                 ..DoorConfig::default()
             },
         );
-        Ok(Self { keeper: Arc::new(keeper), door, credentials, vault: vault.clone(), zone, register })
+        Ok(Self { keeper: Arc::new(keeper), door, credentials, vault: vault.clone(), zone, register, is_stuck })
     }
 
     /// Ends what leaves the box, and waits until the last row of the register is on
@@ -130,6 +135,17 @@ impl Outside {
     /// since alone.
     pub async fn count_today(&self) -> Result<(), RegisterError> {
         count_today(&self.door, &self.vault, &self.zone, &self.keeper.places().newest).await
+    }
+
+    /// What `milu doctor` says of the register of transfers.
+    pub fn register_fact(&self) -> HealthFact {
+        let (state, sentence) = if *self.is_stuck.borrow() {
+            let stuck = "the disk takes no row of it, so nothing new leaves the box and its own engines serve all calls; the log says why.";
+            (HealthState::Impaired, stuck)
+        } else {
+            (HealthState::Well, "each transfer is written down.")
+        };
+        HealthFact { name: "register of transfers".to_owned(), state, sentence: sentence.to_owned() }
     }
 
     /// What `milu doctor` says of the budget: what was spent, what is saved on, and

@@ -83,9 +83,26 @@ struct State {
     kept: KeptPolicies,
     /// The file and its signature as they were last looked at, taken over or not.
     seen: Option<(String, Option<OwnerSignature>)>,
+    /// They were other ones at the look before: somebody may be writing still, and half of
+    /// a table can be a narrower one, which only a notice or an owner makes wider again.
+    is_unsettled: bool,
     refused: Option<Refused>,
     /// Of the calls that go on.
     gates: Vec<Weak<CallGate>>,
+}
+
+/// What becomes of a file that is another one than at the look before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unsettled {
+    TakenOver,
+    LookedAtAgain,
+}
+
+/// What came of a look at the file.
+struct Looked {
+    is_taken: bool,
+    /// What does not count, unless it was the same at the look before.
+    outcome: Result<(), KeepPolicy>,
 }
 
 /// What does not count of what was last looked at, and why.
@@ -122,10 +139,13 @@ impl PolicyKeeper {
             in_force,
             kept,
             seen: None,
+            is_unsettled: false,
             refused: None,
             gates: Vec::new(),
         };
-        if let (_, Err(error)) = state.look_at(&path, found(&path), now) {
+        // The engines are built of what is announced now.
+        let Looked { outcome, .. } = state.look_at(&path, found(&path), Unsettled::TakenOver, now);
+        if let Err(error) = outcome {
             tracing::warn!(%error, "the residency policy's file, or its signature, is not taken over");
         }
         let keeper = Self { path, vault, monotonic, wall, state: Mutex::new(state), changed: watch::Sender::new(()) };
@@ -176,25 +196,30 @@ impl PolicyKeeper {
         gate
     }
 
-    /// Looks at the file and at the date again. A file with a mistake changes
-    /// nothing; why is told once, and by [`Self::fact`].
+    /// Looks at the file and at the date again. A file that says something else is taken
+    /// over when the next look finds it the same. One with a mistake changes nothing; why
+    /// is told once, and by [`Self::fact`].
     pub async fn look_again(&self, door: &Door) -> Result<(), KeepPolicy> {
         let (moment, now) = ((self.monotonic)(), (self.wall)());
         let found = found(&self.path);
-        let (changed, taken, looked) = {
+        let (changed, looked) = {
             let mut state = self.lock();
             state.follow_clock(moment, now);
             let read_anew = state.read_anew(now);
             let changed = state.in_force.tick(now) || read_anew;
-            let (taken, looked) = state.look_at(&self.path, found, now);
-            (changed, taken, looked)
+            (changed, state.look_at(&self.path, found, Unsettled::LookedAtAgain, now))
         };
         // The date moves what holds, whatever became of the file.
-        if changed || taken {
+        if changed || looked.is_taken {
             self.spread(door);
         }
         let kept = self.keep(now).await;
-        looked.and(kept)
+        looked.outcome.and(kept)
+    }
+
+    /// Whether the file was another one at the last look than at the look before.
+    pub fn is_unsettled(&self) -> bool {
+        self.lock().is_unsettled
     }
 
     /// The door holds to it at once, calls that go on are narrowed, and who waits for
@@ -230,9 +255,11 @@ impl PolicyKeeper {
         let holds = match state.in_force.waiting() {
             Some(waiting) if !waiting.widenings.is_empty() => {
                 let named: Vec<String> = waiting.widenings.iter().map(crate::residency::Widening::name).collect();
+                let owners = state.in_force.effective().owner_keys();
+                let or_signed = if owners.is_empty() { "" } else { ", or with an owner's signature" };
+                let named = named.join(", ");
                 format!(
-                    "{path} allows more than before ({}); that part holds from {} on, or with an owner's signature.",
-                    named.join(", "),
+                    "{path} allows more than before ({named}); that part holds from {} on{or_signed}.",
                     waiting.until
                 )
             }
@@ -257,14 +284,25 @@ impl PolicyKeeper {
 }
 
 impl State {
-    /// Looks at the file and at the signature beside it. Says whether the file was taken
-    /// over, and what does not count, unless it was the same at the look before.
+    /// Looks at the file and at the signature beside it.
     fn look_at(
         &mut self,
         path: &Path,
         found: Result<Found, KeepPolicy>,
+        unsettled: Unsettled,
         now: Timestamp,
-    ) -> (bool, Result<(), KeepPolicy>) {
+    ) -> Looked {
+        if let Ok((text, signature)) = &found {
+            let seen = Some((text.clone(), signature.as_ref().copied().unwrap_or_default()));
+            let is_other = self.seen != seen;
+            if is_other {
+                self.seen = seen;
+                self.is_unsettled = true;
+            }
+            if is_other && unsettled == Unsettled::LookedAtAgain {
+                return Looked { is_taken: false, outcome: Ok(()) };
+            }
+        }
         let (taken, fault) = match found {
             Ok((text, Ok(signature))) => (self.take_over(path, &text, signature, now), None),
             // A signature can only let more go: one that is none holds back nothing that the text narrows.
@@ -280,12 +318,11 @@ impl State {
         let (refused, error) = refused.unzip();
         let is_new = self.refused != refused;
         self.refused = refused;
-        (is_taken, error.filter(|_| is_new).map_or(Ok(()), Err))
+        Looked { is_taken, outcome: error.filter(|_| is_new).map_or(Ok(()), Err) }
     }
 
-    /// Takes the file over if it says what it did not say, or was refused, when it
-    /// was last looked at: a clock that was set may have put it right. Says whether
-    /// it did.
+    /// Takes the file over if it says what it did not say before, or was refused when it
+    /// was last looked at: a clock that was set may have put it right. Says whether it did.
     fn take_over(
         &mut self,
         path: &Path,
@@ -293,11 +330,10 @@ impl State {
         signature: Option<OwnerSignature>,
         now: Timestamp,
     ) -> Result<bool, KeepPolicy> {
-        let seen = Some((text.to_owned(), signature));
-        if self.refused.is_none() && self.seen == seen {
+        if self.refused.is_none() && !self.is_unsettled {
             return Ok(false);
         }
-        self.seen = seen;
+        self.is_unsettled = false;
         let is_newest = self.in_force.texts().last() == Some(text);
         // A text that waits holds as soon as an owner's signature lies beside it.
         let may_be_signed = self.in_force.waiting().is_some() && signature.is_some();

@@ -13,8 +13,12 @@ use crate::store::Vault;
 /// Less free disk than this (an hour of both legs, several times over) is said.
 const FREE_BYTES_MIN: u64 = 1 << 30;
 
-/// A policy that was changed is in force this long after, at the latest.
+/// A policy that was changed is seen this long after, at the latest.
 const OUTSIDE_EVERY: Duration = Duration::from_secs(5);
+
+/// Then it is looked at again, and is in force: a file that comes over a far uplink comes
+/// in pieces, a round trip apart.
+const SETTLES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Health changes slowly; a technician looks once in a while.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
@@ -65,12 +69,14 @@ pub(super) fn report_outside(
                 tracing::warn!(%error, "what was spent earlier today could not be counted");
             }
             health.state(outside.budget_fact());
+            health.state(outside.register_fact());
             outside.door.close_idle();
             if let Some(second) = &second_hearing {
                 health.state(second.fact().await);
             }
+            let wait = if outside.keeper.is_unsettled() { SETTLES_WITHIN } else { OUTSIDE_EVERY };
             tokio::select! {
-                () = tokio::time::sleep(OUTSIDE_EVERY) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = stop.ended() => return,
             }
         }

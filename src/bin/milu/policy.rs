@@ -146,7 +146,7 @@ pub fn policy(args: &PolicyArgs, control: &Path) -> Result<(), Failure> {
         }
         What::Prove { file, old, widening, solver, json } => {
             let new = read(file, Policy::parse_unproved)?;
-            let old = old.as_ref().map(|old| read(old, Policy::parse_unproved)).transpose()?;
+            let old = old.as_ref().map(|old| read(old, Policy::parse_kept)).transpose()?;
             let proof = prove(&new, old.as_ref(), widening, solver).map_err(Failure::usage)?;
             show_proof(file, &new, &proof, *json)
         }

@@ -63,12 +63,20 @@ fn parse(name: &str, text: &str, today: Date, breaches: Breaches) -> Result<Poli
     let mut wrong = Collector::new(text);
     if is_too_long {
         wrong.add(&(0..0), PolicyWrong::TooLong(POLICY_BYTES_MAX));
+    } else if breaches != Breaches::OfBefore && says_nothing(text) {
+        // A file that is being written is empty at first, and a policy that it replaced
+        // for a moment could come back only after its notice.
+        wrong.add(&(0..0), PolicyWrong::SaysNothing);
     }
     let parts = read::read(text, &mut wrong).check(Arc::from(text), today, &mut wrong);
     match wrong.into_mistakes(name, breaches) {
         None => Ok(Policy::of(parts)),
         Some(mistakes) => Err(mistakes),
     }
+}
+
+fn says_nothing(text: &str) -> bool {
+    text.lines().map(str::trim_start).all(|row| row.is_empty() || row.starts_with('#'))
 }
 
 #[cfg(test)]
