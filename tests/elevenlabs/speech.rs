@@ -58,8 +58,9 @@ async fn a_call_has_one_socket_open_before_it_speaks_and_a_context_for_each_utte
         let utterance = speak(&*voice, id, "We are open.");
         let (context, words) = socket.begun().await;
         assert_eq!(words, "We are open. ");
+        socket.say(&sound(&context, &tone(2000))).await;
         socket.expect_close(&context).await;
-        for _ in 0..4 {
+        for _ in 0..3 {
             socket.say(&sound(&context, &tone(2000))).await;
         }
         socket.say(&last(&context)).await;
@@ -73,6 +74,24 @@ async fn a_call_has_one_socket_open_before_it_speaks_and_a_context_for_each_utte
     drop(voice);
     assert_eq!(socket.message().await, json!({"close_socket": true}));
     assert_eq!(socket.next().await, None, "the socket ends with its call");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_context_is_not_closed_before_its_last_words_sound_because_the_close_might_be_obeyed_first() {
+    let mut far = Far::start().await;
+    let near = Near::with(far.port, Wanted { keep_alive: Duration::from_millis(50), ..Wanted::default() });
+    let voice = near.call();
+    let mut socket = far.socket().await;
+    let utterance = speak(&*voice, 0, "We are open.");
+    let (context, _) = socket.begun().await;
+    for _ in 0..3 {
+        // Signs of life, and nothing between them.
+        socket.pinged().await;
+    }
+    socket.say(&sound(&context, &tone(4000))).await;
+    socket.expect_close(&context).await;
+    socket.say(&last(&context)).await;
+    assert_eq!(utterance.all().await.samples.len(), 4000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -205,6 +224,25 @@ async fn a_wide_line_gets_wide_sound_and_the_next_call_is_opened_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_call_that_loses_its_socket_gets_a_narrow_one_though_a_wide_call_spoke_meanwhile() {
+    let mut far = Far::start().await;
+    let near = Near::open(far.port);
+    let narrow = near.call();
+    let mut socket = far.socket().await;
+    let utterance = speak(&*narrow, 0, "We are open.");
+    let (context, _) = socket.begun().await;
+    socket.say(&sound(&context, &tone(4000))).await;
+    socket.say(&last(&context)).await;
+    assert_eq!(utterance.all().await.samples.len(), 4000);
+    let wide = near.call();
+    let _opened_ahead = far.socket().await;
+    let _speaking = speak_at(&*wide, 1, "We are open.", SampleRate::Hz16000);
+    assert!(far.socket().await.has("output_format=pcm_16000"));
+    drop(socket);
+    assert!(far.socket().await.has("output_format=ulaw_8000"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_utterance_that_nobody_listens_to_does_not_stop_the_others_nor_grow_without_end() {
     let mut far = Far::start().await;
     let near = Near::open(far.port);
@@ -212,10 +250,8 @@ async fn an_utterance_that_nobody_listens_to_does_not_stop_the_others_nor_grow_w
     let mut socket = far.socket().await;
     let unheard = speak(&*voice, 0, "We are open.");
     let (first, _) = socket.begun().await;
-    socket.expect_close(&first).await;
     let heard = speak(&*voice, 1, "We are closed.");
     let (second, _) = socket.begun().await;
-    socket.expect_close(&second).await;
     // Four megabytes, eight minutes of sound, for three words.
     let octets = tone(40_000);
     for _ in 0..100 {
@@ -240,13 +276,13 @@ async fn a_sixth_utterance_waits_until_the_provider_has_ended_another() {
     for id in 0..5 {
         utterances.push(speak(&*voice, id, "Yes."));
         let (context, _) = socket.begun().await;
-        socket.expect_close(&context).await;
         contexts.push(context);
     }
     let sixth = speak(&*voice, 5, "Then no.");
     // The answer to this comes after the sixth has been taken in hand.
     socket.say(&sound(&contexts[0], &tone(800))).await;
     utterances[0].sound().await;
+    socket.expect_close(&contexts[0]).await;
     socket.say(&last(&contexts[3])).await;
     let (context, words) = socket.begun().await;
     assert_eq!(words, "Then no. ");

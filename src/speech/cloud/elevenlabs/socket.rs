@@ -86,6 +86,8 @@ pub(super) struct CallSocket {
     parts: Arc<Parts>,
     setting: CallSetting,
     wire: Option<Wire>,
+    /// As its line has it; none before it has spoken.
+    format: Option<SoundFormat>,
     strands: Strands<Inbox>,
     waiting: VecDeque<Begin>,
     opened: u32,
@@ -95,7 +97,16 @@ pub(super) struct CallSocket {
 
 impl CallSocket {
     pub(super) const fn new(parts: Arc<Parts>, setting: CallSetting) -> Self {
-        Self { parts, setting, wire: None, strands: Strands::new(), waiting: VecDeque::new(), opened: 0, refused: None }
+        Self {
+            parts,
+            setting,
+            wire: None,
+            format: None,
+            strands: Strands::new(),
+            waiting: VecDeque::new(),
+            opened: 0,
+            refused: None,
+        }
     }
 
     /// Until the call drops its end of `commands`.
@@ -128,7 +139,8 @@ impl CallSocket {
         if self.setting.call.is_none() || !may_go {
             return;
         }
-        if let Err(error) = self.ensure_wire(self.parts.usual_format()).await {
+        let format = self.format.unwrap_or_else(|| self.parts.usual_format());
+        if let Err(error) = self.ensure_wire(format).await {
             tracing::debug!(%error, "the call's voice is not open ahead");
         }
     }
@@ -152,6 +164,7 @@ impl CallSocket {
     }
 
     async fn begin(&mut self, begin: Begin) {
+        self.format = Some(begin.format);
         if let Err(error) = self.ensure_wire(begin.format).await {
             begin.inbox.end(Err(error));
             return;
@@ -179,7 +192,7 @@ impl CallSocket {
         };
         if self.send(opening).await && self.send(words).await {
             self.parts.bought(self.setting.call, &first.piece);
-            self.said(key, name, first.end).await;
+            self.said(key, first.end);
             if let Some(inbox) = self.strands.taker(key) {
                 inbox.begun();
             }
@@ -192,7 +205,7 @@ impl CallSocket {
             Ok(words) => {
                 if self.send(words).await {
                     self.parts.bought(self.setting.call, &more.piece);
-                    self.said(more.key, name, more.end).await;
+                    self.said(more.key, more.end);
                 }
             }
             Err(error) => {
@@ -203,12 +216,12 @@ impl CallSocket {
         }
     }
 
-    /// Words are on their way. A context that is closed after its last words speaks
-    /// to its end, and then says so.
-    async fn said(&mut self, key: Key, name: &'static ContextName, end: End) {
+    /// Words are on their way. A context that is closed once its last words sound speaks
+    /// to its end, and then says so. One that is closed right behind its words may lose
+    /// them: a busy provider obeys the close first (pipecat-ai/pipecat#4681, #5271).
+    fn said(&mut self, key: Key, end: End) {
         if end == End::Here {
-            self.strands.closing(key);
-            self.send_fixed(name.close).await;
+            self.strands.all_sent(key);
         }
     }
 
@@ -267,11 +280,15 @@ impl CallSocket {
             tracing::debug!("sound of no utterance was dropped");
             return;
         };
+        let has_sound = message.sound.is_some();
         if let (Some(sound), Some(inbox)) = (message.sound, self.strands.taker(key))
             && inbox.sound(sound).is_err()
             && let Some(inbox) = self.abandoned(key).await
         {
             inbox.end(Err(VoiceError::Lost("it sends more sound than the words have")));
+        }
+        if has_sound && let Some(name) = self.strands.sounded(key) {
+            self.send_fixed(name.close).await;
         }
         if message.is_final {
             if let Some(inbox) = self.strands.ended(key) {
