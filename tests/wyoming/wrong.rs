@@ -129,6 +129,28 @@ async fn bytes_that_are_no_events_and_a_silent_server_are_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_on_beginning_and_sends_no_sound_is_given_up_as_a_silent_one() {
+    let far = Far::start().await;
+    let near = Near::to(far.port, SAID);
+    let voice = near.voice(SOON);
+    let serving = async {
+        let mut server = far.connection().await;
+        server.event("synthesize").await;
+        let mut often = tokio::time::interval(SOON / 10);
+        loop {
+            often.tick().await;
+            server.say("audio-start", layout(), &[]).await;
+            server.say("audio-chunk", layout(), &[]).await;
+        }
+    };
+    let (_, end) = tokio::select! {
+        spoken = near.spoken(&voice, "We are open.", SampleRate::Hz8000) => spoken,
+        () = serving => unreachable!("it never ends"),
+    };
+    assert_eq!(end, Err(VoiceError::Stalled { waiting_for: Awaited::FirstSound, within: SOON }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sentence_that_is_not_wanted_any_more_closes_its_connection() {
     let far = Far::start().await;
     let near = Near::to(far.port, SAID);

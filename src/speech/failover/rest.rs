@@ -6,14 +6,18 @@ use crate::conversation::{Played, WordEnd, heard_text};
 /// saying all of it again.
 const ALMOST_LETTERS: usize = 4;
 
+/// Sound beyond the last end that was told, of which the voice has told no more: so much
+/// is no single word.
+const UNTOLD: Duration = Duration::from_secs(1);
+
 /// A voice tells times in whole milliseconds and sound comes in frames of 20 ms.
 const SLACK: Duration = Duration::from_millis(40);
 
 /// Where the rest of `text` begins, in bytes, after `sounded` of it has been
 /// handed on and the voice that made it is lost. Another voice goes on there.
 ///
-/// With the ends of words it is the first word that did not sound whole.
-/// Without them the place is reckoned, and is the beginning of a clause: a few
+/// With the ends of words it is the first word that did not sound whole. Without them,
+/// and where the voice ceased to tell them, the place is reckoned, and is the beginning of a clause: a few
 /// words said twice are a slip of the tongue, a word left out is a wrong answer.
 pub(super) fn rest_begins(text: &str, ends: &[WordEnd], sounded: Duration, pace: f32) -> usize {
     if sounded.is_zero() {
@@ -21,7 +25,12 @@ pub(super) fn rest_begins(text: &str, ends: &[WordEnd], sounded: Duration, pace:
     }
     let reached = match ends.iter().take_while(|end| end.at <= sounded + SLACK).last() {
         _ if ends.is_empty() => reckoned(text, sounded, pace),
-        Some(end) => end.text_end.min(text.len()),
+        Some(end) => {
+            let told = end.text_end.min(text.len());
+            let has_more = ends.last() == Some(end) && sounded > end.at + UNTOLD;
+            let untold = text.get(told..).filter(|_| has_more);
+            told + untold.map_or(0, |untold| reckoned(untold, sounded - end.at, pace))
+        }
         None => 0,
     };
     let cut = (0..=reached).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
@@ -80,6 +89,16 @@ mod tests {
         assert!(rest(&ends, 900).starts_with("eight in the morning"));
         assert!(rest(&ends, 1000).starts_with("in the morning"));
         assert_eq!(rest(&ends, 100), ANSWER);
+    }
+
+    #[test]
+    fn where_the_voice_ceased_to_tell_them_the_rest_is_reckoned_from_the_last_one() {
+        let told = [(2, 150), (7, 500)].map(|(text_end, at)| WordEnd { text_end, at: ms(at) });
+        assert!(rest(&told, 1_200).starts_with("at eight"), "{}", rest(&told, 1_200));
+        assert!(rest(&told, 3_100).starts_with("and we close at six"), "{}", rest(&told, 3_100));
+        // All told, and silence after it: nothing is left to be said.
+        let all = [WordEnd { text_end: ANSWER.len(), at: ms(4_000) }];
+        assert_eq!(rest(&all, 6_000), "");
     }
 
     #[test]

@@ -285,11 +285,13 @@ struct Coming {
     reader: EventReader,
     deadlines: VoiceDeadlines,
     waiting_for: Awaited,
+    /// As it was told last.
+    layout: Option<SoundLayout>,
 }
 
 impl Coming {
     fn new(receiver: StreamReceiver, deadlines: VoiceDeadlines) -> Self {
-        Self { receiver, reader: EventReader::default(), deadlines, waiting_for: Awaited::FirstSound }
+        Self { receiver, reader: EventReader::default(), deadlines, waiting_for: Awaited::FirstSound, layout: None }
     }
 
     async fn next(&mut self) -> Result<Piece, VoiceError> {
@@ -297,11 +299,29 @@ impl Coming {
             Awaited::NextSound => (Awaited::NextSound, self.deadlines.next_sound),
             Awaited::Connection | Awaited::FirstSound => (Awaited::FirstSound, self.deadlines.first_sound),
         };
-        let piece = timeout(within, self.piece()).await.map_err(|_| VoiceError::Stalled { waiting_for, within })??;
+        let piece = timeout(within, self.news()).await.map_err(|_| VoiceError::Stalled { waiting_for, within })??;
         if matches!(piece, Piece::Sound(..)) {
             self.waiting_for = Awaited::NextSound;
         }
         Ok(piece)
+    }
+
+    /// What says something: a server that repeats its beginning, or sends empty sound, is
+    /// waited for no longer than one that sends nothing.
+    async fn news(&mut self) -> Result<Piece, VoiceError> {
+        loop {
+            let piece = self.piece().await?;
+            let (layout, is_empty) = match &piece {
+                Piece::Start(layout) => (Some(*layout), true),
+                Piece::Sound(layout, octets) => (*layout, octets.is_empty()),
+                Piece::Stop => return Ok(piece),
+            };
+            let is_known = layout.is_none() || layout == self.layout;
+            self.layout = layout.or(self.layout);
+            if !(is_empty && is_known) {
+                return Ok(piece);
+            }
+        }
     }
 
     async fn piece(&mut self) -> Result<Piece, VoiceError> {
