@@ -204,6 +204,30 @@ async fn a_long_answer_is_bought_piece_by_piece_as_it_is_listened_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_context_of_several_pieces_is_closed_when_its_last_one_sounds_and_not_one_before() {
+    let mut far = Far::start().await;
+    let near = Near::with(far.port, Wanted { keep_alive: Duration::from_millis(50), ..Wanted::default() });
+    let voice = near.call();
+    let mut socket = far.socket().await;
+    let listening = tokio::spawn(speak(&*voice, 0, &long_answer()).all());
+    let (context, mut words) = socket.begun().await;
+    for n in 0..3 {
+        if n > 0 {
+            words = socket.words(&context).await;
+        }
+        if n == 2 {
+            // What is left of the sound before, behind its letters, is not of these words.
+            socket.say(&spoken(&context, &tone(800), ".")).await;
+            socket.pinged().await;
+        }
+        socket.say(&spoken(&context, &tone(8 * 8 * words.len()), &words)).await;
+    }
+    socket.expect_close(&context).await;
+    socket.say(&last(&context)).await;
+    assert_eq!(listening.await.expect("it ends").end, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wide_line_gets_wide_sound_and_the_next_call_is_opened_for_it() {
     let mut far = Far::start().await;
     let near = Near::open(far.port);

@@ -43,6 +43,8 @@ pub(super) enum Command {
     Begin(Begin),
     /// Further words of an utterance that has begun.
     Words(More),
+    /// No more follow, and the last ones sound.
+    End(Key),
     /// Nobody listens any more.
     Close(Key),
 }
@@ -60,14 +62,6 @@ pub(super) struct More {
     pub(super) key: Key,
     pub(super) piece: String,
     pub(super) whole: Arc<Private<String>>,
-    pub(super) end: End,
-}
-
-/// Whether more words follow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum End {
-    Here,
-    Later,
 }
 
 /// An open socket.
@@ -159,6 +153,11 @@ impl CallSocket {
         match command {
             Command::Begin(begin) => self.begin(begin).await,
             Command::Words(more) => self.more(more).await,
+            Command::End(key) => {
+                if let Some(name) = self.strands.closing(key) {
+                    self.send_fixed(name.close).await;
+                }
+            }
             Command::Close(key) => self.close(key).await,
         }
     }
@@ -192,7 +191,6 @@ impl CallSocket {
         };
         if self.send(opening).await && self.send(words).await {
             self.parts.bought(self.setting.call, &first.piece);
-            self.said(key, first.end);
             if let Some(inbox) = self.strands.taker(key) {
                 inbox.begun();
             }
@@ -205,7 +203,6 @@ impl CallSocket {
             Ok(words) => {
                 if self.send(words).await {
                     self.parts.bought(self.setting.call, &more.piece);
-                    self.said(more.key, more.end);
                 }
             }
             Err(error) => {
@@ -213,15 +210,6 @@ impl CallSocket {
                     inbox.end(Err(error));
                 }
             }
-        }
-    }
-
-    /// Words are on their way. A context that is closed once its last words sound speaks
-    /// to its end, and then says so. One that is closed right behind its words may lose
-    /// them: a busy provider obeys the close first (pipecat-ai/pipecat#4681, #5271).
-    fn said(&mut self, key: Key, end: End) {
-        if end == End::Here {
-            self.strands.all_sent(key);
         }
     }
 
@@ -280,15 +268,11 @@ impl CallSocket {
             tracing::debug!("sound of no utterance was dropped");
             return;
         };
-        let has_sound = message.sound.is_some();
         if let (Some(sound), Some(inbox)) = (message.sound, self.strands.taker(key))
             && inbox.sound(sound).is_err()
             && let Some(inbox) = self.abandoned(key).await
         {
             inbox.end(Err(VoiceError::Lost("it sends more sound than the words have")));
-        }
-        if has_sound && let Some(name) = self.strands.sounded(key) {
-            self.send_fixed(name.close).await;
         }
         if message.is_final {
             if let Some(inbox) = self.strands.ended(key) {

@@ -9,7 +9,7 @@ use super::inbox::{Arrived, Inbox};
 use super::marks::{Marks, Order};
 use super::payload::Asking;
 use super::pieces::piece_ends;
-use super::socket::{Begin, Command, End, More, SAID};
+use super::socket::{Begin, Command, More, SAID};
 use super::strands::Key;
 use super::stream::Stream;
 use super::wire::{Sound, SoundDecoder, SoundFormat};
@@ -130,24 +130,31 @@ impl Utterance {
             waiting_for: Awaited::Connection,
             deadlines: self.parts.config.deadlines,
         };
+        let mut is_ended = false;
         loop {
-            match listening.next(&mut arrived, pieces.are_left()).await? {
+            let has_more = pieces.are_left() || (!is_ended && !listening.marks.tell());
+            match listening.next(&mut arrived, has_more).await? {
                 Next::Sound(sound) => {
                     if listening.marks.follow(&sound.letters) == Order::Broken {
                         return Err(VoiceError::Engine("its sound is out of order").into());
+                    }
+                    // Of the only piece it need not be known which letters sound.
+                    if !is_ended && pieces.are_one() {
+                        self.end(&mut is_ended).await?;
                     }
                     listening.deliver(delivery, sound).await?;
                     delivery.is_short_enough(length)?;
                     let has_all = listening.marks.are_past(pieces.asked_to());
                     if has_all && let Some(more) = pieces.next() {
                         self.command(Command::Words(more)).await?;
+                    } else if !is_ended && !pieces.are_left() && listening.marks.are_beyond(pieces.asked_to_before()) {
+                        self.end(&mut is_ended).await?;
                     }
                 }
-                Next::Pause => {
-                    if let Some(more) = pieces.next() {
-                        self.command(Command::Words(more)).await?;
-                    }
-                }
+                Next::Pause => match pieces.next() {
+                    Some(more) => self.command(Command::Words(more)).await?,
+                    None => self.end(&mut is_ended).await?,
+                },
                 Next::Final if pieces.are_left() => {
                     return Err(VoiceError::Lost("it ended before the words did").into());
                 }
@@ -160,6 +167,14 @@ impl Utterance {
                 }
             }
         }
+    }
+
+    /// The last words sound, so that the context may be closed: it speaks to its end, and
+    /// then says so. One that is closed right behind its words may lose them: a busy
+    /// provider obeys the close first (pipecat-ai/pipecat#4681, #5271).
+    async fn end(&self, is_ended: &mut bool) -> Result<(), Stopped> {
+        *is_ended = true;
+        self.command(Command::End(self.key)).await
     }
 
     async fn command(&self, command: Command) -> Result<(), Stopped> {
@@ -203,8 +218,11 @@ impl Pieces<'_> {
         let to = *self.ends.get(self.asked)?;
         let piece = self.whole.expose()[self.asked_to()..to].to_owned();
         self.asked += 1;
-        let end = if self.are_left() { End::Later } else { End::Here };
-        Some(More { key: self.key, piece, whole: Arc::clone(&self.whole), end })
+        Some(More { key: self.key, piece, whole: Arc::clone(&self.whole) })
+    }
+
+    const fn are_one(&self) -> bool {
+        self.ends.len() == 1
     }
 
     const fn are_left(&self) -> bool {
@@ -213,7 +231,16 @@ impl Pieces<'_> {
 
     /// The byte after the last piece that was asked for.
     fn asked_to(&self) -> usize {
-        self.asked.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
+        self.end_of(self.asked)
+    }
+
+    /// The byte after the piece before that.
+    fn asked_to_before(&self) -> usize {
+        self.end_of(self.asked.saturating_sub(1))
+    }
+
+    fn end_of(&self, pieces: usize) -> usize {
+        pieces.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
     }
 }
 
@@ -227,7 +254,7 @@ struct Listening {
 
 enum Next {
     Sound(Sound),
-    /// Nothing came for a while, and there is more to be asked for.
+    /// Nothing came for a while, and there is more to be said to the provider.
     Pause,
     Final,
 }

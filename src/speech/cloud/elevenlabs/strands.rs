@@ -22,17 +22,7 @@ struct Open<T> {
     name: &'static ContextName,
     /// None when nobody wants the sound any more, which still comes.
     taker: Option<T>,
-    words: Words,
-}
-
-/// What the provider knows of a strand's words.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Words {
-    MayFollow,
-    /// The last are on their way, and do not sound yet.
-    AllSent,
-    /// It was told that none follow.
-    Over,
+    is_closing: bool,
 }
 
 /// Whether the provider must be told to close a context.
@@ -58,35 +48,27 @@ impl<T> Strands<T> {
         let mut names = CONTEXT_NAMES.iter().cycle().skip(self.next_name).take(CONTEXT_NAMES.len());
         let Some(name) = names.find(|name| !in_use(name)) else { return Err(taker) };
         self.next_name = (self.next_name + 1) % CONTEXT_NAMES.len();
-        self.open.push(Open { key, name, taker: Some(taker), words: Words::MayFollow });
+        self.open.push(Open { key, name, taker: Some(taker), is_closing: false });
         Ok(name)
     }
 
-    /// The context of an utterance that still wants its sound, and may have more words.
+    /// The context of an utterance that still wants its sound.
     pub(super) fn name_of(&self, key: Key) -> Option<&'static ContextName> {
-        let is_it = |o: &&Open<T>| o.key == key && o.taker.is_some() && o.words == Words::MayFollow;
-        self.open.iter().find(is_it).map(|o| o.name)
+        self.open.iter().find(|o| o.key == key && o.taker.is_some() && !o.is_closing).map(|o| o.name)
     }
 
-    /// No more words follow; the provider is to be told so when the last ones sound.
-    pub(super) fn all_sent(&mut self, key: Key) {
-        if let Some(open) = self.open.iter_mut().find(|o| o.key == key && o.words == Words::MayFollow) {
-            open.words = Words::AllSent;
-        }
-    }
-
-    /// Sound has come of an utterance. Gives the context that is to be closed by now.
-    pub(super) fn sounded(&mut self, key: Key) -> Option<&'static ContextName> {
-        let open = self.open.iter_mut().find(|o| o.key == key && o.words == Words::AllSent)?;
-        open.words = Words::Over;
+    /// No more words follow. Gives the context that is to be told so, if it was not.
+    pub(super) fn closing(&mut self, key: Key) -> Option<&'static ContextName> {
+        let open = self.open.iter_mut().find(|o| o.key == key && !o.is_closing)?;
+        open.is_closing = true;
         Some(open.name)
     }
 
     /// The utterance is not wanted any more. Gives back who took its sound.
     pub(super) fn abandon(&mut self, key: Key) -> (Closing, Option<T>) {
         let Some(open) = self.open.iter_mut().find(|o| o.key == key) else { return (Closing::Silent, None) };
-        let knew = std::mem::replace(&mut open.words, Words::Over) == Words::Over;
-        let closing = if knew { Closing::Silent } else { Closing::Tell(open.name) };
+        let was_closing = std::mem::replace(&mut open.is_closing, true);
+        let closing = if was_closing { Closing::Silent } else { Closing::Tell(open.name) };
         (closing, open.taker.take())
     }
 
@@ -145,21 +127,11 @@ mod tests {
     fn a_context_is_closed_once() {
         let mut strands = Strands::new();
         let name = strands.open(Key(0), ()).expect("there is room");
-        assert_eq!(strands.sounded(Key(0)), None, "more words may follow");
-        strands.all_sent(Key(0));
-        assert_eq!(strands.name_of(Key(0)), None, "no words after the last");
-        assert_eq!((strands.sounded(Key(0)), strands.sounded(Key(0))), (Some(name), None));
+        assert_eq!((strands.closing(Key(0)), strands.closing(Key(0))), (Some(name), None));
+        assert_eq!(strands.name_of(Key(0)), None, "no words after the close");
         assert_eq!(strands.abandon(Key(0)), (Closing::Silent, Some(())));
         assert_eq!(strands.abandon(Key(7)), (Closing::Silent, None));
-    }
-
-    #[test]
-    fn a_context_whose_words_never_sound_is_closed_when_nobody_waits_for_them_any_more() {
-        let mut strands = Strands::new();
-        let name = strands.open(Key(0), ()).expect("there is room");
-        strands.all_sent(Key(0));
-        assert_eq!(strands.abandon(Key(0)), (Closing::Tell(name), Some(())));
-        assert_eq!(strands.sounded(Key(0)), None, "it is closed already");
+        assert_eq!(strands.closing(Key(7)), None);
     }
 
     #[test]
