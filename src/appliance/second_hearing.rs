@@ -186,26 +186,31 @@ impl SecondHearings {
             Err(NotYet::Ears) => !others_heard || ears_tries + 1 < EARS_TRIES_MAX,
             Err(NotYet::Disk) => disk_tries < DISK_TRIES_MAX,
         };
-        if stays {
-            self.begun.keep(call, heard);
-        }
         match (&done, &places) {
-            (Err(NotYet::Ears), Some(places)) if stays => {
+            // Where they heard others since, it is the call that fails.
+            (Err(NotYet::Ears), Some(places)) if stays && !others_heard => {
                 self.tired.failed(places, self.clock.now(), LONGEST_WAIT);
             }
             // Others there may have room sooner.
             (Err(NotYet::EarsBesideBudget), Some(places)) => {
                 self.tired.failed(places, self.clock.now(), BUDGET_WAIT);
             }
-            (Ok(()), Some(places)) => self.tired.heard(places),
+            (Ok(()), Some(places)) if !heard.is_empty() => self.tired.heard(places),
             _ => {}
+        }
+        if stays {
+            self.begun.keep(call, heard);
         }
         let written = match done {
             Ok(()) => Ok(true),
             // It stays the next, and no try is counted.
             Err(NotYet::Caller) => return false,
-            Err(NotYet::Ears) if stays => self.postpone(call, now, tries, HearingFault::Ears).await,
-            Err(NotYet::Disk) if stays => self.postpone(call, now, tries, HearingFault::Disk).await,
+            Err(NotYet::Ears) if stays => {
+                // Behind the others, one of which finds out whether the ears hear again.
+                let rest = places.and_then(|places| self.tired.rest(&places, self.clock.now())).unwrap_or_default();
+                self.postpone(call, wait_after(tries).max(rest + LOOK_EVERY), HearingFault::Ears).await
+            }
+            Err(NotYet::Disk) if stays => self.postpone(call, wait_after(tries), HearingFault::Disk).await,
             Err(NotYet::Budget) => {
                 tracing::debug!(%call, "a call waits for budget to be heard again");
                 self.vault.put_off_hearing(call, later(now, BUDGET_WAIT)).await.map(|()| true)
@@ -241,14 +246,8 @@ impl SecondHearings {
     }
 
     /// After a vain try; the next call would fail as this one did.
-    async fn postpone(
-        &self,
-        call: CallId,
-        now: Timestamp,
-        tries: u32,
-        fault: HearingFault,
-    ) -> Result<bool, IndexError> {
-        let due = later(now, wait_after(tries));
+    async fn postpone(&self, call: CallId, wait: Duration, fault: HearingFault) -> Result<bool, IndexError> {
+        let due = later(self.clock.wall(), wait);
         self.vault.postpone_hearing(call, due, fault).await.map(|()| false)
     }
 
@@ -397,8 +396,8 @@ fn is_worth_it(record: &CallRecord, own_ears: &str) -> bool {
 }
 
 /// The caller's turns that the box's own ears heard for want of better ones, each with its
-/// place. Where nothing might leave before the caller consented, what was said until then,
-/// the consent with it, was for the box's own ears: it stays.
+/// place. What was said before the caller consented, the consent with it, was heard by them
+/// for want of the consent: it stays.
 fn for_better_ears<'r>(record: &'r CallRecord, own_ears: &str) -> impl Iterator<Item = (usize, &'r Turn)> {
     let consent = record.wishes.iter().find(|wished| wished.wish == Wish::OfData(CallerWish::Consents));
     let from_ms = consent.map_or(0, |wished| wished.at_ms);

@@ -46,7 +46,7 @@ pub struct DoorConfig {
     /// Where rows of the register go; none writes none, which suits tests alone.
     /// Some hundred rows of room are enough: while it is full the door keeps them.
     pub register: Option<mpsc::Sender<Transfer>>,
-    /// Told by who writes them: the disk has taken none for a while, and nothing new leaves.
+    /// Told by who writes them: the disk has taken none for a while, and nothing leaves.
     pub is_register_stuck: watch::Receiver<bool>,
     pub budget: Budget,
     pub prices: Prices,

@@ -33,7 +33,7 @@ impl Leave {
         if !self.safeguards.cover(clearance.safeguards()) {
             return Err(HeldBack::SafeguardMissing { destination: to() }.into());
         }
-        if account.books().register.is_closed() {
+        if !account.books().register.is_written() {
             return Err(HeldBack::Unrecorded { destination: to() }.into());
         }
         if !self.destination.on_site && account.books().standing(self.call) == Standing::Spent {

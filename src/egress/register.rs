@@ -39,13 +39,13 @@ impl Register {
 
     /// Whether what is sent now would be written in time.
     pub(super) fn keeps_up(&self) -> bool {
-        let desk = self.lock();
-        !desk.is_closed && !*self.is_stuck.borrow() && desk.waiting.len() < WAITING_MAX
+        self.is_written() && self.lock().waiting.len() < WAITING_MAX
     }
 
-    /// Whether rows that come now stand nowhere: the box stops.
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().is_closed
+    /// Whether rows of what is open already are written: the box does not stop, and the
+    /// disk takes them.
+    pub(super) fn is_written(&self) -> bool {
+        !self.lock().is_closed && !*self.is_stuck.borrow()
     }
 
     /// Writes a row, now or when there is room.

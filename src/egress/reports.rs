@@ -32,9 +32,9 @@ pub(super) struct Reports(Mutex<Waiting>);
 struct Waiting {
     by: BTreeMap<Whose, Report>,
     /// The latest kind of row of each call and destination: on what leave that was
-    /// sent of which is reported. With the count of those that were remembered before.
+    /// sent of which is reported. With the count of uses of any until its last one.
     leaves: BTreeMap<Whose, (u64, Transfer)>,
-    remembered: u64,
+    uses: u64,
 }
 
 /// What is reported, and what it costs.
@@ -52,13 +52,13 @@ impl Reports {
         let row =
             Transfer { reported: Reported::default(), cost_nanos: 0, bytes_sent: 0, bytes_received: 0, ..row.clone() };
         let mut waiting = self.lock();
-        let Waiting { leaves, remembered, .. } = &mut *waiting;
-        *remembered += 1;
-        leaves.insert((row.call, row.destination.clone()), (*remembered, row));
+        let Waiting { leaves, uses, .. } = &mut *waiting;
+        *uses += 1;
+        leaves.insert((row.call, row.destination.clone()), (*uses, row));
         // A call may be old and its leave new: it is heard again.
         let of_calls = leaves.iter().filter(|((call, _), _)| call.is_some());
         if leaves.len() > LEAVES_MAX
-            && let Some(oldest) = of_calls.min_by_key(|(_, (at, _))| *at).map(|(whose, _)| whose.clone())
+            && let Some(oldest) = of_calls.min_by_key(|(_, (used, _))| *used).map(|(whose, _)| whose.clone())
         {
             leaves.remove(&oldest);
         }
@@ -67,7 +67,11 @@ impl Reports {
     /// More of a report. Gives rows to write if too much waits.
     pub(super) fn add(&self, whose: Whose, more: Reported, cost: Money, now: Moment) -> Vec<Transfer> {
         let mut waiting = self.lock();
-        let Waiting { by, leaves, .. } = &mut *waiting;
+        let Waiting { by, leaves, uses } = &mut *waiting;
+        if let Some((used, _)) = leaves.get_mut(&whose) {
+            *uses += 1;
+            *used = *uses;
+        }
         let report = match by.entry(whose) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
@@ -159,11 +163,17 @@ mod tests {
         reports.remember(&old);
         let sound = reported(Usage::Audio(Duration::from_secs(3)));
         let cost = Money::from_nanos(7);
-        let written = reports.add((old.call, old.destination.clone()), sound, cost, Moment::START);
-        assert!(written.is_empty(), "it waits for its row");
-        let rows = reports.flush();
-        let told: Vec<_> = rows.iter().map(|row| (row.call, row.reported.audio_ms, row.cost_nanos)).collect();
-        assert_eq!(told, [(old.call, 3_000, 7)]);
-        assert_eq!(reports.lock().leaves.len(), LEAVES_MAX);
+        // It goes on for longer than others begin, as does a call of an hour.
+        for later in 0..4 {
+            let written = reports.add((old.call, old.destination.clone()), sound.clone(), cost, Moment::START);
+            assert!(written.is_empty(), "it waits for its row");
+            let rows = reports.flush();
+            let told: Vec<_> = rows.iter().map(|row| (row.call, row.reported.audio_ms, row.cost_nanos)).collect();
+            assert_eq!(told, [(old.call, 3_000, 7)]);
+            for call in 0..LEAVES_MAX as u64 / 2 {
+                reports.remember(&row(10_000 + later * LEAVES_MAX as u64 + call, 1, 0));
+            }
+            assert_eq!(reports.lock().leaves.len(), LEAVES_MAX);
+        }
     }
 }

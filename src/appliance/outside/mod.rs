@@ -140,7 +140,7 @@ impl Outside {
     /// What `milu doctor` says of the register of transfers.
     pub fn register_fact(&self) -> HealthFact {
         let (state, sentence) = if *self.is_stuck.borrow() {
-            let stuck = "the disk takes no row of it, so nothing new leaves the box and its own engines serve all calls; the log says why.";
+            let stuck = "the disk takes no row of it, so nothing leaves the box and its own engines serve all calls; the log says why.";
             (HealthState::Impaired, stuck)
         } else {
             (HealthState::Well, "each transfer is written down.")

@@ -307,7 +307,11 @@ impl State {
             Ok((text, Ok(signature))) => (self.take_over(path, &text, signature, now), None),
             // A signature can only let more go: one that is none holds back nothing that the text narrows.
             Ok((text, Err(fault))) => (self.take_over(path, &text, None, now), Some(fault)),
-            Err(error) => (Err(error), None),
+            Err(error) => {
+                // What is refused is looked at again in any case.
+                self.is_unsettled = false;
+                (Err(error), None)
+            }
         };
         let is_taken = matches!(taken, Ok(true));
         let refused = match (taken, fault) {

@@ -11,7 +11,7 @@ const TOGETHER: usize = 64;
 /// A disk that is full may have room again; the register does not give up on its rows.
 pub(super) const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// After so many vain tries, half a minute, nothing new leaves: what waits to be written
+/// After so many vain tries, half a minute, nothing more leaves: what waits to be written
 /// is in memory alone, and a power cut would take it.
 const TRIES_MAX: u32 = 15;
 

@@ -522,7 +522,7 @@ async fn of_many_calls_that_wait_one_finds_out_that_the_ears_fail_and_the_others
     assert_eq!((place.sent(), place.waiting().await), (1, 9));
     let first_wait = later(place.queue.clock.wall(), wait_after(0));
     let due = place.queue.vault.next_to_hear_again(first_wait).await.unwrap().unwrap();
-    assert_eq!((due.call, due.tries), (place.record.id, 1), "it finds out again");
+    assert_ne!(due.call, place.record.id, "another finds out whether they hear again: it may be the call");
     // Calls that may go elsewhere do not wait for these ears.
     place.take_over(&table("raw", "raw")).await;
     place.another(10).await;
@@ -553,7 +553,10 @@ async fn a_call_on_which_ears_fail_that_hear_the_others_is_given_up_in_the_end()
         place.ears.cut_off.store(true, Ordering::Relaxed);
         assert!(!place.queue.one().await);
         place.ears.cut_off.store(false, Ordering::Relaxed);
-        place.ears_are_rested();
+        if number == 0 {
+            // Later on they have heard others, and do not rest because of this one.
+            place.ears_are_rested();
+        }
         place.another(2 + u64::from(number)).await;
         assert!(place.queue.one().await, "the other is heard");
         assert_eq!(place.waiting().await, 1, "the first waits");
