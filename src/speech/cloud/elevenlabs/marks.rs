@@ -71,7 +71,7 @@ impl Marks {
     /// The provider says that this was all. Whether words are still to come, as far
     /// as its letters tell.
     pub(super) fn has_unspoken(&self) -> bool {
-        self.tell() && words_in(&self.text[self.next..]) >= STRETCH_MIN
+        self.is_told && !self.is_lost && words_in(&self.text[self.next..]) >= STRETCH_MIN
     }
 
     /// The words that end among `letters`, which are spoken from `start` on.
@@ -87,11 +87,6 @@ impl Marks {
             }
         }
         ends
-    }
-
-    /// Whether it is known how far the text has been spoken.
-    pub(super) const fn tell(&self) -> bool {
-        self.is_told && !self.is_lost
     }
 
     /// Whether a letter behind the first `bytes` bytes of the text has been spoken.

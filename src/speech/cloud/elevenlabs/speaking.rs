@@ -132,8 +132,7 @@ impl Utterance {
         };
         let mut is_ended = false;
         loop {
-            let has_more = pieces.are_left() || (!is_ended && !listening.marks.tell());
-            match listening.next(&mut arrived, has_more).await? {
+            match listening.next(&mut arrived, pieces.are_left() || !is_ended).await? {
                 Next::Sound(sound) => {
                     if listening.marks.follow(&sound.letters) == Order::Broken {
                         return Err(VoiceError::Engine("its sound is out of order").into());
@@ -153,6 +152,7 @@ impl Utterance {
                 }
                 Next::Pause => match pieces.next() {
                     Some(more) => self.command(Command::Words(more)).await?,
+                    // Where letters are not told it would not be known.
                     None => self.end(&mut is_ended).await?,
                 },
                 Next::Final if pieces.are_left() => {
