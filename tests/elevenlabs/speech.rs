@@ -228,6 +228,31 @@ async fn a_context_of_several_pieces_is_closed_when_its_last_one_sounds_and_not_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_letters_a_context_is_closed_after_sound_of_its_last_piece_and_a_pause() {
+    let mut far = Far::start().await;
+    let near = Near::with(far.port, Wanted { keep_alive: Duration::from_millis(50), ..Wanted::default() });
+    let voice = near.call();
+    let mut socket = far.socket().await;
+    let listening = tokio::spawn(speak(&*voice, 0, &long_answer()).all());
+    let (context, mut words) = socket.begun().await;
+    for n in 0..3 {
+        if n > 0 {
+            words = socket.words(&context).await;
+        }
+        if n == 2 {
+            // A busy provider takes longer for it than any pause within its sound.
+            for _ in 0..12 {
+                socket.pinged().await;
+            }
+        }
+        socket.say(&sound(&context, &tone(8 * 8 * words.len()))).await;
+    }
+    socket.expect_close(&context).await;
+    socket.say(&last(&context)).await;
+    assert_eq!(listening.await.expect("it ends").end, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wide_line_gets_wide_sound_and_the_next_call_is_opened_for_it() {
     let mut far = Far::start().await;
     let near = Near::open(far.port);

@@ -131,9 +131,12 @@ impl Utterance {
             deadlines: self.parts.config.deadlines,
         };
         let mut is_ended = false;
+        // Sound came after the words that were asked for last.
+        let mut sounds = false;
         loop {
-            match listening.next(&mut arrived, pieces.are_left() || !is_ended).await? {
+            match listening.next(&mut arrived, pieces.are_left() || (sounds && !is_ended)).await? {
                 Next::Sound(sound) => {
+                    sounds = true;
                     if listening.marks.follow(&sound.letters) == Order::Broken {
                         return Err(VoiceError::Engine("its sound is out of order").into());
                     }
@@ -146,12 +149,16 @@ impl Utterance {
                     let has_all = listening.marks.are_past(pieces.asked_to());
                     if has_all && let Some(more) = pieces.next() {
                         self.command(Command::Words(more)).await?;
+                        sounds = false;
                     } else if !is_ended && !pieces.are_left() && listening.marks.are_beyond(pieces.asked_to_before()) {
                         self.end(&mut is_ended).await?;
                     }
                 }
                 Next::Pause => match pieces.next() {
-                    Some(more) => self.command(Command::Words(more)).await?,
+                    Some(more) => {
+                        self.command(Command::Words(more)).await?;
+                        sounds = false;
+                    }
                     // Where letters are not told it would not be known.
                     None => self.end(&mut is_ended).await?,
                 },
