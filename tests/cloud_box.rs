@@ -25,5 +25,11 @@ mod keyed;
 mod near;
 #[path = "cloud_box/outage.rs"]
 mod outage;
+#[path = "cloud_box/own_network.rs"]
+mod own_network;
 #[path = "cloud_box/search.rs"]
 mod search;
+#[path = "wyoming/server.rs"]
+mod server;
+#[path = "cloud_box/wishes.rs"]
+mod wishes;

@@ -8,5 +8,7 @@ mod far;
 mod near;
 #[path = "wyoming/real.rs"]
 mod real;
+#[path = "wyoming/server.rs"]
+mod server;
 #[path = "wyoming/wrong.rs"]
 mod wrong;

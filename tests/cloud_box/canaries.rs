@@ -1,12 +1,12 @@
 //! Identifiers that callers speak, and where they are found: nowhere that the
 //! policy does not let them go, in no form; and nowhere in the log at all.
 
-use crate::near::{Cloud, engines, greeted};
+use crate::near::{Cloud, engines, greeted, narrowed};
 use crate::providers::Provider;
 use crate::providers::owner::{CAREFUL, Table};
 use crate::search::{Canary, Haystack};
 use crate::the_box::callers::Call;
-use crate::the_box::{Setup, TheBox, said, until};
+use crate::the_box::{Setup, TheBox, said};
 
 /// As the careful table, and the words as they were said, with the numbers and
 /// addresses under which callers can be reached; for the voice without these.
@@ -153,9 +153,5 @@ fn rings(the_box: &TheBox, number: &str, says: &[&str]) -> serde_json::Value {
 
 /// Puts a narrower table into force, which needs no notice, and forgets what came before.
 fn narrow(cloud: &Cloud, the_box: &TheBox, table: &Table) {
-    let taken = |log: &str| log.matches("a new residency policy is in force").count();
-    let before = taken(&the_box.log());
-    cloud.allow(table);
-    until("the narrower policy is in force", || (taken(&the_box.log()) > before).then_some(()));
-    cloud.providers.forget();
+    narrowed(cloud, the_box, || cloud.allow(table));
 }

@@ -56,6 +56,20 @@ impl Cloud {
         self.owner().allow(table).expect("the policy is written");
     }
 
+    /// The owner writes another policy, made of the one that is there.
+    pub fn rewrite_policy(&self, rewrite: impl FnOnce(String) -> String) {
+        let file = self.owner().policy_file();
+        let text = std::fs::read_to_string(&file).expect("the policy");
+        let beside = file.with_extension("new");
+        std::fs::write(&beside, rewrite(text)).expect("the policy is written");
+        std::fs::rename(&beside, &file).expect("it takes its place");
+    }
+
+    /// Where the owner's policy stands.
+    pub fn policy_file(&self) -> PathBuf {
+        self.owner().policy_file()
+    }
+
     /// The configuration of a box under `table`.
     pub fn setup(&self, table: &Table) -> Setup {
         self.allow(table);
@@ -136,4 +150,14 @@ pub fn warmed_up(the_box: &TheBox) {
 pub fn engines<'a>(record: &'a Value, part: &str) -> Vec<&'a str> {
     let turns = record["turns"].as_array().expect("turns").iter();
     turns.filter_map(|turn| turn["engines"][part].as_str()).collect()
+}
+
+/// Waits until the narrower policy is in force that `write` puts there, which needs no
+/// notice, and forgets what came before.
+pub fn narrowed(cloud: &Cloud, the_box: &TheBox, write: impl FnOnce()) {
+    let taken = |log: &str| log.matches("a new residency policy is in force").count();
+    let before = taken(&the_box.log());
+    write();
+    until("the narrower policy is in force", || (taken(&the_box.log()) > before).then_some(()));
+    cloud.providers.forget();
 }
