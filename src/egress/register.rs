@@ -170,7 +170,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Rows of which find the disk well.
+    /// A register whose disk takes all rows.
     fn register(out: mpsc::Sender<Transfer>) -> Register {
         Register::new(Some(out), watch::channel(false).1)
     }
